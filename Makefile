@@ -1,0 +1,29 @@
+# make demo and make test set up everything they need in .venv and run; nothing else is required
+# but Python 3.10 to 3.13.
+
+PYTHON ?= $(shell for v in 3.12 3.11 3.13 3.10; do python$$v -c "import venv, ensurepip" 2>/dev/null && { echo python$$v; exit; }; done; echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint clean
+
+demo: $(STAMP)
+	$(BIN)/tfapp demo --out runs/demo
+
+test: $(STAMP) lint
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(STAMP): setup.py pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; assert (3, 10) <= sys.version_info < (3, 14), 'tfapp needs Python 3.10 to 3.13, this is ' + sys.version.split()[0]"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[serving,test]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,46 @@
+"""Metadata and requirements; the folders layers/ and export/ install under the one import name tfapp."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+ROOT = Path(__file__).parent
+
+# The ground floors stand at the top of the repository because people use them without the
+# application; this maps them into tfapp.* so that no package called "layers" reaches site-packages.
+PACKAGE_DIRS = {
+    "tfapp": "tfapp",
+    "tfapp.layers": "layers",
+    "tfapp.export": "export",
+}
+APPLICATION = ["cli", "data", "landscape", "models", "report", "segmentation"]
+
+setup(
+    name="tfapp",
+    version="0.1.0",
+    description="Spatially regular segmentation networks, loss landscapes and SavedModel export for Keras",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10,<3.14",
+    package_dir=PACKAGE_DIRS,
+    packages=[*PACKAGE_DIRS, *(f"tfapp.{name}" for name in APPLICATION)],
+    install_requires=[
+        "tensorflow>=2.18",  # first release whose default Keras is 3 with ExportArchive as used here
+        "keras>=3.10",  # mean_with_sample_weight reduction; BPGrad under MirroredStrategy
+        "numpy>=1.26",  # Generator seeding by sequences, NumPy 2 names
+        "scipy>=1.13",  # smooth fields of the cell generator
+        "pillow>=10.3",  # decoding of people's images, 16-bit and CMYK included
+        "matplotlib>=3.8",  # figures as files
+        "plotly>=5.20",  # interactive surfaces with the script inlined
+        "typer>=0.12",  # command line
+        "rich>=13.7",  # tables and progress bars with ETA
+    ],
+    extras_require={
+        # Warm-up requests need the serving protos; keep its minor equal to TensorFlow's (the
+        # constraints file does), or pip mixes two TensorFlow trees in one folder.
+        "serving": ["tensorflow-serving-api>=2.18"],
+        "test": ["pytest>=8.2", "ruff>=0.6"],
+        "benchmarks": ["psutil>=5.9"],
+    },
+    entry_points={"console_scripts": ["tfapp=tfapp.cli.main:main"]},
+)
