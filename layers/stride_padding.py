@@ -1,0 +1,69 @@
+"""Layers that let a network with a stride take images of any height and width."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="tfapp")
+class PadToStride(keras.layers.Layer):
+    """Pad images symmetrically until height and width are multiples of the stride.
+
+    Mirrored pixels continue the image at its border, which zeros would not. The padding is shared
+    between both sides; `CropLike` takes it away again.
+
+    Args:
+        stride: Integer >= 1, the product of the network's down-samplings.
+
+    Input shape:
+        `(batch, height, width, channels)`, height and width at least stride / 2.
+
+    Output shape:
+        `(batch, padded_height, padded_width, channels)`, both multiples of `stride`.
+    """
+
+    def __init__(self, stride, **kwargs):
+        super().__init__(**kwargs)
+        if int(stride) != stride or stride < 1:
+            raise ValueError(f"`stride` must be a positive integer. Received: stride={stride}")
+        self.stride = int(stride)
+
+    def call(self, images):
+        size = tf.shape(images)[1:3]
+        missing = tf.math.floormod(-size, self.stride)
+        before = missing // 2
+        rows, columns = (tf.stack([before[i], missing[i] - before[i]]) for i in (0, 1))
+        none = tf.zeros([2], tf.int32)
+        return tf.pad(images, tf.stack([none, rows, columns, none]), mode="SYMMETRIC")
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, self._padded(height), self._padded(width), channels)
+
+    def _padded(self, length):
+        return None if length is None else length + (-length) % self.stride
+
+    def get_config(self):
+        return {**super().get_config(), "stride": self.stride}
+
+
+@keras.saving.register_keras_serializable(package="tfapp")
+class CropLike(keras.layers.Layer):
+    """Cut the centre of a feature map to the height and width of a reference: undoes `PadToStride`.
+
+    Call arguments:
+        inputs: Pair `(features, reference)` of tensors `(batch, height, width, channels)`; the features
+            are at least as large as the reference.
+
+    Output shape:
+        `(batch, reference_height, reference_width, feature_channels)`.
+    """
+
+    def call(self, inputs):
+        features, reference = inputs
+        size = tf.shape(reference)[1:3]
+        offset = (tf.shape(features)[1:3] - size) // 2
+        return features[:, offset[0] : offset[0] + size[0], offset[1] : offset[1] + size[1]]
+
+    def compute_output_shape(self, input_shape):
+        features, reference = input_shape
+        return (features[0], reference[1], reference[2], features[3])

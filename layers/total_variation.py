@@ -1,0 +1,180 @@
+"""Discrete total variation with a Neumann border, and the softmax that minimises it.
+
+Everything here is a function from tensors to tensors, shape (batch, height, width, classes).
+
+The regularised softmax of F. Jia, J. Liu and X.-C. Tai, "A Regularized Convolutional Neural Network
+for Semantic Image Segmentation" (2019, arXiv:1907.05287) is the minimiser A over the simplex of
+
+    -<o, A> + <A, log A> + lambda * TV(A),      TV(A) = sum |D A|,
+
+with logits o, forward differences D and the weight lambda of the total variation. It has the form
+A = softmax(o - div zeta), where the dual field zeta solves
+
+    minimise  sum log-sum-exp(o - div zeta)   over  |zeta| <= lambda,    div = -D^T.
+
+All functions return the *regularised logits* u = o - div zeta, so that a loss can stay on logits.
+"""
+
+import tensorflow as tf
+
+# ||D||^2 < 8 and the softmax Jacobian's norm is at most 1/2, so 4 bounds the dual Hessian and 1/4 is safe.
+DUAL_STEP = 0.25
+
+_AFTER_ROWS = [[0, 0], [0, 1], [0, 0], [0, 0]]
+_BEFORE_ROWS = [[0, 0], [1, 0], [0, 0], [0, 0]]
+_AFTER_COLUMNS = [[0, 0], [0, 0], [0, 1], [0, 0]]
+_BEFORE_COLUMNS = [[0, 0], [0, 0], [1, 0], [0, 0]]
+
+
+def forward_differences(a):
+    """Return D a: vertical and horizontal forward differences, zero in the last row and column.
+
+    Args:
+        a: float tensor (batch, height, width, classes).
+
+    Returns:
+        Pair of tensors of the shape of `a`.
+    """
+    vertical = tf.pad(a[:, 1:] - a[:, :-1], _AFTER_ROWS)
+    horizontal = tf.pad(a[:, :, 1:] - a[:, :, :-1], _AFTER_COLUMNS)
+    return vertical, horizontal
+
+
+def divergence(field):
+    """Return div p = -D^T p for a field p = (vertical, horizontal).
+
+    The last row of the vertical part and the last column of the horizontal part do not enter: D
+    never produces them, and reading them would break <D a, p> = -<a, div p> at the border.
+    """
+    vertical, horizontal = field[0][:, :-1], field[1][:, :, :-1]
+    return (
+        tf.pad(vertical, _AFTER_ROWS)
+        - tf.pad(vertical, _BEFORE_ROWS)
+        + tf.pad(horizontal, _AFTER_COLUMNS)
+        - tf.pad(horizontal, _BEFORE_COLUMNS)
+    )
+
+
+def total_variation(a, isotropic=True):
+    """Return TV(a) per sample, shape (batch,): the sum of |D a| over pixels and classes.
+
+    Args:
+        a: float tensor (batch, height, width, classes).
+        isotropic: Euclidean length of each 2-vector if True, sum of absolute values otherwise.
+    """
+    vertical, horizontal = forward_differences(a)
+    if isotropic:
+        length = tf.sqrt(tf.square(vertical) + tf.square(horizontal))
+    else:
+        length = tf.abs(vertical) + tf.abs(horizontal)
+    return tf.reduce_sum(length, axis=[1, 2, 3])
+
+
+def project(field, radius, isotropic=True):
+    """Project every 2-vector of a field onto the ball (isotropic) or square of the given radius."""
+    vertical, horizontal = field
+    if not isotropic:
+        return tf.clip_by_value(vertical, -radius, radius), tf.clip_by_value(horizontal, -radius, radius)
+    squared = tf.square(vertical) + tf.square(horizontal)
+    # Comparing squares keeps the gradient finite at zero; radius 0 must give 0, not 0/0.
+    outside = squared > tf.square(radius)
+    scale = tf.where(outside, radius * tf.math.rsqrt(tf.where(outside, squared, tf.ones_like(squared))), 1.0)
+    return vertical * scale, horizontal * scale
+
+
+def _project_derivative(field, tangent, isotropic):
+    """Apply the Jacobian of the projection of `field` onto the unit ball to `tangent`; it is symmetric."""
+    if not isotropic:
+        return tuple(tf.where(tf.abs(f) <= 1.0, t, 0.0) for f, t in zip(field, tangent, strict=True))
+    squared = tf.square(field[0]) + tf.square(field[1])
+    outside = squared > 1.0
+    inverse = tf.math.rsqrt(tf.where(outside, squared, tf.ones_like(squared)))
+    normal = (field[0] * inverse, field[1] * inverse)
+    along = normal[0] * tangent[0] + normal[1] * tangent[1]
+    return tuple(
+        tf.where(outside, (t - n * along) * inverse, t) for n, t in zip(normal, tangent, strict=True)
+    )
+
+
+def softmax_jacobian(a, v):
+    """Apply the Jacobian of the softmax at its value `a` to `v`: J(A) v = A * (v - <A, v>)."""
+    return a * (v - tf.reduce_sum(a * v, axis=-1, keepdims=True))
+
+
+def one_step_logits(logits, tv_weight, step=1.0, isotropic=True):
+    """Regularise logits by one dual ascent step from zero, the training form of the paper (eq. 3.6).
+
+        u = o - lambda * div eta,      eta = P(-c * D softmax(o)),      P onto the unit ball
+
+    The vector-Jacobian product for an upstream gradient h = dL/du is
+
+        dL/do = h + J(S) [ c * div( P'(xi) [ lambda * D h ] ) ],   xi = -c * D S,  S = softmax(o)
+        dL/dlambda = -<h, div eta>
+
+    The printed (3.22) omits the Jacobian J(S) of the inner softmax, and (3.23) is exact only when the
+    constant c = tau * lambda is held constant, as it is here.
+
+    Args:
+        logits: float tensor (batch, height, width, classes).
+        tv_weight: scalar tensor, lambda >= 0.
+        step: the constant c = tau * lambda > 0.
+        isotropic: isotropic or anisotropic total variation.
+
+    Returns:
+        Tensor of the shape of `logits`; its softmax is the regularised prediction.
+    """
+    logits = tf.convert_to_tensor(logits)
+    tv_weight = tf.convert_to_tensor(tv_weight, dtype=logits.dtype)
+    step = tf.convert_to_tensor(step, dtype=logits.dtype)
+
+    @tf.custom_gradient
+    def forward(o, weight):
+        plain = tf.nn.softmax(o)
+        ascent = tuple(-step * d for d in forward_differences(plain))
+        curvature = divergence(project(ascent, tf.ones_like(weight), isotropic))
+
+        def gradient(upstream):
+            tangent = tuple(weight * d for d in forward_differences(upstream))
+            through_dual = step * divergence(_project_derivative(ascent, tangent, isotropic))
+            to_logits = upstream + softmax_jacobian(plain, through_dual)
+            return to_logits, -tf.reduce_sum(upstream * curvature)
+
+        return o - weight * curvature, gradient
+
+    return forward(logits, tv_weight)
+
+
+def converged_logits(logits, tv_weight, iterations=30, isotropic=True):
+    """Regularise logits by FISTA on the dual problem, with a fixed number of iterations.
+
+    A. Beck and M. Teboulle, "A Fast Iterative Shrinkage-Thresholding Algorithm for Linear Inverse
+    Problems" (SIAM J. Imaging Sciences, 2009), on zeta = lambda * xi with the step 1/4:
+
+        zeta_k = P_lambda( y_k - 1/4 * D softmax(o - div y_k) )
+
+    Args:
+        logits: float tensor (batch, height, width, classes).
+        tv_weight: scalar tensor, lambda >= 0; 0 returns the logits unchanged.
+        iterations: number of dual iterations, at least 1.
+        isotropic: isotropic or anisotropic total variation.
+
+    Returns:
+        Tensor of the shape of `logits`; its softmax is the regularised prediction.
+    """
+    logits = tf.convert_to_tensor(logits)
+    tv_weight = tf.convert_to_tensor(tv_weight, dtype=logits.dtype)
+    zero = tf.zeros_like(logits)
+
+    def iterate(zeta, y, t):
+        slope = forward_differences(tf.nn.softmax(logits - divergence(y)))
+        new = project(tuple(a - DUAL_STEP * s for a, s in zip(y, slope, strict=True)), tv_weight, isotropic)
+        t_new = 0.5 * (1.0 + tf.sqrt(1.0 + 4.0 * tf.square(t)))
+        momentum = (t - 1.0) / t_new
+        y = tuple(n + momentum * (n - old) for n, old in zip(new, zeta, strict=True))
+        return new, y, t_new
+
+    state = ((zero, zero), (zero, zero), tf.ones([], logits.dtype))
+    zeta, _, _ = tf.while_loop(
+        lambda *_: True, iterate, state, maximum_iterations=iterations, parallel_iterations=1
+    )
+    return logits - divergence(zeta)
