@@ -1,0 +1,30 @@
+"""Datasets: one description, readers for official layouts and plain folders, splits, frames, streams.
+
+The names load on first use, so that the command line can list the readers without TensorFlow.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "Dataset": "dataset",
+    "Item": "dataset",
+    "Frames": "framing",
+    "Framing": "framing",
+    "choose_framing": "framing",
+    "network_pair": "framing",
+    "read_image": "images",
+    "AUGMENTATIONS": "pipeline",
+    "ordered_batches": "pipeline",
+    "training_stream": "pipeline",
+    "open_dataset": "specs",
+    "Split": "splits",
+    "split_items": "splits",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

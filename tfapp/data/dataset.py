@@ -1,0 +1,93 @@
+"""The one description of a segmentation dataset that everything else reads."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfapp.errors import InputError
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image with its mask.
+
+    Attributes:
+        name: Unique name within the dataset.
+        read_image: Returns float32 (height, width, channels) in [0, 1].
+        read_mask: Returns int32 (height, width) of class indices and the dataset's ignore value.
+        size: (height, width).
+        files: The files behind it, for the fingerprint; empty for generated items.
+        group: Items of one group stay on the same side of a split.
+    """
+
+    name: str
+    read_image: Callable[[], np.ndarray]
+    read_mask: Callable[[], np.ndarray]
+    size: tuple[int, int]
+    files: tuple[Path, ...]
+    group: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images with integer masks.
+
+    Attributes:
+        spec: What names it on the command line, such as `folder:PATH`.
+        class_names: One name per class index.
+        channels: Channels of every image, 1 or 3.
+        items: The images, in the dataset's own order.
+        ignore_value: Mask value of pixels that have no label, or None.
+    """
+
+    spec: str
+    class_names: tuple[str, ...]
+    channels: int
+    items: tuple[Item, ...]
+    ignore_value: int | None = None
+
+    @property
+    def num_classes(self):
+        return len(self.class_names)
+
+    def select(self, names):
+        """Return the items with these names, in this order."""
+        by_name = {item.name: item for item in self.items}
+        missing = [name for name in names if name not in by_name]
+        if missing:
+            raise InputError(
+                f"{self.spec} no longer has {len(missing)} image(s) of the run's split, the first is {missing[0]!r}; "
+                "restore the data, or train again with --overwrite."
+            )
+        return tuple(by_name[name] for name in names)
+
+    def fingerprint(self):
+        """Return a SHA-256 over the names and the content of all files (the specification if generated)."""
+        digest = hashlib.sha256()
+        for item in self.items:
+            digest.update(item.name.encode())
+            for file in item.files:
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+        if not any(item.files for item in self.items):
+            digest.update(self.spec.encode())
+        return digest.hexdigest()
+
+
+def check_pair(item, image, mask, num_classes, ignore_value):
+    """Raise InputError unless the mask fits the image and holds classes or the ignore value only."""
+    if image.shape[:2] != mask.shape:
+        raise InputError(
+            f"Image {item.name} is {image.shape[1]}x{image.shape[0]} pixels but its mask is "
+            f"{mask.shape[1]}x{mask.shape[0]}; expected the same size."
+        )
+    outside = (mask < 0) | (mask >= num_classes)
+    if ignore_value is not None:
+        outside &= mask != ignore_value
+    if outside.any():
+        raise InputError(
+            f"The mask of {item.name} holds the value {mask[outside][0]}, outside the classes 0 to {num_classes - 1}"
+            f"{'' if ignore_value is None else f' and the ignore value {ignore_value}'}; mend the mask or classes.txt."
+        )

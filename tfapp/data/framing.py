@@ -1,0 +1,152 @@
+"""How images of any size become inputs of one size: resized, cut into patches, or as they are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfapp.data.dataset import check_pair
+from tfapp.errors import InputError
+from tfapp.models.own_size import resize_images
+
+LARGEST_WHOLE_IMAGE = 512
+DEFAULT_PATCH = 256
+MEMORY_LIMIT_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Resize to `resize` = (height, width) if given, then cut square patches of `patch` if given.
+
+    Neighbouring patches share `overlap` pixels at least; the last ones end at the image's border.
+    """
+
+    resize: tuple[int, int] | None = None
+    patch: int | None = None
+    overlap: int = 0
+
+    def windows(self, size):
+        """Return (top, left, height, width) of every window of an image of the given (height, width)."""
+        height, width = self.resize or size
+        if self.patch is None:
+            return [(0, 0, height, width)]
+        if self.patch > min(height, width):
+            raise InputError(
+                f"An image of {width}x{height} pixels is smaller than the patch of {self.patch}; "
+                "choose a smaller --patch."
+            )
+        rows, columns = (self._starts(length) for length in (height, width))
+        return [(top, left, self.patch, self.patch) for top in rows for left in columns]
+
+    def _starts(self, length):
+        last = length - self.patch
+        return sorted({*range(0, last, self.patch - self.overlap), last})
+
+
+def choose_framing(dataset, stride, resize=None, patch=None, overlap=0):
+    """Return the framing asked for, or one that suits the data.
+
+    Images of one size up to 512 are taken whole; otherwise patches of 256 pixels, or of the largest
+    multiple of the stride that fits the smallest image.
+
+    Raises:
+        InputError: For sizes that are not positive, an overlap not below the patch, or an image smaller
+            than the network's stride.
+    """
+    if resize is not None and min(resize) < stride:
+        raise InputError(
+            f"--resize {resize[1]}x{resize[0]} is smaller than the network's stride of {stride}."
+        )
+    if patch is not None and patch < stride:
+        raise InputError(f"--patch {patch} is smaller than the network's stride of {stride}.")
+    sizes = {item.size for item in dataset.items} if resize is None else {resize}
+    smallest = min(min(size) for size in sizes)
+    if smallest < stride:
+        item = min(dataset.items, key=lambda item: min(item.size))
+        raise InputError(
+            f"Image {item.name} is {item.size[1]}x{item.size[0]} pixels, smaller than the network's stride "
+            f"of {stride}; remove it, use --resize, or a smaller --depth."
+        )
+    if patch is None and (len(sizes) > 1 or max(map(max, sizes)) > LARGEST_WHOLE_IMAGE):
+        patch = min(DEFAULT_PATCH, smallest // stride * stride)
+    if overlap and (patch is None or not 0 <= overlap < patch):
+        raise InputError(
+            f"--overlap {overlap} must be at least 0 and below the patch size ({patch or 'no patches'})."
+        )
+    return Framing(resize, patch, overlap)
+
+
+def network_pair(dataset, item, resize):
+    """Read one item at the size that the network works at.
+
+    Returns:
+        image: float32 (height, width, channels) in [0, 1].
+        labels: int32 (height, width), classes and the ignore value.
+    """
+    image, labels = item.read_image(), item.read_mask()
+    check_pair(item, image, labels, dataset.num_classes, dataset.ignore_value)
+    if resize is not None:
+        image = resize_images(image[None], resize)[0].numpy()
+        labels = _resize_labels(labels, resize)
+    return image, labels
+
+
+def _resize_labels(labels, size):
+    # The label under each new pixel's centre, the grid that the image's bilinear resizing uses.
+    rows, columns = (
+        ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(size, labels.shape, strict=True)
+    )
+    return labels[np.ix_(rows, columns)]
+
+
+class Frames:
+    """The windows of some items as a sequence of (image, labels, weights), all of one size.
+
+    `labels` has the ignore value replaced by class 0 and `weights` is 0 there, the class's weight
+    elsewhere. Decoded images are kept in memory while they fit into 2 GiB.
+
+    Args:
+        dataset: The dataset.
+        items: The items to take.
+        framing: The framing.
+        class_weights: One float per class, or None for 1.
+    """
+
+    def __init__(self, dataset, items, framing, class_weights=None):
+        self.dataset = dataset
+        self.framing = framing
+        self.class_weights = np.asarray(class_weights or [1.0] * dataset.num_classes, np.float32)
+        self.windows = [(item, window) for item in items for window in framing.windows(item.size)]
+        self._cache, self._cached_bytes = {}, 0
+
+    def __len__(self):
+        return len(self.windows)
+
+    @property
+    def frame_shape(self):
+        """(height, width, channels) of every image."""
+        _, (_, _, height, width) = self.windows[0]
+        return height, width, self.dataset.channels
+
+    def __getitem__(self, index):
+        item, (top, left, height, width) = self.windows[index]
+        image, labels = self._pair(item)
+        image = image[top : top + height, left : left + width]
+        labels = labels[top : top + height, left : left + width]
+        ignored = labels == -1 if self.dataset.ignore_value is None else labels == self.dataset.ignore_value
+        labels = np.where(ignored, 0, labels)
+        weights = np.where(ignored, np.float32(0), self.class_weights[labels])
+        return image, labels, weights
+
+    def arrays(self, indices):
+        """Return stacked images, labels and weights of the windows with these indices."""
+        return tuple(np.stack(column) for column in zip(*(self[i] for i in indices), strict=True))
+
+    def _pair(self, item):
+        if item.name not in self._cache:
+            pair = network_pair(self.dataset, item, self.framing.resize)
+            size = sum(array.nbytes for array in pair)
+            if self._cached_bytes + size > MEMORY_LIMIT_BYTES:
+                return pair
+            self._cache[item.name] = pair
+            self._cached_bytes += size
+        return self._cache[item.name]

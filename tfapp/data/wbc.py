@@ -1,0 +1,54 @@
+"""Reader of the white-blood-cell datasets in their official layout.
+
+X. Zheng, Y. Wang, G. Wang, J. Liu, "Fast and Robust Segmentation of White Blood Cell Images by
+Self-supervised Learning", Micron 107, 2018. Masks: 0 background, 128 cytoplasm, 255 nucleus.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tfapp.data.dataset import Dataset, Item
+from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.errors import InputError
+
+CLASS_NAMES = ("background", "cytoplasm", "nucleus")
+SUBSETS = ("Dataset 1", "Dataset 2")
+# Images 112 and 139 of Dataset 1 are the same picture: a split between them would leak.
+SAME_PICTURE = {("Dataset 1", "139"): "112"}
+
+
+def wbc(path, spec):
+    """Read both sub-datasets below `path`, or the one that `path` itself is."""
+    root = Path(path)
+    folders = [root / name for name in SUBSETS if (root / name).is_dir()] or [root]
+    items = [item for folder in folders for item in _items(folder, with_folder=len(folders) > 1)]
+    if not items:
+        raise InputError(
+            f"No WBC images in {root}; expected the folder that holds 'Dataset 1' and 'Dataset 2', or one of "
+            "them, with NNN.bmp images and NNN.png masks."
+        )
+    return Dataset(spec, CLASS_NAMES, 3, tuple(items))
+
+
+def _items(folder, with_folder):
+    for path in sorted(folder.glob("*.bmp")):
+        mask = path.with_suffix(".png")
+        if not mask.is_file():
+            raise InputError(f"Image {path} has no mask; expected {mask.name} beside it.")
+        group = SAME_PICTURE.get((folder.name, path.stem), path.stem)
+        prefix = f"{folder.name}/" if with_folder else ""
+        yield Item(
+            name=prefix + path.stem,
+            read_image=partial(read_image, path),
+            read_mask=partial(_read_levels, mask),
+            size=image_size(path),
+            files=(path, mask),
+            group=prefix + group,
+        )
+
+
+def _read_levels(path):
+    # Five masks of Dataset 2 hold stray values between 2 and 50: the nearest of 0, 128, 255 is meant.
+    return np.rint(read_mask(path) / 127.5).astype(np.int32)

@@ -1,0 +1,16 @@
+"""Segmentation networks: `build(name, num_classes, ...)` and what the application asks of them."""
+
+from tfapp.models.building import HEADS, MODELS, attach_head, build, logits_of, stride_of, tv_head
+from tfapp.models.own_size import at_own_size, resize_images
+
+__all__ = [
+    "HEADS",
+    "MODELS",
+    "at_own_size",
+    "attach_head",
+    "build",
+    "logits_of",
+    "resize_images",
+    "stride_of",
+    "tv_head",
+]

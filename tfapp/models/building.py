@@ -1,0 +1,59 @@
+"""From a model name and a head name to a Keras model."""
+
+import keras
+
+from tfapp.errors import InputError
+from tfapp.layers import PadToStride, TVSoftmax
+from tfapp.models.unet import unet
+
+MODELS = {"unet": unet}
+HEADS = ("softmax", "tv-softmax")
+
+
+def build(name, num_classes, channels=3, *, head=None, head_options=None, **options):
+    """Build a segmenter by name.
+
+    Args:
+        name: One of `MODELS`.
+        num_classes: Number of classes, at least 2.
+        channels: Image channels.
+        head: `None` for a model that emits logits, or one of `HEADS` for one that emits probabilities.
+        head_options: Keyword arguments of `TVSoftmax` for the head `tv-softmax`.
+        options: Keyword arguments of the model, such as `base_width` and `depth`.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` to `(batch, height, width, num_classes)`.
+
+    Raises:
+        InputError: For an unknown model or head.
+    """
+    if name not in MODELS:
+        raise InputError(f"Unknown model {name!r}; choose one of: {', '.join(MODELS)}.")
+    model = MODELS[name](num_classes, channels, **options)
+    return model if head is None else attach_head(model, head, head_options)
+
+
+def attach_head(logits_model, head, head_options=None):
+    """Return the model that turns the logits of `logits_model` into probabilities."""
+    if head not in HEADS:
+        raise InputError(f"Unknown head {head!r}; choose one of: {', '.join(HEADS)}.")
+    if head == "softmax":
+        layer = keras.layers.Softmax(name="softmax", dtype="float32")
+    else:
+        layer = TVSoftmax(name="tv_softmax", **(head_options or {}))
+    return keras.Model(logits_model.input, layer(logits_model.output), name=logits_model.name)
+
+
+def logits_of(model):
+    """Return the part of a built segmenter that ends in its logits, sharing its weights."""
+    return keras.Model(model.input, model.get_layer("logits").output, name=model.name)
+
+
+def tv_head(model):
+    """Return the model's `TVSoftmax` layer, or None."""
+    return next((layer for layer in model.layers if isinstance(layer, TVSoftmax)), None)
+
+
+def stride_of(model):
+    """Return the stride of a built segmenter: the multiple that it pads images to."""
+    return next((layer.stride for layer in model.layers if isinstance(layer, PadToStride)), 1)
