@@ -1,0 +1,171 @@
+"""The run folder: what a command leaves behind, and what every later command reads."""
+
+import json
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tfapp import __version__
+from tfapp.data import Frames, Framing, Split, open_dataset
+from tfapp.errors import InputError
+from tfapp.files import write_json
+from tfapp.models import at_own_size, stride_of
+
+FORMAT = 1
+RECORD = "run.json"
+MODEL = "model.keras"
+
+
+class Run:
+    """A training run in a folder.
+
+    Layout: `run.json` (configuration, versions, seeds, data), `checkpoints/`, `history.csv`,
+    `model.keras`, `metrics.json`, `figures/`, `landscape/`.
+
+    Attributes:
+        path: The folder.
+        record: The content of `run.json`.
+    """
+
+    def __init__(self, path, record):
+        self.path = Path(path)
+        self.record = record
+
+    @classmethod
+    def open(cls, path):
+        """Open an existing run.
+
+        Raises:
+            InputError: If the folder is not a run, or was written by a newer version.
+        """
+        file = Path(path) / RECORD
+        if not file.is_file():
+            raise InputError(
+                f"{path} is not a run folder (it has no {RECORD}); expected the --out of `tfapp train`."
+            )
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+            version = int(record["format"])
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
+        if version > FORMAT:
+            raise InputError(
+                f"{path} was written by a newer tfapp (run format {version}, this version reads up to {FORMAT}); "
+                "update tfapp."
+            )
+        return cls(path, record)
+
+    @classmethod
+    def create(cls, path, command, config, dataset, split):
+        """Write `run.json` of a new run and return the run."""
+        record = {
+            "format": FORMAT,
+            "command": command,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "config": config,
+            "data": {
+                "spec": dataset.spec,
+                "fingerprint": dataset.fingerprint(),
+                "class_names": list(dataset.class_names),
+                "channels": dataset.channels,
+                "ignore_value": dataset.ignore_value,
+                "split": split.to_json(),
+            },
+            "versions": _versions(),
+        }
+        write_json(Path(path) / RECORD, record)
+        return cls(path, record)
+
+    @property
+    def config(self):
+        return self.record["config"]
+
+    @property
+    def class_names(self):
+        return tuple(self.record["data"]["class_names"])
+
+    @property
+    def data_fingerprint(self):
+        return self.record["data"]["fingerprint"]
+
+    @property
+    def split(self):
+        return Split.from_json(self.record["data"]["split"])
+
+    @property
+    def framing(self):
+        resize = self.config["resize"]
+        return Framing(resize and tuple(resize), self.config["patch"], self.config["overlap"])
+
+    @property
+    def title(self):
+        """The model's name as the papers write it: RUnet is U-Net with the TV softmax."""
+        plain, regular = {"unet": ("Unet", "RUnet")}.get(self.config["model"], (self.config["model"],) * 2)
+        return regular if self.config["head"] == "tv-softmax" else plain
+
+    @cached_property
+    def dataset(self):
+        """The data that the run was trained on, found again where they were."""
+        return open_dataset(self.record["data"]["spec"])
+
+    def items(self, part):
+        """Return the items of `train`, `validation` or `test`."""
+        return self.dataset.select(getattr(self.split, part))
+
+    def load_model(self):
+        """Return the trained, compiled Keras model: network-sized images to probabilities."""
+        import keras
+
+        if not (self.path / MODEL).is_file():
+            raise InputError(
+                f"{self.path} has no {MODEL}: its training has not ended; run the same `tfapp train` again to go on."
+            )
+        try:
+            return keras.models.load_model(self.path / MODEL)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"{self.path / MODEL} cannot be loaded ({error}); train again with --overwrite."
+            ) from error
+
+    def segmenter(self):
+        """Return a Keras model from images of any size to probabilities at each image's own size."""
+        return at_own_size(self.load_model(), self.framing.resize)
+
+    @cached_property
+    def stride(self):
+        return stride_of(self.load_model())
+
+    def frames(self, part):
+        return Frames(self.dataset, self.items(part), self.framing, self.config["class_weights"])
+
+    def sample(self, part, count, seed):
+        """Return (images, labels, weights) of `count` frames drawn without replacement.
+
+        Shapes `(count, height, width, channels)` and `(count, height, width)` twice; fewer if the part
+        has fewer frames.
+        """
+        frames = self.frames(part)
+        chosen = np.random.default_rng([seed, 0x5A]).permutation(len(frames))[:count]
+        return frames.arrays(sorted(int(i) for i in chosen))
+
+    def metrics(self):
+        """Return the content of `metrics.json`, empty before the first evaluation."""
+        file = self.path / "metrics.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _versions():
+    import platform
+
+    import keras
+    import tensorflow as tf
+
+    return {
+        "tfapp": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

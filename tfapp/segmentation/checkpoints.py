@@ -1,0 +1,100 @@
+"""Callbacks that keep a run resumable: checkpoints, history, and a stop before NaN is saved."""
+
+import csv
+import math
+import time
+from pathlib import Path
+
+import keras
+
+from tfapp.errors import WorkFailed
+from tfapp.files import atomic_path
+from tfapp.models import tv_head
+
+KEPT_CHECKPOINTS = 2
+
+
+class TrainingDiverged(WorkFailed):
+    """The loss became NaN or infinite; the message says where the last good checkpoint is."""
+
+
+class StopOnDivergence(keras.callbacks.Callback):
+    """Stop as soon as the loss is not finite, before the weights reach a checkpoint."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss", 0.0)
+        if math.isfinite(loss):
+            return
+        checkpoint, _ = latest_checkpoint(self.folder)
+        kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "no epoch was finished"
+        raise TrainingDiverged(
+            f"The loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}; {kept}. "
+            "Train again with --overwrite and a smaller --learning-rate."
+        )
+
+
+class RunRecorder(keras.callbacks.Callback):
+    """After every epoch write a checkpoint and then one row of `history.csv`.
+
+    In this order, and each by write-then-rename, so that the history never has an epoch that the
+    checkpoints lack; rows beyond the checkpoint that a run goes on from are dropped.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+        self.rows = []
+
+    def on_train_begin(self, logs=None):
+        _, epochs = latest_checkpoint(self.folder)
+        self.rows = read_history(self.folder)[:epochs]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
+        head = tv_head(self.model)
+        if head is not None:
+            row["tv_weight"] = float(head.current_tv_weight())
+        row["seconds"] = round(time.perf_counter() - self._start, 3)
+        self.rows.append(row)
+        with atomic_path(_checkpoint_path(self.folder, epoch + 1)) as temporary:
+            self.model.save(temporary)
+        with atomic_path(self.folder / "history.csv") as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        for old in _checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
+            old.unlink()
+
+
+def read_history(folder):
+    """Return the rows of `history.csv` as dictionaries of floats, empty if there is none."""
+    file = Path(folder) / "history.csv"
+    if not file.is_file():
+        return []
+    with file.open(newline="") as stream:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def latest_checkpoint(folder):
+    """Return (path, finished epochs) of the newest checkpoint, or (None, 0)."""
+    found = _checkpoints(folder)
+    return (found[-1], int(found[-1].stem.split("-")[1])) if found else (None, 0)
+
+
+def _checkpoints(folder):
+    return sorted((Path(folder) / "checkpoints").glob("epoch-*.keras"))
+
+
+def _checkpoint_path(folder, epoch):
+    return Path(folder) / "checkpoints" / f"epoch-{epoch:05d}.keras"

@@ -1,0 +1,120 @@
+"""Several evaluations side by side: the paper's table, as text, CSV and figure."""
+
+import csv
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfapp.errors import InputError
+from tfapp.files import atomic_path, write_text
+
+MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}
+COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Mean and spread (standard deviation, n - 1) over runs that differ by seed; in percent."""
+
+    mean: float
+    spread: float
+    runs: int
+
+    def __str__(self):
+        return f"{self.mean:.2f}" if self.runs == 1 else f"{self.mean:.2f} ± {self.spread:.2f}"
+
+
+class Comparison:
+    """Evaluations grouped by title: rows are noises, columns are (title, measure).
+
+    Raises:
+        InputError: If the evaluations are of different classes or noises.
+    """
+
+    def __init__(self, evaluations):
+        self.noises = [row.noise for row in evaluations[0].rows]
+        self.groups = {}
+        for evaluation in evaluations:
+            if evaluation.class_names != evaluations[0].class_names:
+                raise InputError(
+                    f"{evaluation.run} has other classes than {evaluations[0].run}; compare runs of one dataset."
+                )
+            self.groups.setdefault(evaluation.title, []).append(evaluation)
+
+    def cell(self, title, noise_index, measure):
+        """Return the `Cell` of one measure (`mIoU`, `accuracy` or `RE`), in percent."""
+        scale = 1.0 if measure == "RE" else 100.0
+        values = [
+            scale * getattr(evaluation.rows[noise_index], MEASURES[measure])
+            for evaluation in self.groups[title]
+        ]
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        return Cell(float(np.mean(values)), spread, len(values))
+
+    def header(self):
+        return ["noise", *(f"{title} {measure}" for measure in MEASURES for title in self.groups)]
+
+    def table(self):
+        """Return rows of text: the noise, then every measure of every title."""
+        return [
+            [noise, *(str(self.cell(title, i, measure)) for measure in MEASURES for title in self.groups)]
+            for i, noise in enumerate(self.noises)
+        ]
+
+    def markdown(self):
+        """Return the table as Markdown, in percent."""
+        header = self.header()
+        lines = [header, ["---"] * len(header), *self.table()]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+    def write_csv(self, path):
+        """Write one row per (title, noise, seed) with all measures, so that nothing is averaged away."""
+        with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            names = next(iter(self.groups.values()))[0].class_names
+            writer.writerow(["title", "run", "noise", *MEASURES, *(f"IoU {name}" for name in names)])
+            for title, evaluations in self.groups.items():
+                for evaluation in evaluations:
+                    for row in evaluation.rows:
+                        measures = [100 * row.mean_iou, 100 * row.accuracy, row.regularisation_effect]
+                        ious = [100 * value for value in row.class_iou]
+                        writer.writerow(
+                            [
+                                title,
+                                evaluation.run,
+                                row.noise,
+                                *(f"{value:.4f}" for value in [*measures, *ious]),
+                            ]
+                        )
+
+    def write_markdown(self, path):
+        write_text(path, self.markdown())
+
+    def figure(self):
+        """Return the figure of mIoU and RE against the standard deviation of Gaussian noise."""
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        for axes, measure in zip(figure.subplots(1, 2), ("mIoU", "RE"), strict=True):
+            for colour, title in zip(COLOURS, self.groups, strict=False):
+                self._plot(axes, title, measure, colour)
+            axes.set_xlabel("standard deviation σ of Gaussian noise")
+            axes.set_ylabel(f"{measure} [%]" + (" (smaller is smoother)" if measure == "RE" else ""))
+            axes.grid(alpha=0.3)
+            axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        return figure
+
+    def write_figure(self, path):
+        with atomic_path(path) as temporary:
+            self.figure().savefig(temporary, dpi=150)
+
+    def _plot(self, axes, title, measure, colour):
+        rows = self.groups[title][0].rows
+        chosen = [i for i, row in enumerate(rows) if row.kind == "gaussian"]
+        sigma = [rows[i].amount for i in chosen]
+        cells = [self.cell(title, i, measure) for i in chosen]
+        mean = np.array([cell.mean for cell in cells])
+        spread = np.array([cell.spread for cell in cells])
+        axes.plot(sigma, mean, "o-", color=colour, label=title, markersize=4)
+        if cells[0].runs > 1:
+            axes.fill_between(sigma, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)

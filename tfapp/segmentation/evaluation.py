@@ -1,0 +1,233 @@
+"""Test a run under noise: one row of measures per noise, at the images' original size."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfapp.data import network_pair
+from tfapp.errors import InputError
+from tfapp.files import write_json
+from tfapp.layers import TVSoftmax
+from tfapp.models import logits_of
+from tfapp.segmentation.metrics import (
+    class_iou,
+    confusion_matrix,
+    global_accuracy,
+    mean_iou,
+    regularisation_effect,
+)
+
+DEFAULT_NOISES = (
+    "gaussian=0,0.01,0.03,0.05,0.07,0.09",
+    "salt=0.01",
+    "pepper=0.01",
+    "salt-and-pepper=0.01",
+)
+BATCH_PIXELS = 8 * 128 * 128
+
+
+@dataclass(frozen=True)
+class Row:
+    """The measures of one segmenter under one noise; shares in [0, 1], RE in percent."""
+
+    noise: str
+    kind: str
+    amount: float
+    accuracy: float
+    mean_iou: float
+    class_iou: tuple[float, ...]
+    regularisation_effect: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The noise table of one segmenter.
+
+    Attributes:
+        title: Column title, such as `Unet`, `Unet+TV(1)`, `RUnet`.
+        run: Path of the run as text.
+        loss: Mean cross-entropy on the clean test images at network size, weights as in training.
+        images: Number of test images.
+        rows: One `Row` per noise, clean first.
+    """
+
+    title: str
+    run: str
+    loss: float
+    images: int
+    class_names: tuple[str, ...]
+    seed: int
+    rows: tuple[Row, ...] = field(default_factory=tuple)
+
+    @property
+    def clean(self):
+        return self.rows[0]
+
+
+class Segmenter:
+    """A run's network with a head of choice, as a function from network-sized images to probabilities."""
+
+    def __init__(self, run, post_tv=None):
+        model = run.load_model()
+        self.title = run.title
+        if post_tv is not None:
+            if run.config["head"] != "softmax":
+                raise InputError(
+                    f"--post-tv needs a run with the head softmax; {run.path} has {run.config['head']}."
+                )
+            if not (np.isfinite(post_tv) and post_tv >= 0):
+                raise InputError(f"--post-tv must be a number of at least 0; got {post_tv}.")
+            logits = logits_of(model)
+            head = TVSoftmax(post_tv, learn_tv_weight=False, iterations=run.config["tv_iterations"])
+            model = keras.Model(logits.input, head(logits.output))
+            self.title = f"{run.title}+TV({post_tv:g})"
+        self.model = model
+        self._forward = tf.function(
+            lambda images: model(images, training=False),
+            input_signature=[tf.TensorSpec((None, None, None, run.record["data"]["channels"]), tf.float32)],
+            autograph=False,
+        )
+
+    def probabilities(self, images):
+        """Return float32 (batch, height, width, classes) for float images of one size."""
+        return self._forward(images)
+
+    def label_maps(self, images, sizes):
+        """Return one int32 label map for each image at the given original (height, width)."""
+        maps = []
+        for probabilities, size in zip(self.probabilities(images), sizes, strict=True):
+            if probabilities.shape[:2] != tuple(size):
+                probabilities = tf.image.resize(probabilities, size, method="bilinear")
+            maps.append(tf.argmax(probabilities, -1, output_type=tf.int32).numpy())
+        return maps
+
+
+class EvaluationData:
+    """The test images of a run at network size, read once for all noises and segmenters."""
+
+    def __init__(self, run, dataset=None, part="test"):
+        self.run = run
+        self.dataset = dataset or run.dataset
+        if dataset is None:
+            self.items = run.items(part)
+        else:
+            _check_compatible(run, dataset)
+            self.items = dataset.items
+        self.resize = run.framing.resize
+
+    @cached_property
+    def pairs(self):
+        """Images and labels at network size."""
+        return [network_pair(self.dataset, item, self.resize) for item in self.items]
+
+    @property
+    def images(self):
+        return [image for image, _ in self.pairs]
+
+    @cached_property
+    def masks(self):
+        """Masks at original size."""
+        return [item.read_mask() for item in self.items]
+
+    def batches(self):
+        """Return lists of indices; the images of one list have one size at the network."""
+        by_size = {}
+        for index, image in enumerate(self.images):
+            by_size.setdefault(image.shape, []).append(index)
+        for shape, indices in by_size.items():
+            step = max(1, BATCH_PIXELS // (shape[0] * shape[1]))
+            yield from (indices[i : i + step] for i in range(0, len(indices), step))
+
+
+def evaluate(segmenter, data, noises, *, seed=0, advance=lambda: None):
+    """Evaluate one segmenter under all noises.
+
+    Args:
+        segmenter: A `Segmenter`.
+        data: `EvaluationData` of its run.
+        noises: List of `Noise`; noise is added at the size that the network works at.
+        seed: Seed of the noise.
+        advance: Called after each noise, for a progress bar.
+
+    Returns:
+        An `Evaluation`.
+    """
+    rows = []
+    for noise in noises:
+        rows.append(_row(segmenter, data, noise, seed))
+        advance()
+    return Evaluation(
+        title=segmenter.title,
+        run=str(data.run.path),
+        loss=_clean_loss(segmenter, data),
+        images=len(data.items),
+        class_names=tuple(data.dataset.class_names),
+        seed=seed,
+        rows=tuple(rows),
+    )
+
+
+def store_metrics(run, evaluation):
+    """Add an evaluation to the run's `metrics.json` under its title, keeping the others."""
+    content = run.metrics()
+    content[evaluation.title] = {
+        "loss": evaluation.loss,
+        "images": evaluation.images,
+        "noise_seed": evaluation.seed,
+        "class_names": list(evaluation.class_names),
+        "rows": [
+            {**vars(row), "class_iou": [None if np.isnan(v) else v for v in row.class_iou]}
+            for row in evaluation.rows
+        ],
+    }
+    write_json(run.path / "metrics.json", content)
+
+
+def _row(segmenter, data, noise, seed):
+    classes = data.dataset.num_classes
+    confusion = np.zeros((classes, classes), np.int64)
+    effects = []
+    for indices in data.batches():
+        noisy = np.stack([noise.add(data.images[i], seed, i) for i in indices])
+        maps = segmenter.label_maps(noisy, [data.masks[i].shape for i in indices])
+        for index, predicted in zip(indices, maps, strict=True):
+            confusion += confusion_matrix(data.masks[index], predicted, classes, data.dataset.ignore_value)
+            effects.append(regularisation_effect(predicted))
+    return Row(
+        noise=noise.label,
+        kind=noise.kind,
+        amount=noise.amount,
+        accuracy=global_accuracy(confusion),
+        mean_iou=mean_iou(confusion),
+        class_iou=tuple(float(v) for v in class_iou(confusion)),
+        regularisation_effect=float(np.mean(effects)),
+    )
+
+
+def _clean_loss(segmenter, data):
+    total, weight = 0.0, 0.0
+    class_weights = np.asarray(data.run.config["class_weights"] or [1.0] * data.dataset.num_classes)
+    for image, labels in data.pairs:
+        ignored = (
+            np.zeros(labels.shape, bool)
+            if data.dataset.ignore_value is None
+            else labels == data.dataset.ignore_value
+        )
+        labels = np.where(ignored, 0, labels)
+        weights = np.where(ignored, 0.0, class_weights[labels])
+        probabilities = segmenter.probabilities(image[None])[0].numpy().astype(np.float64)
+        likelihood = np.take_along_axis(probabilities, labels[..., None], -1)[..., 0]
+        total -= np.sum(weights * np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)))
+        weight += weights.sum()
+    return float(total / max(weight, 1e-12))
+
+
+def _check_compatible(run, dataset):
+    if tuple(dataset.class_names) != run.class_names or dataset.channels != run.record["data"]["channels"]:
+        raise InputError(
+            f"{dataset.spec} has the classes {', '.join(dataset.class_names)} and {dataset.channels} channel(s); "
+            f"{run.path} was trained for {', '.join(run.class_names)} and {run.record['data']['channels']}."
+        )

@@ -1,0 +1,111 @@
+"""Label maps as pictures: palettes, overlays, contact sheets."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from tfapp.files import atomic_path
+
+# M. Okabe and K. Ito, "Color Universal Design" (2008), after black for the background.
+OKABE_ITO = (
+    (0, 0, 0),
+    (86, 180, 233),
+    (230, 159, 0),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+
+
+def palette(num_classes):
+    """Return uint8 (num_classes, 3) colours: black for class 0, then ones that the colour-blind can tell apart.
+
+    Classes past the eighth get the colours of the PASCAL VOC map.
+    """
+    colours = np.zeros((num_classes, 3), np.uint8)
+    for index in range(num_classes):
+        colours[index] = OKABE_ITO[index] if index < len(OKABE_ITO) else _voc_colour(index)
+    return colours
+
+
+def _voc_colour(index):
+    colour = [0, 0, 0]
+    for shift in range(7, -1, -1):
+        for channel in range(3):
+            colour[channel] |= ((index >> channel) & 1) << shift
+        index >>= 3
+    return colour
+
+
+def save_label_png(path, labels):
+    """Write a label map (height, width) as a palette PNG whose pixel values are the classes."""
+    picture = Image.fromarray(labels.astype(np.uint8), mode="P")
+    picture.putpalette(palette(256).tobytes())
+    with atomic_path(path) as temporary:
+        picture.save(temporary)
+
+
+def overlay(image, labels, num_classes, opacity=0.45):
+    """Return uint8 (height, width, 3): the image tinted by class, class borders in full colour.
+
+    Args:
+        image: float32 (height, width, 1 or 3) in [0, 1].
+        labels: Integers (height, width); class 0 and values outside the classes are left untinted.
+        num_classes: Number of classes.
+        opacity: Share of the tint, in [0, 1].
+    """
+    picture = as_rgb(image).astype(np.float32)
+    inside = (labels > 0) & (labels < num_classes)
+    colours = palette(num_classes)[np.where(inside, labels, 0)].astype(np.float32)
+    border = np.zeros(labels.shape, bool)
+    border[:-1] |= labels[1:] != labels[:-1]
+    border[:, :-1] |= labels[:, 1:] != labels[:, :-1]
+    share = np.where(inside, np.where(border, 1.0, opacity), 0.0)[..., None]
+    return np.rint(picture * (1 - share) + colours * share).astype(np.uint8)
+
+
+def as_rgb(image):
+    """Return a float image in [0, 1] with 1 or 3 channels as uint8 (height, width, 3)."""
+    return np.rint(255 * np.broadcast_to(image, (*image.shape[:2], 3))).astype(np.uint8)
+
+
+def contact_sheet(rows, column_titles, cell=160, captions=None):
+    """Paste pictures into a grid with a line of titles.
+
+    Args:
+        rows: List of rows, each a list of uint8 (height, width, 3) pictures of any size.
+        column_titles: One text per column.
+        cell: Side of a cell in pixels; pictures keep their proportions.
+        captions: Texts to write into the cells, in the shape of `rows`, or None.
+
+    Returns:
+        A PIL image.
+    """
+    gap, title_height = 6, 20
+    size = (len(column_titles) * (cell + gap) + gap, title_height + len(rows) * (cell + gap) + gap)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(column_titles):
+        draw.text((gap + column * (cell + gap), 4), title, fill="black")
+    for r, row in enumerate(rows):
+        for c, picture in enumerate(row):
+            corner = (gap + c * (cell + gap), title_height + r * (cell + gap))
+            sheet.paste(_fitted(picture, cell), corner)
+            if captions and captions[r][c]:
+                _write_caption(draw, corner, captions[r][c])
+    return sheet
+
+
+def _write_caption(draw, corner, text):
+    place = (corner[0] + 3, corner[1] + 2)
+    draw.rectangle(draw.textbbox(place, text), fill="white")
+    draw.text(place, text, fill="black")
+
+
+def _fitted(picture, cell):
+    image = Image.fromarray(picture)
+    scale = cell / max(image.size)
+    size = tuple(max(1, round(length * scale)) for length in image.size)
+    # Enlarged pixels stay visible as pixels; reductions are averaged.
+    return image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)

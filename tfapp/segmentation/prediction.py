@@ -1,0 +1,72 @@
+"""Label people's own images with a trained run."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfapp.data import read_image
+from tfapp.data.images import IMAGE_SUFFIXES
+from tfapp.errors import InputError
+from tfapp.files import atomic_path
+from tfapp.segmentation.pictures import overlay, save_label_png
+
+
+def find_images(paths):
+    """Return the image files among `paths`, folders expanded, in order.
+
+    Raises:
+        InputError: For a path that does not exist, a folder without images, or two images whose
+            predictions would get the same file name.
+    """
+    found = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+            if not inside:
+                raise InputError(f"Folder {path} has no images; expected {', '.join(IMAGE_SUFFIXES)} files.")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InputError(f"{path} does not exist; expected image files or folders of images.")
+    stems = [path.stem for path in found]
+    doubled = next((path for path in found if stems.count(path.stem) > 1), None)
+    if doubled:
+        raise InputError(
+            f"Two images are called {doubled.stem!r}; predict them into different --out folders."
+        )
+    return found
+
+
+def predict(segmenter, images, out, class_names, channels, stride, *, advance=lambda: None):
+    """Write `NAME.png` (palette PNG of classes) and `NAME-overlay.png` for every image, at its own size.
+
+    Args:
+        segmenter: Keras model from images of any size to probabilities.
+        images: Paths, as from `find_images`.
+        out: Folder to write to.
+        class_names: Names of the classes.
+        channels: Channels that the segmenter takes.
+        stride: The network's stride: smaller images are refused.
+        advance: Called after each image, for a progress bar.
+
+    Returns:
+        Pairs (image path, share of each class in [0, 1]).
+    """
+    shares = []
+    for path in images:
+        image = read_image(path, channels)
+        if min(image.shape[:2]) < stride:
+            raise InputError(
+                f"Image {path} is {image.shape[1]}x{image.shape[0]} pixels, smaller than the network's stride "
+                f"of {stride}; enlarge or leave it out."
+            )
+        labels = np.argmax(segmenter(image[None], training=False)[0], -1)
+        save_label_png(Path(out) / f"{path.stem}.png", labels)
+        with atomic_path(Path(out) / f"{path.stem}-overlay.png") as temporary:
+            Image.fromarray(overlay(image, labels, len(class_names))).save(temporary)
+        counts = np.bincount(labels.ravel(), minlength=len(class_names))
+        shares.append((path, counts / labels.size))
+        advance()
+    return shares
