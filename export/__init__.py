@@ -1,0 +1,34 @@
+"""SavedModel export for TensorFlow Serving: write, check through the C++ session, describe.
+
+Importing this package imports neither TensorFlow nor Keras; the first use of a name does.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "ExportError": "errors",
+    "SignatureParity": "report",
+    "VerificationReport": "report",
+    "describe": "description",
+    "export": "writer",
+    "verify": "verification",
+}
+
+__all__ = [
+    "ExportError",
+    "SignatureParity",
+    "VerificationReport",
+    "describe",
+    "export",
+    "verify",
+]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

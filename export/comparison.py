@@ -1,0 +1,115 @@
+"""Compare the answers of a session with the expected ones, or with what the signature promises."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from tfapp.export.requests import decided
+
+
+def compare(request, outputs, tolerance):
+    """Compare `outputs` with `request.expected`.
+
+    Probabilities may differ by `tolerance`. Labels must be equal wherever the expected best class leads by
+    more than twice that; elsewhere a difference within the tolerance may already swap the two.
+
+    Args:
+        request: `Request` with expected outputs.
+        outputs: Arrays by alias.
+        tolerance: Largest accepted absolute difference of probabilities.
+
+    Returns:
+        Tuple of the largest difference (float or None), the share of equal labels (float or None) and
+        a failure sentence (or None).
+    """
+    shape_failure = _shape_failure(request.expected, outputs)
+    if shape_failure:
+        return None, None, shape_failure
+    if "labels_png_bytes" in request.expected:
+        return _compare_label_images(request.expected, outputs["labels_png_bytes"])
+    probabilities = request.expected["probabilities"]
+    difference = float(np.abs(outputs["probabilities"] - probabilities).max())
+    # Written so that NaN fails.
+    if not difference <= tolerance:
+        return (
+            difference,
+            None,
+            f"`probabilities` expected within {tolerance:g}, got a difference of {difference:.3g}",
+        )
+    equal = outputs["labels"] == request.expected["labels"]
+    failure = _label_failure("labels", equal, decided(probabilities, tolerance))
+    return difference, float(equal.mean()), failure
+
+
+def _compare_label_images(expected, files):
+    equal, sure = [], []
+    rows = zip(expected["labels_png_bytes"], expected["decided_png_bytes"], files, strict=True)
+    for number, (wanted, mask, got) in enumerate(rows, start=1):
+        wanted, mask = decode_png(wanted), decode_png(mask)
+        try:
+            got = decode_png(got)
+        except OSError:
+            return None, None, f"image {number} of `labels_png_bytes` expected a PNG, got {bytes(got[:8])!r}"
+        if wanted.shape != got.shape:
+            return (
+                None,
+                None,
+                f"image {number} of `labels_png_bytes` expected {wanted.shape}, got {got.shape}",
+            )
+        equal.append((wanted == got).ravel())
+        sure.append((mask != 0).ravel())
+    equal, sure = np.concatenate(equal), np.concatenate(sure)
+    return None, float(equal.mean()), _label_failure("labels_png_bytes", equal, sure)
+
+
+def _label_failure(alias, equal, sure):
+    wrong = int(np.count_nonzero(sure & ~equal))
+    if wrong == 0:
+        return None
+    return f"`{alias}` expected {equal.size} equal labels, got {wrong} different ones"
+
+
+def _shape_failure(expected, outputs):
+    for alias, wanted in expected.items():
+        if alias == "decided_png_bytes":
+            continue
+        if alias not in outputs:
+            return f"output `{alias}` expected, got {sorted(outputs)}"
+        got = outputs[alias]
+        if got.shape != wanted.shape or got.dtype.kind != wanted.dtype.kind:
+            return f"`{alias}` expected {_kind(wanted)} {wanted.shape}, got {_kind(got)} {got.shape}"
+    return None
+
+
+def _kind(array):
+    return "string" if array.dtype.kind == "S" else array.dtype.name
+
+
+def decode_png(contents):
+    """Pixels of a grey PNG file as an array `(height, width)`."""
+    with Image.open(io.BytesIO(contents)) as image:
+        return np.asarray(image)
+
+
+def promise_failure(signature, outputs):
+    """Compare `outputs` with the declared shapes of `signature` (see `read_signatures`).
+
+    Returns:
+        A sentence if an output has another shape or holds a number that is not finite, else None.
+    """
+    for tensor in signature["outputs"]:
+        alias, declared, got = tensor["alias"], tensor["shape"], outputs[tensor["alias"]]
+        if declared is not None and not _fits(got.shape, declared):
+            return f"`{alias}` expected shape {declared}, got {list(got.shape)}"
+        if got.dtype.kind == "f" and not np.isfinite(got).all():
+            return (
+                f"`{alias}` expected finite numbers, got {np.count_nonzero(~np.isfinite(got))} that are not"
+            )
+    return None
+
+
+def _fits(shape, declared):
+    return len(shape) == len(declared) and all(
+        wanted is None or size == wanted for size, wanted in zip(shape, declared, strict=True)
+    )

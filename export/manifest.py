@@ -1,0 +1,165 @@
+"""`assets.extra/export.json`: what was exported, from what, checked how; TensorFlow Serving ignores it."""
+
+import hashlib
+import json
+import math
+import platform
+from datetime import datetime, timezone
+from importlib import metadata as packages
+
+from tfapp.export.errors import ExportError
+from tfapp.export.signature_defs import MEANINGS, read_signatures
+
+EXTRA = "assets.extra"
+FILE_NAME = "export.json"
+FORMAT = 1
+
+
+def write_manifest(folder, *, name, version, segmenter, class_names, metadata, stored_values, report, warmup):
+    """Write `export.json` into the SavedModel `folder`, after every other file of it.
+
+    Args:
+        folder: Path of the SavedModel.
+        name: Name of the model, that of its base folder.
+        version: Its version.
+        segmenter: `Segmenter` that was exported.
+        class_names: List of str or None.
+        metadata: Plain JSON values of the caller (`plain_values`).
+        stored_values: Number of numbers in `variables/`.
+        report: `VerificationReport`.
+        warmup: Tuple that `write_warmup` returned.
+    """
+    content = {
+        "format": FORMAT,
+        "name": name,
+        "version": version,
+        "created_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "git_commit": metadata.get("git_commit"),
+        "signatures": _signatures(folder, segmenter),
+        "images": {
+            "channels": segmenter.num_channels,
+            "channel_order": _channel_order(segmenter),
+            "value_range": list(segmenter.value_range),
+            "uint8_range": [0, 255],
+        },
+        "num_classes": segmenter.num_classes,
+        "class_names": class_names,
+        "padding": {"stride": segmenter.stride, "rule": _padding_rule(segmenter.stride)},
+        "values": {"model": segmenter.model.count_params(), "stored": stored_values},
+        "verification": {
+            "tolerance": report.tolerance,
+            "signatures": {
+                parity.signature: {
+                    "requests": parity.requests,
+                    "max_difference": parity.max_difference,
+                    "equal_labels": parity.equal_labels,
+                }
+                for parity in report.signatures
+            },
+        },
+        "warmup": {"records": warmup[0], "replayed": report.warmup_records, "note": warmup[1]},
+        "metadata": metadata,
+        "sha256": checksums(folder),
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / EXTRA / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder):
+    """Content of `export.json` in the SavedModel `folder`, or None where there is none.
+
+    Raises:
+        ExportError: the file is damaged, or of a newer tfapp.
+    """
+    path = folder / EXTRA / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        written_format = int(content["format"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ExportError(f"{path} is damaged: it is not what `tfapp export` writes.") from error
+    if written_format > FORMAT:
+        raise ExportError(
+            f"{path} was written by a newer tfapp (format {written_format}, this version reads up to {FORMAT}); "
+            "update tfapp."
+        )
+    return content
+
+
+def checksums(folder):
+    """sha256 by POSIX path of every file below `folder`, without `export.json` itself."""
+    own = folder / EXTRA / FILE_NAME
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != own)
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+
+
+def plain_values(value, where="metadata"):
+    """`value` in plain JSON types: NumPy numbers and arrays unpacked, tuples as lists, NaN and infinity None.
+
+    Raises:
+        ExportError: a value that JSON has no word for.
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): plain_values(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_values(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    raise ExportError(f"`{where}` must be a JSON value. Received: {type(value).__name__}.")
+
+
+def _sha256(path):
+    # hashlib.file_digest needs Python 3.11.
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _versions():
+    import keras
+    import tensorflow as tf
+
+    try:
+        own = packages.version("tfapp")
+    except packages.PackageNotFoundError:
+        own = None
+    return {
+        "tfapp": own,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _signatures(folder, segmenter):
+    signatures = read_signatures(folder)
+    for signature in signatures.values():
+        for tensor in (*signature["inputs"], *signature["outputs"]):
+            tensor["meaning"] = MEANINGS.get(tensor["alias"]) or _images(segmenter, tensor["dtype"])
+    return signatures
+
+
+def _images(segmenter, dtype):
+    low, high = (0, 255) if dtype == "uint8" else segmenter.value_range
+    return f"{_channel_order(segmenter)} images of any height and width, values {low:g} to {high:g}"
+
+
+def _channel_order(segmenter):
+    return "RGB" if segmenter.num_channels == 3 else "grey"
+
+
+def _padding_rule(stride):
+    if stride == 1:
+        return "images enter the model at their own size"
+    return (
+        f"height and width are padded inside the graph at the bottom and right to multiples of {stride} by "
+        "mirroring with the edge, and the answer is cropped back"
+    )

@@ -1,0 +1,148 @@
+"""Check an exported folder through the C++ session, now or years later."""
+
+import zipfile
+
+from tfapp.export.comparison import compare, promise_failure
+from tfapp.export.manifest import EXTRA, checksums, read_manifest
+from tfapp.export.probing import probe_requests
+from tfapp.export.report import SignatureParity, VerificationReport
+from tfapp.export.requests import load_requests
+from tfapp.export.session import ask_session
+from tfapp.export.signature_defs import read_signatures
+from tfapp.export.versions import resolve_saved_model
+
+REFERENCE = "verification.npz"
+
+
+def verify(directory):
+    """Check the SavedModel in `directory` without the Keras model that it came from.
+
+    A process that knows neither tfapp nor the model sends the stored reference requests through
+    TensorFlow's session, by the call that TensorFlow Serving makes, and replays the warm-up records; the
+    sha256 of every file is compared with the one recorded at export. A folder of another
+    maker, without `assets.extra/export.json`, gets one generated request per signature that takes images,
+    of which shapes and finiteness are checked. The HTTP and gRPC front end of TensorFlow Serving takes no
+    part in this.
+
+    Args:
+        directory: `BASE/<version>`, or `BASE`, of which the highest version is taken.
+
+    Returns:
+        `VerificationReport`; what is wrong stands in its `failures`, nothing is raised for it.
+
+    Raises:
+        ExportError: `directory` is not a SavedModel, or the process could not answer.
+    """
+    folder = resolve_saved_model(directory)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return _probe(folder)
+    failures, num_files = _changed_files(folder, manifest["sha256"])
+    try:
+        requests = load_requests(folder / EXTRA / REFERENCE)
+    except (OSError, ValueError, zipfile.BadZipFile, KeyError):
+        requests = []
+        failures.append(f"{EXTRA}/{REFERENCE} cannot be read: there is no reference to compare with.")
+    return check(
+        folder,
+        requests,
+        manifest["verification"]["tolerance"],
+        failures=failures,
+        files_checked=num_files,
+        warmup_expected=manifest["warmup"]["records"],
+    )
+
+
+def check(folder, requests, tolerance, *, warmup_expected, failures=(), files_checked=0):
+    """Run `requests` on `folder` and compare every answer with its expected one.
+
+    Args:
+        folder: Path of a SavedModel.
+        requests: List of `Request` with expected outputs.
+        tolerance: Largest accepted absolute difference of probabilities.
+        warmup_expected: Number of warm-up records that the folder should hold.
+        failures: Sentences found before.
+        files_checked: Number of files whose sha256 was compared before.
+
+    Returns:
+        `VerificationReport`.
+    """
+    answers = ask_session(folder, requests)
+    failures = [*failures, *_load_failures(answers)]
+    results = {}
+    for number, request in enumerate(requests):
+        difference, share, failure = None, None, answers.errors[number]
+        if answers.load_error is None and failure is None:
+            difference, share, failure = compare(request, answers.outputs[number], tolerance)
+        if failure:
+            failures.append(f"{request.signature}, request {number}: {failure}.")
+        results.setdefault(request.signature, []).append((difference, share))
+    warmup_failures, notes = _warmup_findings(answers, warmup_expected)
+    return VerificationReport(
+        directory=folder,
+        tolerance=tolerance,
+        signatures=tuple(_parity(name, pairs) for name, pairs in results.items()),
+        warmup_records=answers.warmup["records"],
+        files_checked=files_checked,
+        failures=(*failures, *warmup_failures),
+        notes=tuple(notes),
+    )
+
+
+def _probe(folder):
+    signatures = read_signatures(folder)
+    requests, skipped = probe_requests(signatures)
+    notes = ["No reference was stored with this folder: only shapes and finite numbers were checked."]
+    notes += [f"{name} was not run: it does not take one batch of images." for name in skipped]
+    answers = ask_session(folder, requests)
+    failures = _load_failures(answers)
+    if not requests:
+        failures.append("No signature takes one batch of images: no request could be made.")
+    for number, request in enumerate(requests):
+        failure = answers.errors[number]
+        if answers.load_error is None and failure is None:
+            failure = promise_failure(signatures[request.signature], answers.outputs[number])
+        if failure:
+            failures.append(f"{request.signature}: {failure}.")
+    warmup_failures, warmup_notes = _warmup_findings(answers, None)
+    return VerificationReport(
+        directory=folder,
+        tolerance=None,
+        signatures=tuple(SignatureParity(request.signature, 1) for request in requests),
+        warmup_records=answers.warmup["records"],
+        failures=(*failures, *warmup_failures),
+        notes=(*notes, *warmup_notes),
+    )
+
+
+def _changed_files(folder, recorded):
+    found = checksums(folder)
+    failures = [f"{name} is missing." for name in recorded if name not in found]
+    failures += [
+        f"{name} was changed: its sha256 expected {digest}, got {found[name]}."
+        for name, digest in recorded.items()
+        if found.get(name, digest) != digest
+    ]
+    failures += [f"{name} was added after the export." for name in found if name not in recorded]
+    return failures, len(recorded)
+
+
+def _load_failures(answers):
+    return [f"The SavedModel does not load: {answers.load_error}."] if answers.load_error else []
+
+
+def _warmup_findings(answers, expected):
+    warmup = answers.warmup
+    if warmup["error"]:
+        return [f"Warm-up fails, and with it the start of the server: {warmup['error']}."], []
+    if warmup["skipped"]:
+        return [], [f"The warm-up records were not replayed: {warmup['skipped']}."]
+    if expected is not None and not answers.load_error and warmup["records"] != expected:
+        return [f"Warm-up records expected {expected}, got {warmup['records']}."], []
+    return [], []
+
+
+def _parity(name, pairs):
+    differences = [difference for difference, _ in pairs if difference is not None]
+    shares = [share for _, share in pairs if share is not None]
+    return SignatureParity(name, len(pairs), max(differences, default=None), min(shares, default=None))

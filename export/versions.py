@@ -1,0 +1,75 @@
+"""Version folders as TensorFlow Serving reads them: every child whose name is a whole number."""
+
+import re
+from pathlib import Path
+
+from tfapp.export.errors import ExportError
+
+_LARGEST = 2**63 - 1  # TensorFlow Serving keeps versions in int64
+
+
+def existing_versions(base_path):
+    """Versions under `base_path`, ascending; `00001` counts as 1, as it does for the server.
+
+    Args:
+        base_path: Folder that holds the version folders; it may be missing.
+
+    Returns:
+        List of int, empty where there are none.
+    """
+    base = Path(base_path)
+    if not base.is_dir():
+        return []
+    numbers = {int(child.name) for child in base.iterdir() if re.fullmatch("[0-9]+", child.name)}
+    return sorted(number for number in numbers if number <= _LARGEST)
+
+
+def choose_version(base_path, version=None):
+    """Return `version` if it is free, or the highest existing version plus one where it is None.
+
+    Raises:
+        ExportError: `version` is not a positive integer, or already exists.
+    """
+    taken = existing_versions(base_path)
+    if version is None:
+        return max(taken, default=0) + 1
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= _LARGEST:
+        raise ExportError(f"`version` must be a positive integer. Received: version={version!r}.")
+    if version in taken:
+        raise version_exists(base_path, version)
+    return version
+
+
+def version_exists(base_path, version):
+    """The error for a version that is already there."""
+    return ExportError(
+        f"Version {version} already exists in {base_path} and is never overwritten; "
+        "give another `version`, or none for the next free one."
+    )
+
+
+def resolve_saved_model(directory):
+    """Folder of the SavedModel that `directory` names.
+
+    Args:
+        directory: A SavedModel, or a folder of version folders, of which the highest is taken.
+
+    Raises:
+        ExportError: `directory` is neither.
+    """
+    folder = Path(directory)
+    if _is_saved_model(folder):
+        return folder
+    for version in reversed(existing_versions(folder)):
+        # int() drops leading zeros, so the name is looked up again.
+        for child in folder.iterdir():
+            if re.fullmatch("0*" + str(version), child.name) and _is_saved_model(child):
+                return child
+    raise ExportError(
+        f"{folder} is not a SavedModel: expected a folder with `saved_model.pb`, "
+        "or a folder of version folders that have one."
+    )
+
+
+def _is_saved_model(folder):
+    return (folder / "saved_model.pb").is_file()
