@@ -1,0 +1,115 @@
+import json
+
+import numpy as np
+import pytest
+
+from tfapp.errors import InputError
+from tfapp.landscape.surface import DONE, NAN, TODO, Surface, coarse_to_fine
+
+
+def filled(n=5, range=0.5):
+    """A surface with f = (alpha - 0.1)^2 + 2 (beta + 0.2)^2 + 1, different along its two axes."""
+    surface = Surface.empty(n, range, {"key": {"seed": 0}})
+    for i, j in surface.todo():
+        alpha, beta = surface.alphas[i], surface.betas[j]
+        surface.record(i, j, (alpha - 0.1) ** 2 + 2 * (beta + 0.2) ** 2 + 1, 0.25)
+    return surface
+
+
+@pytest.mark.parametrize("n", [3, 5, 21, 49])
+def test_the_middle_of_the_grid_is_exactly_the_solution(n):
+    surface = Surface.empty(n, 0.3)
+    assert surface.alphas[n // 2] == 0 and surface.betas[n // 2] == 0
+    np.testing.assert_array_equal(surface.alphas, -surface.alphas[::-1])
+    assert surface.alphas[-1] == 0.3
+
+
+@pytest.mark.parametrize("n", [3, 5, 21])
+def test_the_order_visits_every_cell_once_and_the_centre_first(n):
+    order = coarse_to_fine(n)
+    assert order[0] == (n // 2, n // 2)
+    assert sorted(order) == [(i, j) for i in range(n) for j in range(n)]
+
+
+def test_the_first_cells_span_the_window():
+    rows = [i for i, _ in coarse_to_fine(17)[:9]]
+    assert sorted(set(rows)) == [0, 8, 16]
+
+
+def test_a_started_surface_is_drawn_at_the_finest_complete_mesh():
+    surface = Surface.empty(9, 1.0)
+    for i, j in coarse_to_fine(9)[:30]:  # 25 cells make the 5 x 5 lattice
+        surface.record(i, j, 1.0)
+    alphas, betas, loss = surface.measured_grid()
+    np.testing.assert_allclose(alphas, [-1, -0.5, 0, 0.5, 1])
+    assert loss.shape == (5, 5) and np.isfinite(loss).all()
+
+
+def test_a_surface_of_one_point_cannot_be_drawn():
+    surface = Surface.empty(9, 1.0)
+    surface.record(4, 4, 1.0)
+    with pytest.raises(InputError, match="at least 3 x 3.*Received: 1 points"):
+        surface.measured_grid()
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_not_finite_is_kept_as_nan_and_counted(loss):
+    surface = Surface.empty(3, 1.0)
+    surface.record(0, 1, loss)
+    assert np.isnan(surface.loss[0, 1]) and surface.status[0, 1] == NAN
+    assert surface.num_nan == 1 and surface.num_measured == 1
+    assert (0, 1) not in surface.todo()
+
+
+def test_extremes_are_given_with_their_place():
+    # Grid points nearest to the minimum (0.1, -0.2) of the quadratic: (0, -0.25).
+    loss, alpha, beta = filled().extreme(np.nanargmin)
+    assert (alpha, beta) == (0, -0.25) and loss == pytest.approx(1.015)
+    assert filled().extreme(np.nanargmax)[1:] == (-0.5, 0.5)
+    assert Surface.empty(3, 1.0).extreme(np.nanargmin) is None
+
+
+def test_data_loss_is_the_loss_without_regularisation():
+    np.testing.assert_allclose(filled().data_loss, filled().loss - 0.25)
+
+
+def test_a_file_gives_back_the_surface(tmp_path):
+    surface = filled()
+    surface.record(0, 0, np.nan)
+    surface.save(tmp_path / "surface.npz")
+    loaded = Surface.load(tmp_path / "surface.npz")
+    for name in ("alphas", "betas", "loss", "regularisation", "status"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(surface, name))
+        assert getattr(loaded, name).dtype == getattr(surface, name).dtype
+    assert loaded.metadata == surface.metadata
+    assert [file.name for file in tmp_path.iterdir()] == ["surface.npz"]
+
+
+def test_the_file_holds_no_pickled_objects(tmp_path):
+    filled().save(tmp_path / "surface.npz")
+    with np.load(tmp_path / "surface.npz", allow_pickle=False) as archive:
+        assert all(archive[name].dtype != object for name in archive.files)
+        assert json.loads(str(archive["metadata"]))["key"] == {"seed": 0}
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        Surface.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 cut off"])
+def test_a_damaged_file_is_refused(tmp_path, content):
+    (tmp_path / "bad.npz").write_bytes(content)
+    with pytest.raises(InputError, match="bad.npz is not a surface"):
+        Surface.load(tmp_path / "bad.npz")
+
+
+def test_another_archive_is_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    with pytest.raises(InputError, match="is not a surface"):
+        Surface.load(tmp_path / "other.npz")
+
+
+def test_cells_start_as_not_measured_and_end_as_done():
+    assert (Surface.empty(3, 1.0).status == TODO).all()
+    assert (filled().status == DONE).all() and filled().complete

@@ -1,0 +1,88 @@
+"""What all commands share at the terminal: sentences instead of tracebacks, tables, progress."""
+
+import errno
+import os
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from typer.core import TyperGroup
+
+from tfapp.errors import InputError, WorkFailed
+from tfapp.export.errors import ExportError
+
+EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+console = Console()
+error_console = Console(stderr=True)
+
+
+class GuardedGroup(TyperGroup):
+    """Command group that turns expected errors of any command below it into a sentence and an exit code."""
+
+    def invoke(self, ctx):
+        # TensorFlow's start-up notices would bury the answer; a user's own setting wins.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _leave("Interrupted; the same command goes on where it stood.", EXIT_INTERRUPTED) from None
+        except (InputError, ExportError) as error:
+            raise _leave(str(error), EXIT_BAD_INPUT) from None
+        except WorkFailed as error:
+            raise _leave(str(error), EXIT_FAILURE) from None
+        except OSError as error:
+            raise _leave(_explain(error), EXIT_BAD_INPUT) from None
+
+
+def _leave(message, code):
+    error_console.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+def _explain(error):
+    where = f" at {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full{where}; free some space and run the same command again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"No permission to write{where}; choose a folder that you own."
+    return f"Files cannot be read or written{where}: {error.strerror or error}."
+
+
+def progress_bar():
+    """Return a Rich progress bar with count, elapsed time and ETA."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("elapsed"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )
+
+
+def print_table(header, rows, title=None):
+    """Print rows of text as a table; the first column left, the others right."""
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(header):
+        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*map(str, row))
+    console.print(table)
+
+
+def print_written(*paths):
+    """Name the files that a command wrote, one per line and never wrapped, so that they can be copied."""
+    for path in paths:
+        console.print(f"wrote {path}", soft_wrap=True, markup=False, highlight=False)

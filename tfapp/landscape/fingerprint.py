@@ -1,0 +1,54 @@
+"""Hashes by which a half-finished surface recognises its model, its data and its loss."""
+
+import hashlib
+import json
+import warnings
+
+import keras
+import numpy as np
+
+
+def hash_arrays(arrays) -> str:
+    """Return the SHA-256 (hexadecimal) of shapes, dtypes and values of a sequence of arrays, in order."""
+    digest = hashlib.sha256()
+    for array in map(np.asarray, arrays):
+        digest.update(f"{array.shape}{array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def hash_weights(model: keras.Model) -> str:
+    """Hash all weights, moving statistics included, because the loss depends on them too."""
+    return hash_arrays(weight.numpy() for weight in model.weights)
+
+
+def hash_data(x, y, sample_weight=None) -> str:
+    """Hash samples, targets and weights; each may be an array or a nest of arrays."""
+    present = {
+        name: part for name, part in zip("xyw", (x, y, sample_weight), strict=True) if part is not None
+    }
+    return hash_arrays([np.array(list(present)), *keras.tree.flatten(list(present.values()))])
+
+
+def hash_model(model: keras.Model) -> str:
+    """Hash the architecture; of a subclassed model that cannot describe itself, only the class name."""
+    try:
+        config = model.get_config()
+    except NotImplementedError:
+        config = None
+    return _hash_json([type(model).__qualname__, config])
+
+
+def hash_loss(model: keras.Model) -> str:
+    """Hash the loss and the loss weights of `model.compile`."""
+    with warnings.catch_warnings():
+        # Keras warns that a serialised lambda is unsafe to load; here it is only hashed.
+        warnings.filterwarnings("ignore", message=".*lambda.*")
+        config = model.get_compile_config()
+    return _hash_json([config.get("loss"), config.get("loss_weights")])
+
+
+def _hash_json(content):
+    # The class stands for what JSON cannot hold: a repr may contain an address, new in every process.
+    text = json.dumps(content, sort_keys=True, default=lambda thing: type(thing).__qualname__)
+    return hashlib.sha256(text.encode()).hexdigest()

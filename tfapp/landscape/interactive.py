@@ -1,0 +1,141 @@
+"""Surfaces to turn in a browser, on a page that needs no network."""
+
+import os
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from tfapp.files import write_text
+from tfapp.landscape.plots import checked_grids
+from tfapp.landscape.scale import LossScale, tick_label
+from tfapp.landscape.surface import Surface
+
+_MARK = "#d62728"
+_VIEW = {"eye": {"x": 1.3, "y": -1.6, "z": 1.2}, "center": {"x": 0, "y": 0, "z": -0.12}}
+
+
+def surface_html(surface: Surface, title: str | None = None) -> go.Figure:
+    """Return an interactive figure of one surface, the solution marked.
+
+    Args:
+        surface: complete or partly measured `Surface`.
+        title: line above the figure.
+
+    Returns:
+        A Plotly figure: `save_html` makes a page of it, `to_html(full_html=False)` a part of one.
+
+    Raises:
+        InputError: fewer than 3 x 3 points are measured, or none is finite.
+    """
+    return side_by_side([surface], [title or "Loss around the solution"])
+
+
+def side_by_side(surfaces: Sequence[Surface], titles: Sequence[str]) -> go.Figure:
+    """Return an interactive figure of several surfaces with one common loss axis and colour bar.
+
+    Args:
+        surfaces: one or more surfaces, of any size and range.
+        titles: one line for each.
+
+    Raises:
+        InputError: no surface, as many titles as surfaces are not given, or nothing to draw.
+    """
+    grids = checked_grids(surfaces, titles)
+    scale = LossScale.common([loss for *_, loss in grids])
+    headings = [_heading(title, grid) for title, grid in zip(titles, grids, strict=True)]
+    figure = make_subplots(
+        cols=len(grids),
+        specs=[[{"type": "scene"}] * len(grids)],
+        subplot_titles=headings,
+        horizontal_spacing=0.02,
+    )
+    for column, grid in enumerate(grids, start=1):
+        figure.add_traces([_surface_trace(grid, scale), _solution_trace(grid, scale)], rows=1, cols=column)
+    figure.update_scenes(
+        xaxis_title="α (relative)",
+        yaxis_title="β (relative)",
+        zaxis={
+            "title": "loss",
+            "type": "log" if scale.log else "linear",
+            "range": list(scale.limits),
+            "tickvals": scale.ticks(),
+            "ticktext": [tick_label(tick) for tick in scale.ticks()],
+        },
+        aspectratio={"x": 1, "y": 1, "z": 0.8},
+        camera=_VIEW,
+    )
+    figure.update_layout(
+        coloraxis=_colour_axis(scale), showlegend=False, margin={"l": 10, "r": 10, "t": 60, "b": 10}
+    )
+    return figure
+
+
+def save_html(figure: go.Figure, path: str | os.PathLike) -> None:
+    """Write a page that holds the figure and the whole of plotly.js (about 5 MB): it works offline.
+
+    Args:
+        figure: Plotly figure.
+        path: HTML file, written by write-then-rename.
+    """
+    page = figure.to_html(
+        include_plotlyjs=True, full_html=True, default_height="95vh", config={"displaylogo": False}
+    )
+    write_text(path, page)
+
+
+def _surface_trace(grid, scale):
+    alphas, betas, loss = grid
+    # Plotly's rows run along y, rows of the surface along alpha. Colours must be transformed by hand:
+    # a colour axis knows no logarithm.
+    return go.Surface(
+        x=alphas,
+        y=betas,
+        z=loss.T,
+        surfacecolor=scale.transform(loss).T,
+        coloraxis="coloraxis",
+        hovertemplate="α %{x:.3f}<br>β %{y:.3f}<br>loss %{z:.5g}<extra></extra>",
+    )
+
+
+def _solution_trace(grid, scale):
+    centre = _loss_of_solution(grid)
+    # A pin to the top of the box is seen from every side; the basin hides the solution itself.
+    return go.Scatter3d(
+        x=[0.0, 0.0],
+        y=[0.0, 0.0],
+        z=[centre, scale.high] if np.isfinite(centre) else [None, None],
+        mode="lines+markers",
+        line={"color": _MARK, "width": 4},
+        marker={"size": [6, 3], "color": _MARK},
+        hovertemplate=f"solution<br>loss {centre:.5g}<extra></extra>",
+    )
+
+
+def _loss_of_solution(grid):
+    alphas, betas, loss = grid
+    return float(loss[len(alphas) // 2, len(betas) // 2])
+
+
+def _heading(title, grid):
+    # Plotly reads titles as HTML; a run may be called anything.
+    return (
+        f"{escape(title)}<br><sub style='color:{_MARK}'>● solution, loss {_loss_of_solution(grid):.4g}</sub>"
+    )
+
+
+def _colour_axis(scale):
+    low, high = scale.limits
+    return {
+        "colorscale": "Viridis",
+        "cmin": low,
+        "cmax": high,
+        "colorbar": {
+            "title": "loss",
+            "len": 0.7,
+            "tickvals": [float(scale.transform(tick)) for tick in scale.ticks()],
+            "ticktext": [tick_label(tick) for tick in scale.ticks()],
+        },
+    }

@@ -1,0 +1,151 @@
+"""The loss at one point of the plane, as one graph.
+
+f(alpha, beta) = loss of the model with weights w + alpha*u + beta*v, averaged over the data exactly as
+`model.evaluate` averages it. The weights are combined inside the graph and handed to the layers through
+`keras.StatelessScope`; the variables of the model are read and never written, so that there is nothing
+to restore after an interruption and no rounding accumulates from point to point.
+"""
+
+import inspect
+
+import keras
+import tensorflow as tf
+
+from tfapp.errors import InputError
+
+
+class Batches:
+    """Samples that stay in memory as tensors and are sliced into batches of fixed shape.
+
+    Args:
+        x, y, sample_weight: an array or a nest of arrays (a list or dictionary for several inputs or
+            outputs), first axis the samples; `sample_weight` may be None. Floating-point arrays are cast
+            to `keras.config.floatx()`, as `model.evaluate` does.
+        batch_size: integer > 0.
+
+    Raises:
+        InputError: no samples, arrays of different length, or `batch_size` < 1.
+    """
+
+    def __init__(self, x, y, sample_weight, batch_size: int):
+        if batch_size < 1:
+            raise InputError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size}.")
+        self._x, self._y, self._weight = (_to_tensors(part) for part in (x, y, sample_weight))
+        present = [part for part in (self._x, self._y, self._weight) if part is not None]
+        lengths = sorted({int(leaf.shape[0]) for leaf in keras.tree.flatten(present)})
+        if len(lengths) != 1 or lengths[0] == 0:
+            raise InputError(f"Expected as many samples in every array, at least one. Received: {lengths}.")
+        self.num_samples = lengths[0]
+        self.batch_size = min(batch_size, self.num_samples)
+        self.num_full, self.remainder = divmod(self.num_samples, self.batch_size)
+
+    def slice(self, start, size: int):
+        """Return `(x, y, sample_weight)` of the samples start, ..., start + size - 1."""
+        return tuple(_slice(part, start, size) for part in (self._x, self._y, self._weight))
+
+    def __iter__(self):
+        """Yield `(start, size)` of every batch, the remainder last."""
+        for index in range(self.num_full):
+            yield index * self.batch_size, self.batch_size
+        if self.remainder:
+            yield self.num_full * self.batch_size, self.remainder
+
+
+def make_point_loss(model: keras.Model, batches: Batches, u, v, *, jit_compile: bool = False):
+    """Build the compiled function f(alpha, beta).
+
+    Args:
+        model: compiled and built Keras model.
+        batches: the data.
+        u, v: directions, one array per entry of `model.trainable_variables`.
+        jit_compile: compile by XLA. Slower than TensorFlow's own kernels on the CPUs measured so far.
+
+    Returns:
+        A `tf.function` that takes two float32 scalars and returns float64 (2,): the loss of
+        `model.evaluate`, and the part of it that does not come from the data (weight decay and all else
+        in `model.losses`). It is traced once.
+    """
+    moved = [
+        (variable, tf.constant(a, variable.dtype), tf.constant(b, variable.dtype))
+        for variable, a, b in zip(model.trainable_variables, u, v, strict=True)
+        if a.any() or b.any()
+    ]
+    batch_size, end = batches.batch_size, batches.num_full * batches.batch_size
+    scalar = tf.TensorSpec((), tf.float32)
+
+    @tf.function(input_signature=(scalar, scalar), autograph=False, jit_compile=jit_compile)
+    def point_loss(alpha, beta):
+        state = [(w, w.value + tf.cast(alpha, a.dtype) * a + tf.cast(beta, b.dtype) * b) for w, a, b in moved]
+
+        def add(start, size, total):
+            return total + size * _batch_loss(model, state, batches.slice(start, size))
+
+        # One batch after the other: two at once would double the memory, not the speed.
+        _, total = tf.while_loop(
+            lambda start, _: start < end,
+            lambda start, total: (start + batch_size, add(start, batch_size, total)),
+            (tf.constant(0), tf.zeros(2, tf.float64)),
+            parallel_iterations=1,
+        )
+        if batches.remainder:
+            total = add(end, batches.remainder, total)
+        return total / batches.num_samples
+
+    return point_loss
+
+
+def make_bare_forward(model: keras.Model, batches: Batches):
+    """Build the yardstick: a function without arguments that runs the compiled model over all batches."""
+
+    @tf.function(autograph=False, reduce_retracing=False)
+    def forward(start, size):
+        return _forward(model, batches.slice(start, size)[0])
+
+    def run():
+        for start, size in batches:
+            prediction = forward(tf.constant(start), size)
+        keras.tree.flatten(prediction)[0][0].numpy()  # waits for a device that runs asynchronously
+
+    return run
+
+
+def _batch_loss(model, state, batch):
+    """Return float64 (2,): the mean loss of one batch and its part that does not come from the data."""
+    x, y, sample_weight = batch
+    # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
+    with keras.StatelessScope(state_mapping=state, initialize_variables=False):
+        prediction = _forward(model, x)
+        loss = model.compute_loss(
+            x=x, y=y, y_pred=prediction, sample_weight=sample_weight, **_inference(model.compute_loss)
+        )
+        added = [tf.reduce_sum(tf.cast(term, tf.float64)) for term in model.losses]
+    return tf.stack([tf.cast(loss, tf.float64), tf.add_n(added) if added else tf.zeros((), tf.float64)])
+
+
+def _forward(model, x):
+    return model(x, **_inference(model.call))
+
+
+def _inference(function):
+    """Ask for inference where the (possibly overridden) function knows the question."""
+    return {"training": False} if "training" in inspect.signature(function).parameters else {}
+
+
+def _to_tensors(nest):
+    return None if nest is None else keras.tree.map_structure(_to_tensor, nest)
+
+
+def _to_tensor(array):
+    tensor = tf.convert_to_tensor(array)
+    return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
+
+
+def _slice(nest, start, size):
+    if nest is None:
+        return None
+
+    def cut(tensor):
+        rest = tensor.shape[1:]
+        return tf.slice(tensor, [start] + [0] * len(rest), [size, *rest])
+
+    return keras.tree.map_structure(cut, nest)
