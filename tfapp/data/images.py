@@ -62,7 +62,7 @@ def _opened(path, load=True):
     try:
         image = Image.open(path)
         if load:
-            image.load()
+            _load_or_close(image)
         return image
     except FileNotFoundError:
         raise InputError(f"Image {path} does not exist.") from None
@@ -76,6 +76,14 @@ def _opened(path, load=True):
         if isinstance(error, PermissionError | IsADirectoryError):
             raise InputError(f"Image {path} cannot be opened: {error.strerror}.") from None
         raise InputError(f"Image {path} is damaged or truncated ({error}); replace or remove it.") from None
+
+
+def _load_or_close(image):
+    try:
+        image.load()
+    except BaseException:
+        image.close()
+        raise
 
 
 def _float_image(path, pixels):

@@ -1,0 +1,56 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REAL_DATA = Path(os.environ.get("TFAPP_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture
+def real_data():
+    """Return a function that gives the path of a real dataset, or skips the test."""
+
+    def find(name):
+        if not (REAL_DATA / name).is_dir():
+            pytest.skip(
+                f"real data {name!r} is not in {REAL_DATA}; set TFAPP_DATA to the folder that holds it"
+            )
+        return REAL_DATA / name
+
+    return find
+
+
+@pytest.fixture
+def make_folder(tmp_path):
+    """Return a function that writes a folder dataset of discs on a gradient and returns its path."""
+
+    def make(count=6, size=(32, 48), values=(0, 1, 2), classes=None, name="own"):
+        rng = np.random.default_rng(0)
+        root = tmp_path / name
+        (root / "images").mkdir(parents=True)
+        (root / "masks").mkdir()
+        for index in range(count):
+            labels = draw_discs(rng, size, len(values))
+            picture = np.stack([60 * labels + 40, 200 - 70 * labels, 30 * labels + 90], -1)
+            picture = np.clip(picture + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8)
+            Image.fromarray(picture).save(root / "images" / f"cell {index}.png")
+            mask = np.asarray(values)[labels].astype(np.uint8)
+            Image.fromarray(mask).save(root / "masks" / f"cell {index}.png")
+        if classes is not None:
+            (root / "classes.txt").write_text("\n".join(classes) + "\n")
+        return root
+
+    return make
+
+
+def draw_discs(rng, size, classes):
+    """Return labels (height, width) with one disc inside another for every class above 0."""
+    rows, columns = np.indices(size)
+    centre = rng.uniform(0.4, 0.6, 2) * size
+    distance = np.hypot(rows - centre[0], columns - centre[1])
+    labels = np.zeros(size, np.int64)
+    for label in range(1, classes):
+        labels[distance < min(size) * 0.45 * (classes - label) / (classes - 1)] = label
+    return labels

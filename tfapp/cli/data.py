@@ -1,0 +1,50 @@
+"""`tfapp data show`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfapp.cli.console import console, print_table, print_written, progress_bar
+
+app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
+
+
+@app.callback()
+def _data():
+    """Look at datasets."""
+
+
+@app.command("show")
+def show(
+    spec: Annotated[str, typer.Argument(help="cells, folder:PATH, wbc:PATH or isbi2012:PATH")],
+    out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),
+    count: Annotated[int, typer.Option(help="Images on the sheet, at most.")] = 12,
+):
+    """Write a contact sheet of images with mask overlays; print sizes, counts and class shares."""
+    from tfapp.data import open_dataset
+    from tfapp.segmentation.overview import contact_sheet_of, survey
+
+    dataset = open_dataset(spec)
+    with progress_bar() as bar:
+        task = bar.add_task("reading masks", total=len(dataset.items), note="")
+        shares, ignored = survey(dataset, advance=lambda: bar.advance(task))
+    contact_sheet_of(dataset, count, out)
+    sizes = Counter(f"{width}x{height}" for height, width in (item.size for item in dataset.items))
+    shown = ", ".join(f"{size} ({number})" for size, number in sizes.most_common(5))
+    rest = f" and {len(sizes) - 5} further sizes" if len(sizes) > 5 else ""
+    console.print(
+        f"{dataset.spec}: {len(dataset.items)} images, {dataset.channels} channel(s)", soft_wrap=True
+    )
+    console.print(f"width x height: {shown}{rest}", soft_wrap=True)
+    rows = [
+        (name, index, f"{100 * share:.2f} %")
+        for index, (name, share) in enumerate(zip(dataset.class_names, shares, strict=True))
+    ]
+    print_table(["class", "index", "share of labelled pixels"], rows)
+    if ignored:
+        console.print(
+            f"{100 * ignored:.2f} % of the pixels have no label (ignore value {dataset.ignore_value})"
+        )
+    print_written(out)

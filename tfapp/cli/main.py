@@ -1,0 +1,42 @@
+"""The command `tfapp`.
+
+    tfapp data show SPEC              look at a dataset
+    tfapp train SPEC --out RUN        train a segmenter
+    tfapp evaluate RUN...             noise table of one or several runs
+    tfapp predict RUN IMAGES --out D  label one's own images
+    tfapp landscape RUN               loss surface around the solution
+    tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
+    tfapp report RUN...               one self-contained page
+    tfapp reproduce noise-table SPEC  the paper's table over seeds
+    tfapp demo                        all of it, on generated images
+
+TensorFlow is imported inside the commands: `tfapp --help` must answer at once.
+"""
+
+import typer
+
+from tfapp.cli import data, demo, evaluate, export, landscape, predict, report, reproduce, train
+from tfapp.cli.console import GuardedGroup
+
+app = typer.Typer(
+    name="tfapp",
+    cls=GuardedGroup,
+    help="Spatially regular segmentation, loss landscapes and SavedModel export for Keras.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("landscape")(landscape.landscape)
+app.add_typer(export.app, name="export")
+app.command("report")(report.report)
+app.add_typer(reproduce.app, name="reproduce")
+app.command("demo")(demo.demo)
+
+
+def main():
+    """Run the command line; exit with 0, 1 (failure), 2 (bad input) or 130 (Ctrl-C)."""
+    app()

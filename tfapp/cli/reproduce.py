@@ -1,0 +1,89 @@
+"""`tfapp reproduce`: the papers' tables, on data that one has."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfapp.cli.console import console, print_written
+from tfapp.cli.evaluate import evaluate_with_progress, print_comparison, write_comparison
+from tfapp.cli.train import parse_size, train_with_progress
+from tfapp.errors import InputError
+
+app = typer.Typer(help="Reproduce the papers' tables.", no_args_is_help=True)
+
+
+@app.callback()
+def _reproduce():
+    """Reproduce the papers' tables."""
+
+
+@app.command("noise-table")
+def noise_table(
+    spec: Annotated[str, typer.Argument(help="cells, folder:PATH, wbc:PATH or isbi2012:PATH")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs, the table and the figure.")],
+    seeds: Annotated[str, typer.Option(help="Seeds of training, comma-separated.")] = "0,1,2",
+    epochs: Annotated[int, typer.Option(help="Epochs of each run.")] = 12,
+    steps_per_epoch: Annotated[int, typer.Option(help="Batches per epoch.")] = 100,
+    batch_size: Annotated[int, typer.Option(help="Batch size.")] = 8,
+    resize: Annotated[str | None, typer.Option(help="Resize images to N or HEIGHTxWIDTH.")] = None,
+    patch: Annotated[int | None, typer.Option(help="Cut square patches.")] = None,
+    overlap: Annotated[int, typer.Option(help="Pixels that neighbouring patches share.")] = 0,
+    augment: Annotated[str, typer.Option(help="none, flips or dihedral.")] = "flips",
+    schedule: Annotated[str, typer.Option(help="constant, or cosine decay to 0.")] = "constant",
+    test_share: Annotated[float, typer.Option(help="Share of the images for testing.")] = 0.4,
+    post_tv: Annotated[float, typer.Option(help="Weight of the TV put behind the softmax runs.")] = 1.0,
+    tv_weight: Annotated[float, typer.Option(help="Initial lambda of RUnet.")] = 1.0,
+    tv_step: Annotated[float, typer.Option(help="Constant c = tau*lambda of RUnet's training step.")] = 1.0,
+):
+    """Unet, Unet+TV and RUnet over seeds, under every noise (Jia, Liu, Tai, 2019, section 4)."""
+    from tfapp.segmentation.config import TrainConfig
+
+    common = TrainConfig(
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        batch_size=batch_size,
+        resize=parse_size(resize),
+        patch=patch,
+        overlap=overlap,
+        augment=augment,
+        schedule=schedule,
+        test_share=test_share,
+        validation_share=0.0,
+        tv_weight=tv_weight,
+        tv_step=tv_step,
+    )
+    compare_heads(spec, out, common, parse_seeds(seeds), post_tv)
+
+
+def parse_seeds(text):
+    """Turn `0,1,2` into a list of integers."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds {text!r} is not understood; expected integers such as 0,1,2.") from None
+
+
+def compare_heads(spec, out, config, seeds, post_tv):
+    """Train both heads with every seed, evaluate all under noise, write table and figure; return the runs."""
+    from tfapp.runs import Run
+    from tfapp.segmentation.evaluation import DEFAULT_NOISES
+    from tfapp.segmentation.noise import parse_noises
+
+    jobs = [
+        (seed, head, f"{name}-seed{seed}")
+        for seed in seeds
+        for head, name in (("softmax", "unet"), ("tv-softmax", "runet"))
+    ]
+    for number, (seed, head, name) in enumerate(jobs, 1):
+        title = f"training {name} ({number} of {len(jobs)})"
+        train_with_progress(spec, out / name, replace(config, head=head, seed=seed), title=title)
+    runs = [Run.open(out / name) for _, _, name in jobs]
+    comparison = evaluate_with_progress(runs, parse_noises(DEFAULT_NOISES), [post_tv])
+    written = write_comparison(comparison, out)
+    print_comparison(comparison)
+    if len(seeds) > 1:
+        console.print(f"mean ± standard deviation over {len(seeds)} seeds")
+    print_written(*written)
+    return runs

@@ -1,0 +1,84 @@
+"""`tfapp train`."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfapp.cli.console import console, print_written, progress_bar
+from tfapp.errors import InputError
+
+Option = typer.Option
+
+
+def train(
+    spec: Annotated[str, typer.Argument(help="cells, folder:PATH, wbc:PATH or isbi2012:PATH")],
+    out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
+    model: Annotated[str, Option(help="Network: unet.")] = "unet",
+    head: Annotated[
+        str, Option(help="softmax, or tv-softmax for the TV-regularised one (RUnet).")
+    ] = "tv-softmax",
+    epochs: Annotated[int, Option(help="Epochs in all.")] = 20,
+    steps_per_epoch: Annotated[int | None, Option(help="Batches per epoch [default: one pass].")] = None,
+    batch_size: Annotated[int, Option(help="Images or patches per batch.")] = 8,
+    optimizer: Annotated[
+        str, Option(help="sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta, lion.")
+    ] = "adam",
+    learning_rate: Annotated[float, Option(help="Learning rate.")] = 1e-3,
+    schedule: Annotated[str, Option(help="constant, or cosine decay to 0 at the last epoch.")] = "constant",
+    base_width: Annotated[int, Option(help="Filters of the first level.")] = 16,
+    depth: Annotated[int, Option(help="Poolings; the stride is 2^depth.")] = 4,
+    dropout: Annotated[float, Option(help="Dropout at the lowest level.")] = 0.0,
+    tv_weight: Annotated[float, Option(help="Initial weight lambda of the total variation.")] = 1.0,
+    learn_tv_weight: Annotated[bool, Option(help="Learn lambda, or keep it.")] = True,
+    tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the training step.")] = 1.0,
+    tv_iterations: Annotated[int, Option(help="FISTA iterations at inference.")] = 30,
+    resize: Annotated[str | None, Option(help="Resize images to N or HEIGHTxWIDTH.")] = None,
+    patch: Annotated[
+        int | None, Option(help="Cut square patches [default: only for mixed or large sizes].")
+    ] = None,
+    overlap: Annotated[int, Option(help="Pixels that neighbouring patches share.")] = 0,
+    augment: Annotated[str, Option(help="none, flips, or dihedral (flips and quarter turns).")] = "dihedral",
+    class_weighting: Annotated[str, Option(help="none, or balanced for rare classes.")] = "none",
+    test_share: Annotated[float, Option(help="Share of the images kept for testing.")] = 0.2,
+    validation_share: Annotated[float, Option(help="Share watched while training.")] = 0.1,
+    seed: Annotated[int, Option(help="Seed of weights, order and augmentation.")] = 0,
+    split_seed: Annotated[int, Option(help="Seed of the split.")] = 0,
+    overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
+):
+    """Train a segmenter; killed, the same command goes on where it stood."""
+    options = dict(locals())
+    from tfapp.segmentation.config import TrainConfig
+
+    values = {field.name: options[field.name] for field in fields(TrainConfig)}
+    values["resize"] = parse_size(resize)
+    run = train_with_progress(spec, out, TrainConfig(**values), overwrite=overwrite)
+    print_written(run.path / "model.keras", run.path / "history.csv")
+    console.print(f"next: tfapp evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
+
+
+def parse_size(text):
+    """Turn `N` or `HEIGHTxWIDTH` into (height, width)."""
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise InputError(
+            f"--resize {text!r} is not a size; expected N or HEIGHTxWIDTH, such as 128 or 96x128."
+        )
+    return (int(parts[0]), int(parts[-1]))
+
+
+def train_with_progress(spec, out, config, *, overwrite=False, title="training"):
+    """Call `train` under a progress bar that shows loss and lambda."""
+    from tfapp.segmentation.progress import ReportProgress
+    from tfapp.segmentation.training import train as run_training
+
+    with progress_bar() as bar:
+        task = bar.add_task(title, total=None, note="reading data")
+
+        def show(done, total, note):
+            bar.update(task, completed=done, total=total, note=note)
+
+        return run_training(spec, out, config, overwrite=overwrite, callbacks=[ReportProgress(show)])

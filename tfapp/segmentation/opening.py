@@ -1,0 +1,76 @@
+"""Create the run folder of a training, or find the one to go on with."""
+
+import shutil
+from dataclasses import asdict
+
+from tfapp.data import Frames, choose_framing, split_items, training_stream
+from tfapp.errors import InputError
+from tfapp.runs import RECORD, Run
+from tfapp.segmentation.class_weights import class_weights
+
+
+def open_or_create(out, spec, config, dataset, stride, overwrite):
+    """Return (run, training frames); every refusal of the input comes before the first file.
+
+    Args:
+        out: Run folder.
+        spec: Dataset as on the command line.
+        config: A `TrainConfig`.
+        dataset: The opened dataset.
+        stride: The network's stride.
+        overwrite: Remove an existing run in `out`.
+
+    Raises:
+        InputError: For a folder that is not free, another run in it, changed data, or data that do not
+            fit the configuration.
+    """
+    if (out / RECORD).is_file() and not overwrite:
+        run = Run.open(out)
+        _check_same(run, config, dataset)
+        return run, run.frames("train")
+    _check_free(out, overwrite)
+    framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
+    split = split_items(dataset, config.split_seed, config.test_share, config.validation_share)
+    items = dataset.select(split.train)
+    weights = class_weights(Frames(dataset, items, framing), config.class_weighting)
+    frames = Frames(dataset, items, framing, weights)
+    _read_all(frames)
+    training_stream(frames, batch_size=config.batch_size, seed=config.seed, augment=config.augment)
+    if out.exists() and overwrite:
+        shutil.rmtree(out)
+    stored = {**asdict(config), "resize": framing.resize, "patch": framing.patch, "class_weights": weights}
+    stored["requested"] = {"resize": config.resize, "patch": config.patch}
+    return Run.create(out, f"tfapp train {spec} --out {out}", stored, dataset, split), frames
+
+
+def _read_all(frames):
+    # A damaged image is told now, not after an hour; what fits stays in memory for the training.
+    for index in range(len(frames)):
+        frames[index]
+
+
+def _check_free(out, overwrite):
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError(f"{out} is a file; --out must name a folder.")
+    if any(out.iterdir()) and not (overwrite and (out / RECORD).is_file()):
+        raise InputError(f"Folder {out} is not empty and not a run; choose another --out.")
+
+
+def _check_same(run, config, dataset):
+    now = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
+    then = {**run.config, **run.config["requested"], "dataset": run.record["data"]["spec"]}
+    now["dataset"] = dataset.spec
+    changed = next(
+        (name for name in now if name not in config.extendable and now[name] != then.get(name)), None
+    )
+    if changed:
+        raise InputError(
+            f"{run.path} holds a run with another {changed.replace('_', ' ')} ({then.get(changed)}, not "
+            f"{now[changed]}); use another --out, or --overwrite to start again."
+        )
+    if dataset.fingerprint() != run.data_fingerprint:
+        raise InputError(
+            f"The data of {dataset.spec} changed since {run.path} began; use --overwrite to start again."
+        )
