@@ -101,7 +101,7 @@ def softmax_jacobian(a, v):
     return a * (v - tf.reduce_sum(a * v, axis=-1, keepdims=True))
 
 
-def one_step_logits(logits, tv_weight, step=1.0, isotropic=True):
+def one_step_logits(logits, tv_weight, step=0.25, isotropic=True):
     """Regularise logits by one dual ascent step from zero, the training form of the paper (eq. 3.6).
 
         u = o - lambda * div eta,      eta = P(-c * D softmax(o)),      P onto the unit ball

@@ -56,7 +56,7 @@ class TVSoftmax(keras.layers.Layer):
         gradient="one-step",
         isotropic=True,
         *,
-        step=1.0,
+        step=0.25,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)

@@ -35,7 +35,7 @@ def noise_table(
     test_share: Annotated[float, typer.Option(help="Share of the images for testing.")] = 0.4,
     post_tv: Annotated[float, typer.Option(help="Weight of the TV put behind the softmax runs.")] = 1.0,
     tv_weight: Annotated[float, typer.Option(help="Initial lambda of RUnet.")] = 1.0,
-    tv_step: Annotated[float, typer.Option(help="Constant c = tau*lambda of RUnet's training step.")] = 1.0,
+    tv_step: Annotated[float, typer.Option(help="Constant c = tau*lambda of RUnet's training step.")] = 0.25,
 ):
     """Unet, Unet+TV and RUnet over seeds, under every noise (Jia, Liu, Tai, 2019, section 4)."""
     from tfapp.segmentation.config import TrainConfig

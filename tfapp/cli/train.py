@@ -32,7 +32,7 @@ def train(
     dropout: Annotated[float, Option(help="Dropout at the lowest level.")] = 0.0,
     tv_weight: Annotated[float, Option(help="Initial weight lambda of the total variation.")] = 1.0,
     learn_tv_weight: Annotated[bool, Option(help="Learn lambda, or keep it.")] = True,
-    tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the training step.")] = 1.0,
+    tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the training step.")] = 0.25,
     tv_iterations: Annotated[int, Option(help="FISTA iterations at inference.")] = 30,
     resize: Annotated[str | None, Option(help="Resize images to N or HEIGHTxWIDTH.")] = None,
     patch: Annotated[

@@ -54,7 +54,8 @@ def image_size(path):
     """Return (height, width) from the header, as `read_image` will deliver it."""
     with _opened(path, load=False) as image:
         width, height = image.size
-        quarter_turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        # The PNG class's own getexif would decode the whole picture.
+        quarter_turned = Image.Image.getexif(image).get(0x0112, 1) in (5, 6, 7, 8)
     return (width, height) if quarter_turned else (height, width)
 
 

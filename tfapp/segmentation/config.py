@@ -37,7 +37,7 @@ class TrainConfig:
     dropout: float = 0.0
     tv_weight: float = 1.0
     learn_tv_weight: bool = True
-    tv_step: float = 1.0
+    tv_step: float = 0.25
     tv_iterations: int = 30
     epochs: int = 20
     steps_per_epoch: int | None = None

@@ -1,0 +1,174 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tfapp.errors import InputError
+from tfapp.report.advice import train_command
+from tfapp.report.findings import key_results
+from tfapp.report.material import gather, read_metrics
+from tfapp.report.pictures import examples_of
+from tfapp.runs import Run
+from tfapp.segmentation.comparison import Comparison
+from tfapp.segmentation.evaluation import Evaluation, Row
+from tfapp.segmentation.noise import Noise
+
+
+def evaluation(title, clean, noisy, noises=("clean", "gaussian 0.09")):
+    """An evaluation with mIoU given in percent."""
+    amounts = (0.0, 0.09)
+    rows = [
+        Row(noise, "gaussian", amount, 0.9, value / 100, (0.5, np.nan), 1.0)
+        for noise, amount, value in zip(noises, amounts, (clean, noisy), strict=True)
+    ]
+    return Evaluation(title, "run", 0.5, 4, ("a", "b"), 0, tuple(rows))
+
+
+def variant(run, folder, edit):
+    shutil.copytree(run.path, folder)
+    record = json.loads((folder / "run.json").read_text())
+    edit(record)
+    (folder / "run.json").write_text(json.dumps(record))
+    return Run.open(folder)
+
+
+def test_result_ranks_by_the_strongest_noise_whoever_wins():
+    first, clean, _ = key_results(Comparison([evaluation("RUnet", 90, 70), evaluation("Unet", 88, 80)]))
+    assert first == "Under Gaussian noise of σ = 0.09, Unet keeps 80.0 % mIoU and RUnet 70.0 %."
+    assert clean == "On clean images RUnet reaches 90.0 % mIoU and Unet 88.0 %."
+
+
+def test_result_of_single_trainings_is_doubted():
+    doubt = key_results(Comparison([evaluation("RUnet", 90, 80), evaluation("Unet", 90, 70)]))[2]
+    assert "single training" in doubt
+
+
+def test_result_within_the_spread_of_seeds_is_doubted():
+    close = [evaluation("RUnet", 90, value) for value in (78, 82)] + [
+        evaluation("Unet", 90, v) for v in (77, 81)
+    ]
+    assert "less than the spread" in key_results(Comparison(close))[2]
+
+
+def test_clear_result_over_seeds_is_not_doubted():
+    clear = [evaluation("RUnet", 90, value) for value in (80, 81)] + [
+        evaluation("Unet", 90, v) for v in (70, 71)
+    ]
+    sentences = key_results(Comparison(clear))
+    # Standard deviation of two values: their difference over the square root of 2, 0.707.
+    assert "RUnet keeps 80.5 ± 0.7 % mIoU and Unet 70.5 ± 0.7 %" in sentences[0] and len(sentences) == 2
+
+
+def test_result_of_one_network_compares_nothing():
+    assert len(key_results(Comparison([evaluation("Unet", 90, 80)]))) == 2
+
+
+def test_metrics_are_read_as_they_were_stored(evaluated_run):
+    stored = evaluated_run.metrics()["RUnet"]
+    (read,) = read_metrics(evaluated_run)
+    assert (read.title, read.loss, read.images) == ("RUnet", stored["loss"], stored["images"])
+    assert [row.mean_iou for row in read.rows] == [row["mean_iou"] for row in stored["rows"]]
+
+
+def test_damaged_metrics_are_named(evaluated_run, tmp_path):
+    run = variant(evaluated_run, tmp_path / "run", lambda record: None)
+    (run.path / "metrics.json").write_text('{"RUnet": {"rows": ')
+    with pytest.raises(InputError, match="metrics.json is damaged; run `tfapp evaluate"):
+        read_metrics(run)
+
+
+def test_folder_that_is_not_a_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is not a run folder"):
+        gather([tmp_path])
+
+
+def test_no_run_is_refused():
+    with pytest.raises(InputError, match="at least one run"):
+        gather([])
+
+
+def test_same_run_twice_is_refused(plain_run):
+    with pytest.raises(InputError, match="given twice"):
+        gather([plain_run.path, plain_run.path / ".." / plain_run.path.name])
+
+
+def test_runs_of_other_classes_are_refused(plain_run, tmp_path):
+    other = variant(plain_run, tmp_path / "o", lambda record: record["data"].update(class_names=["a", "b"]))
+    with pytest.raises(InputError, match="other classes or channels"):
+        gather([plain_run, other])
+
+
+def test_runs_of_one_title_are_told_apart_by_seed(plain_run, tmp_path):
+    other = variant(plain_run, tmp_path / "o", lambda record: record["config"].update(seed=7))
+    assert [entry.label for entry in gather([plain_run, other]).entries] == ["Unet, seed 0", "Unet, seed 7"]
+
+
+def test_runs_of_one_title_and_seed_are_told_apart_by_folder(plain_run, tmp_path):
+    other = variant(plain_run, tmp_path / "other", lambda record: None)
+    assert [entry.label for entry in gather([plain_run, other]).entries] == ["Unet, unet", "Unet, other"]
+
+
+def test_only_noises_that_all_runs_share_are_compared(evaluated_run, tmp_path):
+    other = variant(evaluated_run, tmp_path / "o", lambda record: None)
+    metrics = other.metrics()
+    # Without the second of three rows, the third would be taken for the second by position.
+    del metrics["RUnet"]["rows"][1]
+    (other.path / "metrics.json").write_text(json.dumps(metrics))
+    material = gather([evaluated_run, other])
+    assert material.comparison.noises == ["clean", "salt 0.02"]
+    assert material.comparison.cell("RUnet", 1, "mIoU").spread == 0
+    assert any("gaussian 0.05" in caution for caution in material.cautions)
+
+
+def test_runs_tested_on_other_images_come_with_a_caution(plain_run, tmp_path):
+    def swap(record):
+        split = record["data"]["split"]
+        split["test"][0], split["train"][0] = split["train"][0], split["test"][0]
+
+    material = gather([plain_run, variant(plain_run, tmp_path / "o", swap)])
+    assert any("different images" in caution for caution in material.cautions)
+
+
+def test_pictures_are_of_images_that_no_run_was_trained_on(plain_run, tmp_path):
+    def swap(record):
+        split = record["data"]["split"]
+        split["test"][0], split["train"][0] = split["train"][0], split["test"][0]
+
+    other = variant(plain_run, tmp_path / "o", swap)
+    names = [e.name for e in examples_of(gather([plain_run, other]).entries, 9, Noise("gaussian", 0.07))]
+    assert names and not set(names) & {*plain_run.split.train, *other.split.train}
+
+
+def test_unfinished_surface_is_left_out(evaluated_run, tmp_path):
+    from tfapp.landscape import Surface
+
+    run = variant(evaluated_run, tmp_path / "run", lambda record: None)
+    Surface.empty(5, 0.5, {}).save(run.path / "landscape" / "surface.npz")
+    assert gather([run]).entries[0].surface is None
+
+
+def test_train_command_has_every_option_off_its_default(train_tiny, tmp_path):
+    run = train_tiny(
+        tmp_path / "my run", head="softmax", resize=(32, 48), augment="flips", learn_tv_weight=False
+    )
+    assert train_command(run) == (
+        "tfapp train cells:12:64 --head softmax --base-width 4 --depth 2 --no-learn-tv-weight --epochs 1 "
+        f"--steps-per-epoch 2 --batch-size 2 --augment flips --resize 32x48 --out '{run.path}'"
+    )
+
+
+def test_train_command_is_understood_by_the_command_line(train_tiny, tmp_path):
+    import shlex
+
+    import typer
+    from typer.testing import CliRunner
+
+    from tfapp.cli.train import train
+
+    run = train_tiny(tmp_path / "run", head="softmax", resize=(32, 48), augment="flips", tv_weight=0.5)
+    app = typer.Typer()
+    app.command()(train)
+    arguments = shlex.split(train_command(run))[2:]
+    # The same configuration goes on with the finished run instead of refusing it.
+    assert CliRunner().invoke(app, arguments).exit_code == 0

@@ -1,0 +1,229 @@
+import base64
+import io
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from tfapp.errors import InputError
+from tfapp.report import write_report
+from tfapp.runs import Run
+from tfapp.segmentation.noise import Noise
+
+HOSTILE = "<script>alert('x')</script>"
+VOID = {"meta", "link", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Collects the attributes, the scripts and the visible text of a page, and checks that tags close."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.attributes, self.scripts, self.open = [], [], []
+        self.words = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.attributes += [(tag, *pair) for pair in attributes]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "script":
+            self.scripts[-1] += data
+        elif self.open and self.open[-1] != "style":
+            self.words += data
+
+    def values(self, name):
+        return [value for _, attribute, value in self.attributes if attribute == name]
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return Reader(report.read_text(encoding="utf-8"))
+
+
+def copy_of(run, folder, edit=None):
+    """Copy a run and change its record."""
+    shutil.copytree(run.path, folder)
+    record = json.loads((folder / "run.json").read_text())
+    if edit:
+        edit(record)
+    (folder / "run.json").write_text(json.dumps(record))
+    return Run.open(folder)
+
+
+def test_every_tag_is_closed(page):
+    assert page.open == []
+
+
+def test_sources_and_links_are_data_or_anchors_of_the_page(page):
+    references = page.values("src") + page.values("href")
+    assert references
+    assert all(reference.startswith(("data:", "#")) for reference in references)
+
+
+def test_style_sheet_loads_nothing(report):
+    style = re.search("<style>(.*?)</style>", report.read_text(encoding="utf-8"), re.S)[1]
+    assert "url(" not in style and "@import" not in style
+
+
+def test_contents_link_to_sections_that_exist(page):
+    anchors = {reference[1:] for reference in page.values("href") if reference.startswith("#")}
+    assert anchors <= set(page.values("id"))
+
+
+def test_identifiers_are_unique(page):
+    assert len(page.values("id")) == len(set(page.values("id")))
+
+
+def test_plotly_is_inlined_once(page):
+    assert sum("plotly.js v" in script for script in page.scripts) == 1
+
+
+def test_plotly_cannot_send_data_away(page):
+    assert "showSendToCloud: false" in page.scripts[-1]
+
+
+def test_every_figure_has_its_place_and_valid_json(page):
+    figures = dict(zip(page.values("data-plot"), page.scripts, strict=False))
+    assert {"curve-miou", "curve-re", "training-loss", "training-lambda", "surface-0"} == set(figures)
+    assert set(figures) <= set(page.values("id"))
+    assert all(json.loads(content)["data"] for content in figures.values())
+
+
+def test_page_has_language_and_viewport(page):
+    assert ("html", "lang", "en") in page.attributes
+    assert ("meta", "name", "viewport") in page.attributes
+
+
+def test_every_picture_has_an_alternative_text(page):
+    assert len(page.values("alt")) == len(page.values("src")) and all(page.values("alt"))
+
+
+def test_pictures_decode_at_their_stated_size(page):
+    sizes = zip(page.values("width"), page.values("height"), strict=True)
+    for source, (width, height) in zip(page.values("src"), sizes, strict=True):
+        picture = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+        picture.load()
+        assert picture.size == (int(width), int(height))
+
+
+def test_each_example_shows_input_truth_and_every_run_clean_and_noisy(page):
+    assert len(page.values("src")) == 2 * 2 * (2 + 2)
+
+
+def test_every_noise_is_a_row(page):
+    for noise in ("clean", "gaussian 0.05", "salt 0.02"):
+        assert page.words.count(noise) >= 3
+
+
+def test_run_without_evaluation_is_named_with_the_command(page, plain_run):
+    assert "Unet is not evaluated yet" in page.words
+    assert f"tfapp evaluate {plain_run.path}" in page.words
+
+
+def test_run_without_surface_is_named_with_the_command(page, plain_run):
+    assert f"tfapp landscape {plain_run.path}" in page.words
+
+
+def test_surface_check_shows_the_loss_of_keras(page, evaluated_run):
+    from tfapp.landscape import Surface
+
+    check = Surface.load(evaluated_run.path / "landscape" / "surface.npz").metadata["self_check"]
+    assert f"{check['evaluate']:.6g}" in page.words
+
+
+def test_shares_below_the_pictures_are_those_of_the_evaluation(evaluated_run, tmp_path):
+    images = len(evaluated_run.split.test)
+    written = write_report(
+        [evaluated_run], tmp_path / "all.html", examples=images, noise=Noise("gaussian", 0.05)
+    )
+    words = Reader(written.read_text(encoding="utf-8")).words
+    shares = [float(share) for share in re.findall(r"RUnet:\s([\d.]+)\s%\sright", words)]
+    clean, noisy = shares[:images], shares[images:]
+    rows = evaluated_run.metrics()["RUnet"]["rows"]
+    # All images have one size, so that the mean of the shares is the share of all; 0.05 is the rounding.
+    assert sum(clean) / images == pytest.approx(100 * rows[0]["accuracy"], abs=0.051)
+    assert sum(noisy) / images == pytest.approx(100 * rows[1]["accuracy"], abs=0.051)
+
+
+def test_clean_noise_leaves_out_the_noisy_pictures(evaluated_run, tmp_path):
+    written = write_report([evaluated_run], tmp_path / "c.html", examples=1, noise=Noise("gaussian", 0.0))
+    assert len(Reader(written.read_text(encoding="utf-8")).values("src")) == 3
+
+
+def test_given_commands_replace_the_general_ones(evaluated_run, tmp_path):
+    steps = [("Do this & that.", "tfapp train 'folder:my data' --out <here>")]
+    page = Reader(write_report([evaluated_run], tmp_path / "r.html", examples=1, commands=steps).read_text())
+    assert steps[0][1] in page.words and "folder:PATH" not in page.words
+
+
+def test_hostile_names_stay_text(evaluated_run, tmp_path):
+    def rename(record):
+        record["data"]["class_names"][1] = HOSTILE
+        record["data"]["spec"] = f"folder:/{HOSTILE}"
+        record["config"]["model"] = HOSTILE
+
+    run = copy_of(evaluated_run, tmp_path / 'run"><script>', rename)
+    metrics = run.metrics()
+    metrics["RUnet"]["class_names"][1] = HOSTILE
+    (run.path / "metrics.json").write_text(json.dumps({HOSTILE: metrics["RUnet"]}))
+    text = write_report([run], tmp_path / "h.html").read_text(encoding="utf-8")
+    assert HOSTILE not in text and '"><script>' not in text
+    assert HOSTILE in Reader(text).words
+
+
+def test_missing_data_leave_a_page_without_pictures(evaluated_run, tmp_path):
+    def lose(record):
+        record["data"]["spec"] = "folder:/no/such/folder"
+
+    run = copy_of(evaluated_run, tmp_path / "lost", lose)
+    page = Reader(write_report([run], tmp_path / "lost.html").read_text(encoding="utf-8"))
+    assert "No pictures: Folder /no/such/folder" in page.words and page.values("src") == []
+
+
+def test_progress_counts_every_image_of_every_run(evaluated_run, tmp_path):
+    seen = []
+    write_report(
+        [evaluated_run], tmp_path / "p.html", examples=2, progress=lambda *args: seen.append(args[:2])
+    )
+    assert seen == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"examples": 0}, "at least 1; got 0"),
+        ({"exports": ["no-such-export"]}, "no-such-export is not a SavedModel"),
+    ],
+)
+def test_wrong_option_writes_nothing(evaluated_run, tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        write_report([evaluated_run], tmp_path / "wrong.html", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_as_output_is_refused(evaluated_run, tmp_path):
+    with pytest.raises(InputError, match="is a folder; --out must name"):
+        write_report([evaluated_run], tmp_path)
+
+
+def test_late_failure_leaves_nothing_half_written_and_keeps_the_old_page(
+    evaluated_run, tmp_path, monkeypatch
+):
+    out = tmp_path / "kept.html"
+    out.write_text("old")
+    # The last section fails, when all else is ready.
+    monkeypatch.setattr("tfapp.report.page.footer", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report([evaluated_run], out, examples=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.html"] and out.read_text() == "old"

@@ -1,0 +1,215 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tfapp.errors import InputError
+from tfapp.runs import Run
+from tfapp.segmentation.checkpoints import TrainingDiverged, latest_checkpoint, read_history
+from tfapp.segmentation.training import train
+
+SPEC = "cells:20:32"
+TRAIN_AND_SLEEP = """
+import sys, time, keras
+from tests.segmentation.conftest import TINY, SPEC
+from tfapp.segmentation.training import train
+
+class Sleep(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 1 and batch == 1:
+            print("in the middle", flush=True)
+            time.sleep(60)
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+train(SPEC, sys.argv[1], TINY, callbacks=[Sleep()])
+"""
+
+
+def losses(run):
+    return [(row["loss"], row["val_loss"], row["tv_weight"]) for row in read_history(run.path)]
+
+
+def test_loss_falls(tmp_path, tiny):
+    run = train(SPEC, tmp_path / "run", tiny(epochs=6, learning_rate=1e-2))
+    history = [row["loss"] for row in read_history(run.path)]
+    assert history[-1] < 0.8 * history[0]
+
+
+def test_run_folder_holds_what_later_commands_read(trained):
+    path = trained["tv-softmax"].path
+    record = json.loads((path / "run.json").read_text())
+    assert record["format"] == 1 and record["config"]["head"] == "tv-softmax"
+    assert set(record["versions"]) == {"tfapp", "tensorflow", "keras", "numpy", "python"}
+    split = record["data"]["split"]
+    assert [len(split[part]) for part in ("train", "validation", "test")] == [10, 4, 6]
+    with (path / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
+    assert sorted(p.name for p in (path / "checkpoints").iterdir()) == ["epoch-00002.keras", "epoch-00003.keras"]
+    assert not list(path.rglob("*.part*"))
+
+
+def test_two_trainings_of_one_seed_agree(tmp_path, trained, tiny):
+    again = train(SPEC, tmp_path / "again", tiny())
+    np.testing.assert_allclose(losses(again), losses(trained["tv-softmax"]), rtol=1e-4)
+
+
+def test_training_killed_in_mid_epoch_goes_on_to_the_same_history(tmp_path, trained, tiny):
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAIN_AND_SLEEP, tmp_path / "run"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    with process:
+        assert process.stdout.readline() == b"in the middle\n"
+        process.send_signal(signal.SIGKILL)
+    assert latest_checkpoint(tmp_path / "run")[1] == 1
+    resumed = train(SPEC, tmp_path / "run", tiny())
+    np.testing.assert_allclose(losses(resumed), losses(trained["tv-softmax"]), rtol=1e-4)
+
+
+def test_more_epochs_extend_a_finished_run(tmp_path, tiny):
+    first = train(SPEC, tmp_path / "run", tiny(epochs=1))
+    weights = first.load_model().get_weights()
+    longer = train(SPEC, tmp_path / "run", tiny(epochs=2))
+    assert [row["epoch"] for row in read_history(longer.path)] == [1, 2]
+    assert any(not np.array_equal(a, b) for a, b in zip(weights, longer.load_model().get_weights(), strict=True))
+
+
+def test_finished_run_is_left_as_it_is(trained, tiny):
+    path = trained["tv-softmax"].path
+    before = (path / "model.keras").stat().st_mtime_ns
+    train(SPEC, path, tiny())
+    assert (path / "model.keras").stat().st_mtime_ns == before
+
+
+def test_cosine_schedule_ends_at_zero(tmp_path, tiny):
+    model = train(SPEC, tmp_path / "run", tiny(schedule="cosine", head="softmax")).load_model()
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_diverging_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path, tiny):
+    train(SPEC, tmp_path / "run", tiny(epochs=1, optimizer="sgd"))
+
+    class Poison(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            kernel = self.model.get_layer("scores").kernel
+            kernel.assign(kernel * np.nan)
+
+    with pytest.raises(TrainingDiverged, match="last good checkpoint is .*epoch-00001.keras.* smaller --learning-rate"):
+        train(SPEC, tmp_path / "run", tiny(optimizer="sgd"), callbacks=[Poison()])
+    assert latest_checkpoint(tmp_path / "run")[1] == 1
+    restored = keras.models.load_model(latest_checkpoint(tmp_path / "run")[0])
+    assert all(np.isfinite(w).all() for w in restored.get_weights())
+
+
+def test_pixels_without_a_label_do_not_train(tmp_path, make_folder, tiny):
+    # One set has the class "rim" under the ignored value: its loss must not see those pixels.
+    root = make_folder(size=(32, 32), values=(0, 1, 255), classes=["0 plasma", "1 body", "255 ignore"])
+    run = train(f"folder:{root}", tmp_path / "run", tiny(batch_size=2, epochs=1, head="softmax"))
+    images, labels, weights = run.frames("train").arrays([0, 1])
+    model = run.load_model()
+    before = model.evaluate(images, labels, sample_weight=weights, verbose=0)
+    after = model.evaluate(images, np.where(weights == 0, 1, labels), sample_weight=weights, verbose=0)
+    assert (weights == 0).any()
+    assert after == before
+
+
+def test_balanced_weights_are_larger_for_rarer_classes(tmp_path, tiny):
+    run = train(SPEC, tmp_path / "run", tiny(class_weighting="balanced", epochs=1))
+    background, cytoplasm, nucleus = run.config["class_weights"]
+    assert background < min(cytoplasm, nucleus)
+    assert np.mean([background, cytoplasm, nucleus]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "vnet"}, "Unknown model 'vnet'; choose one of: unet"),
+        ({"head": "argmax"}, "Unknown head 'argmax'"),
+        ({"optimizer": "magic"}, "Unknown optimizer 'magic'"),
+        ({"augment": "mixup"}, "Unknown augment 'mixup'"),
+        ({"batch_size": 100}, "batch size is 100 but there are only 10"),
+        ({"epochs": 0}, "--epochs must be above 0"),
+        ({"learning_rate": -1.0}, "--learning-rate must be above 0"),
+        ({"depth": 6}, "smaller than the network's stride of 64"),
+        ({"test_share": 1.0}, "--test-share"),
+        ({"dropout": 1.0}, "--dropout"),
+    ],
+)
+def test_bad_options_are_refused_and_nothing_is_written(tmp_path, tiny, options, message):
+    with pytest.raises(InputError, match=message):
+        train(SPEC, tmp_path / "run", tiny(**options))
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_configuration_in_the_same_folder_is_refused(trained, tiny):
+    with pytest.raises(InputError, match=r"another learning rate \(0.003, not 0.1\); use another --out, or --overwrite"):
+        train(SPEC, trained["softmax"].path, tiny(head="softmax", learning_rate=0.1))
+
+
+def test_other_data_in_the_same_folder_is_refused(trained, tiny):
+    with pytest.raises(InputError, match="another dataset"):
+        train("cells:21:32", trained["softmax"].path, tiny(head="softmax"))
+
+
+def test_changed_data_are_noticed(tmp_path, make_folder, tiny):
+    root, options = make_folder(size=(32, 32)), tiny(batch_size=2, epochs=1, head="softmax")
+    train(f"folder:{root}", tmp_path / "run", options)
+    image = root / "images" / "cell 0.png"
+    image.write_bytes((root / "images" / "cell 1.png").read_bytes())
+    with pytest.raises(InputError, match="changed since"):
+        train(f"folder:{root}", tmp_path / "run", options)
+
+
+def test_damaged_image_is_told_before_anything_is_written(tmp_path, make_folder, tiny):
+    root = make_folder(size=(32, 32))
+    for path in (root / "images").iterdir():
+        path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InputError, match="damaged or truncated"):
+        train(f"folder:{root}", tmp_path / "run", tiny(batch_size=2))
+    assert not (tmp_path / "run").exists()
+
+
+def test_folder_of_something_else_is_not_overwritten(tmp_path, tiny):
+    (tmp_path / "thesis.txt").write_text("precious")
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="is not empty and not a run"):
+            train(SPEC, tmp_path, tiny(), overwrite=overwrite)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_overwrite_starts_again(tmp_path, tiny):
+    train(SPEC, tmp_path / "run", tiny(epochs=1))
+    run = train(SPEC, tmp_path / "run", tiny(epochs=1, learning_rate=1e-2), overwrite=True)
+    assert run.config["learning_rate"] == 1e-2
+
+
+def test_run_of_a_newer_format_is_refused(tmp_path):
+    (tmp_path / "run.json").write_text('{"format": 99}')
+    with pytest.raises(InputError, match="written by a newer tfapp .* update tfapp"):
+        Run.open(tmp_path)
+
+
+def test_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is not a run folder"):
+        Run.open(tmp_path)
+
+
+def test_damaged_record_is_refused(tmp_path):
+    (tmp_path / "run.json").write_text('{"format": ')
+    with pytest.raises(InputError, match="is damaged"):
+        Run.open(tmp_path)
+
+
+def test_unfinished_run_says_how_to_finish(tmp_path, trained):
+    record = (trained["softmax"].path / "run.json").read_text()
+    (tmp_path / "run.json").write_text(record)
+    with pytest.raises(InputError, match="run the same `tfapp train` again"):
+        Run.open(tmp_path).load_model()

@@ -1,0 +1,102 @@
+"""The last sections: what to run on one's own data, and how the runs of the page were made."""
+
+import platform
+import shlex
+from dataclasses import fields
+from datetime import datetime
+from html import escape
+
+from tfapp import __version__
+from tfapp.report.markup import Section, command, details, layout, moment, paragraph, table
+from tfapp.segmentation.config import TrainConfig
+
+FOLDER_LAYOUT = """PATH/
+  images/      one file per picture: cell-01.png, cell-02.jpg, …
+  masks/       one file per picture with the same name before the dot: cell-01.png, cell-02.png, …
+  classes.txt  optional: one class name per line, for the mask values 0, 1, 2, …"""
+LAYOUT_NOTES = (
+    "A mask has the size of its picture; the grey value or palette index of a pixel is its class. Without classes.txt "
+    "the values must be 0, 1, 2, … (255 means: no label), or just 0 and 255. For other values write lines such as "
+    "'128 nucleus'; the name 'ignore' marks pixels without a label."
+)
+OWN_COMMANDS = (
+    (
+        "Look at the data first: counts, sizes, a sheet of pictures with their masks.",
+        "tfapp data show folder:PATH",
+    ),
+    ("Train the regularised network.", "tfapp train folder:PATH --out runs/mine"),
+    ("Train the plain one to compare with.", "tfapp train folder:PATH --head softmax --out runs/mine-plain"),
+    ("Test both under noise.", "tfapp evaluate runs/mine runs/mine-plain"),
+    ("Label new pictures.", "tfapp predict runs/mine new-pictures --out labelled"),
+    ("Draw the loss landscape of each.", "tfapp landscape runs/mine\ntfapp landscape runs/mine-plain"),
+    ("Export for TensorFlow Serving.", "tfapp export runs/mine served/mine"),
+    ("Write a page like this one.", "tfapp report runs/mine runs/mine-plain --out report.html"),
+)
+
+
+def own_data_section(commands=None):
+    """Return the `Section` of next steps.
+
+    Args:
+        commands: Pairs (what it does, command line), or None for the general ones.
+    """
+    steps = "".join(f"<li>{paragraph(text)}{command(line)}</li>" for text, line in commands or OWN_COMMANDS)
+    body = (
+        f"{paragraph('Put your pictures and their masks into a folder like this:')}{layout(FOLDER_LAYOUT)}"
+        f"{paragraph(LAYOUT_NOTES)}{paragraph('Then run, in a terminal:')}<ol>{steps}</ol>"
+    )
+    return Section("own-data", "Your own data", "On your own data", body)
+
+
+def origin_section(entries):
+    """Return the `Section` of settings, versions, seeds and exact commands of the runs."""
+    rows = {
+        "Folder": lambda run: str(run.path),
+        "Begun": lambda run: moment(run.record["created"]),
+        "Network": _network,
+        "Optimizer": lambda run: f"{run.config['optimizer']}, learning rate {run.config['learning_rate']:g}",
+        "Batch size": lambda run: str(run.config["batch_size"]),
+        "Epochs": lambda run: str(run.config["epochs"]),
+        "Seeds": lambda run: f"training {run.config['seed']}, split {run.config['split_seed']}",
+        "Versions": lambda run: ", ".join(
+            f"{name} {number}" for name, number in run.record["versions"].items()
+        ),
+        "Data fingerprint": lambda run: run.data_fingerprint[:16],
+    }
+    body = [[name, *(read(entry.run) for entry in entries)] for name, read in rows.items()]
+    header = ["", *(entry.label for entry in entries)]
+    parts = [table(header, body, kind="text"), paragraph("The same runs again:")]
+    parts += [command(train_command(entry.run)) for entry in entries]
+    parts.append(details("Test images of the first run", paragraph(", ".join(entries[0].run.split.test))))
+    return Section("origin", "How it was made", "How these runs were made", "\n".join(parts))
+
+
+def footer():
+    """Return the last line of the page."""
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    text = f"Written by tfapp {__version__} on Python {platform.python_version()}, {now}. Works offline."
+    return f"<footer><p>{escape(text)}</p></footer>"
+
+
+def train_command(run):
+    """Return the `tfapp train` line that makes the run again: every option that is not at its default."""
+    asked = {**run.config, **run.config["requested"]}
+    parts = ["tfapp", "train", run.record["data"]["spec"]]
+    for field in fields(TrainConfig):
+        value = asked.get(field.name, field.default)
+        if value != field.default:
+            parts += _option(field.name.replace("_", "-"), value)
+    return shlex.join([*parts, "--out", str(run.path)])
+
+
+def _option(name, value):
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    if isinstance(value, list | tuple):
+        return [f"--{name}", "x".join(map(str, value))]
+    return [f"--{name}", str(value)]
+
+
+def _network(run):
+    config = run.config
+    return f"{config['model']}, head {config['head']}, width {config['base_width']}, depth {config['depth']}"

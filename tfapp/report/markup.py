@@ -1,0 +1,107 @@
+"""Small pieces of HTML that the sections share; text from people is escaped here."""
+
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: its anchor, its short name in the contents, its heading and its HTML."""
+
+    anchor: str
+    short: str
+    heading: str
+    body: str
+
+    def html(self):
+        return (
+            f'<section id="{self.anchor}" aria-labelledby="{self.anchor}-title">\n'
+            f'<h2 id="{self.anchor}-title">{escape(self.heading)}</h2>\n{self.body}\n</section>'
+        )
+
+
+def paragraph(text, kind=None):
+    """Return a paragraph of plain text; `kind` is a class of the style sheet."""
+    return f"<p{_kind(kind)}>{escape(text)}</p>"
+
+
+def command(text):
+    """Return a command line to copy."""
+    return f'<pre class="line"><code>{escape(text)}</code></pre>'
+
+
+def layout(text):
+    """Return text whose lines and spaces stay as they are."""
+    return f'<pre class="layout"><code>{escape(text)}</code></pre>'
+
+
+def facts(values):
+    """Return short facts as boxes, from a dict of their names and texts."""
+    items = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in values.items()
+    )
+    return f'<dl class="facts">{items}</dl>'
+
+
+def moment(text):
+    """Return a time of a run or an export, ISO 8601 in UTC, as people read it."""
+    return text.replace("T", " ").removesuffix("+00:00") + " UTC"
+
+
+def to_do(text, line):
+    """Return a remark that something is missing, with the command that makes it."""
+    return f"{paragraph(text, 'note')}{command(line)}"
+
+
+def table(header, rows, caption=None, kind=None):
+    """Return a table that scrolls sideways where it is wider than the screen.
+
+    Args:
+        header: Texts of the first row.
+        rows: Lists of cells, the first of which heads its row: text, or `Cell`s of ready HTML.
+        caption: Line above the table.
+        kind: Class of the style sheet; `text` for cells that are not numbers.
+    """
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in header)
+    body = "".join(
+        f'<tr><th scope="row">{_html(row[0])}</th>{"".join(f"<td>{_html(cell)}</td>" for cell in row[1:])}</tr>\n'
+        for row in rows
+    )
+    line = "" if caption is None else f"<caption>{escape(caption)}</caption>"
+    # A box that scrolls must be reachable by the keyboard.
+    return (
+        f'<div class="scroll" tabindex="0"><table{_kind(kind)}>{line}<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+class Cell(str):
+    """A table cell that is HTML already."""
+
+
+def figure(content, caption, kind=None):
+    """Return a figure of ready HTML with a caption of plain text."""
+    return f"<figure{_kind(kind)}>{content}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def details(summary, content):
+    """Return ready HTML that unfolds on request."""
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def grid(parts, kind):
+    """Return ready HTML parts beside one another as far as the screen is wide."""
+    return f'<div class="{kind}">{"".join(parts)}</div>'
+
+
+def sentence_list(texts):
+    """Return "a", "a and b" or "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
+
+
+def _kind(kind):
+    return "" if kind is None else f' class="{kind}"'
+
+
+def _html(cell):
+    return cell if isinstance(cell, Cell) else escape(str(cell))

@@ -1,0 +1,178 @@
+"""What a report is made of, read from the run folders and checked to belong together."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.landscape import Surface
+from tfapp.runs import Run
+from tfapp.segmentation.checkpoints import read_history
+from tfapp.segmentation.comparison import COLOURS, Comparison
+from tfapp.segmentation.evaluation import Evaluation, Row
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run on the page.
+
+    Attributes:
+        run: The `Run`.
+        label: Name of the run that no other run on the page has.
+        evaluations: Its stored `Evaluation`s; empty if it was not evaluated yet.
+        history: Rows of `history.csv`.
+        surface: The newest `Surface` that can be drawn, or None.
+    """
+
+    run: Run
+    label: str
+    evaluations: tuple[Evaluation, ...]
+    history: list[dict]
+    surface: Surface | None
+
+
+@dataclass(frozen=True)
+class Material:
+    """All runs of a page.
+
+    Attributes:
+        entries: One `Entry` per run, in the order given.
+        comparison: `Comparison` of all evaluations over the noises that they share, or None without any.
+        colours: One colour per title of `comparison` and of the runs.
+        cautions: Sentences on what limits the comparison of these runs.
+    """
+
+    entries: tuple[Entry, ...]
+    comparison: Comparison | None
+    colours: dict[str, str]
+    cautions: tuple[str, ...]
+
+
+def gather(runs):
+    """Read everything but pictures from the runs.
+
+    Args:
+        runs: Paths of run folders, or `Run`s.
+
+    Returns:
+        A `Material`.
+
+    Raises:
+        InputError: For a folder that is not a run, a run given twice, runs of other classes or channels, or
+            files that are damaged.
+    """
+    opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
+    _check_together(opened)
+    entries = tuple(_entry(run, label) for run, label in zip(opened, _labels(opened), strict=True))
+    evaluations = [evaluation for entry in entries for evaluation in entry.evaluations]
+    shared, left_out = _on_shared_noises(evaluations)
+    comparison = Comparison(shared) if shared else None
+    titles = dict.fromkeys([*(run.title for run in opened), *(comparison.groups if comparison else ())])
+    colours = {title: COLOURS[index % len(COLOURS)] for index, title in enumerate(titles)}
+    return Material(entries, comparison, colours, tuple(_cautions(opened, evaluations, left_out)))
+
+
+def read_metrics(run):
+    """Return the `Evaluation`s stored in the run's `metrics.json`, one per title; empty before the first.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    try:
+        return tuple(_evaluation(run, title, stored) for title, stored in run.metrics().items())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{run.path / 'metrics.json'} is damaged; run `tfapp evaluate {run.path}` again."
+        ) from None
+
+
+def _evaluation(run, title, stored):
+    rows = [
+        Row(**{**row, "class_iou": tuple(np.nan if v is None else float(v) for v in row["class_iou"])})
+        for row in stored["rows"]
+    ]
+    if not rows:
+        raise ValueError("no rows")
+    names = tuple(stored["class_names"])
+    return Evaluation(
+        title, str(run.path), stored["loss"], stored["images"], names, stored["noise_seed"], tuple(rows)
+    )
+
+
+def _check_together(runs):
+    if not runs:
+        raise InputError("A report needs at least one run folder.")
+    places = [run.path.resolve() for run in runs]
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice:
+        raise InputError(f"The run {twice} is given twice; name every run once.")
+    first = runs[0]
+    for run in runs[1:]:
+        if _kind(run) != _kind(first):
+            raise InputError(
+                f"{run.path} was trained for other classes or channels than {first.path}; "
+                "write one report for each dataset."
+            )
+
+
+def _kind(run):
+    return run.class_names, run.record["data"]["channels"]
+
+
+def _entry(run, label):
+    return Entry(run, label, read_metrics(run), read_history(run.path), _newest_surface(run))
+
+
+def _labels(runs):
+    """Return the shortest labels that differ: the title, with the seed, or with the folder."""
+    forms = (
+        lambda run: run.title,
+        lambda run: f"{run.title}, seed {run.config['seed']}",
+        lambda run: f"{run.title}, {run.path.name}",
+        lambda run: f"{run.title}, {run.path.resolve()}",
+    )
+    for form in forms:
+        labels = [form(run) for run in runs]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
+
+
+def _newest_surface(run):
+    # Dot files are what a killed process left of a file half-written.
+    files = [file for file in (run.path / "landscape").glob("*.npz") if not file.name.startswith(".")]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+        surface = Surface.load(file)
+        if _drawable(surface):
+            return surface
+    return None
+
+
+def _drawable(surface):
+    try:
+        return bool(np.isfinite(surface.measured_grid()[2]).any())
+    except InputError:
+        return False
+
+
+def _on_shared_noises(evaluations):
+    """Return the evaluations with the rows that all have, in the first one's order, and what was left out."""
+    tested = [[row.noise for row in evaluation.rows] for evaluation in evaluations]
+    shared = [noise for noise in tested[0] if all(noise in noises for noises in tested)] if tested else []
+    kept = []
+    for evaluation in evaluations:
+        rows = {row.noise: row for row in evaluation.rows}
+        kept.append(replace(evaluation, rows=tuple(rows[noise] for noise in shared)))
+    left_out = dict.fromkeys(noise for noises in tested for noise in noises if noise not in shared)
+    return kept, list(left_out)
+
+
+def _cautions(runs, evaluations, left_out):
+    if len({run.data_fingerprint for run in runs}) > 1:
+        yield "The runs were trained on different versions of the data, so their numbers do not compare."
+    elif len({frozenset(run.split.test) for run in runs}) > 1:
+        yield "The runs were tested on different images, so small differences between them mean little."
+    if len({evaluation.seed for evaluation in evaluations}) > 1:
+        yield "The runs were tested with different draws of the noise (other noise seeds)."
+    if left_out:
+        yield f"Left out, because not every run was tested with it: {', '.join(left_out)}."
