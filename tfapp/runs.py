@@ -75,8 +75,13 @@ class Run:
             },
             "versions": _versions(),
         }
-        write_json(Path(path) / RECORD, record)
-        return cls(path, record)
+        run = cls(path, record)
+        run.save()
+        return run
+
+    def save(self):
+        """Write `run.json`."""
+        write_json(self.path / RECORD, self.record)
 
     @property
     def config(self):
@@ -153,7 +158,12 @@ class Run:
     def metrics(self):
         """Return the content of `metrics.json`, empty before the first evaluation."""
         file = self.path / "metrics.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        try:
+            return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        except ValueError:
+            raise InputError(
+                f"{file} is damaged; remove it and run `tfapp evaluate {self.path}` again."
+            ) from None
 
 
 def _versions():

@@ -21,7 +21,9 @@ def test_unet_of_the_paper_has_the_known_number_of_parameters():
     # Ronneberger's widths 64..1024, 1 input channel, 2 classes: 31,030,658 weights and biases with
     # 2x2 up-convolutions (9 * in * out + out for each of the 18 convolutions, and so on).
     widths = [64, 128, 256, 512, 1024]
-    convolutions = [(1, 64), (64, 64)] + [p for a, b in zip(widths, widths[1:], strict=False) for p in [(a, b), (b, b)]]
+    convolutions = [(1, 64), (64, 64)] + [
+        p for a, b in zip(widths, widths[1:], strict=False) for p in [(a, b), (b, b)]
+    ]
     convolutions += [p for w in widths[3::-1] for p in [(2 * w, w), (w, w)]]
     expected = sum(9 * i * o + o for i, o in convolutions)
     expected += sum(4 * 2 * w * w + w for w in widths[:4]) + 64 * 2 + 2
@@ -39,7 +41,9 @@ def test_softmax_head_gives_probabilities_of_the_logits():
 
 
 def test_tv_head_takes_its_options():
-    head = tv_head(build("unet", 3, head="tv-softmax", head_options={"tv_weight": 2.0}, base_width=4, depth=1))
+    head = tv_head(
+        build("unet", 3, head="tv-softmax", head_options={"tv_weight": 2.0}, base_width=4, depth=1)
+    )
     assert isinstance(head, TVSoftmax) and head.tv_weight == 2.0
     assert tv_head(small("softmax")) is None
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.report.advice import train_command
 from tfapp.report.findings import key_results
 from tfapp.report.material import gather, read_metrics
 from tfapp.report.pictures import examples_of
@@ -146,29 +145,3 @@ def test_unfinished_surface_is_left_out(evaluated_run, tmp_path):
     run = variant(evaluated_run, tmp_path / "run", lambda record: None)
     Surface.empty(5, 0.5, {}).save(run.path / "landscape" / "surface.npz")
     assert gather([run]).entries[0].surface is None
-
-
-def test_train_command_has_every_option_off_its_default(train_tiny, tmp_path):
-    run = train_tiny(
-        tmp_path / "my run", head="softmax", resize=(32, 48), augment="flips", learn_tv_weight=False
-    )
-    assert train_command(run) == (
-        "tfapp train cells:12:64 --head softmax --base-width 4 --depth 2 --no-learn-tv-weight --epochs 1 "
-        f"--steps-per-epoch 2 --batch-size 2 --augment flips --resize 32x48 --out '{run.path}'"
-    )
-
-
-def test_train_command_is_understood_by_the_command_line(train_tiny, tmp_path):
-    import shlex
-
-    import typer
-    from typer.testing import CliRunner
-
-    from tfapp.cli.train import train
-
-    run = train_tiny(tmp_path / "run", head="softmax", resize=(32, 48), augment="flips", tv_weight=0.5)
-    app = typer.Typer()
-    app.command()(train)
-    arguments = shlex.split(train_command(run))[2:]
-    # The same configuration goes on with the finished run instead of refusing it.
-    assert CliRunner().invoke(app, arguments).exit_code == 0

@@ -19,9 +19,7 @@ NOISES = parse_noises(["gaussian=0,0.1", "salt=0.05"])
 
 @pytest.fixture(scope="session")
 def evaluations(trained):
-    return {
-        head: evaluate(Segmenter(run), EvaluationData(run), NOISES) for head, run in trained.items()
-    }
+    return {head: evaluate(Segmenter(run), EvaluationData(run), NOISES) for head, run in trained.items()}
 
 
 def test_there_is_one_row_for_every_noise(evaluations):

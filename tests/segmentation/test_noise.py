@@ -40,7 +40,9 @@ def test_clean_comes_once_and_first():
     assert labels == ["clean", "gaussian 0.01", "salt 0.02"]
 
 
-@pytest.mark.parametrize("text", ["poisson=0.1", "gaussian", "gaussian=", "gaussian=much", "salt=1.5", "salt=-1"])
+@pytest.mark.parametrize(
+    "text", ["poisson=0.1", "gaussian", "gaussian=", "gaussian=much", "salt=1.5", "salt=-1"]
+)
 def test_unknown_noise_is_refused(text):
     with pytest.raises(InputError, match="expected"):
         parse_noises([text])

@@ -21,10 +21,11 @@ def run_predict(run, images, out):
 
 def test_labels_and_overlay_have_the_size_of_the_image(trained, picture, tmp_path):
     shares = run_predict(trained["tv-softmax"], [picture], tmp_path / "out")
-    labels = Image.open(tmp_path / "out" / "photo.png")
-    assert labels.mode == "P" and labels.size == (45, 37)
-    assert Image.open(tmp_path / "out" / "photo-overlay.png").size == (45, 37)
-    counts = np.bincount(np.asarray(labels).ravel(), minlength=3)
+    with Image.open(tmp_path / "out" / "photo.png") as labels:
+        assert labels.mode == "P" and labels.size == (45, 37)
+        counts = np.bincount(np.asarray(labels).ravel(), minlength=3)
+    with Image.open(tmp_path / "out" / "photo-overlay.png") as picture_with_labels:
+        assert picture_with_labels.size == (45, 37)
     np.testing.assert_allclose(shares[0][1], counts / counts.sum())
 
 

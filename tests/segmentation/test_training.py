@@ -51,7 +51,10 @@ def test_run_folder_holds_what_later_commands_read(trained):
     assert [len(split[part]) for part in ("train", "validation", "test")] == [10, 4, 6]
     with (path / "history.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
-    assert sorted(p.name for p in (path / "checkpoints").iterdir()) == ["epoch-00002.keras", "epoch-00003.keras"]
+    assert sorted(p.name for p in (path / "checkpoints").iterdir()) == [
+        "epoch-00002.keras",
+        "epoch-00003.keras",
+    ]
     assert not list(path.rglob("*.part*"))
 
 
@@ -79,7 +82,9 @@ def test_more_epochs_extend_a_finished_run(tmp_path, tiny):
     weights = first.load_model().get_weights()
     longer = train(SPEC, tmp_path / "run", tiny(epochs=2))
     assert [row["epoch"] for row in read_history(longer.path)] == [1, 2]
-    assert any(not np.array_equal(a, b) for a, b in zip(weights, longer.load_model().get_weights(), strict=True))
+    assert any(
+        not np.array_equal(a, b) for a, b in zip(weights, longer.load_model().get_weights(), strict=True)
+    )
 
 
 def test_finished_run_is_left_as_it_is(trained, tiny):
@@ -102,7 +107,9 @@ def test_diverging_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path, tiny)
             kernel = self.model.get_layer("scores").kernel
             kernel.assign(kernel * np.nan)
 
-    with pytest.raises(TrainingDiverged, match="last good checkpoint is .*epoch-00001.keras.* smaller --learning-rate"):
+    with pytest.raises(
+        TrainingDiverged, match="last good checkpoint is .*epoch-00001.keras.* smaller --learning-rate"
+    ):
         train(SPEC, tmp_path / "run", tiny(optimizer="sgd"), callbacks=[Poison()])
     assert latest_checkpoint(tmp_path / "run")[1] == 1
     restored = keras.models.load_model(latest_checkpoint(tmp_path / "run")[0])
@@ -150,7 +157,9 @@ def test_bad_options_are_refused_and_nothing_is_written(tmp_path, tiny, options,
 
 
 def test_another_configuration_in_the_same_folder_is_refused(trained, tiny):
-    with pytest.raises(InputError, match=r"another learning rate \(0.003, not 0.1\); use another --out, or --overwrite"):
+    with pytest.raises(
+        InputError, match=r"another learning rate \(0.003, not 0.1\); use another --out, or --overwrite"
+    ):
         train(SPEC, trained["softmax"].path, tiny(head="softmax", learning_rate=0.1))
 
 

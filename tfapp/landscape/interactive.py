@@ -13,6 +13,8 @@ from tfapp.landscape.plots import checked_grids
 from tfapp.landscape.scale import LossScale, tick_label
 from tfapp.landscape.surface import Surface
 
+# Plotly's button that uploads a chart to its makers' server stays off: the data are the user's.
+PAGE_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
 _MARK = "#d62728"
 _VIEW = {"eye": {"x": 1.3, "y": -1.6, "z": 1.2}, "center": {"x": 0, "y": 0, "z": -0.12}}
 
@@ -80,9 +82,7 @@ def save_html(figure: go.Figure, path: str | os.PathLike) -> None:
         figure: Plotly figure.
         path: HTML file, written by write-then-rename.
     """
-    page = figure.to_html(
-        include_plotlyjs=True, full_html=True, default_height="95vh", config={"displaylogo": False}
-    )
+    page = figure.to_html(include_plotlyjs=True, full_html=True, default_height="95vh", config=PAGE_CONFIG)
     write_text(path, page)
 
 

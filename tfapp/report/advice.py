@@ -1,14 +1,11 @@
 """The last sections: what to run on one's own data, and how the runs of the page were made."""
 
 import platform
-import shlex
-from dataclasses import fields
 from datetime import datetime
 from html import escape
 
 from tfapp import __version__
 from tfapp.report.markup import Section, command, details, layout, moment, paragraph, table
-from tfapp.segmentation.config import TrainConfig
 
 FOLDER_LAYOUT = """PATH/
   images/      one file per picture: cell-01.png, cell-02.jpg, …
@@ -66,7 +63,7 @@ def origin_section(entries):
     body = [[name, *(read(entry.run) for entry in entries)] for name, read in rows.items()]
     header = ["", *(entry.label for entry in entries)]
     parts = [table(header, body, kind="text"), paragraph("The same runs again:")]
-    parts += [command(train_command(entry.run)) for entry in entries]
+    parts += [command(entry.run.record["command"]) for entry in entries]
     parts.append(details("Test images of the first run", paragraph(", ".join(entries[0].run.split.test))))
     return Section("origin", "How it was made", "How these runs were made", "\n".join(parts))
 
@@ -76,25 +73,6 @@ def footer():
     now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     text = f"Written by tfapp {__version__} on Python {platform.python_version()}, {now}. Works offline."
     return f"<footer><p>{escape(text)}</p></footer>"
-
-
-def train_command(run):
-    """Return the `tfapp train` line that makes the run again: every option that is not at its default."""
-    asked = {**run.config, **run.config["requested"]}
-    parts = ["tfapp", "train", run.record["data"]["spec"]]
-    for field in fields(TrainConfig):
-        value = asked.get(field.name, field.default)
-        if value != field.default:
-            parts += _option(field.name.replace("_", "-"), value)
-    return shlex.join([*parts, "--out", str(run.path)])
-
-
-def _option(name, value):
-    if isinstance(value, bool):
-        return [f"--{name}" if value else f"--no-{name}"]
-    if isinstance(value, list | tuple):
-        return [f"--{name}", "x".join(map(str, value))]
-    return [f"--{name}", str(value)]
 
 
 def _network(run):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from tfapp.errors import WorkFailed
+from tfapp.errors import InputError, WorkFailed
 from tfapp.files import atomic_path
 from tfapp.models import tv_head
 
@@ -82,8 +82,11 @@ def read_history(folder):
     file = Path(folder) / "history.csv"
     if not file.is_file():
         return []
-    with file.open(newline="") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+    try:
+        with file.open(newline="") as stream:
+            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+    except (ValueError, TypeError):
+        raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
 
 
 def latest_checkpoint(folder):

@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -36,6 +37,10 @@ class Comparison:
         self.noises = [row.noise for row in evaluations[0].rows]
         self.groups = {}
         for evaluation in evaluations:
+            if [row.noise for row in evaluation.rows] != self.noises:
+                raise InputError(
+                    f"{evaluation.run} was tested under other noises than {evaluations[0].run}; evaluate them together."
+                )
             if evaluation.class_names != evaluations[0].class_names:
                 raise InputError(
                     f"{evaluation.run} has other classes than {evaluations[0].run}; compare runs of one dataset."
@@ -95,7 +100,7 @@ class Comparison:
         """Return the figure of mIoU and RE against the standard deviation of Gaussian noise."""
         figure = Figure(figsize=(10, 4), layout="constrained")
         for axes, measure in zip(figure.subplots(1, 2), ("mIoU", "RE"), strict=True):
-            for colour, title in zip(COLOURS, self.groups, strict=False):
+            for colour, title in zip(cycle(COLOURS), self.groups, strict=False):
                 self._plot(axes, title, measure, colour)
             axes.set_xlabel("standard deviation σ of Gaussian noise")
             axes.set_ylabel(f"{measure} [%]" + (" (smaller is smoother)" if measure == "RE" else ""))

@@ -1,6 +1,7 @@
 """Everything that decides a training run."""
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, fields
 
 from tfapp.data import AUGMENTATIONS
 from tfapp.errors import InputError
@@ -79,3 +80,20 @@ class TrainConfig:
         A cosine schedule ends with the last epoch, so only a constant rate can be given more of them.
         """
         return ("epochs",) if self.schedule == "constant" else ()
+
+    def command(self, spec, out):
+        """Return the `tfapp train` line of this configuration: every option that is not at its default."""
+        parts = ["tfapp", "train", spec]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                parts += _option(field.name.replace("_", "-"), value)
+        return shlex.join([*parts, "--out", str(out)])
+
+
+def _option(name, value):
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    if isinstance(value, tuple):
+        return [f"--{name}", "x".join(map(str, value))]
+    return [f"--{name}", str(value)]

@@ -9,12 +9,11 @@ from tfapp.runs import RECORD, Run
 from tfapp.segmentation.class_weights import class_weights
 
 
-def open_or_create(out, spec, config, dataset, stride, overwrite):
+def open_or_create(out, config, dataset, stride, overwrite):
     """Return (run, training frames); every refusal of the input comes before the first file.
 
     Args:
         out: Run folder.
-        spec: Dataset as on the command line.
         config: A `TrainConfig`.
         dataset: The opened dataset.
         stride: The network's stride.
@@ -27,6 +26,10 @@ def open_or_create(out, spec, config, dataset, stride, overwrite):
     if (out / RECORD).is_file() and not overwrite:
         run = Run.open(out)
         _check_same(run, config, dataset)
+        if run.config["epochs"] != config.epochs:
+            run.config["epochs"] = config.epochs
+            run.record["command"] = config.command(dataset.spec, out)
+            run.save()
         return run, run.frames("train")
     _check_free(out, overwrite)
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
@@ -40,7 +43,7 @@ def open_or_create(out, spec, config, dataset, stride, overwrite):
         shutil.rmtree(out)
     stored = {**asdict(config), "resize": framing.resize, "patch": framing.patch, "class_weights": weights}
     stored["requested"] = {"resize": config.resize, "patch": config.patch}
-    return Run.create(out, f"tfapp train {spec} --out {out}", stored, dataset, split), frames
+    return Run.create(out, config.command(dataset.spec, out), stored, dataset, split), frames
 
 
 def _read_all(frames):

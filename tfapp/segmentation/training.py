@@ -38,7 +38,7 @@ def train(spec, out, config, *, overwrite=False, callbacks=()):
     dataset = open_dataset(spec)
     keras.utils.set_random_seed(config.seed)
     model = _new_model(config, dataset)
-    run, frames = open_or_create(out, spec, config, dataset, stride_of(model), overwrite)
+    run, frames = open_or_create(out, config, dataset, stride_of(model), overwrite)
     checkpoint, epoch = latest_checkpoint(run.path)
     if epoch > config.epochs:
         raise InputError(f"{out} already has {epoch} epochs; --epochs {config.epochs} would take some back.")

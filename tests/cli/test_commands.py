@@ -1,0 +1,183 @@
+"""The commands as a person types them, in one process but through the whole command line."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tfapp.cli.main import app
+
+TINY = (
+    "--base-width 4 --depth 2 --epochs 1 --steps-per-epoch 2 --batch-size 2 --resize 32 --augment flips "
+    "--test-share 0.4 --validation-share 0.2"
+).split()
+
+
+def tfapp(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def own_folder(tmp_path_factory):
+    """A person's own data: six photos of two sizes with masks."""
+    import numpy as np
+
+    from tests.conftest import draw_discs
+
+    rng, root = np.random.default_rng(0), tmp_path_factory.mktemp("own data")
+    for kind in ("images", "masks"):
+        (root / kind).mkdir()
+    for index in range(6):
+        labels = draw_discs(rng, (40, 48 + 8 * (index % 2)), 3)
+        picture = np.stack([60 * labels + 40, 200 - 70 * labels, 30 * labels + 90], -1).astype(np.uint8)
+        Image.fromarray(picture).save(root / "images" / f"photo {index}.jpg", quality=95)
+        Image.fromarray(labels.astype(np.uint8)).save(root / "masks" / f"photo {index}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def own_run(own_folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "my run"
+    result = tfapp("train", f"folder:{own_folder}", "--out", out, "--head", "softmax", *TINY)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_help_loads_none_of_the_slow_libraries():
+    heavy = {"tensorflow", "keras", "matplotlib", "scipy"}
+    code = f"import sys, tfapp.cli.main; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_every_command_has_a_help_page():
+    for command in ("train", "evaluate", "predict", "landscape", "export", "report", "demo", "data show"):
+        result = tfapp(*command.split(), "--help")
+        assert result.exit_code == 0 and "Usage" in result.output
+
+
+def test_data_show_prints_counts_and_writes_a_sheet(own_folder, tmp_path):
+    result = tfapp("data", "show", f"folder:{own_folder}", "--out", tmp_path / "sheet.png")
+    assert result.exit_code == 0
+    assert "6 images" in said(result) and "48x40 (3), 56x40 (3)" in said(result) and "class 2" in said(result)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 300
+
+
+def test_evaluate_prints_and_writes_the_table(own_run):
+    result = tfapp("evaluate", own_run, "--noise", "gaussian=0,0.05", "--post-tv", "1")
+    assert result.exit_code == 0
+    assert "Unet+TV(1)" in said(result) and "gaussian 0.05" in said(result)
+    assert (own_run / "metrics.json").is_file()
+    for name in ("noise-table.md", "noise-table.csv", "noise.png"):
+        assert (own_run / "figures" / name).is_file()
+
+
+def test_evaluate_on_other_data_leaves_the_metrics_of_the_run(own_run, own_folder, tmp_path):
+    tfapp("evaluate", own_run, "--noise", "gaussian=0")
+    before = (own_run / "metrics.json").read_bytes()
+    result = tfapp("evaluate", own_run, f"folder:{own_folder}", "--noise", "gaussian=0", "--out", tmp_path)
+    assert result.exit_code == 0
+    assert (own_run / "metrics.json").read_bytes() == before
+
+
+def test_predict_writes_labels_at_the_size_of_each_photo(own_run, own_folder, tmp_path):
+    result = tfapp("predict", own_run, own_folder / "images", "--out", tmp_path / "labels")
+    assert result.exit_code == 0
+    with Image.open(tmp_path / "labels" / "photo 1.png") as labels:
+        assert labels.size == (56, 40)
+
+
+def test_reproduce_noise_table_trains_evaluates_and_writes(tmp_path):
+    result = tfapp(
+        *"reproduce noise-table cells:12:32 --seeds 0,1 --epochs 1 --steps-per-epoch 1 --batch-size 2".split(),
+        "--out",
+        tmp_path / "table",
+    )
+    assert result.exit_code == 0
+    header = (tmp_path / "table" / "noise-table.md").read_text().splitlines()[0]
+    assert "Unet mIoU | Unet+TV(1) mIoU | RUnet mIoU" in header
+    assert "±" in (tmp_path / "table" / "noise-table.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("train unknown --out {tmp}/run", "Unknown dataset 'unknown'; expected cells, wbc:PATH"),
+        ("train folder:/no/such --out {tmp}/run", "Folder /no/such (of 'folder:/no/such') does not exist"),
+        ("train folder:{tmp} --out {tmp}/run", "needs images/ and masks/"),
+        ("train cells:9:32 --out {tmp}/run --model vnet", "Unknown model 'vnet'; choose one of: unet"),
+        (
+            "train cells:9:32 --out {tmp}/run --head relu",
+            "Unknown head 'relu'; choose one of: softmax, tv-softmax",
+        ),
+        ("train cells:9:32 --out {tmp}/run --resize big", "--resize 'big' is not a size"),
+        ("train cells:9:32 --out {tmp}/run --batch-size 9", "use --batch-size 6 or less"),
+        ("evaluate {tmp}", "is not a run folder"),
+        ("landscape {tmp}", "is not a run folder"),
+        ("export {tmp} {tmp}/served", "is not a run folder"),
+        ("export verify {tmp}", "saved_model.pb"),
+        ("report {tmp}", "is not a run folder"),
+        ("predict {tmp} {tmp} --out {tmp}/labels", "is not a run folder"),
+        ("reproduce noise-table cells:9:32 --out {tmp}/t --seeds a", "--seeds 'a' is not understood"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2(tmp_path, arguments, sentence):
+    before = sorted(tmp_path.rglob("*"))
+    result = tfapp(*(argument.format(tmp=tmp_path) for argument in arguments.split()))
+    assert result.exit_code == 2
+    assert sentence in said(result)
+    assert "Traceback" not in result.output
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_unknown_noise_gets_one_sentence(own_run):
+    result = tfapp("evaluate", own_run, "--noise", "poisson=0.1")
+    assert result.exit_code == 2 and "Unknown noise 'poisson=0.1'" in said(result)
+
+
+def test_even_lattice_gets_one_sentence(own_run):
+    result = tfapp("landscape", own_run, "--n", "10")
+    assert result.exit_code == 2 and "odd" in said(result) and "Traceback" not in result.output
+
+
+def test_full_disk_gets_one_sentence(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device", str(tmp_path / "run.json"))
+
+    monkeypatch.setattr("tfapp.files.os.replace", full)
+    result = tfapp("train", "cells:9:32", "--out", tmp_path / "run", *TINY)
+    assert result.exit_code == 2 and "The disk is full" in said(result)
+    assert not list((tmp_path / "run").glob("*"))
+
+
+def test_output_below_a_file_gets_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    result = tfapp("train", "cells:9:32", "--out", tmp_path / "file" / "run", *TINY)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_interrupt_exits_with_130_and_the_run_goes_on(tmp_path):
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "tfapp", "train", "cells:20:32", "--out", str(out), *TINY]
+    command[command.index("--epochs") + 1] = "200"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (out / "history.csv").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted; the same command goes on" in " ".join(complaint.split())
+    epochs = len((out / "history.csv").read_text().splitlines()) - 1
+    command[command.index("--epochs") + 1] = str(epochs + 1)
+    finished = tfapp(*command[3:])
+    assert finished.exit_code == 0
+    assert len((out / "history.csv").read_text().splitlines()) - 1 == epochs + 1

@@ -1,0 +1,5 @@
+"""`python -m tfapp` is the command `tfapp`."""
+
+from tfapp.cli.main import main
+
+main()
