@@ -1,7 +1,5 @@
 """Discrete total variation with a Neumann border, and the softmax that minimises it.
 
-Everything here is a function from tensors to tensors, shape (batch, height, width, classes).
-
 The regularised softmax of F. Jia, J. Liu and X.-C. Tai, "A Regularized Convolutional Neural Network
 for Semantic Image Segmentation" (2019, arXiv:1907.05287) is the minimiser A over the simplex of
 
@@ -12,47 +10,47 @@ A = softmax(o - div zeta), where the dual field zeta solves
 
     minimise  sum log-sum-exp(o - div zeta)   over  |zeta| <= lambda,    div = -D^T.
 
-All functions return the *regularised logits* u = o - div zeta, so that a loss can stay on logits.
+`one_step_logits` and `converged_logits` take and return logits (batch, height, width, classes): the
+*regularised logits* u = o - div zeta, so that a loss can stay on logits. Inside, and in the operators,
+everything is in planes (..., height, width): with the few classes of a segmentation outermost, an
+iteration is two to three times faster than with them innermost.
 """
 
+import numpy as np
 import tensorflow as tf
 
 # ||D||^2 < 8 and the softmax Jacobian's norm is at most 1/2, so 4 bounds the dual Hessian and 1/4 is safe.
 DUAL_STEP = 0.25
 
-_AFTER_ROWS = [[0, 0], [0, 1], [0, 0], [0, 0]]
-_BEFORE_ROWS = [[0, 0], [1, 0], [0, 0], [0, 0]]
-_AFTER_COLUMNS = [[0, 0], [0, 0], [0, 1], [0, 0]]
-_BEFORE_COLUMNS = [[0, 0], [0, 0], [1, 0], [0, 0]]
 
-
-def forward_differences(a):
+def forward_differences(planes):
     """Return D a: vertical and horizontal forward differences, zero in the last row and column.
 
     Args:
-        a: float tensor (batch, height, width, classes).
+        planes: float tensor a (..., height, width) of known rank.
 
     Returns:
-        Pair of tensors of the shape of `a`.
+        Pair of tensors of the shape of `planes`.
     """
-    vertical = tf.pad(a[:, 1:] - a[:, :-1], _AFTER_ROWS)
-    horizontal = tf.pad(a[:, :, 1:] - a[:, :, :-1], _AFTER_COLUMNS)
+    vertical = _pad(planes[..., 1:, :] - planes[..., :-1, :], rows=(0, 1))
+    horizontal = _pad(planes[..., 1:] - planes[..., :-1], columns=(0, 1))
     return vertical, horizontal
 
 
 def divergence(field):
-    """Return div p = -D^T p for a field p = (vertical, horizontal).
+    """Return div p = -D^T p for a field p = (vertical, horizontal) of planes (..., height, width).
 
     The last row of the vertical part and the last column of the horizontal part do not enter: D
     never produces them, and reading them would break <D a, p> = -<a, div p> at the border.
     """
-    vertical, horizontal = field[0][:, :-1], field[1][:, :, :-1]
-    return (
-        tf.pad(vertical, _AFTER_ROWS)
-        - tf.pad(vertical, _BEFORE_ROWS)
-        + tf.pad(horizontal, _AFTER_COLUMNS)
-        - tf.pad(horizontal, _BEFORE_COLUMNS)
-    )
+    vertical, horizontal = field[0][..., :-1, :], field[1][..., :-1]
+    down = _pad(vertical, rows=(0, 1)) - _pad(vertical, rows=(1, 0))
+    right = _pad(horizontal, columns=(0, 1)) - _pad(horizontal, columns=(1, 0))
+    return down + right
+
+
+def _pad(planes, rows=(0, 0), columns=(0, 0)):
+    return tf.pad(planes, [(0, 0)] * (planes.shape.rank - 2) + [rows, columns])
 
 
 def total_variation(a, isotropic=True):
@@ -62,12 +60,12 @@ def total_variation(a, isotropic=True):
         a: float tensor (batch, height, width, classes).
         isotropic: Euclidean length of each 2-vector if True, sum of absolute values otherwise.
     """
-    vertical, horizontal = forward_differences(a)
+    vertical, horizontal = forward_differences(_to_planes(a))
     if isotropic:
         length = tf.sqrt(tf.square(vertical) + tf.square(horizontal))
     else:
         length = tf.abs(vertical) + tf.abs(horizontal)
-    return tf.reduce_sum(length, axis=[1, 2, 3])
+    return tf.reduce_sum(length, axis=[0, 2, 3])
 
 
 def project(field, radius, isotropic=True):
@@ -76,9 +74,9 @@ def project(field, radius, isotropic=True):
     if not isotropic:
         return tf.clip_by_value(vertical, -radius, radius), tf.clip_by_value(horizontal, -radius, radius)
     squared = tf.square(vertical) + tf.square(horizontal)
-    # Comparing squares keeps the gradient finite at zero; radius 0 must give 0, not 0/0.
-    outside = squared > tf.square(radius)
-    scale = tf.where(outside, radius * tf.math.rsqrt(tf.where(outside, squared, tf.ones_like(squared))), 1.0)
+    # The least positive number keeps radius 0 at 0 instead of 0/0.
+    floor = tf.maximum(tf.square(radius), squared.dtype.as_numpy_dtype(np.finfo("float32").tiny))
+    scale = radius * tf.math.rsqrt(tf.maximum(squared, floor))
     return vertical * scale, horizontal * scale
 
 
@@ -96,9 +94,23 @@ def _project_derivative(field, tangent, isotropic):
     )
 
 
-def softmax_jacobian(a, v):
+def _softmax(planes):
+    """Softmax over the outermost axis; shifted by the maximum, so that no lambda overflows."""
+    exponential = tf.exp(planes - tf.reduce_max(planes, axis=0, keepdims=True))
+    return exponential * tf.math.reciprocal(tf.reduce_sum(exponential, axis=0, keepdims=True))
+
+
+def _softmax_jacobian(a, v):
     """Apply the Jacobian of the softmax at its value `a` to `v`: J(A) v = A * (v - <A, v>)."""
-    return a * (v - tf.reduce_sum(a * v, axis=-1, keepdims=True))
+    return a * (v - tf.reduce_sum(a * v, axis=0, keepdims=True))
+
+
+def _to_planes(tensor):
+    return tf.transpose(tensor, [3, 0, 1, 2])
+
+
+def _from_planes(planes):
+    return tf.transpose(planes, [1, 2, 3, 0])
 
 
 def one_step_logits(logits, tv_weight, step=0.25, isotropic=True):
@@ -129,19 +141,19 @@ def one_step_logits(logits, tv_weight, step=0.25, isotropic=True):
 
     @tf.custom_gradient
     def forward(o, weight):
-        plain = tf.nn.softmax(o)
+        plain = _softmax(o)
         ascent = tuple(-step * d for d in forward_differences(plain))
         curvature = divergence(project(ascent, tf.ones_like(weight), isotropic))
 
         def gradient(upstream):
             tangent = tuple(weight * d for d in forward_differences(upstream))
             through_dual = step * divergence(_project_derivative(ascent, tangent, isotropic))
-            to_logits = upstream + softmax_jacobian(plain, through_dual)
+            to_logits = upstream + _softmax_jacobian(plain, through_dual)
             return to_logits, -tf.reduce_sum(upstream * curvature)
 
         return o - weight * curvature, gradient
 
-    return forward(logits, tv_weight)
+    return _from_planes(forward(_to_planes(logits), tv_weight))
 
 
 def converged_logits(logits, tv_weight, iterations=30, isotropic=True):
@@ -163,18 +175,19 @@ def converged_logits(logits, tv_weight, iterations=30, isotropic=True):
     """
     logits = tf.convert_to_tensor(logits)
     tv_weight = tf.convert_to_tensor(tv_weight, dtype=logits.dtype)
-    zero = tf.zeros_like(logits)
+    planes = _to_planes(logits)
+    zero = tf.zeros_like(planes)
 
     def iterate(zeta, y, t):
-        slope = forward_differences(tf.nn.softmax(logits - divergence(y)))
+        slope = forward_differences(_softmax(planes - divergence(y)))
         new = project(tuple(a - DUAL_STEP * s for a, s in zip(y, slope, strict=True)), tv_weight, isotropic)
         t_new = 0.5 * (1.0 + tf.sqrt(1.0 + 4.0 * tf.square(t)))
         momentum = (t - 1.0) / t_new
         y = tuple(n + momentum * (n - old) for n, old in zip(new, zeta, strict=True))
         return new, y, t_new
 
-    state = ((zero, zero), (zero, zero), tf.ones([], logits.dtype))
+    state = ((zero, zero), (zero, zero), tf.ones([], planes.dtype))
     zeta, _, _ = tf.while_loop(
         lambda *_: True, iterate, state, maximum_iterations=iterations, parallel_iterations=1
     )
-    return logits - divergence(zeta)
+    return _from_planes(planes - divergence(zeta))

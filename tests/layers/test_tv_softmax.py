@@ -29,9 +29,10 @@ class SubclassedModel(keras.Model):
 
 
 def data(classes=3, height=9, width=7):
-    rng = np.random.default_rng(1)
-    images = rng.random((4, height, width, 2), dtype=np.float32)
-    return images, (images[..., 0] * classes).astype(np.int32)
+    labels = np.stack([np.roll(np.arange(width) * classes // width, shift) for shift in range(4)])
+    labels = np.repeat(labels[:, None], height, axis=1)
+    noise = np.random.default_rng(1).normal(0, 0.1, (4, height, width, 2))
+    return (labels[..., None] / classes + noise).astype(np.float32), labels
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -125,9 +126,10 @@ def test_two_classes_equal_one_sigmoid_problem_with_twice_the_weight():
     rng = np.random.default_rng(0)
     o = rng.standard_normal((1, 6, 6, 1))
     pair = tf.constant(np.concatenate([o, np.zeros_like(o)], -1))
-    a = tf.nn.softmax(converged_logits(pair, 0.3, 4000, isotropic=False))[0, ..., 0].numpy()
+    solve = tf.function(converged_logits, autograph=False)
+    a = tf.nn.softmax(solve(pair, 0.3, 4000, isotropic=False))[0, ..., 0].numpy()
     z = np.zeros((2, 6, 6))
-    for _ in range(60000):
+    for _ in range(20000):
         s = 1 / (1 + np.exp(-(o[0, ..., 0] - _numpy_div(z))))
         d = np.stack(
             [
