@@ -94,6 +94,20 @@ def test_finished_run_is_left_as_it_is(trained, tiny):
     assert (path / "model.keras").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize(("resize", "expected"), [((32, 32), "dihedral"), ((16, 32), "flips")])
+def test_augmentation_by_default_suits_the_shape_of_the_frames(tmp_path, tiny, resize, expected):
+    run = train(SPEC, tmp_path / "run", tiny(epochs=1, resize=resize))
+    assert run.config["augment"] == expected
+
+
+def test_checkpoint_that_a_kill_left_half_written_is_removed(tmp_path, tiny):
+    train(SPEC, tmp_path / "run", tiny(epochs=1))
+    half = tmp_path / "run" / "checkpoints" / ".epoch-00002.1234.part.keras"
+    half.write_bytes(b"half")
+    train(SPEC, tmp_path / "run", tiny(epochs=2))
+    assert not half.exists()
+
+
 def test_cosine_schedule_ends_at_zero(tmp_path, tiny):
     model = train(SPEC, tmp_path / "run", tiny(schedule="cosine", head="softmax")).load_model()
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)

@@ -39,7 +39,7 @@ def train(
         int | None, Option(help="Cut square patches [default: only for mixed or large sizes].")
     ] = None,
     overlap: Annotated[int, Option(help="Pixels that neighbouring patches share.")] = 0,
-    augment: Annotated[str, Option(help="none, flips, or dihedral (flips and quarter turns).")] = "dihedral",
+    augment: Annotated[str, Option(help="none, flips, dihedral (and quarter turns), or auto.")] = "auto",
     class_weighting: Annotated[str, Option(help="none, or balanced for rare classes.")] = "none",
     test_share: Annotated[float, Option(help="Share of the images kept for testing.")] = 0.2,
     validation_share: Annotated[float, Option(help="Share watched while training.")] = 0.1,

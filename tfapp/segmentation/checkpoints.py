@@ -45,7 +45,8 @@ class RunRecorder(keras.callbacks.Callback):
     """After every epoch write a checkpoint and then one row of `history.csv`.
 
     In this order, and each by write-then-rename, so that the history never has an epoch that the
-    checkpoints lack; rows beyond the checkpoint that a run goes on from are dropped.
+    checkpoints lack; rows beyond the checkpoint that a run goes on from are dropped, and so is what
+    a kill in the middle of a checkpoint left behind.
     """
 
     def __init__(self, folder):
@@ -54,6 +55,8 @@ class RunRecorder(keras.callbacks.Callback):
         self.rows = []
 
     def on_train_begin(self, logs=None):
+        for abandoned in (self.folder / "checkpoints").glob(".epoch-*.part.keras"):
+            abandoned.unlink()
         _, epochs = latest_checkpoint(self.folder)
         self.rows = read_history(self.folder)[:epochs]
 

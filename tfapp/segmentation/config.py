@@ -12,7 +12,7 @@ WEIGHTINGS = ("none", "balanced")
 _CHOICES = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
-    "augment": AUGMENTATIONS,
+    "augment": ("auto", *AUGMENTATIONS),
     "class_weighting": WEIGHTINGS,
 }
 _POSITIVE = (
@@ -47,7 +47,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     schedule: str = "constant"
     class_weighting: str = "none"
-    augment: str = "dihedral"
+    augment: str = "auto"
     resize: tuple[int, int] | None = None
     patch: int | None = None
     overlap: int = 0

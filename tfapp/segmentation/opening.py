@@ -38,12 +38,19 @@ def open_or_create(out, config, dataset, stride, overwrite):
     weights = class_weights(Frames(dataset, items, framing), config.class_weighting)
     frames = Frames(dataset, items, framing, weights)
     _read_all(frames)
-    training_stream(frames, batch_size=config.batch_size, seed=config.seed, augment=config.augment)
+    augment = config.augment if config.augment != "auto" else _fitting_augmentation(frames)
+    training_stream(frames, batch_size=config.batch_size, seed=config.seed, augment=augment)
     if out.exists() and overwrite:
         shutil.rmtree(out)
-    stored = {**asdict(config), "resize": framing.resize, "patch": framing.patch, "class_weights": weights}
-    stored["requested"] = {"resize": config.resize, "patch": config.patch}
+    resolved = {"resize": framing.resize, "patch": framing.patch, "augment": augment}
+    requested = {name: getattr(config, name) for name in resolved}
+    stored = {**asdict(config), **resolved, "requested": requested, "class_weights": weights}
     return Run.create(out, config.command(dataset.spec, out), stored, dataset, split), frames
+
+
+def _fitting_augmentation(frames):
+    height, width, _ = frames.frame_shape
+    return "dihedral" if height == width else "flips"
 
 
 def _read_all(frames):

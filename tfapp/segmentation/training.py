@@ -107,7 +107,7 @@ def _fit(run, model, config, frames, first_epoch, steps, callbacks):
         batch_size=config.batch_size,
         seed=config.seed,
         first_step=first_epoch * steps,
-        augment=config.augment,
+        augment=run.config["augment"],
     )
     validation = run.frames("validation") if run.split.validation else None
     model.fit(

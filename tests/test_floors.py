@@ -1,0 +1,49 @@
+"""The house's floors: no import runs up, and the ground can be used without the application."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TASKS = {"segmentation", "landscape"}
+MAY_IMPORT = {
+    "layers": {"layers"},
+    "export": {"export", "layers"},
+    "tfapp/data": {"data", "errors", "files", "models"},
+    "tfapp/models": {"models", "errors", "files", "layers"},
+    "tfapp/segmentation": {"segmentation", "runs", "data", "models", "errors", "files", "layers"},
+    "tfapp/landscape": {"landscape", "errors", "files", "layers"},
+    "tfapp/report": {"report", "export", "runs", "data", "models", "errors", "files", *TASKS},
+}
+
+
+def imported_parts(file):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = [node.module] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        yield from (name.split(".")[1] for name in names if name and name.startswith("tfapp."))
+
+
+@pytest.mark.parametrize("floor", MAY_IMPORT)
+def test_no_import_runs_up(floor):
+    for file in (ROOT / floor).glob("*.py"):
+        forbidden = set(imported_parts(file)) - MAY_IMPORT[floor]
+        assert not forbidden, f"{file.relative_to(ROOT)} imports {forbidden}"
+
+
+def test_layers_need_nothing_else_of_tfapp():
+    code = (
+        "import sys, tfapp.layers; "
+        "print(sorted(m for m in sys.modules if m.startswith('tfapp.') and not m.startswith('tfapp.layers')))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "[]\n"
+
+
+def test_public_names_of_the_layers():
+    import tfapp.layers
+
+    assert tfapp.layers.__all__ == ["CropLike", "PadToStride", "TVSoftmax"]

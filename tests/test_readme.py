@@ -1,0 +1,36 @@
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tfapp.cli.main import app
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+BLOCKS = "".join(README.split("```")[1::2])
+COMMANDS = re.findall(r"^(tfapp .+?)\s*(?:#.*)?$", BLOCKS, re.MULTILINE)
+
+
+def test_python_example_prints_the_accuracies_that_the_text_claims():
+    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(compile(example, "README.md", "exec"), {})
+    printed = [float(line.split()[1]) for line in output.getvalue().splitlines()]
+    claimed = [float(text) for text in re.search(r"accuracy of ([\d.]+) .* and ([\d.]+) ", README).groups()]
+    assert printed == pytest.approx(claimed, abs=5e-3)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_in_the_text_exist(command):
+    words = [word for word in shlex.split(command)[1:] if word != "COMMAND"]
+    options = {word for word in words if word.startswith("--")} - {"--help"}
+    name = words[:2] if words[0] in ("data", "reproduce") else words[:1]
+    if words[0] == "export":
+        name = ["export", "write"]
+    result = CliRunner().invoke(app, [*name, "--help"], env={"COLUMNS": "300"})
+    assert result.exit_code == 0
+    assert all(option in result.output for option in options)
