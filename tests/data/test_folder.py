@@ -107,6 +107,13 @@ def test_two_images_of_one_name_are_refused(make_folder):
         opened(root)
 
 
+def test_classes_file_in_another_encoding_is_refused(make_folder):
+    root = make_folder()
+    (root / "classes.txt").write_bytes("Hintergrund\nZellkörper\nKern\n".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        opened(root)
+
+
 @pytest.mark.parametrize("lines", [["only"], ["a", "a"], ["0 a", "0 b"]])
 def test_bad_classes_file_is_refused(make_folder, lines):
     with pytest.raises(InputError, match="classes.txt lists"):

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import sys
+import tempfile
+from importlib import import_module
 
 import typer
 from rich.console import Console
@@ -10,11 +13,10 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from tfapp.errors import InputError, WorkFailed
 from tfapp.export.errors import ExportError
@@ -25,12 +27,41 @@ console = Console()
 error_console = Console(stderr=True)
 
 
+class TensorFlowCommand(TyperCommand):
+    """Command that needs TensorFlow and does not want its start-up notices to bury the answer.
+
+    TF_CPP_MIN_LOG_LEVEL does not reach the notices that are logged while TensorFlow loads (its issue
+    100442), so the stream itself is turned away for that moment; a failing import shows what it held.
+    A user who sets the variable sees everything.
+    """
+
+    def invoke(self, ctx):
+        if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+            _import_quietly("tensorflow")
+        return super().invoke(ctx)
+
+
+def _import_quietly(module):
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import_module(module)
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 class GuardedGroup(TyperGroup):
     """Command group that turns expected errors of any command below it into a sentence and an exit code."""
 
     def invoke(self, ctx):
-        # TensorFlow's start-up notices would bury the answer; a user's own setting wins.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -58,15 +89,13 @@ def _explain(error):
 
 
 def progress_bar():
-    """Return a Rich progress bar with count, elapsed time and ETA."""
+    """Return a Rich progress bar with count, ETA and a short note; all of it fits 80 columns."""
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
-        TextColumn("elapsed"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[note]}"),
         console=console,
     )
@@ -74,7 +103,9 @@ def progress_bar():
 
 def print_table(header, rows, title=None):
     """Print rows of text as a table; the first column left, the others right."""
-    table = Table(title=title, title_justify="left")
+    if title:
+        console.print(title, style="bold", markup=False, highlight=False)
+    table = Table()
     for index, name in enumerate(header):
         table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in rows:

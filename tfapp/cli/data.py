@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_table, print_written, progress_bar
+from tfapp.cli.console import TensorFlowCommand, console, print_table, print_written, progress_bar
 
 app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
 
@@ -16,7 +16,7 @@ def _data():
     """Look at datasets."""
 
 
-@app.command("show")
+@app.command("show", cls=TensorFlowCommand)
 def show(
     spec: Annotated[str, typer.Argument(help="cells, folder:PATH, wbc:PATH or isbi2012:PATH")],
     out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),

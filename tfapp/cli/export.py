@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
+from tfapp.cli.console import TensorFlowCommand
 from tfapp.errors import InputError
 
 _WRITE = "from-run"
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 
 
-@app.command(_WRITE, hidden=True)
+@app.command(_WRITE, hidden=True, cls=TensorFlowCommand)
 def write(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the trained run.")],
     base_dir: Annotated[Path, typer.Argument(metavar="BASE_DIR", help="Folder of the served model.")],
@@ -70,7 +71,7 @@ def write(
     _print_written(console, folder, manifest, served)
 
 
-@app.command("verify")
+@app.command("verify", cls=TensorFlowCommand)
 def verify_folder(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Version folder, or the folder above.")],
 ):
@@ -95,7 +96,7 @@ def verify_folder(
     console.print("[green]All checks passed.[/green]")
 
 
-@app.command("show")
+@app.command("show", cls=TensorFlowCommand)
 def show_folder(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Version folder, or the folder above.")],
 ):

@@ -16,7 +16,7 @@ TensorFlow is imported inside the commands: `tfapp --help` must answer at once.
 import typer
 
 from tfapp.cli import data, demo, evaluate, export, landscape, predict, report, reproduce, train
-from tfapp.cli.console import GuardedGroup
+from tfapp.cli.console import GuardedGroup, TensorFlowCommand
 
 app = typer.Typer(
     name="tfapp",
@@ -27,14 +27,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
-app.command("landscape")(landscape.landscape)
+app.command("train", cls=TensorFlowCommand)(train.train)
+app.command("evaluate", cls=TensorFlowCommand)(evaluate.evaluate)
+app.command("predict", cls=TensorFlowCommand)(predict.predict)
+app.command("landscape", cls=TensorFlowCommand)(landscape.landscape)
 app.add_typer(export.app, name="export")
-app.command("report")(report.report)
+app.command("report", cls=TensorFlowCommand)(report.report)
 app.add_typer(reproduce.app, name="reproduce")
-app.command("demo")(demo.demo)
+app.command("demo", cls=TensorFlowCommand)(demo.demo)
 
 
 def main():

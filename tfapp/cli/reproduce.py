@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_written
+from tfapp.cli.console import TensorFlowCommand, console, print_written
 from tfapp.cli.evaluate import evaluate_with_progress, print_comparison, write_comparison
 from tfapp.cli.train import parse_size, train_with_progress
 from tfapp.errors import InputError
@@ -19,7 +19,7 @@ def _reproduce():
     """Reproduce the papers' tables."""
 
 
-@app.command("noise-table")
+@app.command("noise-table", cls=TensorFlowCommand)
 def noise_table(
     spec: Annotated[str, typer.Argument(help="cells, folder:PATH, wbc:PATH or isbi2012:PATH")],
     out: Annotated[Path, typer.Option(help="Folder for the runs, the table and the figure.")],

@@ -20,7 +20,9 @@ def train(
         str, Option(help="softmax, or tv-softmax for the TV-regularised one (RUnet).")
     ] = "tv-softmax",
     epochs: Annotated[int, Option(help="Epochs in all.")] = 20,
-    steps_per_epoch: Annotated[int | None, Option(help="Batches per epoch [default: one pass].")] = None,
+    steps_per_epoch: Annotated[
+        int | None, Option(help="Batches per epoch [default: one pass, at least 50].")
+    ] = None,
     batch_size: Annotated[int, Option(help="Images or patches per batch.")] = 8,
     optimizer: Annotated[
         str, Option(help="sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta, lion.")

@@ -90,7 +90,10 @@ def _check_sizes(item, image, mask):
 
 
 def _read_classes(path):
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text; save it with that encoding.") from None
     coded = [line.split(maxsplit=1) for line in lines]
     if lines and all(len(parts) == 2 and parts[0].isdigit() for parts in coded):
         pairs = [(int(value), name) for value, name in coded]

@@ -13,6 +13,9 @@ from tfapp.segmentation.checkpoints import RunRecorder, StopOnDivergence, latest
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.opening import open_or_create
 
+# A dozen images would make epochs of two steps, and twenty epochs would train nothing.
+LEAST_STEPS = 50
+
 __all__ = ["TrainConfig", "compile_segmenter", "train"]
 
 
@@ -42,7 +45,7 @@ def train(spec, out, config, *, overwrite=False, callbacks=()):
     checkpoint, epoch = latest_checkpoint(run.path)
     if epoch > config.epochs:
         raise InputError(f"{out} already has {epoch} epochs; --epochs {config.epochs} would take some back.")
-    steps = config.steps_per_epoch or -(-len(frames) // config.batch_size)
+    steps = config.steps_per_epoch or max(LEAST_STEPS, -(-len(frames) // config.batch_size))
     if checkpoint is None:
         compile_segmenter(model, config.optimizer, _learning_rate(config, steps))
     else:
