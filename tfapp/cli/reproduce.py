@@ -77,7 +77,7 @@ def compare_heads(spec, out, config, seeds, post_tv):
         for head, name in (("softmax", "unet"), ("tv-softmax", "runet"))
     ]
     for number, (seed, head, name) in enumerate(jobs, 1):
-        title = f"training {name} ({number} of {len(jobs)})"
+        title = f"{name} {number}/{len(jobs)}"
         train_with_progress(spec, out / name, replace(config, head=head, seed=seed), title=title)
     runs = [Run.open(out / name) for _, _, name in jobs]
     comparison = evaluate_with_progress(runs, parse_noises(DEFAULT_NOISES), [post_tv])

@@ -23,11 +23,11 @@ class ReportProgress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         steps, epochs = self.params["steps"], self.params["epochs"]
-        note = f"epoch {self.epoch + 1}/{epochs} loss {logs['loss']:.4f}{self.validation}"
+        note = f"loss {logs['loss']:.4f}{self.validation}"
         self.show(self.epoch * steps + batch + 1, epochs * steps, note)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.validation = f" val_loss {logs['val_loss']:.4f}" if "val_loss" in logs else ""
+        self.validation = f" val {logs['val_loss']:.4f}" if "val_loss" in logs else ""
         head = tv_head(self.model)
         if head is not None:
-            self.validation += f" lambda {float(head.current_tv_weight()):.3f}"
+            self.validation += f" λ {float(head.current_tv_weight()):.2f}"
