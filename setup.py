@@ -40,7 +40,7 @@ setup(
         # constraints file does), or pip mixes two TensorFlow trees in one folder.
         "serving": ["tensorflow-serving-api>=2.18"],
         "test": ["pytest>=8.2", "ruff>=0.6"],
-        "benchmarks": ["psutil>=5.9"],
+        "benchmarks": [],  # so far they need nothing but tfapp itself
     },
     entry_points={"console_scripts": ["tfapp=tfapp.cli.main:main"]},
 )

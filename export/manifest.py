@@ -160,6 +160,6 @@ def _padding_rule(stride):
     if stride == 1:
         return "images enter the model at their own size"
     return (
-        f"height and width are padded inside the graph at the bottom and right to multiples of {stride} by "
+        f"height and width are padded inside the graph, on both sides alike, to multiples of {stride} by "
         "mirroring with the edge, and the answer is cropped back"
     )

@@ -92,11 +92,13 @@ def keras_probabilities(segmenter, images):
     On the CPU, as the check runs there: a GPU's TF32 convolutions differ by more than the tolerance.
     """
     height, width = images.shape[1:3]
-    margins = [(0, -size % segmenter.stride) for size in (height, width)]
+    missing = [-size % segmenter.stride for size in (height, width)]
+    margins = [(lack // 2, lack - lack // 2) for lack in missing]
     padded = np.pad(images, [(0, 0), *margins, (0, 0)], mode="symmetric")
+    top, left = (before for before, _ in margins)
     with tf.device("cpu:0"):
         outputs = segmenter.model(padded, training=False)
-        return tf.cast(outputs, tf.float32).numpy()[:, :height, :width]
+        return tf.cast(outputs, tf.float32).numpy()[:, top : top + height, left : left + width]
 
 
 def pixels(segmenter, size):

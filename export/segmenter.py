@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.export.errors import ExportError
+from tfapp.layers import CropLike, PadToStride
 
 # The size at which a model is tried: odd, so that a stride that is not handled shows.
 _TRIAL_SIZE = (33, 47)
@@ -36,30 +37,8 @@ class Segmenter:
         """Class probabilities float32 `(batch, height, width, classes)` of float32 `images`."""
         if self.stride == 1:
             return tf.cast(self.model(images, training=False), tf.float32)
-        height, width = tf.unstack(tf.shape(images)[1:3])
-        padded = pad_to_multiple(images, self.stride)
-        outputs = self.model(padded, training=False)
-        return tf.cast(outputs[:, :height, :width], tf.float32)
-
-
-def pad_to_multiple(images, multiple):
-    """Pad `images` at the bottom and right by mirroring, edge included, to a multiple of `multiple`.
-
-    Equal to `numpy.pad(..., mode="symmetric")`, also where the padding is longer than the image,
-    which `tf.pad` refuses.
-
-    Args:
-        images: Tensor `(batch, height, width, channels)`.
-        multiple: Positive int.
-
-    Returns:
-        Tensor `(batch, height', width', channels)`, the sizes rounded up.
-    """
-    for axis in (1, 2):
-        size = tf.shape(images)[axis]
-        position = tf.range(-(-size // multiple) * multiple) % (2 * size)
-        images = tf.gather(images, tf.minimum(position, 2 * size - 1 - position), axis=axis)
-    return images
+        outputs = self.model(PadToStride(self.stride)(images), training=False)
+        return tf.cast(CropLike()([outputs, images]), tf.float32)
 
 
 def inspect_model(model, stride=1, value_range=(0.0, 1.0)):

@@ -9,13 +9,14 @@ class PadToStride(keras.layers.Layer):
     """Pad images symmetrically until height and width are multiples of the stride.
 
     Mirrored pixels continue the image at its border, which zeros would not. The padding is shared
-    between both sides; `CropLike` takes it away again.
+    between both sides, as `numpy.pad(..., mode="symmetric")` writes it, and may be longer than the
+    image, which `tf.pad` would refuse. `CropLike` takes it away again.
 
     Args:
         stride: Integer >= 1, the product of the network's down-samplings.
 
     Input shape:
-        `(batch, height, width, channels)`, height and width at least stride / 2.
+        `(batch, height, width, channels)` of any height and width.
 
     Output shape:
         `(batch, padded_height, padded_width, channels)`, both multiples of `stride`.
@@ -28,12 +29,12 @@ class PadToStride(keras.layers.Layer):
         self.stride = int(stride)
 
     def call(self, images):
-        size = tf.shape(images)[1:3]
-        missing = tf.math.floormod(-size, self.stride)
-        before = missing // 2
-        rows, columns = (tf.stack([before[i], missing[i] - before[i]]) for i in (0, 1))
-        none = tf.zeros([2], tf.int32)
-        return tf.pad(images, tf.stack([none, rows, columns, none]), mode="SYMMETRIC")
+        for axis in (1, 2):
+            size = tf.shape(images)[axis]
+            missing = -size % self.stride
+            position = tf.range(-(missing // 2), size + missing - missing // 2) % (2 * size)
+            images = tf.gather(images, tf.minimum(position, 2 * size - 1 - position), axis=axis)
+        return images
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

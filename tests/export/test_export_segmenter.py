@@ -1,19 +1,9 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tfapp.export import ExportError
-from tfapp.export.segmenter import inspect_model, pad_to_multiple
-
-
-@pytest.mark.parametrize("size", [(1, 1), (3, 8), (8, 8), (9, 17)])
-@pytest.mark.parametrize("multiple", [2, 8])
-def test_padding_equals_symmetric_padding_of_numpy(size, multiple):
-    images = np.random.default_rng(0).normal(size=(2, *size, 3)).astype(np.float32)
-    margins = [(0, -side % multiple) for side in size]
-    expected = np.pad(images, [(0, 0), *margins, (0, 0)], mode="symmetric")
-    np.testing.assert_array_equal(pad_to_multiple(tf.constant(images), multiple), expected)
+from tfapp.export.segmenter import inspect_model
 
 
 def test_inspection_finds_channels_and_classes(net):

@@ -5,7 +5,7 @@ import pytest
 from tfapp.layers import CropLike, PadToStride
 
 
-@pytest.mark.parametrize(("height", "width"), [(16, 32), (17, 31), (9, 40), (8, 8)])
+@pytest.mark.parametrize(("height", "width"), [(16, 32), (17, 31), (9, 40), (8, 8), (5, 1), (1, 2)])
 def test_padding_equals_numpy_symmetric_and_cropping_undoes_it(height, width):
     images = np.random.default_rng(0).random((2, height, width, 3), dtype=np.float32)
     padded = PadToStride(16)(images)

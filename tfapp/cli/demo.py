@@ -17,7 +17,7 @@ SPEC = "cells:120:128"
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("runs/demo"),
-    epochs: Annotated[int, typer.Option(help="Epochs of each of the two runs.")] = 8,
+    epochs: Annotated[int, typer.Option(help="Epochs of each of the two runs.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
 ):
     """Train U-Net and RUnet on generated blood smears, test, draw, export, and write a report: five minutes."""
@@ -31,7 +31,7 @@ def demo(
         "2/5 training and noise table", f"tfapp reproduce noise-table {SPEC} --out {out} --seeds {seed}"
     )
     config = TrainConfig(
-        base_width=8, epochs=epochs, steps_per_epoch=40, learning_rate=2e-3, validation_share=0.1
+        base_width=8, epochs=epochs, steps_per_epoch=50, learning_rate=2e-3, validation_share=0.1
     )
     runs = compare_heads(SPEC, out, config, [seed], post_tv=1.0)
 
