@@ -30,9 +30,7 @@ def demo(
     _headline(
         "2/5 training and noise table", f"tfapp reproduce noise-table {SPEC} --out {out} --seeds {seed}"
     )
-    config = TrainConfig(
-        base_width=8, epochs=epochs, steps_per_epoch=50, learning_rate=2e-3, validation_share=0.1
-    )
+    config = TrainConfig(base_width=8, epochs=epochs, steps_per_epoch=50, validation_share=0.1)
     runs = compare_heads(SPEC, out, config, [seed], post_tv=1.0)
 
     for run in runs:
