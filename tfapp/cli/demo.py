@@ -19,6 +19,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("runs/demo"),
     epochs: Annotated[int, typer.Option(help="Epochs of each of the two runs.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Start again, removing the demo's runs in --out.")] = False,
 ):
     """Train U-Net and RUnet on generated blood smears, test, draw, export, and write a report: five minutes."""
     from tfapp.segmentation.config import TrainConfig
@@ -31,7 +32,7 @@ def demo(
         "2/5 training and noise table", f"tfapp reproduce noise-table {SPEC} --out {out} --seeds {seed}"
     )
     config = TrainConfig(base_width=8, epochs=epochs, steps_per_epoch=50, validation_share=0.1)
-    runs = compare_heads(SPEC, out, config, [seed], post_tv=1.0)
+    runs = compare_heads(SPEC, out, config, [seed], post_tv=1.0, overwrite=overwrite)
 
     for run in runs:
         _headline(f"3/5 loss landscape of {run.title}", f"tfapp landscape {run.path} --n 15 --samples 16")
@@ -40,7 +41,7 @@ def demo(
     served = out / "served"
     _headline("4/5 export for TensorFlow Serving", f"tfapp export {runs[-1].path} {served}")
     # A demo that goes on after an interruption must not add a version each time.
-    if not any(served.glob("*/saved_model.pb")):
+    if overwrite or not any(served.glob("*/saved_model.pb")):
         write(runs[-1].path, served, version=None)
     verify_folder(served)
 

@@ -36,6 +36,7 @@ def noise_table(
     post_tv: Annotated[float, typer.Option(help="Weight of the TV put behind the softmax runs.")] = 1.0,
     tv_weight: Annotated[float, typer.Option(help="Initial lambda of RUnet.")] = 1.0,
     tv_step: Annotated[float, typer.Option(help="Constant c = tau*lambda of RUnet's training step.")] = 0.25,
+    overwrite: Annotated[bool, typer.Option(help="Start again, removing the runs in --out.")] = False,
 ):
     """Unet, Unet+TV and RUnet over seeds, under every noise (Jia, Liu, Tai, 2019, section 4)."""
     from tfapp.segmentation.config import TrainConfig
@@ -54,7 +55,7 @@ def noise_table(
         tv_weight=tv_weight,
         tv_step=tv_step,
     )
-    compare_heads(spec, out, common, parse_seeds(seeds), post_tv)
+    compare_heads(spec, out, common, parse_seeds(seeds), post_tv, overwrite=overwrite)
 
 
 def parse_seeds(text):
@@ -65,7 +66,7 @@ def parse_seeds(text):
         raise InputError(f"--seeds {text!r} is not understood; expected integers such as 0,1,2.") from None
 
 
-def compare_heads(spec, out, config, seeds, post_tv):
+def compare_heads(spec, out, config, seeds, post_tv, *, overwrite=False):
     """Train both heads with every seed, evaluate all under noise, write table and figure; return the runs."""
     from tfapp.runs import Run
     from tfapp.segmentation.evaluation import DEFAULT_NOISES
@@ -78,7 +79,9 @@ def compare_heads(spec, out, config, seeds, post_tv):
     ]
     for number, (seed, head, name) in enumerate(jobs, 1):
         title = f"{name} {number}/{len(jobs)}"
-        train_with_progress(spec, out / name, replace(config, head=head, seed=seed), title=title)
+        train_with_progress(
+            spec, out / name, replace(config, head=head, seed=seed), overwrite=overwrite, title=title
+        )
     runs = [Run.open(out / name) for _, _, name in jobs]
     comparison = evaluate_with_progress(runs, parse_noises(DEFAULT_NOISES), [post_tv])
     written = write_comparison(comparison, out)
