@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from tfapp.data import read_image
@@ -54,6 +55,12 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
     Returns:
         Pairs (image path, share of each class in [0, 1]).
     """
+    # As a graph: called eagerly, Keras holds every feature map to the end, twice the memory of a photo.
+    forward = tf.function(
+        lambda image: segmenter(image, training=False),
+        input_signature=[tf.TensorSpec((1, None, None, channels), tf.float32)],
+        autograph=False,
+    )
     shares = []
     for path in images:
         image = read_image(path, channels)
@@ -62,7 +69,7 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
                 f"Image {path} is {image.shape[1]}x{image.shape[0]} pixels, smaller than the network's stride "
                 f"of {stride}; enlarge or leave it out."
             )
-        labels = np.argmax(segmenter(image[None], training=False)[0], -1)
+        labels = np.argmax(forward(image[None])[0], -1)
         save_label_png(Path(out) / f"{path.stem}.png", labels)
         with atomic_path(Path(out) / f"{path.stem}-overlay.png") as temporary:
             Image.fromarray(overlay(image, labels, len(class_names))).save(temporary)
