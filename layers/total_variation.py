@@ -16,6 +16,8 @@ everything is in planes (..., height, width): with the few classes of a segmenta
 iteration is two to three times faster than with them innermost.
 """
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -129,7 +131,7 @@ def one_step_logits(logits, tv_weight, step=0.25, isotropic=True):
     Args:
         logits: float tensor (batch, height, width, classes).
         tv_weight: scalar tensor, lambda >= 0.
-        step: the constant c = tau * lambda > 0.
+        step: Python float, the constant c = tau * lambda > 0.
         isotropic: isotropic or anisotropic total variation.
 
     Returns:
@@ -137,17 +139,19 @@ def one_step_logits(logits, tv_weight, step=0.25, isotropic=True):
     """
     logits = tf.convert_to_tensor(logits)
     tv_weight = tf.convert_to_tensor(tv_weight, dtype=logits.dtype)
-    step = tf.convert_to_tensor(step, dtype=logits.dtype)
+    # Differences of probabilities are at most 1, so a small step never reaches the ball's surface.
+    inside = step * (math.sqrt(2.0) if isotropic else 1.0) <= 1.0
 
     @tf.custom_gradient
     def forward(o, weight):
         plain = _softmax(o)
         ascent = tuple(-step * d for d in forward_differences(plain))
-        curvature = divergence(project(ascent, tf.ones_like(weight), isotropic))
+        curvature = divergence(ascent if inside else project(ascent, tf.ones_like(weight), isotropic))
 
         def gradient(upstream):
             tangent = tuple(weight * d for d in forward_differences(upstream))
-            through_dual = step * divergence(_project_derivative(ascent, tangent, isotropic))
+            projected = tangent if inside else _project_derivative(ascent, tangent, isotropic)
+            through_dual = step * divergence(projected)
             to_logits = upstream + _softmax_jacobian(plain, through_dual)
             return to_logits, -tf.reduce_sum(upstream * curvature)
 
