@@ -19,7 +19,6 @@ from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
 from tfapp.errors import InputError, WorkFailed
-from tfapp.export.errors import ExportError
 
 EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -66,7 +65,7 @@ class GuardedGroup(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise _leave("Interrupted; the same command goes on where it stood.", EXIT_INTERRUPTED) from None
-        except (InputError, ExportError) as error:
+        except InputError as error:
             raise _leave(str(error), EXIT_BAD_INPUT) from None
         except WorkFailed as error:
             raise _leave(str(error), EXIT_FAILURE) from None

@@ -30,12 +30,12 @@ def evaluate(
     ] = None,
 ):
     """Test runs under noise: accuracy, IoU and regularisation effect, side by side."""
-    from tfapp.data import open_dataset
+    from tfapp.data import names_dataset, open_dataset
     from tfapp.runs import Run
     from tfapp.segmentation.evaluation import DEFAULT_NOISES
     from tfapp.segmentation.noise import parse_noises
 
-    dataset = open_dataset(runs.pop()) if len(runs) > 1 and _names_dataset(runs[-1]) else None
+    dataset = open_dataset(runs.pop()) if len(runs) > 1 and names_dataset(runs[-1]) else None
     opened = [Run.open(path) for path in runs]
     comparison = evaluate_with_progress(
         opened, parse_noises(noise or DEFAULT_NOISES), post_tv or (), seed, dataset
@@ -52,23 +52,21 @@ def evaluate_with_progress(runs, noises, post_tv=(), seed=0, dataset=None):
     from tfapp.segmentation.evaluation import EvaluationData, Segmenter, store_metrics
     from tfapp.segmentation.evaluation import evaluate as evaluate_one
 
-    jobs = [
-        (run, weight)
-        for run in runs
-        for weight in (None, *(post_tv if run.config["head"] == "softmax" else ()))
-    ]
+    jobs = [(run, (None, *(post_tv if run.config["head"] == "softmax" else ()))) for run in runs]
+    total = sum(len(weights) for _, weights in jobs) * len(noises)
     evaluations = []
     with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=len(jobs) * len(noises), note="")
-        for run, weight in jobs:
-            segmenter = Segmenter(run, weight)
-            bar.update(task, note=segmenter.title)
+        task = bar.add_task("evaluating", total=total, note="")
+        for run, weights in jobs:
             data = EvaluationData(run, dataset)
-            evaluations.append(
-                evaluate_one(segmenter, data, noises, seed=seed, advance=lambda: bar.advance(task))
-            )
-            if dataset is None:
-                store_metrics(run, evaluations[-1])
+            for weight in weights:
+                segmenter = Segmenter(run, weight)
+                bar.update(task, note=segmenter.title)
+                evaluations.append(
+                    evaluate_one(segmenter, data, noises, seed=seed, advance=lambda: bar.advance(task))
+                )
+                if dataset is None:
+                    store_metrics(run, evaluations[-1])
     return Comparison(evaluations)
 
 
@@ -83,8 +81,10 @@ def write_comparison(comparison, folder):
 
 def print_comparison(comparison):
     """Print one table per measure, so that it fits a terminal."""
+    from tfapp.segmentation.comparison import MEASURES
+
     titles = list(comparison.groups)
-    for measure in ("mIoU", "accuracy", "RE"):
+    for measure in MEASURES:
         rows = [
             [noise, *(str(comparison.cell(title, i, measure)) for title in titles)]
             for i, noise in enumerate(comparison.noises)
@@ -97,7 +97,3 @@ def print_comparison(comparison):
         console.print(
             f"{title}: IoU on clean images: {shown}; loss {evaluations[0].loss:.4f}", soft_wrap=True
         )
-
-
-def _names_dataset(text):
-    return text.split(":")[0] in ("cells", "folder", "wbc", "isbi2012") and not Path(text).is_dir()

@@ -1,5 +1,6 @@
 """How images of any size become inputs of one size: resized, cut into patches, or as they are."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,11 +99,31 @@ def _resize_labels(labels, size):
     return labels[np.ix_(rows, columns)]
 
 
+def weighted_labels(labels, dataset, class_weights=None):
+    """Return (labels, weights) as the loss takes them.
+
+    Args:
+        labels: Integers (height, width), classes and the dataset's ignore value.
+        dataset: The dataset.
+        class_weights: One float per class, or None for 1.
+
+    Returns:
+        The labels with the ignore value replaced by class 0, and float32 weights: 0 there, the class's
+        weight elsewhere.
+    """
+    by_class = np.asarray(class_weights or [1.0] * dataset.num_classes, np.float32)
+    if dataset.ignore_value is None:
+        return labels, by_class[labels]
+    ignored = labels == dataset.ignore_value
+    labels = np.where(ignored, 0, labels)
+    return labels, np.where(ignored, np.float32(0), by_class[labels])
+
+
 class Frames:
     """The windows of some items as a sequence of (image, labels, weights), all of one size.
 
-    `labels` has the ignore value replaced by class 0 and `weights` is 0 there, the class's weight
-    elsewhere. Decoded images are kept in memory while they fit into 2 GiB.
+    Labels and weights are those of `weighted_labels`. Decoded images are kept in memory while they fit
+    into 2 GiB.
 
     Args:
         dataset: The dataset.
@@ -114,7 +135,7 @@ class Frames:
     def __init__(self, dataset, items, framing, class_weights=None):
         self.dataset = dataset
         self.framing = framing
-        self.class_weights = np.asarray(class_weights or [1.0] * dataset.num_classes, np.float32)
+        self.class_weights = class_weights
         self.windows = [(item, window) for item in items for window in framing.windows(item.size)]
         self._cache, self._cached_bytes = {}, 0
 
@@ -132,10 +153,13 @@ class Frames:
         image, labels = self._pair(item)
         image = image[top : top + height, left : left + width]
         labels = labels[top : top + height, left : left + width]
-        ignored = labels == -1 if self.dataset.ignore_value is None else labels == self.dataset.ignore_value
-        labels = np.where(ignored, 0, labels)
-        weights = np.where(ignored, np.float32(0), self.class_weights[labels])
-        return image, labels, weights
+        return image, *weighted_labels(labels, self.dataset, self.class_weights)
+
+    def weighted(self, class_weights):
+        """Return the same frames with other class weights; what is decoded already is shared."""
+        twin = copy.copy(self)
+        twin.class_weights = class_weights
+        return twin
 
     def arrays(self, indices):
         """Return stacked images, labels and weights of the windows with these indices."""

@@ -38,6 +38,11 @@ def open_dataset(spec):
     return READERS[name](absolute, f"{name}:{absolute}")
 
 
+def names_dataset(text):
+    """Return whether `text` names a dataset by its form, and not an existing folder."""
+    return text.partition(":")[0] in ("cells", *READERS) and not Path(text).is_dir()
+
+
 def _cells(spec, options):
     numbers = options.split(":") if options else []
     if len(numbers) > 2 or not all(number.isdigit() for number in numbers):

@@ -1,7 +1,7 @@
 """Segmentation networks: `build(name, num_classes, ...)` and what the application asks of them."""
 
 from tfapp.models.building import HEADS, MODELS, attach_head, build, logits_of, stride_of, tv_head
-from tfapp.models.own_size import at_own_size, resize_images
+from tfapp.models.own_size import at_own_size, resize_images, resize_probabilities
 
 __all__ = [
     "HEADS",
@@ -11,6 +11,7 @@ __all__ = [
     "build",
     "logits_of",
     "resize_images",
+    "resize_probabilities",
     "stride_of",
     "tv_head",
 ]

@@ -9,6 +9,11 @@ def resize_images(images, size):
     return tf.image.resize(images, size, method="bilinear", antialias=True)
 
 
+def resize_probabilities(probabilities, size):
+    """Resize probabilities (batch, height, width, classes), or without batch, bilinearly; sums stay 1."""
+    return tf.image.resize(probabilities, size, method="bilinear")
+
+
 @keras.saving.register_keras_serializable(package="tfapp")
 class ResizeTo(keras.layers.Layer):
     """Resize images to a fixed `(height, width)`, as the training data were."""
@@ -33,7 +38,7 @@ class ResizeLike(keras.layers.Layer):
 
     def call(self, inputs):
         probabilities, reference = inputs
-        return tf.image.resize(probabilities, tf.shape(reference)[1:3], method="bilinear")
+        return resize_probabilities(probabilities, tf.shape(reference)[1:3])
 
     def compute_output_shape(self, input_shape):
         probabilities, reference = input_shape

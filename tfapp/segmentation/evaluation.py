@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.data import network_pair
+from tfapp.data import network_pair, weighted_labels
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.layers import TVSoftmax
-from tfapp.models import logits_of
+from tfapp.models import logits_of, resize_probabilities
 from tfapp.segmentation.metrics import (
     class_iou,
     confusion_matrix,
@@ -84,7 +84,6 @@ class Segmenter:
             head = TVSoftmax(post_tv, learn_tv_weight=False, iterations=run.config["tv_iterations"])
             model = keras.Model(logits.input, head(logits.output))
             self.title = f"{run.title}+TV({post_tv:g})"
-        self.model = model
         self._forward = tf.function(
             lambda images: model(images, training=False),
             input_signature=[tf.TensorSpec((None, None, None, run.record["data"]["channels"]), tf.float32)],
@@ -100,7 +99,7 @@ class Segmenter:
         maps = []
         for probabilities, size in zip(self.probabilities(images), sizes, strict=True):
             if probabilities.shape[:2] != tuple(size):
-                probabilities = tf.image.resize(probabilities, size, method="bilinear")
+                probabilities = resize_probabilities(probabilities, size)
             maps.append(tf.argmax(probabilities, -1, output_type=tf.int32).numpy())
         return maps
 
@@ -108,11 +107,11 @@ class Segmenter:
 class EvaluationData:
     """The test images of a run at network size, read once for all noises and segmenters."""
 
-    def __init__(self, run, dataset=None, part="test"):
+    def __init__(self, run, dataset=None):
         self.run = run
         self.dataset = dataset or run.dataset
         if dataset is None:
-            self.items = run.items(part)
+            self.items = run.items("test")
         else:
             _check_compatible(run, dataset)
             self.items = dataset.items
@@ -209,19 +208,12 @@ def _row(segmenter, data, noise, seed):
 
 def _clean_loss(segmenter, data):
     total, weight = 0.0, 0.0
-    class_weights = np.asarray(data.run.config["class_weights"] or [1.0] * data.dataset.num_classes)
     for image, labels in data.pairs:
-        ignored = (
-            np.zeros(labels.shape, bool)
-            if data.dataset.ignore_value is None
-            else labels == data.dataset.ignore_value
-        )
-        labels = np.where(ignored, 0, labels)
-        weights = np.where(ignored, 0.0, class_weights[labels])
+        labels, weights = weighted_labels(labels, data.dataset, data.run.config["class_weights"])
         probabilities = segmenter.probabilities(image[None])[0].numpy().astype(np.float64)
         likelihood = np.take_along_axis(probabilities, labels[..., None], -1)[..., 0]
         total -= np.sum(weights * np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)))
-        weight += weights.sum()
+        weight += weights.sum(dtype=np.float64)
     return float(total / max(weight, 1e-12))
 
 

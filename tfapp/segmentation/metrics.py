@@ -44,7 +44,12 @@ def regularisation_effect(labels):
     Args:
         labels: Integers (height, width), a predicted label map at the image's original size.
     """
+    return float(100.0 * label_borders(labels).mean())
+
+
+def label_borders(labels):
+    """Return where an integer map (height, width) differs from its lower or its right neighbour, bool."""
     border = np.zeros(labels.shape, bool)
     border[:-1] |= labels[1:] != labels[:-1]
     border[:, :-1] |= labels[:, 1:] != labels[:, :-1]
-    return float(100.0 * border.mean())
+    return border

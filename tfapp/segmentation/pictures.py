@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tfapp.files import atomic_path
+from tfapp.segmentation.metrics import label_borders
 
 # M. Okabe and K. Ito, "Color Universal Design" (2008), after black for the background.
 OKABE_ITO = (
@@ -58,10 +59,7 @@ def overlay(image, labels, num_classes, opacity=0.45):
     picture = as_rgb(image).astype(np.float32)
     inside = (labels > 0) & (labels < num_classes)
     colours = palette(num_classes)[np.where(inside, labels, 0)].astype(np.float32)
-    border = np.zeros(labels.shape, bool)
-    border[:-1] |= labels[1:] != labels[:-1]
-    border[:, :-1] |= labels[:, 1:] != labels[:, :-1]
-    share = np.where(inside, np.where(border, 1.0, opacity), 0.0)[..., None]
+    share = np.where(inside, np.where(label_borders(labels), 1.0, opacity), 0.0)[..., None]
     return np.rint(picture * (1 - share) + colours * share).astype(np.uint8)
 
 
