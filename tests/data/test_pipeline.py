@@ -39,7 +39,7 @@ def test_another_seed_gives_another_order(frames):
     assert not np.array_equal(batches(frames, 1)[0][0], batches(frames, 1, seed=1)[0][0])
 
 
-@pytest.mark.parametrize(("augment", "expected"), [("none", 1), ("flips", 4), ("dihedral", 8)])
+@pytest.mark.parametrize(("augment", "expected"), [("none", 1), ("mirror", 2), ("flips", 4), ("dihedral", 8)])
 def test_augmentation_reaches_every_variant_and_no_other(make_folder, augment, expected):
     dataset = open_dataset(f"folder:{make_folder(count=4, size=(32, 32))}")
     frames = Frames(dataset, dataset.items, Framing())
@@ -75,3 +75,11 @@ def test_ordered_batches_keep_order_and_the_remainder(frames):
     images = [batch[0].numpy() for batch in ordered_batches(frames, 4)]
     assert [len(batch) for batch in images] == [4, 2]
     np.testing.assert_array_equal(np.concatenate(images), np.stack([frames[i][0] for i in range(6)]))
+
+
+def test_mirror_never_turns_a_scene_upside_down(make_folder):
+    dataset = open_dataset(f"folder:{make_folder(count=4, size=(32, 32))}")
+    frames = Frames(dataset, dataset.items, Framing())
+    originals = [frames[i][0] for i in range(4)]
+    for image in np.concatenate([batch[0] for batch in batches(frames, 20, augment="mirror")]):
+        assert any(np.array_equal(image, o) or np.array_equal(image, o[:, ::-1]) for o in originals)

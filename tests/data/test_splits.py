@@ -1,12 +1,16 @@
 import pytest
 
-from tfapp.data import Dataset, Item, split_items
+from tfapp.data import Dataset, Item, Split, split_items
 from tfapp.errors import InputError
 
 
-def dataset(count, groups=None):
+def dataset(count, groups=None, official=None):
     items = (Item(str(i), None, None, (8, 8), (), (groups or {}).get(i, str(i))) for i in range(count))
-    return Dataset("test", ("a", "b"), 3, tuple(items))
+    return Dataset("test", ("a", "b"), 3, tuple(items), official_split=official)
+
+
+def names(*numbers):
+    return tuple(map(str, numbers))
 
 
 def test_parts_are_disjoint_and_complete():
@@ -27,10 +31,56 @@ def test_a_group_is_never_divided(seed):
     assert len(parts) == 1
 
 
+def test_fewer_training_images_leave_the_other_parts():
+    split = split_items(dataset(50), 3)
+    fewer = split.with_train_images(7)
+    assert fewer.train == split.train[:7]
+    assert (fewer.validation, fewer.test) == (split.validation, split.test)
+
+
+@pytest.mark.parametrize("count", [-1, 0, 36])
+def test_training_images_that_the_split_does_not_have_are_refused(count):
+    with pytest.raises(InputError, match=f"--train-images must be from 1 to 35, .*; got {count}"):
+        split_items(dataset(50)).with_train_images(count)
+
+
 @pytest.mark.parametrize(("count", "share"), [(1, 0.2), (2, 0.1), (2, 0.99)])
 def test_too_few_images_are_refused(count, share):
     with pytest.raises(InputError, match="too few to split"):
         split_items(dataset(count), 0, share)
+
+
+def test_official_split_is_kept_whatever_the_shares():
+    official = Split(names(0, 1, 2, 3), names(4), names(5, 6))
+    split = split_items(dataset(7, official=official), 3, 0.9, 0.5)
+    assert sorted(split.train) == ["0", "1", "2", "3"]
+    assert (split.validation, split.test) == (official.validation, official.test)
+
+
+def test_training_part_of_an_official_split_is_shuffled_by_the_seed():
+    of = dataset(60, official=Split(names(*range(50)), (), names(*range(50, 60))))
+    assert split_items(of, 3) == split_items(of, 3)
+    assert split_items(of, 3).train != split_items(of, 4).train
+    assert split_items(of, 3).train != names(*range(50))
+
+
+def test_official_split_without_validation_gives_some_training_items_to_it():
+    of = dataset(12, official=Split(names(*range(10)), (), names(10, 11)))
+    split = split_items(of, 0, validation_share=0.2)
+    assert (len(split.train), len(split.validation)) == (8, 2)
+    assert sorted(split.train + split.validation) == sorted(names(*range(10)))
+
+
+def test_validation_share_that_leaves_no_official_training_item_is_refused():
+    of = dataset(4, official=Split(names(0, 1), (), names(2, 3)))
+    with pytest.raises(InputError, match="--validation-share 0.9 leaves none of the 2 training images"):
+        split_items(of, 0, validation_share=0.9)
+
+
+def test_test_items_are_the_official_test_part_or_everything():
+    official = Split(names(0, 1), (), names(3, 2))
+    assert [item.name for item in dataset(4, official=official).test_items] == ["3", "2"]
+    assert len(dataset(4).test_items) == 4
 
 
 def test_split_survives_json():

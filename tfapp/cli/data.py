@@ -18,7 +18,7 @@ def _data():
 
 @app.command("show", cls=TensorFlowCommand)
 def show(
-    spec: Annotated[str, typer.Argument(help="cells, folder:PATH, wbc:PATH or isbi2012:PATH")],
+    spec: Annotated[str, typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:")],
     out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),
     count: Annotated[int, typer.Option(help="Images on the sheet, at most.")] = 12,
 ):

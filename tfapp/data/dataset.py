@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.data.splits import Split
 from tfapp.errors import InputError
 
 
@@ -41,6 +42,8 @@ class Dataset:
         channels: Channels of every image, 1 or 3.
         items: The images, in the dataset's own order.
         ignore_value: Mask value of pixels that have no label, or None.
+        official_split: The split that comes with the dataset, of which the validation part may be empty,
+            or None: then `split_items` draws one.
     """
 
     spec: str
@@ -48,10 +51,16 @@ class Dataset:
     channels: int
     items: tuple[Item, ...]
     ignore_value: int | None = None
+    official_split: Split | None = None
 
     @property
     def num_classes(self):
         return len(self.class_names)
+
+    @property
+    def test_items(self):
+        """The official test part, or everything where there is no official split."""
+        return self.items if self.official_split is None else self.select(self.official_split.test)
 
     def select(self, names):
         """Return the items with these names, in this order."""

@@ -54,6 +54,11 @@ def folder(path, spec):
     return Dataset(spec, coding.names, 3, items, None if coding.ignored is None else IGNORE_VALUE)
 
 
+def read_class_names(path):
+    """Return the names of the classes in a `classes.txt`."""
+    return _read_classes(path).names
+
+
 def _pairs(root):
     images, masks = (_by_stem(root / name) for name in ("images", "masks"))
     for stem, image in images.items():

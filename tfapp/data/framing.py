@@ -130,12 +130,14 @@ class Frames:
         items: The items to take.
         framing: The framing.
         class_weights: One float per class, or None for 1.
+        noisy_set: `NoisySet` that changes some of the images at network size, or None.
     """
 
-    def __init__(self, dataset, items, framing, class_weights=None):
+    def __init__(self, dataset, items, framing, class_weights=None, noisy_set=None):
         self.dataset = dataset
         self.framing = framing
         self.class_weights = class_weights
+        self.noisy_set = noisy_set
         self.windows = [(item, window) for item in items for window in framing.windows(item.size)]
         self._cache, self._cached_bytes = {}, 0
 
@@ -167,10 +169,14 @@ class Frames:
 
     def _pair(self, item):
         if item.name not in self._cache:
-            pair = network_pair(self.dataset, item, self.framing.resize)
+            pair = self._read(item)
             size = sum(array.nbytes for array in pair)
             if self._cached_bytes + size > MEMORY_LIMIT_BYTES:
                 return pair
             self._cache[item.name] = pair
             self._cached_bytes += size
         return self._cache[item.name]
+
+    def _read(self, item):
+        image, labels = network_pair(self.dataset, item, self.framing.resize)
+        return image if self.noisy_set is None else self.noisy_set.image(item.name, image), labels

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 
-AUGMENTATIONS = ("none", "flips", "dihedral")
+AUGMENTATIONS = ("none", "mirror", "flips", "dihedral")
 
 
 def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral"):
@@ -18,7 +18,8 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
         batch_size: Images per batch, at most `len(frames)`.
         seed: Seed of order and augmentation.
         first_step: Batch to start at.
-        augment: `none`, `flips` (two axes) or `dihedral` (flips and quarter turns, eight-fold).
+        augment: `none`, `mirror` (left and right, for scenes with the sky above), `flips` (two axes) or
+            `dihedral` (flips and quarter turns, eight-fold).
 
     Returns:
         `tf.data.Dataset` of (images (batch, height, width, channels), labels (batch, height, width),
@@ -79,7 +80,8 @@ def _augmented(frame, augment, seed):
         return frame
     draws = tf.unstack(tf.random.stateless_uniform([3], seed, 0, 4, tf.int32))
     turns = draws[2] if augment == "dihedral" else tf.zeros([], tf.int32)
-    return tuple(_transformed(part, draws[0] % 2 == 1, draws[1] % 2 == 1, turns) for part in frame)
+    flip = draws[1] % 2 == 1 if augment != "mirror" else tf.constant(False)
+    return tuple(_transformed(part, draws[0] % 2 == 1, flip, turns) for part in frame)
 
 
 def _transformed(part, mirror, flip, turns):

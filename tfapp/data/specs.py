@@ -3,14 +3,16 @@
 from functools import lru_cache, partial
 from pathlib import Path
 
+from tfapp.data.camvid import camvid
 from tfapp.data.cells import CLASS_NAMES, MIN_SIZE, generate_cell
 from tfapp.data.dataset import Dataset, Item
 from tfapp.data.folder import folder
 from tfapp.data.isbi2012 import isbi2012
+from tfapp.data.sunrgbd import sunrgbd
 from tfapp.data.wbc import wbc
 from tfapp.errors import InputError
 
-READERS = {"wbc": wbc, "isbi2012": isbi2012, "folder": folder}
+READERS = {"wbc": wbc, "isbi2012": isbi2012, "camvid": camvid, "sunrgbd": sunrgbd, "folder": folder}
 CELLS_COUNT, CELLS_SIZE = 100, 128
 
 
@@ -18,8 +20,9 @@ def open_dataset(spec):
     """Open the dataset that `spec` names.
 
     Args:
-        spec: `wbc:PATH`, `isbi2012:PATH`, `folder:PATH`, or `cells[:COUNT[:SIZE]]` for generated
-            blood-smear images (100 of 128x128 pixels unless said otherwise).
+        spec: `wbc:PATH`, `isbi2012:PATH`, `camvid:PATH`, `sunrgbd:PATH`, `folder:PATH`, or
+            `cells[:COUNT[:SIZE]]` for generated blood-smear images (100 of 128x128 pixels unless said
+            otherwise).
 
     Raises:
         InputError: For an unknown name, a missing folder, or data that do not have the layout.

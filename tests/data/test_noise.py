@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from tfapp.data.noise import KINDS, Noise, parse_noise, parse_noises
+from tfapp.errors import InputError
+
+RANDOM_KINDS = ("gaussian", "salt", "pepper", "salt-and-pepper")
+AMOUNTS = {"blur": 2.0, "jpeg": 20.0, "brightness": -0.4}
+GREY = np.full((100, 100, 3), 0.5, np.float32)
+
+
+def picture(channels=3):
+    return np.random.default_rng(0).random((20, 27, channels), dtype=np.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_corrupted_image_keeps_shape_type_and_range_and_the_original(kind, channels):
+    image = picture(channels)
+    noisy = Noise(kind, AMOUNTS.get(kind, 0.2)).add(image, 0, 3)
+    assert noisy.shape == image.shape and noisy.dtype == np.float32
+    assert 0 <= noisy.min() and noisy.max() <= 1
+    assert not np.array_equal(noisy, image)
+    np.testing.assert_array_equal(image, picture(channels))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_corruption_is_the_same_every_time(kind):
+    noise = Noise(kind, AMOUNTS.get(kind, 0.2))
+    np.testing.assert_array_equal(noise.add(picture(), 0, 3), noise.add(picture(), 0, 3))
+
+
+@pytest.mark.parametrize("kind", RANDOM_KINDS)
+def test_noise_differs_by_seed_and_image(kind):
+    noise = Noise(kind, 0.2)
+    noisy = noise.add(GREY, 0, 3)
+    assert not np.array_equal(noisy, noise.add(GREY, 1, 3))
+    assert not np.array_equal(noisy, noise.add(GREY, 0, 4))
+
+
+def test_gaussian_noise_has_the_standard_deviation():
+    assert np.std(Noise("gaussian", 0.07).add(GREY, 0, 0)) == pytest.approx(0.07, rel=0.02)
+
+
+def test_gaussian_noise_of_two_amounts_is_one_field_scaled():
+    weak, strong = (Noise("gaussian", amount).add(GREY, 5, 2) - GREY for amount in (0.01, 0.03))
+    np.testing.assert_allclose(strong, 3 * weak, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "white", "black"), [("salt", 0.1, 0), ("pepper", 0, 0.1), ("salt-and-pepper", 0.05, 0.05)]
+)
+def test_impulse_noise_sets_whole_pixels_of_the_right_share(kind, white, black):
+    noisy = Noise(kind, 0.1).add(GREY, 0, 0)
+    assert np.mean((noisy == 1).all(-1)) == pytest.approx(white, abs=0.01)
+    assert np.mean((noisy == 0).all(-1)) == pytest.approx(black, abs=0.01)
+    assert np.mean((noisy == 0.5).all(-1)) == pytest.approx(0.9, abs=0.01)
+
+
+@pytest.mark.parametrize("sigma", [0.8, 2.0])
+def test_blur_is_the_gaussian_mean_of_the_neighbours_with_repeated_edges(sigma):
+    image, reach = picture(), round(4 * sigma)
+    kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+    kernel /= kernel.sum()
+    padded = np.pad(image.astype(np.float64), ((reach, reach), (reach, reach), (0, 0)), "edge")
+    rows = sum(w * padded[i : i + image.shape[0]] for i, w in enumerate(kernel))
+    expected = sum(w * rows[:, i : i + image.shape[1]] for i, w in enumerate(kernel))
+    np.testing.assert_allclose(Noise("blur", sigma).add(image, 0, 0), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_is_the_worse_the_lower_its_quality(channels):
+    errors = [
+        np.abs(Noise("jpeg", q).add(picture(channels), 0, 0) - picture(channels)).mean() for q in (95, 30, 1)
+    ]
+    assert errors[0] < errors[1] < errors[2]
+
+
+def test_jpeg_of_an_even_eight_bit_grey_keeps_it():
+    grey = np.full((16, 16, 1), 128 / 255, np.float32)
+    np.testing.assert_allclose(Noise("jpeg", 50).add(grey, 0, 0), grey, atol=1e-6)
+
+
+def test_brightness_is_added_and_clipped():
+    image = np.array([[[0.0, 0.4, 0.9]]], np.float32)
+    np.testing.assert_allclose(Noise("brightness", 0.3).add(image, 0, 0), [[[0.3, 0.7, 1.0]]])
+    np.testing.assert_allclose(Noise("brightness", -0.3).add(image, 0, 0), [[[0.0, 0.1, 0.6]]], atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "jpeg"])
+def test_amount_zero_returns_the_image(kind):
+    assert Noise(kind, 0.0).add(GREY, 0, 0) is GREY
+
+
+def test_clean_comes_once_and_first():
+    texts = ["gaussian=0,0.01", "salt=0,0.02", "gaussian=0.01", "brightness=-0.2,0", "jpeg=30"]
+    labels = [noise.label for noise in parse_noises(texts)]
+    assert labels == ["clean", "gaussian 0.01", "salt 0.02", "brightness -0.2", "jpeg 30"]
+
+
+def test_robustness_has_levels_of_every_kind():
+    kinds = [noise.kind for noise in parse_noises(["robustness"])[1:]]
+    assert {kind: kinds.count(kind) for kind in kinds} == {**dict.fromkeys(KINDS, 3), "brightness": 6}
+
+
+def test_preset_goes_with_other_amounts():
+    labels = [noise.label for noise in parse_noises(["blur=0.5", "paper"])]
+    assert labels[:4] == ["clean", "blur 0.5", "gaussian 0.01", "gaussian 0.03"] and len(labels) == 10
+
+
+@pytest.mark.parametrize("text", ["poisson=0.1", "gaussian", "gaussian=", "papers"])
+def test_unknown_noise_is_refused_with_the_kinds_and_presets(text):
+    with pytest.raises(InputError, match=f"Unknown noise '{text}'; .*brightness.*paper, robustness"):
+        parse_noises([text])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "gaussian=much",
+            "'much' is not an amount of gaussian; expected a standard deviation, a number from 0 to 1",
+        ),
+        ("salt=1.5", "a share of the pixels, a number from 0 to 1"),
+        ("pepper=-1", "a share of the pixels, a number from 0 to 1"),
+        ("gaussian=nan", "a number from 0 to 1"),
+        ("blur=101", "a standard deviation in pixels, a number from 0 to 100"),
+        ("jpeg=0", "a quality, a whole number from 1 to 100"),
+        ("jpeg=12.5", "a quality, a whole number from 1 to 100"),
+        ("brightness=-1.1", "an offset, a number from -1 to 1"),
+    ],
+)
+def test_amount_out_of_the_range_of_its_kind_is_refused(text, message):
+    with pytest.raises(InputError, match=message):
+        parse_noises([text])
+
+
+@pytest.mark.parametrize("text", ["gaussian=0.05,0.1", "gaussian=0", "paper"])
+def test_several_noises_or_none_are_not_one(text):
+    with pytest.raises(InputError, match="is not one noise; expected KIND=AMOUNT"):
+        parse_noise(text)
