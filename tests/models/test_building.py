@@ -4,7 +4,8 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.layers import TVSoftmax
-from tfapp.models import at_own_size, build, logits_of, resize_images, stride_of, tv_head
+from tfapp.models import HEADS, at_own_size, build, logits_of, resize_images, stride_of, tv_head
+from tfapp.runs import Run
 
 
 def small(head=None, **options):
@@ -53,6 +54,15 @@ def test_tv_head_sees_the_image_without_its_padding():
     model, images = small("tv-softmax"), np.random.default_rng(0).random((1, 9, 9, 3), dtype=np.float32)
     expected = tv_head(model)(logits_of(model)(images), training=False)
     np.testing.assert_allclose(model(images, training=False), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "plain", "regular"),
+    [("unet", "Unet", "RUnet"), ("segnet", "Segnet", "RSegnet"), ("fcn-32s", "FCN-32s", "RFCN-32s")],
+)
+def test_runs_have_the_title_of_the_papers(model, plain, regular):
+    titles = [Run("run", {"config": {"model": model, "head": head}}).title for head in HEADS]
+    assert titles == [plain, regular]
 
 
 @pytest.mark.parametrize(("name", "head"), [("vnet", None), ("unet", "sigmoid")])

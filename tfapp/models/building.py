@@ -1,12 +1,15 @@
 """From a model name and a head name to a Keras model."""
 
 import keras
+import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.layers import PadToStride, TVSoftmax
+from tfapp.models.fcn import fcn_32s
+from tfapp.models.segnet import segnet
 from tfapp.models.unet import unet
 
-MODELS = {"unet": unet}
+MODELS = {"unet": unet, "segnet": segnet, "fcn-32s": fcn_32s}
 HEADS = ("softmax", "tv-softmax")
 
 
@@ -52,6 +55,11 @@ def logits_of(model):
 def tv_head(model):
     """Return the model's `TVSoftmax` layer, or None."""
     return next((layer for layer in model.layers if isinstance(layer, TVSoftmax)), None)
+
+
+def current_tv_weights(head):
+    """Return lambda of a TV head as a list of floats: one number, or one for each class."""
+    return [float(weight) for weight in tf.reshape(head.current_tv_weight(), [-1])]
 
 
 def stride_of(model):

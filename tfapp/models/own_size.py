@@ -49,14 +49,16 @@ def at_own_size(model, size):
     """Wrap a segmenter trained on images resized to `size`, so that it takes and answers any size.
 
     Args:
-        model: Keras model from images to probabilities.
+        model: Keras model from images to probabilities, or to `[probabilities, ...]`.
         size: `(height, width)` that the training images were resized to, or None if they were not.
 
     Returns:
-        Keras model from `(batch, height, width, channels)` to probabilities of that height and width.
+        Keras model from `(batch, height, width, channels)` to probabilities of that height and width; other
+        outputs of the model stay as they are.
     """
     if size is None:
         return model
     images = keras.Input((None, None, model.input_shape[-1]), name="images")
-    probabilities = model(ResizeTo(size, name="resize")(images))
-    return keras.Model(images, ResizeLike(name="own_size")([probabilities, images]), name=model.name)
+    probabilities, *others = keras.tree.flatten(model(ResizeTo(size, name="resize")(images)))
+    resized = ResizeLike(name="own_size")([probabilities, images])
+    return keras.Model(images, [resized, *others] if others else resized, name=model.name)

@@ -1,0 +1,78 @@
+"""Fit anybody's network to images of any size in [0, 1], with an answer for every pixel."""
+
+import keras
+import tensorflow as tf
+
+from tfapp.errors import InputError
+from tfapp.layers import CropLike, PadToStride
+from tfapp.models.own_size import ResizeLike
+
+LARGEST_STRIDE = 128
+
+
+def fitted(model, channels, size=None, stride=1, input_scale=1.0):
+    """Return a network for images in [0, 1] with an answer of two classes or more at the size of the image.
+
+    Images are multiplied by `input_scale` and mirrored up to a multiple of the stride; probabilities of another
+    resolution are resized bilinearly to that of the image. One probability p becomes the two classes 1 - p and p.
+
+    Args:
+        model: Keras model from images to probabilities `(batch, height, width, classes)`, or to
+            `[probabilities, ...]`.
+        channels: Image channels.
+        size: `(height, width)` that the model takes, or None for any.
+        stride: The multiple that height and width must be of.
+        input_scale: The image value that the model takes for white.
+
+    Returns:
+        Keras model from `(batch, height, width, channels)` to probabilities, and the model's other outputs.
+    """
+    images = x = keras.Input((*(size or (None, None)), channels), name="images")
+    if input_scale != 1.0:
+        x = keras.layers.Rescaling(input_scale, name="input_scale")(x)
+    if stride != 1:
+        x = PadToStride(stride, name="pad")(x)
+    answer, *others = keras.tree.flatten(model(x))
+    if size is None or answer.shape[1:3] != size:
+        answer = ResizeLike(name="resolution", dtype="float32")([answer, x])
+    if stride != 1:
+        answer = CropLike(name="crop", dtype="float32")([answer, images])
+    if answer.shape[-1] == 1:
+        answer = keras.layers.Concatenate(name="classes", dtype="float32")([1.0 - answer, answer])
+    return keras.Model(images, [answer, *others] if others else answer, name=model.name)
+
+
+def find_stride(model, channels, source):
+    """Return the multiple that a network wants the height and width of its images to be of.
+
+    It is the smallest power of two for which the network takes an image of five times that size and answers at
+    that size or a whole fraction of it: five, so that larger strides do not divide it.
+
+    Args:
+        model: Keras model that takes images of any size.
+        channels: Image channels.
+        source: Path of the model, for messages.
+
+    Raises:
+        InputError: If it takes none of these images up to a stride of 128.
+    """
+    stride = 1
+    while stride <= LARGEST_STRIDE:
+        size = 5 * stride
+        try:
+            answer, *_ = keras.tree.flatten(model(tf.zeros((1, size, size, channels)), training=False))
+        except (ValueError, tf.errors.OpError) as error:
+            reason = error
+        else:
+            if all(length and size % length == 0 for length in answer.shape[1:3]):
+                return stride
+            reason = f"it answers {tuple(answer.shape)}"
+        stride *= 2
+    raise InputError(
+        f"{source} takes no image of up to {size}x{size} pixels ({_first_line(reason)}); expected a network for images "
+        "of any size whose answer has their size or a whole fraction of it."
+    )
+
+
+def _first_line(reason):
+    return str(reason).strip().partition("\n")[0].rstrip(".")
