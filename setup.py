@@ -39,7 +39,8 @@ setup(
         # Warm-up requests need the serving protos; keep its minor equal to TensorFlow's (the
         # constraints file does), or pip mixes two TensorFlow trees in one folder.
         "serving": ["tensorflow-serving-api>=2.18"],
-        "test": ["pytest>=8.2", "ruff>=0.6"],
+        # cvxpy: an independent convex solver to check the total-variation layers against.
+        "test": ["pytest>=8.2", "ruff>=0.6", "cvxpy>=1.5"],
         "benchmarks": [],  # so far they need nothing but tfapp itself
     },
     entry_points={"console_scripts": ["tfapp=tfapp.cli.main:main"]},

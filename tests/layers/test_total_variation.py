@@ -1,224 +1,172 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tv_reference as reference
 
+from tfapp.layers import total_variation
 from tfapp.layers.total_variation import (
-    converged_logits,
     divergence,
     forward_differences,
-    one_step_logits,
+    from_planes,
+    length,
     project,
-    total_variation,
+    to_planes,
 )
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
+# Size and spacing for one, two and three spatial axes; a single pixel has no neighbour at all.
+GRIDS = pytest.mark.parametrize(
+    ("size", "spacing"),
+    [
+        ((9,), (2.0,)),
+        ((7, 5), (1.0, 1.0)),
+        ((7, 5), (0.5, 3.0)),
+        ((1, 6), (1.0, 2.0)),
+        ((3, 4, 5), (12.5, 1.0, 0.7)),
+    ],
+)
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
+def random_field(rng, size, scale=2.0):
+    """One part per spatial axis, planes of 3 classes and 2 samples."""
+    return tuple(tf.constant(scale * rng.standard_normal((3, 2, *size))) for _ in size)
 
 
-def field(rng, shape=(2, 7, 5, 3), scale=2.0):
-    return tf.constant(scale * rng.standard_normal(shape))
+def inner(field, other):
+    return sum(float(tf.reduce_sum(f * g)) for f, g in zip(field, other, strict=True))
 
 
-def softmax(o):
-    e = np.exp(o - o.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
+def test_planes_have_the_classes_first_and_the_batch_second(rng):
+    maps = rng.standard_normal((2, 4, 5, 3))
+    np.testing.assert_array_equal(to_planes(tf.constant(maps))[1, 0], maps[0, ..., 1])
 
 
-def numpy_differences(a):
-    vertical, horizontal = np.zeros_like(a), np.zeros_like(a)
-    vertical[:, :-1] = np.diff(a, axis=1)
-    horizontal[:, :, :-1] = np.diff(a, axis=2)
-    return vertical, horizontal
+@pytest.mark.parametrize("size", [(9,), (7, 5), (3, 4, 5)])
+def test_planes_turn_back_into_maps(rng, size):
+    maps = rng.standard_normal((2, *size, 3))
+    np.testing.assert_array_equal(from_planes(to_planes(tf.constant(maps))), maps)
 
 
-def numpy_tv(a, isotropic):
-    vertical, horizontal = numpy_differences(a)
-    return (np.hypot(vertical, horizontal) if isotropic else abs(vertical) + abs(horizontal)).sum()
+@GRIDS
+def test_differences_equal_matrices(rng, size, spacing):
+    maps = rng.standard_normal((2, *size, 3))
+    ours = [from_planes(part)[1] for part in forward_differences(to_planes(tf.constant(maps)), spacing)]
+    np.testing.assert_allclose(ours, reference.differences(maps[1], spacing), atol=1e-14)
 
 
-def energy(a, o, weight, isotropic):
-    return (a * (np.log(a) - o)).sum() + weight * numpy_tv(a, isotropic)
+@GRIDS
+def test_divergence_equals_matrices(rng, size, spacing):
+    field = random_field(rng, size)
+    expected = reference.divergence(np.stack(field)[:, :, 1], spacing)
+    np.testing.assert_allclose(from_planes(divergence(field, spacing))[1], expected, atol=1e-13)
 
 
-# Thousands of iterations are ten times faster as a graph.
-solve = tf.function(converged_logits, autograph=False)
+@GRIDS
+def test_divergence_is_the_negative_adjoint_of_the_differences_even_with_values_past_the_border(
+    rng, size, spacing
+):
+    a, field = tf.constant(rng.standard_normal((3, 2, *size))), random_field(rng, size)
+    right = -float(tf.reduce_sum(a * divergence(field, spacing)))
+    assert inner(forward_differences(a, spacing), field) == pytest.approx(right, rel=1e-12, abs=1e-12)
 
 
-def one_step_by_numpy(o, weight, step, isotropic):
-    """The paper's (3.6) once from zero with tau = step / weight, loops over pixels, no shared code."""
-    s = softmax(o)
-    vertical, horizontal = (-step * d for d in numpy_differences(s))
-    if isotropic:
-        length = np.maximum(1.0, np.hypot(vertical, horizontal))
-    else:
-        length = None
-    eta = (
-        [vertical / length, horizontal / length]
-        if isotropic
-        else [np.clip(p, -1, 1) for p in (vertical, horizontal)]
-    )
-    out = o.copy()
-    _, height, width, _ = o.shape
-    for i in range(height):
-        for j in range(width):
-            div = 0.0
-            div = div + (eta[0][:, i, j] if i < height - 1 else 0) - (eta[0][:, i - 1, j] if i > 0 else 0)
-            div = div + (eta[1][:, i, j] if j < width - 1 else 0) - (eta[1][:, i, j - 1] if j > 0 else 0)
-            out[:, i, j] -= weight * div
-    return out
+@GRIDS
+def test_divergence_does_not_read_what_lies_past_the_border(rng, size, spacing):
+    field = random_field(rng, size)
+    changed = [part.numpy() for part in field]
+    for axis, part in enumerate(changed):
+        part[(slice(None), slice(None), *[slice(None)] * axis, -1)] = 1e9
+    again = divergence([tf.constant(part) for part in changed], spacing)
+    np.testing.assert_array_equal(again, divergence(field, spacing))
 
 
-def test_divergence_is_minus_the_adjoint_of_the_differences_including_the_border(rng):
-    a, p = field(rng), (field(rng), field(rng))
-    left = sum(tf.reduce_sum(d * q) for d, q in zip(forward_differences(a), p, strict=True))
-    assert float(left) == pytest.approx(-float(tf.reduce_sum(a * divergence(p))), rel=1e-12)
+@GRIDS
+def test_divergence_sums_to_zero_in_every_plane(rng, size, spacing):
+    total = tf.reduce_sum(divergence(random_field(rng, size), spacing), range(2, 2 + len(size)))
+    np.testing.assert_allclose(total, 0, atol=1e-12)
 
 
-def test_divergence_of_any_field_sums_to_zero_for_every_class(rng):
-    np.testing.assert_allclose(tf.reduce_sum(divergence((field(rng), field(rng))), [-2, -1]), 0, atol=1e-12)
-
-
-@ISOTROPY
-def test_total_variation_equals_numpy(rng, isotropic):
-    a = field(rng, (1, 6, 9, 2))
-    assert float(total_variation(a, isotropic)[0]) == pytest.approx(numpy_tv(a.numpy(), isotropic), rel=1e-12)
-
-
-@ISOTROPY
-def test_projection_leaves_the_inside_and_moves_the_outside_to_the_radius(rng, isotropic):
-    p = (field(rng), field(rng))
-    q = [x.numpy() for x in project(p, tf.constant(1.5, tf.float64), isotropic)]
-    size = (lambda v: np.hypot(*v)) if isotropic else (lambda v: np.maximum(abs(v[0]), abs(v[1])))
-    inside = size([x.numpy() for x in p]) <= 1.5
-    np.testing.assert_allclose(q[0][inside], p[0].numpy()[inside], rtol=1e-12)
-    np.testing.assert_allclose(size(q)[~inside], 1.5, rtol=1e-12)
-
-
-def test_projection_onto_radius_zero_is_zero_and_not_nan(rng):
-    q = project((field(rng), tf.zeros((2, 7, 5, 3), tf.float64)), tf.constant(0.0, tf.float64))
-    assert float(tf.reduce_max(tf.abs(q))) == 0.0
+@pytest.mark.parametrize(("isotropic", "expected"), [(True, 2 + np.sqrt(2)), (False, 4)])
+def test_one_bright_pixel_has_the_variation_computed_by_hand(isotropic, expected):
+    # Differences: (-1, -1) at the pixel, 1 above it and 1 to its left.
+    image = np.zeros((1, 5, 5, 1))
+    image[0, 2, 2] = 1
+    np.testing.assert_allclose(total_variation(image, isotropic), [expected])
 
 
 @ISOTROPY
-@pytest.mark.parametrize("step", [0.25, 1.0, 5.0])
-def test_one_step_equals_numpy_loops(rng, isotropic, step):
-    o = field(rng)
-    expected = one_step_by_numpy(o.numpy(), 0.7, step, isotropic)
-    np.testing.assert_allclose(one_step_logits(o, 0.7, step, isotropic), expected, atol=1e-12)
+@GRIDS
+def test_total_variation_of_each_sample_equals_matrices(rng, size, spacing, isotropic):
+    maps = rng.standard_normal((2, *size, 3))
+    expected = [reference.lengths(sample, isotropic, spacing).sum() for sample in maps]
+    np.testing.assert_allclose(total_variation(maps, isotropic, spacing), expected, rtol=1e-12)
 
 
 @ISOTROPY
-@pytest.mark.parametrize("step", [0.25, 1.0, 5.0])
-def test_one_step_gradient_to_logits_equals_finite_differences_to_five_digits(rng, isotropic, step):
-    o, g, direction = field(rng), field(rng), field(rng)
-
-    def value(logits):
-        return tf.reduce_sum(g * tf.nn.softmax(one_step_logits(logits, 0.7, step, isotropic)))
-
-    with tf.GradientTape() as tape:
-        tape.watch(o)
-        loss = value(o)
-    h = 1e-6
-    numeric = float(value(o + h * direction) - value(o - h * direction)) / (2 * h)
-    assert float(tf.reduce_sum(tape.gradient(loss, o) * direction)) == pytest.approx(numeric, rel=1e-5)
+def test_constant_map_has_no_variation_not_even_at_the_border(isotropic):
+    assert float(total_variation(np.full((1, 6, 5, 2), 3.0), isotropic)[0]) == 0
 
 
 @ISOTROPY
-def test_one_step_gradient_to_lambda_equals_finite_differences_to_five_digits(rng, isotropic):
-    o, g, weight = field(rng), field(rng), tf.constant(0.7, tf.float64)
-
-    def value(w):
-        return tf.reduce_sum(g * tf.nn.softmax(one_step_logits(o, w, 1.0, isotropic)))
-
-    with tf.GradientTape() as tape:
-        tape.watch(weight)
-        loss = value(weight)
-    numeric = float(value(weight + 1e-6) - value(weight - 1e-6)) / 2e-6
-    assert float(tape.gradient(loss, weight)) == pytest.approx(numeric, rel=1e-5)
+def test_transposing_an_image_keeps_its_variation(rng, isotropic):
+    image = rng.standard_normal((1, 6, 5, 2))
+    transposed = total_variation(image.transpose(0, 2, 1, 3), isotropic)
+    np.testing.assert_allclose(transposed, total_variation(image, isotropic), rtol=1e-12)
 
 
-def test_printed_gradient_without_the_inner_softmax_jacobian_is_wrong(rng):
-    # (3.22) as printed leaves J(softmax(o)) out of the path through the dual; this guards the mend.
-    o, h = field(rng), field(rng)
-    with tf.GradientTape() as tape:
-        tape.watch(o)
-        loss = tf.reduce_sum(h * one_step_logits(o, 0.7, 0.25))
-    exact = tf.transpose(tape.gradient(loss, o), [3, 0, 1, 2])
-    planes = tf.transpose(h, [3, 0, 1, 2])
-    vertical, horizontal = (0.7 * d for d in forward_differences(planes))
-    printed = planes + 0.25 * divergence((vertical, horizontal))
-    assert float(tf.reduce_max(tf.abs(printed - exact))) > 0.01
+@pytest.mark.parametrize("turn", [np.fliplr, np.flipud, np.rot90])
+def test_flips_and_quarter_turns_keep_the_anisotropic_variation(rng, turn):
+    image = rng.standard_normal((6, 5, 2))
+    turned = total_variation(turn(image)[None], isotropic=False)
+    np.testing.assert_allclose(turned, total_variation(image[None], isotropic=False), rtol=1e-12)
+
+
+@GRIDS
+def test_length_is_euclidean_or_the_sum_of_absolute_values(rng, size, spacing):
+    field = random_field(rng, size)
+    np.testing.assert_allclose(length(field, True), np.linalg.norm(field, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(length(field, False), np.abs(field).sum(0), rtol=1e-12)
 
 
 @ISOTROPY
-def test_one_step_of_the_right_sign_lowers_the_total_variation(rng, isotropic):
-    o = field(rng)
-    before = numpy_tv(softmax(o.numpy()), isotropic)
-    after = numpy_tv(softmax(one_step_logits(o, 0.5, 0.25, isotropic).numpy()), isotropic)
-    mirrored = numpy_tv(softmax((2 * o - one_step_logits(o, 0.5, 0.25, isotropic)).numpy()), isotropic)
-    assert after < before < mirrored
+def test_projection_leaves_what_is_inside(rng, isotropic):
+    field = random_field(rng, (7, 5), scale=0.2)
+    np.testing.assert_allclose(project(field, tf.constant(1.5, tf.float64), isotropic), field, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("isotropic", "order"), [(True, 2), (False, np.inf)])
+@pytest.mark.parametrize("size", [(9,), (7, 5), (3, 4, 5)])
+def test_projection_brings_what_is_outside_onto_the_surface(rng, size, isotropic, order):
+    field = random_field(rng, size)
+    outside = np.linalg.norm(field, order, axis=0) > 1.5
+    projected = project(field, tf.constant(1.5, tf.float64), isotropic)
+    np.testing.assert_allclose(np.linalg.norm(projected, order, axis=0)[outside], 1.5, rtol=1e-12)
+    assert outside.any()
+
+
+@pytest.mark.parametrize(("isotropic", "order"), [(True, 2), (False, np.inf)])
+def test_projection_is_the_nearest_point(rng, isotropic, order):
+    # z is nearest to y in a convex set exactly if <y - z, x - z> <= 0 for all of its x.
+    field = np.stack(random_field(rng, (7, 5)))
+    projected = np.stack(project(tuple(tf.constant(field)), tf.constant(1.0, tf.float64), isotropic))
+    inside = rng.standard_normal((200, *field.shape))
+    inside /= np.maximum(1, np.linalg.norm(inside, order, axis=1))[:, None]
+    assert ((field - projected) * (inside - projected)).sum(1).max() <= 1e-12
 
 
 @ISOTROPY
-def test_converged_energy_is_below_plain_softmax_and_below_nearby_points(rng, isotropic):
-    o, weight = field(rng, (1, 8, 8, 3)).numpy(), 0.6
-    solution = softmax(solve(o, weight, 3000, isotropic).numpy())
-    best = energy(solution, o, weight, isotropic)
-    assert best < energy(softmax(o), o, weight, isotropic)
-    for _ in range(20):
-        nearby = softmax(np.log(solution) + 0.01 * rng.standard_normal(o.shape))
-        assert best < energy(nearby, o, weight, isotropic)
+def test_projection_takes_a_radius_for_every_pixel(rng, isotropic):
+    field = random_field(rng, (7, 5))
+    radius = tf.constant(rng.uniform(0.1, 3, (1, 2, 7, 5)))
+    whole = np.stack(project(field, radius, isotropic))[..., 3, 2]
+    pixel = project(tuple(part[..., 3:4, 2:3] for part in field), radius[..., 3:4, 2:3], isotropic)
+    np.testing.assert_allclose(whole, np.stack(pixel)[..., 0, 0], rtol=1e-12)
 
 
 @ISOTROPY
-def test_duality_gap_closes(rng, isotropic):
-    # gap = lambda * TV(A) + <DA, zeta>, recovered through <DA, zeta> = -<A, div zeta>.
-    o, weight = field(rng, (1, 8, 8, 3)).numpy(), 0.6
-    u = solve(o, weight, 3000, isotropic).numpy()
-    a = softmax(u)
-    gap = weight * numpy_tv(a, isotropic) - (a * (o - u)).sum()
-    assert -1e-9 < gap < 1e-5
-
-
-@pytest.mark.parametrize("form", [one_step_logits, converged_logits])
-def test_lambda_zero_gives_the_logits_back(rng, form):
-    o = field(rng)
-    np.testing.assert_array_equal(form(o, 0.0), o)
-
-
-@pytest.mark.parametrize("form", [one_step_logits, converged_logits])
-def test_constant_logits_stay_unchanged(form):
-    o = np.broadcast_to([1.0, -2.0, 0.5], (1, 6, 5, 3)).copy()
-    np.testing.assert_array_equal(form(o, 3.0), o)
-
-
-def test_huge_lambda_gives_the_softmax_of_the_spatial_mean(rng):
-    o = field(rng, (1, 6, 6, 3), scale=0.5)
-    expected = softmax(o.numpy().mean((1, 2), keepdims=True))
-    got = tf.nn.softmax(solve(o, 50.0, 2000))
-    np.testing.assert_allclose(got, np.broadcast_to(expected, got.shape), atol=1e-6)
-
-
-@ISOTROPY
-@pytest.mark.parametrize("form", [one_step_logits, converged_logits])
-def test_permuting_the_classes_permutes_the_answer(rng, form, isotropic):
-    o, order = field(rng), [2, 0, 1]
-    permuted = form(tf.gather(o, order, axis=-1), 0.7, isotropic=isotropic)
-    np.testing.assert_allclose(
-        permuted, tf.gather(form(o, 0.7, isotropic=isotropic), order, axis=-1), atol=1e-12
-    )
-
-
-def test_samples_of_a_batch_do_not_influence_each_other(rng):
-    o = field(rng)
-    np.testing.assert_allclose(converged_logits(o, 0.7)[1:], converged_logits(o[1:], 0.7), atol=1e-12)
-
-
-def test_float32_agrees_with_float64(rng):
-    o = field(rng)
-    single = tf.nn.softmax(converged_logits(tf.cast(o, tf.float32), 1.0))
-    np.testing.assert_allclose(single, tf.nn.softmax(converged_logits(o, 1.0)), atol=1e-5)
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_projection_onto_radius_zero_is_zero_and_not_nan(rng, isotropic, dtype):
+    vertical = tf.cast(rng.standard_normal((3, 2, 7, 5)), dtype)
+    field = (vertical, tf.zeros_like(vertical))
+    for part in project(field, tf.zeros([], dtype), isotropic):
+        np.testing.assert_array_equal(part, 0)

@@ -2,186 +2,148 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tv_reference as reference
 
-from tfapp.layers import TVSoftmax
-from tfapp.layers.total_variation import converged_logits, one_step_logits
+from tfapp.layers import TVSoftmax, total_variation
 
-
-@pytest.fixture
-def logits():
-    return tf.constant(np.random.default_rng(0).standard_normal((2, 9, 7, 3)), tf.float32)
+ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
+CONVERGED = {"inference_iterations": 4000}
 
 
-def functional_model(classes=3, **options):
-    images = keras.Input((None, None, 2))
-    x = keras.layers.Conv2D(classes, 3, padding="same")(images)
-    return keras.Model(images, TVSoftmax(**options)(x))
+def output(logits, tv_weight, **options):
+    """Return the layer's output in float64, computed in a graph."""
+    layer = TVSoftmax(tv_weight, learn_tv_weight=False, dtype="float64", **options)
+    return tf.function(layer, autograph=False)(tf.constant(logits)).numpy()
 
 
-class SubclassedModel(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.convolution = keras.layers.Conv2D(3, 3, padding="same")
-        self.head = TVSoftmax()
-
-    def call(self, images, training=None):
-        return self.head.regularised_logits(self.convolution(images), training=training)
-
-
-def data(classes=3, height=9, width=7):
-    labels = np.stack([np.roll(np.arange(width) * classes // width, shift) for shift in range(4)])
-    labels = np.repeat(labels[:, None], height, axis=1)
-    noise = np.random.default_rng(1).normal(0, 0.1, (4, height, width, 2))
-    return (labels[..., None] / classes + noise).astype(np.float32), labels
-
-
+@pytest.mark.parametrize("gradient", ["implicit", "one-step"])
 @pytest.mark.parametrize("training", [True, False])
-def test_output_is_a_probability_at_every_pixel(logits, training):
-    output = TVSoftmax()(logits, training=training)
-    np.testing.assert_allclose(tf.reduce_sum(output, -1), 1, atol=1e-6)
-    assert float(tf.reduce_min(output)) >= 0
+def test_output_is_a_probability_at_every_pixel(scene, gradient, training):
+    probabilities = TVSoftmax(gradient=gradient)(scene(classes=11).astype(np.float32), training=training)
+    np.testing.assert_allclose(tf.reduce_sum(probabilities, -1), 1, atol=1e-6)
+    assert float(tf.reduce_min(probabilities)) >= 0
 
 
-def test_training_runs_the_one_step_form(logits):
-    layer = TVSoftmax(0.8, step=0.3)
-    np.testing.assert_allclose(
-        layer.regularised_logits(logits, training=True), one_step_logits(logits, 0.8, 0.3), atol=1e-6
-    )
+def test_lambda_zero_gives_the_plain_softmax(scene):
+    np.testing.assert_allclose(output(scene(), 0.0), reference.softmax(scene()), atol=1e-14)
 
 
-def test_inference_runs_the_converged_form(logits):
-    layer = TVSoftmax(0.8, iterations=7, isotropic=False)
-    np.testing.assert_allclose(
-        layer.regularised_logits(logits, training=False), converged_logits(logits, 0.8, 7, False), atol=1e-6
-    )
+@ISOTROPY
+def test_small_lambda_comes_near_the_plain_softmax(scene, isotropic):
+    near = output(scene(), 1e-7, isotropic=isotropic)
+    np.testing.assert_allclose(near, reference.softmax(scene()), atol=1e-6)
 
 
-@pytest.mark.parametrize("value", [1e-6, 0.3, 1.0, 40.0])
-def test_softplus_starts_at_the_weight_asked_for(logits, value):
-    layer = TVSoftmax(value)
-    layer(logits)
-    assert float(layer.current_tv_weight()) == pytest.approx(value, rel=1e-5)
+@ISOTROPY
+def test_huge_lambda_gives_the_softmax_of_the_spatial_mean_of_the_logits(scene, isotropic):
+    o = scene((6, 6), contrast=1)
+    flat = output(o, 20.0, isotropic=isotropic, **CONVERGED)
+    expected = reference.softmax(o.mean((1, 2), keepdims=True))
+    np.testing.assert_allclose(flat, np.broadcast_to(expected, flat.shape), atol=1e-6)
 
 
-def test_fixed_weight_has_no_variable(logits):
-    layer = TVSoftmax(0.5, learn_tv_weight=False)
-    layer(logits)
-    assert layer.weights == []
+@ISOTROPY
+def test_constant_logits_give_their_plain_softmax_up_to_the_border(isotropic):
+    o = np.broadcast_to([1.0, -2.0, 0.5], (1, 6, 5, 3))
+    np.testing.assert_allclose(output(o, 3.0, isotropic=isotropic), reference.softmax(o), atol=1e-14)
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
-@pytest.mark.parametrize("make", [functional_model, SubclassedModel])
-def test_fit_evaluate_predict_and_falling_loss(make, jit_compile):
-    keras.utils.set_random_seed(0)
-    model, (images, labels) = make(), data()
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=make is SubclassedModel)
-    model.compile(keras.optimizers.Adam(0.05), loss, jit_compile=jit_compile)
-    history = model.fit(images, labels, epochs=15, batch_size=4, verbose=0).history["loss"]
-    assert history[-1] < 0.8 * history[0]
-    assert np.isfinite(model.evaluate(images, labels, verbose=0))
-    assert model.predict(images, verbose=0).shape == (4, 9, 7, 3)
+def test_adding_a_number_to_all_logits_of_a_pixel_changes_nothing(scene, rng):
+    shift = 5 * rng.standard_normal((1, 8, 8, 1))
+    np.testing.assert_allclose(output(scene() + shift, 0.7), output(scene(), 0.7), atol=1e-12)
 
 
-def test_fit_changes_the_learned_weight():
-    model, (images, labels) = functional_model(), data()
-    model.compile("adam", "sparse_categorical_crossentropy")
-    before = float(model.layers[-1].current_tv_weight())
-    model.fit(images, labels, epochs=2, verbose=0)
-    assert float(model.layers[-1].current_tv_weight()) != before
+@ISOTROPY
+def test_permuting_the_classes_permutes_the_output(scene, isotropic):
+    order = [2, 0, 1]
+    permuted = output(scene()[..., order], 0.7, isotropic=isotropic)
+    np.testing.assert_allclose(permuted, output(scene(), 0.7, isotropic=isotropic)[..., order], atol=1e-12)
+
+
+@ISOTROPY
+def test_energy_is_below_that_of_the_plain_softmax_and_of_nearby_points(scene, rng, isotropic):
+    def energy(a):
+        return reference.primal_energy("softmax", a, scene()[0], 0.6, isotropic)
+
+    a = output(scene(), 0.6, isotropic=isotropic, **CONVERGED)[0]
+    assert energy(a) < energy(reference.softmax(scene()[0])) - 1
+    for _ in range(20):
+        assert energy(a) < energy(reference.softmax(np.log(a) + 0.01 * rng.standard_normal(a.shape)))
+
+
+@ISOTROPY
+def test_total_variation_falls_with_lambda(scene, isotropic):
+    variations = [
+        float(total_variation(output(scene(), weight, isotropic=isotropic), isotropic)[0])
+        for weight in (0.0, 0.1, 0.5, 2.0)
+    ]
+    assert np.all(np.diff(variations) < 0)
+
+
+@pytest.mark.parametrize("turn", [np.flip, np.rot90])
+@pytest.mark.parametrize("axes", [(1, 2), (2, 1)])
+def test_anisotropic_output_turns_with_the_logits(scene, turn, axes):
+    options = {"isotropic": False, **CONVERGED}
+    turned = turn(scene((8, 7)), axis=axes[0]) if turn is np.flip else turn(scene((8, 7)), axes=axes)
+    back = output(turned, 0.5, **options)
+    back = turn(back, axis=axes[0]) if turn is np.flip else turn(back, k=-1, axes=axes)
+    np.testing.assert_allclose(back, output(scene((8, 7)), 0.5, **options), atol=1e-6)
+
+
+def test_isotropic_output_is_transposed_with_the_logits(scene):
+    transposed = output(scene((8, 7)).transpose(0, 2, 1, 3), 0.5)
+    np.testing.assert_allclose(transposed.transpose(0, 2, 1, 3), output(scene((8, 7)), 0.5), atol=1e-12)
+
+
+def test_isotropic_output_does_not_turn_with_the_logits(scene):
+    # Forward differences look down and right only; who flips images at test time chooses the other one.
+    back = np.flip(output(np.flip(scene(), axis=1), 0.5, **CONVERGED), axis=1)
+    assert np.abs(back - output(scene(), 0.5, **CONVERGED)).max() > 0.01
+
+
+def test_samples_of_a_batch_do_not_influence_each_other(scene):
+    o = scene(batch=3)
+    np.testing.assert_allclose(output(o, 0.7)[1:2], output(o[1:2], 0.7), atol=1e-12)
+
+
+def test_float32_agrees_with_float64(scene):
+    single = TVSoftmax(1.0)(scene().astype(np.float32), training=False)
+    np.testing.assert_allclose(single, output(scene(), 1.0), atol=1e-5)
+
+
+def test_softmax_of_the_regularised_logits_is_the_output(scene):
+    o, layer = scene().astype(np.float32), TVSoftmax(0.7)
+    np.testing.assert_array_equal(tf.nn.softmax(layer.regularised_logits(o)), layer(o))
+
+
+def saturated_model(loss, **options):
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, TVSoftmax(0.1)(images))
+    model.compile("sgd", loss, **options)
+    return model
 
 
 @pytest.mark.parametrize("run_eagerly", [True, False])
-def test_keras_cross_entropy_finds_the_logits_so_that_wrong_and_certain_pixels_keep_a_loss(run_eagerly):
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+def test_keras_cross_entropy_finds_the_logits_so_that_wrong_and_certain_pixels_keep_their_loss(
+    loss, run_eagerly
+):
     # From float32 probabilities the loss would be clipped at -log(1e-7) = 16.1 and its gradient be lost.
-    images = keras.Input((None, None, 3))
-    model = keras.Model(images, TVSoftmax(0.1)(images))
-    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=run_eagerly)
     certain = np.zeros((1, 8, 8, 3), np.float32)
     certain[..., 0] = 300.0
-    assert model.evaluate(certain, np.ones((1, 8, 8)), verbose=0) == pytest.approx(300.0, rel=1e-5)
+    labels = np.ones((1, 8, 8), int)
+    labels = labels if loss.startswith("sparse") else np.eye(3)[labels]
+    model = saturated_model(loss, run_eagerly=run_eagerly)
+    assert model.evaluate(certain, labels, verbose=0) == pytest.approx(300.0, rel=1e-5)
 
 
-def test_saved_and_loaded_model_predicts_the_same(tmp_path):
-    model, (images, _) = functional_model(tv_weight=0.4, iterations=5, isotropic=False, step=2.0), data()
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
-
-
-def test_configuration_survives_a_round_trip():
-    layer = TVSoftmax(0.4, False, 5, "one-step", False, step=2.0, name="head")
-    assert TVSoftmax.from_config(layer.get_config()).get_config() == layer.get_config()
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 6), (5, 1), (33, 47)])
-@pytest.mark.parametrize("classes", [2, 11])
-def test_any_size_and_class_count(size, classes):
-    logits = tf.random.stateless_normal((1, *size, classes), seed=[0, 1])
-    for training in (True, False):
-        assert TVSoftmax()(logits, training=training).shape == (1, *size, classes)
-
-
-def test_two_classes_equal_one_sigmoid_problem_with_twice_the_weight():
-    # Softmax over (o, 0) is the sigmoid of o; its TV counts the border in both classes.
-    rng = np.random.default_rng(0)
-    o = rng.standard_normal((1, 6, 6, 1))
-    pair = tf.constant(np.concatenate([o, np.zeros_like(o)], -1))
-    solve = tf.function(converged_logits, autograph=False)
-    a = tf.nn.softmax(solve(pair, 0.3, 4000, isotropic=False))[0, ..., 0].numpy()
-    z = np.zeros((2, 6, 6))
-    for _ in range(20000):
-        s = 1 / (1 + np.exp(-(o[0, ..., 0] - _numpy_div(z))))
-        d = np.stack(
-            [
-                np.vstack([np.diff(s, axis=0), np.zeros((1, 6))]),
-                np.hstack([np.diff(s, axis=1), np.zeros((6, 1))]),
-            ]
-        )
-        z = np.clip(z - 0.4 * d, -0.6, 0.6)
-    np.testing.assert_allclose(a, s, atol=2e-5)
-
-
-def _numpy_div(z):
-    vertical, horizontal = z[0].copy(), z[1].copy()
-    vertical[-1], horizontal[:, -1] = 0, 0
-    out = vertical + horizontal
-    out[1:] -= vertical[:-1]
-    out[:, 1:] -= horizontal[:, :-1]
-    return out
-
-
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_computes_in_float32(logits, policy):
-    layer = TVSoftmax(dtype=policy)
-    output = layer(tf.cast(logits, layer.compute_dtype), training=False)
-    assert output.dtype == tf.float32
-    rounded = tf.cast(tf.cast(logits, layer.compute_dtype), tf.float32)
-    np.testing.assert_allclose(output, tf.nn.softmax(converged_logits(rounded, 1.0)), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"tv_weight": 0.0}, "`tv_weight` must be"),
-        ({"tv_weight": float("nan")}, "`tv_weight` must be"),
-        ({"tv_weight": -1.0, "learn_tv_weight": False}, "`tv_weight` must be"),
-        ({"iterations": 0}, "`iterations` must be a positive integer. Received: iterations=0"),
-        ({"iterations": 2.5}, "`iterations` must be"),
-        ({"gradient": "magic"}, "`gradient` must be one of"),
-        ({"step": 0.0}, "`step` must be"),
-    ],
-)
-def test_bad_options_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        TVSoftmax(**options)
-
-
-@pytest.mark.parametrize("shape", [(2, 9, 3), (2, 9, 7, 1)])
-def test_bad_input_shape_is_named(shape):
-    with pytest.raises(ValueError, match="TVSoftmax (expects|needs)"):
-        TVSoftmax()(tf.zeros(shape))
-
-
-def test_regularised_logits_of_a_symbolic_tensor_explains_itself():
-    with pytest.raises(ValueError, match="In a functional model call the layer"):
-        TVSoftmax().regularised_logits(keras.Input((None, None, 3)))
+@pytest.mark.parametrize("gradient", ["implicit", "jacobian-free", "unrolled", "one-step"])
+def test_saturated_logits_of_both_signs_give_a_finite_loss_and_gradient(rng, gradient):
+    o = tf.constant(rng.choice([-200.0, 200.0], (1, 8, 8, 3)), tf.float32)
+    labels, layer = rng.integers(0, 3, (1, 8, 8)), TVSoftmax(gradient=gradient)
+    with tf.GradientTape() as tape:
+        tape.watch(o)
+        loss = keras.losses.SparseCategoricalCrossentropy()(labels, layer(o, training=True))
+    gradients = tape.gradient(loss, [o, *layer.trainable_variables])
+    assert np.isfinite(loss) and all(np.isfinite(g).all() for g in gradients)
+    assert float(tf.norm(gradients[0])) > 0.01

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfapp.layers import regularise_logits
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def scene():
+    """Return a function that gives noisy logits (batch, *size, classes), float64, of a box in a background.
+
+    `contrast` is the height of the true class's logit above the others, in units of the noise.
+    """
+
+    def make(size=(8, 8), classes=3, batch=1, contrast=2.0, noise=1.0, seed=0):
+        inside = np.ones(size, bool)
+        for axis, length in enumerate(size):
+            index = np.arange(length).reshape([-1 if a == axis else 1 for a in range(len(size))])
+            inside = inside & (index >= length // 4) & (index < length - length // 3)
+        truth = np.eye(max(classes, 2))[inside.astype(int)][..., -classes:]
+        return noise * (
+            contrast * truth + np.random.default_rng(seed).standard_normal((batch, *size, classes))
+        )
+
+    return make
+
+
+@pytest.fixture
+def solved():
+    """Return `regularise_logits` as a graph, where thousands of iterations on small maps are quick."""
+
+    def solve(logits, tv_weight, problem, **options):
+        graph = tf.function(lambda o, w: regularise_logits(o, w, problem, **options), autograph=False)
+        logits = tf.convert_to_tensor(logits)
+        return graph(logits, tf.convert_to_tensor(tv_weight, logits.dtype))
+
+    return solve

@@ -1,0 +1,174 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfapp.layers import TVReLU, TVSigmoid, TVSoftmax
+
+EVERY_GRADIENT = pytest.mark.parametrize("gradient", ["implicit", "jacobian-free", "unrolled", "one-step"])
+# Few iterations: these tests are about training, not about accuracy.
+SHORT = {"tv_weight": 0.2, "iterations": 6, "inference_iterations": 6, "backward_iterations": 3}
+MIRRORED = """
+import numpy as np
+import tensorflow as tf
+
+cpus = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+
+import keras
+from tfapp.layers import TVSoftmax
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    images = keras.Input((None, None, 2))
+    x = keras.layers.Conv2D(3, 3, padding="same")(images)
+    model = keras.Model(images, TVSoftmax(iterations=5)(x))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+data = np.random.default_rng(0).standard_normal((4, 8, 8, 2)).astype("float32")
+before = float(model.layers[-1].current_tv_weight())
+history = model.fit(data, (data[..., 0] > 0).astype("int32"), batch_size=4, epochs=1, verbose=0).history
+after = float(model.layers[-1].current_tv_weight())
+print(strategy.num_replicas_in_sync, np.isfinite(history["loss"][0]), before != after)
+"""
+
+
+class SubclassedModel(keras.Model):
+    """Trains on the regularised logits, as a loss with `from_logits=True` wants them."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = keras.layers.Conv2D(3, 3, padding="same")
+        self.head = TVSoftmax(**SHORT)
+
+    def call(self, images, training=None):
+        return self.head.regularised_logits(self.convolution(images), training=training)
+
+
+def functional_model(layer_class=TVSoftmax, **options):
+    images = keras.Input((None, None, 2))
+    x = keras.layers.Conv2D(3, 3, padding="same")(images)
+    return keras.Model(images, layer_class(**{**SHORT, **options})(x))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def data():
+    """Return noisy images (4, 9, 7, 2) of stripes and their labels."""
+    labels = np.stack([np.roll(np.arange(7) * 3 // 7, shift) for shift in range(4)])
+    labels = np.repeat(labels[:, None], 9, axis=1)
+    noise = np.random.default_rng(1).normal(0, 0.1, (4, 9, 7, 2))
+    return (labels[..., None] / 3 + noise).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("make", [functional_model, SubclassedModel])
+def test_fit_lowers_the_loss(make, jit_compile, data):
+    model, loss = make(), keras.losses.SparseCategoricalCrossentropy(from_logits=make is SubclassedModel)
+    model.compile(keras.optimizers.Adam(0.05), loss, jit_compile=jit_compile)
+    history = model.fit(*data, epochs=15, batch_size=4, verbose=0).history["loss"]
+    assert history[-1] < 0.8 * history[0]
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_evaluate_and_predict_run(jit_compile, data):
+    model = functional_model()
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=jit_compile)
+    assert np.isfinite(model.evaluate(*data, verbose=0))
+    assert model.predict(data[0], verbose=0).shape == (4, 9, 7, 3)
+
+
+@EVERY_GRADIENT
+def test_every_gradient_trains_with_and_without_a_compiled_model(gradient, data):
+    losses = []
+    for jit_compile in (True, False):
+        keras.utils.set_random_seed(0)
+        model = functional_model(gradient=gradient)
+        model.compile("adam", "sparse_categorical_crossentropy", jit_compile=jit_compile)
+        losses.append(model.fit(*data, epochs=2, batch_size=4, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+
+
+@EVERY_GRADIENT
+def test_eager_training_step_gives_the_gradients_of_the_graph(gradient, data):
+    model = functional_model(gradient=gradient)
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = keras.losses.SparseCategoricalCrossentropy()(data[1], model(data[0], training=True))
+        return tape.gradient(loss, model.trainable_variables)
+
+    for eager, graph in zip(step(), tf.function(step, autograph=False)(), strict=True):
+        np.testing.assert_allclose(eager, graph, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["preconditioned-fista", "projected-gradient"])
+@pytest.mark.parametrize("tolerance", [None, 1e-3])
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_every_method_trains(method, tolerance, jit_compile, data):
+    model = functional_model(method=method, tolerance=tolerance)
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=jit_compile)
+    assert np.isfinite(model.fit(*data, batch_size=4, verbose=0).history["loss"][0])
+
+
+@EVERY_GRADIENT
+@pytest.mark.parametrize("per_class", [True, False])
+def test_fit_moves_the_learned_weight(gradient, per_class, data):
+    model = functional_model(gradient=gradient, per_class=per_class)
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
+    before = np.array(model.layers[-1].current_tv_weight())
+    model.fit(*data, epochs=1, verbose=0)
+    assert np.all(np.array(model.layers[-1].current_tv_weight()) != before)
+
+
+def test_one_step_has_a_gradient_to_a_large_weight(data):
+    # With the safe step of the converged form one iteration would not depend on lambda at all.
+    model = functional_model(gradient="one-step", tv_weight=1.0)
+    with tf.GradientTape() as tape:
+        loss = keras.losses.SparseCategoricalCrossentropy()(data[1], model(data[0], training=True))
+    assert abs(float(tape.gradient(loss, model.layers[-1].raw_tv_weight))) > 1e-4
+
+
+@pytest.mark.parametrize("layer_class", [TVSoftmax, TVSigmoid, TVReLU])
+def test_head_that_predicts_the_weight_of_every_pixel_gets_a_gradient(layer_class, data):
+    images = keras.Input((None, None, 2))
+    logits = keras.layers.Conv2D(3, 3, padding="same")(images)
+    weight = keras.layers.Conv2D(1, 1, activation="softplus", name="weight")(images)
+    output = layer_class(learn_tv_weight=False, **SHORT)(logits, tv_weight=weight)
+    model = keras.Model(images, output)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(model(data[0], training=True) - tf.one_hot(data[1], 3)))
+    for gradient in tape.gradient(loss, model.get_layer("weight").trainable_variables):
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 1e-6
+
+
+def test_model_with_a_guide_trains(data):
+    images = keras.Input((None, None, 2))
+    logits = keras.layers.Conv2D(3, 3, padding="same")(images)
+    model = keras.Model(images, TVSoftmax(**SHORT)(logits, guide=images))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    history = model.fit(*data, epochs=3, batch_size=4, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+
+
+def test_relu_trains_inside_a_network_of_mixed_precision(data):
+    images = keras.Input((None, None, 2))
+    x = keras.layers.Conv2D(4, 3, padding="same", dtype="mixed_float16")(images)
+    x = TVReLU(0.1, dtype="mixed_float16", **SHORT)(x)
+    x = keras.layers.Conv2D(3, 3, padding="same", dtype="mixed_float16")(x)
+    model = keras.Model(images, TVSoftmax(0.1, dtype="mixed_float16", **SHORT)(x))
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    history = model.fit(*data, epochs=8, batch_size=4, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+
+
+def test_mirrored_strategy_trains_on_two_devices():
+    # In a process of its own: devices can be split only before TensorFlow has begun.
+    done = subprocess.run([sys.executable, "-c", MIRRORED], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["2", "True", "True"], done.stderr

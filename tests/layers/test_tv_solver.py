@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tv_reference as reference
+
+from tfapp.layers import TVProblem, regularise_logits
+from tfapp.layers.tv_solver import METHODS
+
+ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
+EVERY_METHOD = pytest.mark.parametrize("method", METHODS)
+EVERY_LINK = pytest.mark.parametrize("link", ["softmax", "sigmoid", "relu"])
+
+
+def dual_of(solution, sample=0):
+    return solution.dual.numpy()[:, :, sample]
+
+
+def minimised(problem, o, solution):
+    """Return sum phi(o - div zeta), what the solvers minimise, by NumPy."""
+    return -reference.dual_energy(problem.link, o[0], dual_of(solution), problem.spacing)
+
+
+@ISOTROPY
+@EVERY_METHOD
+@EVERY_LINK
+def test_gap_closes(scene, solved, link, method, isotropic):
+    problem = TVProblem(link, isotropic, method=method, iterations=5000, tolerance=1e-10)
+    assert float(solved(scene((6, 5), batch=2), 0.1, problem).gap[1]) <= 1e-10
+
+
+@ISOTROPY
+@EVERY_METHOD
+@pytest.mark.parametrize("iterations", [1, 4, 12])
+def test_gap_is_never_negative(scene, solved, method, isotropic, iterations):
+    problem = TVProblem(isotropic=isotropic, method=method, iterations=iterations)
+    assert np.min(solved(scene(batch=3), [0.1, 1.0, 4.0], problem).gap) >= 0
+
+
+@ISOTROPY
+@EVERY_LINK
+@pytest.mark.parametrize(
+    ("size", "spacing"), [((8,), (0.5,)), ((8, 6), (1.0, 2.0)), ((3, 4, 5), (3.0, 1.0, 1.0))]
+)
+def test_gap_is_the_primal_minus_the_dual_energy_per_pixel(scene, solved, link, isotropic, size, spacing):
+    o, problem = scene(size, batch=2), TVProblem(link, isotropic, spacing, iterations=5)
+    solution = solved(o, 0.7, problem)
+    a = reference.VALUES[link](solution.logits.numpy()[1])
+    primal = reference.primal_energy(link, a, o[1], 0.7, isotropic, spacing)
+    dual = reference.dual_energy(link, o[1], dual_of(solution, 1), spacing)
+    assert float(solution.gap[1]) == pytest.approx((primal - dual) / np.prod(size), rel=1e-9)
+    assert primal - dual > 0.01
+
+
+@EVERY_METHOD
+def test_logits_are_what_the_dual_makes_of_them(scene, solved, method):
+    o = scene((7, 6))
+    solution = solved(o, 0.7, TVProblem(method=method))
+    expected = o[0] - reference.divergence(dual_of(solution))
+    np.testing.assert_allclose(solution.logits[0], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("isotropic", "order"), [(True, 2), (False, np.inf)])
+@EVERY_METHOD
+def test_dual_never_leaves_its_ball_or_cube(scene, solved, method, isotropic, order):
+    weight = np.random.default_rng(1).uniform(0, 2, (1, 8, 8, 3))
+    solution = solved(scene(), weight, TVProblem(isotropic=isotropic, method=method, iterations=25))
+    size = np.linalg.norm(dual_of(solution), order, axis=0)
+    assert np.all(size <= np.moveaxis(weight[0], -1, 0) * (1 + 1e-12))
+
+
+@ISOTROPY
+@EVERY_LINK
+def test_projected_gradient_lowers_its_dual_problem_in_every_iteration(scene, link, isotropic):
+    o, problem = scene(contrast=6), TVProblem(link, isotropic, method="projected-gradient", iterations=1)
+    step = tf.function(lambda start: regularise_logits(o, 2.0, problem, start=start), autograph=False)
+    start, values = tf.zeros((2, 3, 1, 8, 8), tf.float64), []
+    for _ in range(60):
+        solution = step(start)
+        start = solution.dual
+        values.append(minimised(problem, o, solution))
+    assert np.all(np.diff(values) <= 1e-12) and values[-1] < values[0] - 1
+
+
+@EVERY_LINK
+def test_projected_gradient_goes_on_from_its_dual_as_if_it_had_not_stopped(scene, solved, link):
+    def solve(iterations, start=None):
+        return solved(
+            scene(), 0.7, TVProblem(link, True, (1, 1), "projected-gradient", iterations), start=start
+        )
+
+    np.testing.assert_allclose(solve(5, solve(7).dual).logits, solve(12).logits, atol=1e-12)
+
+
+@ISOTROPY
+@pytest.mark.parametrize("method", ["fista", "preconditioned-fista"])
+def test_accelerated_methods_keep_the_proven_rate_of_fista_on_confident_logits(
+    scene, solved, method, isotropic
+):
+    # Beck and Teboulle 2009, theorem 4.4: value - minimum <= 2 |zeta*|^2 / (step * (k + 1)^2).
+    o = scene((12, 12), contrast=4, noise=3)
+    best = solved(o, 5.0, TVProblem(isotropic=isotropic, iterations=20_000, tolerance=1e-7))
+    for k in (10, 60):
+        problem = TVProblem(isotropic=isotropic, method=method, iterations=k)
+        excess = minimised(problem, o, solved(o, 5.0, problem)) - minimised(problem, o, best)
+        assert 0 < excess <= 2 * np.sum(dual_of(best) ** 2) / (problem.step * (k + 1) ** 2)
+
+
+@pytest.mark.parametrize("start", [40, 70])
+def test_preconditioned_fista_takes_back_ten_iterations_that_rose(scene, solved, start):
+    # Without that it ends both of these blocks higher than it began them.
+    o, values = scene((6, 6), contrast=4, noise=3), []
+    for iterations in (start, start + 10):
+        problem = TVProblem("relu", method="preconditioned-fista", iterations=iterations)
+        values.append(minimised(problem, o, solved(o, 5.0, problem)))
+    assert values[1] <= values[0]
+
+
+@EVERY_METHOD
+def test_every_method_finds_the_same_solution(scene, solved, method):
+    problem = TVProblem(method=method, iterations=20_000, tolerance=1e-10)
+    u, expected = (solved(scene(), 0.3, p).logits for p in (problem, TVProblem(iterations=3000)))
+    np.testing.assert_allclose(tf.nn.softmax(u), tf.nn.softmax(expected), atol=2e-5)
+
+
+@EVERY_METHOD
+def test_tolerance_stops_long_before_the_largest_number_of_iterations(scene, solved, method):
+    solution = solved(
+        scene(batch=2), [0.1, 0.3, 0.5], TVProblem(method=method, iterations=10_000, tolerance=1e-3)
+    )
+    assert int(solution.iterations) < 1000
+    assert np.max(solution.gap) <= 1e-3
+
+
+@EVERY_METHOD
+@pytest.mark.parametrize("tolerance", [None, 1e-14])
+def test_no_more_iterations_than_allowed_are_done(scene, solved, method, tolerance):
+    solution = solved(scene(), 1.0, TVProblem(method=method, iterations=17, tolerance=tolerance))
+    assert int(solution.iterations) == 17
+
+
+@EVERY_METHOD
+def test_seventeen_iterations_are_not_ten_or_twenty(scene, solved, method):
+    gaps = [float(solved(scene(), 1.0, TVProblem(method=method, iterations=n)).gap[0]) for n in (10, 17, 20)]
+    assert gaps[0] > 1.02 * gaps[1] > 1.02**2 * gaps[2]
+
+
+@ISOTROPY
+@EVERY_METHOD
+def test_start_from_the_solution_is_done_after_the_first_look(scene, solved, method, isotropic):
+    problem = TVProblem(isotropic=isotropic, method=method, iterations=10_000, tolerance=1e-6)
+    cold = solved(scene(), 0.5, problem)
+    warm = solved(scene(), 0.5, problem, start=cold.dual)
+    assert int(warm.iterations) <= 10 < int(cold.iterations)
+
+
+@EVERY_METHOD
+def test_start_outside_a_smaller_ball_is_projected_first(scene, solved, method):
+    start = solved(scene(), 2.0, TVProblem(isotropic=False)).dual
+    problem = TVProblem(isotropic=False, method=method, iterations=3)
+    projected = solved(scene(), 0.2, problem, start=np.clip(start, -0.2, 0.2))
+    np.testing.assert_allclose(solved(scene(), 0.2, problem, start=start).dual, projected.dual, atol=1e-12)
+
+
+@EVERY_METHOD
+@pytest.mark.parametrize("tolerance", [None, 1e-12])
+def test_samples_of_a_batch_do_not_influence_each_other(scene, solved, method, tolerance):
+    # An easy sample beside a hard one; the tolerance is out of reach, so that both runs do all iterations.
+    o = np.concatenate([scene(contrast=0.1), scene(contrast=8, seed=1)])
+    problem = TVProblem(method=method, iterations=80, tolerance=tolerance)
+    together, alone = (solved(part, 3.0, problem) for part in (o, o[1:]))
+    np.testing.assert_allclose(together.logits[1:], alone.logits, atol=1e-10)
+
+
+@EVERY_METHOD
+@pytest.mark.parametrize("tolerance", [None, 1e-4])
+def test_nan_in_a_graph_comes_out_as_nan_and_does_not_loop_for_ever(scene, solved, method, tolerance):
+    o = scene()
+    o[0, 3, 3, 1] = np.nan
+    iterations = 20 if tolerance is None else 10_000_000
+    solution = solved(o, 1.0, TVProblem(method=method, iterations=iterations, tolerance=tolerance))
+    assert np.isnan(solution.logits).any() and np.isnan(solution.gap).all()
