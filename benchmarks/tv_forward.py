@@ -1,0 +1,110 @@
+"""The forward pass of the TV layers against plain TensorFlow, deepinv and soft threshold dynamics."""
+
+import tensorflow as tf
+import tv_peers
+import tv_plain
+from tv_field import TV_WEIGHT, rms_distance
+from tv_timing import Comparison, least_milliseconds, stopwatch
+
+from tfapp.layers import TVReLU, TVSoftmax
+
+PAPER_ITERATIONS = 100
+# Iterations of one timing of an iteration: the transposition and the gap at the end hardly count.
+TIMED_ITERATIONS = 40
+
+
+def same_accuracy(logits, exact_probabilities, repetitions):
+    """The time to the accuracy of the paper's 100 iterations."""
+    plain = _compiled(lambda o: tf.nn.softmax(tv_plain.projected_gradient(o, TV_WEIGHT, PAPER_ITERATIONS)))
+    goal = rms_distance(plain(logits), exact_probabilities)
+    contenders = {"plain": stopwatch(plain, logits)}
+    claims = {}
+    for method in ("fista", "preconditioned-fista"):
+        iterations, error = _fewest_iterations(method, logits, exact_probabilities, goal)
+        contenders[method] = stopwatch(_layer(TVSoftmax, iterations, method, True), logits)
+        claims[method] = f"to the error of 100 plain iterations: {method}, {iterations} iterations"
+        print(f"        rms l1 error {error:.2e} after {iterations} of {method}, {goal:.2e} after 100 plain")
+    times = least_milliseconds(contenders, repetitions)
+    return [Comparison(claim, times[name], times["plain"], "ms", 8) for name, claim in claims.items()]
+
+
+def one_iteration(logits, repetitions):
+    """One iteration of the same algorithm."""
+    plain = {"projected-gradient": tv_plain.projected_gradient, "fista": tv_plain.fista}
+    contenders = {}
+    for method, solve in plain.items():
+        for jit_compile in (True, False):
+            layer = _layer(TVSoftmax, TIMED_ITERATIONS, method, jit_compile)
+            contenders[method, jit_compile] = stopwatch(layer, logits)
+        loop = _compiled(lambda o, solve=solve: tf.nn.softmax(solve(o, TV_WEIGHT, TIMED_ITERATIONS)))
+        contenders[method, "plain"] = stopwatch(loop, logits)
+    times = least_milliseconds(contenders, repetitions)
+    return [
+        Comparison(
+            f"one iteration of {method}, {'XLA' if jit_compile else 'graph'}",
+            times[method, jit_compile] / TIMED_ITERATIONS,
+            times[method, "plain"] / TIMED_ITERATIONS,
+            "ms",
+            3,
+        )
+        for method in plain
+        for jit_compile in (True, False)
+    ]
+
+
+def denoiser(logits, repetitions, threads):
+    """One iteration of isotropic TV denoising: deepinv's Chambolle-Pock against FISTA in `TVReLU`.
+
+    Both take one D, one D^T and one projection; theirs relaxes two variables and takes a norm to decide
+    whether to stop, ours extrapolates one and keeps A >= 0.
+    """
+    with tv_peers.Peer("deepinv", threads, logits.numpy(), TV_WEIGHT, TIMED_ITERATIONS) as peer:
+        ours = stopwatch(_layer(TVReLU, TIMED_ITERATIONS, "fista", True), logits)
+        times = least_milliseconds({"ours": ours, "deepinv": lambda: peer()[0]}, repetitions)
+    each = {name: time / TIMED_ITERATIONS for name, time in times.items()}
+    return [
+        Comparison("one iteration of denoising: deepinv TVDenoiser", each["ours"], each["deepinv"], "ms", 5)
+    ]
+
+
+def threshold_dynamics(logits, repetitions):
+    """Ten iterations against the ten of an STD layer, the other way to a spatially regular softmax."""
+    dynamics = _compiled(lambda o: tv_plain.soft_threshold_dynamics(o, TV_WEIGHT, 10))
+    contenders = {"std": stopwatch(dynamics, logits)}
+    for jit_compile in (True, False):
+        contenders[jit_compile] = stopwatch(_layer(TVSoftmax, 10, "fista", jit_compile), logits)
+    times = least_milliseconds(contenders, repetitions)
+    return [
+        Comparison(
+            f"10 iterations, {'XLA' if jit_compile else 'graph'}: soft threshold dynamics, 7x7",
+            times[jit_compile],
+            times["std"],
+            "ms",
+            1,
+        )
+        for jit_compile in (True, False)
+    ]
+
+
+def _compiled(function):
+    return tf.function(function, autograph=False)
+
+
+def _layer(kind, iterations, method, jit_compile):
+    layer = kind(
+        TV_WEIGHT, learn_tv_weight=False, iterations=iterations, method=method, jit_compile=jit_compile
+    )
+    return _compiled(lambda o: layer(o, training=False))
+
+
+def _fewest_iterations(method, logits, exact_probabilities, goal):
+    """Return the smallest number of iterations whose error is at most `goal`, and that error."""
+
+    def error(iterations):
+        return rms_distance(_layer(TVSoftmax, iterations, method, False)(logits), exact_probabilities)
+
+    too_few, enough = 0, PAPER_ITERATIONS
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        too_few, enough = (too_few, middle) if error(middle) <= goal else (middle, enough)
+    return enough, error(enough)
