@@ -11,13 +11,14 @@ from tfapp.export.requests import decided
 def compare(request, outputs, tolerance):
     """Compare `outputs` with `request.expected`.
 
-    Probabilities may differ by `tolerance`. Labels must be equal wherever the expected best class leads by
-    more than twice that; elsewhere a difference within the tolerance may already swap the two.
+    Probabilities, and the gap if there is one, may differ by `tolerance`. Labels must be equal wherever the
+    expected best class leads by more than twice that; elsewhere a difference within the tolerance may already
+    swap the two.
 
     Args:
         request: `Request` with expected outputs.
         outputs: Arrays by alias.
-        tolerance: Largest accepted absolute difference of probabilities.
+        tolerance: Largest accepted absolute difference.
 
     Returns:
         Tuple of the largest difference (float or None), the share of equal labels (float or None) and
@@ -39,7 +40,14 @@ def compare(request, outputs, tolerance):
         )
     equal = outputs["labels"] == request.expected["labels"]
     failure = _label_failure("labels", equal, decided(probabilities, tolerance))
-    return difference, float(equal.mean()), failure
+    return difference, float(equal.mean()), failure or _gap_failure(request.expected, outputs, tolerance)
+
+
+def _gap_failure(expected, outputs, tolerance):
+    difference = float(np.abs(outputs["gap"] - expected["gap"]).max()) if "gap" in expected else 0.0
+    if difference <= tolerance:
+        return None
+    return f"`gap` expected within {tolerance:g}, got a difference of {difference:.3g}"
 
 
 def _compare_label_images(expected, files):

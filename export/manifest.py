@@ -54,6 +54,7 @@ def write_manifest(folder, *, name, version, segmenter, class_names, metadata, s
                     "requests": parity.requests,
                     "max_difference": parity.max_difference,
                     "equal_labels": parity.equal_labels,
+                    "largest_gap": parity.largest_gap,
                 }
                 for parity in report.signatures
             },

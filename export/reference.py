@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfapp.export.errors import ExportError
 from tfapp.export.requests import BYTES, DEFAULT, UINT8, Request, decided, sample_image
+from tfapp.export.segmenter import outputs_of
 from tfapp.export.signatures import decode_image, encode_labels
 
 
@@ -60,14 +61,14 @@ def example_requests(segmenter, images):
 
 def float_request(segmenter, images):
     """`serving_default` on float32 `images` `(batch, height, width, channels)`."""
-    return Request(DEFAULT, {"images": images}, _labelled(keras_probabilities(segmenter, images)))
+    return Request(DEFAULT, {"images": images}, _labelled(*keras_answer(segmenter, images)))
 
 
 def integer_request(segmenter, images):
     """`serving_uint8` on uint8 `images` `(batch, height, width, channels)`."""
     low, high = segmenter.value_range
     floats = (images.astype(np.float32) / 255 * np.float32(high - low) + np.float32(low)).astype(np.float32)
-    return Request(UINT8, {"images": images}, _labelled(keras_probabilities(segmenter, floats)))
+    return Request(UINT8, {"images": images}, _labelled(*keras_answer(segmenter, floats)))
 
 
 def files_request(segmenter, files):
@@ -75,7 +76,7 @@ def files_request(segmenter, files):
     labels, masks = [], []
     for contents in files:
         image = decode_image(contents, segmenter.num_channels, segmenter.value_range)
-        probabilities = keras_probabilities(segmenter, image.numpy()[np.newaxis])[0]
+        probabilities = keras_answer(segmenter, image.numpy()[np.newaxis])[0][0]
         labels.append(encode_labels(probabilities.argmax(-1), segmenter.num_classes).numpy())
         masks.append(encode_labels(decided(probabilities, segmenter.tolerance), 2).numpy())
     # An S array drops trailing zero bytes; PNG ends in a constant 0x82 and JPEG in 0xD9.
@@ -86,8 +87,10 @@ def files_request(segmenter, files):
     )
 
 
-def keras_probabilities(segmenter, images):
-    """What the Keras model says, float32; padding and cropping are NumPy's, not the endpoint's.
+def keras_answer(segmenter, images):
+    """What the Keras model says, float32: a list of probabilities and, where it gives it, the gap.
+
+    Padding and cropping are NumPy's, not the endpoint's.
 
     On the CPU, as the check runs there: a GPU's TF32 convolutions differ by more than the tolerance.
     """
@@ -97,8 +100,9 @@ def keras_probabilities(segmenter, images):
     padded = np.pad(images, [(0, 0), *margins, (0, 0)], mode="symmetric")
     top, left = (before for before, _ in margins)
     with tf.device("cpu:0"):
-        outputs = segmenter.model(padded, training=False)
-        return tf.cast(outputs, tf.float32).numpy()[:, top : top + height, left : left + width]
+        outputs = outputs_of(segmenter.model, padded)
+    probabilities, *gap = (tf.cast(output, tf.float32).numpy() for output in outputs)
+    return [probabilities[:, top : top + height, left : left + width], *gap]
 
 
 def pixels(segmenter, size):
@@ -118,5 +122,6 @@ def encode(image, kind):
     return (tf.io.encode_png if kind == "png" else tf.io.encode_jpeg)(image).numpy()
 
 
-def _labelled(probabilities):
-    return {"probabilities": probabilities, "labels": probabilities.argmax(-1).astype(np.int32)}
+def _labelled(probabilities, *gap):
+    answer = {"probabilities": probabilities, "labels": probabilities.argmax(-1).astype(np.int32)}
+    return {**answer, "gap": gap[0]} if gap else answer

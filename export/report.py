@@ -14,12 +14,14 @@ class SignatureParity:
         max_difference: Largest absolute difference of probabilities; None where it has none, or where
             no reference was stored.
         equal_labels: Share of equal labels in [0, 1]; None likewise.
+        largest_gap: Largest duality gap per pixel that it gave; None where it gives none.
     """
 
     signature: str
     requests: int
     max_difference: float | None = None
     equal_labels: float | None = None
+    largest_gap: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A Keras model seen as a segmenter: images in, class probabilities out, its limits checked first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -18,12 +18,14 @@ class Segmenter:
     """What the endpoints and the check need to know of a model.
 
     Attributes:
-        model: Keras model, `(batch, height, width, channels)` to `(batch, height, width, classes)`.
+        model: Keras model, `(batch, height, width, channels)` to `(batch, height, width, classes)`, or to
+            that and a gap `(batch,)`.
         num_channels: Channels of an image.
         num_classes: Classes of the output.
         stride: Height and width are padded to multiples of it; 1 leaves images alone.
         value_range: Lowest and highest value of an image as the model takes it.
         tolerance: Largest accepted difference of two probabilities computed by two runtimes.
+        has_gap: Whether the model gives the duality gap of a TV head.
     """
 
     model: keras.Model
@@ -32,13 +34,25 @@ class Segmenter:
     stride: int
     value_range: tuple[float, float]
     tolerance: float
+    has_gap: bool = False
 
-    def probabilities(self, images):
-        """Class probabilities float32 `(batch, height, width, classes)` of float32 `images`."""
-        if self.stride == 1:
-            return tf.cast(self.model(images, training=False), tf.float32)
-        outputs = self.model(PadToStride(self.stride)(images), training=False)
-        return tf.cast(CropLike()([outputs, images]), tf.float32)
+    def answer(self, images):
+        """Return what the model says of float32 `images`, each float32.
+
+        Returns:
+            List of class probabilities `(batch, height, width, classes)` and, where the model gives it, the
+            duality gap per pixel `(batch,)`.
+        """
+        padded = images if self.stride == 1 else PadToStride(self.stride)(images)
+        probabilities, *gap = outputs_of(self.model, padded)
+        if self.stride != 1:
+            probabilities = CropLike()([probabilities, images])
+        return [tf.cast(output, tf.float32) for output in (probabilities, *gap)]
+
+
+def outputs_of(model, images):
+    """Return the outputs of a Keras model as a list."""
+    return keras.tree.flatten(model(images, training=False))
 
 
 def inspect_model(model, stride=1, value_range=(0.0, 1.0)):
@@ -59,7 +73,8 @@ def inspect_model(model, stride=1, value_range=(0.0, 1.0)):
         raise ExportError(f"`value_range` must be two finite rising numbers. Received: {value_range!r}.")
     channels = _num_channels(model)
     trial = Segmenter(model, channels, 0, stride, (low, high), _tolerance(model))
-    return Segmenter(model, channels, _num_classes(trial), stride, (low, high), trial.tolerance)
+    num_classes, num_outputs = _try(trial)
+    return replace(trial, num_classes=num_classes, has_gap=num_outputs == 2)
 
 
 def _num_channels(model):
@@ -84,12 +99,13 @@ def _num_channels(model):
     return shape[-1]
 
 
-def _num_classes(segmenter):
+def _try(segmenter):
     low, high = segmenter.value_range
     values = np.random.default_rng(0).uniform(low, high, (1, *_TRIAL_SIZE, segmenter.num_channels))
     try:
         with tf.device("cpu:0"):
-            outputs = segmenter.probabilities(values.astype(np.float32)).numpy()
+            outputs, *others = segmenter.answer(values.astype(np.float32))
+            outputs = outputs.numpy()
     except Exception as error:
         size = "x".join(map(str, _TRIAL_SIZE))
         reason = str(error).strip().partition("\n")[0].rstrip(".")
@@ -102,6 +118,11 @@ def _num_classes(segmenter):
             "`model` must give (batch, height, width, classes) at the size of its input with two classes "
             f"or more. Received: {outputs.shape} for an input of {values.shape}."
         )
+    if len(others) > 1 or any(other.shape != (1,) for other in others):
+        raise ExportError(
+            "`model` must give probabilities, or these and one gap (batch,). "
+            f"Received: further outputs of shapes {[tuple(other.shape) for other in others]} for one image."
+        )
     # 1e-2 leaves room for float16 and bfloat16 soft-max.
     if not np.allclose(outputs.sum(-1), 1.0, atol=1e-2) or outputs.min() < -1e-2:
         raise ExportError(
@@ -109,7 +130,7 @@ def _num_classes(segmenter):
             f"Received: sums from {outputs.sum(-1).min():.3g} to {outputs.sum(-1).max():.3g}; "
             "end it in a soft-max."
         )
-    return outputs.shape[3]
+    return outputs.shape[3], 1 + len(others)
 
 
 def _tolerance(model):

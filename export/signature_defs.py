@@ -7,6 +7,7 @@ MEANINGS = {
     "image_bytes": "encoded PNG, JPEG, BMP or GIF (first frame) files, each at its own size",
     "probabilities": "class probabilities, float32, add up to 1 over the last axis",
     "labels": "index of the most probable class",
+    "gap": "certificate of the TV head, per image: its energy is at most this far above the minimum, per pixel",
     "labels_png_bytes": "PNG of the most probable class of each pixel, at the size of its image",
 }
 
@@ -26,6 +27,21 @@ def read_signatures(saved_model):
     Raises:
         ExportError: the file cannot be parsed, or has no graph tagged `serve`.
     """
+    definitions = _served_graph(saved_model).signature_def
+    names = sorted((name for name in definitions if not name.startswith("__")), key=_default_first)
+    return {
+        name: {"inputs": _tensors(definitions[name].inputs), "outputs": _tensors(definitions[name].outputs)}
+        for name in names
+    }
+
+
+def compiled_functions(saved_model):
+    """Return the names of the functions of the folder `saved_model` that are to be compiled with XLA."""
+    functions = _served_graph(saved_model).graph_def.library.function
+    return [function.signature.name for function in functions if function.attr["_XlaMustCompile"].b]
+
+
+def _served_graph(saved_model):
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -37,12 +53,7 @@ def read_signatures(saved_model):
     served = [graph for graph in graphs if "serve" in graph.meta_info_def.tags]
     if not served:
         raise ExportError(f"{path} has no graph with the tag `serve`, which TensorFlow Serving looks for.")
-    definitions = served[0].signature_def
-    names = sorted((name for name in definitions if not name.startswith("__")), key=_default_first)
-    return {
-        name: {"inputs": _tensors(definitions[name].inputs), "outputs": _tensors(definitions[name].outputs)}
-        for name in names
-    }
+    return served[0]
 
 
 def _default_first(name):

@@ -12,7 +12,8 @@ def endpoints(segmenter):
     Returns:
         Dict of `(function, input signature)`:
         `serving_default`: `images` float32 `(N, H, W, C)` in the model's value range to `probabilities`
-        float32 `(N, H, W, K)` and `labels` int32 `(N, H, W)` (int32, as it indexes arrays in any client);
+        float32 `(N, H, W, K)` and `labels` int32 `(N, H, W)` (int32, as it indexes arrays in any client), and
+        where the model gives it `gap` float32 `(N,)`;
         `serving_uint8`: `images` uint8 `(N, H, W, C)` in 0..255, scaled in the graph, to the same;
         `serving_bytes`: `image_bytes` string `(N,)` to `labels_png_bytes` string `(N,)`, 8-bit up to
         256 classes and 16-bit beyond. One bad file fails its whole request with INVALID_ARGUMENT.
@@ -41,11 +42,10 @@ def endpoints(segmenter):
 
 
 def _answer(segmenter, images):
-    probabilities = segmenter.probabilities(images)
-    return {
-        "probabilities": probabilities,
-        "labels": tf.argmax(probabilities, axis=-1, output_type=tf.int32),
-    }
+    probabilities, *gap = segmenter.answer(images)
+    labels = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+    answer = {"probabilities": probabilities, "labels": labels}
+    return {**answer, "gap": gap[0]} if gap else answer
 
 
 def scale_to(integers, value_range):

@@ -76,12 +76,13 @@ def check(folder, requests, tolerance, *, warmup_expected, failures=(), files_ch
             difference, share, failure = compare(request, answers.outputs[number], tolerance)
         if failure:
             failures.append(f"{request.signature}, request {number}: {failure}.")
-        results.setdefault(request.signature, []).append((difference, share))
+        gap = _largest_gap(request, answers.outputs[number])
+        results.setdefault(request.signature, []).append((difference, share, gap))
     warmup_failures, notes = _warmup_findings(answers, warmup_expected)
     return VerificationReport(
         directory=folder,
         tolerance=tolerance,
-        signatures=tuple(_parity(name, pairs) for name, pairs in results.items()),
+        signatures=tuple(_parity(name, found) for name, found in results.items()),
         warmup_records=answers.warmup["records"],
         files_checked=files_checked,
         failures=(*failures, *warmup_failures),
@@ -142,7 +143,18 @@ def _warmup_findings(answers, expected):
     return [], []
 
 
-def _parity(name, pairs):
-    differences = [difference for difference, _ in pairs if difference is not None]
-    shares = [share for _, share in pairs if share is not None]
-    return SignatureParity(name, len(pairs), max(differences, default=None), min(shares, default=None))
+def _largest_gap(request, outputs):
+    return float(outputs["gap"].max()) if "gap" in request.expected and "gap" in outputs else None
+
+
+def _parity(name, results):
+    differences, shares, gaps = (
+        [value for value in column if value is not None] for column in zip(*results, strict=True)
+    )
+    return SignatureParity(
+        name,
+        len(results),
+        max(differences, default=None),
+        min(shares, default=None),
+        max(gaps, default=None),
+    )

@@ -16,6 +16,7 @@ from tfapp.export.manifest import EXTRA, plain_values, write_manifest
 from tfapp.export.reference import example_requests, stored_requests, warmup_requests
 from tfapp.export.requests import save_requests
 from tfapp.export.segmenter import inspect_model
+from tfapp.export.signature_defs import compiled_functions
 from tfapp.export.signatures import endpoints
 from tfapp.export.verification import REFERENCE, check
 from tfapp.export.versions import choose_version, version_exists
@@ -46,7 +47,9 @@ def export(
 
     Args:
         model: Keras model from float32 images `(batch, height, width, channels)` of any height and width
-            and 1 or 3 channels to class probabilities `(batch, height, width, classes)`.
+            and 1 or 3 channels to class probabilities `(batch, height, width, classes)`, or to
+            `[probabilities, gap]` as `tfapp.layers.with_gap` makes it: `serving_default` and `serving_uint8`
+            then have the further output `gap`, float32 `(batch,)`.
         base_path: Folder of the model, which holds one folder per version; made if missing.
         version: Positive int, or None for the highest existing version plus one.
         class_names: One str per class, or None.
@@ -149,6 +152,12 @@ def _write_saved_model(segmenter, folder):
         for function in functions
         for variable in function.get_concrete_function().variables
     }
+    compiled = compiled_functions(folder)
+    if compiled:
+        raise ExportError(
+            f"The graph must run on servers without XLA: expected no compiled functions, got {', '.join(compiled)}; "
+            "set jit_compile='auto' or False in the model's layers."
+        )
     stored = stored_values(folder)
     if stored != sum(used.values()):
         raise ExportError(

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from tfapp import __version__
-from tfapp.data import Frames, Framing, Split, open_dataset
+from tfapp.data import Frames, Framing, Split, noisy_set, open_dataset
 from tfapp.errors import InputError
 from tfapp.files import write_json
-from tfapp.models import at_own_size, stride_of
+from tfapp.models import at_own_size, stride_of, with_probabilities
 
 FORMAT = 1
 RECORD = "run.json"
 MODEL = "model.keras"
+TITLES = {"unet": "Unet", "segnet": "Segnet", "fcn-32s": "FCN-32s"}
 
 
 class Run:
@@ -92,6 +93,19 @@ class Run:
         return tuple(self.record["data"]["class_names"])
 
     @property
+    def channels(self):
+        return self.record["data"]["channels"]
+
+    @property
+    def class_weights(self):
+        """One loss weight per class, or None."""
+        return self.config["class_weights"]
+
+    @property
+    def has_tv_head(self):
+        return self.config["head"] == "tv-softmax"
+
+    @property
     def data_fingerprint(self):
         return self.record["data"]["fingerprint"]
 
@@ -107,8 +121,22 @@ class Run:
     @property
     def title(self):
         """The model's name as the papers write it: RUnet is U-Net with the TV softmax."""
-        plain, regular = {"unet": ("Unet", "RUnet")}.get(self.config["model"], (self.config["model"],) * 2)
-        return regular if self.config["head"] == "tv-softmax" else plain
+        plain = TITLES.get(self.config["model"], self.config["model"])
+        return f"R{plain}" if self.has_tv_head else plain
+
+    @property
+    def settings(self):
+        """What decides the training, seeds aside, as stored: runs that differ in none of it may be averaged.
+
+        Of a run without a TV head, what concerns that head is left out.
+        """
+        derived = {"seed", "split_seed", "requested", "class_weights"}
+        return {
+            # A run that was not read from its file yet still has tuples.
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in self.config.items()
+            if name not in derived and (self.has_tv_head or "tv_" not in name)
+        }
 
     @cached_property
     def dataset(self):
@@ -134,16 +162,30 @@ class Run:
                 f"{self.path / MODEL} cannot be loaded ({error}); train again with --overwrite."
             ) from error
 
-    def segmenter(self):
-        """Return a Keras model from images of any size to probabilities at each image's own size."""
-        return at_own_size(self.load_model(), self.framing.resize)
+    def network(self, post_tv=None, *, gap=False):
+        """Return a Keras model from network-sized images to probabilities; see `with_probabilities`."""
+        if post_tv is None and not gap:
+            return self.load_model()
+        return with_probabilities(self.load_model(), self.path, post_tv, gap=gap)
+
+    def segmenter(self, post_tv=None, *, gap=False):
+        """Return the `network` for images of any size, with probabilities at each image's own size."""
+        return at_own_size(self.network(post_tv, gap=gap), self.framing.resize)
 
     @cached_property
     def stride(self):
         return stride_of(self.load_model())
 
     def frames(self, part):
-        return Frames(self.dataset, self.items(part), self.framing, self.config["class_weights"])
+        """Return the `Frames` of `train`, with the noise that the training set has, `validation` or `test`."""
+        noisy = self._noisy_set if part == "train" else None
+        return Frames(self.dataset, self.items(part), self.framing, self.class_weights, noisy)
+
+    @property
+    def _noisy_set(self):
+        # Runs from before this option have neither entry.
+        text, share = (self.config.get(name) for name in ("train_noise", "noisy_share"))
+        return noisy_set(self.split.train, text, share, self.config["split_seed"])
 
     def sample(self, part, count, seed):
         """Return (images, labels, weights) of `count` frames drawn without replacement.

@@ -53,7 +53,7 @@ def trained(monkeypatch, tmp_path, build_net):
         data_fingerprint="sha256:12",
         stride=2,
         metrics=lambda: {"accuracy": 0.5},
-        segmenter=lambda: segmenter,
+        segmenter=lambda post_tv, gap: segmenter,
     )
     monkeypatch.setattr(runs.Run, "open", classmethod(lambda cls, path: run))
     return run

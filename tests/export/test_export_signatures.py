@@ -108,6 +108,6 @@ def test_grey_model_takes_colour_files(build_net):
     function, _ = endpoints(segmenter)["serving_bytes"]
     colour = np.random.default_rng(3).integers(0, 256, (6, 7, 3), np.uint8)
     answer = function(tf.constant([encoded(colour)]))["labels_png_bytes"].numpy()
-    expected = segmenter.probabilities(opened(encoded(colour), 1)[np.newaxis]).numpy().argmax(-1)[0]
+    expected = segmenter.answer(opened(encoded(colour), 1)[np.newaxis])[0].numpy().argmax(-1)[0]
     with Image.open(io.BytesIO(answer[0])) as labels:
         np.testing.assert_array_equal(np.asarray(labels), expected)

@@ -22,9 +22,9 @@ def train_tiny():
 @pytest.fixture(scope="session")
 def evaluated_run(train_tiny, tmp_path_factory):
     """RUnet with metrics under three noises and a loss surface of 3 x 3 points."""
+    from tfapp.data import parse_noises
     from tfapp.landscape import landscape
     from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
-    from tfapp.segmentation.noise import parse_noises
 
     run = train_tiny(tmp_path_factory.mktemp("runs") / "runet", head="tv-softmax")
     noises = parse_noises(["gaussian=0.05", "salt=0.02"])

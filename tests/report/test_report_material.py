@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
+from tfapp.data import Noise
 from tfapp.errors import InputError
 from tfapp.report.findings import key_results
 from tfapp.report.material import gather, read_metrics
@@ -11,7 +12,6 @@ from tfapp.report.pictures import examples_of
 from tfapp.runs import Run
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
-from tfapp.segmentation.noise import Noise
 
 
 def evaluation(title, clean, noisy, noises=("clean", "gaussian 0.09")):

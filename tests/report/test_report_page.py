@@ -8,10 +8,10 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
+from tfapp.data import Noise
 from tfapp.errors import InputError
 from tfapp.report import write_report
 from tfapp.runs import Run
-from tfapp.segmentation.noise import Noise
 
 HOSTILE = "<script>alert('x')</script>"
 VOID = {"meta", "link", "img", "br"}
@@ -223,7 +223,7 @@ def test_late_failure_leaves_nothing_half_written_and_keeps_the_old_page(
     out = tmp_path / "kept.html"
     out.write_text("old")
     # The last section fails, when all else is ready.
-    monkeypatch.setattr("tfapp.report.page.footer", lambda: 1 / 0)
+    monkeypatch.setattr("tfapp.report.shell.footer", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report([evaluated_run], out, examples=1)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.html"] and out.read_text() == "old"

@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from tfapp.data import open_dataset
+from tfapp.data import open_dataset, parse_noises
 from tfapp.errors import InputError
+from tfapp.keras_file import KerasFile
 from tfapp.layers import TVSoftmax
 from tfapp.models import logits_of
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
 from tfapp.segmentation.metrics import regularisation_effect
-from tfapp.segmentation.noise import parse_noises
 from tfapp.segmentation.training import train
 
 NOISES = parse_noises(["gaussian=0,0.1", "salt=0.05"])
@@ -55,7 +55,7 @@ def test_noise_is_the_same_on_every_call(trained, evaluations):
 def test_post_tv_is_the_converged_layer_behind_the_logits(trained):
     run = trained["softmax"]
     images = np.stack([item.read_image() for item in run.items("test")])
-    head = TVSoftmax(2.0, learn_tv_weight=False, iterations=30)
+    head = TVSoftmax(2.0, learn_tv_weight=False, tolerance=1e-3, inference_iterations=500)
     expected = head(logits_of(run.load_model())(images), training=False)
     np.testing.assert_allclose(Segmenter(run, 2.0).probabilities(images), expected, atol=1e-5)
 
@@ -69,7 +69,7 @@ def test_post_tv_makes_the_label_maps_smoother(trained):
 
 
 def test_post_tv_on_a_tv_run_is_refused(trained):
-    with pytest.raises(InputError, match="--post-tv needs a run with the head softmax"):
+    with pytest.raises(InputError, match="--post-tv is for models without a TV head; .* has one"):
         Segmenter(trained["tv-softmax"], 1.0)
 
 
@@ -107,6 +107,38 @@ def test_other_data_must_have_the_same_classes(trained, make_folder):
         EvaluationData(trained["softmax"], open_dataset(f"folder:{make_folder()}"))
 
 
+@pytest.mark.parametrize("weight", [None, 2.0])
+def test_model_in_a_file_is_measured_like_the_run_that_it_comes_from(trained, evaluations, weight):
+    run, file = trained["softmax"], KerasFile(trained["softmax"].path / "model.keras")
+    data = EvaluationData(file, run.dataset, run.items("test"))
+    found = evaluate(Segmenter(file, weight), data, NOISES[:2])
+    expected = evaluate(Segmenter(run, weight), EvaluationData(run), NOISES[:2])
+    assert (found.title, found.run) == ("model" if weight is None else "model+TV(2)", str(file.path))
+    assert found.rows == expected.rows
+    assert found.loss == pytest.approx(expected.loss, rel=1e-4)
+
+
+def test_model_of_a_fixed_size_is_compared_at_the_size_of_the_masks(tmp_path, make_folder):
+    inputs = keras.Input((16, 24, 3))
+    coarse = keras.layers.Conv2D(3, 3, strides=4, padding="same", activation="softmax")(inputs)
+    keras.Model(inputs, coarse).save(tmp_path / "fixed.keras")
+    file = KerasFile(tmp_path / "fixed.keras")
+    data = EvaluationData(file, open_dataset(f"folder:{make_folder(size=(40, 56))}"))
+    assert data.images[0].shape == (16, 24, 3)
+    [labels] = Segmenter(file).label_maps(data.images[0][None], [data.masks[0].shape])
+    inside = file.segmenter()(data.items[0].read_image()[None])
+    np.testing.assert_array_equal(labels, np.argmax(inside[0], -1))
+
+
+@pytest.mark.parametrize(("classes", "channels"), [(4, 3), (3, 1)])
+def test_data_must_fit_what_the_model_takes_and_gives(tmp_path, trained, classes, channels):
+    inputs = keras.Input((None, None, channels))
+    keras.Model(inputs, keras.layers.Conv2D(classes, 1)(inputs)).save(tmp_path / "other.keras")
+    sentence = f"has 3 classes and 3 channel.*other.keras gives {classes} and takes {channels}"
+    with pytest.raises(InputError, match=sentence):
+        EvaluationData(KerasFile(tmp_path / "other.keras"), trained["softmax"].dataset)
+
+
 def test_metrics_are_stored_beside_earlier_ones(tmp_path, tiny):
     run = train("cells:20:32", tmp_path / "run", tiny(epochs=1, head="softmax"))
     data = EvaluationData(run)
@@ -119,7 +151,7 @@ def test_metrics_are_stored_beside_earlier_ones(tmp_path, tiny):
 
 def test_comparison_averages_runs_of_one_title(evaluations):
     one, two = evaluations["softmax"], evaluations["tv-softmax"]
-    alike = type(two)(**{**vars(two), "title": one.title})
+    alike = type(two)(**{**vars(two), "title": one.title, "settings": one.settings})
     cell = Comparison([one, alike]).cell(one.title, 0, "mIoU")
     values = [100 * e.clean.mean_iou for e in (one, two)]
     assert (cell.mean, cell.runs) == (pytest.approx(np.mean(values)), 2)

@@ -76,4 +76,4 @@ def test_overlay_leaves_the_background_and_shows_borders_in_full_colour():
 def test_contact_sheet_has_a_cell_for_every_picture():
     picture = np.zeros((10, 20, 3), np.uint8)
     sheet = contact_sheet([[picture, picture], [picture]], ["a", "b"], cell=40, captions=[["x", ""], ["y"]])
-    assert sheet.size == (2 * 46 + 6, 20 + 2 * 46 + 6)
+    assert sheet.size == (2 * 46 + 6, 20 + 2 * 26 + 6)

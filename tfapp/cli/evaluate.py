@@ -6,68 +6,102 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import console, print_table, print_written, progress_bar
+from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, is_keras_file, open_sources
+from tfapp.errors import InputError
 
 
 def evaluate(
     runs: Annotated[
-        list[str], typer.Argument(help="Run folders; a last argument like folder:PATH tests on other data.")
+        list[str],
+        typer.Argument(
+            help="Run folders, and .keras files of any Keras segmenter; a last argument like folder:PATH tests on "
+            "other data, their official test part if any."
+        ),
     ],
     noise: Annotated[
         list[str] | None,
         typer.Option(
-            help="gaussian=0,0.05 or salt=, pepper=, salt-and-pepper=SHARE; repeatable [default: the paper's]."
+            help="KIND=AMOUNT,AMOUNT...: gaussian=SIGMA, salt=, pepper=, salt-and-pepper=SHARE, blur=PIXELS, "
+            "jpeg=QUALITY from 1 to 100, brightness=OFFSET from -1 to 1; or the rows called paper (the default) "
+            "or robustness (three levels of every kind); repeatable."
         ),
     ] = None,
     post_tv: Annotated[
         list[float] | None,
         typer.Option(
-            help="Also test softmax runs with converged TV of this weight (the paper's Unet+TV); repeatable."
+            help="Also test models without a TV head with converged TV of this weight (the paper's Unet+TV); "
+            "repeatable."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
+    input_scale: Annotated[float, typer.Option(help=SCALE_HELP)] = 1.0,
+    model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for table and figure [default: figures/ of the first run].")
+        Path | None,
+        typer.Option(
+            help="Folder for table and figure.",
+            show_default="figures/ of the first run, or runs/NAME-evaluation for NAME.keras",
+        ),
     ] = None,
 ):
-    """Test runs under noise: accuracy, IoU and regularisation effect, side by side."""
-    from tfapp.data import names_dataset, open_dataset
-    from tfapp.runs import Run
-    from tfapp.segmentation.evaluation import DEFAULT_NOISES
-    from tfapp.segmentation.noise import parse_noises
+    """Test runs, and .keras files, under noise: accuracy, IoU and regularisation effect, side by side."""
+    from tfapp.data import names_dataset, open_dataset, parse_noises
 
+    noises = parse_noises(noise or ["paper"])
     dataset = open_dataset(runs.pop()) if len(runs) > 1 and names_dataset(runs[-1]) else None
-    opened = [Run.open(path) for path in runs]
-    comparison = evaluate_with_progress(
-        opened, parse_noises(noise or DEFAULT_NOISES), post_tv or (), seed, dataset
-    )
-    folder = out or opened[0].path / "figures"
+    if dataset is None and all(is_keras_file(Path(path)) for path in runs):
+        raise InputError(
+            f"{runs[0]} does not say what to test it on; name the data as the last argument, such as folder:PATH."
+        )
+    opened = open_sources(runs, resize, input_scale, model_output)
+    comparison = evaluate_with_progress(opened, noises, post_tv or (), seed, dataset)
+    first = opened[0].path
+    folder = out or (Path("runs", f"{first.stem}-evaluation") if is_keras_file(first) else first / "figures")
     written = write_comparison(comparison, folder)
     print_comparison(comparison)
     print_written(*written)
 
 
-def evaluate_with_progress(runs, noises, post_tv=(), seed=0, dataset=None):
-    """Evaluate every run, and every softmax run with each post-TV weight; store and compare the results."""
+def evaluate_with_progress(sources, noises, post_tv=(), seed=0, dataset=None):
+    """Evaluate runs and files, those without a TV head also with each post-TV weight; compare the results.
+
+    Without a dataset every run has its own test images, which its `metrics.json` then tells of, and files
+    have those of the first run.
+    """
     from tfapp.segmentation.comparison import Comparison
-    from tfapp.segmentation.evaluation import EvaluationData, Segmenter, store_metrics
+    from tfapp.segmentation.evaluation import Segmenter, store_metrics
     from tfapp.segmentation.evaluation import evaluate as evaluate_one
 
-    jobs = [(run, (None, *(post_tv if run.config["head"] == "softmax" else ()))) for run in runs]
-    total = sum(len(weights) for _, weights in jobs) * len(noises)
+    weights = [(None, *(() if source.has_tv_head else post_tv)) for source in sources]
+    # In reverse, to be taken from the end and not kept beyond their turn: decoded images are large.
+    jobs = list(zip(sources, _test_data(sources, dataset), weights, strict=True))[::-1]
     evaluations = []
     with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=total, note="")
-        for run, weights in jobs:
-            data = EvaluationData(run, dataset)
-            for weight in weights:
-                segmenter = Segmenter(run, weight)
+        task = bar.add_task("evaluating", total=sum(map(len, weights)) * len(noises), note="")
+        while jobs:
+            source, data, heads = jobs.pop()
+            for weight in heads:
+                segmenter = Segmenter(source, weight)
                 bar.update(task, note=segmenter.title)
                 evaluations.append(
                     evaluate_one(segmenter, data, noises, seed=seed, advance=lambda: bar.advance(task))
                 )
-                if dataset is None:
-                    store_metrics(run, evaluations[-1])
+                if dataset is None and not is_keras_file(source.path):
+                    store_metrics(source, evaluations[-1])
     return Comparison(evaluations)
+
+
+def _test_data(sources, dataset):
+    from tfapp.segmentation.evaluation import EvaluationData
+
+    first_run = next((source for source in sources if not is_keras_file(source.path)), None)
+    return [
+        EvaluationData(source, first_run.dataset, first_run.items("test"))
+        if dataset is None and is_keras_file(source.path)
+        else EvaluationData(source, dataset)
+        for source in sources
+    ]
 
 
 def write_comparison(comparison, folder):

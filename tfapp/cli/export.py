@@ -1,6 +1,6 @@
-"""Put a trained run behind TensorFlow Serving, check an exported folder, show how to call it.
+"""Put a trained run or a `.keras` file behind TensorFlow Serving, check an exported folder, show how to call it.
 
-tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>
+tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a .keras file
 tfapp export verify DIR                   check it again, here or on the server
 tfapp export show DIR                     signatures, example requests, server command
 """
@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from typer.core import TyperGroup
 
 from tfapp.cli.console import TensorFlowCommand
+from tfapp.cli.export_output import print_command, print_exported, print_parities, signature_table
+from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, is_keras_file, open_sources
 from tfapp.errors import InputError
 
 _WRITE = "from-run"
@@ -32,7 +33,8 @@ class _RunFirst(TyperGroup):
 
 app = typer.Typer(
     cls=_RunFirst,
-    help="Write a run as a SavedModel for TensorFlow Serving: tfapp export RUN BASE_DIR [--version N].",
+    help="Write a run, or a .keras file, as a SavedModel for TensorFlow Serving: "
+    "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -41,34 +43,79 @@ app = typer.Typer(
 
 @app.command(_WRITE, hidden=True, cls=TensorFlowCommand)
 def write(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the trained run.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="Folder of the trained run, or a .keras file of any segmenter."),
+    ],
     base_dir: Annotated[Path, typer.Argument(metavar="BASE_DIR", help="Folder of the served model.")],
     version: Annotated[
         int | None, typer.Option(min=1, help="Version to write.", show_default="the highest plus one")
     ] = None,
+    post_tv: Annotated[
+        float | None, typer.Option(help="Serve it with converged TV of this weight behind its logits.")
+    ] = None,
+    gap: Annotated[
+        bool,
+        typer.Option("--gap", help="Also serve the duality gap per pixel of the TV head, its certificate."),
+    ] = False,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="For .keras files: class names A,B,C or a file like classes.txt.",
+            show_default="class 0, class 1, ...",
+        ),
+    ] = None,
+    resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
+    input_scale: Annotated[float, typer.Option(help=SCALE_HELP)] = 1.0,
+    model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
-    from tfapp.runs import Run
-
-    source = Run.open(run)
-    metadata = {
-        "run": source.path.name,
-        "config": source.config,
-        "metrics": source.metrics(),
-        "data_fingerprint": source.data_fingerprint,
-        "network_stride": source.stride,
-    }
+    [source] = open_sources([run], resize, input_scale, model_output)
+    names = _class_names(source, classes)
+    metadata = {**_facts(source), "post_tv": post_tv}
+    segmenter = source.segmenter(post_tv, gap=gap)
     console = Console()
     with _sentences(), console.status("Exporting and checking"):
         from tfapp.export import describe, export
         from tfapp.export.manifest import read_manifest
 
         # The segmenter pads to the network's stride by itself, exactly as `tfapp evaluate` measured it.
-        folder = export(
-            source.segmenter(), base_dir, version=version, class_names=source.class_names, metadata=metadata
-        )
+        folder = export(segmenter, base_dir, version=version, class_names=names, metadata=metadata)
         manifest, served = read_manifest(folder), describe(folder)
-    _print_written(console, folder, manifest, served)
+    print_exported(console, folder, manifest, served)
+
+
+def _facts(source):
+    """Return what the exported folder keeps of its origin."""
+    if is_keras_file(source.path):
+        return {
+            "model_file": source.path.name,
+            "input_scale": source.input_scale,
+            "resize": source.framing.resize,
+            "network_stride": source.stride,
+        }
+    return {
+        "run": source.path.name,
+        "config": source.config,
+        "metrics": source.metrics(),
+        "data_fingerprint": source.data_fingerprint,
+        "network_stride": source.stride,
+    }
+
+
+def _class_names(source, classes):
+    if not is_keras_file(source.path):
+        if classes is not None:
+            raise InputError(f"--classes is for .keras files; {source.path} has the names of its classes.")
+        return source.class_names
+    if classes is None:
+        return [f"class {index}" for index in range(source.num_classes)]
+    from tfapp.data import read_class_names
+
+    names = read_class_names(Path(classes)) if Path(classes).is_file() else classes.split(",")
+    if len(names) != source.num_classes:
+        raise InputError(f"--classes names {len(names)} classes; {source.path} has {source.num_classes}.")
+    return [name.strip() for name in names]
 
 
 @app.command("verify", cls=TensorFlowCommand)
@@ -83,7 +130,7 @@ def verify_folder(
         report = verify(directory)
     console.print(f"[bold]{escape(str(report.directory))}[/bold]", soft_wrap=True)
     parities = {parity.signature: vars(parity) for parity in report.signatures}
-    console.print(_parity_table(parities, report.tolerance))
+    print_parities(console, parities, report.tolerance)
     console.print(
         f"Warm-up records replayed: {report.warmup_records}. Files compared: {report.files_checked}."
     )
@@ -113,14 +160,14 @@ def show_folder(
             f"Images: {served['images']['channel_order']}, float32 in [{low:g}, {high:g}] or uint8."
         )
     for name, signature in served["signatures"].items():
-        console.print(_signature_table(name, signature))
+        console.print(signature_table(name, signature))
         for command in filter(None, (signature["curl"], signature["saved_model_cli"])):
-            _print_command(console, command)
+            print_command(console, command)
     if served["class_names"]:
         labels = ", ".join(f"{number} {label}" for number, label in enumerate(served["class_names"]))
         console.print(f"Labels: {escape(labels)}", soft_wrap=True)
     console.print("Serve:")
-    _print_command(console, served["docker"])
+    print_command(console, served["docker"])
     console.print(f"{escape(served['batching'])}\n{escape(served['limits'])}", soft_wrap=True)
 
 
@@ -132,44 +179,3 @@ def _sentences():
         yield
     except ExportError as error:
         raise InputError(str(error)) from error
-
-
-def _print_written(console, folder, manifest, served):
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    console.print(f"[bold]{escape(str(folder))}[/bold] {size / 1e6:.1f} MB", soft_wrap=True)
-    verification = manifest["verification"]
-    console.print(_parity_table(verification["signatures"], verification["tolerance"]))
-    console.print(
-        manifest["warmup"]["note"] or f"Warm-up records: {manifest['warmup']['records']}.", markup=False
-    )
-    console.print("Next:")
-    _print_command(console, f"tfapp export verify {folder}")
-    _print_command(console, served["docker"])
-
-
-def _print_command(console, command):
-    # Unwrapped and without colours, so that it can be copied.
-    console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _parity_table(parities, tolerance):
-    title = "" if tolerance is None else f"Difference to the Keras model (at most {tolerance:g})"
-    table = Table("signature", "requests", "probabilities", "equal labels", title=title)
-    for name, parity in parities.items():
-        difference, share = parity["max_difference"], parity["equal_labels"]
-        table.add_row(
-            name,
-            str(parity["requests"]),
-            "-" if difference is None else f"{difference:.1e}",
-            "-" if share is None else f"{share:.2%}",
-        )
-    return table
-
-
-def _signature_table(name, signature):
-    table = Table("", "alias", "dtype", "shape", "meaning", title=name, title_justify="left")
-    for side in ("inputs", "outputs"):
-        for tensor in signature[side]:
-            shape = "any" if tensor["shape"] is None else str(tuple(tensor["shape"])).replace("None", "?")
-            table.add_row(side[:-1], tensor["alias"], tensor["dtype"], escape(shape), tensor["meaning"] or "")
-    return table

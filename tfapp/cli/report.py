@@ -40,7 +40,7 @@ def report(
 
 
 def _one_noise(text):
-    from tfapp.segmentation.noise import parse_noises
+    from tfapp.data import parse_noises
 
     clean, *noises = parse_noises([text])
     if len(noises) > 1:

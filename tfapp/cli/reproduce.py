@@ -8,8 +8,11 @@ import typer
 
 from tfapp.cli.console import TensorFlowCommand, console, print_written
 from tfapp.cli.evaluate import evaluate_with_progress, print_comparison, write_comparison
+from tfapp.cli.reproduce_tv import command_of, help_of
+from tfapp.cli.reproduce_study import tv_study
 from tfapp.cli.train import parse_size, train_with_progress
 from tfapp.errors import InputError
+from tfapp.segmentation.tv_tables import TABLES
 
 app = typer.Typer(help="Reproduce the papers' tables.", no_args_is_help=True)
 
@@ -19,9 +22,13 @@ def _reproduce():
     """Reproduce the papers' tables."""
 
 
+for _table in TABLES.values():
+    app.command(_table.name, cls=TensorFlowCommand, help=help_of(_table))(command_of(_table))
+
+
 @app.command("noise-table", cls=TensorFlowCommand)
 def noise_table(
-    spec: Annotated[str, typer.Argument(help="cells, folder:PATH, wbc:PATH or isbi2012:PATH")],
+    spec: Annotated[str, typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:")],
     out: Annotated[Path, typer.Option(help="Folder for the runs, the table and the figure.")],
     seeds: Annotated[str, typer.Option(help="Seeds of training, comma-separated.")] = "0,1,2",
     epochs: Annotated[int, typer.Option(help="Epochs of each run.")] = 12,
@@ -58,19 +65,26 @@ def noise_table(
     compare_heads(spec, out, common, parse_seeds(seeds), post_tv, overwrite=overwrite)
 
 
+app.command("tv-study", cls=TensorFlowCommand)(tv_study)
+
+
 def parse_seeds(text):
-    """Turn `0,1,2` into a list of integers."""
+    """Turn `0,1,2` into a list of integers, none twice."""
     try:
-        return [int(part) for part in text.split(",")]
+        seeds = [int(part) for part in text.split(",")]
     except ValueError:
-        raise InputError(f"--seeds {text!r} is not understood; expected integers such as 0,1,2.") from None
+        seeds = []
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise InputError(
+            f"--seeds {text!r} is not understood; expected different integers of at least 0 such as 0,1,2."
+        )
+    return seeds
 
 
 def compare_heads(spec, out, config, seeds, post_tv, *, overwrite=False):
     """Train both heads with every seed, evaluate all under noise, write table and figure; return the runs."""
+    from tfapp.data import parse_noises
     from tfapp.runs import Run
-    from tfapp.segmentation.evaluation import DEFAULT_NOISES
-    from tfapp.segmentation.noise import parse_noises
 
     jobs = [
         (seed, head, f"{name}-seed{seed}")
@@ -83,7 +97,7 @@ def compare_heads(spec, out, config, seeds, post_tv, *, overwrite=False):
             spec, out / name, replace(config, head=head, seed=seed), overwrite=overwrite, title=title
         )
     runs = [Run.open(out / name) for _, _, name in jobs]
-    comparison = evaluate_with_progress(runs, parse_noises(DEFAULT_NOISES), [post_tv])
+    comparison = evaluate_with_progress(runs, parse_noises(["paper"]), [post_tv])
     written = write_comparison(comparison, out)
     print_comparison(comparison)
     if len(seeds) > 1:

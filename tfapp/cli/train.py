@@ -13,11 +13,11 @@ Option = typer.Option
 
 
 def train(
-    spec: Annotated[str, typer.Argument(help="cells, folder:PATH, wbc:PATH or isbi2012:PATH")],
+    spec: Annotated[str, typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:")],
     out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
-    model: Annotated[str, Option(help="Network: unet.")] = "unet",
+    model: Annotated[str, Option(help="Network: unet, segnet or fcn-32s.")] = "unet",
     head: Annotated[
-        str, Option(help="softmax, or tv-softmax for the TV-regularised one (RUnet).")
+        str, Option(help="softmax, or tv-softmax for the TV-regularised one (RUnet, RSegnet).")
     ] = "tv-softmax",
     epochs: Annotated[int, Option(help="Epochs in all.")] = 20,
     steps_per_epoch: Annotated[
@@ -30,23 +30,54 @@ def train(
     learning_rate: Annotated[float, Option(help="Learning rate.")] = 1e-3,
     schedule: Annotated[str, Option(help="constant, or cosine decay to 0 at the last epoch.")] = "constant",
     base_width: Annotated[int, Option(help="Filters of the first level.")] = 16,
-    depth: Annotated[int, Option(help="Poolings; the stride is 2^depth.")] = 4,
-    dropout: Annotated[float, Option(help="Dropout at the lowest level.")] = 0.0,
+    depth: Annotated[
+        int | None,
+        Option(help="Poolings; the stride is 2^depth.", show_default="unet 4, the others 5"),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        Option(help="Dropout at the lowest level.", show_default="fcn-32s 0.5, the others 0"),
+    ] = None,
+    encoder_weights: Annotated[
+        str | None,
+        Option(help="VGG-16 weights for segnet and fcn-32s: a file of Keras, or imagenet to download them."),
+    ] = None,
     tv_weight: Annotated[float, Option(help="Initial weight lambda of the total variation.")] = 1.0,
     learn_tv_weight: Annotated[bool, Option(help="Learn lambda, or keep it.")] = True,
-    tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the training step.")] = 0.25,
-    tv_iterations: Annotated[int, Option(help="FISTA iterations at inference.")] = 30,
+    tv_per_class: Annotated[bool, Option(help="One lambda for each class.")] = False,
+    tv_gradient: Annotated[
+        str, Option(help="implicit (converged, exact), jacobian-free, unrolled, or one-step (the paper's).")
+    ] = "implicit",
+    tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the one step.")] = 0.25,
+    tv_iterations: Annotated[int, Option(help="FISTA iterations in training.")] = 30,
+    tv_inference_iterations: Annotated[int, Option(help="FISTA iterations at inference.")] = 100,
     resize: Annotated[str | None, Option(help="Resize images to N or HEIGHTxWIDTH.")] = None,
     patch: Annotated[
         int | None, Option(help="Cut square patches [default: only for mixed or large sizes].")
     ] = None,
     overlap: Annotated[int, Option(help="Pixels that neighbouring patches share.")] = 0,
-    augment: Annotated[str, Option(help="none, flips, dihedral (and quarter turns), or auto.")] = "auto",
-    class_weighting: Annotated[str, Option(help="none, or balanced for rare classes.")] = "none",
-    test_share: Annotated[float, Option(help="Share of the images kept for testing.")] = 0.2,
-    validation_share: Annotated[float, Option(help="Share watched while training.")] = 0.1,
+    augment: Annotated[
+        str,
+        Option(help="none, mirror (left-right), flips (two axes), dihedral (and quarter turns), or auto."),
+    ] = "auto",
+    class_weighting: Annotated[str, Option(help="none, balanced or median-frequency.")] = "none",
+    test_share: Annotated[
+        float, Option(help="Share kept for testing; a dataset's official split comes first.")
+    ] = 0.2,
+    validation_share: Annotated[
+        float, Option(help="Share watched while training; an official validation part comes first.")
+    ] = 0.1,
+    train_images: Annotated[
+        int | None, Option(help="Train on the first N training images only, for learning curves.")
+    ] = None,
+    train_noise: Annotated[
+        str | None, Option(help="Noise on some training images, such as gaussian=0.05.")
+    ] = None,
+    noisy_share: Annotated[
+        float, Option(help="Share of the training images with that noise.", show_default="1/3")
+    ] = 1 / 3,
     seed: Annotated[int, Option(help="Seed of weights, order and augmentation.")] = 0,
-    split_seed: Annotated[int, Option(help="Seed of the split.")] = 0,
+    split_seed: Annotated[int, Option(help="Seed of the split and of the noise in the training set.")] = 0,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
     """Train a segmenter; killed, the same command goes on where it stood."""

@@ -46,7 +46,8 @@ def find_stride(model, channels, source):
     """Return the multiple that a network wants the height and width of its images to be of.
 
     It is the smallest power of two for which the network takes an image of five times that size and answers at
-    that size or a whole fraction of it: five, so that larger strides do not divide it.
+    that size or a whole fraction of it: five, as no larger stride divides that, and no pooling leaves a multiple of
+    it by chance.
 
     Args:
         model: Keras model that takes images of any size.
@@ -56,15 +57,21 @@ def find_stride(model, channels, source):
     Raises:
         InputError: If it takes none of these images up to a stride of 128.
     """
+    # With open sizes, as it is evaluated and exported.
+    forward = tf.function(
+        lambda images: keras.tree.flatten(model(images, training=False))[0],
+        input_signature=[tf.TensorSpec((None, None, None, channels), tf.float32)],
+        autograph=False,
+    )
     stride = 1
     while stride <= LARGEST_STRIDE:
         size = 5 * stride
         try:
-            answer, *_ = keras.tree.flatten(model(tf.zeros((1, size, size, channels)), training=False))
-        except (ValueError, tf.errors.OpError) as error:
+            answer = forward(tf.zeros((1, size, size, channels)))
+        except Exception as error:  # anybody's layers may raise anything
             reason = error
         else:
-            if all(length and size % length == 0 for length in answer.shape[1:3]):
+            if all(length % 5 == 0 and size % length == 0 for length in answer.shape[1:3]):
                 return stride
             reason = f"it answers {tuple(answer.shape)}"
         stride *= 2

@@ -8,17 +8,20 @@ from tfapp.errors import InputError
 from tfapp.layers import regularise, with_gap
 from tfapp.layers.model_logits import UnclearOutput, ends_in_tv_layer, model_logits
 
+# Converged, whatever the weight: a fixed number of iterations that does for lambda = 1 is too few for 4.
+POST_TV = {"tolerance": 1e-3, "inference_iterations": 500}
 
-def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto", **options):
+
+def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto"):
     """Return a model that ends in probabilities, on the variables of a trained one.
 
     Args:
         model: Keras model from images to logits or probabilities.
         source: Path of the model, for messages.
-        post_tv: Weight >= 0 of converged total variation to put behind its logits, or None for its own end.
+        post_tv: Weight >= 0 of converged total variation to put behind its logits, or None for its own end. It
+            stops at a duality gap of 1e-3 per pixel.
         gap: Whether to return `[probabilities, gap]` with the duality gap per pixel, `(batch,)`.
         output: What the model gives: `logits`, `probabilities`, or `auto` to tell by its structure.
-        options: Options of the TV layer that `post_tv` adds.
 
     Raises:
         InputError: For a TV weight behind a TV head, a gap without one, or a model that does not fit.
@@ -37,7 +40,7 @@ def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto",
         if regular:
             return with_gap(model) if gap else model
         if post_tv is not None:
-            return regularise(model, post_tv, output=output, return_gap=gap, **options)
+            return regularise(model, post_tv, output=output, return_gap=gap, **POST_TV)
         inputs, logits, link = model_logits(model, output)
     except UnclearOutput:
         raise InputError(

@@ -6,6 +6,7 @@ from html import escape
 
 from tfapp import __version__
 from tfapp.report.markup import Section, command, details, layout, moment, paragraph, table
+from tfapp.report.words import training_noise_in_words
 
 FOLDER_LAYOUT = """PATH/
   images/      one file per picture: cell-01.png, cell-02.jpg, …
@@ -52,6 +53,7 @@ def origin_section(entries):
         "Begun": lambda run: moment(run.record["created"]),
         "Network": _network,
         "Optimizer": lambda run: f"{run.config['optimizer']}, learning rate {run.config['learning_rate']:g}",
+        "Training images": _training_images,
         "Batch size": lambda run: str(run.config["batch_size"]),
         "Epochs": lambda run: str(run.config["epochs"]),
         "Seeds": lambda run: f"training {run.config['seed']}, split {run.config['split_seed']}",
@@ -73,6 +75,14 @@ def footer():
     now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     text = f"Written by tfapp {__version__} on Python {platform.python_version()}, {now}. Works offline."
     return f"<footer><p>{escape(text)}</p></footer>"
+
+
+def _training_images(run):
+    count, framing = len(run.split.train), run.framing
+    resized = f", resized to {framing.resize[1]}×{framing.resize[0]}" if framing.resize else ""
+    cut = f", in patches of {framing.patch}×{framing.patch}" if framing.patch else ""
+    noise = training_noise_in_words(run)
+    return f"{count}{resized}{cut}{f'; {noise}' if noise else ''}"
 
 
 def _network(run):

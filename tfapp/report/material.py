@@ -63,7 +63,7 @@ def gather(runs):
     """
     opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
     _check_together(opened)
-    entries = tuple(_entry(run, label) for run, label in zip(opened, _labels(opened), strict=True))
+    entries = entries_of(opened)
     evaluations = [evaluation for entry in entries for evaluation in entry.evaluations]
     shared, left_out = _on_shared_noises(evaluations)
     comparison = Comparison(shared) if shared else None
@@ -95,7 +95,14 @@ def _evaluation(run, title, stored):
         raise ValueError("no rows")
     names = tuple(stored["class_names"])
     return Evaluation(
-        title, str(run.path), stored["loss"], stored["images"], names, stored["noise_seed"], tuple(rows)
+        title=title,
+        run=str(run.path),
+        loss=stored["loss"],
+        images=stored["images"],
+        class_names=names,
+        seed=stored["noise_seed"],
+        rows=tuple(rows),
+        settings=run.settings,
     )
 
 
@@ -117,6 +124,11 @@ def _check_together(runs):
 
 def _kind(run):
     return run.class_names, run.record["data"]["channels"]
+
+
+def entries_of(runs):
+    """Return one `Entry` per `Run`, under labels that differ."""
+    return tuple(_entry(run, label) for run, label in zip(runs, _labels(runs), strict=True))
 
 
 def _entry(run, label):

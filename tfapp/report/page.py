@@ -1,13 +1,13 @@
 """Write the report: one HTML file that works from disk, without a server and without the network."""
 
-from html import escape
 from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
+from tfapp.data import Noise
 from tfapp.errors import InputError
 from tfapp.files import write_text
-from tfapp.report.advice import footer, origin_section, own_data_section
+from tfapp.report.advice import origin_section, own_data_section
 from tfapp.report.material import gather
 from tfapp.report.pictures import examples_of
 from tfapp.report.sections import (
@@ -18,12 +18,12 @@ from tfapp.report.sections import (
     training_section,
 )
 from tfapp.report.serving import export_section
-from tfapp.report.style import SCRIPT, STYLE
+from tfapp.report.shell import shell
 from tfapp.report.tables import noise_section
-from tfapp.segmentation.noise import Noise
 
 DEFAULT_NOISE = Noise("gaussian", 0.07)
 LEAD = "What was trained, how good it is, how it stands up to noise, and what to run next."
+NO_SCRIPT = "The curves and surfaces need JavaScript; everything else shows without."
 
 
 def write_report(
@@ -75,8 +75,8 @@ def write_report(
         own_data_section(commands),
         origin_section(material.entries),
     ]
-    page = _page(title or default_title(material.entries), list(filter(None, sections)))
-    write_text(out, page)
+    heading = title or default_title(material.entries)
+    write_text(out, shell(heading, LEAD, list(filter(None, sections)), get_plotlyjs(), NO_SCRIPT))
     return out
 
 
@@ -94,34 +94,3 @@ def _examples(entries, count, noise, progress):
         return examples_of(entries, count, noise, advance=advance), None
     except InputError as error:
         return [], str(error)
-
-
-def _page(title, sections):
-    links = "".join(f'<li><a href="#{part.anchor}">{escape(part.short)}</a></li>' for part in sections)
-    body = "\n".join(part.html() for part in sections)
-    # Scripts last, so that text and pictures show before 5 MB of JavaScript are read.
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>{STYLE}</style>
-</head>
-<body>
-<header>
-<h1>{escape(title)}</h1>
-<p class="lead">{escape(LEAD)}</p>
-<noscript><p class="note">The curves and surfaces need JavaScript; everything else shows without.</p></noscript>
-</header>
-<nav aria-label="Contents"><ul>{links}</ul></nav>
-<main>
-{body}
-</main>
-{footer()}
-<script>{get_plotlyjs()}</script>
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
+from tfapp.report.words import in_words
 from tfapp.segmentation.evaluation import Segmenter
 from tfapp.segmentation.pictures import as_rgb, overlay
 
@@ -68,7 +69,7 @@ def examples_of(entries, count, noise, seed=0, advance=lambda: None):
     answers = [_answers(entry.run, items, chosen, noise, seed, advance) for entry in entries]
     examples = []
     for index, (item, (position, _)) in enumerate(zip(items, chosen, strict=True)):
-        noisy = _noisy_at_own_size(entries[0].run, item, noise, seed, position)
+        noisy = noisy_at_own_size(entries[0].run, item, noise, seed, position)
         of_image = [(entry.label, each[index]) for entry, each in zip(entries, answers, strict=True)]
         examples.append(_example(item, noisy, of_image, dataset, noise))
     return examples
@@ -98,7 +99,8 @@ def _answers(run, items, chosen, noise, seed, advance):
     return answers
 
 
-def _noisy_at_own_size(run, item, noise, seed, position):
+def noisy_at_own_size(run, item, noise, seed, position):
+    """Return what a run's network sees of a noisy image, at the image's own size, float32 in [0, 1]."""
     image, _ = network_pair(run.dataset, item, run.framing.resize)
     picture = Image.fromarray(as_rgb(noise.add(image, seed, position)))
     height, width = item.size
@@ -110,7 +112,8 @@ def _example(item, noisy, answers, dataset, noise):
     num_classes, ignored = dataset.num_classes, dataset.ignore_value
 
     def answered(background, label, labels, under):
-        right = _share_right(labels, truth, ignored)
+        share = share_right(labels, truth, ignored)
+        right = f"{share:.1f}\u00a0%" if np.isfinite(share) else "–"
         return _picture(
             overlay(background, labels, num_classes),
             f"{label}: {right}\u00a0right",
@@ -124,15 +127,16 @@ def _example(item, noisy, answers, dataset, noise):
     clean += [answered(image, label, answer.clean, "") for label, answer in answers]
     if not noise.amount:
         return Example(item.name, tuple(clean), ())
-    under = f" under {noise.label} noise"
-    shown = [_picture(as_rgb(noisy), "Noisy input", f"Test image {item.name}{under}"), of_truth]
+    under = f" under {in_words(noise)}"
+    shown = [_picture(as_rgb(noisy), f"Input, {noise.label}", f"Test image {item.name}{under}"), of_truth]
     shown += [answered(noisy, label, answer.noisy, under) for label, answer in answers]
     return Example(item.name, tuple(clean), tuple(shown))
 
 
-def _share_right(labels, truth, ignored):
+def share_right(labels, truth, ignored):
+    """Return the share of the labelled pixels that are right, in percent; NaN without labelled pixels."""
     counted = np.ones(truth.shape, bool) if ignored is None else truth != ignored
-    return f"{100 * np.mean(labels[counted] == truth[counted]):.1f}\u00a0%" if counted.any() else "–"
+    return 100 * float(np.mean(labels[counted] == truth[counted])) if counted.any() else float("nan")
 
 
 def _picture(pixels, caption, alt):

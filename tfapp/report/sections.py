@@ -9,6 +9,7 @@ import numpy as np
 from tfapp.report.figures import figure_html, surface_panels, training_curve
 from tfapp.report.findings import key_results
 from tfapp.report.markup import Section, facts, figure, grid, paragraph, sentence_list, table, to_do
+from tfapp.report.words import in_words
 from tfapp.segmentation.pictures import palette
 
 HOW_TO_READ = (
@@ -44,7 +45,7 @@ def headline_section(material):
         "Split": ", ".join(f"{size} {part}" for part, size in sizes.items() if size),
         "Classes": ", ".join(run.class_names),
     }
-    body = f"{_result_box(material)}{facts(known)}{_data_line(material.entries)}"
+    body = f"{_result(material)}{facts(known)}{_data_line(material.entries)}"
     return Section("result", "Result", "The result in short", body)
 
 
@@ -64,10 +65,10 @@ def pictures_section(examples, problem, run, noise):
         "Images that the networks never saw in training, taken at even steps from the list of test images, not "
         "chosen by result. Colours mark the classes; the line below each answer is the share of pixels that are right."
     )
-    parts = [paragraph(intro), _legend(run.class_names), "<h3>Clean images</h3>"]
+    parts = [paragraph(intro), legend(run.class_names), "<h3>Clean images</h3>"]
     parts += [_picture_row(example.clean) for example in examples]
     if noise.amount:
-        parts.append(f"<h3>The same images with noise: {escape(noise.label)}</h3>")
+        parts.append(f"<h3>The same images under {escape(in_words(noise))}</h3>")
         parts += [_picture_row(example.noisy) for example in examples]
     return Section("pictures", "Pictures", "Test images and answers", "\n".join(parts))
 
@@ -127,10 +128,15 @@ def _loss_caption(entries):
     return caption
 
 
-def _result_box(material):
+def _result(material):
     if material.comparison is None:
         return paragraph("No run is evaluated yet, so there is no result to report.", "result")
-    first, *more = key_results(material.comparison)
+    return result_box(key_results(material.comparison))
+
+
+def result_box(sentences):
+    """Return the sentences of `key_results`, the first in bold."""
+    first, *more = sentences
     rest = "".join(f" {escape(text)}" for text in more)
     return f'<p class="result"><strong>{escape(first)}</strong>{rest}</p>'
 
@@ -140,7 +146,8 @@ def _data_line(entries):
     return f'<p class="aside">Data: {", ".join(f"<code>{escape(spec)}</code>" for spec in specs)}</p>'
 
 
-def _legend(class_names):
+def legend(class_names):
+    """Return the colours of the classes with their names."""
     items = []
     for index, (name, colour) in enumerate(zip(class_names, palette(len(class_names)), strict=True)):
         swatch = "background: none" if index == 0 else f"background: rgb({', '.join(map(str, colour))})"

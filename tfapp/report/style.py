@@ -35,7 +35,7 @@ section:last-child { border-bottom: 0; }
 .facts div { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .6rem .9rem; }
 dt { font-size: .82rem; }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
-.pair, .tables { display: grid; gap: 1rem; margin: 1rem 0; }
+.pair, .tables, .stack { display: grid; gap: 1rem; margin: 1rem 0; }
 .pair { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
 .tables { grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); }
 .tables.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
@@ -45,6 +45,7 @@ dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 figure { margin: 0; min-width: 0; }
 figcaption { margin-top: .35rem; line-height: 1.4; }
 .pictures img { display: block; width: 100%; height: auto; border-radius: 6px; border: 1px solid var(--line); }
+.card img { display: block; max-width: 100%; height: auto; }
 .pictures figcaption { font-size: .84rem; color: var(--ink); overflow-wrap: anywhere; }
 .plot { height: 360px; }
 .surface .plot { height: auto; aspect-ratio: 11 / 10; max-height: 460px; }

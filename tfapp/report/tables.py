@@ -6,12 +6,20 @@ from html import escape
 import numpy as np
 
 from tfapp.report.figures import figure_html, noise_curve
-from tfapp.report.markup import Cell, Section, details, figure, grid, paragraph, table, to_do
-
-EXPLANATION = (
-    "Each row is one kind of noise added to all test images before the network sees them; σ or the amount "
-    "is in units of the image's range from 0 to 1. No noise is added in training."
+from tfapp.report.markup import (
+    Cell,
+    Section,
+    details,
+    figure,
+    grid,
+    paragraph,
+    sentence_list,
+    table,
+    to_do,
 )
+from tfapp.report.words import amounts_in_words, training_noise_in_words
+
+EXPLANATION = "Each row is one corruption of all test images, put on them before the network sees them."
 MEASURES = {
     "mIoU": (
         "mIoU in %",
@@ -33,14 +41,37 @@ def noise_section(material):
     """Return the `Section` with one table per measure, curves against σ, and the IoU of each class."""
     parts = [*_missing(material.entries)]
     if material.comparison is not None:
-        parts += [paragraph(EXPLANATION), *(paragraph(text, "note") for text in material.cautions)]
-        parts.append(
-            grid([_measure_table(material.comparison, measure) for measure in MEASURES], _width(material))
-        )
-        parts.append(paragraph(_reading_aid(material.comparison), "aside"))
-        parts.append(_curves(material))
-        parts.append(details("IoU of every class", _class_tables(material.comparison)))
+        parts += [paragraph(_explanation(material)), *(paragraph(text, "note") for text in material.cautions)]
+        parts += [measure_tables(material.comparison), _curves(material), class_tables(material.comparison)]
     return Section("noise", "Noise", "How the networks stand up to noise", "\n".join(parts))
+
+
+def measure_tables(comparison):
+    """Return one table per measure, the best value of each row in bold, and how to read them."""
+    tables = [_measure_table(comparison, measure) for measure in MEASURES]
+    return grid(tables, _width(comparison)) + paragraph(_reading_aid(comparison), "aside")
+
+
+def class_tables(comparison):
+    """Return the IoU of each class, folded."""
+    names = next(iter(comparison.groups.values()))[0].class_names
+    tables = [_class_table(comparison, index, name) for index, name in enumerate(names)]
+    return details("IoU of every class", grid(tables, "tables"))
+
+
+def _explanation(material):
+    kinds = [row.kind for row in next(iter(material.comparison.groups.values()))[0].rows]
+    sentences = [EXPLANATION, amounts_in_words(kinds), *_training_noises(material.entries)]
+    return " ".join(sentences)
+
+
+def _training_noises(entries):
+    labels = {}
+    for entry in entries:
+        labels.setdefault(training_noise_in_words(entry.run), []).append(entry.label)
+    for words, names in labels.items():
+        of_whom = f" of {sentence_list(names)}" if len(labels) > 1 else ""
+        yield f"In the training{of_whom}, {words or 'all images were clean'}."
 
 
 def _missing(entries):
@@ -60,8 +91,8 @@ def _measure_table(comparison, measure):
     return f'<div class="card">{table(["noise", *titles], rows, name)}{paragraph(explanation, "aside")}</div>'
 
 
-def _width(material):
-    groups = material.comparison.groups.values()
+def _width(comparison):
+    groups = comparison.groups.values()
     return "tables wide" if len(groups) > 2 or max(map(len, groups)) > 1 else "tables"
 
 
@@ -100,11 +131,6 @@ def _curves(material):
         if drawing is not None
     ]
     return grid(figures, "pair")
-
-
-def _class_tables(comparison):
-    names = next(iter(comparison.groups.values()))[0].class_names
-    return grid([_class_table(comparison, index, name) for index, name in enumerate(names)], "tables")
 
 
 def _class_table(comparison, class_index, name):

@@ -9,7 +9,7 @@ import keras
 
 from tfapp.errors import InputError, WorkFailed
 from tfapp.files import atomic_path
-from tfapp.models import tv_head
+from tfapp.models import current_tv_weights, tv_head
 
 KEPT_CHECKPOINTS = 2
 
@@ -67,7 +67,9 @@ class RunRecorder(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
         head = tv_head(self.model)
         if head is not None:
-            row["tv_weight"] = float(head.current_tv_weight())
+            weights = current_tv_weights(head)
+            names = ["tv_weight"] if len(weights) == 1 else [f"tv_weight_{i}" for i in range(len(weights))]
+            row.update(zip(names, weights, strict=True))
         row["seconds"] = round(time.perf_counter() - self._start, 3)
         self.rows.append(row)
         with atomic_path(_checkpoint_path(self.folder, epoch + 1)) as temporary:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_text
+from tfapp.segmentation.config import option_words, with_defaults
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}
 COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
@@ -29,6 +30,9 @@ class Cell:
 class Comparison:
     """Evaluations grouped by title: rows are noises, columns are (title, measure).
 
+    Runs of one title are averaged, as trainings with other seeds. Those that differ in more get titles that
+    say in what, such as `Unet (--train-noise gaussian=0.05)`.
+
     Raises:
         InputError: If the evaluations are of different classes or noises.
     """
@@ -36,7 +40,7 @@ class Comparison:
     def __init__(self, evaluations):
         self.noises = [row.noise for row in evaluations[0].rows]
         self.groups = {}
-        for evaluation in evaluations:
+        for evaluation, title in zip(evaluations, _told_apart(evaluations), strict=True):
             if [row.noise for row in evaluation.rows] != self.noises:
                 raise InputError(
                     f"{evaluation.run} was tested under other noises than {evaluations[0].run}; evaluate them together."
@@ -45,7 +49,7 @@ class Comparison:
                 raise InputError(
                     f"{evaluation.run} has other classes than {evaluations[0].run}; compare runs of one dataset."
                 )
-            self.groups.setdefault(evaluation.title, []).append(evaluation)
+            self.groups.setdefault(title, []).append(evaluation)
 
     def cell(self, title, noise_index, measure):
         """Return the `Cell` of one measure (`mIoU`, `accuracy` or `RE`), in percent."""
@@ -101,7 +105,7 @@ class Comparison:
         figure = Figure(figsize=(10, 4), layout="constrained")
         for axes, measure in zip(figure.subplots(1, 2), ("mIoU", "RE"), strict=True):
             for colour, title in zip(cycle(COLOURS), self.groups, strict=False):
-                self._plot(axes, title, measure, colour)
+                self.plot(axes, title, measure, colour)
             axes.set_xlabel("standard deviation σ of Gaussian noise")
             axes.set_ylabel(f"{measure} [%]" + (" (smaller is smoother)" if measure == "RE" else ""))
             axes.grid(alpha=0.3)
@@ -113,13 +117,30 @@ class Comparison:
         with atomic_path(path) as temporary:
             self.figure().savefig(temporary, dpi=150)
 
-    def _plot(self, axes, title, measure, colour):
+    def plot(self, axes, title, measure, colour, label=None, style="o-"):
+        """Draw the mean of a measure against sigma into Matplotlib axes, with a band of the spread over seeds."""
         rows = self.groups[title][0].rows
         chosen = [i for i, row in enumerate(rows) if row.kind == "gaussian"]
         sigma = [rows[i].amount for i in chosen]
         cells = [self.cell(title, i, measure) for i in chosen]
         mean = np.array([cell.mean for cell in cells])
         spread = np.array([cell.spread for cell in cells])
-        axes.plot(sigma, mean, "o-", color=colour, label=title, markersize=4)
+        axes.plot(sigma, mean, style, color=colour, label=label or title, markersize=4)
         if cells[0].runs > 1:
-            axes.fill_between(sigma, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
+            axes.fill_between(sigma, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+
+
+def _told_apart(evaluations):
+    """Return the title of each evaluation, with the settings in which others of the same title differ."""
+    same_title = {}
+    for evaluation in evaluations:
+        same_title.setdefault(evaluation.title, []).append(with_defaults(evaluation.settings))
+    for evaluation in evaluations:
+        own, others = with_defaults(evaluation.settings), same_title[evaluation.title]
+        apart = [name for name in own if any(other.get(name) != own[name] for other in others)]
+        words = ", ".join(_in_words(name, own[name]) for name in apart)
+        yield f"{evaluation.title} ({words})" if words else evaluation.title
+
+
+def _in_words(name, value):
+    return f"without --{name.replace('_', '-')}" if value is None else " ".join(option_words(name, value))

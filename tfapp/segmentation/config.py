@@ -1,19 +1,25 @@
 """Everything that decides a training run."""
 
 import shlex
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from inspect import signature
 
-from tfapp.data import AUGMENTATIONS
+from tfapp.data import AUGMENTATIONS, parse_noise
+from tfapp.data.training_noise import DEFAULT_SHARE
 from tfapp.errors import InputError
+from tfapp.models import MODELS
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "lion")
+TV_GRADIENTS = ("implicit", "jacobian-free", "unrolled", "one-step")
 SCHEDULES = ("constant", "cosine")
-WEIGHTINGS = ("none", "balanced")
+WEIGHTINGS = ("none", "balanced", "median-frequency")
 _CHOICES = {
+    "model": tuple(MODELS),
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "augment": ("auto", *AUGMENTATIONS),
     "class_weighting": WEIGHTINGS,
+    "tv_gradient": TV_GRADIENTS,
 }
 _POSITIVE = (
     "epochs",
@@ -24,22 +30,27 @@ _POSITIVE = (
     "tv_weight",
     "tv_step",
     "tv_iterations",
+    "tv_inference_iterations",
 )
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The options of `tfapp train`, under the same names."""
+    """The options of `tfapp train`, under the same names; None leaves depth and dropout to the model."""
 
     model: str = "unet"
     head: str = "tv-softmax"
     base_width: int = 16
-    depth: int = 4
-    dropout: float = 0.0
+    depth: int | None = None
+    dropout: float | None = None
+    encoder_weights: str | None = None
     tv_weight: float = 1.0
     learn_tv_weight: bool = True
     tv_step: float = 0.25
     tv_iterations: int = 30
+    tv_inference_iterations: int = 100
+    tv_gradient: str = "implicit"
+    tv_per_class: bool = False
     epochs: int = 20
     steps_per_epoch: int | None = None
     batch_size: int = 8
@@ -53,6 +64,9 @@ class TrainConfig:
     overlap: int = 0
     test_share: float = 0.2
     validation_share: float = 0.1
+    train_images: int | None = None
+    train_noise: str | None = None
+    noisy_share: float = DEFAULT_SHARE
     seed: int = 0
     split_seed: int = 0
 
@@ -63,15 +77,38 @@ class TrainConfig:
                 raise InputError(
                     f"Unknown {name.replace('_', ' ')} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
+        self._check_encoder_weights()
         for name in _POSITIVE:
-            if not getattr(self, name) > 0:
-                raise InputError(f"--{name.replace('_', '-')} must be above 0; got {getattr(self, name)}.")
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"--{name.replace('_', '-')} must be above 0; got {value}.")
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise InputError(f"--steps-per-epoch must be at least 1; got {self.steps_per_epoch}.")
-        if not 0 <= self.dropout < 1:
+        if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"--dropout must be from 0 to below 1; got {self.dropout}.")
         if not (0 < self.test_share < 1 and 0 <= self.validation_share < 1):
             raise InputError("--test-share must lie between 0 and 1, --validation-share from 0 to below 1.")
+        if not 0 < self.noisy_share <= 1:
+            raise InputError(f"--noisy-share must be above 0 and at most 1; got {self.noisy_share}.")
+        if self.train_noise is not None:
+            parse_noise(self.train_noise)
+
+    def _check_encoder_weights(self):
+        takers = [name for name, model in MODELS.items() if "encoder_weights" in signature(model).parameters]
+        if self.encoder_weights is not None and self.model not in takers:
+            raise InputError(
+                f"--encoder-weights are for networks with a VGG-16 encoder ({', '.join(takers)}); "
+                f"got --model {self.model}."
+            )
+
+    def completed(self):
+        """Return the configuration with the model's own depth and dropout where it has None."""
+        own = self._own_options()
+        return replace(self, **{name: own[name] for name in own if getattr(self, name) is None})
+
+    def _own_options(self):
+        parameters = signature(MODELS[self.model]).parameters
+        return {name: parameters[name].default for name in ("depth", "dropout")}
 
     @property
     def extendable(self):
@@ -83,17 +120,24 @@ class TrainConfig:
 
     def command(self, spec, out):
         """Return the `tfapp train` line of this configuration: every option that is not at its default."""
-        parts = ["tfapp", "train", spec]
+        parts, own = ["tfapp", "train", spec], self._own_options()
         for field in fields(self):
             value = getattr(self, field.name)
-            if value != field.default:
-                parts += _option(field.name.replace("_", "-"), value)
+            if value not in (field.default, own.get(field.name, field.default)):
+                parts += option_words(field.name, value)
         return shlex.join([*parts, "--out", str(out)])
 
 
-def _option(name, value):
+def with_defaults(settings):
+    """Return stored settings with those that are younger than the run: they had their defaults then."""
+    return {**asdict(TrainConfig()), **settings}
+
+
+def option_words(name, value):
+    """Return a field of `TrainConfig`, or its stored form, as the words of a command line."""
+    name = name.replace("_", "-")
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no-{name}"]
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return [f"--{name}", "x".join(map(str, value))]
     return [f"--{name}", str(value)]

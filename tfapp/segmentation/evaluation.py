@@ -1,17 +1,16 @@
-"""Test a run under noise: one row of measures per noise, at the images' original size."""
+"""Test a run, or a model in a file, under noise: one row of measures per noise, at the images' original size."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfapp.data import network_pair, weighted_labels
 from tfapp.errors import InputError
 from tfapp.files import write_json
-from tfapp.layers import TVSoftmax
-from tfapp.models import logits_of, resize_probabilities
+from tfapp.keras_file import KerasFile
+from tfapp.models import resize_probabilities
 from tfapp.segmentation.metrics import (
     class_iou,
     confusion_matrix,
@@ -20,12 +19,6 @@ from tfapp.segmentation.metrics import (
     regularisation_effect,
 )
 
-DEFAULT_NOISES = (
-    "gaussian=0,0.01,0.03,0.05,0.07,0.09",
-    "salt=0.01",
-    "pepper=0.01",
-    "salt-and-pepper=0.01",
-)
 BATCH_PIXELS = 8 * 128 * 128
 
 
@@ -48,10 +41,11 @@ class Evaluation:
 
     Attributes:
         title: Column title, such as `Unet`, `Unet+TV(1)`, `RUnet`.
-        run: Path of the run as text.
+        run: Path of the run, or of the file of the model, as text.
         loss: Mean cross-entropy on the clean test images at network size, weights as in training.
         images: Number of test images.
         rows: One `Row` per noise, clean first.
+        settings: `Run.settings`, to tell apart runs of one title; empty for other models.
     """
 
     title: str
@@ -61,6 +55,7 @@ class Evaluation:
     class_names: tuple[str, ...]
     seed: int
     rows: tuple[Row, ...] = field(default_factory=tuple)
+    settings: dict = field(default_factory=dict)
 
     @property
     def clean(self):
@@ -68,27 +63,24 @@ class Evaluation:
 
 
 class Segmenter:
-    """A run's network with a head of choice, as a function from network-sized images to probabilities."""
+    """A network with its own head or converged TV, as a function from network-sized images to probabilities.
 
-    def __init__(self, run, post_tv=None):
-        model = run.load_model()
-        self.title = run.title
-        if post_tv is not None:
-            if run.config["head"] != "softmax":
-                raise InputError(
-                    f"--post-tv needs a run with the head softmax; {run.path} has {run.config['head']}."
-                )
-            if not (np.isfinite(post_tv) and post_tv >= 0):
-                raise InputError(f"--post-tv must be a number of at least 0; got {post_tv}.")
-            logits = logits_of(model)
-            head = TVSoftmax(post_tv, learn_tv_weight=False, iterations=run.config["tv_iterations"])
-            model = keras.Model(logits.input, head(logits.output))
-            self.title = f"{run.title}+TV({post_tv:g})"
+    Args:
+        source: `Run` or `KerasFile`.
+        post_tv: Weight of converged TV behind its logits, or None for its own head.
+    """
+
+    def __init__(self, source, post_tv=None):
+        model = source.network(post_tv)
+        self.title = source.title if post_tv is None else f"{source.title}+TV({post_tv:g})"
+        # Traced at once: TensorFlow warns of retracing when many segmenters are called for the first time. What
+        # it returns does not keep the model alive.
+        self._model = model
         self._forward = tf.function(
             lambda images: model(images, training=False),
-            input_signature=[tf.TensorSpec((None, None, None, run.record["data"]["channels"]), tf.float32)],
+            input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
             autograph=False,
-        )
+        ).get_concrete_function()
 
     def probabilities(self, images):
         """Return float32 (batch, height, width, classes) for float images of one size."""
@@ -105,17 +97,23 @@ class Segmenter:
 
 
 class EvaluationData:
-    """The test images of a run at network size, read once for all noises and segmenters."""
+    """The test images of a run or a model at network size, read once for all noises and segmenters.
 
-    def __init__(self, run, dataset=None):
-        self.run = run
-        self.dataset = dataset or run.dataset
+    Args:
+        source: `Run` or `KerasFile`.
+        dataset: `Dataset` to test on; None for the test images of the run.
+        items: Its `Item`s to test on; None for its official test part, or everything where there is none.
+    """
+
+    def __init__(self, source, dataset=None, items=None):
+        self.source = source
+        self.dataset = dataset or source.dataset
         if dataset is None:
-            self.items = run.items("test")
+            self.items = source.items("test")
         else:
-            _check_compatible(run, dataset)
-            self.items = dataset.items
-        self.resize = run.framing.resize
+            _check_compatible(source, dataset)
+            self.items = items or dataset.test_items
+        self.resize = source.framing.resize
 
     @cached_property
     def pairs(self):
@@ -146,7 +144,7 @@ def evaluate(segmenter, data, noises, *, seed=0, advance=lambda: None):
 
     Args:
         segmenter: A `Segmenter`.
-        data: `EvaluationData` of its run.
+        data: `EvaluationData` of the same source.
         noises: List of `Noise`; noise is added at the size that the network works at.
         seed: Seed of the noise.
         advance: Called after each noise, for a progress bar.
@@ -160,12 +158,13 @@ def evaluate(segmenter, data, noises, *, seed=0, advance=lambda: None):
         advance()
     return Evaluation(
         title=segmenter.title,
-        run=str(data.run.path),
+        run=str(data.source.path),
         loss=_clean_loss(segmenter, data),
         images=len(data.items),
         class_names=tuple(data.dataset.class_names),
         seed=seed,
         rows=tuple(rows),
+        settings=data.source.settings,
     )
 
 
@@ -209,7 +208,7 @@ def _row(segmenter, data, noise, seed):
 def _clean_loss(segmenter, data):
     total, weight = 0.0, 0.0
     for image, labels in data.pairs:
-        labels, weights = weighted_labels(labels, data.dataset, data.run.config["class_weights"])
+        labels, weights = weighted_labels(labels, data.dataset, data.source.class_weights)
         probabilities = segmenter.probabilities(image[None])[0].numpy().astype(np.float64)
         likelihood = np.take_along_axis(probabilities, labels[..., None], -1)[..., 0]
         total -= np.sum(weights * np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)))
@@ -217,9 +216,15 @@ def _clean_loss(segmenter, data):
     return float(total / max(weight, 1e-12))
 
 
-def _check_compatible(run, dataset):
-    if tuple(dataset.class_names) != run.class_names or dataset.channels != run.record["data"]["channels"]:
+def _check_compatible(source, dataset):
+    if isinstance(source, KerasFile):
+        if (dataset.num_classes, dataset.channels) != (source.num_classes, source.channels):
+            raise InputError(
+                f"{dataset.spec} has {dataset.num_classes} classes and {dataset.channels} channel(s); "
+                f"{source.path} gives {source.num_classes} and takes {source.channels}."
+            )
+    elif tuple(dataset.class_names) != source.class_names or dataset.channels != source.channels:
         raise InputError(
             f"{dataset.spec} has the classes {', '.join(dataset.class_names)} and {dataset.channels} channel(s); "
-            f"{run.path} was trained for {', '.join(run.class_names)} and {run.record['data']['channels']}."
+            f"{source.path} was trained for {', '.join(source.class_names)} and {source.channels}."
         )

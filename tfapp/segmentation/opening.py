@@ -3,7 +3,7 @@
 import shutil
 from dataclasses import asdict
 
-from tfapp.data import Frames, choose_framing, split_items, training_stream
+from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
 from tfapp.errors import InputError
 from tfapp.runs import RECORD, Run
 from tfapp.segmentation.class_weights import class_weights
@@ -34,7 +34,10 @@ def open_or_create(out, config, dataset, stride, overwrite):
     _check_free(out, overwrite)
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
     split = split_items(dataset, config.split_seed, config.test_share, config.validation_share)
-    frames = Frames(dataset, dataset.select(split.train), framing)
+    if config.train_images is not None:
+        split = split.with_train_images(config.train_images)
+    noisy = noisy_set(split.train, config.train_noise, config.noisy_share, config.split_seed)
+    frames = Frames(dataset, dataset.select(split.train), framing, noisy_set=noisy)
     weights = class_weights(frames, config.class_weighting)
     frames = frames.weighted(weights)
     _read_all(frames)
@@ -68,9 +71,15 @@ def _check_free(out, overwrite):
         raise InputError(f"Folder {out} is not empty and not a run; choose another --out.")
 
 
+def _as_stored(config):
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
+
+
 def _check_same(run, config, dataset):
-    now = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
-    then = {**run.config, **run.config["requested"], "dataset": run.record["data"]["spec"]}
+    now = _as_stored(config)
+    # An option that is younger than the run had its default then.
+    default = _as_stored(type(config)())
+    then = {**default, **run.config, **run.config["requested"], "dataset": run.record["data"]["spec"]}
     now["dataset"] = dataset.spec
     changed = next(
         (name for name in now if name not in config.extendable and now[name] != then.get(name)), None

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfapp.models import tv_head
+from tfapp.models import current_tv_weights, tv_head
 
 
 class ReportProgress(keras.callbacks.Callback):
@@ -30,4 +30,4 @@ class ReportProgress(keras.callbacks.Callback):
         self.validation = f" val {logs['val_loss']:.4f}" if "val_loss" in logs else ""
         head = tv_head(self.model)
         if head is not None:
-            self.validation += f" λ {float(head.current_tv_weight()):.2f}"
+            self.validation += " λ " + "/".join(f"{weight:.2f}" for weight in current_tv_weights(head))

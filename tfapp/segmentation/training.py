@@ -38,9 +38,12 @@ def train(spec, out, config, *, overwrite=False, callbacks=()):
     """
     out = Path(out)
     config.check()
+    config = config.completed()
     dataset = open_dataset(spec)
     keras.utils.set_random_seed(config.seed)
-    model = _new_model(config, dataset)
+    # A checkpoint has the encoder's weights already: a run goes on without their file.
+    fresh = overwrite or latest_checkpoint(out)[0] is None
+    model = _new_model(config, dataset, config.encoder_weights if fresh else None)
     run, frames = open_or_create(out, config, dataset, stride_of(model), overwrite)
     checkpoint, epoch = latest_checkpoint(run.path)
     if epoch > config.epochs:
@@ -79,12 +82,16 @@ def compile_segmenter(model, optimizer, learning_rate):
     )
 
 
-def _new_model(config, dataset):
+def _new_model(config, dataset, encoder_weights):
+    options = {} if encoder_weights is None else {"encoder_weights": encoder_weights}
     head_options = {
         "tv_weight": config.tv_weight,
         "learn_tv_weight": config.learn_tv_weight,
         "step": config.tv_step,
         "iterations": config.tv_iterations,
+        "inference_iterations": config.tv_inference_iterations,
+        "gradient": config.tv_gradient,
+        "per_class": config.tv_per_class,
     }
     return build(
         config.model,
@@ -95,6 +102,7 @@ def _new_model(config, dataset):
         base_width=config.base_width,
         depth=config.depth,
         dropout=config.dropout,
+        **options,
     )
 
 

@@ -1,0 +1,135 @@
+import keras
+import numpy as np
+import pytest
+
+from tfapp.errors import InputError
+from tfapp.keras_file import KerasFile
+
+layers = keras.layers
+
+
+class Unknown(layers.Layer):
+    def call(self, x):
+        return x
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return a function that saves a convolution with some layers behind it and returns the path."""
+
+    def save(*ends, shape=(None, None, 3), classes=3, name="own", **options):
+        inputs = keras.Input(shape)
+        x = layers.Conv2D(classes, 3, padding="same", **options)(inputs)
+        for end in ends:
+            x = end(x)
+        keras.Model(inputs, x).save(tmp_path / f"{name}.keras")
+        return tmp_path / f"{name}.keras"
+
+    return save
+
+
+def images(height, width, channels=3):
+    return np.random.default_rng(0).uniform(size=(2, height, width, channels)).astype(np.float32)
+
+
+def test_file_says_what_it_takes_and_gives(saved):
+    file = KerasFile(saved(activation="softmax", name="my net"))
+    assert (file.title, file.channels, file.num_classes, file.stride) == ("my net", 3, 3, 1)
+    assert file.framing.resize is None and not file.has_tv_head
+
+
+def test_network_gives_the_probabilities_of_the_model(saved):
+    path = saved(activation="softmax")
+    expected = keras.models.load_model(path)(images(7, 9))
+    np.testing.assert_allclose(KerasFile(path).network()(images(7, 9)), expected, atol=1e-6)
+
+
+def test_network_turns_logits_into_probabilities(saved):
+    path = saved()
+    expected = keras.ops.softmax(keras.models.load_model(path)(images(7, 9)))
+    np.testing.assert_allclose(KerasFile(path).network()(images(7, 9)), expected, atol=1e-6)
+
+
+def test_what_the_structure_does_not_tell_can_be_said(saved):
+    path = saved(layers.ReLU())
+    expected = keras.ops.softmax(keras.models.load_model(path)(images(7, 9)))
+    np.testing.assert_allclose(KerasFile(path, output="logits").network()(images(7, 9)), expected, atol=1e-6)
+
+
+def test_one_sigmoid_has_two_classes(saved):
+    assert KerasFile(saved(classes=1, activation="sigmoid")).num_classes == 2
+
+
+def test_fixed_size_is_resized_to(saved):
+    file = KerasFile(saved(shape=(8, 12, 1), activation="softmax"))
+    assert file.framing.resize == (8, 12)
+    assert file.segmenter()(images(9, 7, channels=1)).shape == (2, 9, 7, 3)
+
+
+def test_segmenter_with_gap_gives_one_number_per_image(saved):
+    probabilities, gap = KerasFile(saved(shape=(8, 12, 3))).segmenter(1.0, gap=True)(images(9, 7))
+    assert probabilities.shape == (2, 9, 7, 3) and gap.shape == (2,)
+
+
+def test_tv_head_in_the_file_is_found(saved):
+    from tfapp.layers import TVSoftmax
+
+    assert KerasFile(saved(TVSoftmax())).has_tv_head
+
+
+def test_file_is_never_written_to(saved):
+    path = saved()
+    before = path.read_bytes()
+    KerasFile(path, input_scale=255).segmenter(1.0)
+    assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("ends", "options", "sentence"),
+    [
+        ((layers.Lambda(lambda x: x),), {}, "has a Lambda layer, whose code is not run from a file"),
+        ((Unknown(),), {}, "needs the class Unknown, which is not known here"),
+        ((layers.GlobalAveragePooling2D(),), {}, r"answers \(None, 3\); expected one answer"),
+        ((layers.ReLU(),), {}, "do not tell whether it gives logits or probabilities"),
+        ((), {"shape": (None, None, 4)}, r"takes \(None, None, None, 4\); expected a model of one image"),
+    ],
+)
+def test_model_that_cannot_be_used_is_one_sentence(saved, ends, options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        KerasFile(saved(*ends, **options))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "does not exist; expected a .keras file"),
+        (b"", "is empty, damaged or not"),
+        (b"h5", "is empty, damaged"),
+    ],
+)
+def test_file_that_is_no_model_is_one_sentence(tmp_path, content, sentence):
+    path = tmp_path / "model.keras"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=sentence):
+        KerasFile(path)
+
+
+def test_archive_without_a_model_is_one_sentence(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("notes.txt", "nothing")
+    with pytest.raises(InputError, match="model.keras cannot be loaded: it is damaged, or of another Keras"):
+        KerasFile(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
+def test_scale_must_be_above_0(saved, scale):
+    with pytest.raises(InputError, match="--input-scale must be a number above 0"):
+        KerasFile(saved(), input_scale=scale)
+
+
+def test_another_size_than_the_fixed_one_is_refused(saved):
+    with pytest.raises(InputError, match="takes images of 12x8 pixels only.* leave out --resize"):
+        KerasFile(saved(shape=(8, 12, 3)), resize=(16, 16))

@@ -1,0 +1,213 @@
+"""`tfapp reproduce tv-table-1` to `tv-table-6`: the tables and figures of Jia, Liu and Tai."""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfapp.cli.console import print_table, print_written, progress_bar
+from tfapp.cli.evaluate import print_comparison
+from tfapp.cli.train import parse_size, train_with_progress
+from tfapp.errors import InputError
+from tfapp.segmentation.tv_tables import (
+    BASELINE,
+    DEFAULT_TRAIN_NOISE,
+    READING,
+    SCALES,
+    SOURCE,
+    TEST_IMAGES,
+    scale_settings,
+)
+
+Option = typer.Option
+OVERRIDES = "epochs steps_per_epoch batch_size base_width depth optimizer learning_rate".split()
+
+
+def help_of(table):
+    """Return the help text of a table's command."""
+    scales = "\n\n".join(f"--scale {name}: {text}" for name, text in SCALES.items())
+    return f"{table.heading}.\n\nAfter {SOURCE}. {READING}\n\n{BASELINE}\n\n{scales}"
+
+
+def command_of(table):
+    """Return the function behind `tfapp reproduce tv-table-N`."""
+    reader = table.subject.reader
+
+    def tv_table(
+        context: typer.Context,
+        data: Annotated[str, Option(help=f"{table.subject.data}: its folder, or {reader}:PATH.")],
+        out: Annotated[Path, Option(help="Folder of runs, tables, figures; a killed command goes on there.")],
+        scale: Annotated[str, Option(help="small or paper.")] = "small",
+        seeds: Annotated[str, Option(help="Seeds of training, comma-separated.")] = "0,1,2",
+        train_noise: Annotated[
+            str | None,
+            Option(help="Noise on a third of model 2's training images, such as salt-and-pepper=0.01."),
+        ] = DEFAULT_TRAIN_NOISE if table.model_number == 2 else None,
+        tv_gradient: Annotated[
+            str,
+            Option(help="implicit (converged, exact), jacobian-free, unrolled, or one-step (the paper's)."),
+        ] = "implicit",
+        encoder_weights: Annotated[
+            str | None,
+            Option(help="VGG-16 weights for Segnet at --scale paper: a file of Keras, or imagenet."),
+        ] = None,
+        epochs: Annotated[int | None, Option(help="Epochs of each run.", show_default="by scale")] = None,
+        steps_per_epoch: Annotated[
+            int | None, Option(help="Batches per epoch.", show_default="by scale")
+        ] = None,
+        batch_size: Annotated[int | None, Option(help="Batch size.", show_default="by scale")] = None,
+        resize: Annotated[
+            str | None, Option(help="Resize images to N or HEIGHTxWIDTH.", show_default="by scale")
+        ] = None,
+        base_width: Annotated[
+            int | None, Option(help="Filters of the first level.", show_default="by scale")
+        ] = None,
+        depth: Annotated[int | None, Option(help="Poolings.", show_default="by scale")] = None,
+        optimizer: Annotated[str | None, Option(help="As in `tfapp train`.", show_default="by scale")] = None,
+        learning_rate: Annotated[float | None, Option(help="Learning rate.", show_default="by scale")] = None,
+        overwrite: Annotated[bool, Option(help="Start again, removing this table's runs in --out.")] = False,
+    ):
+        options = dict(locals())
+        given = {name: options[name] for name in OVERRIDES if options[name] is not None}
+        given |= {"resize": parse_size(resize)} if resize else {}
+        given |= {"tv_gradient": tv_gradient, "encoder_weights": encoder_weights}
+        given["train_noise"] = _train_noise(table, train_noise)
+        make_table(table, data, out, scale, seeds, given, _typed(context), overwrite=overwrite)
+
+    return tv_table
+
+
+def make_table(table, data, out, scale, seeds, given, command, *, overwrite=False):
+    """Train the pairs of a table, evaluate them, and write its files.
+
+    Args:
+        table: A `TVTable`.
+        data: Folder of its data, or `READER:PATH`.
+        out: Folder to write to.
+        scale: One of `SCALES`.
+        seeds: Text such as `0,1,2`.
+        given: Options of `TrainConfig` that come before those of the scale.
+        command: The command line as it was typed, for the report.
+        overwrite: Whether to remove the table's runs in `out` first.
+    """
+    from tfapp.cli.reproduce import parse_seeds
+    from tfapp.report.tv_result import TVResult
+    from tfapp.report.tv_writing import write_table
+
+    numbers = parse_seeds(seeds)
+    spec = _spec(table, data)
+    config = _config(table, spec, scale, given)
+    if out.is_file():
+        raise InputError(f"{out} is a file; --out must name a folder.")
+    runs = _train(table, spec, out, config, numbers, overwrite)
+    pairs = _choose(runs)
+    comparison = _evaluate(pairs, TEST_IMAGES[scale])
+    result = TVResult(table, scale, command, pairs, comparison, [])
+    print_comparison(comparison)
+    print_table(*result.weights(), title="Weights of the total variation")
+    print_written(*write_table(result, out))
+
+
+def _spec(table, data):
+    from tfapp.data import names_dataset
+
+    reader = table.subject.reader
+    if not names_dataset(data):
+        return f"{reader}:{data}"
+    if data.partition(":")[0] != reader:
+        raise InputError(
+            f"Table {table.number} is made of {table.subject.data}: expected --data FOLDER or {reader}:FOLDER; "
+            f"got {data!r}."
+        )
+    return data
+
+
+def _train_noise(table, given):
+    if table.model_number == 1 and given is not None:
+        raise InputError(
+            f"Table {table.number} is of model 1, which trains on clean images; --train-noise is for model 2, "
+            f"tv-table-{table.number + 1}."
+        )
+    return given
+
+
+def _config(table, spec, scale, given):
+    """Return the `TrainConfig` of all runs, checked against the data before anything is written."""
+    from tfapp.data import open_dataset, split_items
+    from tfapp.segmentation.config import TrainConfig
+
+    if scale not in SCALES:
+        raise InputError(f"Unknown --scale {scale!r}; choose one of: {', '.join(SCALES)}.")
+    dataset = open_dataset(spec)
+    sizes = {item.size for item in dataset.items}
+    config = TrainConfig(**scale_settings(table.subject.reader, scale, sizes) | given)
+    config.check()
+    split = split_items(dataset, config.split_seed, config.test_share, config.validation_share)
+    if not split.validation:
+        raise InputError(
+            f"{spec} has {len(dataset.items)} image(s): too few to keep some for validation, which the choice of "
+            "lambda needs."
+        )
+    return config
+
+
+def _train(table, spec, out, config, seeds, overwrite):
+    """Train every network of the table; return the runs of each seed by head."""
+    from tfapp.segmentation.tv_pairs import pair_folders
+
+    folder = out / f"model-{table.model_number}"
+    jobs = [(seed, *job) for seed in seeds for job in pair_folders(folder, table.subject.model, seed).items()]
+    runs = {}
+    for number, (seed, head, path) in enumerate(jobs, 1):
+        title = f"{path.name} {number}/{len(jobs)}"
+        run = train_with_progress(
+            spec, path, replace(config, head=head, seed=seed), overwrite=overwrite, title=title
+        )
+        runs.setdefault(seed, {})[head] = run
+    return list(runs.values())
+
+
+def _choose(runs):
+    """Return the pairs, lambda chosen for each."""
+    from tfapp.segmentation.post_tv import WEIGHTS
+    from tfapp.segmentation.tv_pairs import HEADS, Pair, chosen_weight
+
+    pairs = []
+    with progress_bar() as bar:
+        task = bar.add_task("choosing λ", total=len(runs) * len(WEIGHTS), note="on validation images")
+        for number, by_head in enumerate(runs, 1):
+            plain, regular = (by_head[head] for head in HEADS)
+            pairs.append(Pair(plain, regular, chosen_weight(plain, advance=lambda: bar.advance(task))))
+            bar.update(task, completed=number * len(WEIGHTS))
+    return pairs
+
+
+def _evaluate(pairs, test_images):
+    from tfapp.data import parse_noises
+    from tfapp.segmentation.comparison import Comparison
+    from tfapp.segmentation.tv_pairs import evaluate_pair
+
+    noises = parse_noises(["paper"])
+    evaluations = []
+    with progress_bar() as bar:
+        total = sum(len(pair.heads) for pair in pairs) * len(noises)
+        task = bar.add_task("evaluating", total=total, note="")
+
+        def advance(title):
+            bar.update(task, advance=1, note=title)
+
+        for pair in pairs:
+            evaluations += evaluate_pair(pair, noises, test_images, advance=advance)
+    return Comparison(evaluations)
+
+
+def _typed(context):
+    """Return the command line of a Typer context, with the options that were typed."""
+    words = context.command_path.split()
+    for option in context.command.params:
+        if context.get_parameter_source(option.name).name == "COMMANDLINE":
+            value = context.params[option.name]
+            words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return shlex.join(words)
