@@ -15,13 +15,13 @@ TIMED_ITERATIONS = 40
 
 def same_accuracy(logits, exact_probabilities, repetitions):
     """The time to the accuracy of the paper's 100 iterations."""
-    plain = _compiled(lambda o: tf.nn.softmax(tv_plain.projected_gradient(o, TV_WEIGHT, PAPER_ITERATIONS)))
+    plain = _plain(tv_plain.projected_gradient, logits, PAPER_ITERATIONS)
     goal = rms_distance(plain(logits), exact_probabilities)
     contenders = {"plain": stopwatch(plain, logits)}
     claims = {}
     for method in ("fista", "preconditioned-fista"):
         iterations, error = _fewest_iterations(method, logits, exact_probabilities, goal)
-        contenders[method] = stopwatch(_layer(TVSoftmax, iterations, method, True), logits)
+        contenders[method] = stopwatch(_layer(TVSoftmax, logits, iterations, method), logits)
         claims[method] = f"to the error of 100 plain iterations: {method}, {iterations} iterations"
         print(f"        rms l1 error {error:.2e} after {iterations} of {method}, {goal:.2e} after 100 plain")
     times = least_milliseconds(contenders, repetitions)
@@ -34,10 +34,9 @@ def one_iteration(logits, repetitions):
     contenders = {}
     for method, solve in plain.items():
         for jit_compile in (True, False):
-            layer = _layer(TVSoftmax, TIMED_ITERATIONS, method, jit_compile)
+            layer = _layer(TVSoftmax, logits, TIMED_ITERATIONS, method, jit_compile)
             contenders[method, jit_compile] = stopwatch(layer, logits)
-        loop = _compiled(lambda o, solve=solve: tf.nn.softmax(solve(o, TV_WEIGHT, TIMED_ITERATIONS)))
-        contenders[method, "plain"] = stopwatch(loop, logits)
+        contenders[method, "plain"] = stopwatch(_plain(solve, logits, TIMED_ITERATIONS), logits)
     times = least_milliseconds(contenders, repetitions)
     return [
         Comparison(
@@ -59,7 +58,7 @@ def denoiser(logits, repetitions, threads):
     whether to stop, ours extrapolates one and keeps A >= 0.
     """
     with tv_peers.Peer("deepinv", threads, logits.numpy(), TV_WEIGHT, TIMED_ITERATIONS) as peer:
-        ours = stopwatch(_layer(TVReLU, TIMED_ITERATIONS, "fista", True), logits)
+        ours = stopwatch(_layer(TVReLU, logits, TIMED_ITERATIONS), logits)
         times = least_milliseconds({"ours": ours, "deepinv": lambda: peer()[0]}, repetitions)
     each = {name: time / TIMED_ITERATIONS for name, time in times.items()}
     return [
@@ -69,10 +68,10 @@ def denoiser(logits, repetitions, threads):
 
 def threshold_dynamics(logits, repetitions):
     """Ten iterations against the ten of an STD layer, the other way to a spatially regular softmax."""
-    dynamics = _compiled(lambda o: tv_plain.soft_threshold_dynamics(o, TV_WEIGHT, 10))
+    dynamics = _compiled(lambda o: tv_plain.soft_threshold_dynamics(o, TV_WEIGHT, 10), logits)
     contenders = {"std": stopwatch(dynamics, logits)}
     for jit_compile in (True, False):
-        contenders[jit_compile] = stopwatch(_layer(TVSoftmax, 10, "fista", jit_compile), logits)
+        contenders[jit_compile] = stopwatch(_layer(TVSoftmax, logits, 10, jit_compile=jit_compile), logits)
     times = least_milliseconds(contenders, repetitions)
     return [
         Comparison(
@@ -86,22 +85,24 @@ def threshold_dynamics(logits, repetitions):
     ]
 
 
-def _compiled(function):
-    return tf.function(function, autograph=False)
+def _compiled(function, logits):
+    return tf.function(function, autograph=False).get_concrete_function(logits)
 
 
-def _layer(kind, iterations, method, jit_compile):
-    layer = kind(
-        TV_WEIGHT, learn_tv_weight=False, iterations=iterations, method=method, jit_compile=jit_compile
-    )
-    return _compiled(lambda o: layer(o, training=False))
+def _plain(solve, logits, iterations):
+    return _compiled(lambda o: tf.nn.softmax(solve(o, TV_WEIGHT, iterations)), logits)
+
+
+def _layer(kind, logits, iterations, method="fista", jit_compile=True):
+    layer = kind(TV_WEIGHT, False, inference_iterations=iterations, method=method, jit_compile=jit_compile)
+    return _compiled(lambda o: layer(o, training=False), logits)
 
 
 def _fewest_iterations(method, logits, exact_probabilities, goal):
     """Return the smallest number of iterations whose error is at most `goal`, and that error."""
 
     def error(iterations):
-        return rms_distance(_layer(TVSoftmax, iterations, method, False)(logits), exact_probabilities)
+        return rms_distance(_layer(TVSoftmax, logits, iterations, method, False)(logits), exact_probabilities)
 
     too_few, enough = 0, PAPER_ITERATIONS
     while enough - too_few > 1:

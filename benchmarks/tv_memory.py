@@ -16,7 +16,7 @@ def peak(name, iterations, threads):
     """Return the MiB that a training step needs above what the process held before it.
 
     Args:
-        name: `implicit`, `unrolled` (graph) or `unrolled-xla`.
+        name: `implicit` (ours) or `unrolled` (in XLA).
         iterations: Of the forward solution.
         threads: Of TensorFlow's operations.
     """
@@ -32,12 +32,8 @@ def measure(name, iterations, threads):
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    steps = {
-        "implicit": lambda: tv_steps.implicit(iterations),
-        "unrolled": lambda: tv_steps.unrolled(iterations, jit_compile=False),
-        "unrolled-xla": lambda: tv_steps.unrolled(iterations, jit_compile=True),
-    }
-    step = steps[name]()
+    implicit = name == "implicit"
+    step = tv_steps.implicit(iterations) if implicit else tv_steps.unrolled(iterations, jit_compile=True)
     logits, labels = large_field()
     # A corner first: the compiler's own memory is not what a step needs, and what a step has used stays
     # in TensorFlow's pool.

@@ -19,23 +19,11 @@ def unrolled(iterations, jit_compile):
     return _step(lambda o, weight: tv_plain.projected_gradient(o, weight, iterations), jit_compile)
 
 
-def exact(isotropic=True, iterations=3000, backward_iterations=400):
-    """Return a step to use in float64 as the reference: a gap per pixel of 1e-8, a residual of 1e-8."""
-    problem = TVProblem(
-        isotropic=isotropic, method="preconditioned-fista", iterations=iterations, tolerance=1e-8
-    )
-
-    def regularise(o, weight):
-        return regularise_logits(
-            o,
-            weight,
-            problem,
-            backward_iterations=backward_iterations,
-            backward_tolerance=1e-8,
-            jit_compile=True,
-        ).logits
-
-    return _step(regularise, False)
+def exact(gap, isotropic=True):
+    """Return a step to use in float64 as the reference, solved to this gap per pixel."""
+    problem = TVProblem(isotropic=isotropic, method="preconditioned-fista", iterations=5000, tolerance=gap)
+    adjoint = {"backward_iterations": 400, "backward_tolerance": 1e-5, "jit_compile": True}
+    return _step(lambda o, weight: regularise_logits(o, weight, problem, **adjoint).logits, False)
 
 
 def _step(regularise, jit_compile):

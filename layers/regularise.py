@@ -37,7 +37,9 @@ def regularise(model, tv_weight=1.0, *, learn_tv_weight=False, output="auto", na
         options: Those of `TVLayer`, such as `tolerance`, `inference_iterations`, `voxel_size` or `return_gap`.
 
     Returns:
-        `keras.Model`, not compiled, from the same images to probabilities `(batch, *spatial, classes)`.
+        `keras.Model`, not compiled, from the same images to probabilities `(batch, *spatial, classes)`. Use
+        `predict`, or call it with `training=False`: after a layer like `Resizing`, whose own default is True, a
+        bare call counts as training to Keras, which takes fewer iterations.
 
     Raises:
         ValueError: For a model with several outputs, another shape, a softmax over another axis, a TV head

@@ -242,6 +242,18 @@ def test_compiled_gradient_equals_the_one_of_the_graph(scene):
         np.testing.assert_allclose(ours, expected, atol=1e-9)
 
 
+def test_compiled_gradient_takes_weights_of_one_shape_after_another():
+    # A compiled function that has relaxed its shapes no longer knows over which axes lambda was broadcast.
+    o, upstream, problem = random_map((6, 5), 0), random_map((6, 5), 1), TVProblem(iterations=4)
+    for shape in [(3,), (), (1, 6, 5, 1), (1, 6, 5, 3)]:
+        weight = tf.constant(np.random.default_rng(3).uniform(0.1, 0.6, shape))
+        compiled, graph = (
+            loss_and_gradients(problem, upstream, backward_iterations=2, jit_compile=jit)(o, weight)[2]
+            for jit in (True, False)
+        )
+        np.testing.assert_allclose(compiled, graph, atol=1e-9)
+
+
 def test_more_backward_iterations_come_nearer_to_the_exact_gradient(scene, exact_cross_entropy_gradient):
     errors = []
     for iterations in (1, 5, 25):

@@ -8,8 +8,8 @@ import typer
 
 from tfapp.cli.console import TensorFlowCommand, console, print_written
 from tfapp.cli.evaluate import evaluate_with_progress, print_comparison, write_comparison
-from tfapp.cli.reproduce_tv import command_of, help_of
 from tfapp.cli.reproduce_study import tv_study
+from tfapp.cli.reproduce_tv import command_of, help_of
 from tfapp.cli.train import parse_size, train_with_progress
 from tfapp.errors import InputError
 from tfapp.segmentation.tv_tables import TABLES
@@ -42,7 +42,10 @@ def noise_table(
     test_share: Annotated[float, typer.Option(help="Share of the images for testing.")] = 0.4,
     post_tv: Annotated[float, typer.Option(help="Weight of the TV put behind the softmax runs.")] = 1.0,
     tv_weight: Annotated[float, typer.Option(help="Initial lambda of RUnet.")] = 1.0,
-    tv_step: Annotated[float, typer.Option(help="Constant c = tau*lambda of RUnet's training step.")] = 0.25,
+    tv_gradient: Annotated[
+        str, typer.Option(help="How RUnet trains: implicit, jacobian-free, unrolled or one-step.")
+    ] = "implicit",
+    tv_step: Annotated[float, typer.Option(help="Constant c = tau*lambda of one-step.")] = 0.25,
     overwrite: Annotated[bool, typer.Option(help="Start again, removing the runs in --out.")] = False,
 ):
     """Unet, Unet+TV and RUnet over seeds, under every noise (Jia, Liu, Tai, 2019, section 4)."""
@@ -60,6 +63,7 @@ def noise_table(
         test_share=test_share,
         validation_share=0.0,
         tv_weight=tv_weight,
+        tv_gradient=tv_gradient,
         tv_step=tv_step,
     )
     compare_heads(spec, out, common, parse_seeds(seeds), post_tv, overwrite=overwrite)

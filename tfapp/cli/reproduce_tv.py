@@ -1,15 +1,15 @@
 """`tfapp reproduce tv-table-1` to `tv-table-6`: the tables and figures of Jia, Liu and Tai."""
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import print_table, print_written, progress_bar
+from tfapp.cli.console import print_table, print_written
 from tfapp.cli.evaluate import print_comparison
-from tfapp.cli.train import parse_size, train_with_progress
+from tfapp.cli.train import parse_size
+from tfapp.cli.tv_steps import choose_weights, evaluate_pairs, train_table
 from tfapp.errors import InputError
 from tfapp.segmentation.tv_tables import (
     BASELINE,
@@ -101,9 +101,9 @@ def make_table(table, data, out, scale, seeds, given, command, *, overwrite=Fals
     config = _config(table, spec, scale, given)
     if out.is_file():
         raise InputError(f"{out} is a file; --out must name a folder.")
-    runs = _train(table, spec, out, config, numbers, overwrite)
-    pairs = _choose(runs)
-    comparison = _evaluate(pairs, TEST_IMAGES[scale])
+    runs = train_table(table, spec, out, config, numbers, overwrite)
+    pairs = choose_weights(runs)
+    comparison = evaluate_pairs(pairs, TEST_IMAGES[scale])
     result = TVResult(table, scale, command, pairs, comparison, [])
     print_comparison(comparison)
     print_table(*result.weights(), title="Weights of the total variation")
@@ -151,56 +151,6 @@ def _config(table, spec, scale, given):
             "lambda needs."
         )
     return config
-
-
-def _train(table, spec, out, config, seeds, overwrite):
-    """Train every network of the table; return the runs of each seed by head."""
-    from tfapp.segmentation.tv_pairs import pair_folders
-
-    folder = out / f"model-{table.model_number}"
-    jobs = [(seed, *job) for seed in seeds for job in pair_folders(folder, table.subject.model, seed).items()]
-    runs = {}
-    for number, (seed, head, path) in enumerate(jobs, 1):
-        title = f"{path.name} {number}/{len(jobs)}"
-        run = train_with_progress(
-            spec, path, replace(config, head=head, seed=seed), overwrite=overwrite, title=title
-        )
-        runs.setdefault(seed, {})[head] = run
-    return list(runs.values())
-
-
-def _choose(runs):
-    """Return the pairs, lambda chosen for each."""
-    from tfapp.segmentation.post_tv import WEIGHTS
-    from tfapp.segmentation.tv_pairs import HEADS, Pair, chosen_weight
-
-    pairs = []
-    with progress_bar() as bar:
-        task = bar.add_task("choosing λ", total=len(runs) * len(WEIGHTS), note="on validation images")
-        for number, by_head in enumerate(runs, 1):
-            plain, regular = (by_head[head] for head in HEADS)
-            pairs.append(Pair(plain, regular, chosen_weight(plain, advance=lambda: bar.advance(task))))
-            bar.update(task, completed=number * len(WEIGHTS))
-    return pairs
-
-
-def _evaluate(pairs, test_images):
-    from tfapp.data import parse_noises
-    from tfapp.segmentation.comparison import Comparison
-    from tfapp.segmentation.tv_pairs import evaluate_pair
-
-    noises = parse_noises(["paper"])
-    evaluations = []
-    with progress_bar() as bar:
-        total = sum(len(pair.heads) for pair in pairs) * len(noises)
-        task = bar.add_task("evaluating", total=total, note="")
-
-        def advance(title):
-            bar.update(task, advance=1, note=title)
-
-        for pair in pairs:
-            evaluations += evaluate_pair(pair, noises, test_images, advance=advance)
-    return Comparison(evaluations)
 
 
 def _typed(context):

@@ -52,7 +52,8 @@ def example_sheet(pairs, noise, count, seed=0):
         for shown in (None, noise):
             pictures, shares = _row(run, item, shown, seed, position, segmenters)
             rows.append(pictures)
-            captions.append([f"{item.name}\n{'clean' if shown is None else shown.label}", "", *shares])
+            name = item.name.rpartition("/")[2]
+            captions.append([f"{name}\n{'clean' if shown is None else shown.label}", "", *shares])
     return contact_sheet(rows, ["input", "truth", *titles], CELL, captions)
 
 

@@ -86,7 +86,7 @@ def _curve_caption(table, comparisons):
     else:
         other = TABLES[table.number + 3 - 2 * table.model_number]
         models = (
-            f"Model {table.model_number} only: `tfapp reproduce {other.name}` with this --out adds the other"
+            f"Model {table.model_number} only; tfapp reproduce {other.name} with this --out adds the other"
         )
     return f"Figure {table.curve_figure}: mIoU against the σ of Gaussian noise in the test images. {models}{band}."
 
@@ -95,5 +95,5 @@ def _example_caption(table, pairs):
     seed = " and ".join(dict.fromkeys(str(pair.seed) for pair in pairs.values()))
     return (
         f"Figure {table.example_figure}: test images at even steps from the list, not chosen by result, clean and "
-        f"under {in_words(EXAMPLE_NOISE)}; seed {seed}. The number in each answer is the share of pixels that are right."
+        f"under {in_words(EXAMPLE_NOISE)}; seed {seed}. The number in an answer is the share of pixels that are right."
     )

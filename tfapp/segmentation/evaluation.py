@@ -154,7 +154,7 @@ def evaluate(segmenter, data, noises, *, seed=0, advance=lambda: None):
     """
     rows = []
     for noise in noises:
-        rows.append(_row(segmenter, data, noise, seed))
+        rows.append(measure(segmenter, data, noise, seed))
         advance()
     return Evaluation(
         title=segmenter.title,
@@ -184,7 +184,8 @@ def store_metrics(run, evaluation):
     write_json(run.path / "metrics.json", content)
 
 
-def _row(segmenter, data, noise, seed):
+def measure(segmenter, data, noise, seed=0):
+    """Return the `Row` of one segmenter under one `Noise`."""
     classes = data.dataset.num_classes
     confusion = np.zeros((classes, classes), np.int64)
     effects = []

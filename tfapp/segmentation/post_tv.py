@@ -2,7 +2,7 @@
 
 from tfapp.data import Noise
 from tfapp.errors import InputError
-from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
+from tfapp.segmentation.evaluation import EvaluationData, Segmenter, measure
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 CLEAN = Noise("gaussian", 0.0)
@@ -30,6 +30,6 @@ def choose_weight(run, weights=WEIGHTS, *, advance=lambda: None):
     data = EvaluationData(run, run.dataset, items)
     scores = {}
     for weight in sorted(weights):
-        scores[weight] = evaluate(Segmenter(run, weight), data, [CLEAN]).clean.mean_iou
+        scores[weight] = measure(Segmenter(run, weight), data, CLEAN).mean_iou
         advance()
     return max(scores, key=scores.get)
