@@ -149,7 +149,9 @@ def test_overwrite_trains_again(both, cells, tmp_path):
 
 def test_odd_tables_train_on_clean_images_and_even_ones_with_noise(both):
     noises = [
-        json.loads((both / f"model-{model}" / "runet-seed0" / "run.json").read_text())["config"]["train_noise"]
+        json.loads((both / f"model-{model}" / "runet-seed0" / "run.json").read_text())["config"][
+            "train_noise"
+        ]
         for model in (1, 2)
     ]
     assert noises == [None, "gaussian=0.05"]
@@ -185,7 +187,12 @@ def test_help_says_what_the_table_is_taken_for(number):
 @pytest.mark.parametrize(
     ("number", "data", "options", "sentence"),
     [
-        (3, "wbc:{cells}", "", "Table 3 is made of CamVid: expected --data FOLDER or camvid:FOLDER; got 'wbc:"),
+        (
+            3,
+            "wbc:{cells}",
+            "",
+            "Table 3 is made of CamVid: expected --data FOLDER or camvid:FOLDER; got 'wbc:",
+        ),
         (3, "{cells}", "", "has no train.txt; expected SegNet's CamVid folder"),
         (5, "{cells}", "", "No SUN RGB-D images in"),
         (1, "/no/such", "", "Folder /no/such (of 'wbc:/no/such') does not exist"),

@@ -10,7 +10,7 @@ def rng():
     return np.random.default_rng(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scene():
     """Return a function that gives noisy logits (batch, *size, classes), float64, of a box in a background.
 
@@ -30,7 +30,7 @@ def scene():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def solved():
     """Return `regularise_logits` as a graph, where thousands of iterations on small maps are quick."""
 

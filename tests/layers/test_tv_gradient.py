@@ -13,13 +13,22 @@ ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
 EVERY_LINK = pytest.mark.parametrize("link", ["softmax", "sigmoid", "relu"])
 VALUES = {"softmax": tf.nn.softmax, "sigmoid": tf.math.sigmoid, "relu": tf.nn.relu}
 CONVERGED = {"iterations": 20_000, "tolerance": 1e-13}
-EXACT = {"backward_iterations": 500, "backward_tolerance": 1e-11}
+
+
 WEIGHTS = {
-    "scalar": lambda size: np.array(0.3),
-    "per class": lambda size: np.array([0.1, 0.5, 0.3]),
-    "map": lambda size: np.random.default_rng(3).uniform(0.1, 0.6, (1, *size, 1)),
-    "map per class": lambda size: np.random.default_rng(3).uniform(0.1, 0.6, (1, *size, 3)),
+    "scalar": lambda size: tf.constant(0.3, tf.float64),
+    "per class": lambda size: tf.constant([0.1, 0.5, 0.3], tf.float64),
+    "map": lambda size: uniform(0.1, 0.6, (1, *size, 1)),
+    "map per class": lambda size: uniform(0.1, 0.6, (1, *size, 3)),
 }
+# Every kind of lambda with one link, every link with two of them.
+EVERY_KIND = pytest.mark.parametrize(
+    ("link", "kind"),
+    [
+        *(("softmax", kind) for kind in WEIGHTS),
+        *((link, kind) for link in ("sigmoid", "relu") for kind in ("scalar", "map per class")),
+    ],
+)
 
 
 def loss_and_gradients(problem, upstream, **options):
@@ -54,6 +63,10 @@ def loss_and_implicit_gradients(problem, upstream):
     return graph
 
 
+def uniform(low, high, shape):
+    return tf.constant(np.random.default_rng(3).uniform(low, high, shape))
+
+
 def random_map(size, seed):
     return tf.constant(np.random.default_rng(seed).standard_normal((1, *size, 3)))
 
@@ -64,11 +77,8 @@ def along(tensor, direction):
 
 def slopes(graph, size, kind):
     """Return the slopes of a loss along random directions of o and of lambda: (gradient's, differences')."""
-    o, weight = 1.5 * random_map(size, 0), tf.constant(WEIGHTS[kind](size))
-    o_way, weight_way = (
-        random_map(size, 2),
-        tf.constant(np.random.default_rng(4).uniform(0.5, 1.5, weight.shape)),
-    )
+    o, weight = 1.5 * random_map(size, 0), WEIGHTS[kind](size)
+    o_way, weight_way = random_map(size, 2), uniform(0.5, 1.5, weight.shape)
     _, to_o, to_weight = graph(o, weight)
     h = 1e-5
     numeric_o = (graph(o + h * o_way, weight)[0] - graph(o - h * o_way, weight)[0]) / (2 * h)
@@ -86,24 +96,24 @@ def implicit_slopes(link, isotropic, kind, size, spacing=None):
 
 
 @ISOTROPY
-@EVERY_LINK
-@pytest.mark.parametrize("kind", WEIGHTS)
+@EVERY_KIND
 def test_implicit_gradient_to_logits_equals_finite_differences(link, isotropic, kind):
     (ours, numeric), _ = implicit_slopes(link, isotropic, kind, (7, 6))
     assert ours == pytest.approx(numeric, rel=1e-5, abs=1e-6)
 
 
 @ISOTROPY
-@EVERY_LINK
-@pytest.mark.parametrize("kind", WEIGHTS)
+@EVERY_KIND
 def test_implicit_gradient_to_lambda_equals_finite_differences(link, isotropic, kind):
     _, (ours, numeric) = implicit_slopes(link, isotropic, kind, (7, 6))
     assert ours == pytest.approx(numeric, rel=1e-5, abs=1e-6)
 
 
-@ISOTROPY
 @EVERY_LINK
-@pytest.mark.parametrize(("size", "spacing"), [((14,), (0.5,)), ((3, 4, 5), (3.0, 1.0, 0.8))])
+@pytest.mark.parametrize(
+    ("size", "spacing", "isotropic"),
+    [((14,), (0.5,), True), ((3, 4, 5), (3.0, 1.0, 0.8), True), ((3, 4, 5), (3.0, 1.0, 0.8), False)],
+)
 def test_implicit_gradient_in_one_and_three_dimensions_equals_finite_differences(
     link, isotropic, size, spacing
 ):
@@ -122,21 +132,21 @@ def test_unrolled_gradient_of_few_iterations_equals_finite_differences(link, iso
         assert ours == pytest.approx(numeric, rel=1e-5, abs=1e-6)
 
 
-@ISOTROPY
 @pytest.mark.parametrize(
-    ("link", "kind"), [("sigmoid", "scalar"), ("relu", "scalar"), *(("softmax", kind) for kind in WEIGHTS)]
+    ("link", "kind", "isotropic"),
+    [
+        *((link, "scalar", isotropic) for link in VALUES for isotropic in (True, False)),
+        *(("softmax", kind, True) for kind in ("per class", "map", "map per class")),
+    ],
 )
 def test_implicit_gradient_equals_the_unrolled_one_of_many_iterations(link, kind, isotropic):
-    o, weight, upstream = (
-        1.5 * random_map((6, 6), 0),
-        tf.constant(WEIGHTS[kind]((6, 6))),
-        random_map((6, 6), 1),
-    )
-    problem = TVProblem(link, isotropic, iterations=2000)
-    implicit = loss_and_gradients(problem, upstream, **EXACT)
+    o, weight, upstream = 1.5 * random_map((6, 6), 0), WEIGHTS[kind]((6, 6)), random_map((6, 6), 1)
+    problem = TVProblem(link, isotropic, iterations=1000)
+    exact = {"backward_iterations": 500, "backward_tolerance": 1e-11}
+    implicit = loss_and_gradients(problem, upstream, **exact)
     unrolled = loss_and_gradients(problem, upstream, gradient="unrolled")
     for ours, theirs in zip(implicit(o, weight)[1:], unrolled(o, weight)[1:], strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
 @ISOTROPY
@@ -144,7 +154,7 @@ def test_implicit_gradient_equals_the_unrolled_one_of_many_iterations(link, kind
 @EVERY_LINK
 def test_lambda_zero_gives_the_gradient_of_the_plain_activation(link, gradient, isotropic):
     o, upstream, weight = random_map((7, 6), 0), random_map((7, 6), 1), tf.constant(0.0, tf.float64)
-    graph = loss_and_gradients(TVProblem(link, isotropic), upstream, gradient=gradient)
+    graph = loss_and_gradients(TVProblem(link, isotropic, iterations=4), upstream, gradient=gradient)
     _, to_o, to_weight = graph(o, weight)
     with tf.GradientTape() as tape:
         tape.watch(o)
@@ -179,103 +189,16 @@ def test_jacobian_free_gradient_is_that_of_one_more_iteration_from_the_solution(
     np.testing.assert_allclose(ours, tape.gradient(loss, o), atol=1e-6)
 
 
-def cosine(g, h):
-    return along(g, h) / float(tf.norm(g) * tf.norm(h))
-
-
-def cross_entropy_gradient(scene, gradient, dtype=tf.float64, problem=None, o=None, labels=None, **options):
-    """Return the gradients of the mean cross-entropy, with the noise-free labels of a scene if none are given."""
-    o = tf.cast(scene((24, 24), contrast=2, noise=1.5) if o is None else o, dtype)
-    labels = np.argmax(scene((24, 24), contrast=1e6), -1) if labels is None else labels
-    weight = tf.constant(0.5, dtype)
-
-    @tf.function(autograph=False)
-    def graph():
-        with tf.GradientTape() as tape:
-            tape.watch([o, weight])
-            u = regularise_logits(o, weight, problem or TVProblem(), gradient=gradient, **options).logits
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, u))
-        return [tf.cast(g, tf.float64) for g in tape.gradient(loss, [o, weight])]
-
-    return graph()
-
-
-@pytest.fixture
-def exact_cross_entropy_gradient(scene):
-    return cross_entropy_gradient(scene, "implicit", problem=TVProblem(iterations=5000), **EXACT)
-
-
-def test_jacobian_free_gradient_of_the_cross_entropy_is_near_the_exact_one(
-    scene, exact_cross_entropy_gradient
-):
-    # .996 on the scene of the measurements at this lambda; 1 would mean that it is the exact one.
-    ours, _ = cross_entropy_gradient(scene, "jacobian-free", problem=TVProblem(iterations=5000))
-    assert 0.98 < cosine(ours, exact_cross_entropy_gradient[0]) < 0.9999
-
-
-def test_default_iterations_in_float32_give_the_gradient_of_the_cross_entropy(
-    scene, exact_cross_entropy_gradient
-):
-    to_o, to_weight = cross_entropy_gradient(scene, "implicit", tf.float32)
-    assert cosine(to_o, exact_cross_entropy_gradient[0]) > 0.999
-    assert float(to_weight) == pytest.approx(float(exact_cross_entropy_gradient[1]), rel=0.05)
-
-
-@ISOTROPY
-@pytest.mark.parametrize("gradient", ["implicit", "jacobian-free"])
-def test_wrong_labels_on_confident_logits_leave_the_gradient_near_the_unrolled_one(
-    scene, gradient, isotropic
-):
-    # Where the output is certain, J is almost 0: the system of a wrongly labelled pixel is almost singular.
-    o, wrong = scene((24, 24), contrast=5, noise=3), np.random.default_rng(1).random((1, 24, 24)) < 0.05
-    labels = np.where(wrong, 2, np.argmax(scene((24, 24), contrast=1e6), -1))
-    ours, unrolled = (
-        cross_entropy_gradient(scene, kind, tf.float32, TVProblem(isotropic=isotropic), o=o, labels=labels)[0]
-        for kind in (gradient, "unrolled")
-    )
-    assert cosine(ours, unrolled) > 0.9
-
-
-def test_compiled_gradient_equals_the_one_of_the_graph(scene):
-    graph, compiled = (cross_entropy_gradient(scene, "implicit", jit_compile=jit) for jit in (False, True))
-    for ours, expected in zip(compiled, graph, strict=True):
-        np.testing.assert_allclose(ours, expected, atol=1e-9)
-
-
 def test_compiled_gradient_takes_weights_of_one_shape_after_another():
     # A compiled function that has relaxed its shapes no longer knows over which axes lambda was broadcast.
     o, upstream, problem = random_map((6, 5), 0), random_map((6, 5), 1), TVProblem(iterations=4)
-    for shape in [(3,), (), (1, 6, 5, 1), (1, 6, 5, 3)]:
-        weight = tf.constant(np.random.default_rng(3).uniform(0.1, 0.6, shape))
+    for shape in [(3,), (), (1, 6, 5, 1)]:
+        weight = uniform(0.1, 0.6, shape)
         compiled, graph = (
             loss_and_gradients(problem, upstream, backward_iterations=2, jit_compile=jit)(o, weight)[2]
             for jit in (True, False)
         )
         np.testing.assert_allclose(compiled, graph, atol=1e-9)
-
-
-def test_more_backward_iterations_come_nearer_to_the_exact_gradient(scene, exact_cross_entropy_gradient):
-    errors = []
-    for iterations in (1, 5, 25):
-        options = {"backward_iterations": iterations, "backward_tolerance": 1e-11}
-        ours, _ = cross_entropy_gradient(scene, "implicit", problem=TVProblem(iterations=5000), **options)
-        errors.append(float(tf.norm(ours - exact_cross_entropy_gradient[0])))
-    assert errors[0] > 2 * errors[1] > 4 * errors[2]
-
-
-def test_backward_tolerance_ends_the_conjugate_gradients(scene, exact_cross_entropy_gradient):
-    options = {"backward_iterations": 10**8, "backward_tolerance": 1e-3}
-    ours, _ = cross_entropy_gradient(scene, "implicit", problem=TVProblem(iterations=5000), **options)
-    assert 1 - 1e-4 < cosine(ours, exact_cross_entropy_gradient[0]) < 1 - 1e-12
-
-
-def test_backward_tolerance_of_one_leaves_the_dual_frozen(scene, solved):
-    # u = o - div zeta with zeta constant: the gradient to o is the upstream one, softmax(u) - labels.
-    options = {"problem": TVProblem(iterations=500), "backward_tolerance": 1.0}
-    ours, _ = cross_entropy_gradient(scene, "implicit", **options)
-    u = solved(scene((24, 24), contrast=2, noise=1.5), 0.5, TVProblem(iterations=500)).logits
-    labels = np.argmax(scene((24, 24), contrast=1e6), -1)
-    np.testing.assert_allclose(ours, (tf.nn.softmax(u) - np.eye(3)[labels]) / 24**2, atol=1e-12)
 
 
 def test_conjugate_gradients_of_a_sample_do_not_feel_the_others(scene):

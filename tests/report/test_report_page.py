@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from tfapp.data import Noise
+from tfapp.data import Noise, parse_noises
 from tfapp.errors import InputError
 from tfapp.report import write_report
 from tfapp.runs import Run
+from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
 
 HOSTILE = "<script>alert('x')</script>"
 VOID = {"meta", "link", "img", "br"}
@@ -154,6 +155,41 @@ def test_shares_below_the_pictures_are_those_of_the_evaluation(evaluated_run, tm
     # All images have one size, so that the mean of the shares is the share of all; 0.05 is the rounding.
     assert sum(clean) / images == pytest.approx(100 * rows[0]["accuracy"], abs=0.051)
     assert sum(noisy) / images == pytest.approx(100 * rows[1]["accuracy"], abs=0.051)
+
+
+def test_table_says_that_the_training_was_clean(page):
+    assert "In the training, all images were clean." in page.words
+
+
+def test_table_says_which_noise_the_training_had(evaluated_run, tmp_path):
+    def train_with_noise(record):
+        record["config"].update(train_noise="salt=0.02", noisy_share=1 / 3)
+
+    noisy = copy_of(evaluated_run, tmp_path / "noisy", train_with_noise)
+    words = Reader(write_report([evaluated_run, noisy], tmp_path / "r.html", examples=1).read_text()).words
+    assert "a random third of the training images had salt on 2 % of the pixels" in words
+    assert "all images were clean" in words
+
+
+def test_runs_trained_with_other_noise_are_columns_of_their_own(evaluated_run, tmp_path):
+    noisy = copy_of(evaluated_run, tmp_path / "n", lambda r: r["config"].update(train_noise="salt=0.02"))
+    words = Reader(write_report([evaluated_run, noisy], tmp_path / "r.html", examples=1).read_text()).words
+    assert "RUnet (without --train-noise)" in words and "RUnet (--train-noise salt=0.02)" in words
+
+
+def test_amounts_are_explained_in_the_units_of_the_corruptions_tested(evaluated_run, tmp_path):
+    run = copy_of(evaluated_run, tmp_path / "blurred")
+    noises = parse_noises(["blur=1"])
+    store_metrics(run, evaluate(Segmenter(run), EvaluationData(run), noises))
+    words = Reader(write_report([run], tmp_path / "r.html", examples=1).read_text()).words
+    assert "blur: standard deviation in pixels" in words and "salt" not in words
+
+
+def test_pictures_under_another_corruption_than_noise_are_not_called_noisy(evaluated_run, tmp_path):
+    written = write_report([evaluated_run], tmp_path / "b.html", examples=1, noise=Noise("blur", 2.0))
+    page = Reader(written.read_text(encoding="utf-8"))
+    assert "The same images under a blur of σ = 2 pixels" in page.words and "Input, blur 2" in page.words
+    assert any(alt.endswith("under a blur of σ = 2 pixels") for alt in page.values("alt"))
 
 
 def test_clean_noise_leaves_out_the_noisy_pictures(evaluated_run, tmp_path):

@@ -8,6 +8,7 @@
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
     tfapp reproduce noise-table SPEC  the paper's table over seeds
+    tfapp reproduce tv-table-1        its tables 1 to 6, with their figures
     tfapp demo                        all of it, on generated images
 
 TensorFlow is imported inside the commands: `tfapp --help` must answer at once.
