@@ -41,7 +41,12 @@ setup(
         "serving": ["tensorflow-serving-api>=2.18"],
         # cvxpy: an independent convex solver to check the total-variation layers against.
         "test": ["pytest>=8.2", "ruff>=0.6", "cvxpy>=1.5"],
-        "benchmarks": [],  # so far they need nothing but tfapp itself
+        # Peers of the total-variation layers; benchmarks/tv.py leaves out what is not installed.
+        "benchmarks": [
+            "cvxpylayers>=1.2; python_version >= '3.11'",
+            "deepinv>=0.5",
+            "torch>=2.0",
+        ],
     },
     entry_points={"console_scripts": ["tfapp=tfapp.cli.main:main"]},
 )

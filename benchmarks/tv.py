@@ -31,6 +31,8 @@ from tv_timing import HEADER
 
 def main(argv=None):
     options = parse(argv)
+    # Contenders are traced once each; the warning that this is one function traced anew is not for them.
+    tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     comparisons = []

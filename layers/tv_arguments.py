@@ -53,7 +53,7 @@ def reachable(tolerance):
     if tolerance < LEAST_TOLERANCE:
         warnings.warn(
             f"`tolerance`={tolerance:g} is below what float32 can reach; {LEAST_TOLERANCE:g} is used.",
-            stacklevel=4,
+            stacklevel=3,
         )
     return max(float(tolerance), LEAST_TOLERANCE)
 

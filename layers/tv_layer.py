@@ -111,6 +111,7 @@ class TVLayer(keras.layers.Layer):
                 shape=(logits_shape[-1],) if self.per_class else (),
                 initializer=keras.initializers.Constant(inverse_softplus(self.tv_weight)),
                 trainable=True,
+                autocast=False,
             )
         self.built = True
 

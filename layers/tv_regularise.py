@@ -68,6 +68,8 @@ def regularise_logits(
 
         @tf.custom_gradient
         def differentiable(o, weight):
+            # Without this a tape that watches `o` makes the compiled function keep what its own gradient would need.
+            o, weight = tf.stop_gradient(o), tf.stop_gradient(weight)
             solution = solve(o, weight, begin)
             _, _, dual, count = solution
             return solution, lambda upstream, *_: adjoint(o, weight, dual, count, upstream)
@@ -100,8 +102,9 @@ def _maybe_compiled(function, jit_compile, *static):
 
 @lru_cache(maxsize=64)
 def _compiled(function, *static):
-    # One tf.function for each problem, so that its traces are found again.
-    return tf.function(partial(function, *static), jit_compile=True, autograph=False, reduce_retracing=True)
+    # One tf.function for each problem, so that its traces are found again. Shapes are not relaxed: the axes along
+    # which lambda is broadcast are known by their size 1.
+    return tf.function(partial(function, *static), jit_compile=True, autograph=False)
 
 
 def _solve(problem, o, radius, start):

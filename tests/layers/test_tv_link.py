@@ -79,6 +79,16 @@ def test_what_the_output_does_not_feel_is_not_visible(link, u, rng):
     np.testing.assert_allclose(link.jacobian(a, h - link.visible(a, h)), 0, atol=1e-12)
 
 
+def test_one_number_for_all_classes_of_a_softmax_is_not_visible(u):
+    link = LINKS["softmax"]
+    np.testing.assert_allclose(link.visible(link.value(u), tf.ones_like(u)), 0, atol=1e-15)
+
+
+def test_pixels_that_a_relu_cuts_off_are_not_visible(u):
+    link = LINKS["relu"]
+    np.testing.assert_array_equal(link.visible(link.value(u), tf.ones_like(u)), u > 0)
+
+
 @EVERY_LINK
 @pytest.mark.parametrize("size", [1e3, -1e3])
 def test_huge_logits_have_a_finite_value_and_potential(link, size):

@@ -91,6 +91,35 @@ def test_projected_gradient_goes_on_from_its_dual_as_if_it_had_not_stopped(scene
     np.testing.assert_allclose(solve(5, solve(7).dual).logits, solve(12).logits, atol=1e-12)
 
 
+def fista_by_numpy(link, o, weight, isotropic, step, iterations):
+    """Beck and Teboulle 2009, (4.1) to (4.3), from zero; the dual field of one sample."""
+    zeta = y = np.zeros((2, o.shape[-1], *o.shape[:-1]))
+    t = 1.0
+    for _ in range(iterations):
+        a = reference.VALUES[link](o - reference.divergence(y))
+        new = y - step * np.moveaxis(reference.differences(a), -1, 1)
+        size = np.sqrt((new**2).sum(0)) if isotropic else abs(new)
+        new = new / np.maximum(1, size / weight)
+        t, last = (1 + np.sqrt(1 + 4 * t**2)) / 2, t
+        zeta, y = new, new + (last - 1) / t * (new - zeta)
+    return zeta
+
+
+@ISOTROPY
+@EVERY_LINK
+def test_fista_equals_numpy(scene, solved, link, isotropic):
+    o, problem = scene((7, 6)), TVProblem(link, isotropic, iterations=25)
+    expected = fista_by_numpy(link, o[0], 0.3, isotropic, problem.step, 25)
+    np.testing.assert_allclose(dual_of(solved(o, 0.3, problem)), expected, atol=1e-12)
+
+
+def test_fista_with_a_tolerance_restarts_and_gets_further(scene, solved):
+    restarted, plain = (
+        solved(scene(), 0.3, TVProblem(iterations=400, tolerance=tolerance)) for tolerance in (1e-14, None)
+    )
+    assert float(restarted.gap[0]) < 0.1 * float(plain.gap[0])
+
+
 @ISOTROPY
 @pytest.mark.parametrize("method", ["fista", "preconditioned-fista"])
 def test_accelerated_methods_keep_the_proven_rate_of_fista_on_confident_logits(
@@ -167,8 +196,8 @@ def test_samples_of_a_batch_do_not_influence_each_other(scene, solved, method, t
     # An easy sample beside a hard one; the tolerance is out of reach, so that both runs do all iterations.
     o = np.concatenate([scene(contrast=0.1), scene(contrast=8, seed=1)])
     problem = TVProblem(method=method, iterations=80, tolerance=tolerance)
-    together, alone = (solved(part, 3.0, problem) for part in (o, o[1:]))
-    np.testing.assert_allclose(together.logits[1:], alone.logits, atol=1e-10)
+    together, easy, hard = (solved(part, 3.0, problem).logits for part in (o, o[:1], o[1:]))
+    np.testing.assert_allclose(together, np.concatenate([easy, hard]), atol=1e-10)
 
 
 @EVERY_METHOD
