@@ -5,8 +5,8 @@
 
 Synthetic logits of 256x256 pixels and 11 classes, lambda = 1, float32. Both sides of a comparison are run in
 turn, because the load of a shared machine changes from minute to minute, and compared by their least times. A
-ratio is what the peer takes divided by what ours takes. A peer that is not installed is left out. Exit code 1
-if a target is missed.
+ratio is what the peer takes divided by what ours takes; the targets are for XLA, the rows without one show the
+same in a plain graph. A peer that is not installed is left out. Exit code 1 if a target is missed.
 """
 
 import argparse

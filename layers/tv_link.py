@@ -53,6 +53,14 @@ SOFTMAX = Link(
     0.5,
     lambda a: 2.0 * a * (1.0 - a),
 )
+
+
+def _relu(u):
+    # As a reduction, because XLA would otherwise compute it, and the divergence within u, anew for each of the
+    # pixels that read it: that takes 1.7 times as long for an iteration.
+    return tf.reduce_max(tf.stack([u, tf.zeros_like(u)]), axis=0)
+
+
 SIGMOID = Link(
     "sigmoid",
     tf.math.softplus,
@@ -65,7 +73,7 @@ SIGMOID = Link(
 RELU = Link(
     "relu",
     lambda u: 0.5 * tf.square(tf.nn.relu(u)),
-    tf.nn.relu,
+    _relu,
     lambda a, v: tf.where(a > 0, v, tf.zeros_like(v)),
     lambda a, h: tf.where(a > 0, h, tf.zeros_like(h)),
     1.0,

@@ -24,25 +24,29 @@ def real_data():
 
 @pytest.fixture
 def make_folder(tmp_path):
-    """Return a function that writes a folder dataset of discs on a gradient and returns its path."""
+    """Return a function that writes a folder dataset below the test's own folder and returns its path."""
 
-    def make(count=6, size=(32, 48), values=(0, 1, 2), classes=None, name="own"):
-        rng = np.random.default_rng(0)
-        root = tmp_path / name
-        (root / "images").mkdir(parents=True)
-        (root / "masks").mkdir()
-        for index in range(count):
-            labels = draw_discs(rng, size, len(values))
-            picture = np.stack([60 * labels + 40, 200 - 70 * labels, 30 * labels + 90], -1)
-            picture = np.clip(picture + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8)
-            Image.fromarray(picture).save(root / "images" / f"cell {index}.png")
-            mask = np.asarray(values)[labels].astype(np.uint8)
-            Image.fromarray(mask).save(root / "masks" / f"cell {index}.png")
-        if classes is not None:
-            (root / "classes.txt").write_text("\n".join(classes) + "\n")
-        return root
+    def make(*arguments, name="own", **options):
+        return write_folder(tmp_path / name, *arguments, **options)
 
     return make
+
+
+def write_folder(root, count=6, size=(32, 48), values=(0, 1, 2), classes=None):
+    """Write a folder dataset of discs on a gradient and return its path."""
+    rng = np.random.default_rng(0)
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    for index in range(count):
+        labels = draw_discs(rng, size, len(values))
+        picture = np.stack([60 * labels + 40, 200 - 70 * labels, 30 * labels + 90], -1)
+        picture = np.clip(picture + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(picture).save(root / "images" / f"cell {index}.png")
+        mask = np.asarray(values)[labels].astype(np.uint8)
+        Image.fromarray(mask).save(root / "masks" / f"cell {index}.png")
+    if classes is not None:
+        (root / "classes.txt").write_text("\n".join(classes) + "\n")
+    return root
 
 
 def draw_discs(rng, size, classes):
