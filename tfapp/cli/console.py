@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
 from tfapp.errors import InputError, WorkFailed
@@ -87,14 +88,20 @@ def _explain(error):
     return f"Files cannot be read or written{where}: {error.strerror or error}."
 
 
+class _TimeColumn(TimeRemainingColumn):
+    """The time that is left, or what it took, and which of the two it is."""
+
+    def render(self, task):
+        return Text("took " if task.finished else "ETA ") + super().render(task)
+
+
 def progress_bar():
     """Return a Rich progress bar with count, ETA and a short note; all of it fits 80 columns."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
         MofNCompleteColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        _TimeColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[note]}"),
         console=console,
     )
