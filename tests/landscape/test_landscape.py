@@ -8,12 +8,12 @@ from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
 
 from tfapp.errors import InputError
 from tfapp.landscape import Surface, landscape
-from tfapp.landscape.directions import filter_normalised_direction
-from tfapp.landscape.fingerprint import hash_data, hash_loss, hash_model, hash_weights
+from tfapp.landscape.fingerprint import hash_data, hash_loss, hash_model
+from tfapp.landscape.random_directions import random_directions
 
 
 def small(model, data, **options):
-    options = {"n": 3, "batch_size": BATCH_SIZE} | options
+    options = {"n": 3, "range": 0.5, "batch_size": BATCH_SIZE} | options
     return landscape(model, *data, **options)
 
 
@@ -27,9 +27,9 @@ def interrupt_after(count):
 
 def test_loss_i_j_belongs_to_alpha_i_and_beta_j(segmenter, data):
     surface = small(segmenter, data, range=0.4, seed=2)
-    u, v = (filter_normalised_direction(segmenter, seed) for seed in (4, 5))
-    moved = build_segmenter()
-    for variable, value in zip(moved.trainable_variables, displaced(segmenter, u, v, 0.4, -0.4), strict=True):
+    plane = random_directions(segmenter, seed=2)
+    moved, weights = build_segmenter(), displaced(segmenter, plane.u, plane.v, 0.4, -0.4)
+    for variable, value in zip(moved.trainable_variables, weights, strict=True):
         variable.assign(value)
     assert surface.loss[2, 0] == pytest.approx(evaluate(moved, *data), rel=2e-6)
 
@@ -82,7 +82,7 @@ def test_a_complete_surface_is_read_and_not_measured_again(segmenter, data, tmp_
 def test_a_run_killed_before_its_checks_makes_up_for_them(segmenter, data, tmp_path):
     path = tmp_path / "surface.npz"
     surface = small(segmenter, data, path=path)
-    surface.metadata["self_check"] = {}
+    surface.metadata |= {"self_check": {}, "finished": False}
     surface.save(path)
     again = small(segmenter, data, path=path)
     assert again.metadata["self_check"]["centre"] == surface.centre
@@ -93,36 +93,29 @@ def test_a_run_killed_before_its_checks_makes_up_for_them(segmenter, data, tmp_p
     "options,message",
     [
         ({"n": 5}, r"n \(was 3, is 5\)"),
-        ({"seed": 1}, r"seed \(was 0, is 1\)"),
+        ({"seed": 1}, r"directions, seed \(was 0, is 1\)"),
         ({"range": 1.0}, r"range \(was 0\.5, is 1\.0\)"),
+        ({"exact": True}, r"exact \(was False, is True\)"),
+        ({"directions": "layer"}, "directions"),
         ({"batch_size": 2}, r"batch_size \(was 4, is 2\)"),
     ],
 )
 def test_a_file_of_another_setting_is_refused_with_what_changed(segmenter, data, tmp_path, options, message):
-    Surface.empty(3, 0.5, {"key": stored_key(segmenter, data)}).save(tmp_path / "surface.npz")
+    started(segmenter, data, tmp_path / "surface.npz")
     with pytest.raises(InputError, match=f"another setting; changed: {message}.*--overwrite"):
         small(segmenter, data, path=tmp_path / "surface.npz", **options)
 
 
-def stored_key(model, data):
-    return {
-        "weights": hash_weights(model),
-        "data": hash_data(*data),
-        "model": hash_model(model),
-        "loss": hash_loss(model),
-        "samples": 10,
-        "seed": 0,
-        "n": 3,
-        "range": 0.5,
-        "batch_size": BATCH_SIZE,
-    }
+def started(model, data, path):
+    with pytest.raises(KeyboardInterrupt):
+        small(model, data, path=path, progress=interrupt_after(1))
 
 
 def test_retrained_weights_and_other_data_are_refused(segmenter, data, tmp_path):
     x, y, w = data
-    Surface.empty(3, 0.5, {"key": stored_key(segmenter, data)}).save(tmp_path / "surface.npz")
+    started(segmenter, data, tmp_path / "surface.npz")
     segmenter.trainable_variables[0].assign_add(np.full((3, 3, 2, 4), 1e-6, np.float32))
-    with pytest.raises(InputError, match="changed: weights, data, samples"):
+    with pytest.raises(InputError, match="changed: weights, data, directions, samples"):
         small(segmenter, (x[:9], y[:9], w[:9]), path=tmp_path / "surface.npz")
 
 
@@ -140,7 +133,8 @@ def test_cells_whose_loss_overflows_are_nan_and_counted():
     x, y = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
     surface = landscape(model, x, y, n=5, range=3.0, seed=0)
     # The logarithm of the prediction x.(w + alpha*u + beta*v), of which one half-plane is negative.
-    (u,), (v,) = (filter_normalised_direction(model, seed) for seed in (0, 1))
+    plane = random_directions(model, seed=0)
+    (u,), (v,) = plane.u, plane.v
     prediction = 2 + surface.alphas[:, None] * u.sum() + surface.betas * v.sum()
     np.testing.assert_array_equal(np.isnan(surface.loss), prediction <= 0)
     assert surface.metadata["self_check"]["nan_cells"] == np.sum(prediction <= 0) > 0
@@ -164,8 +158,11 @@ def test_a_centre_that_disagrees_with_evaluate_is_warned_of(data):
 @pytest.mark.parametrize(
     "options,message",
     [
-        ({"n": 20}, "`n` must be odd.*n=20"),
-        ({"n": 1}, "n=1"),
+        ({"n": 2}, "`n` must be at least 3.*n=2"),
+        ({"tolerance": 0.0}, "`tolerance` must be a share.*tolerance=0.0"),
+        ({"budget": -1.0}, "`budget` must be a positive number of seconds.*budget=-1.0"),
+        ({"range": (0.5, -0.5)}, r"range=\(0.5, -0.5\)"),
+        ({"directions": "magic"}, "`kind` must be one of filter, unit-filter, layer.*kind='magic'"),
         ({"range": 0.0}, "`range` must be a positive number.*range=0.0"),
         ({"range": float("nan")}, "range=nan"),
         ({"seed": -1}, "`seed` must be an integer >= 0.*seed=-1"),

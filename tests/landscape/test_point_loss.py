@@ -5,8 +5,8 @@ import tensorflow as tf
 from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
 
 from tfapp.errors import InputError
-from tfapp.landscape.directions import filter_normalised_direction
 from tfapp.landscape.point_loss import Batches, make_bare_forward, make_point_loss
+from tfapp.landscape.random_directions import filter_normalised_direction
 
 
 def two_directions(model):
@@ -19,7 +19,9 @@ def point_loss_of(model, x, y, w=None, batch_size=BATCH_SIZE):
 
 
 def at(point_loss, alpha, beta):
-    return point_loss(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32)).numpy()
+    """Return the loss and the part of it that does not come from the data."""
+    figures = point_loss(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
+    return float(figures["loss"]), float(figures["regularisation"])
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -1,7 +1,8 @@
 """The loss around a solution on a grid, with the checks that make the picture trustworthy.
 
-Algorithm 1 of Lu and Tong: two random directions u and v, here normalised filter by filter, and the loss
-at w + alpha*u + beta*v for every (alpha, beta) of a grid.
+Algorithm 1 of Lu and Tong: two random directions u and v, and the loss at w + alpha*u + beta*v for every
+(alpha, beta) of a grid. Here most points of a smooth surface are predicted from the others, and the error of
+that is measured.
 
 References:
     Jianjie Lu, Kai-yu Tong: Visualized Insights into the Optimization Landscape of Fully Convolutional
@@ -9,114 +10,162 @@ References:
 """
 
 import os
-import time
-import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.landscape.directions import direction_figures, filter_normalised_direction
-from tfapp.landscape.fingerprint import hash_data, hash_loss, hash_model, hash_weights
+from tfapp.landscape.adaptive import AdaptivePlan, Prediction
+from tfapp.landscape.checks import check_surface, warn_of
+from tfapp.landscape.direction_kinds import make_directions
+from tfapp.landscape.directions import Directions
+from tfapp.landscape.fingerprint import hash_data, hash_directions, hash_loss, hash_model, hash_weights
+from tfapp.landscape.lattice import coarse_to_fine, first_stride, lattice_cells
+from tfapp.landscape.measuring import Measuring, Stopwatch
 from tfapp.landscape.point_loss import Batches, make_bare_forward, make_point_loss
+from tfapp.landscape.prediction import predict
+from tfapp.landscape.samples import as_arrays
 from tfapp.landscape.surface import Surface
-
-SECONDS_BETWEEN_SAVES = 2.0
-# Points that are timed beside a bare forward pass: enough for a quartile, nothing beside a grid.
-TIMED_PAIRS = 5
-# Two compiled graphs of one float32 model differ by rounding, far less than this.
-CENTRE_TOLERANCE = 1e-3
 
 
 def landscape(
     model: keras.Model,
     x,
-    y,
+    y=None,
     sample_weight=None,
     *,
-    n: int = 21,
-    range: float = 0.5,
+    n: int = 33,
+    range=1.0,
     seed: int = 0,
+    exact: bool = False,
+    tolerance: float = 0.01,
+    directions: str | Directions = "filter",
+    layers=None,
+    biases: bool = False,
+    line: bool = False,
+    sample_errors: bool = False,
     batch_size: int = 8,
+    budget: float | None = None,
     path: str | os.PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
     overwrite: bool = False,
+    dask: str | None = None,
     jit_compile: bool = False,
 ) -> Surface:
-    """Measure the loss of a compiled Keras model on a plane through its solution.
+    """Measure the loss of a compiled Keras model on a plane, or a line, through its solution.
 
-    The model is not changed. The points are measured from a coarse lattice to the full grid; with `path`,
-    the surface is saved every two seconds and when the run ends for whatever reason, and the same call goes
-    on where it stopped. Layers run in inference mode with their stored moving statistics.
+    The model is not changed. Points are measured from a coarse lattice to finer ones, where the surface is not
+    smooth enough to be predicted (`adaptive`), or all of them with `exact`. With `path`, the surface is saved
+    every two seconds and when the run ends for whatever reason, and the same call goes on where it stopped.
+    Layers run in inference mode with their stored moving statistics.
 
     Args:
         model: compiled and built Keras model.
-        x, y, sample_weight: samples, targets and weights (or None), as for `model.evaluate`; arrays or
-            nests of arrays with the samples on the first axis. They are kept in memory as tensors.
-        n: points along each axis, odd so that the solution is one of them, >= 3.
-        range: half width of the window, > 0, relative: 1 moves every filter by 100 % of its norm.
-        seed: integer >= 0; the directions are drawn with the seeds 2*seed and 2*seed + 1.
+        x, y, sample_weight: samples, targets and weights (or None), as for `model.evaluate`: arrays, nests of
+            arrays with the samples on the first axis, or a `tf.data.Dataset` or `keras.utils.PyDataset` as `x`
+            that yields what `model.evaluate` takes. They are kept in memory as tensors.
+        n: points along each axis, >= 3. With an odd number the solution is one of them; with an even one it is
+            measured beside the grid.
+        range: half width of the window, > 0, or its limits (low, high), or a pair of those. For directions
+            normalised by filter or layer relative: 1 moves every filter by 100 % of its norm.
+        seed: integer >= 0, of the directions and of the points that are held out.
+        exact: measure every point.
+        tolerance: largest error of predicted points that is aimed at, as a share of the range of the losses.
+        directions: "filter", "unit-filter", "layer", "gradient", "hessian", a file or `Directions`; see
+            `make_directions`.
+        layers, biases: limit random directions to layers of these names; move biases too.
+        line: only u; then every point is measured.
+        sample_errors: also estimate the standard error of the loss from the losses of single samples.
         batch_size: samples per forward pass, >= 1.
+        budget: seconds after which no more points are begun; the same call goes on later.
         path: file of the surface (.npz), or None to keep it in memory only.
-        progress: called as `progress(measured, total)` after every point.
+        progress: called as `progress(measured, expected)` after every point.
         overwrite: start again even if `path` holds a surface.
+        dask: address of a Dask scheduler whose workers measure the points, or "local" for a cluster of this
+            machine; None to measure them here.
         jit_compile: compile the point by XLA.
 
     Returns:
-        The complete `Surface`; `metadata["self_check"]` compares f(0, 0) with `model.evaluate`, and
-        `metadata["timing"]` the seconds of a point with those of a bare forward pass.
+        The `Surface`, complete unless the budget ended before the first lattice. `metadata["self_check"]`
+        compares f(0, 0) with `model.evaluate`, `metadata["prediction"]` gives the measured error of predicted
+        points, and `metadata["timing"]` the seconds of a point with those of a bare forward pass.
 
     Raises:
-        InputError: an argument out of range, a model that is not compiled or not built, a layer whose
-            filters are unknown, or a `path` that holds the surface of another setting.
+        InputError: an argument out of range, a model that is not compiled or not built, a loss at the solution
+            that is not finite, a layer whose filters are unknown, directions of another model, or a `path` that
+            holds the surface of another setting.
     """
-    _check_arguments(model, n, range, seed)
+    _check_arguments(model, n, seed, tolerance, budget)
+    x, y, sample_weight = as_arrays(x, y, sample_weight)
     batches = Batches(x, y, sample_weight, batch_size)
+    directions = make_directions(model, directions, batches=batches, seed=seed, layers=layers, biases=biases)
+    line = line or directions.v is None
     key = {
         "weights": hash_weights(model),
         "data": hash_data(x, y, sample_weight),
         "model": hash_model(model),
         "loss": hash_loss(model),
+        "directions": hash_directions(directions),
         "samples": batches.num_samples,
         "seed": int(seed),
         "n": int(n),
-        "range": float(range),
+        "range": np.asarray(range, float).tolist(),
+        "line": line,
+        "exact": exact or line,
+        "tolerance": float(tolerance),
+        "sample_errors": sample_errors,
         "batch_size": int(batch_size),
     }
-    surface = _resume(path, key, overwrite) or Surface.empty(n, range, _metadata(key))
-    # A run killed between its last save and its end leaves all points but no checks.
-    if surface.complete and surface.metadata.get("self_check"):
+    surface = _resume(path, key, overwrite) or Surface.empty(n, range, _metadata(key, directions), line=line)
+    if surface.metadata.get("finished"):
         return surface
 
-    u, v = (filter_normalised_direction(model, s) for s in surface.metadata["direction_seeds"])
-    check = {
-        **direction_figures(model, u, v),
-        "evaluate": _evaluate(model, x, y, sample_weight, batch_size),
-    }
-    point_loss = make_point_loss(model, batches, u, v, jit_compile=jit_compile)
-    stopwatch = _Stopwatch(point_loss, make_bare_forward(model, batches), surface.metadata.get("timing", {}))
-    try:
-        _measure(surface, stopwatch, path, progress)
-    finally:
-        surface.metadata["timing"] = stopwatch.figures()
-        surface.metadata["self_check"] = check | _check_surface(surface, check["evaluate"], model)
-        if path is not None:
-            surface.save(path)
-    _warn(surface.metadata["self_check"])
+    evaluated = _evaluate(model, x, y, sample_weight, batch_size)
+    v = directions.v or [np.zeros_like(a) for a in directions.u]
+    options = {"sample_errors": sample_errors, "jit_compile": jit_compile}
+    if dask is None:
+        point_loss = make_point_loss(model, batches, directions.u, v, **options)
+        evaluator = Stopwatch(point_loss, make_bare_forward(model, batches), surface.metadata["timing"])
+    else:
+        data = (x, y, sample_weight)
+        evaluator = _dask_cells()(dask, model, data, directions.u, v, batch_size=batch_size, **options)
+    with evaluator:
+        measuring = Measuring(surface, evaluator.evaluate, path, progress, budget)
+        try:
+            measuring.centre()
+            prediction = _measure(surface, measuring)
+            surface.metadata |= {"prediction": asdict(prediction), "finished": not measuring.out_of_budget}
+        finally:
+            surface.metadata["timing"] = evaluator.figures()
+            surface.metadata["self_check"] = check_surface(surface, evaluated, model)
+            if path is not None:
+                surface.save(path)
+    warn_of(surface.metadata["self_check"])
     return surface
 
 
-def _check_arguments(model, n, range, seed):
-    if n < 3 or n % 2 == 0:
+def _dask_cells():
+    try:
+        from tfapp.landscape.dask_cells import DaskCells
+    except ModuleNotFoundError as error:
         raise InputError(
-            f"`n` must be odd and at least 3: the solution is the middle point. Received: n={n}."
-        )
-    if not (np.isfinite(range) and range > 0):
-        raise InputError(f"`range` must be a positive number. Received: range={range}.")
+            f'Measuring on many machines needs Dask; pip install "tfapp[dask]" ({error}).'
+        ) from error
+    return DaskCells
+
+
+def _check_arguments(model, n, seed, tolerance, budget):
+    if n < 3:
+        raise InputError(f"`n` must be at least 3. Received: n={n}.")
     if seed < 0:
         raise InputError(f"`seed` must be an integer >= 0. Received: seed={seed}.")
+    if not 0 < tolerance < 1:
+        raise InputError(f"`tolerance` must be a share between 0 and 1. Received: tolerance={tolerance}.")
+    if budget is not None and not budget > 0:
+        raise InputError(f"`budget` must be a positive number of seconds. Received: budget={budget}.")
     if not (model.built and model.compiled):
         raise InputError(
             f"Expected a compiled and built model. Received: {model.name!r} with compiled={model.compiled}, "
@@ -124,12 +173,18 @@ def _check_arguments(model, n, range, seed):
         )
 
 
-def _metadata(key):
+def _metadata(key, directions):
     return {
         "key": key,
-        "direction_seeds": [2 * key["seed"], 2 * key["seed"] + 1],
+        "directions": {"kind": directions.kind, "labels": list(directions.labels)}
+        | {"relative": [directions.relative_u, directions.relative_v]}
+        | {"absolute": [directions.absolute_u, directions.absolute_v], "metadata": directions.metadata}
+        | {"points": None if directions.points is None else directions.points.tolist()}
+        | {"point_names": list(directions.point_names)},
         "versions": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
         "self_check": {},
+        "prediction": {},
+        "finished": False,
         "timing": {},
     }
 
@@ -159,85 +214,28 @@ def _describe(changed, stored, key):
 
 def _evaluate(model, x, y, sample_weight, batch_size):
     # It also lets Keras create the state of the loss, which must not happen inside a stateless scope.
-    return model.evaluate(
+    loss = model.evaluate(
         x, y, sample_weight=sample_weight, batch_size=batch_size, verbose=0, return_dict=True
     )["loss"]
-
-
-def _measure(surface, stopwatch, path, progress):
-    """Fill the cells that are still to do, saving from time to time."""
-    last_save = time.monotonic()
-    for i, j in surface.todo():
-        loss, regularisation = stopwatch.measure(surface.alphas[i], surface.betas[j])
-        surface.record(i, j, loss, regularisation)
-        if path is not None and time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
-            surface.metadata["timing"] = stopwatch.figures()
-            surface.save(path)
-            last_save = time.monotonic()
-        if progress is not None:
-            progress(surface.num_measured, surface.status.size)
-
-
-def _check_surface(surface, evaluate_loss, model):
-    return {
-        "centre": surface.centre,
-        "centre_minus_evaluate": surface.centre - evaluate_loss,
-        "weights_untouched": hash_weights(model) == surface.metadata["key"]["weights"],
-        "nan_cells": surface.num_nan,
-        "minimum": surface.extreme(np.nanargmin),
-        "maximum": surface.extreme(np.nanargmax),
-    }
-
-
-def _warn(check):
-    difference, scale = abs(check["centre_minus_evaluate"]), abs(check["evaluate"])
-    if not difference <= CENTRE_TOLERANCE * max(scale, 1e-6):
-        warnings.warn(
-            f"The loss at the solution is {check['centre']:.6g}, but `model.evaluate` says "
-            f"{check['evaluate']:.6g}; the surface does not show the loss that was trained. Does the model "
-            "override `test_step`?",
-            stacklevel=3,
+    if not np.isfinite(loss):
+        raise InputError(
+            f"Expected a finite loss at the solution to draw what is around it. Received: {loss}; look at the "
+            "weights and the data of the model."
         )
-    if not check["weights_untouched"]:
-        warnings.warn("The weights of the model changed while its surface was measured.", stacklevel=3)
+    return loss
 
 
-class _Stopwatch:
-    """Measures points, and the first few of them side by side with a bare forward pass."""
-
-    def __init__(self, point_loss, forward, earlier):
-        self._point_loss, self._forward = point_loss, forward
-        self._earlier = earlier
-        self._start = time.perf_counter()
-        self._points, self._forwards = [], []
-        self._evaluate(0.0, 0.0)  # traces both graphs, which is not to be timed
-        forward()
-
-    def measure(self, alpha, beta):
-        """Return `(loss, regularisation)` at one point."""
-        start = time.perf_counter()
-        result = self._evaluate(alpha, beta)
-        self._points.append(time.perf_counter() - start)
-        if len(self._forwards) < TIMED_PAIRS:
-            start = time.perf_counter()
-            self._forward()
-            self._forwards.append(time.perf_counter() - start)
-        return result
-
-    def _evaluate(self, alpha, beta):
-        values = self._point_loss(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
-        return tuple(float(value) for value in values.numpy())
-
-    def figures(self):
-        """Return seconds as lower quartiles, the overhead from the pairs measured in turn."""
-        earlier = self._earlier.get("seconds_total", 0.0)
-        figures = {**self._earlier, "seconds_total": earlier + time.perf_counter() - self._start}
-        if self._forwards:
-            forward = float(np.quantile(self._forwards, 0.25))
-            paired = float(np.quantile(self._points[: len(self._forwards)], 0.25))
-            figures |= {
-                "seconds_per_point": float(np.quantile(self._points, 0.25)),
-                "seconds_bare_forward": forward,
-                "point_over_forward": paired / forward,
-            }
-        return figures
+def _measure(surface, measuring):
+    """Measure the cells of the plan and predict the others; return the `Prediction`."""
+    key = surface.metadata["key"]
+    if key["exact"]:
+        measuring.cells(coarse_to_fine(*surface.loss.shape), surface.loss.size)
+        return Prediction()
+    plan = AdaptivePlan(surface.loss, key["tolerance"], key["seed"])
+    for cells in plan.rounds():
+        if not measuring.cells(cells, surface.num_measured + len(cells)):
+            break
+    first = lattice_cells(*surface.loss.shape, first_stride(len(surface.loss)))
+    if all(surface.measured[cell] for cell in first):
+        surface.fill(predict(surface.loss, surface.measured))
+    return plan.prediction

@@ -63,7 +63,7 @@ def save_side_by_side_png(
         axes.set_title(title, y=1.01, fontsize=13)
     bar = figure.add_axes(((len(grids) + 0.01) * width, 0.22, 0.03 * width, 0.5))
     _label_bar(figure.colorbar(drawn, cax=bar), scale)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_contour_png(surface: Surface, path: str | os.PathLike, title: str | None = None) -> None:
@@ -71,7 +71,7 @@ def save_contour_png(surface: Surface, path: str | os.PathLike, title: str | Non
 
     Args and errors as for `save_surface_png`; cells whose loss was not finite stay grey.
     """
-    alphas, betas, loss = surface.measured_grid()
+    alphas, betas, loss = surface.drawable_grid()
     scale = LossScale.common([loss])
     # Rows of an image run along its vertical axis, rows of the surface along alpha.
     heights = np.ma.masked_invalid(scale.transform(loss).T)
@@ -91,7 +91,7 @@ def save_contour_png(surface: Surface, path: str | os.PathLike, title: str | Non
     _tick_window(axes, alphas, betas)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
     _label_bar(figure.colorbar(filled, ax=axes, pad=0.02), scale)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def checked_grids(surfaces: Sequence[Surface], titles: Sequence[str]) -> list[tuple]:
@@ -101,7 +101,7 @@ def checked_grids(surfaces: Sequence[Surface], titles: Sequence[str]) -> list[tu
             "Expected one title for each of one or more surfaces. "
             f"Received: {len(surfaces)} surfaces, {len(titles)} titles."
         )
-    return [surface.measured_grid() for surface in surfaces]
+    return [surface.drawable_grid() for surface in surfaces]
 
 
 def _draw_surface(axes, grid, scale):
@@ -155,7 +155,7 @@ def _label_bar(bar, scale):
     bar.set_label("loss (logarithmic)" if scale.log else "loss")
 
 
-def _save(figure, path):
+def save_figure(figure, path):
     FigureCanvasAgg(figure)
     with atomic_path(path) as temporary:
         figure.savefig(

@@ -9,6 +9,7 @@ to restore after an interruption and no rounding accumulates from point to point
 import inspect
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
@@ -51,19 +52,23 @@ class Batches:
             yield self.num_full * self.batch_size, self.remainder
 
 
-def make_point_loss(model: keras.Model, batches: Batches, u, v, *, jit_compile: bool = False):
+def make_point_loss(
+    model: keras.Model, batches: Batches, u, v, *, sample_errors: bool = False, jit_compile: bool = False
+):
     """Build the compiled function f(alpha, beta).
 
     Args:
-        model: compiled and built Keras model.
+        model: compiled and built Keras model that was evaluated before, so that its metrics have their state.
         batches: the data.
         u, v: directions, one array per entry of `model.trainable_variables`.
+        sample_errors: also evaluate the loss of every sample by itself, from the same forward pass.
         jit_compile: compile by XLA. Slower than TensorFlow's own kernels on the CPUs measured so far.
 
     Returns:
-        A `tf.function` that takes two float32 scalars and returns float64 (2,): the loss of
-        `model.evaluate`, and the part of it that does not come from the data (weight decay and all else
-        in `model.losses`). It is traced once.
+        A `tf.function` that takes two float32 scalars and returns a dictionary of float64 scalars. `loss`: that
+        of `model.evaluate`; `regularisation`: the part of it that does not come from the data (weight decay
+        and all else in `model.losses`); `standard_error`: of the mean loss over samples, NaN without
+        `sample_errors`; `metrics`: a dictionary of the compiled metrics. It is traced once.
     """
     moved = [
         (variable, tf.constant(a, variable.dtype), tf.constant(b, variable.dtype))
@@ -75,21 +80,26 @@ def make_point_loss(model: keras.Model, batches: Batches, u, v, *, jit_compile: 
 
     @tf.function(input_signature=(scalar, scalar), autograph=False, jit_compile=jit_compile)
     def point_loss(alpha, beta):
-        state = [(w, w.value + tf.cast(alpha, a.dtype) * a + tf.cast(beta, b.dtype) * b) for w, a, b in moved]
+        weights = [
+            (w, w.value + tf.cast(alpha, a.dtype) * a + tf.cast(beta, b.dtype) * b) for w, a, b in moved
+        ]
 
-        def add(start, size, total):
-            return total + size * _batch_loss(model, state, batches.slice(start, size))
+        def add(start, size, sums, metrics):
+            batch = batches.slice(start, size)
+            found, metrics = _batch_sums(model, weights, metrics, batch, size, sample_errors)
+            return sums + found, metrics
 
         # One batch after the other: two at once would double the memory, not the speed.
-        _, total = tf.while_loop(
-            lambda start, _: start < end,
-            lambda start, total: (start + batch_size, add(start, batch_size, total)),
-            (tf.constant(0), tf.zeros(2, tf.float64)),
+        _, sums, metrics = tf.while_loop(
+            lambda start, *_: start < end,
+            lambda start, sums, metrics: (start + batch_size, *add(start, batch_size, sums, metrics)),
+            (tf.constant(0), tf.zeros(4, tf.float64), [tf.zeros_like(w) for w in model.metrics_variables]),
             parallel_iterations=1,
         )
         if batches.remainder:
-            total = add(end, batches.remainder, total)
-        return total / batches.num_samples
+            sums, metrics = add(end, batches.remainder, sums, metrics)
+        figures = _figures(model, sums / batches.num_samples, metrics, batches.num_samples)
+        return figures if sample_errors else figures | {"standard_error": tf.constant(np.nan, tf.float64)}
 
     return point_loss
 
@@ -109,17 +119,65 @@ def make_bare_forward(model: keras.Model, batches: Batches):
     return run
 
 
-def _batch_loss(model, state, batch):
-    """Return float64 (2,): the mean loss of one batch and its part that does not come from the data."""
+def _batch_sums(model, weights, metrics, batch, size, sample_errors):
+    """Return float64 (4,), size times the loss of one batch, its part that does not come from the data, and
+    the sums of the samples' losses and of their squares; and the state of the metrics after the batch."""
     x, y, sample_weight = batch
+    state = weights + list(zip(model.metrics_variables, metrics, strict=True))
     # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
-    with keras.StatelessScope(state_mapping=state, initialize_variables=False):
+    with keras.StatelessScope(state_mapping=state, initialize_variables=False) as scope:
         prediction = _forward(model, x)
-        loss = model.compute_loss(
-            x=x, y=y, y_pred=prediction, sample_weight=sample_weight, **_inference(model.compute_loss)
-        )
+        loss = _loss(model, x, y, prediction, sample_weight)
         added = [tf.reduce_sum(tf.cast(term, tf.float64)) for term in model.losses]
-    return tf.stack([tf.cast(loss, tf.float64), tf.add_n(added) if added else tf.zeros((), tf.float64)])
+        model.compute_metrics(x, y, prediction, sample_weight)
+        metrics = [scope.get_current_value(variable) for variable in model.metrics_variables]
+    regularisation = tf.add_n(added) if added else tf.zeros((), tf.float64)
+    alone = tf.zeros(size, tf.float64)
+    if sample_errors:
+        with keras.StatelessScope(state_mapping=state, initialize_variables=False):
+            alone = _sample_losses(model, x, y, prediction, sample_weight, size) - regularisation
+    sums = [size * loss, size * regularisation, tf.reduce_sum(alone), tf.reduce_sum(tf.square(alone))]
+    return tf.stack(sums), metrics
+
+
+def _sample_losses(model, x, y, prediction, sample_weight, size):
+    """Return float64 (size,): the loss of every sample as a batch of its own, of one forward pass."""
+
+    def cut(nest, index):
+        if nest is None:
+            return None
+        return keras.tree.map_structure(lambda leaf: leaf[index : index + 1], nest)
+
+    parts = (x, y, prediction, sample_weight)
+    return tf.stack([_loss(model, *(cut(part, index) for part in parts)) for index in range(size)])
+
+
+def _loss(model, x, y, prediction, sample_weight):
+    options = _inference(model.compute_loss)
+    loss = model.compute_loss(x=x, y=y, y_pred=prediction, sample_weight=sample_weight, **options)
+    return tf.cast(loss, tf.float64)
+
+
+def _figures(model, means, metrics, count):
+    loss, regularisation, mean, square = tf.unstack(means)
+    with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
+        results = model.get_metrics_result()
+    variance = tf.maximum(square - tf.square(mean), 0.0) / max(count - 1, 1)
+    return {
+        "loss": loss,
+        "regularisation": regularisation,
+        "standard_error": tf.sqrt(variance),
+        "metrics": {name: tf.cast(value, tf.float64) for name, value in _scalars(results)},
+    }
+
+
+def _scalars(results):
+    """Yield the names and values of metrics that are one number; the loss has a place of its own."""
+    for name, value in results.items():
+        if isinstance(value, dict):
+            yield from _scalars({f"{name}/{inner}": part for inner, part in value.items()})
+        elif name != "loss" and tf.convert_to_tensor(value).shape.rank == 0:
+            yield name, value
 
 
 def _forward(model, x):

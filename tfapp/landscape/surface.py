@@ -8,26 +8,32 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.files import atomic_path
+from tfapp.files import atomic_path, write_json
+from tfapp.landscape.lattice import coarse_to_fine, nodes, strides
 
-TODO, DONE, NAN = 0, 1, 2
-_FORMAT = 1
+TODO, DONE, NAN, PREDICTED = 0, 1, 2, 3
+_FORMAT = 2
 _ARRAYS = ("alphas", "betas", "loss", "regularisation", "status")
+_METRIC = "metric:"
 
 
 @dataclass
 class Surface:
-    """Losses f(w + alpha*u + beta*v) on a square grid whose centre is the solution w.
+    """Losses f(w + alpha*u + beta*v) on a grid around the solution w, or on a line (one beta).
 
     Attributes:
-        alphas, betas: float64 (n,), ascending, relative: 1 moves every filter by 100 % of its norm.
-        loss: float64 (n, n), `loss[i, j]` = f(alphas[i], betas[j]) as `model.evaluate` reports it, weight
+        alphas, betas: float64 (n,) and (m,), ascending; for random directions relative: 1 moves every filter by
+            100 % of its norm.
+        loss: float64 (n, m), `loss[i, j]` = f(alphas[i], betas[j]) as `model.evaluate` reports it, weight
             decay included; NaN where not measured or not finite.
-        regularisation: float64 (n, n), the part of `loss` that does not come from the data.
-        status: uint8 (n, n), `TODO`, `DONE` or `NAN` (measured, and the loss was NaN or infinite).
+        regularisation: float64 (n, m), the part of `loss` that does not come from the data; NaN where not measured.
+        status: uint8 (n, m), `TODO`, `DONE`, `NAN` (measured, and the loss was NaN or infinite) or `PREDICTED`.
         metadata: what is needed to compute the surface again, in types that JSON knows. `key`: hashes of
-            weights, data, model and loss, then samples, seed, n, range, batch_size; `direction_seeds`;
-            `versions`; and, once points are measured, `self_check` and `timing` (seconds).
+            weights, data, model and loss, then the options; `directions`; `versions`; and, once points are
+            measured, `self_check`, `prediction` and `timing` (seconds).
+        metrics: dictionary of float64 (n, m): the compiled metrics at measured points, NaN elsewhere.
+        standard_error: float64 (n, m), of the data loss as a mean over images; NaN where not measured.
+        centre: the loss of the solution itself, f(0, 0), NaN until it is measured. It need not be on the grid.
     """
 
     alphas: np.ndarray
@@ -36,29 +42,41 @@ class Surface:
     regularisation: np.ndarray
     status: np.ndarray
     metadata: dict = field(default_factory=dict)
+    metrics: dict = field(default_factory=dict)
+    standard_error: np.ndarray | None = None
+    centre: float = float("nan")
 
     @classmethod
-    def empty(cls, n: int, range: float, metadata: dict | None = None) -> "Surface":
-        """Return an n x n surface over [-range, range]^2 with nothing measured; `n` is odd and >= 3."""
-        half = n // 2
-        # Built from integers so that the centre is exactly 0 and the grid exactly symmetric.
-        axis = range * np.arange(-half, half + 1) / half
-        nothing = np.full((n, n), np.nan)
-        return cls(axis, axis.copy(), nothing, nothing.copy(), np.zeros((n, n), np.uint8), metadata or {})
+    def empty(cls, n: int, range=1.0, metadata: dict | None = None, *, line: bool = False) -> "Surface":
+        """Return a surface with nothing measured.
+
+        Args:
+            n: points along each axis, >= 2. With an even number the solution is between four of them.
+            range: half width of the window, or its limits `(low, high)`, or a pair of those for alpha and beta.
+            metadata: see the class.
+            line: one beta, 0, instead of `n`.
+        """
+        alpha_limits, beta_limits = limits(range)
+        alphas, betas = axis(n, *alpha_limits), np.zeros(1) if line else axis(n, *beta_limits)
+        nothing = np.full((len(alphas), len(betas)), np.nan)
+        status = np.zeros(nothing.shape, np.uint8)
+        return cls(
+            alphas, betas, nothing, nothing.copy(), status, metadata or {}, standard_error=nothing.copy()
+        )
 
     @property
     def data_loss(self) -> np.ndarray:
-        """float64 (n, n): the loss without weight decay and other terms of `model.losses`."""
+        """float64 (n, m): the loss without weight decay and other terms of `model.losses`."""
         return self.loss - self.regularisation
 
     @property
-    def centre(self) -> float:
-        """The loss of the solution itself, f(0, 0)."""
-        return float(self.loss[len(self.alphas) // 2, len(self.betas) // 2])
+    def measured(self) -> np.ndarray:
+        """bool (n, m): the cells that were measured, not predicted."""
+        return (self.status == DONE) | (self.status == NAN)
 
     @property
     def num_measured(self) -> int:
-        return int(np.count_nonzero(self.status != TODO))
+        return int(np.count_nonzero(self.measured))
 
     @property
     def num_nan(self) -> int:
@@ -66,56 +84,74 @@ class Surface:
 
     @property
     def complete(self) -> bool:
-        return self.num_measured == self.status.size
+        """Whether every cell has a loss, measured or predicted."""
+        return not np.any(self.status == TODO)
 
     def extreme(self, which) -> tuple[float, float, float] | None:
         """Return `(loss, alpha, beta)` where `which`, `np.nanargmin` or `np.nanargmax`, says; None if no
-        cell is finite."""
-        if np.isnan(self.loss).all():
+        measured cell is finite."""
+        measured = np.where(self.measured, self.loss, np.nan)
+        if np.isnan(measured).all():
             return None
-        i, j = np.unravel_index(which(self.loss), self.loss.shape)
+        i, j = np.unravel_index(which(measured), self.loss.shape)
         return float(self.loss[i, j]), float(self.alphas[i]), float(self.betas[j])
 
-    def record(self, i: int, j: int, loss: float, regularisation: float = 0.0) -> None:
+    def record(self, i: int, j: int, loss: float, regularisation: float = 0.0, metrics=None, error=np.nan):
         """Store one measured cell; a loss that is not finite becomes NaN and is marked as such."""
         finite = bool(np.isfinite(loss))
         self.loss[i, j] = loss if finite else np.nan
         self.regularisation[i, j] = regularisation if finite else np.nan
+        self.standard_error[i, j] = error
         self.status[i, j] = DONE if finite else NAN
+        for name, value in (metrics or {}).items():
+            self.metrics.setdefault(name, np.full(self.loss.shape, np.nan))[i, j] = value
+        if self.alphas[i] == 0 and self.betas[j] == 0:
+            self.centre = self.loss[i, j]
+
+    def fill(self, predicted: np.ndarray) -> None:
+        """Take predicted losses, float (n, m), for the cells that were not measured."""
+        self.loss[~self.measured] = predicted[~self.measured]
+        self.status[~self.measured] = PREDICTED
 
     def todo(self) -> list[tuple[int, int]]:
         """Return the cells that are not measured yet, coarse lattices first."""
-        return [cell for cell in coarse_to_fine(len(self.alphas)) if self.status[cell] == TODO]
+        return [cell for cell in coarse_to_fine(*self.loss.shape) if not self.measured[cell]]
 
-    def measured_grid(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return `(alphas, betas, loss)` of the finest lattice that is measured throughout.
+    def drawable_grid(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return `(alphas, betas, loss)` of the finest lattice that has a loss everywhere.
 
         Of a complete surface that is all of it; of an interrupted one a coarser picture, in which nothing
         is interpolated.
 
         Raises:
-            InputError: fewer than 3 x 3 points are measured.
+            InputError: fewer than 3 x 3 points have a loss, or the surface is a line.
         """
-        half = len(self.alphas) // 2
-        for stride in reversed(_strides(half)):
-            lattice = slice(half % stride, None, stride)
-            if np.all(self.status[lattice, lattice] != TODO):
-                return self.alphas[lattice], self.betas[lattice], self.loss[lattice, lattice]
+        if len(self.betas) == 1:
+            raise InputError("Expected a surface over a plane to draw. Received: a line; draw it as a curve.")
+        for stride in reversed(strides(max(self.loss.shape))):
+            i, j = (nodes(count, stride) for count in self.loss.shape)
+            if np.all(self.status[np.ix_(i, j)] != TODO):
+                return self.alphas[i], self.betas[j], self.loss[np.ix_(i, j)]
         raise InputError(
             f"Expected at least 3 x 3 measured points to draw. Received: {self.num_measured} points; "
             "run the same command again to go on."
         )
 
     def save(self, path) -> None:
-        """Write a NumPy archive without pickled objects, by write-then-rename."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        text = json.dumps({"format": _FORMAT, **self.metadata})
+        """Write a NumPy archive without pickled objects, and the times beside it, by write-then-rename."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS} | {"measured": self.measured}
+        arrays |= {f"{_METRIC}{name}": values for name, values in sorted(self.metrics.items())}
+        arrays |= {"standard_error": self.standard_error, "centre": np.float64(self.centre)}
+        # Times differ from run to run; without them the file of an interrupted surface is that of a whole one.
+        lasting = {name: value for name, value in self.metadata.items() if name != "timing"}
+        text = json.dumps({"format": _FORMAT, **lasting})
+        write_json(_timing_file(path), self.metadata.get("timing", {}))
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, metadata=np.array(text), **arrays)
 
     @classmethod
     def load(cls, path) -> "Surface":
-        """Read what `save` wrote.
+        """Read what `save` wrote, by this version or 0.1.0.
 
         Raises:
             InputError: the file is missing or is not a surface.
@@ -127,31 +163,59 @@ class Surface:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in _ARRAYS}
                 metadata = json.loads(str(archive["metadata"]))
-            if metadata.pop("format") != _FORMAT:
-                raise ValueError("another format")
+                rest = _later_parts(archive, arrays, metadata.pop("format"))
+            if _timing_file(path).is_file():
+                metadata["timing"] = json.loads(_timing_file(path).read_text(encoding="utf-8"))
         except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} is not a surface that this version can read ({error}).") from error
-        return cls(**arrays, metadata=metadata)
+        return cls(**arrays, metadata=metadata, **rest)
 
 
-def coarse_to_fine(n: int) -> list[tuple[int, int]]:
-    """Return all cells of an n x n grid, n odd: the centre, then nested lattices of halving mesh.
+def _timing_file(path):
+    return Path(path).with_suffix(".timing.json")
 
-    Each lattice contains the ones before it, and a run that stops early leaves the whole window at a
-    coarser mesh instead of a corner at the finest.
 
-    >>> coarse_to_fine(3)[:3]
-    [(1, 1), (0, 1), (1, 0)]
+def _later_parts(archive, arrays, version):
+    """Return what version 0.1.0 did not write."""
+    if version == 1:
+        middle = tuple(size // 2 for size in arrays["loss"].shape)
+        return {
+            "standard_error": np.full(arrays["loss"].shape, np.nan),
+            "centre": float(arrays["loss"][middle]),
+        }
+    if version != _FORMAT:
+        raise ValueError("another format")
+    metrics = {name[len(_METRIC) :]: archive[name] for name in archive if name.startswith(_METRIC)}
+    return {
+        "metrics": metrics,
+        "standard_error": archive["standard_error"],
+        "centre": float(archive["centre"]),
+    }
+
+
+def limits(range) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the limits `((low, high), (low, high))` of alpha and beta that a `range` of `Surface.empty` means.
+
+    Raises:
+        InputError: a half width that is not positive, limits that are not ascending, or numbers that are not finite.
     """
-    half = n // 2
-    cells = [(half, half)]
-    for stride in _strides(half):
-        lattice = range(half % stride, n, stride)
-        level = [(i, j) for i in lattice for j in lattice]
-        cells += sorted(level, key=lambda cell: (cell[0] - half) ** 2 + (cell[1] - half) ** 2)
-    return list(dict.fromkeys(cells))
+    values = np.asarray(range, float)
+    if values.shape == ():
+        values = np.array([[-values, values]] * 2)
+    elif values.shape == (2,):
+        values = np.array([values] * 2)
+    if values.shape != (2, 2) or not (np.isfinite(values).all() and np.all(values[:, 0] < values[:, 1])):
+        raise InputError(
+            "`range` must be a positive number, limits (low, high) or a pair of limits. "
+            f"Received: range={range}."
+        )
+    return tuple(map(tuple, values.tolist()))
 
 
-def _strides(half):
-    """Return the meshes of the nested lattices, powers of two from the coarsest down to 1."""
-    return [1 << level for level in reversed(range(half.bit_length()))]
+def axis(n: int, low: float, high: float) -> np.ndarray:
+    """Return `n` points from `low` to `high`; 0 is exactly 0 if it is one of them."""
+    # Built from integers so that a symmetric window has an exactly symmetric grid.
+    steps = np.arange(n) * 2 - (n - 1)
+    points = 0.5 * (low + high) + 0.5 * (high - low) * steps / (n - 1)
+    points[np.abs(points) < 1e-12 * (high - low)] = 0.0
+    return points

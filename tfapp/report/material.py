@@ -109,6 +109,8 @@ def _evaluation(run, title, stored):
 def _check_together(runs):
     if not runs:
         raise InputError("A report needs at least one run folder.")
+    for run in runs:
+        run.refuse_image_pairs("A report")
     places = [run.path.resolve() for run in runs]
     twice = next((place for place in places if places.count(place) > 1), None)
     if twice:
@@ -162,7 +164,7 @@ def _newest_surface(run):
 
 def _drawable(surface):
     try:
-        return bool(np.isfinite(surface.measured_grid()[2]).any())
+        return bool(np.isfinite(surface.drawable_grid()[2]).any())
     except InputError:
         return False
 

@@ -1,0 +1,111 @@
+"""Cells of a surface on many machines, by Dask distributed.
+
+Cells are independent, so a worker that dies costs the cells it was at: Dask gives them to another one. Every
+worker builds the compiled point once, with TensorFlow's default number of threads, as a serial run does, so that
+equal machines give equal bits.
+"""
+
+import pickle
+import time
+import uuid
+
+import cloudpickle
+import keras
+import tensorflow as tf
+from dask.distributed import Client, LocalCluster, as_completed
+
+from tfapp.errors import InputError, WorkFailed
+from tfapp.landscape.point_loss import Batches, make_point_loss
+
+LOCAL = "local"
+SECONDS_TO_CONNECT = 10
+_POINTS = {}  # of this worker: token -> compiled point
+
+
+class DaskCells:
+    """Evaluates points on the workers of a Dask cluster; use it as a context manager.
+
+    Args:
+        address: of the scheduler, such as "tcp://host:8786", or "local" for a cluster of this machine with one
+            worker per core.
+        model: compiled Keras model that can be pickled: its layers are importable on the workers or registered.
+        data: `(x, y, sample_weight)` as nests of arrays.
+        u, v: directions.
+        batch_size, sample_errors, jit_compile: as for `make_point_loss`.
+
+    Raises:
+        InputError: no scheduler or no worker answers at the address, or the model cannot be sent.
+    """
+
+    def __init__(self, address, model, data, u, v, *, batch_size, sample_errors, jit_compile=False):
+        self._address, self._start = address, time.perf_counter()
+        self._token = uuid.uuid4().hex
+        options = {"sample_errors": sample_errors, "jit_compile": jit_compile}
+        parts = (data, u, v, batch_size, options, keras.config.floatx())
+        try:
+            self._job = cloudpickle.dumps((model, *parts))
+        except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError, ValueError) as error:
+            raise InputError(
+                f"Expected a model that can be sent to other processes. Received: {model.name!r} ({error}); give "
+                "its layers a `get_config`, or measure without Dask."
+            ) from error
+
+    def __enter__(self):
+        self._cluster = LocalCluster(threads_per_worker=1) if self._address == LOCAL else None
+        try:
+            self._client = Client(self._cluster or self._address, timeout=SECONDS_TO_CONNECT)
+            self._client.wait_for_workers(1, timeout=6 * SECONDS_TO_CONNECT)
+        except (OSError, TimeoutError, ValueError) as error:
+            self._close()
+            raise InputError(
+                f"Expected a Dask scheduler with workers at {self._address}, but it does not answer; start "
+                "`dask scheduler` and `dask worker ADDRESS`, or use --dask local."
+            ) from error
+        self._remote_job = self._client.scatter(self._job, broadcast=True)
+        return self
+
+    def __exit__(self, *_):
+        self._client.close()
+        self._close()
+
+    def _close(self):
+        if self._cluster is not None:
+            self._cluster.close()
+
+    def evaluate(self, points):
+        """Yield (index, figures) of every point, in the order in which they are ready."""
+        futures = {
+            self._client.submit(
+                _point, self._token, self._remote_job, float(alpha), float(beta), pure=False
+            ): index
+            for index, (alpha, beta) in enumerate(points)
+        }
+        try:
+            for future, figures in as_completed(futures, with_results=True):
+                yield futures[future], figures
+        except Exception as error:
+            raise WorkFailed(f"A Dask worker failed: {error}") from error
+        finally:
+            self._client.cancel(list(futures))
+
+    def figures(self):
+        """Return the seconds that it took in all; those of a point differ from worker to worker."""
+        return {"seconds_total": time.perf_counter() - self._start}
+
+
+def _point(token, job, alpha, beta):
+    """Return the figures of one point, on a worker."""
+    if token not in _POINTS:
+        _POINTS.clear()  # what an earlier surface left
+        _POINTS[token] = _build(job)
+    figures = _POINTS[token](tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
+    return tf.nest.map_structure(lambda value: float(value.numpy()), figures)
+
+
+def _build(job):
+    model, data, u, v, batch_size, options, floatx = cloudpickle.loads(job)
+    keras.config.set_floatx(floatx)
+    # It lets Keras create the state of the loss and of the metrics.
+    first = [None if part is None else keras.tree.map_structure(lambda leaf: leaf[:1], part) for part in data]
+    model.evaluate(first[0], first[1], sample_weight=first[2], verbose=0)
+    return make_point_loss(model, Batches(*data, batch_size), u, v, **options)

@@ -1,0 +1,126 @@
+"""Measuring the cells of a surface: one after the other, timed, saved from time to time, within a budget."""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+SECONDS_BETWEEN_SAVES = 2.0
+# Points that are timed beside a bare forward pass: enough for a quartile, nothing beside a grid.
+TIMED_PAIRS = 5
+
+
+class Measuring:
+    """Fills a surface with what `evaluate_cells` finds.
+
+    Args:
+        surface: the `Surface` to fill.
+        evaluate_cells: function of a list of points (alpha, beta) that yields (index, figures) for each, in any
+            order; `figures` as `make_point_loss` returns them, in Python numbers.
+        path: file of the surface, or None.
+        progress: called as `progress(measured, total)` after every cell, or None.
+        budget: seconds after which no more cells are begun, or None.
+
+    Attributes:
+        out_of_budget: cells were left out because the time was over.
+    """
+
+    def __init__(self, surface, evaluate_cells, path=None, progress=None, budget=None):
+        self._surface, self._evaluate, self._path, self._progress = surface, evaluate_cells, path, progress
+        self._end = None if budget is None else time.monotonic() + budget
+        self._last_save = time.monotonic()
+        self.out_of_budget = False
+
+    def centre(self) -> None:
+        """Measure the solution itself, where the grid does not hold it."""
+        surface = self._surface
+        if np.isnan(surface.centre) and not (0 in surface.alphas and 0 in surface.betas):
+            [(_, figures)] = self._evaluate([(0.0, 0.0)])
+            surface.centre = figures["loss"]
+
+    def cells(self, cells, expected: int) -> bool:
+        """Measure those of some cells that are not measured yet; return whether there was time for all.
+
+        Args:
+            cells: (i, j) pairs.
+            expected: how many cells the whole surface will probably have measured, for the progress.
+        """
+        left = [cell for cell in cells if not self._surface.measured[cell]]
+        points = [(self._surface.alphas[i], self._surface.betas[j]) for i, j in left]
+        for index, figures in self._evaluate(points):
+            self._surface.record(*left[index], **_as_record(figures))
+            self._after_a_cell(expected)
+            if self._end is not None and time.monotonic() > self._end:
+                break
+        self.out_of_budget = any(not self._surface.measured[cell] for cell in left)
+        return not self.out_of_budget
+
+    def _after_a_cell(self, expected):
+        if self._path is not None and time.monotonic() - self._last_save > SECONDS_BETWEEN_SAVES:
+            self._surface.save(self._path)
+            self._last_save = time.monotonic()
+        if self._progress is not None:
+            done = self._surface.num_measured
+            self._progress(done, max(done, expected))
+
+
+class Stopwatch:
+    """Evaluates points in this process, the first few of them side by side with a bare forward pass.
+
+    Args:
+        point_loss: what `make_point_loss` returns.
+        forward: what `make_bare_forward` returns.
+        earlier: timing figures of an earlier part of the same surface.
+    """
+
+    def __init__(self, point_loss, forward, earlier):
+        self._point_loss, self._forward, self._earlier = point_loss, forward, earlier
+        self._start = time.perf_counter()
+        self._points, self._forwards = [], []
+        self._figures_at(0.0, 0.0)  # traces both graphs, which is not to be timed
+        forward()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def evaluate(self, points):
+        """Yield (index, figures) of every point, in order."""
+        for index, (alpha, beta) in enumerate(points):
+            start = time.perf_counter()
+            figures = self._figures_at(alpha, beta)
+            self._points.append(time.perf_counter() - start)
+            if len(self._forwards) < TIMED_PAIRS:
+                start = time.perf_counter()
+                self._forward()
+                self._forwards.append(time.perf_counter() - start)
+            yield index, figures
+
+    def _figures_at(self, alpha, beta):
+        figures = self._point_loss(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
+        return tf.nest.map_structure(lambda value: float(value.numpy()), figures)
+
+    def figures(self):
+        """Return seconds as lower quartiles, the overhead from the pairs measured in turn."""
+        earlier = self._earlier.get("seconds_total", 0.0)
+        figures = {**self._earlier, "seconds_total": earlier + time.perf_counter() - self._start}
+        if self._forwards:
+            forward = float(np.quantile(self._forwards, 0.25))
+            paired = float(np.quantile(self._points[: len(self._forwards)], 0.25))
+            figures |= {
+                "seconds_per_point": float(np.quantile(self._points, 0.25)),
+                "seconds_bare_forward": forward,
+                "point_over_forward": paired / forward,
+            }
+        return figures
+
+
+def _as_record(figures):
+    return {
+        "loss": figures["loss"],
+        "regularisation": figures["regularisation"],
+        "metrics": figures["metrics"],
+        "error": figures["standard_error"],
+    }
