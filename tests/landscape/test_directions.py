@@ -1,132 +1,36 @@
+import json
+import os
+
 import keras
 import numpy as np
 import pytest
+from small_segmenter import build_segmenter
 
 from tfapp.errors import InputError
-from tfapp.landscape.directions import direction_figures, filter_normalised_direction
+from tfapp.landscape import Directions, direction_figures, filter_normalised_direction
+from tfapp.landscape.random_directions import random_directions
 
 L = keras.layers
 
 
-def model_of(layer, shape):
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input(shape, dtype="int32" if isinstance(layer, L.Embedding) else "float32")
-    return keras.Model(inputs, layer(inputs))
+def mlp(units=3, classes=2, name="mlp"):
+    keras.utils.set_random_seed(1)
+    return keras.Sequential([keras.Input((4,)), L.Dense(units), L.Dense(classes)], name=name)
 
 
-def norms_of_filters(kernel, select, count):
-    """Norms computed one filter at a time; `select(kernel, j)` is filter j."""
-    return np.array([np.linalg.norm(select(kernel, j).astype(np.float64).ravel()) for j in range(count)])
-
-
-def last(kernel, j):
-    return kernel[..., j]
-
-
-def last_but_one(kernel, j):
-    return kernel[..., j, :]
-
-
-def channel_and_multiplier(kernel, j):
-    return kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1])[:, j]
-
-
-CASES = {
-    "conv1d": (L.Conv1D(5, 3), (8, 4), last, 5),
-    "conv2d": (L.Conv2D(5, 3), (8, 8, 4), last, 5),
-    "conv2d-groups": (L.Conv2D(6, 3, groups=2), (8, 8, 4), last, 6),
-    "conv3d": (L.Conv3D(5, 2), (6, 6, 6, 4), last, 5),
-    "dense": (L.Dense(5), (7,), last, 5),
-    "conv1d-transpose": (L.Conv1DTranspose(5, 3), (8, 4), last_but_one, 5),
-    "conv2d-transpose": (L.Conv2DTranspose(5, 3), (8, 8, 4), last_but_one, 5),
-    "conv3d-transpose": (L.Conv3DTranspose(5, 2), (6, 6, 6, 4), last_but_one, 5),
-    "depthwise1d": (L.DepthwiseConv1D(3, depth_multiplier=2), (8, 4), channel_and_multiplier, 8),
-    "depthwise2d": (L.DepthwiseConv2D(3, depth_multiplier=2), (8, 8, 4), channel_and_multiplier, 8),
-    "embedding": (L.Embedding(9, 5), (3,), lambda table, j: table[j], 9),
-}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_every_filter_of_the_direction_has_the_norm_of_the_filter_of_the_model(name):
-    layer, shape, select, count = CASES[name]
-    model = model_of(layer, shape)
-    kernel, direction = model.trainable_variables[0].numpy(), filter_normalised_direction(model, 0)[0]
-    expected = norms_of_filters(kernel, select, count)
-    np.testing.assert_allclose(norms_of_filters(direction, select, count), expected, rtol=1e-6)
-    assert np.ptp(expected) > 1e-3  # else the test could not tell one axis from another
-
-
-@pytest.mark.parametrize("layer,shape", [(L.SeparableConv1D, (8, 4)), (L.SeparableConv2D, (8, 8, 4))])
-def test_a_separable_convolution_has_one_rule_for_each_of_its_kernels(layer, shape):
-    model = model_of(layer(5, 3, depth_multiplier=2), shape)
-    depthwise, pointwise = (w.numpy() for w in model.trainable_variables[:2])
-    u_depthwise, u_pointwise, u_bias = filter_normalised_direction(model, 0)
-    np.testing.assert_allclose(
-        norms_of_filters(u_depthwise, channel_and_multiplier, 8),
-        norms_of_filters(depthwise, channel_and_multiplier, 8),
-        rtol=1e-6,
+@pytest.fixture
+def plane():
+    model = mlp()
+    rng = np.random.default_rng(0)
+    u, v = ([rng.standard_normal(w.shape) for w in model.trainable_variables] for _ in range(2))
+    points = np.array([[0.25, -1.0], [0.0, 0.0]])
+    return model, Directions.through(
+        model, "mine", u, v, labels=("one", "two"), metadata={"seed": 5}, points=points, point_names=("a", "")
     )
-    np.testing.assert_allclose(
-        norms_of_filters(u_pointwise, last, 5), norms_of_filters(pointwise, last, 5), rtol=1e-6
-    )
-    assert not u_bias.any()
 
 
-def test_directions_follow_the_trainable_variables_in_order_shape_and_float32(segmenter):
-    direction = filter_normalised_direction(segmenter, 0)
-    assert [d.shape for d in direction] == [tuple(w.shape) for w in segmenter.trainable_variables]
-    assert {d.dtype for d in direction} == {np.dtype("float32")}
-
-
-def test_biases_and_batch_normalisation_are_not_perturbed(segmenter):
-    direction = filter_normalised_direction(segmenter, 0)
-    moved = {w.path: d.any() for w, d in zip(segmenter.trainable_variables, direction, strict=True)}
-    assert {path.split("/")[-1] for path, is_moved in moved.items() if is_moved} == {"kernel"}
-    assert sorted(path.split("/")[-1] for path, is_moved in moved.items() if not is_moved) == [
-        *["beta"],
-        *["bias"] * 3,
-        *["gamma"],
-    ]
-
-
-@pytest.mark.parametrize("layer", [L.LayerNormalization(axis=(1, 2, 3)), L.PReLU()])
-def test_normalisation_and_slope_parameters_of_high_rank_are_not_perturbed(layer):
-    model = model_of(layer, (4, 4, 2))
-    assert model.trainable_variables[0].shape == (4, 4, 2)
-    assert not any(d.any() for d in filter_normalised_direction(model, 0))
-
-
-def test_a_scalar_parameter_is_not_perturbed():
-    class Scale(L.Layer):
-        def build(self, input_shape):
-            self.scale = self.add_weight(shape=(), initializer="ones")
-
-        def call(self, inputs):
-            return inputs * self.scale
-
-    (direction,) = filter_normalised_direction(model_of(Scale(), (3,)), 0)
-    assert direction.shape == () and direction == 0
-
-
-def test_a_filter_of_zeros_stays_where_it_is():
-    model = model_of(L.Dense(2), (3,))
-    kernel = model.trainable_variables[0]
-    kernel.assign(kernel.numpy() * np.array([1.0, 0.0], np.float32))
-    direction = filter_normalised_direction(model, 0)[0]
-    assert direction[:, 0].all() and not direction[:, 1].any()
-
-
-def test_entries_have_the_mean_and_the_symmetry_of_a_gaussian():
-    model = model_of(L.Dense(50), (2000,))
-    direction = filter_normalised_direction(model, 0)[0].astype(np.float64)
-    standard = direction / direction.std()
-    # Standard error of the mean of 100 000 numbers: 0.0032.
-    assert abs(standard.mean()) < 0.013
-    assert abs((np.abs(standard) < 1).mean() - 0.6827) < 0.01
-
-
-def test_two_directions_are_nearly_orthogonal_and_of_relative_length_one(segmenter):
-    model = model_of(L.Dense(50), (2000,))
+def test_two_directions_are_nearly_orthogonal_and_of_relative_length_one():
+    model = keras.Sequential([keras.Input((2000,)), L.Dense(50)])
     u, v = (filter_normalised_direction(model, seed) for seed in (0, 1))
     figures = direction_figures(model, u, v)
     assert figures["relative_length_u"] == pytest.approx(1, abs=1e-6)
@@ -135,33 +39,178 @@ def test_two_directions_are_nearly_orthogonal_and_of_relative_length_one(segment
     assert figures["share_perturbed"] == pytest.approx(100_000 / 100_050)
 
 
-def test_a_seed_gives_the_same_direction_again(segmenter):
-    first, again, other = (filter_normalised_direction(segmenter, seed) for seed in (7, 7, 8))
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not np.array_equal(first[0], other[0])
+def test_figures_of_a_line_say_nothing_of_a_second_direction():
+    model = mlp()
+    figures = direction_figures(model, filter_normalised_direction(model, 0))
+    assert sorted(figures) == ["relative_length_u", "share_perturbed"]
 
 
-def test_layers_inside_models_and_wrappers_are_found():
-    inner = keras.Sequential([keras.Input((4,)), L.Dense(3)])
-    inputs = keras.Input((5, 4))
-    model = keras.Model(inputs, L.TimeDistributed(inner)(inputs))
-    kernel, direction = model.trainable_variables[0].numpy(), filter_normalised_direction(model, 0)[0]
-    np.testing.assert_allclose(np.linalg.norm(direction, axis=0), np.linalg.norm(kernel, axis=0), rtol=1e-6)
+def test_lengths_are_those_of_the_flat_vectors(plane):
+    model, directions = plane
+    flat_u, flat_v, flat_w = (
+        np.concatenate([np.ravel(a) for a in arrays])
+        for arrays in (directions.u, directions.v, model.get_weights())
+    )
+    assert directions.absolute_u == pytest.approx(np.linalg.norm(flat_u), rel=1e-6)
+    assert directions.absolute_v == pytest.approx(np.linalg.norm(flat_v), rel=1e-6)
+    assert directions.relative_u == pytest.approx(np.linalg.norm(flat_u) / np.linalg.norm(flat_w), rel=1e-6)
+    assert directions.relative_v == pytest.approx(np.linalg.norm(flat_v) / np.linalg.norm(flat_w), rel=1e-6)
+    assert directions.metadata["cosine"] == pytest.approx(np.corrcoef(flat_u, flat_v)[0, 1], abs=0.1)
 
 
-def test_a_kernel_of_an_unknown_layer_is_refused_by_name():
-    class Bilinear(L.Layer):
-        def build(self, input_shape):
-            self.form = self.add_weight(shape=(3, 3), name="form")
-
-        def call(self, inputs):
-            return inputs @ self.form
-
-    with pytest.raises(InputError, match=r"Layer 'odd_one' \(Bilinear\).*'form' of shape \(3, 3\)"):
-        filter_normalised_direction(model_of(Bilinear(name="odd_one"), (3,)), 0)
+def test_relative_length_counts_only_the_weights_that_are_moved():
+    model = mlp()
+    u = [np.zeros(w.shape) for w in model.trainable_variables]
+    u[0] = 3 * model.trainable_variables[0].numpy()
+    assert Directions.through(model, "mine", u, labels=("u",)).relative_u == pytest.approx(3, rel=1e-6)
 
 
-def test_a_frozen_layer_is_left_out():
-    model = keras.Sequential([keras.Input((4,)), L.Dense(3), L.Dense(2)])
-    model.layers[0].trainable = False
-    assert [d.shape for d in filter_normalised_direction(model, 0)] == [(3, 2), (2,)]
+def test_a_line_keeps_the_first_direction_and_the_first_coordinate(plane):
+    line = plane[1].line()
+    assert (line.v, line.relative_v, line.absolute_v, line.labels) == (None, None, None, ("one",))
+    assert line.points.tolist() == [[0.25], [0.0]]
+    assert line.u is plane[1].u and "cosine" not in line.metadata
+
+
+@pytest.mark.parametrize("as_line", [False, True])
+def test_a_file_gives_back_everything(plane, tmp_path, as_line):
+    model, directions = plane
+    directions = directions.line() if as_line else directions
+    directions.save(tmp_path / "d.npz")
+    found = Directions.load(tmp_path / "d.npz", model)
+    for name in (
+        "kind",
+        "labels",
+        "relative_u",
+        "relative_v",
+        "parameters",
+        "weights",
+        "metadata",
+        "point_names",
+    ):
+        assert getattr(found, name) == getattr(directions, name), name
+    np.testing.assert_array_equal(found.points, directions.points)
+    for a, b in zip(found.u + (found.v or []), directions.u + (directions.v or []), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == np.float32
+
+
+def test_a_file_without_points_has_none(tmp_path):
+    random_directions(mlp()).save(tmp_path / "d.npz")
+    assert Directions.load(tmp_path / "d.npz").points is None
+
+
+def test_a_file_needs_no_unpickling(plane, tmp_path):
+    plane[1].save(tmp_path / "d.npz")
+    with np.load(tmp_path / "d.npz", allow_pickle=False) as archive:
+        assert json.loads(str(archive["record"]))["metadata"]["seed"] == 5
+        assert {archive[name].dtype.kind for name in archive.files} == {"f", "U"}
+
+
+def test_layers_that_keras_named_anew_do_not_make_another_model(tmp_path):
+    first, second = build_segmenter(), build_segmenter()
+    assert first.trainable_variables[0].path != second.trainable_variables[0].path
+    random_directions(first).save(tmp_path / "d.npz")
+    Directions.load(tmp_path / "d.npz", second)
+
+
+def test_the_first_parameter_that_differs_is_named(plane, tmp_path):
+    plane[1].save(tmp_path / "d.npz")
+    with pytest.raises(
+        InputError,
+        match=r"d.npz has other parameters than model 'wide': parameter 3 is 'mlp/dense\w*/kernel' \(Dense\) of shape "
+        r"\(3, 2\) there and 'wide/dense\w*/kernel' \(Dense\) of shape \(3, 7\) here; expected",
+    ):
+        Directions.load(tmp_path / "d.npz", mlp(classes=7, name="wide"))
+
+
+def test_a_parameter_that_is_missing_is_named(plane):
+    model, directions = plane
+    model.layers[-1].trainable = False
+    with pytest.raises(
+        InputError, match=r"parameter 3 is 'mlp/dense.*' \(Dense\) of shape \(3, 2\) there and missing here"
+    ):
+        directions.check(model)
+
+
+def test_a_layer_of_another_class_makes_another_model():
+    directions = random_directions(mlp())
+    model = keras.Sequential([keras.Input((4,)), L.EinsumDense("ab,bc->ac", 3, bias_axes="c"), L.Dense(2)])
+    with pytest.raises(
+        InputError, match=r"\(Dense\) of shape \(4, 3\) there and '.*einsum.*' \(EinsumDense\)"
+    ):
+        directions.check(model)
+
+
+def test_directions_to_other_solutions_are_refused_at_other_weights(plane):
+    model, directions = plane
+    model.trainable_variables[1].assign(np.ones(3))
+    with pytest.raises(InputError, match="'mlp' has other weights than the first; load those"):
+        directions.check(model)
+
+
+def test_random_directions_at_other_weights_only_warn():
+    model = mlp()
+    directions = random_directions(model)
+    model.trainable_variables[1].assign(np.ones(3))
+    with pytest.warns(UserWarning, match="made at other weights of 'mlp'"):
+        directions.check(model)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match="Expected a file of directions.*does not exist"):
+        Directions.load(tmp_path / "d.npz")
+
+
+def damage_text(path):
+    path.write_text("no archive")
+
+
+def damage_end(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def damage_kind(path):
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+def damage_content(path):
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    arrays["u0"][0] = np.nan
+    np.savez(path, **arrays)
+
+
+def damage_shape(path):
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    np.savez(path, **(arrays | {"v1": np.zeros(9, np.float32)}))
+
+
+def damage_structure(path):
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    record = json.loads(str(arrays["record"]))
+    record["parameters"][0][3] = [4, 9]
+    np.savez(path, **(arrays | {"record": np.array(json.dumps(record))}))
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_text, damage_end, damage_kind, damage_content, damage_shape, damage_structure]
+)
+def test_a_damaged_file_is_refused_in_one_sentence(plane, tmp_path, damage):
+    path = tmp_path / "d.npz"
+    plane[1].save(path)
+    damage(path)
+    with pytest.raises(InputError, match="d.npz is not a file of directions that this version can read"):
+        Directions.load(path)
+
+
+def test_public_names_are_functions_and_classes_not_modules_of_the_same_name():
+    import tfapp.landscape
+
+    for name in tfapp.landscape.__all__:
+        getattr(tfapp.landscape, name)  # importing a submodule sets an attribute of the package
+    for name in tfapp.landscape.__all__:
+        assert callable(getattr(tfapp.landscape, name)), name

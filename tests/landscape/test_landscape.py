@@ -162,7 +162,10 @@ def test_a_centre_that_disagrees_with_evaluate_is_warned_of(data):
         ({"tolerance": 0.0}, "`tolerance` must be a share.*tolerance=0.0"),
         ({"budget": -1.0}, "`budget` must be a positive number of seconds.*budget=-1.0"),
         ({"range": (0.5, -0.5)}, r"range=\(0.5, -0.5\)"),
-        ({"directions": "magic"}, "`kind` must be one of filter, unit-filter, layer.*kind='magic'"),
+        (
+            {"directions": "magic"},
+            "`directions` must be one of filter, unit-filter, layer.*directions='magic'",
+        ),
         ({"range": 0.0}, "`range` must be a positive number.*range=0.0"),
         ({"range": float("nan")}, "range=nan"),
         ({"seed": -1}, "`seed` must be an integer >= 0.*seed=-1"),

@@ -110,6 +110,7 @@ def test_standard_error_does_not_count_weight_decay(regression):
     model, x, y = regression
     plain = landscape(model, x, y, n=3, sample_errors=True)
     model.layers[0].kernel.regularizer = keras.regularizers.L2(10.0)
+    model.compile(loss="mse")
     decayed = landscape(model, x, y, n=3, sample_errors=True)
     assert decayed.regularisation.min() > 0
     np.testing.assert_allclose(decayed.standard_error, plain.standard_error, rtol=1e-5)

@@ -11,16 +11,33 @@ Importing the package is cheap; TensorFlow and the plotting libraries load with 
 from importlib import import_module
 
 _MODULES = {
+    "Directions": "directions",
+    "Hessian": "hessian",
     "Surface": "surface",
+    "TrajectoryRecorder": "trajectory",
     "direction_figures": "directions",
-    "filter_normalised_direction": "directions",
+    "filter_normalised_direction": "random_directions",
+    "hessian_trace": "spectrum",
     "landscape": "evaluate",
+    "line_through": "solution_planes",
+    "load_trajectory": "trajectory_files",
+    "make_directions": "direction_kinds",
+    "pca_directions": "trajectory_plane",
+    "plane_through": "solution_planes",
     "save_contour_png": "plots",
+    "save_curves_png": "curves",
     "save_html": "interactive",
+    "save_sharpness_png": "sharpness_figures",
     "save_side_by_side_png": "plots",
+    "save_spectra_png": "sharpness_figures",
     "save_surface_png": "plots",
+    "sharpness": "sharpness_measure",
     "side_by_side": "interactive",
+    "spectral_density": "spectrum",
+    "summarise_curvature": "curvature_summary",
     "surface_html": "interactive",
+    "top_eigenpairs": "curvature",
+    "top_eigenvectors": "curvature",
 }
 
 __all__ = list(_MODULES)

@@ -1,140 +1,200 @@
-"""Random directions in weight space, normalised filter by filter.
+"""One or two directions in weight space: what they mean, and their file."""
 
-A plot of f(w + alpha*u + beta*v) compares two networks only if u and v have the networks' own scale:
-ReLU and batch normalisation let one rescale a filter without changing the function. Li et al. give
-every filter of a Gaussian direction the norm of the same filter of the solution,
-
-    d_j <- d_j / (|d_j| + 1e-10) * |w_j|.
-
-References:
-    Hao Li, Zheng Xu, Gavin Taylor, Christoph Studer, Tom Goldstein: Visualizing the Loss Landscape of
-    Neural Nets. NeurIPS 2018, arXiv:1712.09913.
-"""
+import dataclasses
+import json
+import warnings
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
 from tfapp.errors import InputError
+from tfapp.files import atomic_path
+from tfapp.landscape.archives import open_archive
+from tfapp.landscape.fingerprint import hash_arrays
+from tfapp.landscape.structure import (
+    Parameter,
+    check_same_structure,
+    parameters_from_json,
+    parameters_of,
+    structure_hash,
+)
 
+_FORMAT = 1
 _TINY = 1e-10
 
-# The axes that number the filters, counted from the end; the norm runs over all others. A filter is
-# what produces one feature map, in a dense layer one neuron, so transposed convolutions, whose kernels
-# are (..., out, in), number theirs on axis -2, and depthwise ones on input channel and multiplier.
-_FILTER_AXES = (
-    ((keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D), "kernel", (-1,)),
-    (
-        (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose),
-        "kernel",
-        (-2,),
-    ),
-    ((keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D), "kernel", (-2, -1)),
-    ((keras.layers.SeparableConv1D, keras.layers.SeparableConv2D), "depthwise_kernel", (-2, -1)),
-    ((keras.layers.SeparableConv1D, keras.layers.SeparableConv2D), "pointwise_kernel", (-1,)),
-    ((keras.layers.Dense,), "kernel", (-1,)),
-    ((keras.layers.Embedding,), "embeddings", (-2,)),
-)
 
-# Scales, offsets and slopes of these layers are not filters, whatever their rank.
-_WITHOUT_FILTERS = (
-    keras.layers.BatchNormalization,
-    keras.layers.GroupNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.RMSNormalization,
-    keras.layers.PReLU,
-)
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """The line w + alpha*u or the plane w + alpha*u + beta*v through a solution w.
+
+    A step of alpha along u is alpha * `relative_u` of the norm of the weights that are moved, and
+    alpha * `absolute_u` in the unit of the weights; axes are labelled in both.
+
+    Attributes:
+        kind: how they were made, such as "filter" or "pca".
+        u, v: one float32 array per entry of `model.trainable_variables`; v is None for a line.
+        labels: what the axes are, one per direction.
+        relative_u, relative_v: |u| / |w| and |v| / |w| over the weights moved by either; 1 means that a step
+            of 1 is as long as the weights themselves. None where v is.
+        parameters: the trainable parameters they belong to.
+        weights: hash of the trainable parameters of w.
+        metadata: seeds, explained variance and the like, in types that JSON knows; always `cosine` of the
+            angle between u and v (of a plane) and `share_perturbed`, moved / all trainable parameters.
+        points: float64 (m, 1) or (m, 2), solutions that lie on the line, or in the plane or are projected to
+            it, as alpha (and beta); None if there are none.
+        point_names: m names, empty for points that have none.
+    """
+
+    kind: str
+    u: list[np.ndarray]
+    v: list[np.ndarray] | None
+    labels: tuple[str, ...]
+    relative_u: float
+    relative_v: float | None
+    parameters: tuple[Parameter, ...]
+    weights: str
+    metadata: dict = field(default_factory=dict)
+    points: np.ndarray | None = None
+    point_names: tuple[str, ...] = ()
+
+    @classmethod
+    def through(cls, model: keras.Model, kind: str, u, v=None, *, labels, metadata=None, **points):
+        """Return the directions u and v at the present weights of a model, with their figures."""
+        u, v = (None if d is None else [np.asarray(a, np.float32) for a in d] for d in (u, v))
+        figures = direction_figures(model, u, v)
+        return cls(
+            kind,
+            u,
+            v,
+            tuple(labels),
+            figures.pop("relative_length_u"),
+            figures.pop("relative_length_v", None),
+            parameters_of(model),
+            _hash_weights(model),
+            (metadata or {}) | figures,
+            **points,
+        )
+
+    @property
+    def absolute_u(self) -> float:
+        """|u|, the length of a step of 1."""
+        return _norm(self.u)
+
+    @property
+    def absolute_v(self) -> float | None:
+        return None if self.v is None else _norm(self.v)
+
+    def line(self) -> "Directions":
+        """Return the line along u alone; points are projected to it along v."""
+        points = None if self.points is None else self.points[:, :1]
+        metadata = {name: value for name, value in self.metadata.items() if name != "cosine"}
+        return dataclasses.replace(
+            self, v=None, labels=self.labels[:1], relative_v=None, points=points, metadata=metadata
+        )
+
+    def check(self, model: keras.Model, what: str = "This set of directions") -> None:
+        """Refuse a model that the directions were not made for.
+
+        Directions without `points` may be used at other weights of the same model, with a warning: they are
+        no longer normalised by its filters, or no longer its gradient or eigenvectors.
+
+        Raises:
+            InputError: another structure (the first parameter that differs is named), or other weights than
+                those that `points` are relative to.
+        """
+        check_same_structure(self.parameters, model, what)
+        if self.weights == _hash_weights(model):
+            return
+        if self.points is not None:
+            raise InputError(
+                f"{what} leads from one trained solution to others, and {model.name!r} has other weights than "
+                "the first; load those, or make the directions again."
+            )
+        warnings.warn(
+            f"{what} was made at other weights of {model.name!r}; lengths relative to them are out of date.",
+            stacklevel=2,
+        )
+
+    def save(self, path) -> None:
+        """Write a NumPy archive without pickled objects, by write-then-rename."""
+        arrays = {f"u{index}": array for index, array in enumerate(self.u)}
+        arrays |= {f"v{index}": array for index, array in enumerate(self.v or ())}
+        if self.points is not None:
+            arrays["points"] = self.points
+        names = ("kind", "labels", "relative_u", "relative_v", "parameters", "weights", "point_names")
+        record = {name: getattr(self, name) for name in names}
+        record |= {"format": _FORMAT, "structure": structure_hash(self.parameters), "metadata": self.metadata}
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, record=np.array(json.dumps(record)), **arrays)
+
+    @classmethod
+    def load(cls, path, model: keras.Model | None = None) -> "Directions":
+        """Read what `save` wrote, and `check` it against the model if one is given.
+
+        Raises:
+            InputError: the file is missing, is not a file of directions, or belongs to another model.
+        """
+        with open_archive(path, "file of directions") as archive:
+            record = json.loads(str(archive["record"]))
+            parameters = parameters_from_json(record.pop("parameters"))
+            if (record.pop("format"), record.pop("structure")) != (_FORMAT, structure_hash(parameters)):
+                raise ValueError("another format")
+            u = [_read(archive, f"u{index}", p.shape) for index, p in enumerate(parameters)]
+            is_line = record["relative_v"] is None
+            v = None if is_line else [_read(archive, f"v{i}", p.shape) for i, p in enumerate(parameters)]
+            points = archive["points"] if "points" in archive else None
+            labels, names = tuple(record.pop("labels")), tuple(record.pop("point_names"))
+            found = cls(
+                **record, u=u, v=v, labels=labels, parameters=parameters, points=points, point_names=names
+            )
+        if model is not None:
+            found.check(model, str(path))
+        return found
 
 
-def filter_normalised_direction(model: keras.Model, seed: int) -> list[np.ndarray]:
-    """Draw one Gaussian direction with the norm of every filter of the model.
-
-    Biases, parameters of normalisation layers and all other parameters of rank 0 or 1 get zeros: they
-    have no filter to be measured by. Moving statistics are not trainable and do not appear at all.
+def direction_figures(
+    model: keras.Model, u: list[np.ndarray], v: list[np.ndarray] | None = None
+) -> dict[str, float]:
+    """Say in numbers what a step of length 1 along one or two directions means.
 
     Args:
-        model: built Keras model; it is read only.
-        seed: integer >= 0. Variable number k is drawn by `np.random.default_rng([seed, k])`, so that
-            the direction of a layer does not depend on the sizes of the layers before it.
+        model: the model for which `u` and `v` were made.
+        u, v: one array per entry of `model.trainable_variables`; v may be None.
 
     Returns:
-        One float32 array per entry of `model.trainable_variables`, in that order and of that shape.
-
-    Raises:
-        InputError: a parameter of rank 2 or more belongs to a layer whose filters are not known.
+        `relative_length_u`, `relative_length_v`: |u| / |w| and |v| / |w| over the weights that either
+        moves; 1 up to rounding for filter-normalised ones, whose axes have the unit 100 % of the norm of
+        every filter.
+        `cosine`: of the angle between u and v.
+        `share_perturbed`: moved parameters / trainable parameters, in [0, 1].
+        What is said of v is left out if v is None.
     """
-    owners = _owners(model)
-    return [
-        _draw(variable, _filter_axes(owners[id(variable)], variable), [seed, index])
-        for index, variable in enumerate(model.trainable_variables)
-    ]
-
-
-def direction_figures(model: keras.Model, u: list[np.ndarray], v: list[np.ndarray]) -> dict[str, float]:
-    """Say in numbers what a step of length 1 along each of two directions means.
-
-    Args:
-        model: the model for which `u` and `v` were drawn.
-        u, v: arrays as `filter_normalised_direction` returns them.
-
-    Returns:
-        `relative_length_u`, `relative_length_v`: |u| / |w| and |v| / |w| over the perturbed weights,
-        1 up to rounding: the unit of the axes is 100 % of the norm of every filter.
-        `cosine`: of the angle between u and v, near 0 in high dimension.
-        `share_perturbed`: perturbed parameters / trainable parameters, in [0, 1].
-    """
-    weights = [variable.numpy().astype(np.float64) for variable in model.trainable_variables]
-    moved = [bool(a.any() or b.any()) for a, b in zip(u, v, strict=True)]
+    weights = [variable.numpy() for variable in model.trainable_variables]
+    moved = [bool(a.any() or b.any()) for a, b in zip(u, v or u, strict=True)]
     norm_w = _norm([w for w, is_moved in zip(weights, moved, strict=True) if is_moved])
-    norm_u, norm_v = _norm(u), _norm(v)
-    inner = sum(float(np.vdot(a.astype(np.float64), b)) for a, b in zip(u, v, strict=True))
     counts = np.array([w.size for w in weights])
-    return {
-        "relative_length_u": norm_u / (norm_w + _TINY),
-        "relative_length_v": norm_v / (norm_w + _TINY),
-        "cosine": inner / (norm_u * norm_v + _TINY),
+    figures = {
+        "relative_length_u": _norm(u) / (norm_w + _TINY),
         "share_perturbed": float(counts[moved].sum() / counts.sum()),
     }
-
-
-def _owners(model):
-    """Map id(variable) to the innermost layer that created the variable."""
-    owners = {}
-    # Keras has no public walk through layers nested in models, wrappers and composite layers.
-    for layer in model._flatten_layers():
-        nested = layer._flatten_layers(include_self=False)
-        inner = {id(variable) for sublayer in nested for variable in sublayer.variables}
-        owners |= {id(w): layer for w in layer.trainable_variables if id(w) not in inner}
-    return owners
-
-
-def _filter_axes(layer, variable):
-    """Return the axes that number the filters, or None for a parameter that is not perturbed."""
-    if len(variable.shape) <= 1 or isinstance(layer, _WITHOUT_FILTERS):
-        return None
-    for layers, name, axes in _FILTER_AXES:
-        if isinstance(layer, layers) and variable.name == name:
-            return axes
-    raise InputError(
-        f"Layer {layer.name!r} ({type(layer).__name__}) has a trainable parameter {variable.name!r} of shape "
-        f"{tuple(variable.shape)} whose filters are not known. Expected a convolution, Dense or Embedding "
-        "layer; freeze the layer (`layer.trainable = False`) to leave it out of the directions."
-    )
-
-
-def _draw(variable, filter_axes, seed):
-    if filter_axes is None:
-        return np.zeros(tuple(variable.shape), np.float32)
-    rank = len(variable.shape)
-    axes = tuple(axis for axis in range(rank) if axis - rank not in filter_axes)
-    gaussian = np.random.default_rng(seed).standard_normal(tuple(variable.shape))
-    return (gaussian / (_filter_norm(gaussian, axes) + _TINY) * _filter_norm(variable.numpy(), axes)).astype(
-        np.float32
-    )
-
-
-def _filter_norm(array, axes):
-    return np.sqrt(np.sum(np.square(array, dtype=np.float64), axis=axes, keepdims=True))
+    if v is not None:
+        inner = sum(float(np.vdot(a.astype(np.float64), b)) for a, b in zip(u, v, strict=True))
+        figures["relative_length_v"] = _norm(v) / (norm_w + _TINY)
+        figures["cosine"] = inner / (_norm(u) * _norm(v) + _TINY)
+    return figures
 
 
 def _norm(arrays):
     return float(np.sqrt(sum(np.sum(np.square(array, dtype=np.float64)) for array in arrays)))
+
+
+def _hash_weights(model):
+    return hash_arrays(variable.numpy() for variable in model.trainable_variables)
+
+
+def _read(archive, name, shape):
+    array = archive[name]
+    if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+        raise ValueError(f"{name} is not of shape {shape}, float32 and finite")
+    return array

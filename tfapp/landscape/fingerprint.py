@@ -48,6 +48,11 @@ def hash_loss(model: keras.Model) -> str:
     return _hash_json([config.get("loss"), config.get("loss_weights")])
 
 
+def hash_directions(directions) -> str:
+    """Hash the arrays of `Directions`."""
+    return hash_arrays([*directions.u, *(directions.v or ())])
+
+
 def _hash_json(content):
     # The class stands for what JSON cannot hold: a repr may contain an address, new in every process.
     text = json.dumps(content, sort_keys=True, default=lambda thing: type(thing).__qualname__)

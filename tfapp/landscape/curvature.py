@@ -1,0 +1,144 @@
+"""Eigenvalues and eigenvectors at one end of a Hessian's spectrum, from its products with vectors only.
+
+Like the functions of `spectrum`, `top_eigenpairs` takes any symmetric `scipy.sparse.linalg.LinearOperator`,
+such as `tfapp.landscape.Hessian`, so that one traced graph serves them all; `top_eigenvectors` takes a model.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+from tfapp.errors import InputError, WorkFailed
+from tfapp.landscape.derivatives import unflatten
+from tfapp.landscape.hessian import Hessian
+from tfapp.landscape.spectrum import check_count
+
+_ENDS = {"largest": "LA", "smallest": "SA", "magnitude": "LM"}
+_LEAST_BASIS = 20
+
+
+@dataclass(frozen=True)
+class Eigenpairs:
+    """Eigenvalues at one end of a spectrum.
+
+    Attributes:
+        values: float64 (k,), the outermost first.
+        vectors: float64 (k, n), rows of length 1; their largest component is positive.
+        residuals: float64 (k,), |H v - lambda v| / |lambda|, each with a product of its own.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    residuals: np.ndarray
+
+
+def top_eigenvectors(
+    model: keras.Model,
+    x,
+    y=None,
+    k: int = 1,
+    *,
+    sample_weight=None,
+    batch_size: int = 8,
+    which: str = "largest",
+    seed: int = 0,
+    iterations: int = 30,
+    tolerance: float = 1e-3,
+) -> tuple[np.ndarray, list[list[np.ndarray]]]:
+    """Return the top eigenvalues of the Hessian of a model's data loss, and their eigenvectors as directions.
+
+    Args:
+        model: compiled and built Keras model; it is read only.
+        x: samples as for `model.evaluate`, a dataset, or `Batches`.
+        y, sample_weight: targets and weights, or None.
+        batch_size: samples per pass, >= 1.
+        k, which, seed, iterations, tolerance: those of `top_eigenpairs`.
+
+    Returns:
+        Eigenvalues, float64 (k,), and k directions: lists of float32 arrays, one per entry of
+        `model.trainable_variables`, each direction of length 1 over all of them.
+
+    Raises:
+        InputError: an argument out of range, a model that is not compiled or built, a loss that is not finite.
+        WorkFailed: the eigenvectors did not converge.
+    """
+    hessian = Hessian(model, x, y, sample_weight, batch_size=batch_size, seed=seed)
+    pairs = top_eigenpairs(hessian, k, which=which, seed=seed, iterations=iterations, tolerance=tolerance)
+    return pairs.values, [unflatten(vector, model.trainable_variables) for vector in pairs.vectors]
+
+
+def top_eigenpairs(
+    hessian: LinearOperator,
+    k: int = 1,
+    *,
+    which: str = "largest",
+    seed: int = 0,
+    iterations: int = 30,
+    tolerance: float = 1e-3,
+) -> Eigenpairs:
+    """Find eigenvalues at one end of the spectrum by ARPACK's restarted Lanczos iteration, in float64.
+
+    Args:
+        hessian: symmetric operator of shape (n, n).
+        k: how many, 1 <= k <= n.
+        which: `"largest"` (most positive), `"smallest"` (most negative) or `"magnitude"`.
+        seed: integer >= 0, of the vector to begin with.
+        iterations: largest number of restarts, >= 1. The first takes max(20, 2 k + 1) products, another about half of
+            them.
+        tolerance: relative accuracy of the eigenvalues, > 0. Products in float32 do not allow much less than
+            1e-6.
+
+    Raises:
+        InputError: an argument out of range.
+        WorkFailed: not converged; the message says what to raise.
+    """
+    n = hessian.shape[0]
+    _check_eigenpairs(n, k, which, iterations, tolerance)
+    if n <= max(_LEAST_BASIS, 2 * k + 1):
+        values, vectors = np.linalg.eigh(_dense(hessian))
+    else:
+        values, vectors = _arpack(hessian, k, which, seed, iterations, tolerance)
+    order = np.argsort({"largest": -values, "smallest": values, "magnitude": -np.abs(values)}[which])[:k]
+    return _eigenpairs(hessian, values[order], vectors[:, order].T)
+
+
+def _check_eigenpairs(n, k, which, iterations, tolerance):
+    if not 1 <= k <= n:
+        raise InputError(f"`k` must be an integer from 1 to {n}, the number of parameters. Received: k={k}.")
+    if which not in _ENDS:
+        raise InputError(f"`which` must be one of {tuple(_ENDS)}. Received: which={which!r}.")
+    check_count(iterations=iterations)
+    if not (np.isfinite(tolerance) and tolerance > 0):
+        raise InputError(f"`tolerance` must be a positive number. Received: tolerance={tolerance}.")
+
+
+def _arpack(hessian, k, which, seed, iterations, tolerance):
+    n = hessian.shape[0]
+    start = np.random.default_rng(seed).standard_normal(n)
+    if not hessian.matvec(start).any():
+        # ARPACK takes the zero of a zero matrix for a fault of the start.
+        return np.zeros(k), np.eye(n, k)
+    try:
+        return eigsh(hessian, k, which=_ENDS[which], v0=start, maxiter=iterations, tol=tolerance)
+    except ArpackNoConvergence as error:
+        raise WorkFailed(
+            f"{len(error.eigenvalues)} of {k} eigenvalues converged to {tolerance:g} in {iterations} restarts; "
+            "allow more `iterations` or a larger `tolerance`."
+        ) from error
+
+
+def _dense(hessian):
+    matrix = np.stack([hessian.matvec(row) for row in np.eye(hessian.shape[0])])
+    return 0.5 * (matrix + matrix.T)
+
+
+def _eigenpairs(hessian, values, vectors):
+    largest = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
+    vectors = vectors * np.sign(largest)[:, None]
+    residuals = [
+        np.linalg.norm(hessian.matvec(v) - value * v) for value, v in zip(values, vectors, strict=True)
+    ]
+    # A zero eigenvalue has no relative residual; the least positive number keeps 0 / 0 at 0.
+    return Eigenpairs(values, vectors, np.array(residuals) / np.maximum(np.abs(values), np.finfo(float).tiny))

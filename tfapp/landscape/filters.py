@@ -1,0 +1,142 @@
+"""What counts as one filter, and which parameters a direction moves.
+
+A filter is what produces one feature map, in a dense layer one neuron (Li et al. 2018, section 4).
+"""
+
+import math
+from collections.abc import Sequence
+
+import keras
+
+from tfapp.errors import InputError
+from tfapp.landscape.structure import layers_of_parameters
+
+_L = keras.layers
+
+# The axes that number the filters, counted from the end; the norm runs over all others. Kernels of
+# transposed convolutions are (..., out, in), so theirs is -2; depthwise ones are numbered by input
+# channel and multiplier. The columns of a recurrent cell are the gates of its units.
+_FILTER_AXES = (
+    ((_L.Conv1D, _L.Conv2D, _L.Conv3D), "kernel", (-1,)),
+    ((_L.Conv1DTranspose, _L.Conv2DTranspose, _L.Conv3DTranspose), "kernel", (-2,)),
+    ((_L.DepthwiseConv1D, _L.DepthwiseConv2D), "kernel", (-2, -1)),
+    ((_L.SeparableConv1D, _L.SeparableConv2D), "depthwise_kernel", (-2, -1)),
+    ((_L.SeparableConv1D, _L.SeparableConv2D), "pointwise_kernel", (-1,)),
+    ((_L.Dense,), "kernel", (-1,)),
+    ((_L.Embedding,), "embeddings", (-2,)),
+    ((_L.SimpleRNNCell, _L.GRUCell, _L.LSTMCell), "kernel", (-1,)),
+    ((_L.SimpleRNNCell, _L.GRUCell, _L.LSTMCell), "recurrent_kernel", (-1,)),
+)
+
+# Scales, offsets and slopes of these layers are not filters, whatever their rank.
+_WITHOUT_FILTERS = (
+    _L.BatchNormalization,
+    _L.GroupNormalization,
+    _L.LayerNormalization,
+    _L.RMSNormalization,
+    _L.PReLU,
+)
+
+
+def norm_axes(
+    model: keras.Model,
+    *,
+    by_filter: bool = True,
+    layers: Sequence[str] | str | None = None,
+    biases: bool = False,
+) -> list[tuple[int, ...] | None]:
+    """Say for every trainable parameter over which axes the norm of one group of weights runs.
+
+    Args:
+        model: built Keras model; it is read only.
+        by_filter: a group is a filter; False: a group is the whole parameter.
+        layers: names of layers, also nested ones, to which the directions are limited; a name of a model
+            or wrapper stands for all that is inside. None for all layers.
+        biases: move biases, parameters of normalisation layers and all others of rank 0 or 1 too, each as
+            one group.
+
+    Returns:
+        One entry per entry of `model.trainable_variables`: axes >= 0, or None if it is not moved.
+
+    Raises:
+        InputError: an unknown name in `layers`, a named layer that has nothing to move, or a parameter to
+            be moved by filter whose filters are not known.
+    """
+    chosen = _chosen(model, layers)
+    axes = [
+        _norm_axes(layer, variable, by_filter, biases) if chosen is None or id(variable) in chosen else None
+        for variable, layer in zip(model.trainable_variables, layers_of_parameters(model), strict=True)
+    ]
+    moved = {id(v) for v, entry in zip(model.trainable_variables, axes, strict=True) if entry is not None}
+    for name, members in _named(model, layers).items():
+        if not moved & members:
+            raise InputError(
+                f"Layer {name!r} has only biases, normalisation or slope parameters, which are not moved; move "
+                "them too with biases=True, or leave the layer out of `layers`."
+            )
+    return axes
+
+
+def _norm_axes(layer, variable, by_filter, biases):
+    rank = len(variable.shape)
+    everything = tuple(range(rank))
+    if rank <= 1 or variable.name == "bias" or isinstance(layer, _WITHOUT_FILTERS):
+        return everything if biases else None
+    if not by_filter:
+        return everything
+    numbering = _filter_axes(layer, variable)
+    return tuple(axis for axis in everything if axis - rank not in numbering)
+
+
+def _filter_axes(layer, variable):
+    """Return the axes that number the filters, counted from the end."""
+    for layers, name, axes in _FILTER_AXES:
+        if isinstance(layer, layers) and variable.name == name:
+            return axes
+    if isinstance(layer, _L.EinsumDense) and variable.name == "kernel":
+        return _einsum_axes(layer.equation)
+    raise InputError(
+        f"Layer {layer.name!r} ({type(layer).__name__}) has a trainable parameter {variable.name!r} of shape "
+        f"{tuple(variable.shape)} whose filters are not known. Expected a convolution, Dense, EinsumDense, "
+        "attention, recurrent or Embedding layer; use directions that are normalised layer by layer, or "
+        "freeze the layer (`layer.trainable = False`) to leave it out."
+    )
+
+
+def _einsum_axes(equation):
+    """Return the axes of the kernel that its layer's output keeps: they number the neurons, as those over
+    which the equation sums run through the weights of one neuron.
+
+    >>> _einsum_axes("abc,cde->abde")  # query of an attention layer: heads and features of a head
+    (-2, -1)
+    """
+    inputs, output = equation.split("->")
+    kernel = inputs.split(",")[1]
+    return tuple(axis - len(kernel) for axis, letter in enumerate(kernel) if letter in output)
+
+
+def group_size(shape: Sequence[int], axes: tuple[int, ...]) -> int:
+    """Return the number of weights of one group."""
+    return math.prod(shape[axis] for axis in axes)
+
+
+def _chosen(model, layers):
+    return None if layers is None else set().union(*_named(model, layers).values())
+
+
+def _named(model, names):
+    """Return for each name the ids of the trainable variables inside the layers of that name."""
+    if names is None:
+        return {}
+    members = {}
+    for layer in model._flatten_layers(include_self=False):
+        if layer.trainable_variables:
+            members.setdefault(layer.name, set()).update(map(id, layer.trainable_variables))
+    names = [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in names if name not in members]
+    if unknown or not names:
+        raise InputError(
+            f"`layers` must name layers with trainable parameters. Received: {unknown or names}; known are "
+            f"{', '.join(members)}."
+        )
+    return {name: members[name] for name in names}

@@ -1,0 +1,127 @@
+"""Directions that the loss itself chooses: its gradient, and the eigenvectors of its Hessian."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.landscape.curvature import top_eigenvectors
+from tfapp.landscape.derivatives import make_gradient, prepare, unflatten
+from tfapp.landscape.directions import Directions
+from tfapp.landscape.filters import norm_axes
+from tfapp.landscape.point_loss import Batches
+from tfapp.landscape.random_directions import check_seed, gaussian, normalised, orthogonalised
+
+
+def gradient_directions(
+    model: keras.Model,
+    batches: Batches,
+    *,
+    seed: int = 0,
+    layers: Sequence[str] | None = None,
+    biases: bool = False,
+) -> Directions:
+    """Return the plane of the gradient of the data loss and of a random direction orthogonal to it.
+
+    u points uphill and is as long as the weights it moves. v is filter-normalised (Li et al. 2018) and
+    orthogonal to u in every filter, up to filters of a single weight. Layers run in inference mode; weight
+    decay and all else in `model.losses` is left out.
+
+    Args:
+        model: compiled and built Keras model; it is read only.
+        batches: the data.
+        seed: integer >= 0; v is drawn with 2*seed + 1.
+        layers: names of layers that the directions are limited to; None for all.
+        biases: move biases and parameters of normalisation layers too.
+
+    Returns:
+        `Directions`, both of relative length 1; `metadata["gradient_norm"]` is the norm of the gradient
+        with respect to the weights that are moved, before scaling.
+
+    Raises:
+        InputError: as for `random_directions`, a model that is not compiled, or a gradient that is 0 or not
+            finite.
+    """
+    seed = check_seed(seed)
+    axes = norm_axes(model, layers=layers, biases=biases)
+    gradient = [
+        np.zeros_like(g) if entry is None else g
+        for g, entry in zip(data_gradient(model, batches), axes, strict=True)
+    ]
+    norm = _norm(gradient)
+    if not (np.isfinite(norm) and norm > 0):
+        raise InputError(
+            f"Expected a gradient of the data loss that is finite and not 0. Received: a gradient of norm {norm} "
+            f"for {model.name!r}; draw random directions instead."
+        )
+    v = orthogonalised(gaussian(model, axes, 2 * seed + 1), gradient, axes)
+    return Directions.through(
+        model,
+        "gradient",
+        _scaled(gradient, _moved_weights(model, axes)),
+        normalised(model, v, axes),
+        labels=("gradient of the data loss", "random direction orthogonal to it"),
+        metadata={
+            "gradient_norm": norm,
+            "direction_seeds": [2 * seed + 1],
+            "layers": [layers] if isinstance(layers, str) else layers and list(layers),
+            "biases": biases,
+        },
+    )
+
+
+def hessian_directions(model: keras.Model, batches: Batches, *, seed: int = 0) -> Directions:
+    """Return the plane of the two top eigenvectors of the Hessian of the loss, weight decay included.
+
+    An eigenvector is one of the whole Hessian, so it moves all trainable parameters, biases and parameters of
+    normalisation layers included; freeze layers to have the eigenvectors of a block.
+
+    Args:
+        model: compiled and built Keras model; it is read only.
+        batches: the data.
+        seed: integer >= 0 of the start of the iteration.
+
+    Returns:
+        `Directions`, both of relative length 1; `metadata["eigenvalues"]` are those of u and v.
+
+    Raises:
+        InputError: a seed that is not an integer >= 0, or a model that is not compiled or built.
+        WorkFailed: the eigenvectors did not converge.
+    """
+    seed = check_seed(seed)
+    eigenvalues, vectors = top_eigenvectors(model, batches, k=2, seed=seed)
+    weights = [variable.numpy() for variable in model.trainable_variables]
+    return Directions.through(
+        model,
+        "hessian",
+        *(_scaled(vector, weights) for vector in vectors),
+        labels=[f"Hessian eigenvector of {value:.3g}" for value in eigenvalues],
+        metadata={"eigenvalues": [float(value) for value in eigenvalues], "eigenvector_seed": seed},
+    )
+
+
+def data_gradient(model: keras.Model, batches: Batches) -> list[np.ndarray]:
+    """Return the gradient of the data loss at the solution, one float32 array per trainable variable.
+
+    Raises:
+        InputError: the model is not compiled, not built, or has nothing to train.
+    """
+    n = prepare(model, batches)
+    _, gradient = make_gradient(model, batches, regularisation=False)(np.zeros(n))
+    return unflatten(gradient.numpy(), model.trainable_variables)
+
+
+def _moved_weights(model, axes):
+    pairs = zip(model.trainable_variables, axes, strict=True)
+    return [variable.numpy() for variable, entry in pairs if entry is not None]
+
+
+def _scaled(direction, weights):
+    """Scale a direction as a whole to the norm of the weights that it moves."""
+    scale = (_norm(weights) or 1.0) / _norm(direction)
+    return [scale * array for array in direction]
+
+
+def _norm(arrays):
+    return float(np.sqrt(sum(np.sum(np.square(array, dtype=np.float64)) for array in arrays)))
