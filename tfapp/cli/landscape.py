@@ -31,6 +31,9 @@ def landscape(
     ] = None,
     biases: Annotated[bool, Option(help="Move biases and normalisation parameters too.")] = False,
     line: Annotated[bool, Option(help="One direction instead of two.")] = False,
+    reestimate: Annotated[
+        bool, Option(help="Estimate batch normalisation's moving statistics anew at every point.")
+    ] = False,
     exact: Annotated[bool, Option(help="Measure every point; none is predicted.")] = False,
     tolerance: Annotated[
         float, Option(help="Error of predicted points that is aimed at, as a share of the range of losses.")
@@ -52,7 +55,9 @@ def landscape(
 
     limits, seconds = parse_range(range), parse_seconds(budget)
     source = Run.open(run)
-    file = source.path / "landscape" / f"{_stem(n, range, seed, directions, layers, biases, line, exact)}.npz"
+    switches = {"biases": biases, "line": line, "exact": exact, "reestimate": reestimate}
+    stem = _stem(n, range, seed, directions, layers, switches)
+    file = source.path / "landscape" / f"{stem}.npz"
     with progress_bar() as bar:
         task = bar.add_task("loss surface", total=None, note="reading data")
         from tfapp.landscape import landscape as measure
@@ -70,6 +75,7 @@ def landscape(
             biases=biases,
             line=line,
             sample_errors=True,
+            reestimate=reestimate,
             batch_size=batch_size,
             budget=seconds,
             path=file,
@@ -112,11 +118,11 @@ def parse_seconds(text):
     return float(found[1]) * _SECONDS[found[2]]
 
 
-def _stem(n, range, seed, directions, layers, biases, line, exact):
+def _stem(n, range, seed, directions, layers, switches):
     """Name the file by the options that make another surface; defaults are not named."""
     kind = Path(directions).stem
     marks = [kind] * (kind != "filter") + ["layers"] * (layers is not None)
-    marks += [name for name, on in (("biases", biases), ("line", line), ("exact", exact)) if on]
+    marks += [name for name, on in switches.items() if on]
     numbers = f"n{n}-r{range.replace(':', 'to').replace(',', 'x')}-s{seed}"
     return "-".join(["surface", numbers, *marks])
 

@@ -31,16 +31,15 @@ class DaskCells:
         model: compiled Keras model that can be pickled: its layers are importable on the workers or registered.
         data: `(x, y, sample_weight)` as nests of arrays.
         u, v: directions.
-        batch_size, sample_errors, jit_compile: as for `make_point_loss`.
+        batch_size, options: as for `make_point_loss`.
 
     Raises:
         InputError: no scheduler or no worker answers at the address, or the model cannot be sent.
     """
 
-    def __init__(self, address, model, data, u, v, *, batch_size, sample_errors, jit_compile=False):
+    def __init__(self, address, model, data, u, v, *, batch_size, **options):
         self._address, self._start = address, time.perf_counter()
         self._token = uuid.uuid4().hex
-        options = {"sample_errors": sample_errors, "jit_compile": jit_compile}
         parts = (data, u, v, batch_size, options, keras.config.floatx())
         try:
             self._job = cloudpickle.dumps((model, *parts))

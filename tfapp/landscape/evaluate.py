@@ -47,6 +47,7 @@ def landscape(
     biases: bool = False,
     line: bool = False,
     sample_errors: bool = False,
+    reestimate: bool = False,
     batch_size: int = 8,
     budget: float | None = None,
     path: str | os.PathLike | None = None,
@@ -79,6 +80,8 @@ def landscape(
         layers, biases: limit random directions to layers of these names; move biases too.
         line: only u; then every point is measured.
         sample_errors: also estimate the standard error of the loss from the losses of single samples.
+        reestimate: estimate the moving statistics of batch normalisation anew at every point, by one more pass
+            over the data in training mode with dropout off. The centre then differs from `model.evaluate`.
         batch_size: samples per forward pass, >= 1.
         budget: seconds after which no more points are begun; the same call goes on later.
         path: file of the surface (.npz), or None to keep it in memory only.
@@ -117,6 +120,7 @@ def landscape(
         "exact": exact or line,
         "tolerance": float(tolerance),
         "sample_errors": sample_errors,
+        "reestimate": reestimate,
         "batch_size": int(batch_size),
     }
     surface = _resume(path, key, overwrite) or Surface.empty(n, range, _metadata(key, directions), line=line)
@@ -125,7 +129,7 @@ def landscape(
 
     evaluated = _evaluate(model, x, y, sample_weight, batch_size)
     v = directions.v or [np.zeros_like(a) for a in directions.u]
-    options = {"sample_errors": sample_errors, "jit_compile": jit_compile}
+    options = {"sample_errors": sample_errors, "reestimate": reestimate, "jit_compile": jit_compile}
     if dask is None:
         point_loss = make_point_loss(model, batches, directions.u, v, **options)
         evaluator = Stopwatch(point_loss, make_bare_forward(model, batches), surface.metadata["timing"])
@@ -143,7 +147,7 @@ def landscape(
             surface.metadata["self_check"] = check_surface(surface, evaluated, model)
             if path is not None:
                 surface.save(path)
-    warn_of(surface.metadata["self_check"])
+    warn_of(surface.metadata["self_check"], reestimate)
     return surface
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
+from tfapp.landscape.moving_statistics import batch_statistics, moving_variables, normalisations
 
 
 class Batches:
@@ -53,7 +54,14 @@ class Batches:
 
 
 def make_point_loss(
-    model: keras.Model, batches: Batches, u, v, *, sample_errors: bool = False, jit_compile: bool = False
+    model: keras.Model,
+    batches: Batches,
+    u,
+    v,
+    *,
+    sample_errors: bool = False,
+    reestimate: bool = False,
+    jit_compile: bool = False,
 ):
     """Build the compiled function f(alpha, beta).
 
@@ -62,6 +70,7 @@ def make_point_loss(
         batches: the data.
         u, v: directions, one array per entry of `model.trainable_variables`.
         sample_errors: also evaluate the loss of every sample by itself, from the same forward pass.
+        reestimate: estimate the moving statistics of batch normalisation anew at every point, by one more pass.
         jit_compile: compile by XLA. Slower than TensorFlow's own kernels on the CPUs measured so far.
 
     Returns:
@@ -75,33 +84,51 @@ def make_point_loss(
         for variable, a, b in zip(model.trainable_variables, u, v, strict=True)
         if a.any() or b.any()
     ]
-    batch_size, end = batches.batch_size, batches.num_full * batches.batch_size
+    layers = normalisations(model) if reestimate else []
     scalar = tf.TensorSpec((), tf.float32)
 
     @tf.function(input_signature=(scalar, scalar), autograph=False, jit_compile=jit_compile)
     def point_loss(alpha, beta):
-        weights = [
-            (w, w.value + tf.cast(alpha, a.dtype) * a + tf.cast(beta, b.dtype) * b) for w, a, b in moved
-        ]
+        state = [(w, w.value + tf.cast(alpha, a.dtype) * a + tf.cast(beta, b.dtype) * b) for w, a, b in moved]
+        if layers:
+            state = state + _moving_statistics(model, layers, state, batches)
 
         def add(start, size, sums, metrics):
             batch = batches.slice(start, size)
-            found, metrics = _batch_sums(model, weights, metrics, batch, size, sample_errors)
+            found, metrics = _batch_sums(model, state, metrics, batch, size, sample_errors)
             return sums + found, metrics
 
-        # One batch after the other: two at once would double the memory, not the speed.
-        _, sums, metrics = tf.while_loop(
-            lambda start, *_: start < end,
-            lambda start, sums, metrics: (start + batch_size, *add(start, batch_size, sums, metrics)),
-            (tf.constant(0), tf.zeros(4, tf.float64), [tf.zeros_like(w) for w in model.metrics_variables]),
-            parallel_iterations=1,
-        )
-        if batches.remainder:
-            sums, metrics = add(end, batches.remainder, sums, metrics)
+        nothing = tf.zeros(4, tf.float64), [tf.zeros_like(w) for w in model.metrics_variables]
+        sums, metrics = _over_batches(batches, add, *nothing)
         figures = _figures(model, sums / batches.num_samples, metrics, batches.num_samples)
         return figures if sample_errors else figures | {"standard_error": tf.constant(np.nan, tf.float64)}
 
     return point_loss
+
+
+def _over_batches(batches, add, *totals):
+    """Return what `add(start, size, *totals)` makes of the totals, batch after batch."""
+    batch_size, end = batches.batch_size, batches.num_full * batches.batch_size
+    # One batch after the other: two at once would double the memory, not the speed.
+    _, *totals = tf.while_loop(
+        lambda start, *_: start < end,
+        lambda start, *totals: (start + batch_size, *add(start, batch_size, *totals)),
+        (tf.constant(0), *totals),
+        parallel_iterations=1,
+    )
+    return add(end, batches.remainder, *totals) if batches.remainder else totals
+
+
+def _moving_statistics(model, layers, state, batches):
+    """Return (variable, value) pairs of moving statistics: the means of those of all batches."""
+    variables = moving_variables(layers)
+
+    def add(start, size, sums):
+        found = batch_statistics(model, layers, state, batches.slice(start, size)[0])
+        return ([total + size * value for total, value in zip(sums, found, strict=True)],)
+
+    (sums,) = _over_batches(batches, add, [tf.zeros_like(variable) for variable in variables])
+    return [(variable, total / batches.num_samples) for variable, total in zip(variables, sums, strict=True)]
 
 
 def make_bare_forward(model: keras.Model, batches: Batches):
