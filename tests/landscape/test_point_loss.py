@@ -7,6 +7,7 @@ from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
 from tfapp.errors import InputError
 from tfapp.landscape.point_loss import Batches, make_bare_forward, make_point_loss
 from tfapp.landscape.random_directions import filter_normalised_direction
+from tfapp.layers import regularise
 
 
 def two_directions(model):
@@ -144,3 +145,13 @@ def test_the_bare_forward_runs_over_all_batches(segmenter, data):
 def test_unusable_data_are_refused(x, y, batch_size, message):
     with pytest.raises(InputError, match=message):
         Batches(x, y, None, batch_size)
+
+
+def test_total_variation_heads_compile_here_and_nowhere_else(segmenter, data):
+    model = regularise(segmenter, 0.5)
+    model.compile(loss="sparse_categorical_crossentropy")
+    point_loss = point_loss_of(model, *data)
+    assert at(point_loss, 0, 0)[0] == pytest.approx(evaluate(model, *data), rel=1e-4)
+    functions = point_loss.get_concrete_function().graph.as_graph_def().library.function
+    assert any(f.attr["_XlaMustCompile"].b for f in functions if "_XlaMustCompile" in f.attr)
+    assert model.layers[-1].jit_compile == "auto"
