@@ -29,6 +29,7 @@ setup(
         "keras>=3.10",  # mean_with_sample_weight reduction; BPGrad under MirroredStrategy
         "numpy>=1.26",  # Generator seeding by sequences, NumPy 2 names
         "scipy>=1.13",  # smooth fields of the cell generator
+        "scikit-image>=0.24",  # contingency tables and watershed of the membrane scores, PSNR, SSIM
         "pillow>=10.3",  # decoding of people's images, 16-bit and CMYK included
         "matplotlib>=3.8",  # figures as files
         "plotly>=5.20",  # interactive surfaces with the script inlined

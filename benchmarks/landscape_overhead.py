@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.landscape.directions import filter_normalised_direction
 from tfapp.landscape.point_loss import Batches, make_bare_forward, make_point_loss
+from tfapp.landscape.random_directions import filter_normalised_direction
 
 TARGET = 1.10
 NUM_IMAGES, SIDE, BATCH_SIZE = 16, 128, 8

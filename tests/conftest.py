@@ -58,3 +58,32 @@ def draw_discs(rng, size, classes):
     for label in range(1, classes):
         labels[distance < min(size) * 0.45 * (classes - label) / (classes - 1)] = label
     return labels
+
+
+@pytest.fixture
+def make_pairs(tmp_path):
+    """Return a function that writes raindrop pairs below the test's own folder and returns their path."""
+
+    def make(*arguments, name="pairs", **options):
+        return write_pairs(tmp_path / name, *arguments, **options)
+
+    return make
+
+
+def write_pairs(root, counts=(("", 6),), folders=("rain_image", "clean_image"), size=(32, 32)):
+    """Write discs on a gradient, each also under bright drops, as `N_rain.png` and `N_clean.png`.
+
+    `counts` has the number of pairs in each sub-folder of `root`.
+    """
+    rng = np.random.default_rng(0)
+    for part, count in counts:
+        wet, clean = (root / part / folder for folder in folders)
+        wet.mkdir(parents=True)
+        clean.mkdir()
+        for index in range(count):
+            labels = draw_discs(rng, size, 3)
+            picture = np.stack([60 * labels + 40, 200 - 70 * labels, 30 * labels + 90], -1).astype(np.uint8)
+            drops = np.where(rng.random(size) < 0.2, 60, 0)[..., None]
+            Image.fromarray(picture).save(clean / f"{index}_clean.png")
+            Image.fromarray(np.clip(picture + drops, 0, 255).astype(np.uint8)).save(wet / f"{index}_rain.png")
+    return root

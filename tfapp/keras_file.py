@@ -34,6 +34,8 @@ class KerasFile:
     """
 
     class_weights = None
+    image_pairs = False
+    loss = "cross-entropy"
     settings = {}
 
     def __init__(self, path, *, resize=None, input_scale=1.0, output="auto"):

@@ -11,12 +11,11 @@ from tfapp import __version__
 from tfapp.data import Frames, Framing, Split, noisy_set, open_dataset
 from tfapp.errors import InputError
 from tfapp.files import write_json
-from tfapp.models import at_own_size, stride_of, with_probabilities
+from tfapp.models import REGRESSION_HEADS, TITLES, at_own_size, on_simplex, stride_of, with_probabilities
 
 FORMAT = 1
 RECORD = "run.json"
 MODEL = "model.keras"
-TITLES = {"unet": "Unet", "segnet": "Segnet", "fcn-32s": "FCN-32s"}
 
 
 class Run:
@@ -97,6 +96,17 @@ class Run:
         return self.record["data"]["channels"]
 
     @property
+    def image_pairs(self):
+        """Whether it makes images of images, and no label maps."""
+        return not self.class_names
+
+    @property
+    def loss(self):
+        """`cross-entropy` or `mse`."""
+        # Runs from before this option have no entry.
+        return self.config.get("loss", "cross-entropy")
+
+    @property
     def class_weights(self):
         """One loss weight per class, or None."""
         return self.config["class_weights"]
@@ -147,8 +157,19 @@ class Run:
         """Return the items of `train`, `validation` or `test`."""
         return self.dataset.select(getattr(self.split, part))
 
+    def refuse_image_pairs(self, what):
+        """Raise InputError if this run makes images: `what`, a command or an option, is for segmenters."""
+        if self.image_pairs:
+            raise InputError(
+                f"{what} is for segmenters; {self.path} makes images of images: it can be evaluated, predicted with, "
+                "and its landscape drawn."
+            )
+
     def load_model(self):
-        """Return the trained, compiled Keras model: network-sized images to probabilities."""
+        """Return the trained, compiled Keras model: network-sized images to probabilities.
+
+        Trained with a regression head it gives that head's numbers, and of image pairs images.
+        """
         import keras
 
         if not (self.path / MODEL).is_file():
@@ -163,10 +184,23 @@ class Run:
             ) from error
 
     def network(self, post_tv=None, *, gap=False):
-        """Return a Keras model from network-sized images to probabilities; see `with_probabilities`."""
+        """Return a Keras model from network-sized images to probabilities; see `with_probabilities`.
+
+        What a regression head gives is projected onto the simplex; of image pairs it is the image.
+        """
+        if self.config["head"] in REGRESSION_HEADS:
+            return self._regressed_network(post_tv, gap)
         if post_tv is None and not gap:
             return self.load_model()
         return with_probabilities(self.load_model(), self.path, post_tv, gap=gap)
+
+    def _regressed_network(self, post_tv, gap):
+        if post_tv is not None or gap:
+            raise InputError(
+                f"--post-tv and --gap need logits, or a TV head; {self.path} was trained with --head "
+                f"{self.config['head']}."
+            )
+        return self.load_model() if self.image_pairs else on_simplex(self.load_model())
 
     def segmenter(self, post_tv=None, *, gap=False):
         """Return the `network` for images of any size, with probabilities at each image's own size."""
@@ -188,10 +222,10 @@ class Run:
         return noisy_set(self.split.train, text, share, self.config["split_seed"])
 
     def sample(self, part, count, seed):
-        """Return (images, labels, weights) of `count` frames drawn without replacement.
+        """Return (images, targets, weights) of `count` frames drawn without replacement.
 
-        Shapes `(count, height, width, channels)` and `(count, height, width)` twice; fewer if the part
-        has fewer frames.
+        Shapes `(count, height, width, channels)` and `(count, height, width)` twice, targets of image pairs with
+        channels; fewer if the part has fewer frames.
         """
         frames = self.frames(part)
         chosen = np.random.default_rng([seed, 0x5A]).permutation(len(frames))[:count]

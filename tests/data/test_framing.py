@@ -17,6 +17,11 @@ def test_patches_cover_every_pixel_and_share_the_overlap():
     assert max(np.diff(tops)) <= 12
 
 
+def test_patches_of_256_with_overlap_128_lie_on_the_grid_of_128():
+    corners = [(top, left) for top, left, *_ in Framing(patch=256, overlap=128).windows((512, 512))]
+    assert corners == [(top, left) for top in (0, 128, 256) for left in (0, 128, 256)]
+
+
 def test_whole_images_have_one_window():
     assert Framing().windows((40, 33)) == [(0, 0, 40, 33)]
 

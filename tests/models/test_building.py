@@ -4,7 +4,7 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.layers import TVSoftmax
-from tfapp.models import HEADS, at_own_size, build, logits_of, resize_images, stride_of, tv_head
+from tfapp.models import MODELS, TITLES, at_own_size, build, logits_of, resize_images, stride_of, tv_head
 from tfapp.runs import Run
 
 
@@ -58,14 +58,25 @@ def test_tv_head_sees_the_image_without_its_padding():
 
 @pytest.mark.parametrize(
     ("model", "plain", "regular"),
-    [("unet", "Unet", "RUnet"), ("segnet", "Segnet", "RSegnet"), ("fcn-32s", "FCN-32s", "RFCN-32s")],
+    [
+        ("unet", "Unet", "RUnet"),
+        ("segnet", "Segnet", "RSegnet"),
+        ("fcn-32s", "FCN-32s", "RFCN-32s"),
+        ("fcn-16s", "FCN-16s", "RFCN-16s"),
+        ("res-unet", "ResUnet", "RResUnet"),
+    ],
 )
 def test_runs_have_the_title_of_the_papers(model, plain, regular):
-    titles = [Run("run", {"config": {"model": model, "head": head}}).title for head in HEADS]
-    assert titles == [plain, regular]
+    heads = ("softmax", "tv-softmax", "identity")
+    titles = [Run("run", {"config": {"model": model, "head": head}}).title for head in heads]
+    assert titles == [plain, regular, plain]
 
 
-@pytest.mark.parametrize(("name", "head"), [("vnet", None), ("unet", "sigmoid")])
+def test_every_model_has_a_title():
+    assert set(TITLES) == set(MODELS)
+
+
+@pytest.mark.parametrize(("name", "head"), [("vnet", None), ("unet", "argmax")])
 def test_unknown_names_list_the_known_ones(name, head):
     with pytest.raises(InputError, match=r"Unknown (model|head) .* choose one of:"):
         build(name, 3, head=head)

@@ -22,7 +22,8 @@ def test_command_has_every_option_that_is_not_at_its_default():
 
 
 @pytest.mark.parametrize(
-    ("model", "depth", "dropout"), [("unet", 4, 0.0), ("segnet", 5, 0.0), ("fcn-32s", 5, 0.5)]
+    ("model", "depth", "dropout"),
+    [("unet", 4, 0.0), ("fcn-16s", 4, 0.0), ("res-unet", 4, 0.0), ("segnet", 5, 0.0), ("fcn-32s", 5, 0.5)],
 )
 def test_depth_and_dropout_are_the_models_own_unless_given(model, depth, dropout):
     own = TrainConfig(model=model).completed()
@@ -31,7 +32,7 @@ def test_depth_and_dropout_are_the_models_own_unless_given(model, depth, dropout
     assert (given.depth, given.dropout) == (3, 0.1)
 
 
-@pytest.mark.parametrize("model", ["unet", "segnet", "fcn-32s"])
+@pytest.mark.parametrize("model", ["unet", "fcn-4s", "segnet", "fcn-32s"])
 def test_command_is_the_same_with_the_models_own_options_written_out(model):
     config = TrainConfig(model=model)
     assert config.completed().command("cells", "run") == config.command("cells", "run")

@@ -18,18 +18,22 @@ def _data():
 
 @app.command("show", cls=TensorFlowCommand)
 def show(
-    spec: Annotated[str, typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:")],
+    spec: Annotated[
+        str,
+        typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:, drive:, raindrop:"),
+    ],
     out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),
     count: Annotated[int, typer.Option(help="Images on the sheet, at most.")] = 12,
 ):
-    """Write a contact sheet of images with mask overlays; print sizes, counts and class shares."""
+    """Write a contact sheet of images with mask overlays, or of image pairs; print sizes, counts, class shares."""
     from tfapp.data import open_dataset
-    from tfapp.segmentation.overview import contact_sheet_of, survey
+    from tfapp.segmentation.overview import contact_sheet_of, survey, survey_pairs
 
     dataset = open_dataset(spec)
     with progress_bar() as bar:
-        task = bar.add_task("reading masks", total=len(dataset.items), note="")
-        shares, ignored = survey(dataset, advance=lambda: bar.advance(task))
+        task = bar.add_task("reading", total=len(dataset.items), note="")
+        look = survey_pairs if dataset.image_pairs else survey
+        seen = look(dataset, advance=lambda: bar.advance(task))
     contact_sheet_of(dataset, count, out)
     sizes = Counter(f"{width}x{height}" for height, width in (item.size for item in dataset.items))
     shown = ", ".join(f"{size} ({number})" for size, number in sizes.most_common(5))
@@ -38,6 +42,14 @@ def show(
         f"{dataset.spec}: {len(dataset.items)} images, {dataset.channels} channel(s)", soft_wrap=True
     )
     console.print(f"width x height: {shown}{rest}", soft_wrap=True)
+    if dataset.image_pairs:
+        console.print(f"images against their targets: PSNR {seen.psnr:.2f} dB, SSIM {seen.ssim:.4f} (means)")
+    else:
+        _print_shares(dataset, *seen)
+    print_written(out)
+
+
+def _print_shares(dataset, shares, ignored):
     rows = [
         (name, index, f"{100 * share:.2f} %")
         for index, (name, share) in enumerate(zip(dataset.class_names, shares, strict=True))
@@ -47,4 +59,3 @@ def show(
         console.print(
             f"{100 * ignored:.2f} % of the pixels have no label (ignore value {dataset.ignore_value})"
         )
-    print_written(out)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import console, print_table, print_written, progress_bar
+from tfapp.cli.evaluate_images import check_image_options, evaluate_image_runs
 from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, is_keras_file, open_sources
 from tfapp.errors import InputError
 
@@ -33,6 +34,14 @@ def evaluate(
             "repeatable."
         ),
     ] = None,
+    membrane_scores: Annotated[
+        bool,
+        typer.Option(
+            "--membrane-scores",
+            help="Also the scores of the ISBI 2012 challenge, V_rand and V_info after border thinning, on the clean "
+            "images; for two classes of which one is called membrane. Seconds for each image.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
     input_scale: Annotated[float, typer.Option(help=SCALE_HELP)] = 1.0,
@@ -45,7 +54,10 @@ def evaluate(
         ),
     ] = None,
 ):
-    """Test runs, and .keras files, under noise: accuracy, IoU and regularisation effect, side by side."""
+    """Test runs, and .keras files, under noise: accuracy, IoU and regularisation effect, side by side.
+
+    Runs on image pairs: PSNR and SSIM of what they make, without noise.
+    """
     from tfapp.data import names_dataset, open_dataset, parse_noises
 
     noises = parse_noises(noise or ["paper"])
@@ -55,15 +67,20 @@ def evaluate(
             f"{runs[0]} does not say what to test it on; name the data as the last argument, such as folder:PATH."
         )
     opened = open_sources(runs, resize, input_scale, model_output)
-    comparison = evaluate_with_progress(opened, noises, post_tv or (), seed, dataset)
     first = opened[0].path
     folder = out or (Path("runs", f"{first.stem}-evaluation") if is_keras_file(first) else first / "figures")
+    if any(source.image_pairs for source in opened):
+        given = {"--noise": noise, "--post-tv": post_tv, "--membrane-scores": membrane_scores}
+        check_image_options(opened, given)
+        evaluate_image_runs(opened, dataset, folder)
+        return
+    comparison = evaluate_with_progress(opened, noises, post_tv or (), seed, dataset, membrane_scores)
     written = write_comparison(comparison, folder)
     print_comparison(comparison)
     print_written(*written)
 
 
-def evaluate_with_progress(sources, noises, post_tv=(), seed=0, dataset=None):
+def evaluate_with_progress(sources, noises, post_tv=(), seed=0, dataset=None, membranes=False):
     """Evaluate runs and files, those without a TV head also with each post-TV weight; compare the results.
 
     Without a dataset every run has its own test images, which its `metrics.json` then tells of, and files
@@ -72,10 +89,14 @@ def evaluate_with_progress(sources, noises, post_tv=(), seed=0, dataset=None):
     from tfapp.segmentation.comparison import Comparison
     from tfapp.segmentation.evaluation import Segmenter, store_metrics
     from tfapp.segmentation.evaluation import evaluate as evaluate_one
+    from tfapp.segmentation.membrane_evaluation import check_membranes
 
     weights = [(None, *(() if source.has_tv_head else post_tv)) for source in sources]
     # In reverse, to be taken from the end and not kept beyond their turn: decoded images are large.
     jobs = list(zip(sources, _test_data(sources, dataset), weights, strict=True))[::-1]
+    if membranes:
+        for _, data, _ in jobs:
+            check_membranes(data.dataset)
     evaluations = []
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=sum(map(len, weights)) * len(noises), note="")
@@ -85,7 +106,14 @@ def evaluate_with_progress(sources, noises, post_tv=(), seed=0, dataset=None):
                 segmenter = Segmenter(source, weight)
                 bar.update(task, note=segmenter.title)
                 evaluations.append(
-                    evaluate_one(segmenter, data, noises, seed=seed, advance=lambda: bar.advance(task))
+                    evaluate_one(
+                        segmenter,
+                        data,
+                        noises,
+                        seed=seed,
+                        membranes=membranes,
+                        advance=lambda: bar.advance(task),
+                    )
                 )
                 if dataset is None and not is_keras_file(source.path):
                     store_metrics(source, evaluations[-1])
@@ -125,9 +153,28 @@ def print_comparison(comparison):
         ]
         smoother = ", smaller is smoother" if measure == "RE" else ""
         print_table(["noise", *titles], rows, title=f"{measure} [%{smoother}]")
+    _print_membranes(comparison)
     for title, evaluations in comparison.groups.items():
         ious = zip(evaluations[0].class_names, evaluations[0].clean.class_iou, strict=True)
         shown = ", ".join(f"{name} {100 * value:.2f}" for name, value in ious)
         console.print(
             f"{title}: IoU on clean images: {shown}; loss {evaluations[0].loss:.4f}", soft_wrap=True
         )
+
+
+def _print_membranes(comparison):
+    rows = []
+    for title, evaluations in comparison.groups.items():
+        for evaluation in (each for each in evaluations if each.membranes):
+            rand, information, *thresholds = evaluation.membranes
+            name = title if len(evaluations) == 1 else f"{title}, {Path(evaluation.run).name}"
+            shown = (
+                f"{100 * rand:.2f}",
+                f"{thresholds[0]:.1f}",
+                f"{100 * information:.2f}",
+                f"{thresholds[1]:.1f}",
+            )
+            rows.append((name, *shown))
+    if rows:
+        header = ("", "V_rand [%]", "at threshold", "V_info [%]", "at threshold")
+        print_table(header, rows, title="membrane scores (ISBI 2012) on clean images")

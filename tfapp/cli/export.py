@@ -71,6 +71,8 @@ def write(
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
     [source] = open_sources([run], resize, input_scale, model_output)
+    if source.image_pairs:
+        source.refuse_image_pairs("tfapp export")
     names = _class_names(source, classes)
     metadata = {**_facts(source), "post_tv": post_tv}
     segmenter = source.segmenter(post_tv, gap=gap)

@@ -5,6 +5,7 @@
     tfapp evaluate RUN...             noise table of one or several runs
     tfapp predict RUN IMAGES --out D  label one's own images
     tfapp landscape RUN               loss surface around the solution
+    tfapp sharpness RUN...            how much the loss can rise near it
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
     tfapp reproduce noise-table SPEC  the paper's table over seeds
@@ -16,7 +17,7 @@ TensorFlow is imported inside the commands: `tfapp --help` must answer at once.
 
 import typer
 
-from tfapp.cli import data, demo, evaluate, export, landscape, predict, report, reproduce, train
+from tfapp.cli import data, demo, evaluate, export, landscape, predict, report, reproduce, sharpness, train
 from tfapp.cli.console import GuardedGroup, TensorFlowCommand
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.command("train", cls=TensorFlowCommand)(train.train)
 app.command("evaluate", cls=TensorFlowCommand)(evaluate.evaluate)
 app.command("predict", cls=TensorFlowCommand)(predict.predict)
 app.command("landscape", cls=TensorFlowCommand)(landscape.landscape)
+app.command("sharpness", cls=TensorFlowCommand)(sharpness.sharpness)
 app.add_typer(export.app, name="export")
 app.command("report", cls=TensorFlowCommand)(report.report)
 app.add_typer(reproduce.app, name="reproduce")

@@ -13,12 +13,29 @@ Option = typer.Option
 
 
 def train(
-    spec: Annotated[str, typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:")],
+    spec: Annotated[
+        str,
+        typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:, drive:, raindrop:"),
+    ],
     out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
-    model: Annotated[str, Option(help="Network: unet, segnet or fcn-32s.")] = "unet",
+    model: Annotated[
+        str, Option(help="unet, res-unet, fcn-4s, fcn-8s, fcn-16s, fcn-32s or segnet.")
+    ] = "unet",
     head: Annotated[
-        str, Option(help="softmax, or tv-softmax for the TV-regularised one (RUnet, RSegnet).")
-    ] = "tv-softmax",
+        str | None,
+        Option(
+            help="softmax, or tv-softmax for the TV-regularised one (RUnet, RSegnet); with --loss mse also sigmoid or "
+            "identity.",
+            show_default="tv-softmax, identity for image pairs",
+        ),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        Option(
+            help="cross-entropy, or mse: regression of the one-hot labels, or of the other image of a pair.",
+            show_default="cross-entropy, mse for image pairs",
+        ),
+    ] = None,
     epochs: Annotated[int, Option(help="Epochs in all.")] = 20,
     steps_per_epoch: Annotated[
         int | None, Option(help="Batches per epoch [default: one pass, at least 50].")
@@ -28,11 +45,12 @@ def train(
         str, Option(help="sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta, lion.")
     ] = "adam",
     learning_rate: Annotated[float, Option(help="Learning rate.")] = 1e-3,
+    momentum: Annotated[float, Option(help="Momentum of sgd, from 0 to below 1.")] = 0.0,
     schedule: Annotated[str, Option(help="constant, or cosine decay to 0 at the last epoch.")] = "constant",
     base_width: Annotated[int, Option(help="Filters of the first level.")] = 16,
     depth: Annotated[
         int | None,
-        Option(help="Poolings; the stride is 2^depth.", show_default="unet 4, the others 5"),
+        Option(help="Poolings; the stride is 2^depth.", show_default="segnet and fcn-32s 5, the others 4"),
     ] = None,
     dropout: Annotated[
         float | None,
@@ -51,7 +69,10 @@ def train(
     tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the one step.")] = 0.25,
     tv_iterations: Annotated[int, Option(help="FISTA iterations in training.")] = 30,
     tv_inference_iterations: Annotated[int, Option(help="FISTA iterations at inference.")] = 100,
-    resize: Annotated[str | None, Option(help="Resize images to N or HEIGHTxWIDTH.")] = None,
+    resize: Annotated[
+        str | None,
+        Option(help="Resize images to N or HEIGHTxWIDTH [default: only raindrop, to 480 without --patch]."),
+    ] = None,
     patch: Annotated[
         int | None, Option(help="Cut square patches [default: only for mixed or large sizes].")
     ] = None,
@@ -80,12 +101,14 @@ def train(
     split_seed: Annotated[int, Option(help="Seed of the split and of the noise in the training set.")] = 0,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
-    """Train a segmenter; killed, the same command goes on where it stood."""
+    """Train a segmenter, or on image pairs a network that makes images; killed, the same command goes on."""
     options = dict(locals())
+    from tfapp.data import names_image_pairs
     from tfapp.segmentation.config import TrainConfig
 
     values = {field.name: options[field.name] for field in fields(TrainConfig)}
-    values["resize"] = parse_size(resize)
+    default = ("identity", "mse") if names_image_pairs(spec) else ("tv-softmax", "cross-entropy")
+    values.update(head=head or default[0], loss=loss or default[1], resize=parse_size(resize))
     run = train_with_progress(spec, out, TrainConfig(**values), overwrite=overwrite)
     print_written(run.path / "model.keras", run.path / "history.csv")
     console.print(f"next: tfapp evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)

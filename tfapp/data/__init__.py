@@ -23,6 +23,7 @@ _HOMES = {
     "ordered_batches": "pipeline",
     "training_stream": "pipeline",
     "names_dataset": "specs",
+    "names_image_pairs": "specs",
     "open_dataset": "specs",
     "Split": "splits",
     "split_items": "splits",

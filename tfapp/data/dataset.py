@@ -1,4 +1,4 @@
-"""The one description of a segmentation dataset that everything else reads."""
+"""The one description of a dataset, of masks or of image pairs, that everything else reads."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,37 +13,42 @@ from tfapp.errors import InputError
 
 @dataclass(frozen=True)
 class Item:
-    """One image with its mask.
+    """One image with its mask, or with the image that is to be made of it.
 
     Attributes:
         name: Unique name within the dataset.
         read_image: Returns float32 (height, width, channels) in [0, 1].
-        read_mask: Returns int32 (height, width) of class indices and the dataset's ignore value.
+        read_mask: Returns int32 (height, width) of class indices and the dataset's ignore value; None in a
+            dataset of image pairs.
         size: (height, width).
         files: The files behind it, for the fingerprint; empty for generated items.
         group: Items of one group stay on the same side of a split.
+        read_target: Returns the other image of a pair, float32 (height, width, channels) in [0, 1]; None in a
+            dataset with masks.
     """
 
     name: str
     read_image: Callable[[], np.ndarray]
-    read_mask: Callable[[], np.ndarray]
+    read_mask: Callable[[], np.ndarray] | None
     size: tuple[int, int]
     files: tuple[Path, ...]
     group: str
+    read_target: Callable[[], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images with integer masks.
+    """Images with integer masks, or pairs of images.
 
     Attributes:
         spec: What names it on the command line, such as `folder:PATH`.
-        class_names: One name per class index.
-        channels: Channels of every image, 1 or 3.
+        class_names: One name per class index; none in a dataset of image pairs.
+        channels: Channels of every image, targets included, 1 or 3.
         items: The images, in the dataset's own order.
         ignore_value: Mask value of pixels that have no label, or None.
         official_split: The split that comes with the dataset, of which the validation part may be empty,
             or None: then `split_items` draws one.
+        default_size: `(height, width)` that images are resized to unless asked otherwise, or None.
     """
 
     spec: str
@@ -52,10 +57,21 @@ class Dataset:
     items: tuple[Item, ...]
     ignore_value: int | None = None
     official_split: Split | None = None
+    default_size: tuple[int, int] | None = None
 
     @property
     def num_classes(self):
         return len(self.class_names)
+
+    @property
+    def image_pairs(self):
+        """Whether it holds pairs of images and no masks."""
+        return not self.class_names
+
+    @property
+    def num_outputs(self):
+        """Channels that a network for it gives: one per class, or those of an image."""
+        return self.num_classes or self.channels
 
     @property
     def test_items(self):
@@ -85,13 +101,18 @@ class Dataset:
         return digest.hexdigest()
 
 
+def check_same_size(name, image, other, other_name):
+    """Raise InputError unless the image of this name and another array that belongs to it have one size."""
+    if image.shape[:2] != other.shape[:2]:
+        raise InputError(
+            f"Image {name} is {image.shape[1]}x{image.shape[0]} pixels but its {other_name} is "
+            f"{other.shape[1]}x{other.shape[0]}; expected the same size."
+        )
+
+
 def check_pair(item, image, mask, num_classes, ignore_value):
     """Raise InputError unless the mask fits the image and holds classes or the ignore value only."""
-    if image.shape[:2] != mask.shape:
-        raise InputError(
-            f"Image {item.name} is {image.shape[1]}x{image.shape[0]} pixels but its mask is "
-            f"{mask.shape[1]}x{mask.shape[0]}; expected the same size."
-        )
+    check_same_size(item.name, image, mask, "mask")
     outside = (mask < 0) | (mask >= num_classes)
     if ignore_value is not None:
         outside &= mask != ignore_value

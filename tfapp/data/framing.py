@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfapp.data.dataset import check_pair
+from tfapp.data.dataset import check_pair, check_same_size
 from tfapp.errors import InputError
 from tfapp.models.own_size import resize_images
 
@@ -46,13 +46,16 @@ class Framing:
 def choose_framing(dataset, stride, resize=None, patch=None, overlap=0):
     """Return the framing asked for, or one that suits the data.
 
-    Images of one size up to 512 are taken whole; otherwise patches of 256 pixels, or of the largest
-    multiple of the stride that fits the smallest image.
+    Without a wish the images are resized to the dataset's default size, if it has one. Otherwise images of one
+    size up to 512 are taken whole, and larger or different ones in patches of 256 pixels, or of the largest
+    multiple of the stride that fits the smallest image. Patches lie on a grid, the same for every training.
 
     Raises:
         InputError: For sizes that are not positive, an overlap not below the patch, or an image smaller
             than the network's stride.
     """
+    if resize is None and patch is None:
+        resize = dataset.default_size
     if resize is not None and min(resize) < stride:
         raise InputError(
             f"--resize {resize[1]}x{resize[0]} is smaller than the network's stride of {stride}."
@@ -81,14 +84,23 @@ def network_pair(dataset, item, resize):
 
     Returns:
         image: float32 (height, width, channels) in [0, 1].
-        labels: int32 (height, width), classes and the ignore value.
+        target: int32 (height, width), classes and the ignore value; of an image pair the other image, like the
+            first one.
     """
-    image, labels = item.read_image(), item.read_mask()
-    check_pair(item, image, labels, dataset.num_classes, dataset.ignore_value)
-    if resize is not None:
-        image = resize_images(image[None], resize)[0].numpy()
-        labels = _resize_labels(labels, resize)
-    return image, labels
+    image = item.read_image()
+    if dataset.image_pairs:
+        target = item.read_target()
+        check_same_size(item.name, image, target, "pair")
+    else:
+        target = item.read_mask()
+        check_pair(item, image, target, dataset.num_classes, dataset.ignore_value)
+    if resize is None:
+        return image, target
+    return _resized(image, resize), (_resized if dataset.image_pairs else _resize_labels)(target, resize)
+
+
+def _resized(image, size):
+    return resize_images(image[None], size)[0].numpy()
 
 
 def _resize_labels(labels, size):
@@ -120,10 +132,10 @@ def weighted_labels(labels, dataset, class_weights=None):
 
 
 class Frames:
-    """The windows of some items as a sequence of (image, labels, weights), all of one size.
+    """The windows of some items as a sequence of (image, target, weights), all of one size.
 
-    Labels and weights are those of `weighted_labels`. Decoded images are kept in memory while they fit
-    into 2 GiB.
+    Targets and weights are the labels and weights of `weighted_labels`; of image pairs the other image, and 1.
+    Decoded images are kept in memory while they fit into 2 GiB.
 
     Args:
         dataset: The dataset.
@@ -150,12 +162,17 @@ class Frames:
         _, (_, _, height, width) = self.windows[0]
         return height, width, self.dataset.channels
 
+    @property
+    def target_shape(self):
+        """Shape of every target: (height, width) of labels, (height, width, channels) of images."""
+        return self.frame_shape if self.dataset.image_pairs else self.frame_shape[:2]
+
     def __getitem__(self, index):
         item, (top, left, height, width) = self.windows[index]
-        image, labels = self._pair(item)
-        image = image[top : top + height, left : left + width]
-        labels = labels[top : top + height, left : left + width]
-        return image, *weighted_labels(labels, self.dataset, self.class_weights)
+        image, target = (part[top : top + height, left : left + width] for part in self._pair(item))
+        if self.dataset.image_pairs:
+            return image, target, np.ones((height, width), np.float32)
+        return image, *weighted_labels(target, self.dataset, self.class_weights)
 
     def weighted(self, class_weights):
         """Return the same frames with other class weights; what is decoded already is shared."""
@@ -164,7 +181,7 @@ class Frames:
         return twin
 
     def arrays(self, indices):
-        """Return stacked images, labels and weights of the windows with these indices."""
+        """Return stacked images, targets and weights of the windows with these indices."""
         return tuple(np.stack(column) for column in zip(*(self[i] for i in indices), strict=True))
 
     def _pair(self, item):
@@ -178,5 +195,5 @@ class Frames:
         return self._cache[item.name]
 
     def _read(self, item):
-        image, labels = network_pair(self.dataset, item, self.framing.resize)
-        return image if self.noisy_set is None else self.noisy_set.image(item.name, image), labels
+        image, target = network_pair(self.dataset, item, self.framing.resize)
+        return image if self.noisy_set is None else self.noisy_set.image(item.name, image), target

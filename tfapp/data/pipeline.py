@@ -22,8 +22,8 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
             `dihedral` (flips and quarter turns, eight-fold).
 
     Returns:
-        `tf.data.Dataset` of (images (batch, height, width, channels), labels (batch, height, width),
-        weights (batch, height, width)).
+        `tf.data.Dataset` of (images (batch, height, width, channels), targets (batch, height, width), or with
+        channels in image pairs, weights (batch, height, width)).
 
     Raises:
         InputError: For fewer frames than the batch size, or quarter turns of oblong frames.
@@ -65,14 +65,14 @@ def _shuffled_pass(count, seed, number):
 
 
 def _load(frames, index):
-    image, labels, weights = tf.numpy_function(
-        lambda i: frames[int(i)], [index], [tf.float32, tf.int32, tf.float32], stateful=False
+    target_type = tf.float32 if frames.dataset.image_pairs else tf.int32
+    image, target, weights = tf.numpy_function(
+        lambda i: frames[int(i)], [index], [tf.float32, target_type, tf.float32], stateful=False
     )
-    height, width, channels = frames.frame_shape
-    image.set_shape((height, width, channels))
-    labels.set_shape((height, width))
-    weights.set_shape((height, width))
-    return image, labels, weights
+    image.set_shape(frames.frame_shape)
+    target.set_shape(frames.target_shape)
+    weights.set_shape(frames.frame_shape[:2])
+    return image, target, weights
 
 
 def _augmented(frame, augment, seed):

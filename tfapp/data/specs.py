@@ -6,13 +6,24 @@ from pathlib import Path
 from tfapp.data.camvid import camvid
 from tfapp.data.cells import CLASS_NAMES, MIN_SIZE, generate_cell
 from tfapp.data.dataset import Dataset, Item
+from tfapp.data.drive import drive
 from tfapp.data.folder import folder
 from tfapp.data.isbi2012 import isbi2012
+from tfapp.data.raindrop import raindrop
 from tfapp.data.sunrgbd import sunrgbd
 from tfapp.data.wbc import wbc
 from tfapp.errors import InputError
 
-READERS = {"wbc": wbc, "isbi2012": isbi2012, "camvid": camvid, "sunrgbd": sunrgbd, "folder": folder}
+READERS = {
+    "wbc": wbc,
+    "isbi2012": isbi2012,
+    "camvid": camvid,
+    "sunrgbd": sunrgbd,
+    "drive": drive,
+    "raindrop": raindrop,
+    "folder": folder,
+}
+IMAGE_PAIRS = ("raindrop",)
 CELLS_COUNT, CELLS_SIZE = 100, 128
 
 
@@ -20,9 +31,9 @@ def open_dataset(spec):
     """Open the dataset that `spec` names.
 
     Args:
-        spec: `wbc:PATH`, `isbi2012:PATH`, `camvid:PATH`, `sunrgbd:PATH`, `folder:PATH`, or
-            `cells[:COUNT[:SIZE]]` for generated blood-smear images (100 of 128x128 pixels unless said
-            otherwise).
+        spec: `wbc:PATH`, `isbi2012:PATH`, `camvid:PATH`, `sunrgbd:PATH`, `drive:PATH`, `folder:PATH`,
+            `raindrop:PATH` (image pairs), or `cells[:COUNT[:SIZE]]` for generated blood-smear images (100 of
+            128x128 pixels unless said otherwise).
 
     Raises:
         InputError: For an unknown name, a missing folder, or data that do not have the layout.
@@ -44,6 +55,11 @@ def open_dataset(spec):
 def names_dataset(text):
     """Return whether `text` names a dataset by its form, and not an existing folder."""
     return text.partition(":")[0] in ("cells", *READERS) and not Path(text).is_dir()
+
+
+def names_image_pairs(text):
+    """Return whether `text` names a dataset of image pairs by its form."""
+    return text.partition(":")[0] in IMAGE_PAIRS
 
 
 def _cells(spec, options):

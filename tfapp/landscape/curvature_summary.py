@@ -63,6 +63,7 @@ def summarise_curvature(
     trace_probes: int = 20,
     steps: int = 50,
     density_probes: int = 2,
+    method: str = "auto",
     seed: int = 0,
     batch_size: int = 8,
     path: str | os.PathLike | None = None,
@@ -77,6 +78,7 @@ def summarise_curvature(
         k: number of largest eigenvalues.
         trace_probes: random vectors of the trace, >= 2.
         steps, density_probes: those of `spectral_density`.
+        method: of the products, see `Hessian`; networks are compared by the same one only.
         seed: integer >= 0.
         path: file (.json) of `sharpness`, to which every part is added when it is known, and from which the same
             call goes on; or None.
@@ -97,6 +99,7 @@ def summarise_curvature(
         "trace_probes": trace_probes,
         "steps": steps,
         "density_probes": density_probes,
+        "method": method,
         "seed": int(seed),
     }
     file = SharpnessFile(path, model, overwrite)

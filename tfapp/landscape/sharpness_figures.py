@@ -13,8 +13,8 @@ from tfapp.landscape.spectrum import SpectralDensity
 
 # Beyond this ratio of the largest to the smallest a linear axis shows one network only.
 _LOG_RATIO = 10.0
-# Densities below this share of the largest are the tails of the smoothing Gaussian.
-_LEAST_DENSITY = 1e-7
+# One eigenvalue of a million must still be seen.
+_LEAST_DENSITY = 1e-9
 
 
 def save_sharpness_png(

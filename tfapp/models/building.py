@@ -6,11 +6,32 @@ import tensorflow as tf
 from tfapp.errors import InputError
 from tfapp.layers import PadToStride, TVSoftmax
 from tfapp.models.fcn import fcn_32s
+from tfapp.models.fused_fcn import fcn_4s, fcn_8s, fcn_16s
+from tfapp.models.res_unet import res_unet
 from tfapp.models.segnet import segnet
 from tfapp.models.unet import unet
 
-MODELS = {"unet": unet, "segnet": segnet, "fcn-32s": fcn_32s}
-HEADS = ("softmax", "tv-softmax")
+MODELS = {
+    "unet": unet,
+    "res-unet": res_unet,
+    "fcn-4s": fcn_4s,
+    "fcn-8s": fcn_8s,
+    "fcn-16s": fcn_16s,
+    "fcn-32s": fcn_32s,
+    "segnet": segnet,
+}
+# As the papers write them.
+TITLES = {
+    "unet": "Unet",
+    "res-unet": "ResUnet",
+    "fcn-4s": "FCN-4s",
+    "fcn-8s": "FCN-8s",
+    "fcn-16s": "FCN-16s",
+    "fcn-32s": "FCN-32s",
+    "segnet": "Segnet",
+}
+REGRESSION_HEADS = ("sigmoid", "identity")
+HEADS = ("softmax", "tv-softmax", *REGRESSION_HEADS)
 
 
 def build(name, num_classes, channels=3, *, head=None, head_options=None, **options):
@@ -18,9 +39,11 @@ def build(name, num_classes, channels=3, *, head=None, head_options=None, **opti
 
     Args:
         name: One of `MODELS`.
-        num_classes: Number of classes, at least 2.
+        num_classes: Number of classes, at least 2, or of channels of the images that a regression gives.
         channels: Image channels.
-        head: `None` for a model that emits logits, or one of `HEADS` for one that emits probabilities.
+        head: `None` for a model that emits logits, `softmax` or `tv-softmax` for one that emits probabilities, or
+            one of `REGRESSION_HEADS` for one that emits independent numbers: those of `sigmoid` lie in (0, 1),
+            those of `identity` anywhere.
         head_options: Keyword arguments of `TVSoftmax` for the head `tv-softmax`.
         options: Keyword arguments of the model, such as `base_width` and `depth`.
 
@@ -37,13 +60,16 @@ def build(name, num_classes, channels=3, *, head=None, head_options=None, **opti
 
 
 def attach_head(logits_model, head, head_options=None):
-    """Return the model that turns the logits of `logits_model` into probabilities."""
+    """Return the model that turns the logits of `logits_model` into what `head` gives; see `build`."""
     if head not in HEADS:
         raise InputError(f"Unknown head {head!r}; choose one of: {', '.join(HEADS)}.")
     if head == "softmax":
         layer = keras.layers.Softmax(name="softmax", dtype="float32")
-    else:
+    elif head == "tv-softmax":
         layer = TVSoftmax(name="tv_softmax", **(head_options or {}))
+    else:
+        activation = {"sigmoid": "sigmoid", "identity": "linear"}[head]
+        layer = keras.layers.Activation(activation, name=head, dtype="float32")
     return keras.Model(logits_model.input, layer(logits_model.output), name=logits_model.name)
 
 

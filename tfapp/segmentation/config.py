@@ -7,14 +7,16 @@ from inspect import signature
 from tfapp.data import AUGMENTATIONS, parse_noise
 from tfapp.data.training_noise import DEFAULT_SHARE
 from tfapp.errors import InputError
-from tfapp.models import MODELS
+from tfapp.models import MODELS, REGRESSION_HEADS
 
+LOSSES = ("cross-entropy", "mse")
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "lion")
 TV_GRADIENTS = ("implicit", "jacobian-free", "unrolled", "one-step")
 SCHEDULES = ("constant", "cosine")
 WEIGHTINGS = ("none", "balanced", "median-frequency")
 _CHOICES = {
     "model": tuple(MODELS),
+    "loss": LOSSES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "augment": ("auto", *AUGMENTATIONS),
@@ -36,10 +38,16 @@ _POSITIVE = (
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The options of `tfapp train`, under the same names; None leaves depth and dropout to the model."""
+    """The options of `tfapp train`, under the same names; None leaves depth and dropout to the model.
+
+    The loss `cross-entropy` needs a head that gives probabilities, `softmax` or `tv-softmax`. The loss `mse` takes
+    any head: it is the squared distance of what comes out, probabilities or the free numbers of `sigmoid` and
+    `identity`, from the one-hot map of the labels. Image pairs are learned by `mse` with `sigmoid` or `identity`.
+    """
 
     model: str = "unet"
     head: str = "tv-softmax"
+    loss: str = "cross-entropy"
     base_width: int = 16
     depth: int | None = None
     dropout: float | None = None
@@ -56,6 +64,7 @@ class TrainConfig:
     batch_size: int = 8
     optimizer: str = "adam"
     learning_rate: float = 1e-3
+    momentum: float = 0.0
     schedule: str = "constant"
     class_weighting: str = "none"
     augment: str = "auto"
@@ -78,6 +87,7 @@ class TrainConfig:
                     f"Unknown {name.replace('_', ' ')} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
         self._check_encoder_weights()
+        self._check_loss()
         for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -100,6 +110,28 @@ class TrainConfig:
                 f"--encoder-weights are for networks with a VGG-16 encoder ({', '.join(takers)}); "
                 f"got --model {self.model}."
             )
+
+    def _check_loss(self):
+        if self.loss == "cross-entropy" and self.head in REGRESSION_HEADS:
+            raise InputError(
+                f"--head {self.head} gives no probabilities for --loss cross-entropy; use --loss mse, or another head."
+            )
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"--momentum must be from 0 to below 1; got {self.momentum}.")
+        if self.momentum and self.optimizer != "sgd":
+            raise InputError(f"--momentum is for --optimizer sgd; got --optimizer {self.optimizer}.")
+
+    def check_data(self, dataset):
+        """Raise InputError for options that do not suit the kind of data, masks or image pairs."""
+        if not dataset.image_pairs:
+            return
+        if self.loss != "mse" or self.head not in REGRESSION_HEADS:
+            raise InputError(
+                f"{dataset.spec} holds image pairs, not classes: use --loss mse with --head identity or sigmoid; got "
+                f"--loss {self.loss} with --head {self.head}."
+            )
+        if self.class_weighting != "none":
+            raise InputError(f"--class-weighting is for data with classes; {dataset.spec} holds image pairs.")
 
     def completed(self):
         """Return the configuration with the model's own depth and dropout where it has None."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -10,8 +11,11 @@ from tfapp.data import network_pair, weighted_labels
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.keras_file import KerasFile
-from tfapp.models import resize_probabilities
+from tfapp.models import before_projection, resize_probabilities
+from tfapp.segmentation.membrane_evaluation import evaluate_membranes
+from tfapp.segmentation.membrane_scores import MembraneScores
 from tfapp.segmentation.metrics import (
+    PIXEL_LOSSES,
     class_iou,
     confusion_matrix,
     global_accuracy,
@@ -42,10 +46,11 @@ class Evaluation:
     Attributes:
         title: Column title, such as `Unet`, `Unet+TV(1)`, `RUnet`.
         run: Path of the run, or of the file of the model, as text.
-        loss: Mean cross-entropy on the clean test images at network size, weights as in training.
+        loss: Mean loss on the clean test images at network size, the loss and its weights as in training.
         images: Number of test images.
         rows: One `Row` per noise, clean first.
         settings: `Run.settings`, to tell apart runs of one title; empty for other models.
+        membranes: `MembraneScores` on the clean images at their own size, or None if they were not asked for.
     """
 
     title: str
@@ -56,6 +61,7 @@ class Evaluation:
     seed: int
     rows: tuple[Row, ...] = field(default_factory=tuple)
     settings: dict = field(default_factory=dict)
+    membranes: MembraneScores | None = None
 
     @property
     def clean(self):
@@ -75,25 +81,33 @@ class Segmenter:
         self.title = source.title if post_tv is None else f"{source.title}+TV({post_tv:g})"
         # Traced at once: TensorFlow warns of retracing when many segmenters are called for the first time. What
         # it returns does not keep the model alive.
-        self._model = model
+        self._model = both = keras.Model(model.input, [model.output, before_projection(model)])
         self._forward = tf.function(
-            lambda images: model(images, training=False),
+            lambda images: both(images, training=False),
             input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
             autograph=False,
         ).get_concrete_function()
 
     def probabilities(self, images):
         """Return float32 (batch, height, width, classes) for float images of one size."""
-        return self._forward(images)
+        return self._forward(images)[0]
+
+    def outputs(self, images):
+        """Return what the loss compares with the labels: the probabilities, or the numbers of a regression head."""
+        return self._forward(images)[1]
 
     def label_maps(self, images, sizes):
         """Return one int32 label map for each image at the given original (height, width)."""
-        maps = []
+        return [
+            tf.argmax(probabilities, -1, output_type=tf.int32).numpy()
+            for probabilities in self.probabilities_at(images, sizes)
+        ]
+
+    def probabilities_at(self, images, sizes):
+        """Yield the probabilities (height, width, classes) of each image at the given original (height, width)."""
         for probabilities, size in zip(self.probabilities(images), sizes, strict=True):
-            if probabilities.shape[:2] != tuple(size):
-                probabilities = resize_probabilities(probabilities, size)
-            maps.append(tf.argmax(probabilities, -1, output_type=tf.int32).numpy())
-        return maps
+            same = probabilities.shape[:2] == tuple(size)
+            yield probabilities if same else resize_probabilities(probabilities, size)
 
 
 class EvaluationData:
@@ -139,7 +153,7 @@ class EvaluationData:
             yield from (indices[i : i + step] for i in range(0, len(indices), step))
 
 
-def evaluate(segmenter, data, noises, *, seed=0, advance=lambda: None):
+def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda: None):
     """Evaluate one segmenter under all noises.
 
     Args:
@@ -147,11 +161,16 @@ def evaluate(segmenter, data, noises, *, seed=0, advance=lambda: None):
         data: `EvaluationData` of the same source.
         noises: List of `Noise`; noise is added at the size that the network works at.
         seed: Seed of the noise.
+        membranes: Whether to add the membrane scores.
         advance: Called after each noise, for a progress bar.
 
     Returns:
         An `Evaluation`.
+
+    Raises:
+        InputError: For membrane scores of data that have other classes than membranes and cells.
     """
+    scores = evaluate_membranes(segmenter, data) if membranes else None
     rows = []
     for noise in noises:
         rows.append(measure(segmenter, data, noise, seed))
@@ -165,6 +184,7 @@ def evaluate(segmenter, data, noises, *, seed=0, advance=lambda: None):
         seed=seed,
         rows=tuple(rows),
         settings=data.source.settings,
+        membranes=scores,
     )
 
 
@@ -180,6 +200,7 @@ def store_metrics(run, evaluation):
             {**vars(row), "class_iou": [None if np.isnan(v) else v for v in row.class_iou]}
             for row in evaluation.rows
         ],
+        "membrane_scores": evaluation.membranes and evaluation.membranes._asdict(),
     }
     write_json(run.path / "metrics.json", content)
 
@@ -208,16 +229,18 @@ def measure(segmenter, data, noise, seed=0):
 
 def _clean_loss(segmenter, data):
     total, weight = 0.0, 0.0
+    pixel_loss = PIXEL_LOSSES[data.source.loss]
     for image, labels in data.pairs:
         labels, weights = weighted_labels(labels, data.dataset, data.source.class_weights)
-        probabilities = segmenter.probabilities(image[None])[0].numpy().astype(np.float64)
-        likelihood = np.take_along_axis(probabilities, labels[..., None], -1)[..., 0]
-        total -= np.sum(weights * np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)))
+        outputs = segmenter.outputs(image[None])[0].numpy().astype(np.float64)
+        total += np.sum(weights * pixel_loss(outputs, labels))
         weight += weights.sum(dtype=np.float64)
     return float(total / max(weight, 1e-12))
 
 
 def _check_compatible(source, dataset):
+    if dataset.image_pairs:
+        raise InputError(f"{dataset.spec} holds image pairs; {source.path} labels images.")
     if isinstance(source, KerasFile):
         if (dataset.num_classes, dataset.channels) != (source.num_classes, source.channels):
             raise InputError(

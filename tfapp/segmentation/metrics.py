@@ -1,6 +1,27 @@
-"""Segmentation measures: accuracy, intersection over union, and the regularisation effect RE."""
+"""Segmentation measures: losses, accuracy, intersection over union, and the regularisation effect RE."""
 
 import numpy as np
+
+
+def cross_entropy(probabilities, labels):
+    """Return -log of the probability of each pixel's label.
+
+    Args:
+        probabilities: float64 (height, width, classes).
+        labels: Integers (height, width).
+    """
+    likelihood = np.take_along_axis(probabilities, labels[..., None], -1)[..., 0]
+    return -np.log(np.maximum(likelihood, np.finfo(np.float32).tiny))
+
+
+def squared_error(outputs, labels):
+    """Return the mean over the classes of (output - one-hot label)^2 for each pixel; arguments as above."""
+    one_hot = np.arange(outputs.shape[-1]) == labels[..., None]
+    return np.mean((outputs - one_hot) ** 2, axis=-1)
+
+
+# By the name of the loss in training.
+PIXEL_LOSSES = {"cross-entropy": cross_entropy, "mse": squared_error}
 
 
 def confusion_matrix(labels, predicted, num_classes, ignore_value=None):

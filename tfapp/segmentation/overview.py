@@ -1,9 +1,11 @@
-"""A first look at a dataset: class shares and a contact sheet."""
+"""A first look at a dataset: class shares, or the likeness of image pairs, and a contact sheet."""
 
 import numpy as np
 
+from tfapp.data import network_pair
 from tfapp.data.dataset import check_pair
 from tfapp.files import atomic_path
+from tfapp.segmentation.image_quality import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
 
 
@@ -25,8 +27,17 @@ def survey(dataset, advance=lambda: None):
     return counts / max(counts.sum(), 1), ignored / total
 
 
+def survey_pairs(dataset, advance=lambda: None):
+    """Return the mean `ImageQuality` of the images against their targets at own size, checking every pair."""
+    qualities = []
+    for item in dataset.items:
+        qualities.append(image_quality(*network_pair(dataset, item, None)))
+        advance()
+    return ImageQuality(*np.mean(qualities, axis=0).tolist())
+
+
 def contact_sheet_of(dataset, count, path):
-    """Write a PNG of up to `count` evenly spaced images, each beside itself with its mask laid over."""
+    """Write a PNG of up to `count` evenly spaced images, each beside itself with its mask laid over, or its target."""
     chosen = np.unique(np.linspace(0, len(dataset.items) - 1, min(count, len(dataset.items))).astype(int))
     across = 2 if len(chosen) > 1 else 1
     rows, captions = [], []
@@ -35,7 +46,14 @@ def contact_sheet_of(dataset, count, path):
         if place % across == 0:
             rows.append([])
             captions.append([])
-        rows[-1] += [as_rgb(image), overlay(image, item.read_mask(), dataset.num_classes)]
+        rows[-1] += [as_rgb(image), _second(dataset, item, image)]
         captions[-1] += [item.name, ""]
     with atomic_path(path) as temporary:
-        contact_sheet(rows, ["image", "mask"] * across, captions=captions).save(temporary)
+        titles = ["image", "target" if dataset.image_pairs else "mask"]
+        contact_sheet(rows, titles * across, captions=captions).save(temporary)
+
+
+def _second(dataset, item, image):
+    if dataset.image_pairs:
+        return as_rgb(item.read_target())
+    return overlay(image, item.read_mask(), dataset.num_classes)

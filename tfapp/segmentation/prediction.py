@@ -1,4 +1,4 @@
-"""Label people's own images with a trained run."""
+"""Label people's own images with a trained run, or make images of them."""
 
 from pathlib import Path
 
@@ -55,21 +55,9 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
     Returns:
         Pairs (image path, share of each class in [0, 1]).
     """
-    # As a graph: called eagerly, Keras holds every feature map to the end, twice the memory of a photo.
-    forward = tf.function(
-        lambda image: segmenter(image, training=False),
-        input_signature=[tf.TensorSpec((1, None, None, channels), tf.float32)],
-        autograph=False,
-    )
     shares = []
-    for path in images:
-        image = read_image(path, channels)
-        if min(image.shape[:2]) < stride:
-            raise InputError(
-                f"Image {path} is {image.shape[1]}x{image.shape[0]} pixels, smaller than the network's stride "
-                f"of {stride}; enlarge or leave it out."
-            )
-        labels = np.argmax(forward(image[None])[0], -1)
+    for path, image, probabilities in _answers(segmenter, images, channels, stride):
+        labels = np.argmax(probabilities, -1)
         save_label_png(Path(out) / f"{path.stem}.png", labels)
         with atomic_path(Path(out) / f"{path.stem}-overlay.png") as temporary:
             Image.fromarray(overlay(image, labels, len(class_names))).save(temporary)
@@ -77,3 +65,35 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
         shares.append((path, counts / labels.size))
         advance()
     return shares
+
+
+def restore(restorer, images, out, channels, stride, *, advance=lambda: None):
+    """Write `NAME.png`, the image that a network makes of each image, at its own size and in 8 bits.
+
+    Args:
+        restorer: Keras model from images of any size to images in [0, 1]; what lies outside is clipped.
+        images, out, channels, stride, advance: As for `predict`.
+    """
+    for path, _, answer in _answers(restorer, images, channels, stride):
+        pixels = np.rint(255 * np.clip(answer, 0, 1)).astype(np.uint8)
+        with atomic_path(Path(out) / f"{path.stem}.png") as temporary:
+            Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(temporary)
+        advance()
+
+
+def _answers(model, images, channels, stride):
+    """Yield (path, image, answer of the model), one after the other."""
+    # As a graph: called eagerly, Keras holds every feature map to the end, twice the memory of a photo.
+    forward = tf.function(
+        lambda image: model(image, training=False),
+        input_signature=[tf.TensorSpec((1, None, None, channels), tf.float32)],
+        autograph=False,
+    )
+    for path in images:
+        image = read_image(path, channels)
+        if min(image.shape[:2]) < stride:
+            raise InputError(
+                f"Image {path} is {image.shape[1]}x{image.shape[0]} pixels, smaller than the network's stride "
+                f"of {stride}; enlarge or leave it out."
+            )
+        yield path, image, forward(image[None])[0]

@@ -1,4 +1,4 @@
-"""Train a segmenter in a run folder, with Keras `fit()`; a killed run goes on where it stood."""
+"""Train a network in a run folder, with Keras `fit()`; a killed run goes on where it stood."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import keras
 from tfapp.data import open_dataset, ordered_batches, training_stream
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
-from tfapp.models import build, stride_of
+from tfapp.models import OneHotMeanSquaredError, build, stride_of
 from tfapp.runs import MODEL
 from tfapp.segmentation.checkpoints import RunRecorder, StopOnDivergence, latest_checkpoint
 from tfapp.segmentation.config import TrainConfig
@@ -16,7 +16,7 @@ from tfapp.segmentation.opening import open_or_create
 # A dozen images would make epochs of two steps, and twenty epochs would train nothing.
 LEAST_STEPS = 50
 
-__all__ = ["TrainConfig", "compile_segmenter", "train"]
+__all__ = ["TrainConfig", "compile_restorer", "compile_segmenter", "train"]
 
 
 def train(spec, out, config, *, overwrite=False, callbacks=()):
@@ -40,6 +40,7 @@ def train(spec, out, config, *, overwrite=False, callbacks=()):
     config.check()
     config = config.completed()
     dataset = open_dataset(spec)
+    config.check_data(dataset)
     keras.utils.set_random_seed(config.seed)
     # A checkpoint has the encoder's weights already: a run goes on without their file.
     fresh = overwrite or latest_checkpoint(out)[0] is None
@@ -50,7 +51,7 @@ def train(spec, out, config, *, overwrite=False, callbacks=()):
         raise InputError(f"{out} already has {epoch} epochs; --epochs {config.epochs} would take some back.")
     steps = config.steps_per_epoch or max(LEAST_STEPS, -(-len(frames) // config.batch_size))
     if checkpoint is None:
-        compile_segmenter(model, config.optimizer, _learning_rate(config, steps))
+        _compile(model, config, dataset, steps)
     else:
         model = keras.models.load_model(checkpoint)
     if epoch < config.epochs:
@@ -61,25 +62,55 @@ def train(spec, out, config, *, overwrite=False, callbacks=()):
     return run
 
 
-def compile_segmenter(model, optimizer, learning_rate):
-    """Compile with the weighted cross-entropy that all commands share.
+def compile_segmenter(model, optimizer, learning_rate, loss="cross-entropy"):
+    """Compile with the weighted loss that all commands share.
 
     Pixel weights carry the class weights and are 0 at ignored pixels; the mean is over the weights.
 
     Args:
-        model: Segmenter that ends in probabilities.
-        optimizer: Name of a Keras optimizer.
+        model: Segmenter that ends in probabilities, or for `mse` in any numbers.
+        optimizer: Keras optimizer, or the name of one.
         learning_rate: Number or `keras.optimizers.schedules.LearningRateSchedule`.
+        loss: `cross-entropy`, or `mse` against the one-hot labels.
     """
+    make_loss = {
+        "cross-entropy": keras.losses.SparseCategoricalCrossentropy,
+        "mse": OneHotMeanSquaredError,
+    }[loss]
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    _compile_weighted(model, optimizer, learning_rate, make_loss, [accuracy])
+
+
+def compile_restorer(model, optimizer, learning_rate):
+    """Compile a network from images to images with the mean squared error over pixels and channels.
+
+    Args:
+        model: Network that ends in images.
+        optimizer, learning_rate: As for `compile_segmenter`.
+    """
+    _compile_weighted(model, optimizer, learning_rate, keras.losses.MeanSquaredError, [])
+
+
+def _compile_weighted(model, optimizer, learning_rate, make_loss, metrics):
     optimizer = keras.optimizers.get(optimizer)
     optimizer.learning_rate = learning_rate
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight"),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        loss=make_loss(reduction="mean_with_sample_weight"),
+        weighted_metrics=metrics,
         # XLA's convolutions are slower than the default ones on a CPU.
         jit_compile=False,
     )
+
+
+def _compile(model, config, dataset, steps):
+    optimizer = keras.optimizers.get(config.optimizer)
+    if config.momentum:
+        optimizer.momentum = config.momentum
+    if dataset.image_pairs:
+        compile_restorer(model, optimizer, _learning_rate(config, steps))
+    else:
+        compile_segmenter(model, optimizer, _learning_rate(config, steps), config.loss)
 
 
 def _new_model(config, dataset, encoder_weights):
@@ -95,7 +126,7 @@ def _new_model(config, dataset, encoder_weights):
     }
     return build(
         config.model,
-        dataset.num_classes,
+        dataset.num_outputs,
         dataset.channels,
         head=config.head,
         head_options=head_options if config.head == "tv-softmax" else None,

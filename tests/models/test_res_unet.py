@@ -1,0 +1,63 @@
+import keras
+import numpy as np
+import pytest
+
+from tfapp.models import build
+
+
+@pytest.mark.parametrize("size", [(16, 32), (17, 31), (5, 3)])
+def test_answers_at_the_image_size(size):
+    model = build("res-unet", 3, base_width=2)
+    assert model(np.zeros((2, *size, 3), np.float32)).shape == (2, *size, 3)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+@pytest.mark.parametrize("width", [2, 3, 8])
+def test_has_the_parameters_of_unet_within_a_tenth(width, depth):
+    counts = [
+        build(name, 2, 1, base_width=width, depth=depth).count_params() for name in ("res-unet", "unet")
+    ]
+    assert abs(counts[0] / counts[1] - 1) < 0.1
+
+
+def test_at_the_width_of_the_paper_it_has_the_parameters_of_unet_within_two_percent():
+    # 31,030,658: see test_building.py.
+    assert abs(build("res-unet", 2, 1, base_width=64).count_params() / 31_030_658 - 1) < 0.02
+
+
+def test_lowest_level_is_slimmer_and_the_others_are_as_wide():
+    def widths(name):
+        layers = build(name, 3, base_width=4, depth=3).layers
+        return {
+            layer.name: layer.filters
+            for layer in layers
+            if layer.name.startswith(("down", "bottom", "up")) and hasattr(layer, "filters")
+        }
+
+    slim, wide = widths("res-unet"), widths("unet")
+    assert {name for name in wide if slim[name] != wide[name]} == {"bottom_conv1", "bottom_conv2"}
+    assert (slim["bottom_conv1"], wide["bottom_conv1"]) == (24, 32)
+
+
+def features(model, images, names):
+    return keras.Model(model.input, [model.get_layer(name).output for name in names])(images)
+
+
+def test_skip_is_relu_of_features_and_two_convolutions():
+    keras.utils.set_random_seed(0)
+    model, images = build("res-unet", 3, base_width=2, depth=2), np.random.default_rng(0).random((1, 8, 8, 3))
+    encoded, inner, residual, skipped = features(
+        model, images, ("down1_conv2", "skip1_conv1", "skip1_conv2", "skip1_relu")
+    )
+    np.testing.assert_allclose(skipped, np.maximum(encoded + residual, 0), atol=1e-6)
+    assert np.min(inner) == 0 and np.min(residual) < 0
+    assert model.get_layer("up1_skip").input[0] is model.get_layer("skip1_relu").output
+
+
+def test_with_residuals_of_zero_the_skips_are_those_of_unet():
+    model, images = build("res-unet", 3, base_width=2, depth=2), np.random.default_rng(0).random((1, 8, 8, 3))
+    for level in (0, 1):
+        layer = model.get_layer(f"skip{level}_conv2")
+        layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+        encoded, skipped = features(model, images, (f"down{level}_conv2", f"skip{level}_relu"))
+        np.testing.assert_array_equal(encoded, skipped)

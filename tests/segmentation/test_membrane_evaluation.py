@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from tests.conftest import write_folder
+from tfapp.data import open_dataset, parse_noises
+from tfapp.errors import InputError
+from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
+from tfapp.segmentation.membrane_evaluation import check_membranes, evaluate_membranes
+from tfapp.segmentation.membrane_scores import membrane_scores
+from tfapp.segmentation.training import train
+
+CLEAN = parse_noises(["gaussian=0"])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A tiny run on images of 40x56 pixels, resized to 32x32, that are membrane around one cell."""
+    from dataclasses import replace
+
+    from tests.segmentation.conftest import TINY
+
+    root = write_folder(
+        tmp_path_factory.mktemp("data") / "own",
+        size=(40, 56),
+        values=(0, 255),
+        classes=["0 membrane", "255 cell"],
+    )
+    config = replace(TINY, head="softmax", resize=(32, 32), batch_size=2, epochs=1)
+    return train(f"folder:{root}", tmp_path_factory.mktemp("runs") / "run", config)
+
+
+@pytest.fixture(scope="module")
+def segmenter(run):
+    return Segmenter(run)
+
+
+@pytest.fixture(scope="module")
+def data(run):
+    return EvaluationData(run)
+
+
+def test_scores_are_those_of_the_probability_of_the_cell_at_the_size_of_the_mask(run, segmenter, data):
+    network = run.segmenter()
+    images = [item.read_image() for item in data.items]
+    probabilities = [network(image[None])[0, ..., 1].numpy() for image in images]
+    expected = membrane_scores([item.read_mask() == 1 for item in data.items], probabilities)
+    assert evaluate_membranes(segmenter, data) == pytest.approx(expected, abs=1e-6)
+
+
+def test_cell_may_be_the_first_class(segmenter, data, make_folder):
+    flipped = open_dataset(f"folder:{make_folder(values=(0, 255), classes=['255 cell', '0 membrane'])}")
+    check_membranes(flipped)
+
+    class Flipped:
+        def probabilities_at(self, images, sizes):
+            return (part[..., ::-1] for part in segmenter.probabilities_at(images, sizes))
+
+    class FlippedData:
+        dataset, images, masks = flipped, data.images, [1 - mask for mask in data.masks]
+
+    assert evaluate_membranes(Flipped(), FlippedData()) == evaluate_membranes(segmenter, data)
+
+
+def test_evaluation_has_the_scores_when_they_are_asked_for(segmenter, data):
+    assert evaluate(segmenter, data, CLEAN).membranes is None
+    assert evaluate(segmenter, data, CLEAN, membranes=True).membranes == evaluate_membranes(segmenter, data)
+
+
+def test_scores_are_stored(run, segmenter, data):
+    evaluation = evaluate(segmenter, data, CLEAN, membranes=True)
+    store_metrics(run, evaluation)
+    assert run.metrics()["Unet"]["membrane_scores"] == evaluation.membranes._asdict()
+
+
+def test_other_classes_are_refused():
+    with pytest.raises(
+        InputError, match="one is called 'membrane'; cells:9:32 has background, cytoplasm, nucleus"
+    ):
+        check_membranes(open_dataset("cells:9:32"))
+
+
+def test_command_prints_the_scores(run):
+    from typer.testing import CliRunner
+
+    from tfapp.cli.main import app
+
+    arguments = ["evaluate", str(run.path), "--noise", "gaussian=0", "--membrane-scores"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "V_rand" in result.output and "V_info" in result.output
+
+
+def test_isbi_has_membranes(real_data):
+    dataset = open_dataset(f"isbi2012:{real_data('isbi2012')}")
+    check_membranes(dataset)
+    assert np.mean(dataset.items[0].read_mask() == dataset.class_names.index("membrane")) < 0.5

@@ -1,0 +1,136 @@
+import keras
+import numpy as np
+import pytest
+
+from tfapp.data import parse_noises
+from tfapp.errors import InputError
+from tfapp.models import OneHotMeanSquaredError
+from tfapp.runs import Run
+from tfapp.segmentation.checkpoints import read_history
+from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
+from tfapp.segmentation.training import train
+
+SPEC = "cells:20:32"
+CLEAN = parse_noises(["gaussian=0"])
+HEADS = ("softmax", "tv-softmax", "sigmoid", "identity")
+
+
+@pytest.fixture(scope="module")
+def regressed(tmp_path_factory):
+    """One tiny run by mean squared error for each head, by head name."""
+    from dataclasses import replace
+
+    from tests.segmentation.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("regressed")
+    return {head: train(SPEC, folder / head, replace(TINY, head=head, loss="mse")) for head in HEADS}
+
+
+def losses(run):
+    return [[row["loss"], row["val_loss"]] for row in read_history(run.path)]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_model_is_compiled_with_the_regression(regressed, head):
+    model = regressed[head].load_model()
+    assert isinstance(model.loss, OneHotMeanSquaredError)
+    assert model.loss.reduction == "mean_with_sample_weight"
+
+
+def test_loss_falls(tmp_path, tiny):
+    run = train(SPEC, tmp_path / "run", tiny(head="identity", loss="mse", epochs=6, learning_rate=1e-2))
+    assert losses(run)[-1][0] < 0.7 * losses(run)[0][0]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_loss_of_the_evaluation_equals_keras_evaluate(regressed, head):
+    run = regressed[head]
+    images, labels, weights = run.frames("test").arrays(range(6))
+    expected = run.load_model().evaluate(images, labels, sample_weight=weights, batch_size=6, verbose=0)[0]
+    evaluation = evaluate(Segmenter(run), EvaluationData(run), CLEAN)
+    assert evaluation.loss == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("head", ["sigmoid", "identity"])
+def test_labels_are_the_largest_outputs(regressed, head):
+    run = regressed[head]
+    images = np.stack([item.read_image() for item in run.items("test")])
+    expected = np.argmax(run.load_model()(images), -1)
+    np.testing.assert_array_equal(Segmenter(run).label_maps(images, [(32, 32)] * len(images)), expected)
+
+
+@pytest.mark.parametrize("head", ["sigmoid", "identity"])
+def test_segmenter_gives_probabilities(regressed, head):
+    image = regressed[head].items("test")[0].read_image()[None]
+    probabilities = regressed[head].segmenter()(image).numpy()
+    assert probabilities.min() >= 0
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
+
+
+def test_extended_run_equals_an_unbroken_one(tmp_path, regressed, tiny):
+    options = {"head": "identity", "loss": "mse"}
+    train(SPEC, tmp_path / "run", tiny(epochs=1, **options))
+    resumed = train(SPEC, tmp_path / "run", tiny(**options))
+    np.testing.assert_allclose(losses(resumed), losses(regressed["identity"]), rtol=1e-4)
+
+
+def test_run_of_a_regression_is_exported(tmp_path, regressed):
+    from tfapp.export import export
+
+    folder = export(regressed["identity"].segmenter(), tmp_path / "served", class_names=("a", "b", "c"))
+    assert (folder / "saved_model.pb").is_file()
+
+
+@pytest.mark.parametrize("options", [{"post_tv": 1.0}, {"gap": True}])
+def test_total_variation_behind_a_regression_head_is_refused(regressed, options):
+    with pytest.raises(InputError, match="need logits, or a TV head; .* was trained with --head identity"):
+        regressed["identity"].network(**options)
+
+
+def test_total_variation_behind_a_regressed_softmax_works(regressed):
+    row = evaluate(Segmenter(regressed["softmax"], 1.0), EvaluationData(regressed["softmax"]), CLEAN).clean
+    assert 0 <= row.accuracy <= 1
+
+
+def test_metrics_of_a_regression_are_stored(tmp_path, regressed):
+    run = Run.open(regressed["sigmoid"].path)
+    evaluation = evaluate(Segmenter(run), EvaluationData(run), CLEAN)
+    store_metrics(run, evaluation)
+    assert run.metrics()["Unet"]["loss"] == evaluation.loss
+    assert run.metrics()["Unet"]["membrane_scores"] is None
+
+
+def test_momentum_reaches_the_optimizer(tmp_path, tiny):
+    run = train(SPEC, tmp_path / "run", tiny(epochs=1, optimizer="sgd", momentum=0.8, head="softmax"))
+    optimizer = run.load_model().optimizer
+    assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.8
+    assert any(np.any(slot) for slot in optimizer.variables if "momentum" in slot.path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": "hinge"}, "Unknown loss 'hinge'; choose one of: cross-entropy, mse"),
+        (
+            {"head": "sigmoid"},
+            "--head sigmoid gives no probabilities for --loss cross-entropy; use --loss mse",
+        ),
+        ({"head": "identity"}, "--head identity gives no probabilities"),
+        ({"optimizer": "sgd", "momentum": 1.0}, "--momentum must be from 0 to below 1; got 1.0"),
+        ({"momentum": 0.8}, "--momentum is for --optimizer sgd; got --optimizer adam"),
+    ],
+)
+def test_bad_combinations_are_refused_and_nothing_is_written(tmp_path, tiny, options, message):
+    with pytest.raises(InputError, match=message):
+        train(SPEC, tmp_path / "run", tiny(**options))
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_older_than_the_loss_has_cross_entropy(tmp_path, tiny):
+    run = train(SPEC, tmp_path / "run", tiny(epochs=1, head="softmax"))
+    for option in ("loss", "momentum"):
+        del run.config[option]
+    run.save()
+    assert Run.open(run.path).loss == "cross-entropy"
+    with pytest.raises(InputError, match=r"another loss \(cross-entropy, not mse\)"):
+        train(SPEC, run.path, tiny(epochs=2, head="softmax", loss="mse"))

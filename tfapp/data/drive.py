@@ -1,0 +1,87 @@
+"""Reader of DRIVE: colour photographs of the retina with the vessels drawn by hand.
+
+J. Staal, M. Abramoff, M. Niemeijer, M. Viergever, B. van Ginneken, "Ridge-Based Vessel Segmentation in Color
+Images of the Retina", IEEE Transactions on Medical Imaging 23(4), 2004. Images are TIFF, vessels and fields of
+view GIF; pixels outside the field of view have no label.
+
+This reader was tried on a generated miniature of the layout; no copy of the data itself was at hand.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tfapp.data.dataset import Dataset, Item, check_same_size
+from tfapp.data.images import image_size, read_image
+from tfapp.data.splits import Split
+from tfapp.errors import InputError
+
+CLASS_NAMES = ("background", "vessel")
+IGNORE_VALUE = 255
+FOLDERS = {"train": "training", "test": "test"}
+
+
+def drive(path, spec):
+    """Read the images of the two official parts, which are the split; the labels are the first observer's.
+
+    Layout: `training/images/21_training.tif`, ... with `training/1st_manual/21_manual1.gif` and
+    `training/mask/21_training_mask.gif`, and the same below `test`. There is no official validation part: it is
+    taken from the training images. Without a folder `test` the training images are split at random.
+
+    Raises:
+        InputError: For a part without images, or an image without its labels or field of view, as the test
+            images of the challenge's download are.
+    """
+    root = Path(path)
+    names = [part for part in FOLDERS if part == "train" or (root / FOLDERS[part]).is_dir()]
+    parts = {part: tuple(_items(root / FOLDERS[part])) for part in names}
+    items = tuple(item for part in parts.values() for item in part)
+    split = None
+    if "test" in parts:
+        train, test = (tuple(item.name for item in parts[part]) for part in ("train", "test"))
+        split = Split(train, (), test)
+    return Dataset(spec, CLASS_NAMES, 3, items, IGNORE_VALUE, split)
+
+
+def _items(folder):
+    images = sorted((folder / "images").glob("*.tif"))
+    if not images:
+        raise InputError(
+            f"No DRIVE images in {folder / 'images'}; expected NN_{folder.name}.tif there, with 1st_manual and mask "
+            "beside it."
+        )
+    for image in images:
+        vessels = folder / "1st_manual" / f"{image.stem.partition('_')[0]}_manual1.gif"
+        field = folder / "mask" / f"{image.stem}_mask.gif"
+        _check_present(image, vessels, field)
+        yield Item(
+            name=image.stem,
+            read_image=partial(read_image, image),
+            read_mask=partial(_read_labels, vessels, field),
+            size=image_size(image),
+            files=(image, vessels, field),
+            group=image.stem,
+        )
+
+
+def _check_present(image, vessels, field):
+    if not vessels.is_file() and image.parts[-3] == FOLDERS["test"]:
+        raise InputError(
+            f"Image {image} has no annotation {vessels}: the challenge's download leaves those of the test images "
+            "out; get them from the original release, or move the folder test away to split the training images."
+        )
+    for file, what in ((vessels, "annotation"), (field, "field-of-view mask")):
+        if not file.is_file():
+            raise InputError(f"Image {image} has no {what}; expected {file}.")
+
+
+def _read_labels(vessels, field):
+    drawn, inside = _read_binary(vessels), _read_binary(field)
+    check_same_size(vessels.name, drawn, inside, "field-of-view mask")
+    return np.where(inside, drawn, IGNORE_VALUE).astype(np.int32)
+
+
+def _read_binary(path):
+    # By brightness: the palettes of GIFs may number black and white in any way.
+    return read_image(path, channels=1)[..., 0] > 0.5

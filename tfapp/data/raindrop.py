@@ -1,0 +1,76 @@
+"""Reader of the raindrop pairs: photographs through a wet pane of glass, and through a clean one.
+
+R. Qian, R. Tan, W. Yang, J. Su, J. Liu, "Attentive Generative Adversarial Network for Raindrop Removal from A
+Single Image", CVPR 2018. RGB images of 720x480 pixels; they are resized to 480x480 unless asked otherwise, as
+J. Lu, K. Tong, "Visualized Insights into the Optimization Landscape of Fully Convolutional Networks", 2019, do.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from tfapp.data.dataset import Dataset, Item
+from tfapp.data.images import IMAGE_SUFFIXES, image_size, read_image
+from tfapp.data.splits import Split
+from tfapp.errors import InputError
+
+SIZE = (480, 480)
+# Folders of the wet and of the clean images: the official release, and the sample that implementations ship.
+LAYOUTS = (("data", "gt"), ("rain_image", "clean_image"))
+SAMPLE = "training_data_example"
+
+
+def raindrop(path, spec):
+    """Read the pairs, `N_rain.*` with `N_clean.*` (PNG or JPEG), in numeric order.
+
+    Layout: `train/data`, `train/gt` and `test_a/data`, `test_a/gt`, which are the official split; `test_b`, of
+    which test_a is the well aligned part, is not read. Or one folder with `data` and `gt`, or with `rain_image`
+    and `clean_image`, or that folder called `training_data_example`: such pairs are split at random.
+
+    Raises:
+        InputError: For a folder without pairs, or a wet image without its clean one.
+    """
+    root = Path(path)
+    if not (root / "train").is_dir():
+        folder = root / SAMPLE if (root / SAMPLE).is_dir() else root
+        return Dataset(spec, (), 3, _pairs(folder), default_size=SIZE)
+    train, test = _pairs(root / "train", "train/"), _pairs(root / "test_a", "test_a/")
+    split = Split(tuple(item.name for item in train), (), tuple(item.name for item in test))
+    return Dataset(spec, (), 3, train + test, official_split=split, default_size=SIZE)
+
+
+def _pairs(folder, prefix=""):
+    wet, clean = next((names for names in LAYOUTS if (folder / names[0]).is_dir()), LAYOUTS[0])
+    images = {_number(file): file for file in _images(folder / wet, "rain")}
+    targets = {_number(file): file for file in _images(folder / clean, "clean")}
+    if not images:
+        raise InputError(
+            f"No raindrop pairs in {folder}; expected data/0_rain.png, ... and gt/0_clean.png, ... there, or below "
+            "train and test_a."
+        )
+    for number, image in images.items():
+        if number not in targets:
+            raise InputError(
+                f"Image {image} has no pair; expected {folder / clean / f'{number}_clean'}.png or .jpg."
+            )
+    return tuple(_item(images[number], targets[number], prefix) for number in sorted(images))
+
+
+def _images(folder, ending):
+    files = folder.glob(f"*_{ending}.*")
+    return [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.stem.partition("_")[0].isdigit()]
+
+
+def _number(file):
+    return int(file.stem.partition("_")[0])
+
+
+def _item(image, target, prefix):
+    return Item(
+        name=prefix + image.stem,
+        read_image=partial(read_image, image),
+        read_mask=None,
+        size=image_size(image),
+        files=(image, target),
+        group=prefix + image.stem,
+        read_target=partial(read_image, target),
+    )

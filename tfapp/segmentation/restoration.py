@@ -1,0 +1,112 @@
+"""Test a run on image pairs: how much nearer its images come to the targets than the images that it was given."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tfapp.data import network_pair
+from tfapp.errors import InputError
+from tfapp.files import atomic_path, write_json
+from tfapp.segmentation.image_quality import ImageQuality, image_quality
+from tfapp.segmentation.pictures import as_rgb, contact_sheet
+
+EXAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """PSNR and SSIM of one run.
+
+    Attributes:
+        title: The network, such as `Unet`.
+        run: Path of the run, as text.
+        names: Names of the test images.
+        given: `ImageQuality` of each image that the network was given.
+        made: `ImageQuality` of each image that it made.
+        examples: Of the first images (given, made, target), uint8 (height, width, 3).
+    """
+
+    title: str
+    run: str
+    names: tuple[str, ...]
+    given: tuple[ImageQuality, ...]
+    made: tuple[ImageQuality, ...]
+    examples: tuple[tuple[np.ndarray, ...], ...]
+
+    @property
+    def means(self):
+        """`ImageQuality` of the given and of the made images, each the mean over the images."""
+        return tuple(ImageQuality(*np.mean(part, axis=0).tolist()) for part in (self.given, self.made))
+
+
+def evaluate_restoration(run, dataset=None, *, advance=lambda: None):
+    """Measure a run on image pairs, at the size that its network works at.
+
+    Args:
+        run: Finished `Run` on image pairs.
+        dataset: `Dataset` of image pairs to test on: its official test part, or everything where there is none.
+            None for the test images of the run.
+        advance: Called after each image, for a progress bar.
+
+    Returns:
+        A `Restoration`.
+
+    Raises:
+        InputError: For a dataset with classes, or with images of other channels.
+    """
+    items = run.items("test") if dataset is None else _test_items(run, dataset)
+    dataset = dataset or run.dataset
+    forward = _forward(run.network())
+    given, made, examples = [], [], []
+    for item in items:
+        image, target = network_pair(dataset, item, run.framing.resize)
+        answer = np.clip(forward(image[None])[0], 0, 1)
+        given.append(image_quality(image, target))
+        made.append(image_quality(answer, target))
+        if len(examples) < EXAMPLES:
+            examples.append(tuple(map(as_rgb, (image, answer, target))))
+        advance()
+    names = tuple(item.name for item in items)
+    return Restoration(run.title, str(run.path), names, tuple(given), tuple(made), tuple(examples))
+
+
+def store_restoration(run, restoration):
+    """Put a `Restoration` into the run's `metrics.json`."""
+    content = run.metrics()
+    parts = zip(restoration.names, restoration.given, restoration.made, strict=True)
+    given, made = restoration.means
+    content[restoration.title] = {
+        "mean": {"given": _stored(given), "made": _stored(made)},
+        "images": [{"name": n, "given": _stored(g), "made": _stored(m)} for n, g, m in parts],
+    }
+    write_json(run.path / "metrics.json", content)
+
+
+def write_examples(path, restoration):
+    """Write a PNG of the first test images: given, made and target side by side."""
+    with atomic_path(path) as temporary:
+        contact_sheet(restoration.examples, ["given", restoration.title, "target"], cell=320).save(temporary)
+
+
+def _test_items(run, dataset):
+    if not dataset.image_pairs or dataset.channels != run.channels:
+        kind = "image pairs" if dataset.image_pairs else "masks"
+        raise InputError(
+            f"{dataset.spec} has {kind} of {dataset.channels} channel(s); {run.path} was trained on image pairs of "
+            f"{run.channels}."
+        )
+    return dataset.test_items
+
+
+def _forward(model):
+    return tf.function(
+        lambda images: model(images, training=False),
+        input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
+        autograph=False,
+    )
+
+
+def _stored(quality):
+    # JSON has no infinity, the PSNR of equal images.
+    return {name: value if np.isfinite(value) else None for name, value in quality._asdict().items()}
