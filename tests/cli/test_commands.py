@@ -225,9 +225,9 @@ def test_unknown_noise_gets_one_sentence(own_run):
     assert result.exit_code == 2 and "Unknown noise 'poisson=0.1'" in said(result)
 
 
-def test_even_lattice_gets_one_sentence(own_run):
-    result = tfapp("landscape", own_run, "--n", "10")
-    assert result.exit_code == 2 and "odd" in said(result) and "Traceback" not in result.output
+def test_range_that_is_none_gets_one_sentence(own_run):
+    result = tfapp("landscape", own_run, "--range", "0")
+    assert result.exit_code == 2 and "--range expects" in said(result) and "Traceback" not in result.output
 
 
 def test_full_disk_gets_one_sentence(monkeypatch, tmp_path):

@@ -137,6 +137,45 @@ def test_a_parameter_that_the_loss_does_not_feel_has_zero_products():
     assert not make_hessian_product(model, batches)(np.ones(n)).numpy().any()
 
 
+def test_several_inputs_and_outputs_are_supported():
+    inputs = {name: keras.Input((3,), name=name) for name in ("left", "right")}
+    joined = keras.layers.concatenate(list(inputs.values()))
+    outputs = {name: keras.layers.Dense(2, name=name)(joined) for name in ("first", "second")}
+    model = keras.Model(inputs, outputs)
+    model.compile(loss={"first": "mse", "second": "mae"}, loss_weights={"first": 1.0, "second": 3.0})
+    rng = np.random.default_rng(0)
+    x = {name: rng.standard_normal((5, 3)).astype("f4") for name in inputs}
+    y = {name: rng.standard_normal((5, 2)).astype("f4") for name in outputs}
+    batches, n = prepared(model, x, y)
+    loss, _ = make_gradient(model, batches)(np.zeros(n))
+    assert float(loss) == pytest.approx(evaluate(model, x, y), rel=1e-6)
+
+
+def test_a_subclassed_model_with_its_own_loss_is_supported():
+    class Plain(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1, use_bias=False)
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+        def compute_loss(self, x, y, y_pred, sample_weight):
+            return tf.reduce_mean((y - y_pred) ** 4)
+
+    model = Plain()
+    model.compile()
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((5, 3)).astype("f4"), rng.standard_normal((5, 1)).astype("f4")
+    model(x)
+    batches, n = prepared(model, x, y)
+    residual = x @ model.get_weights()[0].astype(np.float64) - y
+    _, gradient = make_gradient(model, batches)(np.zeros(n))
+    np.testing.assert_allclose(gradient, np.mean(4 * residual**3 * x, axis=0), rtol=1e-5)
+    product = make_hessian_product(model, batches)(np.eye(3)[0])
+    np.testing.assert_allclose(product, np.mean(12 * residual**2 * x * x[:, :1], axis=0), rtol=1e-5)
+
+
 def test_vectors_and_lists_of_arrays_are_the_same_thing(segmenter):
     vector = flatten(segmenter.trainable_variables)
     parts = unflatten(vector, segmenter.trainable_variables)

@@ -37,8 +37,7 @@ def prepare(model: keras.Model, batches: Batches) -> int:
     if n == 0:
         raise InputError(f"Expected a model with trainable parameters. Received: {model.name!r} with none.")
     # Keras makes the state of the loss at its first use, which must not happen inside a stateless scope.
-    x, y, sample_weight = batches.slice(0, min(batches.batch_size, batches.num_samples))
-    model.evaluate(x, y, sample_weight=sample_weight, batch_size=batches.batch_size, verbose=0)
+    _loss(model, *batches.slice(0, 1))
     return n
 
 
@@ -146,15 +145,17 @@ def _over_batches(batches, of_batch, zero):
 
 
 def _batch_loss(model, weights, batch, regularisation):
-    x, y, sample_weight = batch
     # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
     with keras.StatelessScope(state_mapping=weights, initialize_variables=False):
-        prediction = model(x, **_inference(model.call))
-        loss = model.compute_loss(
-            x=x, y=y, y_pred=prediction, sample_weight=sample_weight, **_inference(model.compute_loss)
-        )
+        loss = _loss(model, *batch)
         added = [] if regularisation else [tf.reduce_sum(tf.cast(term, tf.float64)) for term in model.losses]
-    return tf.cast(loss, tf.float64) - tf.add_n(added) if added else tf.cast(loss, tf.float64)
+    return loss - tf.add_n(added) if added else loss
+
+
+def _loss(model, x, y, sample_weight):
+    prediction = model(x, **_inference(model.call))
+    options = {"sample_weight": sample_weight, **_inference(model.compute_loss)}
+    return tf.cast(model.compute_loss(x=x, y=y, y_pred=prediction, **options), tf.float64)
 
 
 def _inference(function):
