@@ -12,7 +12,7 @@ demo: $(STAMP)
 	$(BIN)/tfapp demo --out runs/demo
 
 test: $(STAMP) lint
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -33,7 +33,7 @@ SETTINGS = {
     "few": {"train_images": 6},
     "many": {"train_images": 60},
     "long": {"epochs": 12},
-    "sgd": {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 12},
+    "sgd": {"optimizer": "sgd", "learning_rate": 0.03, "epochs": 12},
 }
 # Folder of the runs, title and options of every way to train.
 METHODS = {
