@@ -40,8 +40,19 @@ setup(
         # Warm-up requests need the serving protos; keep its minor equal to TensorFlow's (the
         # constraints file does), or pip mixes two TensorFlow trees in one folder.
         "serving": ["tensorflow-serving-api>=2.18"],
+        # Points of a landscape on many machines.
+        "dask": ["distributed>=2024.5"],
+        # Pictures of a landscape and of sharpness among the scalars of a training.
+        "tensorboard": ["tensorboard>=2.18"],
         # cvxpy: an independent convex solver to check the total-variation layers against.
-        "test": ["pytest>=8.2", "pytest-xdist>=3.6", "ruff>=0.6", "cvxpy>=1.5"],
+        "test": [
+            "pytest>=8.2",
+            "pytest-xdist>=3.6",
+            "ruff>=0.6",
+            "cvxpy>=1.5",
+            "distributed>=2024.5",
+            "tensorboard>=2.18",
+        ],
         # Peers of the total-variation layers; benchmarks/tv.py leaves out what is not installed.
         "benchmarks": [
             "cvxpylayers>=1.2; python_version >= '3.11'",
