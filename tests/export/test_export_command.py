@@ -50,6 +50,7 @@ def trained(monkeypatch, tmp_path, build_net):
         path=tmp_path / "run",
         config={"model": "unet", "steps": 10},
         class_names=("a", "b", "c"),
+        image_pairs=False,
         data_fingerprint="sha256:12",
         stride=2,
         metrics=lambda: {"accuracy": 0.5},

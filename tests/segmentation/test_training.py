@@ -94,6 +94,29 @@ def test_finished_run_is_left_as_it_is(trained, tiny):
     assert (path / "model.keras").stat().st_mtime_ns == before
 
 
+def test_training_stops_after_the_first_epoch_that_is_low_enough(tmp_path, tiny):
+    free = read_history(train(SPEC, tmp_path / "free", tiny(epochs=4)).path)
+    target = (free[1]["loss"] + free[2]["loss"]) / 2
+    assert free[0]["loss"] > free[1]["loss"] > free[2]["loss"]
+    stopped = read_history(train(SPEC, tmp_path / "stopped", tiny(epochs=4, until_loss=target)).path)
+    np.testing.assert_allclose([r["loss"] for r in stopped], [r["loss"] for r in free[:3]], rtol=1e-4)
+
+
+def test_run_that_reached_its_loss_is_left_as_it_is(tmp_path, tiny):
+    options = tiny(epochs=4, until_loss=100.0)
+    path = train(SPEC, tmp_path / "run", options).path
+    before = (path / "model.keras").stat().st_mtime_ns
+    train(SPEC, path, options)
+    assert (path / "model.keras").stat().st_mtime_ns == before
+
+
+def test_lower_loss_to_reach_extends_a_run(tmp_path, tiny):
+    train(SPEC, tmp_path / "run", tiny(epochs=3, until_loss=100.0))
+    run = train(SPEC, tmp_path / "run", tiny(epochs=3, until_loss=None))
+    assert [row["epoch"] for row in read_history(run.path)] == [1, 2, 3]
+    assert run.config["until_loss"] is None
+
+
 @pytest.mark.parametrize(("resize", "expected"), [((32, 32), "dihedral"), ((16, 32), "flips")])
 def test_augmentation_by_default_suits_the_shape_of_the_frames(tmp_path, tiny, resize, expected):
     run = train(SPEC, tmp_path / "run", tiny(epochs=1, resize=resize))

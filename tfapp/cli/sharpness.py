@@ -114,9 +114,9 @@ def _cell(measured):
 
 
 def _curvature_table(sources, curvatures):
-    rows = [
+    """Return one column per run: a row per figure fits any terminal."""
+    columns = [
         (
-            source.path.name,
             ", ".join(f"{value:.4g}" for value in found.largest.values),
             ", ".join(f"{residual:.0%}" for residual in found.largest.residuals),
             f"{found.largest.measured[0]:.4g}",
@@ -124,9 +124,11 @@ def _curvature_table(sources, curvatures):
             f"{found.trace.mean:.4g} ± {found.trace.standard_error:.2g}",
             "exact" if found.step is None else f"h = {found.step:g} |w|",
         )
-        for source, found in zip(sources, curvatures, strict=True)
+        for found in curvatures
     ]
-    return ("run", "largest", "residuals", "loss along the first", "smallest", "trace", "products"), rows
+    names = ("largest eigenvalues", "residuals", "loss along the first", "smallest", "trace", "products")
+    rows = list(zip(names, *columns, strict=True))
+    return ("run", *(source.path.name for source in sources)), rows
 
 
 def _draw(sources, names, results, curvatures):

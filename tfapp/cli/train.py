@@ -37,6 +37,9 @@ def train(
         ),
     ] = None,
     epochs: Annotated[int, Option(help="Epochs in all.")] = 20,
+    until_loss: Annotated[
+        float | None, Option(help="Stop after the first epoch whose training loss is no higher than this.")
+    ] = None,
     steps_per_epoch: Annotated[
         int | None, Option(help="Batches per epoch [default: one pass, at least 50].")
     ] = None,
@@ -97,6 +100,10 @@ def train(
     noisy_share: Annotated[
         float, Option(help="Share of the training images with that noise.", show_default="1/3")
     ] = 1 / 3,
+    trajectory: Annotated[
+        int | None,
+        Option(help="Record the weights every N epochs, for tfapp landscape --directions pca.", metavar="N"),
+    ] = None,
     seed: Annotated[int, Option(help="Seed of weights, order and augmentation.")] = 0,
     split_seed: Annotated[int, Option(help="Seed of the split and of the noise in the training set.")] = 0,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
@@ -137,4 +144,16 @@ def train_with_progress(spec, out, config, *, overwrite=False, title="training")
         def show(done, total, note):
             bar.update(task, completed=done, total=total, note=note)
 
-        return run_training(spec, out, config, overwrite=overwrite, callbacks=[ReportProgress(show)])
+        callbacks = [ReportProgress(show), *_recorder(out, config)]
+        return run_training(spec, out, config, overwrite=overwrite, callbacks=callbacks)
+
+
+def _recorder(out, config):
+    """Return the callback, if any, that records the trajectory; it goes on with a run that goes on."""
+    if config.trajectory is None:
+        return []
+    config.check()
+    from tfapp.landscape import TrajectoryRecorder
+    from tfapp.runs import TRAJECTORY
+
+    return [TrajectoryRecorder(Path(out) / TRAJECTORY, config.trajectory)]

@@ -41,6 +41,18 @@ class StopOnDivergence(keras.callbacks.Callback):
         )
 
 
+class StopAtLoss(keras.callbacks.Callback):
+    """End the training after the first epoch whose mean training loss is at most `loss`; None never does."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.loss is not None and logs["loss"] <= self.loss:
+            self.model.stop_training = True
+
+
 class RunRecorder(keras.callbacks.Callback):
     """After every epoch write a checkpoint and then one row of `history.csv`.
 
@@ -92,6 +104,12 @@ def read_history(folder):
             return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
     except (ValueError, TypeError):
         raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
+
+
+def has_reached(folder, loss):
+    """Return whether the last epoch of a run ended with a training loss of at most `loss`, which may be None."""
+    rows = read_history(folder)[: latest_checkpoint(folder)[1]]
+    return loss is not None and bool(rows) and rows[-1]["loss"] <= loss
 
 
 def latest_checkpoint(folder):

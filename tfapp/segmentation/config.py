@@ -25,6 +25,7 @@ _CHOICES = {
 }
 _POSITIVE = (
     "epochs",
+    "until_loss",
     "batch_size",
     "base_width",
     "depth",
@@ -43,6 +44,9 @@ class TrainConfig:
     The loss `cross-entropy` needs a head that gives probabilities, `softmax` or `tv-softmax`. The loss `mse` takes
     any head: it is the squared distance of what comes out, probabilities or the free numbers of `sigmoid` and
     `identity`, from the one-hot map of the labels. Image pairs are learned by `mse` with `sigmoid` or `identity`.
+
+    `trajectory`, epochs between two records of the weights, is what the command hands to the recorder of
+    `tfapp.landscape`; `train` itself knows no landscape, and takes callbacks.
     """
 
     model: str = "unet"
@@ -60,6 +64,7 @@ class TrainConfig:
     tv_gradient: str = "implicit"
     tv_per_class: bool = False
     epochs: int = 20
+    until_loss: float | None = None
     steps_per_epoch: int | None = None
     batch_size: int = 8
     optimizer: str = "adam"
@@ -76,6 +81,7 @@ class TrainConfig:
     train_images: int | None = None
     train_noise: str | None = None
     noisy_share: float = DEFAULT_SHARE
+    trajectory: int | None = None
     seed: int = 0
     split_seed: int = 0
 
@@ -94,6 +100,8 @@ class TrainConfig:
                 raise InputError(f"--{name.replace('_', '-')} must be above 0; got {value}.")
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise InputError(f"--steps-per-epoch must be at least 1; got {self.steps_per_epoch}.")
+        if self.trajectory is not None and self.trajectory < 1:
+            raise InputError(f"--trajectory must be at least 1; got {self.trajectory}.")
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"--dropout must be from 0 to below 1; got {self.dropout}.")
         if not (0 < self.test_share < 1 and 0 <= self.validation_share < 1):
@@ -148,7 +156,7 @@ class TrainConfig:
 
         A cosine schedule ends with the last epoch, so only a constant rate can be given more of them.
         """
-        return ("epochs",) if self.schedule == "constant" else ()
+        return ("epochs", "until_loss") if self.schedule == "constant" else ()
 
     def command(self, spec, out):
         """Return the `tfapp train` line of this configuration: every option that is not at its default."""

@@ -26,8 +26,9 @@ def open_or_create(out, config, dataset, stride, overwrite):
     if (out / RECORD).is_file() and not overwrite:
         run = Run.open(out)
         _check_same(run, config, dataset)
-        if run.config["epochs"] != config.epochs:
-            run.config["epochs"] = config.epochs
+        extended = {name: getattr(config, name) for name in config.extendable}
+        if any(run.config.get(name) != value for name, value in extended.items()):
+            run.config.update(extended)
             run.record["command"] = config.command(dataset.spec, out)
             run.save()
         return run, run.frames("train")

@@ -31,3 +31,10 @@ class ReportProgress(keras.callbacks.Callback):
         head = tv_head(self.model)
         if head is not None:
             self.validation += " λ " + "/".join(f"{weight:.2f}" for weight in current_tv_weights(head))
+
+    def on_train_end(self, logs=None):
+        if self.model.stop_training:
+            done = (self.epoch + 1) * self.params["steps"]
+            self.show(
+                done, done, f"stopped after epoch {self.epoch + 1},{self.validation} loss {logs['loss']:.4f}"
+            )

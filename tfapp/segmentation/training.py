@@ -9,7 +9,13 @@ from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.models import OneHotMeanSquaredError, build, stride_of
 from tfapp.runs import MODEL
-from tfapp.segmentation.checkpoints import RunRecorder, StopOnDivergence, latest_checkpoint
+from tfapp.segmentation.checkpoints import (
+    RunRecorder,
+    StopAtLoss,
+    StopOnDivergence,
+    has_reached,
+    latest_checkpoint,
+)
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.opening import open_or_create
 
@@ -54,9 +60,10 @@ def train(spec, out, config, *, overwrite=False, callbacks=()):
         _compile(model, config, dataset, steps)
     else:
         model = keras.models.load_model(checkpoint)
-    if epoch < config.epochs:
+    unfinished = epoch < config.epochs and not has_reached(run.path, config.until_loss)
+    if unfinished:
         _fit(run, model, config, frames, epoch, steps, callbacks)
-    if epoch < config.epochs or not (run.path / MODEL).is_file():
+    if unfinished or not (run.path / MODEL).is_file():
         with atomic_path(run.path / MODEL) as temporary:
             model.save(temporary)
     return run
@@ -158,7 +165,12 @@ def _fit(run, model, config, frames, first_epoch, steps, callbacks):
         initial_epoch=first_epoch,
         steps_per_epoch=steps,
         validation_data=None if validation is None else ordered_batches(validation, config.batch_size),
-        callbacks=[StopOnDivergence(run.path), RunRecorder(run.path), *callbacks],
+        callbacks=[
+            StopOnDivergence(run.path),
+            RunRecorder(run.path),
+            StopAtLoss(config.until_loss),
+            *callbacks,
+        ],
         shuffle=False,  # the stream is shuffled already
         verbose=0,
     )
