@@ -70,6 +70,10 @@ class GuardedGroup(TyperGroup):
             raise _leave(str(error), EXIT_BAD_INPUT) from None
         except WorkFailed as error:
             raise _leave(str(error), EXIT_FAILURE) from None
+        except BrokenPipeError:
+            # The reader of a pipe such as `| head` has had enough; Python must not write there again at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_FAILURE) from None
         except OSError as error:
             raise _leave(_explain(error), EXIT_BAD_INPUT) from None
 

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from tfapp.cli import reproduce_landscape
 from tfapp.cli.console import TensorFlowCommand, console, print_written
 from tfapp.cli.evaluate import evaluate_with_progress, print_comparison, write_comparison
 from tfapp.cli.reproduce_study import tv_study
 from tfapp.cli.reproduce_tv import command_of, help_of
 from tfapp.cli.train import parse_size, train_with_progress
 from tfapp.errors import InputError
+from tfapp.landscape.fcn_tables import TABLES as FCN_TABLES
 from tfapp.segmentation.tv_tables import TABLES
 
 app = typer.Typer(help="Reproduce the papers' tables.", no_args_is_help=True)
@@ -24,6 +26,10 @@ def _reproduce():
 
 for _table in TABLES.values():
     app.command(_table.name, cls=TensorFlowCommand, help=help_of(_table))(command_of(_table))
+
+for _table in FCN_TABLES.values():
+    _function = reproduce_landscape.command_of(_table)
+    app.command(_table.name, cls=TensorFlowCommand, help=reproduce_landscape.help_of(_table))(_function)
 
 
 @app.command("noise-table", cls=TensorFlowCommand)

@@ -74,7 +74,7 @@ def command_of(table):
         given |= {"resize": parse_size(resize)} if resize else {}
         given |= {"tv_gradient": tv_gradient, "encoder_weights": encoder_weights}
         given["train_noise"] = _train_noise(table, train_noise)
-        make_table(table, data, out, scale, seeds, given, _typed(context), overwrite=overwrite)
+        make_table(table, data, out, scale, seeds, given, typed(context), overwrite=overwrite)
 
     return tv_table
 
@@ -153,7 +153,7 @@ def _config(table, spec, scale, given):
     return config
 
 
-def _typed(context):
+def typed(context):
     """Return the command line of a Typer context, with the options that were typed."""
     words = context.command_path.split()
     for option in context.command.params:

@@ -1,0 +1,160 @@
+"""The steps of a table or figure of Lu and Tong, each under a progress bar: training, scores, sharpness, surfaces."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tfapp.cli.console import progress_bar
+from tfapp.cli.train import train_with_progress
+from tfapp.landscape.fcn_tables import LARGE_BATCH, REFERENCE
+
+# The frames that sharpness and surfaces are measured on, the same for all networks and seeds of training.
+SAMPLE_SEED = 0
+SUBSPACE = 100
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of a table: network, batch size and seed, and its `Run`."""
+
+    network: str
+    batch_size: int
+    seed: int
+    run: Any
+
+
+def train_networks(table, spec, out, config, seeds, frames, overwrite):
+    """Train what a table compares to one training loss per seed, or go on where it stood.
+
+    Args:
+        table: The `FCNTable`.
+        spec: Dataset as on the command line.
+        out: Folder of all tables; those of one dataset share the runs in a folder of its name.
+        config: The `TrainConfig` of all runs, network, batch size and seed aside.
+        seeds: Seeds of training.
+        frames: Frames of an epoch.
+        overwrite: Whether to remove existing runs first.
+
+    Returns:
+        A list of `Trained`, by network, batch size and seed.
+    """
+    from tfapp.segmentation.checkpoints import read_history
+
+    chosen = [(network, batch) for network in table.networks for batch in table.batch_sizes]
+    reference = (REFERENCE, LARGE_BATCH)
+    order = [reference, *(pair for pair in chosen if pair != reference)]
+    total, found = len(seeds) * len(order), {}
+    for seed in seeds:
+        until_loss = None
+        for network, batch in order:
+            path = out / table.reader / f"{network}-batch{batch}-seed{seed}"
+            options = {"model": network, "batch_size": batch, "steps_per_epoch": -(-frames // batch)}
+            settings = replace(config, **options, seed=seed, until_loss=until_loss)
+            title = f"{path.name} {len(found) + 1}/{total}"
+            run = train_with_progress(spec, path, settings, overwrite=overwrite, title=title)
+            until_loss = until_loss or read_history(path)[-1]["loss"]
+            found[network, batch, seed] = run
+    return [Trained(*pair, seed, found[(*pair, seed)]) for pair in chosen for seed in seeds]
+
+
+def measure_scores(trained):
+    """Yield (`Trained`, dictionary from column to number): how well each answers on its test images."""
+    from tfapp.segmentation.checkpoints import read_history
+
+    with progress_bar() as bar:
+        task = bar.add_task("scores", total=len(trained), note="")
+        for one in trained:
+            bar.update(task, note=one.run.path.name)
+            history = read_history(one.run.path)
+            columns = {"epochs": len(history), "training loss": history[-1]["loss"]}
+            score = _restoration_scores if one.run.image_pairs else _segmentation_scores
+            yield one, columns | score(one.run)
+            bar.advance(task)
+
+
+def _segmentation_scores(run):
+    from tfapp.data import parse_noises
+    from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
+    from tfapp.segmentation.membrane_evaluation import MEMBRANE
+
+    membranes = MEMBRANE in run.class_names
+    evaluation = evaluate(Segmenter(run), EvaluationData(run), parse_noises([]), membranes=membranes)
+    store_metrics(run, evaluation)
+    clean = evaluation.clean
+    columns = {
+        "test loss": evaluation.loss,
+        "accuracy [%]": 100 * clean.accuracy,
+        "mean IoU [%]": 100 * clean.mean_iou,
+    }
+    if membranes:
+        columns |= {"V_rand": evaluation.membranes.rand, "V_info": evaluation.membranes.information}
+    return columns
+
+
+def _restoration_scores(run):
+    from tfapp.segmentation.restoration import evaluate_restoration, store_restoration
+
+    restoration = evaluate_restoration(run)
+    store_restoration(run, restoration)
+    given, made = restoration.means
+    columns = {"PSNR [dB] as given": given.psnr, "PSNR [dB]": made.psnr}
+    return columns | {"SSIM as given": given.ssim, "SSIM": made.ssim}
+
+
+def measure_sharpness(trained, *, samples, repeats, eps):
+    """Yield (`Trained`, dictionary from column to number): sharpness, among all weights and in subspaces.
+
+    Args:
+        trained: List of `Trained`.
+        samples: Training frames that the loss is averaged over.
+        repeats: Trials of each search.
+        eps: Sizes of the box.
+    """
+    from tfapp.landscape import sharpness
+
+    with progress_bar() as bar:
+        for number, one in enumerate(trained, 1):
+            task = bar.add_task(f"sharpness {number}/{len(trained)}", total=None, note=one.run.path.name)
+            model, data = one.run.load_model(), one.run.sample("train", samples, SAMPLE_SEED)
+            columns = {}
+            for subspace in (None, SUBSPACE):
+                results = sharpness(
+                    model,
+                    *data,
+                    eps=eps,
+                    subspace=subspace,
+                    repeats=repeats,
+                    path=one.run.path / "landscape" / "sharpness.json",
+                    progress=lambda done, total, task=task: bar.update(task, completed=done, total=total),
+                )
+                columns.setdefault("training loss", results[0].loss)
+                where = "" if subspace is None else f", p = {subspace}"
+                columns |= {f"sharpness [%], ε = {r.eps:g}{where}": r.mean for r in results}
+            total = bar.tasks[task].total or 1
+            bar.update(task, completed=total, total=total)
+            yield one, columns
+
+
+def measure_surfaces(trained, *, samples, n):
+    """Return the `Surface` of each training, of the same directions' seed and frames.
+
+    Args:
+        trained: List of `Trained`.
+        samples: Training frames that the loss is averaged over.
+        n: Points along each axis.
+    """
+    from tfapp.landscape import landscape
+
+    surfaces = []
+    with progress_bar() as bar:
+        for number, one in enumerate(trained, 1):
+            task = bar.add_task(f"surface {number}/{len(trained)}", total=None, note=one.run.path.name)
+            surface = landscape(
+                one.run.load_model(),
+                *one.run.sample("train", samples, SAMPLE_SEED),
+                n=n,
+                path=one.run.path / "landscape" / f"reproduce-n{n}.npz",
+                progress=lambda done, total, task=task: bar.update(task, completed=done, total=total),
+            )
+            bar.update(task, completed=surface.num_measured, total=surface.num_measured)
+            surfaces.append(surface)
+    return surfaces

@@ -1,0 +1,183 @@
+"""`tfapp reproduce landscape-table-1` to `-6` and `landscape-figure-3` to `-8`: those of Lu and Tong."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfapp.cli.console import console, print_table, print_written
+from tfapp.cli.landscape_steps import measure_scores, measure_sharpness, measure_surfaces, train_networks
+from tfapp.cli.reproduce_tv import typed
+from tfapp.cli.train import parse_size
+from tfapp.errors import InputError
+from tfapp.landscape.fcn_tables import (
+    EQUAL_LOSS,
+    READING,
+    SCALES,
+    SHARPNESS,
+    SOURCE,
+    SURFACE,
+    epoch_frames,
+    scale_settings,
+)
+
+Option = typer.Option
+OVERRIDES = "epochs base_width learning_rate patch overlap".split()
+
+
+def help_of(table):
+    """Return the help text of a table's or figure's command."""
+    scales = "\n\n".join(f"--scale {name}: {text}" for name, text in SCALES.items())
+    return f"{table.heading}.\n\nAfter {SOURCE}. {READING}\n\n{EQUAL_LOSS}\n\n{scales}"
+
+
+def command_of(table):
+    """Return the function behind `tfapp reproduce landscape-table-N` or `landscape-figure-N`."""
+
+    def fcn_table(
+        context: typer.Context,
+        data: Annotated[str, Option(help=f"Folder of the data, or {table.reader}:PATH.")],
+        out: Annotated[
+            Path,
+            Option(help="Folder of runs and results; tables and figures with the same one share the runs."),
+        ],
+        scale: Annotated[str, Option(help="small or paper.")] = "small",
+        seeds: Annotated[
+            str, Option(help="Seeds of training, comma-separated; figures show the first.")
+        ] = "0,1,2",
+        epochs: Annotated[int | None, Option(help="Epochs at most.", show_default="by scale")] = None,
+        frames: Annotated[
+            int | None,
+            Option(
+                min=1,
+                help="Frames of one epoch, augmented ones counted.",
+                show_default="432 at small scale, eight times the training set at paper scale",
+            ),
+        ] = None,
+        base_width: Annotated[
+            int | None, Option(help="Filters of the first level.", show_default="by scale")
+        ] = None,
+        learning_rate: Annotated[float | None, Option(help="Learning rate.", show_default="by scale")] = None,
+        resize: Annotated[
+            str | None, Option(help="Resize images to N or HEIGHTxWIDTH.", show_default="by scale")
+        ] = None,
+        patch: Annotated[int | None, Option(help="Cut square patches.", show_default="by scale")] = None,
+        overlap: Annotated[
+            int | None, Option(help="Pixels that neighbouring patches share.", show_default="by scale")
+        ] = None,
+        samples: Annotated[
+            int | None,
+            Option(
+                min=1,
+                help="Training frames that sharpness and surfaces are measured on.",
+                show_default="by scale",
+            ),
+        ] = None,
+        overwrite: Annotated[bool, Option(help="Start again, removing this table's runs in --out.")] = False,
+    ):
+        options = dict(locals())
+        given = {name: options[name] for name in OVERRIDES if options[name] is not None}
+        given |= {"resize": parse_size(resize)} if resize else {}
+        make_table(
+            table, data, out, scale, seeds, given, frames, samples, typed(context), overwrite=overwrite
+        )
+
+    return fcn_table
+
+
+def make_table(table, data, out, scale, seeds, given, frames, samples, command, *, overwrite=False):
+    """Train the networks of a table or figure, measure them, and write its files.
+
+    Args:
+        table: An `FCNTable`.
+        data: Folder of its data, or `READER:PATH`.
+        out: Folder to write to.
+        scale: One of `SCALES`.
+        seeds: Text such as `0,1,2`.
+        given: Options of `TrainConfig` that come before those of the scale.
+        frames: Frames of an epoch, or None for the scale's.
+        samples: Frames to measure sharpness and surfaces on, or None for the scale's.
+        command: The command line as it was typed.
+        overwrite: Whether to remove the table's runs in `out` first.
+    """
+    from tfapp.cli.reproduce import parse_seeds
+
+    numbers = parse_seeds(seeds)
+    spec = _spec(table, data)
+    config, num_frames = _config(table, spec, scale, given)
+    if out.is_file():
+        raise InputError(f"{out} is a file; --out must name a folder.")
+    if table.measure == "surfaces":
+        numbers = numbers[:1]
+    frames = frames or epoch_frames(scale, num_frames)
+    trained = train_networks(table, spec, out, config, numbers, frames, overwrite)
+    if table.measure == "surfaces":
+        options = SURFACE[scale] | ({"samples": samples} if samples else {})
+        print_written(*_draw(table, trained, measure_surfaces(trained, **options), out))
+        return
+    _tabulate(table, scale, command, trained, samples, out)
+
+
+def _spec(table, data):
+    from tfapp.data import names_dataset
+
+    if not names_dataset(data):
+        return f"{table.reader}:{data}"
+    if data.partition(":")[0] != table.reader:
+        raise InputError(
+            f"{table.name} is made of other data: expected --data FOLDER or {table.reader}:FOLDER; got {data!r}."
+        )
+    return data
+
+
+def _config(table, spec, scale, given):
+    """Return the `TrainConfig` of all runs, checked before anything is written, and the training frames."""
+    from tfapp.data import Frames, choose_framing, open_dataset, split_items
+    from tfapp.segmentation.config import TrainConfig
+
+    if scale not in SCALES:
+        raise InputError(f"Unknown --scale {scale!r}; choose one of: {', '.join(SCALES)}.")
+    config = TrainConfig(**scale_settings(table.reader, scale) | given)
+    config.check()
+    dataset = open_dataset(spec)
+    framing = choose_framing(dataset, 2**config.depth, config.resize, config.patch, config.overlap)
+    split = split_items(dataset, config.split_seed, config.test_share, config.validation_share)
+    return config, len(Frames(dataset, dataset.select(split.train), framing))
+
+
+def _tabulate(table, scale, command, trained, samples, out):
+    from tfapp.files import write_text
+    from tfapp.landscape.fcn_results import FCNResult
+    from tfapp.models import TITLES
+
+    result = FCNResult(table, scale, command, TITLES)
+    if table.measure == "scores":
+        measured = measure_scores(trained)
+    else:
+        options = SHARPNESS[scale] | ({"samples": samples} if samples else {})
+        measured = measure_sharpness(trained, **options)
+    for one, values in measured:
+        result.add(one.network, one.batch_size, one.seed, values)
+    written = [out / f"{table.name}{suffix}" for suffix in (".md", ".csv")]
+    write_text(written[0], result.markdown())
+    result.write_csv(written[1])
+    print_table(*result.rows())
+    for ordering in result.orderings():
+        console.print(ordering.sentence(), soft_wrap=True, markup=False, highlight=False)
+    print_written(*written)
+
+
+def _draw(table, trained, surfaces, out):
+    """Write the surfaces with common axes as a picture and as a page, and return their paths."""
+    from tfapp.landscape import save_html, save_side_by_side_png, side_by_side
+    from tfapp.models import TITLES
+
+    titles = [_title(table, TITLES[one.network], one.batch_size) for one in trained]
+    picture, page = (out / f"{table.name}{suffix}" for suffix in (".png", ".html"))
+    save_side_by_side_png(surfaces, titles, picture)
+    save_html(side_by_side(surfaces, titles), page)
+    return picture, page
+
+
+def _title(table, network, batch_size):
+    return network if len(table.batch_sizes) == 1 else f"{network}, batch {batch_size}"
