@@ -30,6 +30,7 @@ setup(
         "numpy>=1.26",  # Generator seeding by sequences, NumPy 2 names
         "scipy>=1.13",  # smooth fields of the cell generator
         "scikit-image>=0.24",  # contingency tables and watershed of the membrane scores, PSNR, SSIM
+        "h5py>=3.11",  # surfaces for the programs of Li et al.; Keras needs it too
         "pillow>=10.3",  # decoding of people's images, 16-bit and CMYK included
         "matplotlib>=3.8",  # figures as files
         "plotly>=5.20",  # interactive surfaces with the script inlined
@@ -53,10 +54,11 @@ setup(
             "distributed>=2024.5",
             "tensorboard>=2.18",
         ],
-        # Peers of the total-variation layers; benchmarks/tv.py leaves out what is not installed.
+        # Peers of the total-variation layers and of landscapes; the benchmarks leave out what is not installed.
         "benchmarks": [
             "cvxpylayers>=1.2; python_version >= '3.11'",
             "deepinv>=0.5",
+            "loss-landscapes>=3.0.6",
             "torch>=2.0",
         ],
     },

@@ -16,13 +16,14 @@ from tfapp.models import REGRESSION_HEADS, TITLES, at_own_size, on_simplex, stri
 FORMAT = 1
 RECORD = "run.json"
 MODEL = "model.keras"
+TRAJECTORY = "trajectory"
 
 
 class Run:
     """A training run in a folder.
 
     Layout: `run.json` (configuration, versions, seeds, data), `checkpoints/`, `history.csv`,
-    `model.keras`, `metrics.json`, `figures/`, `landscape/`.
+    `model.keras`, `metrics.json`, `figures/`, `landscape/`, and with `--trajectory` `trajectory/`.
 
     Attributes:
         path: The folder.
@@ -140,7 +141,7 @@ class Run:
 
         Of a run without a TV head, what concerns that head is left out.
         """
-        derived = {"seed", "split_seed", "requested", "class_weights"}
+        derived = {"seed", "split_seed", "requested", "class_weights", "trajectory"}
         return {
             # A run that was not read from its file yet still has tuples.
             name: list(value) if isinstance(value, tuple) else value

@@ -42,6 +42,16 @@ def test_a_smooth_basin_needs_a_quarter_of_the_points():
     assert true_errors(true, loss, measured).max() <= 0.01
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_steep_corners_between_points_of_the_lattice_are_not_missed(seed):
+    def steep(a, b):
+        return 0.05 + (a**2 + b**2 + 0.2 * a * b) ** 6
+
+    true, loss, measured, _, _ = measure(steep, seed=seed)
+    assert measured.sum() <= true.size / 4
+    assert true_errors(true, loss, measured).max() <= 0.01
+
+
 def test_reported_errors_are_those_of_points_measured_last():
     true, loss, measured, prediction, rounds = measure(bowl)
     before = measured.copy()
@@ -56,7 +66,7 @@ def test_points_that_are_added_lie_near_a_kink():
     _, _, _, _, rounds = measure(lambda a, b: 1 + np.abs(a + 0.3 * b) + 0.2 * b**2, tolerance=0.005)
     axis = np.linspace(-1, 1, 33)
     distance = np.abs(axis[:, None] + 0.3 * axis)
-    drawn, added = (
+    added, drawn = (
         np.mean([distance[cell] for cells in part for cell in cells]) for part in (rounds[1::2], rounds[2::2])
     )
     assert added < 0.8 * drawn

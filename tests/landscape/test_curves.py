@@ -48,3 +48,13 @@ def test_what_is_not_a_line_is_refused(tmp_path, surfaces, titles, message):
     with pytest.raises(InputError, match=message):
         save_curves_png(surfaces, titles, tmp_path / "curves.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_of_networks_of_other_size_say_their_step_in_the_legend(tmp_path):
+    first, second = line(), line()
+    for surface, length in ((first, 2.0), (second, 3.0)):
+        surface.metadata["directions"] |= {"relative": [1.0, None], "absolute": [length, None]}
+    same, other = pixels(tmp_path, first, first), pixels(tmp_path, first, second)
+    legend = slice(0, same.shape[0] // 4)
+    dark = [np.count_nonzero(picture[legend].sum(-1) < 200) for picture in (same, other)]
+    assert dark[1] > 1.5 * dark[0]

@@ -41,6 +41,13 @@ def test_the_file_is_that_of_a_serial_run_bit_for_bit(problem, serial, address, 
     assert (tmp_path / "surface.npz").read_bytes() == serial
 
 
+def test_surface_in_bfloat16_is_that_of_a_serial_run_bit_for_bit(problem, address, tmp_path):
+    paths = tmp_path / "serial.npz", tmp_path / "dask.npz"
+    for path, dask in zip(paths, (None, address), strict=True):
+        landscape(*problem, n=5, batch_size=4, path=path, dask=dask, compute_dtype="bfloat16")
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
 def test_a_killed_worker_costs_nothing_but_time(problem, serial, address, tmp_path):
     def kill(done, _):
         if done == 20:

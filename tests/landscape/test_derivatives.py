@@ -6,6 +6,7 @@ from small_convex import build_logistic, flat_weights, logistic_derivatives
 from small_segmenter import BATCH_SIZE, build_segmenter, evaluate
 
 from tfapp.errors import InputError
+from tfapp.landscape.batches import Batches
 from tfapp.landscape.derivatives import (
     as_batches,
     flatten,
@@ -14,7 +15,6 @@ from tfapp.landscape.derivatives import (
     prepare,
     unflatten,
 )
-from tfapp.landscape.point_loss import Batches
 
 
 def prepared(model, x, y, w=None, batch_size=BATCH_SIZE):

@@ -1,6 +1,8 @@
 import sys
 from types import SimpleNamespace
 
+import keras
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -8,26 +10,53 @@ from typer.testing import CliRunner
 from tfapp.cli.landscape import landscape, parse_range, parse_seconds
 from tfapp.errors import InputError
 from tfapp.landscape import Surface
+from tfapp.landscape import landscape as measure
+from tfapp.landscape.trajectory_files import begin, write_checkpoint
 
 OPTIONS = ["--n", "3", "--samples", "10", "--batch-size", "4"]
 
 
+def moved(model, seed):
+    """Return a copy of a model at other weights."""
+    rng, copy = np.random.default_rng(seed), keras.models.clone_model(model)
+    copy.set_weights([w + 0.1 * rng.random(w.shape, np.float32) for w in model.get_weights()])
+    return copy
+
+
 @pytest.fixture
 def invoke(monkeypatch, segmenter, data, tmp_path):
-    """Return a function that runs the command on a run folder with the small segmenter."""
-    run = SimpleNamespace(
-        path=tmp_path,
-        title="RUnet",
-        load_model=lambda: segmenter,
-        sample=lambda part, count, seed: data if (part, count) == ("train", 10) else None,
-    )
-    module = SimpleNamespace(Run=SimpleNamespace(open=lambda path: run))
+    """Return a function that runs the command on a run folder with the small segmenter.
+
+    There are two more runs, `second` and `third`, and one of another network, `other`.
+    """
+    other = keras.Sequential([keras.Input((8, 8, 2)), keras.layers.Conv2D(3, 1)])
+    models = {
+        tmp_path: segmenter,
+        "second": moved(segmenter, 1),
+        "third": moved(segmenter, 2),
+        "other": other,
+    }
+
+    def open_run(path):
+        return SimpleNamespace(
+            path=tmp_path if path == tmp_path else tmp_path / path,
+            title="RUnet",
+            load_model=lambda: models[path],
+            sample=lambda part, count, seed: data if (part, count) == ("train", 10) else None,
+        )
+
+    module = SimpleNamespace(Run=SimpleNamespace(open=open_run), TRAJECTORY="trajectory")
     monkeypatch.setitem(sys.modules, "tfapp.runs", module)
     app = typer.Typer()
     app.command()(landscape)
     return lambda *options: CliRunner().invoke(
         app, [str(tmp_path), *OPTIONS, *options], env={"COLUMNS": "120"}
     )
+
+
+def refusal(result):
+    assert isinstance(result.exception, InputError), result.output
+    return str(result.exception)
 
 
 def test_the_command_writes_surface_pictures_and_page(invoke, tmp_path):
@@ -77,9 +106,98 @@ def test_a_budget_that_ends_is_said_and_the_same_command_goes_on(invoke, tmp_pat
     assert "9 of 9" in invoke("--exact").output
 
 
+def surface_of(tmp_path, name):
+    return Surface.load(tmp_path / "landscape" / f"surface-n3-{name}.npz")
+
+
+def test_the_line_to_another_run_holds_both_solutions(invoke, tmp_path, segmenter, data):
+    result = invoke("--to", "second", "--n", "5")
+    assert result.exit_code == 0, result.output
+    surface = Surface.load(tmp_path / "landscape" / "surface-n5-rauto-s0-to-second.npz")
+    assert surface.alphas.tolist() == [-0.5, 0.0, 0.5, 1.0, 1.5]
+    second = moved(segmenter, 1)
+    # Moving statistics are not trainable: along the line they are those of the first run.
+    for weight, own in zip(second.non_trainable_variables, segmenter.non_trainable_variables, strict=True):
+        weight.assign(own)
+    second.compile(loss=segmenter.loss)
+    ends = [measure(model, *data, n=3, exact=True, batch_size=4).centre for model in (segmenter, second)]
+    np.testing.assert_allclose(surface.loss[[1, 3], 0], ends, rtol=1e-5)
+
+
+def test_the_plane_through_three_runs_has_all_in_its_window(invoke, tmp_path):
+    result = invoke("--to", "second,third")
+    assert result.exit_code == 0, result.output
+    surface = surface_of(tmp_path, "rauto-s0-to-second-third")
+    names = surface.metadata["directions"]["point_names"]
+    points = np.array(surface.metadata["directions"]["points"])
+    assert names == [tmp_path.name, "second", "third"]
+    lowest, highest = ((surface.alphas[end], surface.betas[end]) for end in (0, -1))
+    assert np.all(points > lowest) and np.all(points < highest)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--to", "other"], "other has other parameters than model"),
+        (["--to", "second,third,other"], "--to expects one run, or two with a comma"),
+        (["--to", "second", "--directions", "gradient"], "leave out --directions gradient"),
+        (["--to", "second", "--biases"], "do not apply to directions that are made already"),
+        (
+            ["--directions", "pca"],
+            "has no trajectory for --directions pca; train it again with --trajectory 1",
+        ),
+        (["--export", "vts,obj"], "--export expects some of vts, vtp, h5, comma-separated; got 'vts,obj'"),
+        (["--export", ""], "--export expects some of"),
+        (["--export", "vtp", "--line"], "--export vtp is for surfaces over a plane"),
+        (["--export", "vts", "--to", "second"], "--export vts is for surfaces over a plane"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_anything_is_written(
+    invoke, tmp_path, options, message
+):
+    assert message in refusal(invoke(*options))
+    assert not any(tmp_path.iterdir())
+
+
+def test_pca_draws_the_recorded_trajectory_within_the_window(invoke, tmp_path, segmenter):
+    solution = [variable.numpy() for variable in segmenter.trainable_variables]
+    rng = np.random.default_rng(0)
+    begin(tmp_path / "trajectory", segmenter)
+    for step, distance in enumerate((0.3, 0.2, 0.0)):
+        weights = [w + distance * rng.random(w.shape, np.float32) for w in solution]
+        write_checkpoint(tmp_path / "trajectory", segmenter, weights, step, step)
+    result = invoke("--directions", "pca")
+    assert result.exit_code == 0 and "PCA 1" in result.output, result.output
+    surface = surface_of(tmp_path, "rauto-s0-pca")
+    points = np.array(surface.metadata["directions"]["points"])
+    assert points.shape == (3, 2) and points[-1].tolist() == [0, 0]
+    assert surface.alphas[0] < points[:, 0].min() and surface.alphas[-1] > points[:, 0].max()
+    assert surface.betas[0] < points[:, 1].min() and surface.betas[-1] > points[:, 1].max()
+
+
+def test_a_surface_is_exported_in_all_formats_that_are_asked_for(invoke, tmp_path):
+    result = invoke("--export", "vts, vtp,h5,vts")
+    assert result.exit_code == 0, result.output
+    for ending in ("vts", "vtp", "h5"):
+        assert (tmp_path / "landscape" / f"surface-n3-r1-s0.{ending}").is_file()
+        assert result.output.count(f"surface-n3-r1-s0.{ending}") == 1
+
+
+def test_a_gradient_goes_on_after_its_budget_with_the_directions_it_was_begun_with(invoke, tmp_path):
+    assert invoke("--budget", "0.0001s", "--exact", "--directions", "gradient").exit_code == 0
+    kept = tmp_path / "landscape" / "surface-n3-r1-s0-gradient-exact-directions.npz"
+    assert kept.is_file()
+    assert "9 of 9" in invoke("--exact", "--directions", "gradient").output
+
+
+def test_the_default_range_is_one_whether_it_is_given_or_not(invoke, tmp_path):
+    assert invoke().exit_code == 0
+    assert invoke("--range", "1").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1", (-1.0, 1.0)), ("-0.5:1.5", (-0.5, 1.5)), ("1,-1:2", ((-1.0, 1.0), (-1.0, 2.0)))],
+    [("1", (-1.0, 1.0)), ("auto", "auto"), ("-0.5:1.5", (-0.5, 1.5)), ("1,-1:2", ((-1.0, 1.0), (-1.0, 2.0)))],
 )
 def test_ranges_are_half_widths_or_limits_for_one_or_both_axes(text, expected):
     assert parse_range(text) == expected

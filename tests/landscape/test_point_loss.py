@@ -5,7 +5,9 @@ import tensorflow as tf
 from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
 
 from tfapp.errors import InputError
-from tfapp.landscape.point_loss import Batches, make_bare_forward, make_point_loss
+from tfapp.landscape.batches import Batches
+from tfapp.landscape.forward import make_bare_forward
+from tfapp.landscape.point_loss import make_point_loss
 from tfapp.landscape.random_directions import filter_normalised_direction
 from tfapp.layers import regularise
 

@@ -94,6 +94,54 @@ def test_the_solution_is_marked_where_it_is():
     assert (pin.x[0], pin.y[0], pin.z[0]) == (0, 0, 0.01)
 
 
+def test_the_solution_is_marked_where_it_was_measured_beside_an_even_grid():
+    surface = bowl(n=4)
+    surface.centre = 0.005
+    figure = surface_html(surface)
+    assert figure.data[1].z[0] == 0.005 and figure.layout.coloraxis.cmin == pytest.approx(np.log10(0.005))
+
+
+@pytest.mark.parametrize("centre", [np.nan, np.inf])
+def test_a_solution_without_a_finite_loss_is_not_marked(centre):
+    surface = bowl(n=4)
+    surface.centre = centre
+    figure = surface_html(surface)
+    assert figure.data[1].z[0] is None and "solution, loss" not in figure.layout.annotations[0].text
+
+
+def test_surfaces_beside_one_another_share_axes_that_hold_both_windows():
+    wide = Surface.empty(5, ((-1, 2), (-0.1, 0.1)))
+    for i, j in wide.todo():
+        wide.record(i, j, 1.0 + i)
+    figure = side_by_side([bowl(), wide], ["a", "b"])
+    for scene in (figure.layout.scene, figure.layout.scene2):
+        assert (scene.xaxis.range, scene.yaxis.range) == ((-1, 2), (-0.5, 0.5))
+
+
+def test_axes_name_their_direction_and_what_a_user_called_it_is_no_html():
+    surface = bowl()
+    surface.metadata["directions"] = {"labels": ["to <b>", "v"], "relative": [1, 1], "absolute": [2, 2]}
+    axis = surface_html(surface).layout.scene.xaxis
+    assert axis.title.text == "α · to &lt;b&gt;<br>(1 = 100 % of |w| = 2)"
+
+
+def test_a_surface_draws_itself(tmp_path):
+    bowl().plot(tmp_path / "surface.png", "U-Net")
+    bowl().to_html(tmp_path / "surface.html", "U-Net")
+    assert colours(tmp_path / "surface.png") > 500
+    assert "U-Net" in (tmp_path / "surface.html").read_text(encoding="utf-8")
+
+
+def test_a_line_draws_itself_as_a_curve(tmp_path):
+    line = Surface.empty(5, line=True)
+    for i, j in line.todo():
+        line.record(i, j, 1 + line.alphas[i] ** 2)
+    line.plot(tmp_path / "line.png")
+    assert colours(tmp_path / "line.png") > 20
+    with pytest.raises(InputError, match="Received: a line"):
+        line.to_html(tmp_path / "line.html")
+
+
 def test_the_page_loads_no_script_from_elsewhere(tmp_path):
     save_html(surface_html(bowl(), "<script src='evil.js'>"), tmp_path / "surface.html")
     page = (tmp_path / "surface.html").read_text(encoding="utf-8")

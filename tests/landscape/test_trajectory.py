@@ -71,6 +71,11 @@ def test_the_epochs_that_were_finished_are_recorded(tmp_path):
     assert load_trajectory(tmp_path).epochs.tolist() == [0, 2, 4, 5]
 
 
+def test_steps_that_end_an_epoch_count_it_as_finished(tmp_path):
+    train(net(), TrajectoryRecorder(tmp_path, frequency="step"), epochs=2)
+    assert load_trajectory(tmp_path).epochs.tolist() == [0, 0, 0, 1, 1, 1, 2]
+
+
 def test_several_steps_in_one_call_are_recorded_where_a_multiple_was_passed(tmp_path):
     model = net()
     model.compile("sgd", loss="mse", steps_per_execution=2)
@@ -140,8 +145,16 @@ def test_a_training_resumed_between_two_checkpoints_goes_on(tmp_path):
     train(model, epochs=1)
     train(model, TrajectoryRecorder(tmp_path, 2), epochs=5, initial_epoch=3)
     trajectory = load_trajectory(tmp_path)
-    assert trajectory.steps.tolist() == [0, 6, 9, 12, 15]
-    assert trajectory.epochs.tolist() == [0, 2, 3, 4, 5]
+    assert trajectory.steps.tolist() == [0, 6, 12, 15]
+    assert trajectory.epochs.tolist() == [0, 2, 4, 5]
+
+
+def test_a_checkpoint_that_a_kill_came_before_is_made_up_for(tmp_path):
+    model = net()
+    train(model, TrajectoryRecorder(tmp_path, 2), epochs=2)
+    train(model, epochs=2)
+    train(model, TrajectoryRecorder(tmp_path, 2), epochs=5, initial_epoch=4)
+    assert load_trajectory(tmp_path).steps.tolist() == [0, 6, 12, 15]
 
 
 def test_a_model_compiled_anew_goes_on_counting(tmp_path):

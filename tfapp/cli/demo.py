@@ -35,8 +35,9 @@ def demo(
     runs = compare_heads(SPEC, out, config, [seed], post_tv=1.0, overwrite=overwrite)
 
     for run in runs:
-        _headline(f"3/5 loss landscape of {run.title}", f"tfapp landscape {run.path} --n 15 --samples 16")
-        landscape(run.path, n=15, range=0.5, samples=16, seed=seed, batch_size=8, overwrite=False)
+        command = f"tfapp landscape {run.path} --n 15 --range 0.5 --samples 16 --seed {seed}"
+        _headline(f"3/5 loss landscape of {run.title}", command)
+        landscape(run.path, n=15, range="0.5", samples=16, seed=seed, batch_size=8, overwrite=False)
 
     served = out / "served"
     _headline("4/5 export for TensorFlow Serving", f"tfapp export {runs[-1].path} {served}")

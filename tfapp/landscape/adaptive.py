@@ -1,8 +1,9 @@
 """Which points of a surface to measure so that the others can be predicted, and how well they are.
 
-A lattice over the whole window first. Then, in rounds, points drawn at random are predicted and measured: their
-errors, not a bound from theory, are what a surface reports, for a loss with kinks has none. Where one misses the
-tolerance, as many points are added where the prediction is least certain, and another round follows.
+A lattice over the whole window first. Then, in rounds, points are added where the prediction is least certain (at
+the corners, as a rule, where the loss is steepest and few points are drawn), and as many that are drawn at random
+are predicted and measured: their errors, not a bound from theory, are what a surface reports, for a loss with kinks
+has none. Where one misses the tolerance, another round follows.
 """
 
 from collections.abc import Iterator
@@ -66,6 +67,9 @@ class AdaptivePlan:
         yield self._ask(cell for cell in coarse_to_fine(count) if cell in lattice)
         attempt = 0
         while self._predictable():
+            yield self._ask(self._least_certain())
+            if not self._predictable():
+                break
             rng = np.random.default_rng([self._seed, attempt])
             chosen = rng.choice(np.argwhere(~self._asked), self._round_size, replace=False)
             predicted = predict(self._loss, self._asked)
@@ -75,7 +79,6 @@ class AdaptivePlan:
                 rms = float(np.sqrt(np.mean(errors**2)))
                 self.prediction = Prediction(len(chosen), float(errors.max()), rms)
                 return
-            yield self._ask(self._least_certain())
             attempt += 1
         self.prediction = Prediction(failed=stride > 1)
         yield self._ask(coarse_to_fine(count))

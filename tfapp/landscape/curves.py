@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
+from tfapp.landscape.axis_labels import common_label, step_units
 from tfapp.landscape.plots import save_figure
 from tfapp.landscape.scale import LossScale
 from tfapp.landscape.surface import Surface
@@ -33,12 +34,11 @@ def save_curves_png(surfaces: Sequence[Surface], titles: Sequence[str], path: st
     scale = LossScale.common([surface.loss for surface in surfaces])
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.add_subplot()
-    for index, (surface, title) in enumerate(zip(surfaces, titles, strict=True)):
+    for index, (surface, title) in enumerate(zip(surfaces, _with_units(surfaces, titles), strict=True)):
         _draw_line(axes, surface, title, f"C{index}")
     if scale.log:
         axes.set_yscale("log")
-    directions = surfaces[0].metadata.get("directions", {})
-    axes.set(xlabel=f"α ({(directions.get('labels') or ['relative'])[0]})", ylabel="loss")
+    axes.set(xlabel=common_label(surfaces), ylabel="loss")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     save_figure(figure, path)
@@ -55,6 +55,14 @@ def _check(surfaces, titles):
         raise InputError(
             f"Expected lines, of one beta. Received: a surface of shape {shapes[0]}; draw it as one."
         )
+
+
+def _with_units(surfaces, titles):
+    """Say in the legend how long a step is where the axis cannot, because the lines differ in that."""
+    units = [step_units(surface)[0] for surface in surfaces]
+    if len(set(units)) == 1:
+        return titles
+    return [f"{title} ({unit})" if unit else title for title, unit in zip(titles, units, strict=True)]
 
 
 def _draw_line(axes, surface, title, colour):

@@ -5,6 +5,7 @@ worker builds the compiled point once, with TensorFlow's default number of threa
 equal machines give equal bits.
 """
 
+import functools
 import pickle
 import time
 import uuid
@@ -15,11 +16,13 @@ import tensorflow as tf
 from dask.distributed import Client, LocalCluster, as_completed
 
 from tfapp.errors import InputError, WorkFailed
-from tfapp.landscape.point_loss import Batches, make_point_loss
+from tfapp.landscape.batches import Batches
+from tfapp.landscape.point_loss import make_point_loss
+from tfapp.landscape.precision import FLOAT32
 
 LOCAL = "local"
 SECONDS_TO_CONNECT = 10
-_POINTS = {}  # of this worker: token -> compiled point
+_POINTS = {}  # of this worker: token -> function that returns the compiled point of a compute dtype
 
 
 class DaskCells:
@@ -31,14 +34,15 @@ class DaskCells:
         model: compiled Keras model that can be pickled: its layers are importable on the workers or registered.
         data: `(x, y, sample_weight)` as nests of arrays.
         u, v: directions.
-        batch_size, options: as for `make_point_loss`.
+        batch_size, compute_dtype, options: as for `make_point_loss`.
 
     Raises:
         InputError: no scheduler or no worker answers at the address, or the model cannot be sent.
     """
 
-    def __init__(self, address, model, data, u, v, *, batch_size, **options):
-        self._address, self._start = address, time.perf_counter()
+    def __init__(self, address, model, data, u, v, *, batch_size, compute_dtype=FLOAT32, **options):
+        self._address, self._compute_dtype = address, compute_dtype
+        self._start = time.perf_counter()
         self._token = uuid.uuid4().hex
         parts = (data, u, v, batch_size, options, keras.config.floatx())
         try:
@@ -73,10 +77,16 @@ class DaskCells:
 
     def evaluate(self, points):
         """Yield (index, figures) of every point, in the order in which they are ready."""
+        return self._evaluate(points, self._compute_dtype)
+
+    def evaluate_in_float32(self, points):
+        """Yield (index, figures) of every point in the model's own precision."""
+        return self._evaluate(points, FLOAT32)
+
+    def _evaluate(self, points, compute_dtype):
+        job = self._token, self._remote_job, compute_dtype
         futures = {
-            self._client.submit(
-                _point, self._token, self._remote_job, float(alpha), float(beta), pure=False
-            ): index
+            self._client.submit(_point, *job, float(alpha), float(beta), pure=False): index
             for index, (alpha, beta) in enumerate(points)
         }
         try:
@@ -92,12 +102,12 @@ class DaskCells:
         return {"seconds_total": time.perf_counter() - self._start}
 
 
-def _point(token, job, alpha, beta):
+def _point(token, job, compute_dtype, alpha, beta):
     """Return the figures of one point, on a worker."""
     if token not in _POINTS:
         _POINTS.clear()  # what an earlier surface left
         _POINTS[token] = _build(job)
-    figures = _POINTS[token](tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
+    figures = _POINTS[token](compute_dtype)(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
     return tf.nest.map_structure(lambda value: float(value.numpy()), figures)
 
 
@@ -107,4 +117,5 @@ def _build(job):
     # It lets Keras create the state of the loss and of the metrics.
     first = [None if part is None else keras.tree.map_structure(lambda leaf: leaf[:1], part) for part in data]
     model.evaluate(first[0], first[1], sample_weight=first[2], verbose=0)
-    return make_point_loss(model, Batches(*data, batch_size), u, v, **options)
+    point_loss = functools.partial(make_point_loss, model, Batches(*data, batch_size), u, v, **options)
+    return functools.cache(lambda compute_dtype: point_loss(compute_dtype=compute_dtype))

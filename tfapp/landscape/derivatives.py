@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.landscape.point_loss import Batches
+from tfapp.landscape.batches import Batches
 from tfapp.landscape.samples import as_arrays
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 
 from tfapp.errors import InputError
+from tfapp.landscape.batches import Batches
 from tfapp.landscape.directions import Directions
 from tfapp.landscape.loss_directions import gradient_directions, hessian_directions
-from tfapp.landscape.point_loss import Batches
 from tfapp.landscape.random_directions import LABELS, random_directions
 
 KINDS = (*LABELS, "gradient", "hessian")

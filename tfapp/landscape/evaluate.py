@@ -12,6 +12,7 @@ References:
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import keras
 import numpy as np
@@ -19,16 +20,24 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.landscape.adaptive import AdaptivePlan, Prediction
+from tfapp.landscape.batches import Batches
 from tfapp.landscape.checks import check_surface, warn_of
 from tfapp.landscape.direction_kinds import make_directions
 from tfapp.landscape.directions import Directions
 from tfapp.landscape.fingerprint import hash_data, hash_directions, hash_loss, hash_model, hash_weights
+from tfapp.landscape.forward import make_bare_forward
+from tfapp.landscape.kept_directions import directions_request, keep_directions, kept_directions
 from tfapp.landscape.lattice import coarse_to_fine, first_stride, lattice_cells
 from tfapp.landscape.measuring import Measuring, Stopwatch
-from tfapp.landscape.point_loss import Batches, make_bare_forward, make_point_loss
+from tfapp.landscape.point_loss import make_point_loss
+from tfapp.landscape.precision import FLOAT32, check_compute_dtype, check_forward
 from tfapp.landscape.prediction import predict
+from tfapp.landscape.resuming import resume
 from tfapp.landscape.samples import as_arrays
+from tfapp.landscape.solution_loss import check_arguments, evaluate_solution
+from tfapp.landscape.spot_checks import spot_check
 from tfapp.landscape.surface import Surface
+from tfapp.landscape.window import resolve
 
 
 def landscape(
@@ -55,6 +64,7 @@ def landscape(
     overwrite: bool = False,
     dask: str | None = None,
     jit_compile: bool = False,
+    compute_dtype: str = FLOAT32,
 ) -> Surface:
     """Measure the loss of a compiled Keras model on a plane, or a line, through its solution.
 
@@ -71,7 +81,8 @@ def landscape(
         n: points along each axis, >= 3. With an odd number the solution is one of them; with an even one it is
             measured beside the grid.
         range: half width of the window, > 0, or its limits (low, high), or a pair of those. For directions
-            normalised by filter or layer relative: 1 moves every filter by 100 % of its norm.
+            normalised by filter or layer relative: 1 moves every filter by 100 % of its norm. "auto": 1, or for
+            directions with `points` (a trajectory, two or three solutions) what holds them with a margin.
         seed: integer >= 0, of the directions and of the points that are held out.
         exact: measure every point.
         tolerance: largest error of predicted points that is aimed at, as a share of the range of the losses.
@@ -84,12 +95,17 @@ def landscape(
             over the data in training mode with dropout off. The centre then differs from `model.evaluate`.
         batch_size: samples per forward pass, >= 1.
         budget: seconds after which no more points are begun; the same call goes on later.
-        path: file of the surface (.npz), or None to keep it in memory only.
+        path: file of the surface (.npz), or None to keep it in memory only. Directions "gradient" and "hessian"
+            are kept beside it, in NAME-directions.npz, for the same call to go on with.
         progress: called as `progress(measured, expected)` after every point.
         overwrite: start again even if `path` holds a surface.
         dask: address of a Dask scheduler whose workers measure the points, or "local" for a cluster of this
             machine; None to measure them here.
         jit_compile: compile the point by XLA.
+        compute_dtype: "bfloat16" lets the hidden layers compute in it, which some processors do twice as fast;
+            weights, loss and sums keep their precision. The solution and a few points of the surface are
+            measured in float32 too, and `metadata["spot_check"]` says how far they are apart. "float32" leaves
+            every layer its own precision.
 
     Returns:
         The `Surface`, complete unless the budget ended before the first lattice. `metadata["self_check"]`
@@ -98,17 +114,25 @@ def landscape(
 
     Raises:
         InputError: an argument out of range, a model that is not compiled or not built, a loss at the solution
-            that is not finite, a layer whose filters are unknown, directions of another model, or a `path` that
-            holds the surface of another setting.
+            that is not finite or cannot be evaluated, no finite loss around it, a layer whose filters are
+            unknown or that cannot compute in `compute_dtype`, directions of another model, a Dask scheduler that
+            does not answer, or a `path` that holds the surface of another setting.
     """
-    _check_arguments(model, n, seed, tolerance, budget)
+    check_arguments(model, n, seed, tolerance, budget)
+    check_compute_dtype(compute_dtype)
     x, y, sample_weight = as_arrays(x, y, sample_weight)
     batches = Batches(x, y, sample_weight, batch_size)
-    directions = make_directions(model, directions, batches=batches, seed=seed, layers=layers, biases=biases)
+    check_forward(model, batches, compute_dtype)
+    hashes = {"weights": hash_weights(model), "data": hash_data(x, y, sample_weight)}
+    choice = {"seed": seed, "layers": layers, "biases": biases}
+    request = directions_request(directions, hashes, **choice)
+    directions = kept_directions(path, request, overwrite) or make_directions(
+        model, directions, batches=batches, **choice
+    )
     line = line or directions.v is None
+    range = resolve(range, directions, line)
     key = {
-        "weights": hash_weights(model),
-        "data": hash_data(x, y, sample_weight),
+        **hashes,
         "model": hash_model(model),
         "loss": hash_loss(model),
         "directions": hash_directions(directions),
@@ -122,31 +146,37 @@ def landscape(
         "sample_errors": sample_errors,
         "reestimate": reestimate,
         "batch_size": int(batch_size),
+        "compute_dtype": compute_dtype,
     }
-    surface = _resume(path, key, overwrite) or Surface.empty(n, range, _metadata(key, directions), line=line)
+    surface = resume(path, key, overwrite) or Surface.empty(n, range, _metadata(key, directions), line=line)
     if surface.metadata.get("finished"):
         return surface
 
-    evaluated = _evaluate(model, x, y, sample_weight, batch_size)
+    evaluated = evaluate_solution(model, x, y, sample_weight, batch_size)
     v = directions.v or [np.zeros_like(a) for a in directions.u]
     options = {"sample_errors": sample_errors, "reestimate": reestimate, "jit_compile": jit_compile}
     if dask is None:
-        point_loss = make_point_loss(model, batches, directions.u, v, **options)
-        evaluator = Stopwatch(point_loss, make_bare_forward(model, batches), surface.metadata["timing"])
+        make_point = partial(make_point_loss, model, batches, directions.u, v, **options)
+        reference = None if compute_dtype == FLOAT32 else make_point()
+        forward = make_bare_forward(model, batches, compute_dtype)
+        point_loss = make_point(compute_dtype=compute_dtype)
+        evaluator = Stopwatch(point_loss, forward, surface.metadata["timing"], reference)
     else:
-        data = (x, y, sample_weight)
+        data, options = (x, y, sample_weight), options | {"compute_dtype": compute_dtype}
         evaluator = _dask_cells()(dask, model, data, directions.u, v, batch_size=batch_size, **options)
     with evaluator:
+        keep_directions(path, request, directions)
         measuring = Measuring(surface, evaluator.evaluate, path, progress, budget)
         try:
-            measuring.centre()
+            measuring.centre(None if compute_dtype == FLOAT32 else evaluator.evaluate_in_float32)
             prediction = _measure(surface, measuring)
             surface.metadata |= {"prediction": asdict(prediction), "finished": not measuring.out_of_budget}
+            if compute_dtype != FLOAT32 and surface.metadata["finished"]:
+                surface.metadata["spot_check"] = spot_check(surface, evaluator.evaluate_in_float32)
         finally:
             surface.metadata["timing"] = evaluator.figures()
             surface.metadata["self_check"] = check_surface(surface, evaluated, model)
-            if path is not None:
-                surface.save(path)
+            measuring.save()
     warn_of(surface.metadata["self_check"], reestimate)
     return surface
 
@@ -159,22 +189,6 @@ def _dask_cells():
             f'Measuring on many machines needs Dask; pip install "tfapp[dask]" ({error}).'
         ) from error
     return DaskCells
-
-
-def _check_arguments(model, n, seed, tolerance, budget):
-    if n < 3:
-        raise InputError(f"`n` must be at least 3. Received: n={n}.")
-    if seed < 0:
-        raise InputError(f"`seed` must be an integer >= 0. Received: seed={seed}.")
-    if not 0 < tolerance < 1:
-        raise InputError(f"`tolerance` must be a share between 0 and 1. Received: tolerance={tolerance}.")
-    if budget is not None and not budget > 0:
-        raise InputError(f"`budget` must be a positive number of seconds. Received: budget={budget}.")
-    if not (model.built and model.compiled):
-        raise InputError(
-            f"Expected a compiled and built model. Received: {model.name!r} with compiled={model.compiled}, "
-            f"built={model.built}; call `model.compile(loss=...)` and the model itself on one batch first."
-        )
 
 
 def _metadata(key, directions):
@@ -191,42 +205,6 @@ def _metadata(key, directions):
         "finished": False,
         "timing": {},
     }
-
-
-def _resume(path, key, overwrite):
-    """Return the surface in `path` if it belongs to `key`, None if there is none."""
-    if path is None or overwrite or not os.path.exists(path):
-        return None
-    surface = Surface.load(path)
-    stored = surface.metadata.get("key", {})
-    changed = [name for name in key if stored.get(name) != key[name]]
-    if changed:
-        raise InputError(
-            f"{path} holds a surface of another setting; changed: {_describe(changed, stored, key)}. Choose "
-            "another path, or start again with overwrite=True (--overwrite)."
-        )
-    return surface
-
-
-def _describe(changed, stored, key):
-    """Name what changed, with both values where they are numbers and not hashes."""
-    return ", ".join(
-        name if isinstance(key[name], str) else f"{name} (was {stored.get(name)}, is {key[name]})"
-        for name in changed
-    )
-
-
-def _evaluate(model, x, y, sample_weight, batch_size):
-    # It also lets Keras create the state of the loss, which must not happen inside a stateless scope.
-    loss = model.evaluate(
-        x, y, sample_weight=sample_weight, batch_size=batch_size, verbose=0, return_dict=True
-    )["loss"]
-    if not np.isfinite(loss):
-        raise InputError(
-            f"Expected a finite loss at the solution to draw what is around it. Received: {loss}; look at the "
-            "weights and the data of the model."
-        )
-    return loss
 
 
 def _measure(surface, measuring):

@@ -4,13 +4,12 @@ import os
 from collections.abc import Sequence
 from html import escape
 
-import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from tfapp.files import write_text
-from tfapp.landscape.plots import checked_grids
-from tfapp.landscape.scale import LossScale, tick_label
+from tfapp.landscape.panels import common_scale, common_window, make_panels, window_ticks
+from tfapp.landscape.scale import tick_label
 from tfapp.landscape.surface import Surface
 
 # Plotly's button that uploads a chart to its makers' server stays off: the data are the user's.
@@ -36,29 +35,27 @@ def surface_html(surface: Surface, title: str | None = None) -> go.Figure:
 
 
 def side_by_side(surfaces: Sequence[Surface], titles: Sequence[str]) -> go.Figure:
-    """Return an interactive figure of several surfaces with one common loss axis and colour bar.
+    """Return an interactive figure of several surfaces with common axes and one colour bar.
 
     Args:
-        surfaces: one or more surfaces, of any size and range.
+        surfaces: one or more surfaces, of any size and range; the axes hold the windows of all.
         titles: one line for each.
 
     Raises:
         InputError: no surface, as many titles as surfaces are not given, or nothing to draw.
     """
-    grids = checked_grids(surfaces, titles)
-    scale = LossScale.common([loss for *_, loss in grids])
-    headings = [_heading(title, grid) for title, grid in zip(titles, grids, strict=True)]
+    panels = make_panels(surfaces, titles)
+    scale, window = common_scale(panels), common_window(panels)
     figure = make_subplots(
-        cols=len(grids),
-        specs=[[{"type": "scene"}] * len(grids)],
-        subplot_titles=headings,
+        cols=len(panels),
+        specs=[[{"type": "scene"}] * len(panels)],
+        subplot_titles=[_heading(panel) for panel in panels],
         horizontal_spacing=0.02,
     )
-    for column, grid in enumerate(grids, start=1):
-        figure.add_traces([_surface_trace(grid, scale), _solution_trace(grid, scale)], rows=1, cols=column)
+    for column, panel in enumerate(panels, start=1):
+        figure.add_traces([_surface_trace(panel, scale), _solution_trace(panel, scale)], rows=1, cols=column)
+        figure.update_scenes(_axes(panel, window), row=1, col=column)
     figure.update_scenes(
-        xaxis_title="α (relative)",
-        yaxis_title="β (relative)",
         zaxis={
             "title": "loss",
             "type": "log" if scale.log else "linear",
@@ -70,7 +67,7 @@ def side_by_side(surfaces: Sequence[Surface], titles: Sequence[str]) -> go.Figur
         camera=_VIEW,
     )
     figure.update_layout(
-        coloraxis=_colour_axis(scale), showlegend=False, margin={"l": 10, "r": 10, "t": 60, "b": 10}
+        coloraxis=_colour_axis(scale), showlegend=False, margin={"l": 10, "r": 10, "t": 80, "b": 10}
     )
     return figure
 
@@ -86,44 +83,47 @@ def save_html(figure: go.Figure, path: str | os.PathLike) -> None:
     write_text(path, page)
 
 
-def _surface_trace(grid, scale):
-    alphas, betas, loss = grid
+def _axes(panel, window):
+    axes = {}
+    for name, label, limits in zip(("xaxis", "yaxis"), panel.labels, window, strict=True):
+        places, texts = window_ticks(*limits)
+        # Plotly reads labels as HTML; a solution may be called anything.
+        title = {"text": escape(label).replace("\n", "<br>"), "font": {"size": 12}}
+        axes[name] = {"title": title, "range": list(limits), "tickvals": places, "ticktext": texts}
+    return axes
+
+
+def _surface_trace(panel, scale):
     # Plotly's rows run along y, rows of the surface along alpha. Colours must be transformed by hand:
     # a colour axis knows no logarithm.
     return go.Surface(
-        x=alphas,
-        y=betas,
-        z=loss.T,
-        surfacecolor=scale.transform(loss).T,
+        x=panel.alphas,
+        y=panel.betas,
+        z=panel.loss.T,
+        surfacecolor=scale.transform(panel.loss).T,
         coloraxis="coloraxis",
         hovertemplate="α %{x:.3f}<br>β %{y:.3f}<br>loss %{z:.5g}<extra></extra>",
     )
 
 
-def _solution_trace(grid, scale):
-    centre = _loss_of_solution(grid)
+def _solution_trace(panel, scale):
     # A pin to the top of the box is seen from every side; the basin hides the solution itself.
     return go.Scatter3d(
         x=[0.0, 0.0],
         y=[0.0, 0.0],
-        z=[centre, scale.high] if np.isfinite(centre) else [None, None],
+        z=[panel.centre, scale.high] if panel.has_solution else [None, None],
         mode="lines+markers",
         line={"color": _MARK, "width": 4},
         marker={"size": [6, 3], "color": _MARK},
-        hovertemplate=f"solution<br>loss {centre:.5g}<extra></extra>",
+        hovertemplate=f"solution<br>loss {panel.centre:.5g}<extra></extra>",
     )
 
 
-def _loss_of_solution(grid):
-    alphas, betas, loss = grid
-    return float(loss[len(alphas) // 2, len(betas) // 2])
-
-
-def _heading(title, grid):
-    # Plotly reads titles as HTML; a run may be called anything.
-    return (
-        f"{escape(title)}<br><sub style='color:{_MARK}'>● solution, loss {_loss_of_solution(grid):.4g}</sub>"
-    )
+def _heading(panel):
+    lines = [escape(panel.title)]
+    if panel.has_solution:
+        lines.append(f"<sub style='color:{_MARK}'>● solution, loss {panel.centre:.4g}</sub>")
+    return "<br>".join([*lines, *([f"<sub>{panel.note}</sub>"] if panel.note else [])])
 
 
 def _colour_axis(scale):

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
+from tfapp.landscape.batches import Batches
 from tfapp.landscape.curvature import top_eigenvectors
 from tfapp.landscape.derivatives import make_gradient, prepare, unflatten
 from tfapp.landscape.directions import Directions
 from tfapp.landscape.filters import norm_axes
-from tfapp.landscape.point_loss import Batches
 from tfapp.landscape.random_directions import check_seed, gaussian, normalised, orthogonalised
 
 

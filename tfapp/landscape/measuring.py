@@ -5,6 +5,8 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from tfapp.errors import InputError
+
 SECONDS_BETWEEN_SAVES = 2.0
 # Points that are timed beside a bare forward pass: enough for a quartile, nothing beside a grid.
 TIMED_PAIRS = 5
@@ -31,11 +33,12 @@ class Measuring:
         self._last_save = time.monotonic()
         self.out_of_budget = False
 
-    def centre(self) -> None:
-        """Measure the solution itself, where the grid does not hold it."""
+    def centre(self, evaluate_cells=None) -> None:
+        """Measure the solution itself: by another function if one is given, else where the grid does not hold it."""
         surface = self._surface
-        if np.isnan(surface.centre) and not (0 in surface.alphas and 0 in surface.betas):
-            [(_, figures)] = self._evaluate([(0.0, 0.0)])
+        on_grid = 0 in surface.alphas and 0 in surface.betas
+        if np.isnan(surface.centre) and (evaluate_cells is not None or not on_grid):
+            [(_, figures)] = (evaluate_cells or self._evaluate)([(0.0, 0.0)])
             surface.centre = figures["loss"]
 
     def cells(self, cells, expected: int) -> bool:
@@ -44,6 +47,9 @@ class Measuring:
         Args:
             cells: (i, j) pairs.
             expected: how many cells the whole surface will probably have measured, for the progress.
+
+        Raises:
+            InputError: no loss is finite at these cells, nor at any before.
         """
         left = [cell for cell in cells if not self._surface.measured[cell]]
         points = [(self._surface.alphas[i], self._surface.betas[j]) for i, j in left]
@@ -53,11 +59,24 @@ class Measuring:
             if self._end is not None and time.monotonic() > self._end:
                 break
         self.out_of_budget = any(not self._surface.measured[cell] for cell in left)
+        if not self.out_of_budget and not self._anything_finite():
+            raise InputError(
+                "Expected a window in which some loss is finite. Received: NaN or infinity at all "
+                f"{self._surface.num_measured} points measured; choose a smaller range."
+            )
         return not self.out_of_budget
 
-    def _after_a_cell(self, expected):
-        if self._path is not None and time.monotonic() - self._last_save > SECONDS_BETWEEN_SAVES:
+    def save(self) -> None:
+        """Save the surface, if it is to be saved and there is a loss in it."""
+        if self._path is not None and self._anything_finite():
             self._surface.save(self._path)
+
+    def _anything_finite(self):
+        return bool(np.isfinite(self._surface.loss).any())
+
+    def _after_a_cell(self, expected):
+        if time.monotonic() - self._last_save > SECONDS_BETWEEN_SAVES:
+            self.save()
             self._last_save = time.monotonic()
         if self._progress is not None:
             done = self._surface.num_measured
@@ -71,13 +90,15 @@ class Stopwatch:
         point_loss: what `make_point_loss` returns.
         forward: what `make_bare_forward` returns.
         earlier: timing figures of an earlier part of the same surface.
+        reference: what `make_point_loss` returns for float32; by default `point_loss` itself.
     """
 
-    def __init__(self, point_loss, forward, earlier):
+    def __init__(self, point_loss, forward, earlier, reference=None):
         self._point_loss, self._forward, self._earlier = point_loss, forward, earlier
+        self._reference = reference or point_loss
         self._start = time.perf_counter()
         self._points, self._forwards = [], []
-        self._figures_at(0.0, 0.0)  # traces both graphs, which is not to be timed
+        _figures_at(point_loss, 0.0, 0.0)  # traces both graphs, which is not to be timed
         forward()
 
     def __enter__(self):
@@ -90,7 +111,7 @@ class Stopwatch:
         """Yield (index, figures) of every point, in order."""
         for index, (alpha, beta) in enumerate(points):
             start = time.perf_counter()
-            figures = self._figures_at(alpha, beta)
+            figures = _figures_at(self._point_loss, alpha, beta)
             self._points.append(time.perf_counter() - start)
             if len(self._forwards) < TIMED_PAIRS:
                 start = time.perf_counter()
@@ -98,9 +119,10 @@ class Stopwatch:
                 self._forwards.append(time.perf_counter() - start)
             yield index, figures
 
-    def _figures_at(self, alpha, beta):
-        figures = self._point_loss(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
-        return tf.nest.map_structure(lambda value: float(value.numpy()), figures)
+    def evaluate_in_float32(self, points):
+        """Yield (index, figures) of every point, by `reference`; these are not timed."""
+        for index, (alpha, beta) in enumerate(points):
+            yield index, _figures_at(self._reference, alpha, beta)
 
     def figures(self):
         """Return seconds as lower quartiles, the overhead from the pairs measured in turn."""
@@ -115,6 +137,11 @@ class Stopwatch:
                 "point_over_forward": paired / forward,
             }
         return figures
+
+
+def _figures_at(point_loss, alpha, beta):
+    figures = point_loss(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
+    return tf.nest.map_structure(lambda value: float(value.numpy()), figures)
 
 
 def _as_record(figures):

@@ -6,53 +6,14 @@ f(alpha, beta) = loss of the model with weights w + alpha*u + beta*v, averaged o
 to restore after an interruption and no rounding accumulates from point to point.
 """
 
-import inspect
-from contextlib import contextmanager
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.errors import InputError
+from tfapp.landscape.batches import Batches
+from tfapp.landscape.forward import inference, predict_batch
 from tfapp.landscape.moving_statistics import batch_statistics, moving_variables, normalisations
-from tfapp.layers import TVLayer
-
-
-class Batches:
-    """Samples that stay in memory as tensors and are sliced into batches of fixed shape.
-
-    Args:
-        x, y, sample_weight: an array or a nest of arrays (a list or dictionary for several inputs or
-            outputs), first axis the samples; `sample_weight` may be None. Floating-point arrays are cast
-            to `keras.config.floatx()`, as `model.evaluate` does.
-        batch_size: integer > 0.
-
-    Raises:
-        InputError: no samples, arrays of different length, or `batch_size` < 1.
-    """
-
-    def __init__(self, x, y, sample_weight, batch_size: int):
-        if batch_size < 1:
-            raise InputError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size}.")
-        self._x, self._y, self._weight = (_to_tensors(part) for part in (x, y, sample_weight))
-        present = [part for part in (self._x, self._y, self._weight) if part is not None]
-        lengths = sorted({int(leaf.shape[0]) for leaf in keras.tree.flatten(present)})
-        if len(lengths) != 1 or lengths[0] == 0:
-            raise InputError(f"Expected as many samples in every array, at least one. Received: {lengths}.")
-        self.num_samples = lengths[0]
-        self.batch_size = min(batch_size, self.num_samples)
-        self.num_full, self.remainder = divmod(self.num_samples, self.batch_size)
-
-    def slice(self, start, size: int):
-        """Return `(x, y, sample_weight)` of the samples start, ..., start + size - 1."""
-        return tuple(_slice(part, start, size) for part in (self._x, self._y, self._weight))
-
-    def __iter__(self):
-        """Yield `(start, size)` of every batch, the remainder last."""
-        for index in range(self.num_full):
-            yield index * self.batch_size, self.batch_size
-        if self.remainder:
-            yield self.num_full * self.batch_size, self.remainder
+from tfapp.landscape.precision import FLOAT32, computing_in
 
 
 def make_point_loss(
@@ -64,6 +25,7 @@ def make_point_loss(
     sample_errors: bool = False,
     reestimate: bool = False,
     jit_compile: bool = False,
+    compute_dtype: str = FLOAT32,
 ):
     """Build the compiled function f(alpha, beta).
 
@@ -74,6 +36,8 @@ def make_point_loss(
         sample_errors: also evaluate the loss of every sample by itself, from the same forward pass.
         reestimate: estimate the moving statistics of batch normalisation anew at every point, by one more pass.
         jit_compile: compile by XLA. Slower than TensorFlow's own kernels on the CPUs measured so far.
+        compute_dtype: "bfloat16" lets the layers compute in it; weights are combined in float32 and cast, the
+            loss is float32 and its sums float64. "float32" leaves every layer its own precision.
 
     Returns:
         A `tf.function` that takes two float32 scalars and returns a dictionary of float64 scalars. `loss`: that
@@ -93,11 +57,11 @@ def make_point_loss(
     def point_loss(alpha, beta):
         state = [(w, w.value + tf.cast(alpha, a.dtype) * a + tf.cast(beta, b.dtype) * b) for w, a, b in moved]
         if layers:
-            state = state + _moving_statistics(model, layers, state, batches)
+            state = state + _moving_statistics(model, layers, state, batches, compute_dtype)
 
         def add(start, size, sums, metrics):
             batch = batches.slice(start, size)
-            found, metrics = _batch_sums(model, state, metrics, batch, size, sample_errors)
+            found, metrics = _batch_sums(model, state, metrics, batch, size, sample_errors, compute_dtype)
             return sums + found, metrics
 
         nothing = tf.zeros(4, tf.float64), [tf.zeros_like(w) for w in model.metrics_variables]
@@ -121,41 +85,27 @@ def _over_batches(batches, add, *totals):
     return add(end, batches.remainder, *totals) if batches.remainder else totals
 
 
-def _moving_statistics(model, layers, state, batches):
+def _moving_statistics(model, layers, state, batches, compute_dtype):
     """Return (variable, value) pairs of moving statistics: the means of those of all batches."""
     variables = moving_variables(layers)
 
     def add(start, size, sums):
-        found = batch_statistics(model, layers, state, batches.slice(start, size)[0])
+        with computing_in(model, compute_dtype):
+            found = batch_statistics(model, layers, state, batches.slice(start, size)[0])
         return ([total + size * value for total, value in zip(sums, found, strict=True)],)
 
     (sums,) = _over_batches(batches, add, [tf.zeros_like(variable) for variable in variables])
     return [(variable, total / batches.num_samples) for variable, total in zip(variables, sums, strict=True)]
 
 
-def make_bare_forward(model: keras.Model, batches: Batches):
-    """Build the yardstick: a function without arguments that runs the compiled model over all batches."""
-
-    @tf.function(autograph=False, reduce_retracing=False)
-    def forward(start, size):
-        return _forward(model, batches.slice(start, size)[0])
-
-    def run():
-        for start, size in batches:
-            prediction = forward(tf.constant(start), size)
-        keras.tree.flatten(prediction)[0][0].numpy()  # waits for a device that runs asynchronously
-
-    return run
-
-
-def _batch_sums(model, weights, metrics, batch, size, sample_errors):
+def _batch_sums(model, weights, metrics, batch, size, sample_errors, compute_dtype):
     """Return float64 (4,), size times the loss of one batch, its part that does not come from the data, and
     the sums of the samples' losses and of their squares; and the state of the metrics after the batch."""
     x, y, sample_weight = batch
     state = weights + list(zip(model.metrics_variables, metrics, strict=True))
     # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
     with keras.StatelessScope(state_mapping=state, initialize_variables=False) as scope:
-        prediction = _forward(model, x)
+        prediction = predict_batch(model, x, compute_dtype)
         loss = _loss(model, x, y, prediction, sample_weight)
         added = [tf.reduce_sum(tf.cast(term, tf.float64)) for term in model.losses]
         model.compute_metrics(x, y, prediction, sample_weight)
@@ -182,7 +132,7 @@ def _sample_losses(model, x, y, prediction, sample_weight, size):
 
 
 def _loss(model, x, y, prediction, sample_weight):
-    options = _inference(model.compute_loss)
+    options = inference(model.compute_loss)
     loss = model.compute_loss(x=x, y=y, y_pred=prediction, sample_weight=sample_weight, **options)
     return tf.cast(loss, tf.float64)
 
@@ -207,53 +157,3 @@ def _scalars(results):
             yield from _scalars({f"{name}/{inner}": part for inner, part in value.items()})
         elif name != "loss" and tf.convert_to_tensor(value).shape.rank == 0:
             yield name, value
-
-
-def _forward(model, x):
-    with _compiled_heads(model):
-        return model(x, **_inference(model.call))
-
-
-@contextmanager
-def _compiled_heads(model):
-    """Let total-variation layers compile by XLA, which they leave in inference because servers may lack it.
-
-    A point of a network with such a head is then measured in less than half the time.
-    """
-    heads = [
-        layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, TVLayer) and layer.jit_compile == "auto"
-    ]
-    try:
-        for layer in heads:
-            layer.jit_compile = True
-        yield
-    finally:
-        for layer in heads:
-            layer.jit_compile = "auto"
-
-
-def _inference(function):
-    """Ask for inference where the (possibly overridden) function knows the question."""
-    return {"training": False} if "training" in inspect.signature(function).parameters else {}
-
-
-def _to_tensors(nest):
-    return None if nest is None else keras.tree.map_structure(_to_tensor, nest)
-
-
-def _to_tensor(array):
-    tensor = tf.convert_to_tensor(array)
-    return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
-
-
-def _slice(nest, start, size):
-    if nest is None:
-        return None
-
-    def cut(tensor):
-        rest = tensor.shape[1:]
-        return tf.slice(tensor, [start] + [0] * len(rest), [size, *rest])
-
-    return keras.tree.map_structure(cut, nest)

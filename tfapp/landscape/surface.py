@@ -10,6 +10,7 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.landscape.lattice import coarse_to_fine, nodes, strides
+from tfapp.landscape.window import axis, limits
 
 TODO, DONE, NAN, PREDICTED = 0, 1, 2, 3
 _FORMAT = 2
@@ -30,7 +31,7 @@ class Surface:
         status: uint8 (n, m), `TODO`, `DONE`, `NAN` (measured, and the loss was NaN or infinite) or `PREDICTED`.
         metadata: what is needed to compute the surface again, in types that JSON knows. `key`: hashes of
             weights, data, model and loss, then the options; `directions`; `versions`; and, once points are
-            measured, `self_check`, `prediction` and `timing` (seconds).
+            measured, `self_check`, `prediction`, `timing` (seconds) and, of a surface in bfloat16, `spot_check`.
         metrics: dictionary of float64 (n, m): the compiled metrics at measured points, NaN elsewhere.
         standard_error: float64 (n, m), of the data loss as a mean over images; NaN where not measured.
         centre: the loss of the solution itself, f(0, 0), NaN until it is measured. It need not be on the grid.
@@ -105,7 +106,7 @@ class Surface:
         self.status[i, j] = DONE if finite else NAN
         for name, value in (metrics or {}).items():
             self.metrics.setdefault(name, np.full(self.loss.shape, np.nan))[i, j] = value
-        if self.alphas[i] == 0 and self.betas[j] == 0:
+        if self.alphas[i] == 0 and self.betas[j] == 0 and np.isnan(self.centre):
             self.centre = self.loss[i, j]
 
     def fill(self, predicted: np.ndarray) -> None:
@@ -149,6 +150,24 @@ class Surface:
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, metadata=np.array(text), **arrays)
 
+    def plot(self, path, title: str | None = None) -> None:
+        """Draw a PNG file: the surface in perspective (`save_surface_png`), or the curve of a line."""
+        # Plotting libraries are loaded when the first picture is drawn.
+        if len(self.betas) == 1:
+            from tfapp.landscape.curves import save_curves_png
+
+            save_curves_png([self], [title or "loss"], path)
+        else:
+            from tfapp.landscape.plots import save_surface_png
+
+            save_surface_png(self, path, title)
+
+    def to_html(self, path, title: str | None = None) -> None:
+        """Write a page with the surface to turn (`surface_html`), which needs no network; not for lines."""
+        from tfapp.landscape.interactive import save_html, surface_html
+
+        save_html(surface_html(self, title), path)
+
     @classmethod
     def load(cls, path) -> "Surface":
         """Read what `save` wrote, by this version or 0.1.0.
@@ -191,31 +210,3 @@ def _later_parts(archive, arrays, version):
         "standard_error": archive["standard_error"],
         "centre": float(archive["centre"]),
     }
-
-
-def limits(range) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the limits `((low, high), (low, high))` of alpha and beta that a `range` of `Surface.empty` means.
-
-    Raises:
-        InputError: a half width that is not positive, limits that are not ascending, or numbers that are not finite.
-    """
-    values = np.asarray(range, float)
-    if values.shape == ():
-        values = np.array([[-values, values]] * 2)
-    elif values.shape == (2,):
-        values = np.array([values] * 2)
-    if values.shape != (2, 2) or not (np.isfinite(values).all() and np.all(values[:, 0] < values[:, 1])):
-        raise InputError(
-            "`range` must be a positive number, limits (low, high) or a pair of limits. "
-            f"Received: range={range}."
-        )
-    return tuple(map(tuple, values.tolist()))
-
-
-def axis(n: int, low: float, high: float) -> np.ndarray:
-    """Return `n` points from `low` to `high`; 0 is exactly 0 if it is one of them."""
-    # Built from integers so that a symmetric window has an exactly symmetric grid.
-    steps = np.arange(n) * 2 - (n - 1)
-    points = 0.5 * (low + high) + 0.5 * (high - low) * steps / (n - 1)
-    points[np.abs(points) < 1e-12 * (high - low)] = 0.0
-    return points

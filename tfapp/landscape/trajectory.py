@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfapp.errors import InputError
 from tfapp.landscape import trajectory_files
 from tfapp.landscape.fingerprint import hash_arrays
+from tfapp.landscape.summaries import check_tensorboard, summary_writer
 
 FREQUENCIES = ("epoch", "step")
 
@@ -36,8 +37,8 @@ class TrajectoryRecorder(keras.callbacks.Callback):
             for none.
 
     Raises:
-        InputError: a bad argument; and when the training starts, before anything is written, a folder that
-            holds the trajectory of another model or of another training.
+        InputError: a bad argument, or `log_dir` without TensorBoard; and when the training starts, before
+            anything is written, a folder that holds the trajectory of another model or of another training.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class TrajectoryRecorder(keras.callbacks.Callback):
             raise InputError(f"`frequency` must be 'epoch' or 'step'. Received: frequency={frequency!r}.")
         self.folder, self.every, self.frequency = Path(folder), every, frequency
         self._overwrite = overwrite
+        if log_dir is not None:
+            check_tensorboard()
         self._scalars = None if log_dir is None else _Scalars(log_dir)
 
     def on_train_begin(self, logs=None):
@@ -72,18 +75,23 @@ class TrajectoryRecorder(keras.callbacks.Callback):
         # Not when the training begins: only here does one learn the number of its first epoch.
         if not self._begun:
             self._epoch = max(self._epoch, epoch)
-            self._record()
+            # The start; or, of a training that goes on, a checkpoint that a kill came before.
+            if self._last < 0 or self._due():
+                self._record()
             self._begun = True
 
     def on_train_batch_end(self, batch, logs=None):
         # Several steps may run between two calls (`steps_per_execution`).
-        if self.frequency == "step" and self._step() // self.every > self._last // self.every:
+        if self.frequency == "step" and self._due():
             self._record()
 
     def on_epoch_end(self, epoch, logs=None):
         self._epoch = max(self._epoch, epoch) + 1  # a second `fit` may count from 0 again
-        if self.frequency == "epoch" and self._epoch % self.every == 0:
+        if self.frequency == "epoch" and self._due():
             self._record()
+        elif self._last == self._step():
+            # Only now does one know that the step ended an epoch.
+            self._write(self._weights())
 
     def on_train_end(self, logs=None):
         self._record()
@@ -116,23 +124,31 @@ class TrajectoryRecorder(keras.callbacks.Callback):
     def _weights(self):
         return [np.asarray(variable.numpy(), np.float32) for variable in self.model.trainable_variables]
 
+    def _due(self):
+        """Return whether the present weights are of a step or epoch that is recorded."""
+        if self.frequency == "epoch":
+            return self._epoch % self.every == 0
+        return self._step() // self.every > self._last // self.every
+
     def _record(self):
         """Write the present weights, once for each step."""
-        step = self._step()
-        if step <= self._last:
+        if self._step() <= self._last:
             return
         weights = self._weights()
-        trajectory_files.write_checkpoint(self.folder, self.model, weights, step, self._epoch)
-        self._last = step
+        self._write(weights)
+        self._last = self._step()
         if self._scalars is not None:
-            self._scalars.write(weights, step)
+            self._scalars.write(weights, self._last)
+
+    def _write(self, weights):
+        trajectory_files.write_checkpoint(self.folder, self.model, weights, self._step(), self._epoch)
 
 
 class _Scalars:
     """Writes what the weights do to TensorBoard."""
 
     def __init__(self, log_dir):
-        self._log_dir = str(log_dir)
+        self._log_dir = log_dir
         self._writer = self._start = self._previous = None
 
     def go_on(self, start, previous):
@@ -140,7 +156,7 @@ class _Scalars:
 
     def write(self, weights, step):
         if self._writer is None:
-            self._writer = tf.summary.create_file_writer(self._log_dir)
+            self._writer = summary_writer(self._log_dir)
         self._start = weights if self._start is None else self._start
         norm = _norm(weights)
         cosine = _dot(weights, self._start) / max(norm * _norm(self._start), np.finfo(np.float64).tiny)
