@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from tfapp.landscape import Surface
-from tfapp.landscape.panels import Panel, common_scale, common_window, make_panels, window_ticks
+from tfapp.landscape.panels import (
+    Panel,
+    common_scale,
+    common_window,
+    make_panels,
+    rows_and_columns,
+    window_ticks,
+)
 
 
 def bowl(n=5, range=1.0, centre=0.5, metadata=None):
@@ -72,3 +79,10 @@ def test_the_points_of_a_trajectory_are_a_path_and_others_are_not():
     ]
     assert [path.is_path for path in paths] == [True, False]
     assert paths[0].points.tolist() == directions["points"] and paths[0].point_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("count", "columns", "expected"), [(3, None, (3, 1)), (6, 3, (3, 2)), (5, 3, (3, 2)), (2, 3, (2, 1))]
+)
+def test_panels_fill_rows_of_as_many_columns_as_asked_for(count, columns, expected):
+    assert rows_and_columns(count, columns) == expected

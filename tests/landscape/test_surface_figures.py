@@ -171,3 +171,9 @@ def test_scales_are_logarithmic_where_losses_span_a_decade_and_have_round_ticks(
 )
 def test_ticks_are_written_plainly(loss, label):
     assert tick_label(loss) == label
+
+
+def test_interactive_panels_stand_in_rows():
+    figure = side_by_side([bowl(), bowl(), bowl()], ["a", "b", "c"], columns=2)
+    first, _, third = (figure.layout[name].domain for name in ("scene", "scene2", "scene3"))
+    assert first.x == third.x and first.y[0] > third.y[1]

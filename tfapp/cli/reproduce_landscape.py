@@ -172,10 +172,13 @@ def _draw(table, trained, surfaces, out):
     from tfapp.landscape import save_html, save_side_by_side_png, side_by_side
     from tfapp.models import TITLES
 
-    titles = [_title(table, TITLES[one.network], one.batch_size) for one in trained]
+    # One row for each batch size, so that a network's two surfaces stand above each other.
+    pairs = sorted(zip(trained, surfaces, strict=True), key=lambda pair: pair[0].batch_size)
+    titles = [_title(table, TITLES[one.network], one.batch_size) for one, _ in pairs]
+    surfaces, columns = [surface for _, surface in pairs], len(table.networks)
     picture, page = (out / f"{table.name}{suffix}" for suffix in (".png", ".html"))
-    save_side_by_side_png(surfaces, titles, picture)
-    save_html(side_by_side(surfaces, titles), page)
+    save_side_by_side_png(surfaces, titles, picture, columns=columns)
+    save_html(side_by_side(surfaces, titles, columns=columns), page)
     return picture, page
 
 

@@ -145,7 +145,10 @@ def train_with_progress(spec, out, config, *, overwrite=False, title="training")
             bar.update(task, completed=done, total=total, note=note)
 
         callbacks = [ReportProgress(show), *_recorder(out, config)]
-        return run_training(spec, out, config, overwrite=overwrite, callbacks=callbacks)
+        run = run_training(spec, out, config, overwrite=overwrite, callbacks=callbacks)
+        if bar.tasks[task].total is None:
+            show(1, 1, "trained already")
+        return run
 
 
 def _recorder(out, config):

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from tfapp.files import write_text
-from tfapp.landscape.panels import common_scale, common_window, make_panels, window_ticks
+from tfapp.landscape.panels import common_scale, common_window, make_panels, rows_and_columns, window_ticks
 from tfapp.landscape.scale import tick_label
 from tfapp.landscape.surface import Surface
 
@@ -34,27 +34,35 @@ def surface_html(surface: Surface, title: str | None = None) -> go.Figure:
     return side_by_side([surface], [title or "Loss around the solution"])
 
 
-def side_by_side(surfaces: Sequence[Surface], titles: Sequence[str]) -> go.Figure:
+def side_by_side(
+    surfaces: Sequence[Surface], titles: Sequence[str], *, columns: int | None = None
+) -> go.Figure:
     """Return an interactive figure of several surfaces with common axes and one colour bar.
 
     Args:
         surfaces: one or more surfaces, of any size and range; the axes hold the windows of all.
         titles: one line for each.
+        columns: surfaces in a row, >= 1; None for all.
 
     Raises:
         InputError: no surface, as many titles as surfaces are not given, or nothing to draw.
     """
     panels = make_panels(surfaces, titles)
     scale, window = common_scale(panels), common_window(panels)
+    columns, rows = rows_and_columns(len(panels), columns)
     figure = make_subplots(
-        cols=len(panels),
-        specs=[[{"type": "scene"}] * len(panels)],
+        rows=rows,
+        cols=columns,
+        specs=[[{"type": "scene"}] * columns] * rows,
         subplot_titles=[_heading(panel) for panel in panels],
         horizontal_spacing=0.02,
+        vertical_spacing=0.06,
     )
-    for column, panel in enumerate(panels, start=1):
-        figure.add_traces([_surface_trace(panel, scale), _solution_trace(panel, scale)], rows=1, cols=column)
-        figure.update_scenes(_axes(panel, window), row=1, col=column)
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, columns)
+        traces = [_surface_trace(panel, scale), _solution_trace(panel, scale)]
+        figure.add_traces(traces, rows=row + 1, cols=column + 1)
+        figure.update_scenes(_axes(panel, window), row=row + 1, col=column + 1)
     figure.update_scenes(
         zaxis={
             "title": "loss",

@@ -65,6 +65,12 @@ class Panel:
         return bool(np.isfinite(self.centre))
 
 
+def rows_and_columns(count: int, columns: int | None) -> tuple[int, int]:
+    """Return (columns, rows) for so many panels, at most `columns` in a row; None for all in one."""
+    columns = min(count, columns or count)
+    return columns, -(-count // columns)
+
+
 def make_panels(surfaces: Sequence[Surface], titles: Sequence[str]) -> list[Panel]:
     """Return a panel for every surface.
 

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfapp.files import atomic_path
-from tfapp.landscape.panels import common_scale, common_window, make_panels, window_ticks
+from tfapp.landscape.panels import common_scale, common_window, make_panels, rows_and_columns, window_ticks
 from tfapp.landscape.scale import tick_label
 from tfapp.landscape.surface import Surface
 
@@ -40,7 +40,7 @@ def save_surface_png(surface: Surface, path: str | os.PathLike, title: str | Non
 
 
 def save_side_by_side_png(
-    surfaces: Sequence[Surface], titles: Sequence[str], path: str | os.PathLike
+    surfaces: Sequence[Surface], titles: Sequence[str], path: str | os.PathLike, *, columns: int | None = None
 ) -> None:
     """Draw several surfaces in perspective beside one another with common axes and one colour bar.
 
@@ -48,20 +48,25 @@ def save_side_by_side_png(
         surfaces: one or more surfaces, of any size and range; the axes hold the windows of all.
         titles: one line for each.
         path: PNG file, written by write-then-rename.
+        columns: surfaces in a row, >= 1; None for all.
 
     Raises:
         InputError: no surface, as many titles as surfaces are not given, or nothing to draw.
     """
     panels = make_panels(surfaces, titles)
     scale, window = common_scale(panels), common_window(panels)
-    figure = Figure(figsize=(_PANEL * len(panels) + _BAR, _PANEL))
+    columns, rows = rows_and_columns(len(panels), columns)
+    figure = Figure(figsize=(_PANEL * columns + _BAR, _PANEL * rows))
     # A 3-D box leaves room within its axes, so that neighbouring axes may touch.
-    width = _PANEL / figure.get_figwidth()
+    width, height = _PANEL / figure.get_figwidth(), 1 / rows
     for index, panel in enumerate(panels):
-        axes = figure.add_axes((index * width, 0.0, width, 0.9), projection="3d", computed_zorder=False)
+        row, column = divmod(index, columns)
+        place = (column * width, 1 - (row + 1) * height, width, 0.9 * height)
+        axes = figure.add_axes(place, projection="3d", computed_zorder=False)
         drawn = _draw_surface(axes, panel, scale, window)
         axes.set_title(panel.title, y=1.01, fontsize=13)
-    bar = figure.add_axes(((len(panels) + 0.01) * width, 0.22, 0.03 * width, 0.5))
+    middle = 0.5 - 0.25 * height
+    bar = figure.add_axes(((columns + 0.01) * width, middle - 0.03 * height, 0.03 * width, 0.5 * height))
     label_bar(figure.colorbar(drawn, cax=bar), scale)
     save_figure(figure, path)
 

@@ -37,6 +37,5 @@ def resume(path, key: dict, overwrite: bool) -> Surface | None:
 def _describe(changed, stored, key):
     """Name what changed, with both values where they are not hashes."""
     return ", ".join(
-        name if name in _HASHES else f"{name} (was {stored.get(name)}, is {key[name]})"
-        for name in changed
+        name if name in _HASHES else f"{name} (was {stored.get(name)}, is {key[name]})" for name in changed
     )
