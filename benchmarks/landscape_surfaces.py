@@ -58,7 +58,10 @@ def untrained(model, x, y, grid):
     with steps, which is not, and the surface is measured throughout.
     """
     rows = []
-    for name, network, limit in (("untrained", model, 1.0), ("untrained, sigmoid", behind_sigmoid(model), WIDE)):
+    for name, network, limit in (
+        ("untrained", model, 1.0),
+        ("untrained, sigmoid", behind_sigmoid(model), WIDE),
+    ):
         surface, _ = timed(network, x, y, n=grid, range=limit)
         print_reported(surface)
         claim = f"{grid}x{grid}, {name}, within {limit:g}: points measured: all"
