@@ -13,7 +13,8 @@ PACKAGE_DIRS = {
     "tfapp.layers": "layers",
     "tfapp.export": "export",
 }
-APPLICATION = ["cli", "data", "landscape", "models", "report", "segmentation"]
+LANDSCAPE = ["landscape", "landscape.directions", "landscape.figures", "landscape.flatness"]
+APPLICATION = ["cli", "data", *LANDSCAPE, "models", "report", "segmentation"]
 
 setup(
     name="tfapp",

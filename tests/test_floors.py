@@ -38,7 +38,7 @@ def imported_parts(file):
 
 @pytest.mark.parametrize("floor", MAY_IMPORT)
 def test_no_import_runs_up(floor):
-    for file in (ROOT / floor).glob("*.py"):
+    for file in (ROOT / floor).rglob("*.py"):
         forbidden = set(imported_parts(file)) - MAY_IMPORT[floor]
         assert not forbidden, f"{file.relative_to(ROOT)} imports {forbidden}"
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tfapp.cli.main import app
 from tfapp.errors import InputError
 from tfapp.landscape import Surface, landscape
-from tfapp.landscape.random_directions import random_directions
+from tfapp.landscape.directions.random_directions import random_directions
 
 OPTIONS = ["--n", "3", "--samples", "10", "--batch-size", "4"]
 

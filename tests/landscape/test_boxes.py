@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.landscape import boxes
-from tfapp.landscape.boxes import FullSpace, RandomSubspace, filter_width, keskar_width
+from tfapp.landscape.flatness import boxes
+from tfapp.landscape.flatness.boxes import FullSpace, RandomSubspace, filter_width, keskar_width
 
 
 def matrix_of(space):

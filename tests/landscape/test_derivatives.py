@@ -7,7 +7,7 @@ from small_segmenter import BATCH_SIZE, build_segmenter, evaluate
 
 from tfapp.errors import InputError
 from tfapp.landscape.batches import Batches
-from tfapp.landscape.derivatives import (
+from tfapp.landscape.flatness.derivatives import (
     as_batches,
     flatten,
     make_gradient,

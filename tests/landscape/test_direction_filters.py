@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.landscape.filters import norm_axes
-from tfapp.landscape.random_directions import filter_normalised_direction
+from tfapp.landscape.directions.filters import norm_axes
+from tfapp.landscape.directions.random_directions import filter_normalised_direction
 
 L = keras.layers
 

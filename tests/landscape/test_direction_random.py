@@ -6,7 +6,7 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.landscape import filter_normalised_direction
-from tfapp.landscape.random_directions import random_directions
+from tfapp.landscape.directions.random_directions import random_directions
 
 L = keras.layers
 

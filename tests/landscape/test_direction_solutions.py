@@ -5,7 +5,7 @@ from small_segmenter import build_segmenter
 
 from tfapp.errors import InputError
 from tfapp.landscape import line_through, plane_through
-from tfapp.landscape.solutions import solution_weights
+from tfapp.landscape.directions.solutions import solution_weights
 from tfapp.layers import TVSoftmax
 
 L = keras.layers

@@ -8,7 +8,7 @@ from small_segmenter import build_segmenter
 
 from tfapp.errors import InputError
 from tfapp.landscape import Directions, direction_figures, filter_normalised_direction
-from tfapp.landscape.random_directions import random_directions
+from tfapp.landscape.directions.random_directions import random_directions
 
 L = keras.layers
 

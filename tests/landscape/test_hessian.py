@@ -5,7 +5,7 @@ import tensorflow as tf
 from small_convex import build_logistic, flat_weights, logistic_derivatives
 
 from tfapp.errors import InputError
-from tfapp.landscape.hessian import LARGEST_ASYMMETRY, STEPS, Hessian, asymmetry
+from tfapp.landscape.flatness.hessian import LARGEST_ASYMMETRY, STEPS, Hessian, asymmetry
 from tfapp.layers import TVSoftmax
 
 

@@ -8,8 +8,8 @@ from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
 
 from tfapp.errors import InputError
 from tfapp.landscape import Surface, landscape
+from tfapp.landscape.directions.random_directions import random_directions
 from tfapp.landscape.fingerprint import hash_data, hash_loss, hash_model
-from tfapp.landscape.random_directions import random_directions
 
 
 def small(model, data, **options):

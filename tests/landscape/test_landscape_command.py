@@ -11,7 +11,7 @@ from tfapp.cli.landscape import landscape, parse_range, parse_seconds
 from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape import landscape as measure
-from tfapp.landscape.trajectory_files import begin, write_checkpoint
+from tfapp.landscape.directions.trajectory_files import begin, write_checkpoint
 
 OPTIONS = ["--n", "3", "--samples", "10", "--batch-size", "4"]
 

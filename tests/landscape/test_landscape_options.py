@@ -8,7 +8,7 @@ from small_segmenter import BATCH_SIZE, displaced, evaluate
 
 from tfapp.errors import InputError
 from tfapp.landscape import landscape
-from tfapp.landscape.random_directions import random_directions
+from tfapp.landscape.directions.random_directions import random_directions
 from tfapp.landscape.surface import PREDICTED
 
 

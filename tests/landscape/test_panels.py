@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfapp.landscape import Surface
-from tfapp.landscape.panels import (
+from tfapp.landscape.figures.panels import (
     Panel,
     common_scale,
     common_window,

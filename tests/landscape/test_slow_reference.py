@@ -6,7 +6,7 @@ import pytest
 from small_segmenter import build_segmenter, evaluate
 
 from tfapp.landscape import landscape
-from tfapp.landscape.random_directions import random_directions
+from tfapp.landscape.directions.random_directions import random_directions
 from tfapp.layers import regularise
 
 

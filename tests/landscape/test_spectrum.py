@@ -5,7 +5,7 @@ from scipy.sparse.linalg import aslinearoperator
 from test_lanczos import symmetric
 
 from tfapp.errors import InputError
-from tfapp.landscape.spectrum import SpectralDensity, hessian_trace, spectral_density
+from tfapp.landscape.flatness.spectrum import SpectralDensity, hessian_trace, spectral_density
 
 
 def test_the_trace_of_a_diagonal_matrix_is_exact_because_signs_have_square_1():

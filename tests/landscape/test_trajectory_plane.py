@@ -134,7 +134,7 @@ def test_the_model_is_not_changed(model):
 
 def test_blocks_of_columns_give_the_same_plane(model, monkeypatch):
     whole = pca_directions(model, walk(model))
-    monkeypatch.setattr("tfapp.landscape.trajectory_plane._BLOCK", 7)
+    monkeypatch.setattr("tfapp.landscape.directions.trajectory_plane._BLOCK", 7)
     np.testing.assert_allclose(pca_directions(model, walk(model)).points, whole.points, rtol=1e-9, atol=1e-12)
 
 

@@ -42,7 +42,7 @@ def draw(surface, file, title):
 def export(surface, file, formats):
     """Write a complete surface in further formats and return the paths."""
     from tfapp.landscape import save_h5, save_vtp, save_vts
-    from tfapp.landscape.kept_directions import directions_file
+    from tfapp.landscape.directions.kept_directions import directions_file
 
     kept = directions_file(file)
     save_with_name = partial(save_h5, dir_file=kept.name if kept.exists() else "")

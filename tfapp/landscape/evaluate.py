@@ -22,11 +22,11 @@ from tfapp.errors import InputError
 from tfapp.landscape.adaptive import AdaptivePlan, Prediction
 from tfapp.landscape.batches import Batches
 from tfapp.landscape.checks import check_surface, warn_of
-from tfapp.landscape.direction_kinds import make_directions
-from tfapp.landscape.directions import Directions
+from tfapp.landscape.directions.direction_kinds import make_directions
+from tfapp.landscape.directions.directions import Directions
+from tfapp.landscape.directions.kept_directions import directions_request, keep_directions, kept_directions
 from tfapp.landscape.fingerprint import hash_data, hash_directions, hash_loss, hash_model, hash_weights
 from tfapp.landscape.forward import make_bare_forward
-from tfapp.landscape.kept_directions import directions_request, keep_directions, kept_directions
 from tfapp.landscape.lattice import coarse_to_fine, first_stride, lattice_cells
 from tfapp.landscape.measuring import Measuring, Stopwatch
 from tfapp.landscape.point_loss import make_point_loss

@@ -154,17 +154,17 @@ class Surface:
         """Draw a PNG file: the surface in perspective (`save_surface_png`), or the curve of a line."""
         # Plotting libraries are loaded when the first picture is drawn.
         if len(self.betas) == 1:
-            from tfapp.landscape.curves import save_curves_png
+            from tfapp.landscape.figures.curves import save_curves_png
 
             save_curves_png([self], [title or "loss"], path)
         else:
-            from tfapp.landscape.plots import save_surface_png
+            from tfapp.landscape.figures.plots import save_surface_png
 
             save_surface_png(self, path, title)
 
     def to_html(self, path, title: str | None = None) -> None:
         """Write a page with the surface to turn (`surface_html`), which needs no network; not for lines."""
-        from tfapp.landscape.interactive import save_html, surface_html
+        from tfapp.landscape.figures.interactive import save_html, surface_html
 
         save_html(surface_html(self, title), path)
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.landscape.batches import Batches
-from tfapp.landscape.curvature import top_eigenvectors
-from tfapp.landscape.derivatives import make_gradient, prepare, unflatten
-from tfapp.landscape.directions import Directions
-from tfapp.landscape.filters import norm_axes
-from tfapp.landscape.random_directions import check_seed, gaussian, normalised, orthogonalised
+from tfapp.landscape.directions.directions import Directions
+from tfapp.landscape.directions.filters import norm_axes
+from tfapp.landscape.directions.random_directions import check_seed, gaussian, normalised, orthogonalised
+from tfapp.landscape.flatness.curvature import top_eigenvectors
+from tfapp.landscape.flatness.derivatives import make_gradient, prepare, unflatten
 
 
 def gradient_directions(

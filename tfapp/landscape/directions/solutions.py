@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.landscape.structure import check_same_structure, parameters_of
+from tfapp.landscape.directions.structure import check_same_structure, parameters_of
 
 
 def solution_weights(model: keras.Model, solution, name: str = "The solution") -> list[np.ndarray]:

@@ -12,8 +12,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfapp.files import atomic_path
-from tfapp.landscape.panels import common_scale, common_window, make_panels, rows_and_columns, window_ticks
-from tfapp.landscape.scale import tick_label
+from tfapp.landscape.figures.panels import (
+    common_scale,
+    common_window,
+    make_panels,
+    rows_and_columns,
+    window_ticks,
+)
+from tfapp.landscape.figures.scale import tick_label
 from tfapp.landscape.surface import Surface
 
 COLOURS = "viridis"

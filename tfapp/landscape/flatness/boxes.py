@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.landscape.derivatives import flatten
-from tfapp.landscape.filters import norm_axes
+from tfapp.landscape.directions.filters import norm_axes
+from tfapp.landscape.flatness.derivatives import flatten
 
 COLUMNS = ("unit", "gaussian")
 # Rows of A that are drawn at once, and the size up to which all of them stay in memory.

@@ -10,15 +10,15 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
-from tfapp.landscape.archives import open_archive
-from tfapp.landscape.fingerprint import hash_arrays
-from tfapp.landscape.structure import (
+from tfapp.landscape.directions.archives import open_archive
+from tfapp.landscape.directions.structure import (
     Parameter,
     check_same_structure,
     parameters_from_json,
     parameters_of,
     structure_hash,
 )
+from tfapp.landscape.fingerprint import hash_arrays
 
 _FORMAT = 1
 _TINY = 1e-10

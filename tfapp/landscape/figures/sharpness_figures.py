@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
-from tfapp.landscape.plots import save_figure
-from tfapp.landscape.sharpness_result import Sharpness
-from tfapp.landscape.spectrum import SpectralDensity
+from tfapp.landscape.figures.plots import save_figure
+from tfapp.landscape.flatness.sharpness_result import Sharpness
+from tfapp.landscape.flatness.spectrum import SpectralDensity
 
 # Beyond this ratio of the largest to the smallest a linear axis shows one network only.
 _LOG_RATIO = 10.0

@@ -18,11 +18,11 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.landscape.directions import Directions
+from tfapp.landscape.directions.directions import Directions
+from tfapp.landscape.directions.solutions import solution_weights
+from tfapp.landscape.directions.structure import check_same_structure
+from tfapp.landscape.directions.trajectory_files import Trajectory, load_trajectory
 from tfapp.landscape.fingerprint import hash_arrays
-from tfapp.landscape.solutions import solution_weights
-from tfapp.landscape.structure import check_same_structure
-from tfapp.landscape.trajectory_files import Trajectory, load_trajectory
 
 # Below this ratio of the two extents a path is a straight line to every eye, and its second axis is noise.
 _STRAIGHT = 1e-4

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
-from tfapp.landscape.axis_labels import common_label, step_units
-from tfapp.landscape.plots import save_figure
-from tfapp.landscape.scale import LossScale
+from tfapp.landscape.figures.axis_labels import common_label, step_units
+from tfapp.landscape.figures.plots import save_figure
+from tfapp.landscape.figures.scale import LossScale
 from tfapp.landscape.surface import Surface
 
 BAND = 1.96  # standard errors of a 95 % band of a mean

@@ -9,14 +9,14 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
-from tfapp.landscape.archives import open_archive
-from tfapp.landscape.fingerprint import hash_arrays
-from tfapp.landscape.structure import (
+from tfapp.landscape.directions.archives import open_archive
+from tfapp.landscape.directions.structure import (
     check_same_structure,
     parameters_from_json,
     parameters_of,
     structure_hash,
 )
+from tfapp.landscape.fingerprint import hash_arrays
 
 _FORMAT = 1
 _RECORD = "trajectory.json"

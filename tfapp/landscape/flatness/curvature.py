@@ -11,9 +11,9 @@ import numpy as np
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from tfapp.errors import InputError, WorkFailed
-from tfapp.landscape.derivatives import unflatten
-from tfapp.landscape.hessian import Hessian
-from tfapp.landscape.spectrum import check_count
+from tfapp.landscape.flatness.derivatives import unflatten
+from tfapp.landscape.flatness.hessian import Hessian
+from tfapp.landscape.flatness.spectrum import check_count
 
 _ENDS = {"largest": "LA", "smallest": "SA", "magnitude": "LM"}
 _LEAST_BASIS = 20

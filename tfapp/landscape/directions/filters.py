@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import keras
 
 from tfapp.errors import InputError
-from tfapp.landscape.structure import layers_of_parameters
+from tfapp.landscape.directions.structure import layers_of_parameters
 
 _L = keras.layers
 

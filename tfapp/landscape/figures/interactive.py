@@ -8,8 +8,14 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from tfapp.files import write_text
-from tfapp.landscape.panels import common_scale, common_window, make_panels, rows_and_columns, window_ticks
-from tfapp.landscape.scale import tick_label
+from tfapp.landscape.figures.panels import (
+    common_scale,
+    common_window,
+    make_panels,
+    rows_and_columns,
+    window_ticks,
+)
+from tfapp.landscape.figures.scale import tick_label
 from tfapp.landscape.surface import Surface
 
 # Plotly's button that uploads a chart to its makers' server stays off: the data are the user's.

@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.landscape.ascent import active_share, maximise_by_signs, maximise_lbfgsb
 from tfapp.landscape.batches import Batches
-from tfapp.landscape.boxes import FullSpace, RandomSubspace, filter_width, keskar_width
-from tfapp.landscape.derivatives import flatten, make_gradient
-from tfapp.landscape.hessian import finite_centre
-from tfapp.landscape.sharpness_result import Climb, Trial, relative_rise
+from tfapp.landscape.flatness.ascent import active_share, maximise_by_signs, maximise_lbfgsb
+from tfapp.landscape.flatness.boxes import FullSpace, RandomSubspace, filter_width, keskar_width
+from tfapp.landscape.flatness.derivatives import flatten, make_gradient
+from tfapp.landscape.flatness.hessian import finite_centre
+from tfapp.landscape.flatness.sharpness_result import Climb, Trial, relative_rise
 
 
 class Neighbourhood:

@@ -7,9 +7,9 @@ import keras
 
 from tfapp.errors import InputError
 from tfapp.landscape.batches import Batches
-from tfapp.landscape.directions import Directions
-from tfapp.landscape.loss_directions import gradient_directions, hessian_directions
-from tfapp.landscape.random_directions import LABELS, random_directions
+from tfapp.landscape.directions.directions import Directions
+from tfapp.landscape.directions.loss_directions import gradient_directions, hessian_directions
+from tfapp.landscape.directions.random_directions import LABELS, random_directions
 
 KINDS = (*LABELS, "gradient", "hessian")
 

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from tfapp.errors import InputError
-from tfapp.landscape.axis_labels import axis_labels
-from tfapp.landscape.scale import LossScale
+from tfapp.landscape.figures.axis_labels import axis_labels
+from tfapp.landscape.figures.scale import LossScale
 from tfapp.landscape.surface import Surface
 
 

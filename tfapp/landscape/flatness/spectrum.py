@@ -8,7 +8,7 @@ from scipy.integrate import trapezoid
 from scipy.sparse.linalg import LinearOperator
 
 from tfapp.errors import InputError
-from tfapp.landscape.lanczos import broadened, gauss_quadrature, tridiagonalised
+from tfapp.landscape.flatness.lanczos import broadened, gauss_quadrature, tridiagonalised
 
 _POINTS_PER_SIGMA = 8
 

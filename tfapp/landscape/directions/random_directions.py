@@ -25,8 +25,8 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.landscape.directions import Directions
-from tfapp.landscape.filters import group_size, norm_axes
+from tfapp.landscape.directions.directions import Directions
+from tfapp.landscape.directions.filters import group_size, norm_axes
 
 _TINY = 1e-10
 LABELS = {

@@ -8,14 +8,14 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.landscape.boxes import COLUMNS
-from tfapp.landscape.derivatives import as_batches, prepare
+from tfapp.landscape.directions.random_directions import check_seed
 from tfapp.landscape.fingerprint import hash_data
-from tfapp.landscape.random_directions import check_seed
-from tfapp.landscape.sharpness_file import SharpnessFile
-from tfapp.landscape.sharpness_result import Sharpness, Trial
-from tfapp.landscape.sharpness_search import Neighbourhood
-from tfapp.landscape.spectrum import check_count
+from tfapp.landscape.flatness.boxes import COLUMNS
+from tfapp.landscape.flatness.derivatives import as_batches, prepare
+from tfapp.landscape.flatness.sharpness_file import SharpnessFile
+from tfapp.landscape.flatness.sharpness_result import Sharpness, Trial
+from tfapp.landscape.flatness.sharpness_search import Neighbourhood
+from tfapp.landscape.flatness.spectrum import check_count
 
 BOXES = ("keskar", "filter")
 

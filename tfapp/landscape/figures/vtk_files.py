@@ -17,7 +17,7 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
-from tfapp.landscape.scale import LossScale
+from tfapp.landscape.figures.scale import LossScale
 from tfapp.landscape.surface import Surface
 
 _TYPES = {"f8": "Float64", "f4": "Float32", "i8": "Int64", "u1": "UInt8"}

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from tfapp.landscape.panels import common_scale, common_window, make_panels, window_ticks
-from tfapp.landscape.plots import COLOURS, MARK, label_bar, save_figure
-from tfapp.landscape.scale import tick_label
+from tfapp.landscape.figures.panels import common_scale, common_window, make_panels, window_ticks
+from tfapp.landscape.figures.plots import COLOURS, MARK, label_bar, save_figure
+from tfapp.landscape.figures.scale import tick_label
 from tfapp.landscape.surface import Surface
 
 _PATH = "#ff9f1c"

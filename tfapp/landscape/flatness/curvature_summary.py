@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 
 import keras
 
-from tfapp.landscape.curvature import top_eigenpairs
-from tfapp.landscape.derivatives import as_batches
 from tfapp.landscape.fingerprint import hash_data
-from tfapp.landscape.hessian import Hessian
-from tfapp.landscape.sharpness_file import SharpnessFile
-from tfapp.landscape.spectrum import SpectralDensity, Trace, hessian_trace, spectral_density
+from tfapp.landscape.flatness.curvature import top_eigenpairs
+from tfapp.landscape.flatness.derivatives import as_batches
+from tfapp.landscape.flatness.hessian import Hessian
+from tfapp.landscape.flatness.sharpness_file import SharpnessFile
+from tfapp.landscape.flatness.spectrum import SpectralDensity, Trace, hessian_trace, spectral_density
 
 # Products that an end of the spectrum usually takes, for the progress bar only.
 _USUAL_PRODUCTS = 45

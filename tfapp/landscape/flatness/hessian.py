@@ -18,7 +18,13 @@ import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator
 
 from tfapp.errors import InputError
-from tfapp.landscape.derivatives import as_batches, flatten, make_gradient, make_hessian_product, prepare
+from tfapp.landscape.flatness.derivatives import (
+    as_batches,
+    flatten,
+    make_gradient,
+    make_hessian_product,
+    prepare,
+)
 from tfapp.layers.tv_layer import TVLayer
 
 METHODS = ("auto", "exact", "differences")

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.landscape.directions import Directions
-from tfapp.landscape.solutions import solution_weights
+from tfapp.landscape.directions.directions import Directions
+from tfapp.landscape.directions.solutions import solution_weights
 
 # Below this sine of their angle two float32 differences are one line, not a plane.
 _COLLINEAR = 1e-4

@@ -7,7 +7,7 @@ their last bits; a surface goes on with those that it was begun with.
 from dataclasses import replace
 from pathlib import Path
 
-from tfapp.landscape.directions import Directions
+from tfapp.landscape.directions.directions import Directions
 
 _COMPUTED = ("gradient", "hessian")
 _REQUEST = "request"

@@ -1,0 +1,1 @@
+"""Surfaces and sharpness as pictures, pages and files for other programs."""
