@@ -32,7 +32,7 @@ THREE = ("fcn-16s", "unet", "res-unet")
 REFERENCE = "fcn-16s"
 LARGE_BATCH, SMALL_BATCH = 16, 2
 SHARPNESS = {
-    "small": {"samples": 32, "repeats": 3, "eps": (1e-3, 5e-4)},
+    "small": {"samples": 16, "repeats": 2, "eps": (1e-3, 5e-4)},
     "paper": {"samples": 128, "repeats": 5, "eps": (1e-3, 5e-4)},
 }
 SURFACE = {"small": {"samples": 16, "n": 33}, "paper": {"samples": 64, "n": 65}}
