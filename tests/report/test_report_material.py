@@ -139,6 +139,15 @@ def test_pictures_are_of_images_that_no_run_was_trained_on(plain_run, tmp_path):
     assert names and not set(names) & {*plain_run.split.train, *other.split.train}
 
 
+def test_directions_kept_beside_a_surface_are_not_taken_for_one(evaluated_run, tmp_path):
+    from tfapp.landscape import make_directions
+
+    run = variant(evaluated_run, tmp_path / "run", lambda record: None)
+    made = make_directions(run.load_model(), "filter")
+    made.save(run.path / "landscape" / "surface-directions.npz")
+    assert gather([run]).entries[0].surface is not None
+
+
 def test_unfinished_surface_is_left_out(evaluated_run, tmp_path):
     from tfapp.landscape import Surface
 

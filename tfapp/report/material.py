@@ -6,6 +6,7 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.landscape import Surface
+from tfapp.landscape.directions.kept_directions import is_directions_file
 from tfapp.runs import Run
 from tfapp.segmentation.checkpoints import read_history
 from tfapp.segmentation.comparison import COLOURS, Comparison
@@ -153,8 +154,9 @@ def _labels(runs):
 
 
 def _newest_surface(run):
-    # Dot files are what a killed process left of a file half-written.
-    files = [file for file in (run.path / "landscape").glob("*.npz") if not file.name.startswith(".")]
+    # Dot files are what a killed process left of a file half-written; directions stand beside their surface.
+    found = (run.path / "landscape").glob("*.npz")
+    files = [file for file in found if not file.name.startswith(".") and not is_directions_file(file)]
     for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         surface = Surface.load(file)
         if _drawable(surface):

@@ -14,8 +14,8 @@ from tfapp.segmentation.pictures import palette
 
 HOW_TO_READ = (
     "A trained network is one point in a space of as many dimensions as it has weights. The picture cuts a plane "
-    "through that point: its two axes, α and β, move all weights along two random directions, where 1 "
-    "means that every filter moves by 100 % of its own length; the height is the loss there, so lower is "
+    "through that point: its two axes, α and β, move the weights along the directions that stand there; of "
+    "random ones 1 means that every filter moves by 100 % of its own length. The height is the loss there, so lower is "
     "better. The red pin marks the trained network at (0, 0). A wide, flat valley around the pin means that small "
     "changes of the weights do little harm; narrow, steep walls mean the opposite."
 )

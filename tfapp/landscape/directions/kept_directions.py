@@ -11,11 +11,17 @@ from tfapp.landscape.directions.directions import Directions
 
 _COMPUTED = ("gradient", "hessian")
 _REQUEST = "request"
+_ENDING = "-directions.npz"
 
 
 def directions_file(path) -> Path:
     """Return the file of the directions of the surface in `path`."""
-    return Path(path).with_name(f"{Path(path).stem}-directions.npz")
+    return Path(path).with_name(f"{Path(path).stem}{_ENDING}")
+
+
+def is_directions_file(path) -> bool:
+    """Return whether a file is named like that of directions, and is no surface."""
+    return Path(path).name.endswith(_ENDING)
 
 
 def directions_request(directions, hashes: dict, *, seed, layers, biases) -> dict:
