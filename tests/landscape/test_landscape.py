@@ -182,6 +182,27 @@ def test_a_model_that_is_not_compiled_is_refused(data):
         small(keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs)), data)
 
 
+@pytest.mark.parametrize("branched", [False, True])
+def test_a_model_built_again_has_the_same_hash_although_keras_numbers_its_layers_on(branched):
+    def build():
+        inputs = keras.Input((4,))
+        hidden = keras.layers.Dense(3, "relu")(inputs)
+        outputs = keras.layers.Add()([hidden, keras.layers.Dense(3)(inputs)]) if branched else hidden
+        return keras.Model(inputs, outputs)
+
+    first, second = build(), build()
+    assert [a.name for a in first.layers] != [a.name for a in second.layers]
+    assert hash_model(first) == hash_model(second)
+
+
+def test_models_that_differ_in_one_activation_have_different_hashes():
+    first, second = (
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation)])
+        for activation in ("relu", "tanh")
+    )
+    assert hash_model(first) != hash_model(second)
+
+
 def test_hashes_tell_models_losses_and_data_apart(segmenter, data):
     x, y, w = data
     assert hash_model(segmenter) != hash_model(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))

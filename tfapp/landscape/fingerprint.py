@@ -31,12 +31,14 @@ def hash_data(x, y, sample_weight=None) -> str:
 
 
 def hash_model(model: keras.Model) -> str:
-    """Hash the architecture; of a subclassed model that cannot describe itself, only the class name."""
+    """Hash the architecture, names aside; of a subclassed model that cannot describe itself, only the class name."""
     try:
         config = model.get_config()
     except NotImplementedError:
         config = None
-    return _hash_json([type(model).__qualname__, config])
+    # Keras numbers the layers of a process: built again in a notebook, `dense` is `dense_1`.
+    numbers = {layer.name: f"layer {index}" for index, layer in enumerate(model._flatten_layers())}
+    return _hash_json([type(model).__qualname__, _renamed(config, numbers)])
 
 
 def hash_loss(model: keras.Model) -> str:
@@ -51,6 +53,15 @@ def hash_loss(model: keras.Model) -> str:
 def hash_directions(directions) -> str:
     """Hash the arrays of `Directions`."""
     return hash_arrays([*directions.u, *(directions.v or ())])
+
+
+def _renamed(content, names):
+    """Return a nest of dictionaries and sequences in which every text that is a name is replaced."""
+    if isinstance(content, dict):
+        return {key: _renamed(value, names) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_renamed(value, names) for value in content]
+    return names.get(content, content) if isinstance(content, str) else content
 
 
 def _hash_json(content):
