@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_table, print_written
+from tfapp.cli.console import print_table, print_written
 from tfapp.cli.landscape_steps import measure_scores, measure_sharpness, measure_surfaces, train_networks
 from tfapp.cli.reproduce_tv import typed
 from tfapp.cli.train import parse_size
@@ -162,8 +162,8 @@ def _tabulate(table, scale, command, trained, samples, out):
     write_text(written[0], result.markdown())
     result.write_csv(written[1])
     print_table(*result.rows())
-    for ordering in result.orderings():
-        console.print(ordering.sentence(), soft_wrap=True, markup=False, highlight=False)
+    if result.orderings():
+        print_table(*result.ordering_rows())
     print_written(*written)
 
 

@@ -30,13 +30,10 @@ class Ordering:
     holding: int
     seeds: int
 
-    def sentence(self):
-        """Return it in words: whether it appears in the means, and in how many seeds."""
-        verdict = "appears" if self.ratio > 1 else "does not appear"
-        return (
-            f"{self.text} ({self.column}): {verdict}; ratio of the means {self.ratio:.3g}, in {self.holding} of "
-            f"{self.seeds} seeds."
-        )
+    @property
+    def cell(self) -> str:
+        """The ratio, and the seeds in which it is above 1."""
+        return f"{self.ratio:.3g} ({self.holding} of {self.seeds})"
 
 
 class FCNResult:
@@ -98,10 +95,17 @@ class FCNResult:
         a, b = (np.array([found[seed][column] for seed in seeds]) for found in (first, second))
         return Ordering(text, column, float(a.mean() / max(b.mean(), 1e-300)), int((a > b).sum()), len(seeds))
 
+    def ordering_rows(self):
+        """Return (header, rows) as text: a statement of the paper in each row, a measure in each column."""
+        by_text = defaultdict(list)
+        for ordering in self.orderings():
+            by_text[ordering.text].append(ordering)
+        columns = [ordering.column for ordering in next(iter(by_text.values()), [])]
+        rows = [[text, *(ordering.cell for ordering in found)] for text, found in by_text.items()]
+        return ["ratio of the means (seeds in which it is above 1)", *columns], rows
+
     def markdown(self) -> str:
         """Return heading, command, table, orderings and notes."""
-        header, rows = self.rows()
-        lines = [f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows]]
         seeds = max(len(found) for found in self._values.values())
         cells = "One training each." if seeds == 1 else f"Mean ± standard deviation over {seeds} seeds."
         notes = [cells, EQUAL_LOSS, SCALES[self.scale], READING]
@@ -109,8 +113,8 @@ class FCNResult:
             f"# {self.table.heading}",
             f"After {SOURCE}.",
             f"```\n{self.command}\n```",
-            "\n".join(lines),
-            "\n".join(f"- {ordering.sentence()}" for ordering in self.orderings()),
+            _table(*self.rows()),
+            _table(*self.ordering_rows()) if self.orderings() else "",
             "\n".join(f"- {note}" for note in notes),
         ]
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -123,6 +127,10 @@ class FCNResult:
             for (network, batch), seeds in self._values.items():
                 for seed, found in sorted(seeds.items()):
                     writer.writerow([network, batch, seed, *(f"{found[c]:.6g}" for c in self.columns)])
+
+
+def _table(header, rows):
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])
 
 
 def _mean_and_spread(values):
