@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.landscape.figures.error_lines import one_line
+from tfapp.landscape.error_lines import one_line
 
 
 def check_arguments(model: keras.Model, n, seed, tolerance, budget) -> None:
