@@ -14,14 +14,30 @@ BLOCKS = "".join(README.split("```")[1::2])
 COMMANDS = re.findall(r"^(tfapp .+?)\s*(?:#.*)?$", BLOCKS, re.MULTILINE)
 
 
-def test_python_example_prints_the_accuracies_that_the_text_claims():
-    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SEGMENTATION, LANDSCAPE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def printed(example):
+    """Return the lines that an example prints."""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         exec(compile(example, "README.md", "exec"), {})
-    printed = [float(line.split()[1]) for line in output.getvalue().splitlines()]
+    return output.getvalue().splitlines()
+
+
+def test_segmentation_example_prints_the_accuracies_that_the_text_claims():
+    accuracies = [float(line.split()[1]) for line in printed(SEGMENTATION)]
     claimed = [float(text) for text in re.search(r"accuracy of ([\d.]+) .* and ([\d.]+) ", README).groups()]
-    assert printed == pytest.approx(claimed, abs=5e-3)
+    assert accuracies == pytest.approx(claimed, abs=5e-3)
+
+
+def test_landscape_example_measures_about_as_many_points_as_the_text_claims(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [line] = printed(LANDSCAPE)
+    measured, error = line.split()
+    claimed = re.search(r"prints that (\d+) of the 1,089 points", README)[1]
+    assert int(measured) <= 1.5 * int(claimed) and float(error) <= 0.01
+    assert {"surface.npz", "surface.png", "surface.html"} <= {path.name for path in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
