@@ -10,7 +10,7 @@ def summary(surface):
         ("difference", f"{check['centre_minus_evaluate']:.1e}"),
     ]
     if len(surface.betas) > 1 and not (0 in surface.alphas and 0 in surface.betas):
-        rows.append(("the solution", "is not a point of this grid; measured beside it"))
+        rows.append(("the solution", "is no point of this grid"))
     for name in ("minimum", "maximum"):
         if check[name] is not None:
             loss, alpha, beta = check[name]
