@@ -27,7 +27,7 @@ def result(name="landscape-table-4", batches=(16,), values=((3.0, 5.0), (1.0, 6.
 def test_cells_are_mean_and_standard_deviation_over_seeds():
     header, rows = result().rows()
     assert header == ["network", "training loss", COLUMN]
-    assert rows[0] == ["FCN-16s", "0.5 ± 0", "4 ± 1.4"]
+    assert rows[0] == ["FCN-16s", "0.5 ± 0", "4 ± 1.41"]
 
 
 def test_ordering_counts_the_seeds_in_which_it_holds():
@@ -53,7 +53,7 @@ def test_batch_sizes_are_compared_within_each_network():
 
 def test_markdown_has_command_table_and_orderings():
     text = result().markdown()
-    assert "tfapp reproduce ..." in text and "| Unet | 0.5 ± 0 | 3.5 ± 3.5 |" in text
+    assert "tfapp reproduce ..." in text and "| Unet | 0.5 ± 0 | 3.5 ± 3.54 |" in text
     assert (
         "| FCN-16s is sharper than Unet | 1.14 (1 of 2) |" in text
         and "Mean ± standard deviation over 2 seeds." in text

@@ -135,4 +135,4 @@ def _table(header, rows):
 
 def _mean_and_spread(values):
     mean = float(np.mean(values))
-    return f"{mean:.4g}" if len(values) == 1 else f"{mean:.4g} ± {float(np.std(values, ddof=1)):.2g}"
+    return f"{mean:.4g}" if len(values) == 1 else f"{mean:.4g} ± {float(np.std(values, ddof=1)):.3g}"
