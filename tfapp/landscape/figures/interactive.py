@@ -71,7 +71,7 @@ def side_by_side(
         figure.update_scenes(_axes(panel, window), row=row + 1, col=column + 1)
     figure.update_scenes(
         zaxis={
-            "title": "loss",
+            "title": "",  # the colour bar says what it is; beside a narrow box it would be cut
             "type": "log" if scale.log else "linear",
             "range": list(scale.limits),
             "tickvals": scale.ticks(),
