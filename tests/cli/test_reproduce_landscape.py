@@ -44,6 +44,23 @@ def pairs(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def retinas(tmp_path_factory):
+    """Six training and two test images in the layout of DRIVE."""
+    root, rng = tmp_path_factory.mktemp("drive"), np.random.default_rng(0)
+    vessels = np.where(np.indices((64, 64))[1] % 7 == 0, 255, 0).astype(np.uint8)
+    for part, count in (("training", 6), ("test", 2)):
+        for folder in ("images", "1st_manual", "mask"):
+            (root / part / folder).mkdir(parents=True)
+        for index in range(1, count + 1):
+            picture = rng.integers(0, 255, (64, 64, 3)).astype(np.uint8)
+            Image.fromarray(picture).save(root / part / "images" / f"{index:02d}_{part}.tif")
+            Image.fromarray(vessels).save(root / part / "1st_manual" / f"{index:02d}_manual1.gif")
+            field = Image.fromarray(np.full((64, 64), 255, np.uint8))
+            field.save(root / part / "mask" / f"{index:02d}_{part}_mask.gif")
+    return root
+
+
 def make(name, data, out, **changes):
     """Make a table or figure of two networks, or of one with two batches, from one tiny training each."""
     table = replace(TABLES[name], **changes)
@@ -93,6 +110,15 @@ def test_scores_on_image_pairs_are_psnr_and_ssim(pairs, tmp_path):
     with (tmp_path / "landscape-table-3.csv").open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert float(row["PSNR [dB] as given"]) > 0 and -1 <= float(row["SSIM"]) <= 1
+
+
+def test_scores_and_surfaces_of_retinas(retinas, tmp_path):
+    make("landscape-table-2", retinas, tmp_path, networks=("fcn-16s",))
+    make("landscape-figure-6", retinas, tmp_path, networks=("fcn-16s",))
+    with (tmp_path / "landscape-table-2.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert 0 < float(row["accuracy [%]"]) <= 100 and "V_rand" not in row
+    assert (tmp_path / "landscape-figure-6.png").is_file()
 
 
 @pytest.mark.parametrize(
