@@ -19,7 +19,7 @@ EQUAL_LOSS = (
 SCALES = {
     "small": (
         "Slim networks (8 filters at the image, 64 at paper scale), patches of 128 pixels, 30 epochs by Adam with "
-        "cross-entropy, an hour and a half on two CPU cores for tables 1, 4, 5 and 6 together: our choice, not the paper's."
+        "cross-entropy, an hour and a half on two CPU cores for tables 1, 4, 5 and 6: our choice, not the paper's."
     ),
     "paper": (
         "The paper's schedule: SGD of 0.025 with momentum 0.8, batches of 16, 60 epochs, eight-fold augmentation, "
