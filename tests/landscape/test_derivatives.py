@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from small_convex import build_logistic, flat_weights, logistic_derivatives
 from small_segmenter import BATCH_SIZE, build_segmenter, evaluate
+from two_headed import two_headed
 
 from tfapp.errors import InputError
 from tfapp.landscape.batches import Batches
@@ -138,14 +139,7 @@ def test_a_parameter_that_the_loss_does_not_feel_has_zero_products():
 
 
 def test_several_inputs_and_outputs_are_supported():
-    inputs = {name: keras.Input((3,), name=name) for name in ("left", "right")}
-    joined = keras.layers.concatenate(list(inputs.values()))
-    outputs = {name: keras.layers.Dense(2, name=name)(joined) for name in ("first", "second")}
-    model = keras.Model(inputs, outputs)
-    model.compile(loss={"first": "mse", "second": "mae"}, loss_weights={"first": 1.0, "second": 3.0})
-    rng = np.random.default_rng(0)
-    x = {name: rng.standard_normal((5, 3)).astype("f4") for name in inputs}
-    y = {name: rng.standard_normal((5, 2)).astype("f4") for name in outputs}
+    model, x, y = two_headed()
     batches, n = prepared(model, x, y)
     loss, _ = make_gradient(model, batches)(np.zeros(n))
     assert float(loss) == pytest.approx(evaluate(model, x, y), rel=1e-6)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
+from two_headed import two_headed
 
 from tfapp.errors import InputError
 from tfapp.landscape.batches import Batches
@@ -89,14 +90,7 @@ def test_the_surface_of_a_linear_model_with_squared_error_is_the_closed_form():
 
 
 def test_several_inputs_and_outputs_are_supported():
-    inputs = {name: keras.Input((3,), name=name) for name in ("left", "right")}
-    joined = keras.layers.concatenate(list(inputs.values()))
-    outputs = {name: keras.layers.Dense(2, name=name)(joined) for name in ("first", "second")}
-    model = keras.Model(inputs, outputs)
-    model.compile(loss={"first": "mse", "second": "mae"}, loss_weights={"first": 1.0, "second": 3.0})
-    rng = np.random.default_rng(0)
-    x = {name: rng.normal(size=(5, 3)).astype("f4") for name in inputs}
-    y = {name: rng.normal(size=(5, 2)).astype("f4") for name in outputs}
+    model, x, y = two_headed()
     assert at(point_loss_of(model, x, y), 0, 0)[0] == pytest.approx(evaluate(model, x, y), rel=1e-6)
 
 

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard_events import summaries
 
 from tfapp.errors import InputError
 from tfapp.landscape import LandscapeTensorBoard, TrajectoryRecorder, landscape
@@ -25,17 +26,6 @@ def net():
 
 def train(model, *callbacks, epochs=3):
     return model.fit(X, Y, batch_size=4, epochs=epochs, verbose=0, callbacks=list(callbacks))
-
-
-def summaries(folder):
-    """Read what TensorBoard would: {tag: {step: tensor}}."""
-    found = {}
-    for file in sorted(folder.glob("events.*")):
-        for record in tf.data.TFRecordDataset(str(file)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
-            for value in event.summary.value:
-                found.setdefault(value.tag, {})[event.step] = tf.make_ndarray(value.tensor)
-    return found
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,17 @@ def progress_bar():
     )
 
 
+def follow(bar, task, note=""):
+    """Return a `progress(done, total)` that moves one task of a progress bar."""
+    return lambda done, total: bar.update(task, completed=done, total=total, note=note)
+
+
+def finish(bar, task, total=None, note=""):
+    """End a task, at its own total unless one is given: what a file already had was not counted."""
+    total = total or bar.tasks[task].total or 1
+    bar.update(task, completed=total, total=total, note=note)
+
+
 def print_table(header, rows, title=None):
     """Print rows of text as a table; the first column left, the others right."""
     if title:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import print_table, print_written, progress_bar
+from tfapp.cli.console import finish, follow, print_table, print_written, progress_bar
 from tfapp.cli.landscape_directions import check_choice, choose_directions, leads_to_solutions
 from tfapp.cli.landscape_pictures import check_formats, draw, export, parse_formats
 from tfapp.cli.landscape_summary import summary
@@ -113,11 +113,11 @@ def landscape(
             budget=seconds,
             path=file,
             dask=dask,
-            progress=lambda done, total: bar.update(task, completed=done, total=total, note=""),
+            progress=follow(bar, task),
             overwrite=overwrite,
             compute_dtype="bfloat16" if bfloat16 else "float32",
         )
-        bar.update(task, completed=surface.num_measured, total=surface.num_measured, note="")
+        finish(bar, task, surface.num_measured)
     print_table(("loss surface", ""), summary(surface))
     print_written(file, *draw(surface, file, source.title), *export(surface, file, formats))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfapp.cli.console import progress_bar
+from tfapp.cli.console import finish, follow, progress_bar
 from tfapp.cli.train import train_with_progress
 from tfapp.landscape.fcn_tables import LARGE_BATCH, REFERENCE
 
@@ -124,13 +124,12 @@ def measure_sharpness(trained, *, samples, repeats, eps):
                     subspace=subspace,
                     repeats=repeats,
                     path=one.run.path / "landscape" / "sharpness.json",
-                    progress=lambda done, total, task=task: bar.update(task, completed=done, total=total),
+                    progress=follow(bar, task, one.run.path.name),
                 )
                 columns.setdefault("training loss", results[0].loss)
                 where = "" if subspace is None else f", p = {subspace}"
                 columns |= {f"sharpness [%], ε = {r.eps:g}{where}": r.mean for r in results}
-            total = bar.tasks[task].total or 1
-            bar.update(task, completed=total, total=total)
+            finish(bar, task, note=one.run.path.name)
             yield one, columns
 
 
@@ -153,8 +152,8 @@ def measure_surfaces(trained, *, samples, n):
                 *one.run.sample("train", samples, SAMPLE_SEED),
                 n=n,
                 path=one.run.path / "landscape" / f"reproduce-n{n}.npz",
-                progress=lambda done, total, task=task: bar.update(task, completed=done, total=total),
+                progress=follow(bar, task, one.run.path.name),
             )
-            bar.update(task, completed=surface.num_measured, total=surface.num_measured)
+            finish(bar, task, surface.num_measured, one.run.path.name)
             surfaces.append(surface)
     return surfaces

@@ -9,10 +9,10 @@ import typer
 from tfapp.cli import reproduce_landscape
 from tfapp.cli.console import TensorFlowCommand, console, print_written
 from tfapp.cli.evaluate import evaluate_with_progress, print_comparison, write_comparison
+from tfapp.cli.reproduce_options import parse_seeds
 from tfapp.cli.reproduce_study import tv_study
 from tfapp.cli.reproduce_tv import command_of, help_of
 from tfapp.cli.train import parse_size, train_with_progress
-from tfapp.errors import InputError
 from tfapp.landscape.fcn_tables import TABLES as FCN_TABLES
 from tfapp.segmentation.tv_tables import TABLES
 
@@ -76,19 +76,6 @@ def noise_table(
 
 
 app.command("tv-study", cls=TensorFlowCommand)(tv_study)
-
-
-def parse_seeds(text):
-    """Turn `0,1,2` into a list of integers, none twice."""
-    try:
-        seeds = [int(part) for part in text.split(",")]
-    except ValueError:
-        seeds = []
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise InputError(
-            f"--seeds {text!r} is not understood; expected different integers of at least 0 such as 0,1,2."
-        )
-    return seeds
 
 
 def compare_heads(spec, out, config, seeds, post_tv, *, overwrite=False):

@@ -7,7 +7,7 @@ import typer
 
 from tfapp.cli.console import print_table, print_written
 from tfapp.cli.landscape_steps import measure_scores, measure_sharpness, measure_surfaces, train_networks
-from tfapp.cli.reproduce_tv import typed
+from tfapp.cli.reproduce_options import check_scale, parse_seeds, spec_of, typed
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
 from tfapp.landscape.fcn_tables import (
@@ -100,10 +100,8 @@ def make_table(table, data, out, scale, seeds, given, frames, samples, command, 
         command: The command line as it was typed.
         overwrite: Whether to remove the table's runs in `out` first.
     """
-    from tfapp.cli.reproduce import parse_seeds
-
     numbers = parse_seeds(seeds)
-    spec = _spec(table, data)
+    spec = spec_of(data, table.reader, f"{table.name} is made of other data")
     config, num_frames = _config(table, spec, scale, given)
     if out.is_file():
         raise InputError(f"{out} is a file; --out must name a folder.")
@@ -118,25 +116,12 @@ def make_table(table, data, out, scale, seeds, given, frames, samples, command, 
     _tabulate(table, scale, command, trained, samples, out)
 
 
-def _spec(table, data):
-    from tfapp.data import names_dataset
-
-    if not names_dataset(data):
-        return f"{table.reader}:{data}"
-    if data.partition(":")[0] != table.reader:
-        raise InputError(
-            f"{table.name} is made of other data: expected --data FOLDER or {table.reader}:FOLDER; got {data!r}."
-        )
-    return data
-
-
 def _config(table, spec, scale, given):
     """Return the `TrainConfig` of all runs, checked before anything is written, and the training frames."""
     from tfapp.data import Frames, choose_framing, open_dataset, split_items
     from tfapp.segmentation.config import TrainConfig
 
-    if scale not in SCALES:
-        raise InputError(f"Unknown --scale {scale!r}; choose one of: {', '.join(SCALES)}.")
+    check_scale(scale, SCALES)
     config = TrainConfig(**scale_settings(table.reader, scale) | given)
     config.check()
     dataset = open_dataset(spec)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import console, print_written
+from tfapp.cli.reproduce_options import parse_seeds
 from tfapp.cli.train import parse_size, train_with_progress
 from tfapp.errors import InputError
 
@@ -26,7 +27,6 @@ def tv_study(
     ] = 100,
 ):
     """Unet+TV with lambda chosen on validation images, against training through the TV, in several settings."""
-    from tfapp.cli.reproduce import parse_seeds
     from tfapp.data import open_dataset, split_items
     from tfapp.files import write_text
     from tfapp.segmentation.tv_study import BASE, METHODS, SETTINGS, Study, jobs, measure

@@ -1,6 +1,5 @@
 """`tfapp reproduce tv-table-1` to `tv-table-6`: the tables and figures of Jia, Liu and Tai."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from tfapp.cli.console import print_table, print_written
 from tfapp.cli.evaluate import print_comparison
+from tfapp.cli.reproduce_options import check_scale, parse_seeds, spec_of, typed
 from tfapp.cli.train import parse_size
 from tfapp.cli.tv_steps import choose_weights, evaluate_pairs, train_table
 from tfapp.errors import InputError
@@ -92,12 +92,12 @@ def make_table(table, data, out, scale, seeds, given, command, *, overwrite=Fals
         command: The command line as it was typed, for the report.
         overwrite: Whether to remove the table's runs in `out` first.
     """
-    from tfapp.cli.reproduce import parse_seeds
     from tfapp.report.tv_result import TVResult
     from tfapp.report.tv_writing import write_table
 
     numbers = parse_seeds(seeds)
-    spec = _spec(table, data)
+    made_of = f"Table {table.number} is made of {table.subject.data}"
+    spec = spec_of(data, table.subject.reader, made_of)
     config = _config(table, spec, scale, given)
     if out.is_file():
         raise InputError(f"{out} is a file; --out must name a folder.")
@@ -108,20 +108,6 @@ def make_table(table, data, out, scale, seeds, given, command, *, overwrite=Fals
     print_comparison(comparison)
     print_table(*result.weights(), title="Weights of the total variation")
     print_written(*write_table(result, out))
-
-
-def _spec(table, data):
-    from tfapp.data import names_dataset
-
-    reader = table.subject.reader
-    if not names_dataset(data):
-        return f"{reader}:{data}"
-    if data.partition(":")[0] != reader:
-        raise InputError(
-            f"Table {table.number} is made of {table.subject.data}: expected --data FOLDER or {reader}:FOLDER; "
-            f"got {data!r}."
-        )
-    return data
 
 
 def _train_noise(table, given):
@@ -138,8 +124,7 @@ def _config(table, spec, scale, given):
     from tfapp.data import open_dataset, split_items
     from tfapp.segmentation.config import TrainConfig
 
-    if scale not in SCALES:
-        raise InputError(f"Unknown --scale {scale!r}; choose one of: {', '.join(SCALES)}.")
+    check_scale(scale, SCALES)
     dataset = open_dataset(spec)
     sizes = {item.size for item in dataset.items}
     config = TrainConfig(**scale_settings(table.subject.reader, scale, sizes) | given)
@@ -151,13 +136,3 @@ def _config(table, spec, scale, given):
             "lambda needs."
         )
     return config
-
-
-def typed(context):
-    """Return the command line of a Typer context, with the options that were typed."""
-    words = context.command_path.split()
-    for option in context.command.params:
-        if context.get_parameter_source(option.name).name == "COMMANDLINE":
-            value = context.params[option.name]
-            words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
-    return shlex.join(words)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_table, print_written, progress_bar
+from tfapp.cli.console import console, finish, follow, print_table, print_written, progress_bar
 from tfapp.errors import InputError
 
 Option = typer.Option
@@ -54,8 +54,8 @@ def sharpness(
             model, data = source.load_model(), source.sample("train", samples, seed)
             options |= {"path": source.path / "landscape" / FILE}
             search = {"subspace": subspace, "columns": columns, "box": box, "repeats": repeats}
-            results.append(measure(model, *data, eps=sizes, **search, **options, progress=_follow(bar, task)))
-            _finish(bar, task)
+            results.append(measure(model, *data, eps=sizes, **search, **options, progress=follow(bar, task)))
+            finish(bar, task)
             if hessian:
                 curvatures.append(_curvature(bar, source, model, data, options | {"method": products}))
     names = [source.path.name for source in sources]
@@ -84,19 +84,9 @@ def _curvature(bar, source, model, data, options):
     from tfapp.landscape import summarise_curvature
 
     task = bar.add_task(f"Hessian of {source.title}", total=None, note="second derivatives")
-    found = summarise_curvature(model, *data, **options, progress=_follow(bar, task))
-    _finish(bar, task)
+    found = summarise_curvature(model, *data, **options, progress=follow(bar, task))
+    finish(bar, task)
     return found
-
-
-def _follow(bar, task):
-    return lambda done, total: bar.update(task, completed=done, total=total, note="")
-
-
-def _finish(bar, task):
-    # What a file already had was not counted.
-    total = bar.tasks[task].total or 1
-    bar.update(task, completed=total, total=total, note="")
 
 
 def _rows(sources, results):

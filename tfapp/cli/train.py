@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_written, progress_bar
+from tfapp.cli.console import console, finish, print_written, progress_bar
 from tfapp.errors import InputError
 
 Option = typer.Option
@@ -147,7 +147,7 @@ def train_with_progress(spec, out, config, *, overwrite=False, title="training")
         callbacks = [ReportProgress(show), *_recorder(out, config)]
         run = run_training(spec, out, config, overwrite=overwrite, callbacks=callbacks)
         if bar.tasks[task].total is None:
-            show(1, 1, "trained already")
+            finish(bar, task, note="trained already")
         return run
 
 

@@ -12,11 +12,11 @@ import uuid
 
 import cloudpickle
 import keras
-import tensorflow as tf
 from dask.distributed import Client, LocalCluster, as_completed
 
 from tfapp.errors import InputError, WorkFailed
 from tfapp.landscape.batches import Batches
+from tfapp.landscape.measuring import figures_at
 from tfapp.landscape.point_loss import make_point_loss
 from tfapp.landscape.precision import FLOAT32
 
@@ -107,8 +107,7 @@ def _point(token, job, compute_dtype, alpha, beta):
     if token not in _POINTS:
         _POINTS.clear()  # what an earlier surface left
         _POINTS[token] = _build(job)
-    figures = _POINTS[token](compute_dtype)(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
-    return tf.nest.map_structure(lambda value: float(value.numpy()), figures)
+    return figures_at(_POINTS[token](compute_dtype), alpha, beta)
 
 
 def _build(job):

@@ -98,7 +98,7 @@ class Stopwatch:
         self._reference = reference or point_loss
         self._start = time.perf_counter()
         self._points, self._forwards = [], []
-        _figures_at(point_loss, 0.0, 0.0)  # traces both graphs, which is not to be timed
+        figures_at(point_loss, 0.0, 0.0)  # traces both graphs, which is not to be timed
         forward()
 
     def __enter__(self):
@@ -111,7 +111,7 @@ class Stopwatch:
         """Yield (index, figures) of every point, in order."""
         for index, (alpha, beta) in enumerate(points):
             start = time.perf_counter()
-            figures = _figures_at(self._point_loss, alpha, beta)
+            figures = figures_at(self._point_loss, alpha, beta)
             self._points.append(time.perf_counter() - start)
             if len(self._forwards) < TIMED_PAIRS:
                 start = time.perf_counter()
@@ -122,7 +122,7 @@ class Stopwatch:
     def evaluate_in_float32(self, points):
         """Yield (index, figures) of every point, by `reference`; these are not timed."""
         for index, (alpha, beta) in enumerate(points):
-            yield index, _figures_at(self._reference, alpha, beta)
+            yield index, figures_at(self._reference, alpha, beta)
 
     def figures(self):
         """Return seconds as lower quartiles, the overhead from the pairs measured in turn."""
@@ -139,7 +139,8 @@ class Stopwatch:
         return figures
 
 
-def _figures_at(point_loss, alpha, beta):
+def figures_at(point_loss, alpha, beta) -> dict:
+    """Return what the function of `make_point_loss` finds at one point, in Python numbers."""
     figures = point_loss(tf.constant(alpha, tf.float32), tf.constant(beta, tf.float32))
     return tf.nest.map_structure(lambda value: float(value.numpy()), figures)
 
