@@ -1,4 +1,4 @@
-"""Metadata and requirements; the folders layers/ and export/ install under the one import name tfapp."""
+"""Metadata and requirements; the folders layers/, optimizers/ and export/ install under the one import name tfapp."""
 
 from pathlib import Path
 
@@ -11,10 +11,11 @@ ROOT = Path(__file__).parent
 PACKAGE_DIRS = {
     "tfapp": "tfapp",
     "tfapp.layers": "layers",
+    "tfapp.optimizers": "optimizers",
     "tfapp.export": "export",
 }
 LANDSCAPE = ["landscape", "landscape.directions", "landscape.figures", "landscape.flatness"]
-APPLICATION = ["cli", "data", *LANDSCAPE, "models", "report", "segmentation"]
+APPLICATION = ["cli", "data", *LANDSCAPE, "models", "models.classifiers", "report", "segmentation", "solvers"]
 
 setup(
     name="tfapp",

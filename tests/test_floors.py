@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TASKS = {"segmentation", "landscape"}
+TASKS = {"segmentation", "landscape", "solvers"}
 MAY_IMPORT = {
     "layers": {"layers"},
+    "optimizers": {"optimizers"},
     "export": {"export", "layers"},
     "tfapp/data": {"data", "errors", "files", "models"},
     "tfapp/models": {"models", "errors", "files", "layers"},
@@ -25,6 +26,7 @@ MAY_IMPORT = {
         "layers",
     },
     "tfapp/landscape": {"landscape", "errors", "files", "layers"},
+    "tfapp/solvers": {"solvers", "runs", "data", "models", "errors", "files", "layers", "optimizers"},
     "tfapp/report": {"report", "export", "runs", "data", "models", "errors", "files", *TASKS},
 }
 
