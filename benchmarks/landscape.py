@@ -23,8 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import landscape_points
 import landscape_surfaces
 import tensorflow as tf
-from landscape_timing import HEADER
 from landscape_unet import FULL, NUM_IMAGES, QUICK, images_and_foreground, train, unet
+from ratios import HEADER
 
 
 def main(argv=None):

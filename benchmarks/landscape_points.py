@@ -2,7 +2,7 @@
 
 import landscape_peers
 import tensorflow as tf
-from landscape_timing import Comparison, quartile_milliseconds, stopwatch
+from ratios import Comparison, quartile_milliseconds, stopwatch
 
 from tfapp.landscape import filter_normalised_direction
 from tfapp.landscape.batches import Batches

@@ -3,8 +3,8 @@
 import time
 
 import numpy as np
-from landscape_timing import Comparison
 from landscape_unet import behind_sigmoid
+from ratios import Comparison
 
 from tfapp.landscape import landscape
 from tfapp.landscape.surface import PREDICTED
