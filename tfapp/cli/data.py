@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tfapp.cli.classes import show_classes
 from tfapp.cli.console import TensorFlowCommand, console, print_table, print_written, progress_bar
 
 app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
@@ -20,15 +21,22 @@ def _data():
 def show(
     spec: Annotated[
         str,
-        typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:, drive:, raindrop:"),
+        typer.Argument(
+            help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:, drive:, raindrop:; with labels digits, or "
+            "mnist:PATH, fashion-mnist:, cifar10:, imagenet:"
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),
-    count: Annotated[int, typer.Option(help="Images on the sheet, at most.")] = 12,
+    count: Annotated[
+        int, typer.Option(min=1, help="Images on the sheet, at most; of images with labels, of each class.")
+    ] = 12,
 ):
-    """Write a contact sheet of images with mask overlays, or of image pairs; print sizes, counts, class shares."""
-    from tfapp.data import open_dataset
+    """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
+    from tfapp.data import names_classification, open_dataset
     from tfapp.segmentation.overview import contact_sheet_of, survey, survey_pairs
 
+    if names_classification(spec):
+        return show_classes(spec, out, count)
     dataset = open_dataset(spec)
     with progress_bar() as bar:
         task = bar.add_task("reading", total=len(dataset.items), note="")

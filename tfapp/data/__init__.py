@@ -1,4 +1,4 @@
-"""Datasets: one description, readers for official layouts and plain folders, splits, frames, streams.
+"""Datasets with masks and with labels: their descriptions, readers of official layouts, splits, frames, streams.
 
 The names load on first use, so that the command line can list the readers without TensorFlow.
 """
@@ -6,6 +6,14 @@ The names load on first use, so that the command line can list the readers witho
 from importlib import import_module
 
 _HOMES = {
+    "ClassificationSet": "classification",
+    "ImageArray": "classification",
+    "ImageFiles": "classification",
+    "batch_stream": "classification_batches",
+    "batches": "classification_batches",
+    "epoch_order": "classification_batches",
+    "names_classification": "classification_specs",
+    "open_classification": "classification_specs",
     "Dataset": "dataset",
     "Item": "dataset",
     "read_class_names": "folder",

@@ -1,4 +1,4 @@
-"""Segmentation networks: `build(name, num_classes, ...)` and what the application asks of them."""
+"""Networks: segmenters by `build(name, num_classes, ...)`, classifiers by `build_classifier`, and work on both."""
 
 from tfapp.models.building import (
     HEADS,
@@ -12,12 +12,14 @@ from tfapp.models.building import (
     stride_of,
     tv_head,
 )
+from tfapp.models.classifiers import CLASSIFIERS, build_classifier
 from tfapp.models.fitting import find_stride, fitted
 from tfapp.models.own_size import at_own_size, resize_images, resize_probabilities
 from tfapp.models.probabilities import with_probabilities
 from tfapp.models.regression import OneHotMeanSquaredError, before_projection, on_simplex
 
 __all__ = [
+    "CLASSIFIERS",
     "HEADS",
     "MODELS",
     "OneHotMeanSquaredError",
@@ -27,6 +29,7 @@ __all__ = [
     "attach_head",
     "before_projection",
     "build",
+    "build_classifier",
     "current_tv_weights",
     "find_stride",
     "fitted",

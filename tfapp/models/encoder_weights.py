@@ -1,12 +1,12 @@
 """Trained weights of VGG-16 for an encoder."""
 
-import warnings
 from pathlib import Path
 
 import keras
 
 from tfapp.errors import InputError
 from tfapp.models.vgg import encoder_convolutions
+from tfapp.models.weight_files import first_sentence, load_weights_file
 
 FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
@@ -45,16 +45,7 @@ def _stored_vgg16(path):
             f"{FILE_NAME}, or the word imagenet."
         )
     vgg = keras.applications.VGG16(weights=None, include_top=False)
-    try:
-        with warnings.catch_warnings():
-            # Of parts that the file lacks: the error that follows says it.
-            warnings.simplefilter("ignore")
-            vgg.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} is not a weights file (.weights.h5 or .h5) of keras.applications.VGG16 without its top "
-            f"({_first_sentence(error)})."
-        ) from error
+    load_weights_file(vgg, path, "keras.applications.VGG16 without its top")
     return vgg
 
 
@@ -63,10 +54,6 @@ def _downloaded_vgg16():
         return keras.applications.VGG16(weights="imagenet", include_top=False)
     except Exception as error:  # Keras raises nothing narrower when a download fails
         raise InputError(
-            f"Keras could not download the weights of VGG-16 ({_first_sentence(error)}); give the path of their "
+            f"Keras could not download the weights of VGG-16 ({first_sentence(error)}); give the path of their "
             f"file {FILE_NAME} instead of imagenet."
         ) from error
-
-
-def _first_sentence(error):
-    return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tfapp.cli.main import app
+
+
+def show(*arguments):
+    return CliRunner().invoke(app, ["data", "show", *map(str, arguments)])
+
+
+def test_sheet_has_a_column_for_each_class_and_the_table_both_counts(tmp_path):
+    result = show("digits:100", "--out", tmp_path / "sheet.png", "--count", 3)
+    assert result.exit_code == 0
+    assert "80 images for training, 20 for testing, 28x28, 1 channel(s)" in result.output
+    (row,) = (line for line in result.output.splitlines() if line.startswith("│ 7 "))
+    assert row.replace("│", " ").split() == ["7", "7", "8", "2"]
+    # Cells of 72 pixels with gaps of 6.
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width == 10 * (72 + 6) + 6
+
+
+def test_folders_of_images_of_any_size_are_shown(tmp_path):
+    for part in ("train", "val"):
+        for number, name in enumerate(("a class with a long name", "other")):
+            folder = tmp_path / part / name
+            folder.mkdir(parents=True)
+            Image.fromarray(np.full((20 + 9 * number, 30, 3), 99, np.uint8)).save(folder / "1.png")
+    result = show(f"imagenet:{tmp_path}", "--out", tmp_path / "sheet.png")
+    assert result.exit_code == 0
+    assert "2 images for training, 2 for testing, images of various sizes, 3 channel(s)" in result.output
+    assert (tmp_path / "sheet.png").exists()
+
+
+def test_many_classes_are_sampled_and_it_is_said(tmp_path):
+    for part in ("train", "val"):
+        for number in range(25):
+            folder = tmp_path / part / f"n{number:08d}"
+            folder.mkdir(parents=True)
+            Image.new("RGB", (4, 4)).save(folder / "1.png")
+    result = show(f"imagenet:{tmp_path}", "--out", tmp_path / "sheet.png")
+    assert "the sheet shows 20 of the 25 classes" in result.output
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"), [("mnist:/nowhere", "does not exist"), ("digits:3", "too little")]
+)
+def test_bad_data_end_with_a_sentence_and_no_sheet(tmp_path, spec, message):
+    result = show(spec, "--out", tmp_path / "sheet.png")
+    assert result.exit_code == 2 and message in result.output
+    assert not (tmp_path / "sheet.png").exists()

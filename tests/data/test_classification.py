@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from tfapp.data import (
+    ClassificationSet,
+    ImageArray,
+    ImageFiles,
+    names_classification,
+    names_dataset,
+    open_classification,
+)
+from tfapp.errors import InputError
+
+
+def array_part(count=6, seed=0):
+    images = np.random.default_rng(seed).integers(0, 256, (count, 4, 5, 3), dtype=np.uint8)
+    return ImageArray(images, np.arange(count, dtype=np.int32) % 3)
+
+
+def dataset(train=None, names=("a", "b", "c")):
+    return ClassificationSet("own", names, train or array_part(), array_part(3, seed=1))
+
+
+def test_image_is_float_in_zero_to_one():
+    part = array_part()
+    image = part.read(2)
+    assert image.dtype == np.float32
+    np.testing.assert_allclose(image, part.images[2] / 255, atol=1e-7)
+
+
+def test_mean_image_is_the_mean_of_all():
+    part = array_part()
+    expected = np.mean([part.read(index) for index in range(6)], axis=0)
+    np.testing.assert_allclose(part.mean_image(), expected, atol=1e-6)
+
+
+def test_selection_keeps_images_with_their_labels():
+    part = array_part()
+    chosen = part.select([4, 1])
+    assert chosen.labels.tolist() == [1, 1] and len(chosen) == 2
+    np.testing.assert_array_equal(chosen.images, part.images[[4, 1]])
+
+
+def test_selection_of_files_keeps_their_labels(tmp_path):
+    files = tuple(tmp_path / f"{index}.png" for index in range(4))
+    chosen = ImageFiles(files, np.arange(4, dtype=np.int32)).select(np.array([3, 0]))
+    assert [file.name for file in chosen.files] == ["3.png", "0.png"]
+    assert chosen.labels.tolist() == [3, 0]
+
+
+def test_counts_of_the_classes_are_those_of_both_parts():
+    np.testing.assert_array_equal(
+        dataset(names=("a", "b", "c", "d")).class_counts(), [[2, 2, 2, 0], [1, 1, 1, 0]]
+    )
+
+
+def test_fingerprint_depends_on_pixels_labels_and_names_and_not_on_the_place():
+    before, part = dataset().fingerprint(), array_part()
+    assert (
+        before
+        == ClassificationSet("elsewhere", ("a", "b", "c"), array_part(), array_part(3, 1)).fingerprint()
+    )
+    brighter = ImageArray(
+        np.where(np.arange(6)[:, None, None, None] == 2, 0, part.images).astype(np.uint8), part.labels
+    )
+    relabelled = ImageArray(part.images, part.labels[::-1])
+    others = [dataset(brighter), dataset(relabelled), dataset(names=("a", "b", "d"))]
+    assert len({before, *(other.fingerprint() for other in others)}) == 4
+
+
+def test_fingerprint_of_files_depends_on_names_and_sizes(tmp_path):
+    file = tmp_path / "image.png"
+
+    def fingerprint(content):
+        file.write_bytes(content)
+        part = ImageFiles((file,), np.zeros(1, np.int32))
+        return ClassificationSet("files", ("a", "b"), part, part).fingerprint()
+
+    assert fingerprint(b"1") == fingerprint(b"2") != fingerprint(b"22")
+
+
+@pytest.mark.parametrize("spec", ["mnist", "mnist:", "cifar100:/tmp", "cells", "folder:/tmp"])
+def test_unknown_name_lists_the_known_ones(spec):
+    with pytest.raises(
+        InputError, match="expected digits, mnist:PATH, fashion-mnist:PATH, cifar10:PATH, imagenet:PATH"
+    ):
+        open_classification(spec)
+
+
+def test_missing_folder_is_refused():
+    with pytest.raises(InputError, match="does not exist or is not a folder"):
+        open_classification("mnist:/nowhere/at/all")
+
+
+def test_names_tell_labels_from_masks():
+    assert names_classification("digits:50") and names_classification("mnist:/data")
+    assert not names_classification("cells") and not names_classification("wbc:/data")
+    assert not names_dataset("digits") and not names_dataset("cifar10:/data")

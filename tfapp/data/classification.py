@@ -1,0 +1,155 @@
+"""The one description of images with one label each, and of their training and test part."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfapp.data.images import read_image
+from tfapp.errors import InputError
+
+
+@dataclass(frozen=True)
+class ImageArray:
+    """Labelled images of one size, in memory.
+
+    Attributes:
+        images: uint8 (count, height, width, channels).
+        labels: int32 (count,), class indices.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self):
+        return len(self.labels)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels)."""
+        return self.images.shape[1:]
+
+    def read(self, index):
+        """Return one image, float32 (height, width, channels) in [0, 1]."""
+        return self.images[index].astype(np.float32) / 255.0
+
+    def select(self, indices):
+        """Return the images at these places, in this order."""
+        return ImageArray(self.images[indices], self.labels[indices])
+
+    def mean_image(self):
+        """Return the mean of all images, float32 (height, width, channels) in [0, 1]."""
+        return (self.images.mean(0, np.float64) / 255.0).astype(np.float32)
+
+    def update(self, digest):
+        """Feed a hash with the content."""
+        for array in (self.images, self.labels):
+            digest.update(str(array.shape).encode())
+            digest.update(np.ascontiguousarray(array))
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Labelled images of any size, in files that are decoded when they are wanted.
+
+    Attributes:
+        files: One path per image.
+        labels: int32 (count,), class indices.
+    """
+
+    files: tuple[Path, ...]
+    labels: np.ndarray
+
+    def __len__(self):
+        return len(self.labels)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels), of which the first two differ from image to image: (None, None, 3)."""
+        return (None, None, 3)
+
+    def read(self, index):
+        """Return one image, float32 (height, width, 3) in [0, 1].
+
+        Raises:
+            InputError: If the file is missing, damaged or not an image.
+        """
+        return read_image(self.files[index])
+
+    def select(self, indices):
+        """Return the images at these places, in this order."""
+        return ImageFiles(tuple(self.files[index] for index in indices), self.labels[indices])
+
+    def update(self, digest):
+        """Feed a hash with the names and sizes of the files: reading a million of them would take hours."""
+        for file, label in zip(self.files, self.labels, strict=True):
+            digest.update(f"{file.parent.name}/{file.name} {file.stat().st_size} {label}\n".encode())
+
+
+@dataclass(frozen=True)
+class ClassificationSet:
+    """Images with one label each.
+
+    Attributes:
+        spec: What names it on the command line, such as `mnist:PATH`.
+        class_names: One name per class index.
+        train: `ImageArray` or `ImageFiles`.
+        test: The same for testing; of ImageNet its validation part, whose labels are public.
+    """
+
+    spec: str
+    class_names: tuple[str, ...]
+    train: ImageArray | ImageFiles
+    test: ImageArray | ImageFiles
+
+    @property
+    def num_classes(self):
+        return len(self.class_names)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of the images; None where it differs."""
+        return self.train.image_shape
+
+    def class_counts(self):
+        """Return int64 (2, num_classes): the images of each class for training and for testing."""
+        return np.stack([np.bincount(part.labels, minlength=self.num_classes) for part in self.parts])
+
+    @property
+    def parts(self):
+        return (self.train, self.test)
+
+    def fingerprint(self):
+        """Return a SHA-256 over the class names, the images and their labels.
+
+        Images in memory count by their pixels, images in files by name and size.
+        """
+        digest = hashlib.sha256("\n".join(self.class_names).encode())
+        for part in self.parts:
+            part.update(digest)
+        return digest.hexdigest()
+
+
+def checked_array(images, labels, num_classes, images_from, labels_from):
+    """Return an `ImageArray`, or raise InputError unless each image has one label of a class.
+
+    Args:
+        images: uint8 (count, height, width, channels).
+        labels: Integers (count,).
+        num_classes: Number of classes.
+        images_from, labels_from: The files they come from, for messages.
+    """
+    if len(images) != len(labels):
+        raise InputError(
+            f"{images_from} holds {len(images)} images but {labels_from} {len(labels)} labels; expected one label per "
+            "image: restore both files."
+        )
+    if not len(images):
+        raise InputError(f"{images_from} holds no image; restore the official file.")
+    outside = (labels < 0) | (labels >= num_classes)
+    if outside.any():
+        raise InputError(
+            f"{labels_from} holds the label {labels[outside][0]}; expected 0 to {num_classes - 1}."
+        )
+    return ImageArray(images, labels.astype(np.int32))

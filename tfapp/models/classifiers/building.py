@@ -1,0 +1,124 @@
+"""From the name of a classifier to a Keras model."""
+
+import math
+
+import keras
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.models.classifiers.alexnet import alexnet
+from tfapp.models.classifiers.all_cnn import all_cnn_c
+from tfapp.models.classifiers.applications import SMALLEST, resnet_50, resnet_101, vgg_16, vgg_19
+from tfapp.models.classifiers.lenet import lenet_5, lenet_cifar10, lenet_mnist
+from tfapp.models.classifiers.lenet_1998 import lenet_5_1998
+from tfapp.models.classifiers.residual import (
+    resnet_18,
+    resnet_20,
+    resnet_32,
+    resnet_34,
+    resnet_44,
+    resnet_56,
+    resnet_110,
+)
+from tfapp.models.classifiers.seeding import seeded_layers
+from tfapp.models.classifiers.two_layer import two_layer
+from tfapp.models.classifiers.weight_decay import add_weight_decay
+
+CLASSIFIERS = {
+    "two-layer": two_layer,
+    "lenet-5": lenet_5,
+    "lenet-5-1998": lenet_5_1998,
+    "lenet-mnist": lenet_mnist,
+    "lenet-cifar10": lenet_cifar10,
+    "alexnet": alexnet,
+    "vgg-16": vgg_16,
+    "vgg-19": vgg_19,
+    "all-cnn-c": all_cnn_c,
+    "resnet-18": resnet_18,
+    "resnet-34": resnet_34,
+    "resnet-50": resnet_50,
+    "resnet-101": resnet_101,
+    "resnet-20": resnet_20,
+    "resnet-32": resnet_32,
+    "resnet-44": resnet_44,
+    "resnet-56": resnet_56,
+    "resnet-110": resnet_110,
+}
+# Sides of an image in pixels below which nothing would be left of it at the end of the convolutions; others take any.
+SMALLEST_SIDES = {
+    "lenet-5": 12,
+    "lenet-mnist": 16,
+    "alexnet": 67,
+    "all-cnn-c": 9,
+    **dict.fromkeys(("vgg-16", "vgg-19", "resnet-50", "resnet-101"), SMALLEST),
+}
+
+
+def build_classifier(
+    name,
+    num_classes,
+    input_shape,
+    *,
+    seed=0,
+    weight_decay=0.0,
+    kernels_only=False,
+    image_scale=1.0,
+    image_mean=0.0,
+    **options,
+):
+    """Build a classifier by name, whose weights depend on the seed alone.
+
+    Args:
+        name: One of `CLASSIFIERS`.
+        num_classes: Number of classes, at least 2.
+        input_shape: `(height, width, channels)` of the images; `two-layer` also takes `(length,)`.
+        seed: Non-negative integer; the same seed gives the same weights.
+        weight_decay: Adds `weight_decay / 2 * ||w||^2` to the loss, over all that is trained: at least 0.
+        kernels_only: Whether that is over the kernels only.
+        image_scale, image_mean: The network sees `image_scale * (image - image_mean)`: a number, and a number, one
+            per channel or an image, in the units of the images, [0, 1].
+        options: Keyword arguments of the network, such as `stem` of the residual ones, `groups` and `dropout` of
+            `alexnet`, or `weights`, a file, of those of keras.applications.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits `(batch, num_classes)`, float32, in
+        a layer called `logits`: losses take `from_logits=True`.
+
+    Raises:
+        InputError: For an unknown name, fewer than two classes, images that the network cannot take, or a
+            weight decay that is negative or not finite.
+    """
+    _check(name, num_classes, input_shape, weight_decay)
+    images = keras.Input(input_shape, name="images")
+    with seeded_layers(seed):
+        scores = CLASSIFIERS[name](_scaled(images, image_scale, image_mean), num_classes, **options)
+    logits = keras.layers.Activation("linear", dtype="float32", name="logits")(scores)
+    model = keras.Model(images, logits, name=name)
+    add_weight_decay(model, weight_decay, kernels_only)
+    return model
+
+
+def _scaled(images, scale, mean):
+    offset = -scale * np.asarray(mean, np.float64)
+    if scale == 1.0 and not offset.any():
+        return images
+    return keras.layers.Rescaling(scale, offset=offset.tolist(), name="scaled")(images)
+
+
+def _check(name, num_classes, input_shape, weight_decay):
+    if name not in CLASSIFIERS:
+        raise InputError(f"Unknown classifier {name!r}; choose one of: {', '.join(CLASSIFIERS)}.")
+    if num_classes < 2:
+        raise InputError(f"A classifier needs at least 2 classes; got {num_classes}.")
+    if not (math.isfinite(weight_decay) and weight_decay >= 0):
+        raise InputError(f"The weight decay must be a finite number of at least 0; got {weight_decay}.")
+    lengths = (1, 3) if name == "two-layer" else (3,)
+    if len(input_shape) not in lengths or not all(length and length > 0 for length in input_shape):
+        raise InputError(
+            f"{name} takes images of a fixed shape (height, width, channels); got {tuple(input_shape)}."
+        )
+    smallest = SMALLEST_SIDES.get(name, 1)
+    if min(input_shape[:2]) < smallest:
+        raise InputError(
+            f"{name} needs images of at least {smallest}x{smallest} pixels; got {tuple(input_shape)}."
+        )
