@@ -6,9 +6,12 @@ import keras
 import tensorflow as tf
 
 from tfapp.optimizers.bpgrad_step import step_size, usable
-from tfapp.optimizers.lipschitz_slopes import recorded, slope_quantile
-from tfapp.optimizers.loss_aware import LossAwareOptimizer
+from tfapp.optimizers.gradient_norms import is_complete, quantile_of, recorded
+from tfapp.optimizers.loss_aware import LossAwareOptimizer, global_norm
 from tfapp.optimizers.momentum_step import move_with_momentum
+
+# Lengths of the first steps of "auto", and of the longest after them, as shares of the norm of the weights.
+FIRST_STEPS, LONGEST_STEPS = 0.01, 0.05
 
 
 @keras.saving.register_keras_serializable("tfapp")
@@ -22,10 +25,11 @@ class BPGrad(LossAwareOptimizer):
         x_{t+1} = x_t + v_t
 
     `measured()` has the numbers of the last step: `loss`, `best_loss` (the running minimum, an upper bound of the
-    optimum on the batches seen), `gradient_norm`, `step_size` (eta), `lipschitz` (L), `num_skipped` and
-    `max_gradient_norm`. rho * best_loss is what the text calls the lower bound. In Algorithm 2 it is *no
-    certificate*: nothing covers the space; `branch_and_prune` gives one. A `max_gradient_norm` above L proves
-    that L is too small.
+    optimum on the batches seen), `gradient_norm`, `step_size` (eta), `lipschitz` (L, 0 before `"auto"` has found
+    it), `num_skipped` and `max_gradient_norm`. rho * best_loss is what the text calls the lower bound. In
+    Algorithm 2 it is *no certificate*: nothing covers the space; `branch_and_prune` gives one. A
+    `max_gradient_norm` above L proves that L is too small to be a Lipschitz constant, which training often
+    does not mind.
 
     A step is skipped, and counted, when the loss or the gradient is NaN or infinite, the gradient is zero, or the
     loss is negative: the text needs f >= 0, so raise a loss that can be negative by `loss_offset`. L is not free of
@@ -37,9 +41,12 @@ class BPGrad(LossAwareOptimizer):
     Args:
         lipschitz: L > 0: a number; a `keras.optimizers.schedules.LearningRateSchedule` from the number of updates
             to L (`ExponentialDecay(50.0, decay_steps=k, decay_rate=2.0, staircase=True)` is the text's "doubled
-            every k steps"); or `"auto"`: during the first updates L is the largest gradient norm so far, then it
-            is the `auto_quantile` of |f(x_t) - f(x_{t-1})| / |x_t - x_{t-1}| over those updates (eq. 3.17) and
-            stays. Both are divided by 1 - momentum, by which momentum lengthens the way.
+            every k steps"); or `"auto"`: the first updates are normalised gradient steps, 1 % of the norm of the
+            weights long with momentum counted in; L is the `auto_quantile` of the gradient norms on this way,
+            divided by sqrt(1 - momentum^2), and stays; and no step is longer than 5 % of the weights' norm then. A
+            gradient norm is the limit of the slope |f(x_t) - f(x_{t-1})| / |x_t - x_{t-1}| of eq. 3.17 without
+            the noise of two different batches; with their median a step is about as long as Polyak's, f / |g|;
+            and momentum makes a step that much longer when successive directions are independent.
         rho: In [0, 1): the share of the smallest loss so far that the optimum is assumed to be above.
         momentum: In [0, 1).
         learning_rate: Factor of eta; a number or a schedule.
@@ -47,7 +54,7 @@ class BPGrad(LossAwareOptimizer):
         max_step: Largest eta, or None.
         loss_offset: Added to every loss.
         auto_steps: Updates from which `"auto"` estimates L.
-        auto_quantile: In (0, 1]: which quantile of the slopes `"auto"` takes.
+        auto_quantile: In (0, 1]: which quantile of the gradient norms `"auto"` takes; a larger one gives shorter steps.
         name: Name of the optimizer.
         **kwargs: Those of every Keras optimizer: clipping (which changes the direction; `global_clipnorm` has no
             effect on it), averaging of weights, accumulation of gradients, loss scaling.
@@ -87,7 +94,7 @@ class BPGrad(LossAwareOptimizer):
         max_step=None,
         loss_offset=0.0,
         auto_steps=100,
-        auto_quantile=0.99,
+        auto_quantile=0.5,
         name="bpgrad",
         **kwargs,
     ):
@@ -116,59 +123,63 @@ class BPGrad(LossAwareOptimizer):
         self._velocity = self.add_optimizer_variables(variables, "velocity") if self.momentum else []
 
     def initial_scalars(self):
-        # Slopes are at least 0: -1 is a place that none was written to yet.
-        return [*self.INITIAL, *[-1.0] * (self.auto_steps if self.lipschitz == "auto" else 0)]
+        if self.lipschitz != "auto":
+            return list(self.INITIAL)
+        # Behind: the longest step, and a place for each gradient norm; -1 is one that none was written to yet.
+        return [*self.INITIAL, 0.0, *[-1.0] * self.auto_steps]
 
     def advance(self, loss, gradient_norm, scalars, is_due):
-        old = dict(zip(self.MEASURED, tf.unstack(scalars[: len(self.MEASURED)]), strict=True))
-        slopes = scalars[len(self.MEASURED) :]
-        new = self._measure(loss, gradient_norm, old, slopes)
+        count = len(self.MEASURED)
+        old = dict(zip(self.MEASURED, tf.unstack(scalars[:count]), strict=True))
+        new, memory = self._measure(loss, gradient_norm, old, scalars[count:])
         moves = is_due & usable(loss, gradient_norm) & (gradient_norm > 0)
         skipped = tf.cast(is_due & tf.logical_not(moves), loss.dtype)
         kept = old | {"num_skipped": old["num_skipped"] + skipped}
-        if self.lipschitz == "auto":
-            slopes = tf.where(
-                moves, recorded(slopes, loss, old["loss"], self._last_length(old, slopes)), slopes
-            )
         measured = [tf.where(moves, new[name], kept[name]) for name in self.MEASURED]
         length = tf.cast(self.learning_rate, loss.dtype) * new["step_size"]
         scale = tf.where(moves, length / gradient_norm, 0.0)
         momentum = tf.where(moves, tf.cast(self.momentum, loss.dtype), 1.0)
-        return tf.concat([measured, slopes], 0), (scale, momentum, tf.cast(moves, loss.dtype))
+        scalars = tf.concat([measured, tf.where(moves, memory, scalars[count:])], 0)
+        return scalars, (scale, momentum, tf.cast(moves, loss.dtype))
 
     def update_step(self, gradient, variable, rates):
         velocity = self._velocity[self._get_variable_index(variable)] if self.momentum else None
         move_with_momentum(gradient, variable, velocity, *rates)
 
-    def _measure(self, loss, gradient_norm, old, slopes):
-        """Return the numbers of a step that is taken."""
-        largest_norm = tf.maximum(old["max_gradient_norm"], gradient_norm)
-        lipschitz = tf.cast(self._lipschitz_now(largest_norm, slopes), loss.dtype)
+    def _measure(self, loss, gradient_norm, old, memory):
+        """Return the numbers of a step that is taken, and what "auto" keeps."""
         best_loss = tf.minimum(old["best_loss"], loss)
-        return old | {
+        if self.lipschitz == "auto":
+            lipschitz, shortest, longest, memory = self._found(gradient_norm, memory)
+        else:
+            lipschitz = self.lipschitz(self.iterations) if callable(self.lipschitz) else self.lipschitz
+            shortest, longest = 0.0, math.inf
+        lipschitz = tf.cast(lipschitz, loss.dtype)
+        eta = tf.where(lipschitz > 0, step_size(loss, best_loss, lipschitz, self.rho, self.max_step), 0.0)
+        new = old | {
             "loss": loss,
             "best_loss": best_loss,
             "gradient_norm": gradient_norm,
-            "step_size": step_size(loss, best_loss, lipschitz, self.rho, self.max_step),
+            "step_size": tf.clip_by_value(eta, shortest, longest),
             "lipschitz": lipschitz,
-            "max_gradient_norm": largest_norm,
+            "max_gradient_norm": tf.maximum(old["max_gradient_norm"], gradient_norm),
         }
+        return new, memory
 
-    def _lipschitz_now(self, largest_norm, slopes):
-        if self.lipschitz == "auto":
-            estimate = tf.where(slopes[-1] >= 0, slope_quantile(slopes, self.auto_quantile), largest_norm)
-            return estimate / (1 - self.momentum)
-        return self.lipschitz(self.iterations) if callable(self.lipschitz) else self.lipschitz
+    def _found(self, gradient_norm, memory):
+        """Return L, 0 while it is not known, the shortest and the longest step, and the memory with this norm."""
+        longest, norms = memory[0], memory[1:]
+        is_known = is_complete(norms)
+        first = tf.cond(is_known, lambda: tf.zeros_like(longest), self._first_step_size)
+        longest = tf.where(is_known, longest, LONGEST_STEPS / FIRST_STEPS * first)
+        lipschitz = quantile_of(norms, self.auto_quantile) / math.sqrt(1 - self.momentum**2)
+        memory = tf.concat([[longest], recorded(norms, gradient_norm)], 0)
+        return tf.where(is_known, lipschitz, 0.0), first, longest, memory
 
-    def _last_length(self, old, slopes):
-        """Return the length of the last displacement, or 0 when it is not needed any more."""
-        if not self.momentum:
-            return tf.cast(self.learning_rate, slopes.dtype) * old["step_size"]
-        return tf.cond(slopes[-1] < 0, self._velocity_norm, lambda: tf.zeros([], slopes.dtype))
-
-    def _velocity_norm(self):
-        squares = [tf.nn.l2_loss(tf.cast(v, self._scalars.dtype)) for v in self._velocity if v is not None]
-        return tf.sqrt(2 * tf.add_n(squares))
+    def _first_step_size(self):
+        # Momentum makes a way in one direction 1 / (1 - momentum) times as long.
+        weights = [tf.convert_to_tensor(variable) for variable in self._trainable_variables]
+        return FIRST_STEPS * (1 - self.momentum) * global_norm(weights, self._scalars.dtype)
 
     def get_config(self):
         names = ("rho", "momentum", "max_step", "auto_steps", "auto_quantile")

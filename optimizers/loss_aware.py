@@ -108,7 +108,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             grads, loss = self._with_weight_decay(grads, loss, trainable_variables)
         scalars, rates = self.advance(
             loss + self.loss_offset,
-            _global_norm(grads, loss.dtype),
+            global_norm(grads, loss.dtype),
             tf.convert_to_tensor(self._scalars),
             is_due,
         )
@@ -179,10 +179,18 @@ def _summed_over_replicas(values):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-def _global_norm(grads, dtype):
-    # In float16 the squares would overflow.
-    squares = [tf.nn.l2_loss(tf.cast(grad, dtype)) for grad in grads]
-    return tf.sqrt(2 * tf.add_n(squares))
+def global_norm(tensors, dtype):
+    """Return the Euclidean norm of all tensors together."""
+    return tf.sqrt(tf.add_n([_sum_of_squares(tf.cast(tensor, dtype)) for tensor in tensors]))
+
+
+def _sum_of_squares(tensor):
+    squares = tensor**2
+    if squares.shape.rank < 2:
+        return tf.reduce_sum(squares)
+    # On a CPU XLA adds up one number after the other; as a product with ones it takes an eighth of the time.
+    rows = tf.reshape(squares, [-1, squares.shape[-1]])
+    return tf.reduce_sum(tf.linalg.matvec(rows, tf.ones(rows.shape[-1], squares.dtype)))
 
 
 pass_loss_through(keras.optimizers.LossScaleOptimizer, LossAwareOptimizer)
