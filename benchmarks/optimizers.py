@@ -1,0 +1,116 @@
+"""A `fit()` step of BPGrad side by side with Adam's, on LeNet-5 and on a network of 10 million parameters.
+
+    python benchmarks/optimizers.py [--quick] [--threads 2] [--steps 40] [--repetitions 15] [--json FILE]
+
+Whole steps of `fit()` as a user has them: batches of 64 from memory, forward and backward pass, update, metrics, with
+`jit_compile` on and off. All optimizers take turns, `--steps` steps at a time, because the load of a shared machine
+changes from minute to minute, and are compared by their lower quartiles. A ratio is what BPGrad takes divided by what
+Adam takes. Exit code 1 if a target is missed. `--quick` shows in a minute that it runs.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ratios import HEADER, Comparison, quartile_milliseconds, stopwatch
+
+from tfapp.models import build_classifier
+from tfapp.optimizers import ALIG, BPGrad, Eve
+
+BATCH, TARGET = 64, 1.1
+OPTIMIZERS = {
+    "Adam": keras.optimizers.Adam,
+    "SGD with momentum": lambda: keras.optimizers.SGD(0.001, momentum=0.9),
+    "BPGrad": lambda: BPGrad(lipschitz=1000.0),
+    "BPGrad without momentum": lambda: BPGrad(lipschitz=1000.0, momentum=0.0),
+    'BPGrad, lipschitz="auto"': lambda: BPGrad(lipschitz="auto"),
+    "ALI-G": ALIG,
+    "Eve": Eve,
+}
+
+
+def main(argv=None):
+    options = parse(argv)
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
+    comparisons = []
+    start = time.perf_counter()
+    for name, network in {"LeNet-5": lenet_5, "10 million parameters": ten_millions}.items():
+        for jit in (True, False):
+            title = f"{name}, jit {'on' if jit else 'off'}"
+            print(f"{time.perf_counter() - start:4.0f} s  {title}", flush=True)
+            comparisons += compare(title, network, jit, options)
+    print(f"{time.perf_counter() - start:4.0f} s\n\n{HEADER}")
+    for comparison in comparisons:
+        print(comparison.line())
+    if options.json:
+        rows = [{**asdict(each), "ratio": each.ratio, "passed": each.passed} for each in comparisons]
+        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return int(not options.quick and not all(comparison.passed for comparison in comparisons))
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, default=2, help="threads of every contender (default: 2)")
+    parser.add_argument("--steps", type=int, default=40, help="steps of one timing (default: 40)")
+    parser.add_argument("--repetitions", type=int, default=15, help="timings of each optimizer (default: 15)")
+    parser.add_argument("--quick", action="store_true", help="few steps, to see that it runs")
+    parser.add_argument("--json", type=Path, help="also write the comparisons to this file")
+    options = parser.parse_args(argv)
+    if options.quick:
+        options.steps, options.repetitions = 4, 3
+    return options
+
+
+def lenet_5():
+    return build_classifier("lenet-5", 10, (28, 28, 1))
+
+
+def ten_millions():
+    hidden = [keras.layers.Dense(width, "relu") for width in (2048, 2048, 2048)]
+    flat = [keras.Input((28, 28, 1)), keras.layers.Flatten()]
+    return keras.Sequential([*flat, *hidden, keras.layers.Dense(10)])
+
+
+def compare(title, network, jit, options):
+    rng = np.random.default_rng(0)
+    images = rng.random((options.steps * BATCH, 28, 28, 1), "float32")
+    labels = rng.integers(0, 10, len(images))
+    contenders = {}
+    for name, make in OPTIMIZERS.items():
+        keras.utils.set_random_seed(0)
+        model = network()
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(make(), loss, jit_compile=jit)
+        contenders[name] = stopwatch(train, model, images, labels)
+    times = quartile_milliseconds(contenders, options.repetitions)
+    return [
+        Comparison(
+            f"{title}: {name}", time / options.steps, times["Adam"] / options.steps, "ms", target_of(name)
+        )
+        for name, time in times.items()
+        if name != "Adam"
+    ]
+
+
+def train(model, images, labels):
+    model.fit(images, labels, batch_size=BATCH, verbose=0)
+
+
+def target_of(name):
+    return TARGET if name.startswith("BPGrad") else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Estimate of the Lipschitz constant of a model's loss."""
+
+import itertools
+import math
+
+import numpy as np
+
+from tfapp.optimizers.lipschitz_estimate import LipschitzEstimate
+from tfapp.optimizers.sample_batches import sample_batches
+from tfapp.optimizers.weight_distances import pair_distances
+from tfapp.optimizers.weight_paths import descent, initialisations, walk
+
+MODES = ("trajectory", "inits")
+PAIRS = ("successive", "all")
+
+
+def estimate_lipschitz(
+    model,
+    x,
+    y=None,
+    sample_weight=None,
+    *,
+    steps: int = 100,
+    batch_size: int = 32,
+    learning_rate: float = 0.01,
+    mode: str = "trajectory",
+    pairs: str = "successive",
+    same_batch: bool = True,
+    quantile: float = 0.99,
+    momentum: float = 0.9,
+    seed: int = 0,
+) -> LipschitzEstimate:
+    """Estimate L for `BPGrad` from the slopes of the loss along a short training by SGD.
+
+    The slopes are |f(x_i) - f(x_j)| / |x_i - x_j| (eq. 3.17), x_i the weights after i steps. The model is not
+    trained: its weights, its moving statistics, its optimizer and all random generators stay as they are.
+
+        estimate = estimate_lipschitz(model, x, y, batch_size=100)
+        model.compile(BPGrad(estimate.lipschitz), "sparse_categorical_crossentropy")
+
+    The official code takes each loss at the batch of its step (`same_batch=False`) and all pairs of steps
+    (`pairs="all"`). The slope between two successive steps then holds the difference between two batches, which does
+    not shrink with the step: it grows as the learning rate falls, without bound. With the same batch at both ends the
+    slopes depend on the rate far less. An estimate is too small if the loss hardly falls along the trajectory.
+
+    Args:
+        model: Compiled and built Keras model; its `compute_loss` in training mode is f, regularisation and added
+            losses included. The weight decay of an optimizer is not part of it.
+        x: Array or nest of arrays, or a `tf.data.Dataset` of batches, which repeats when it ends.
+        y, sample_weight: Arrays or nests of arrays; None with a dataset.
+        steps: Number of steps, at least 1.
+        batch_size: Samples in a batch of arrays; give that of the training, for L depends on it.
+        learning_rate: Of the SGD; positive.
+        mode: `"trajectory"`, or `"inits"`: x_i are new random initialisations instead, which is how the text words it.
+            They are so far apart, and so alike in their loss, that the slopes are thousands of times smaller than any
+            L that works: to see it, not to use it. The model must be sequential or functional.
+        pairs: `"successive"`, or `"all"` pairs of steps, which keeps `4 * (steps + 1)` bytes per weight in memory
+            and needs `same_batch=False`.
+        same_batch: Whether both losses of a slope are of the same batch, with the same dropout.
+        quantile: In (0, 1]: which quantile of the slopes to take.
+        momentum: In [0, 1): that of the `BPGrad` to come; the SGD has it too.
+        seed: Of the order of the samples, and of the initialisations.
+
+    Returns:
+        `LipschitzEstimate`, with the slopes and the recommended `lipschitz`.
+
+    Raises:
+        ValueError: For an argument out of its range, a model that is not compiled, not built or without trainable
+            weights, fewer samples than one batch, a loss that is NaN or infinite, or that is constant on the path.
+
+    References:
+        Y. Wu, dissertation, chapter 3, eq. 3.17 and figure 3.15; `Estimate_L` in the code of Z. Zhang, Y. Wu, G. Wang,
+        *BPGrad: Towards Global Optimality in Deep Learning via Branch and Pruning*, 2018, arXiv:1711.06959.
+    """
+    _check_model(model)
+    _check_numbers(steps, batch_size, learning_rate, quantile, momentum)
+    _check_choices(mode, pairs, same_batch)
+    batches = sample_batches(x, y, sample_weight, batch_size=batch_size, seed=seed)
+    path = initialisations(model, seed) if mode == "inits" else descent(model, learning_rate, momentum)
+    places = walk(model, path, batches, same_batch=same_batch, keep_weights=pairs == "all")
+    places = _finite(itertools.islice(places, steps + (not same_batch)), mode, learning_rate)
+    norms, slopes = [place.gradient_norm for place in places], _slopes(places, pairs, same_batch)
+    if not slopes.any():
+        cause = "its gradient is zero" if mode == "trajectory" else "its initialisers have seeds of their own"
+        raise ValueError(
+            f"`model` must have a loss that changes along the path; this one is constant, or {cause}. "
+            f"Received: a loss of {places[0].loss:g} and no slope at {len(places)} places."
+        )
+    return LipschitzEstimate(slopes, quantile, momentum, max(norms), mode, pairs, same_batch)
+
+
+def _finite(places, mode, learning_rate):
+    """Return the places as a list, once all losses and gradients turned out to be finite."""
+    known = []
+    for step, place in enumerate(places):
+        known.append(place)
+        if math.isfinite(place.loss + place.gradient_norm + (place.next_loss or 0)):
+            continue
+        is_data = mode == "inits" or (not step and not math.isfinite(place.loss + place.gradient_norm))
+        cure = "other data" if is_data else f"a smaller `learning_rate` than {learning_rate}"
+        then = "" if place.next_loss is None else f", then a loss of {place.next_loss}"
+        raise ValueError(
+            f"`model` must have a finite loss and gradient on the path; try {cure}. Received: a loss of {place.loss} "
+            f"with a gradient of norm {place.gradient_norm:g} at step {step}{then}."
+        )
+    if not known:
+        raise ValueError("`x` must hold at least one batch. Received: a dataset without any.")
+    return known
+
+
+def _slopes(places, pairs, same_batch):
+    losses = np.array([place.loss for place in places])
+    if pairs == "all":
+        earlier, later = np.triu_indices(len(places), 1)
+        differences = losses[later] - losses[earlier]
+        distances = pair_distances([place.weights for place in places])
+    elif same_batch:
+        differences = np.array([place.next_loss for place in places]) - losses
+        distances = np.array([place.distance for place in places])
+    else:
+        differences = np.diff(losses)
+        distances = np.array([place.distance for place in places[:-1]])
+    moved = distances > 0
+    return np.abs(differences[moved]) / distances[moved]
+
+
+def _check_model(model):
+    if not getattr(model, "compiled", False):
+        raise ValueError("`model` must be compiled: its loss is measured. Received: a model that is not.")
+    if not model.built:
+        raise ValueError(
+            "`model` must be built: give it a `keras.Input`, or call it on a batch once. Received: a model that is not."
+        )
+    if not model.trainable_variables:
+        raise ValueError("`model` must have trainable weights. Received: none.")
+
+
+def _check_numbers(steps, batch_size, learning_rate, quantile, momentum):
+    for name, value in (("steps", steps), ("batch_size", batch_size)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value}.")
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(
+            f"`learning_rate` must be a positive number. Received: learning_rate={learning_rate}."
+        )
+    if not 0 < quantile <= 1:
+        raise ValueError(f"`quantile` must lie in (0, 1]. Received: quantile={quantile}.")
+    if not 0 <= momentum < 1:
+        raise ValueError(f"`momentum` must lie in [0, 1). Received: momentum={momentum}.")
+
+
+def _check_choices(mode, pairs, same_batch):
+    if mode not in MODES:
+        raise ValueError(f'`mode` must be "trajectory" or "inits". Received: mode={mode!r}.')
+    if pairs not in PAIRS:
+        raise ValueError(f'`pairs` must be "successive" or "all". Received: pairs={pairs!r}.')
+    if pairs == "all" and same_batch:
+        raise ValueError('`same_batch` must be False with pairs="all". Received: same_batch=True.')
