@@ -1,3 +1,6 @@
+import random
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -58,3 +61,22 @@ def test_weights_for_other_classes_are_refused(weights_file):
 def test_weights_that_cannot_be_used_are_refused(tmp_path, name, shape, options, message):
     with pytest.raises(InputError, match=message):
         build_classifier(name, 3, shape, weights=tmp_path / "no.h5", **options)
+
+
+def test_other_threads_do_not_change_the_weights_of_a_seed():
+    stop = threading.Event()
+
+    def draw():
+        while not stop.is_set():
+            random.randint(0, 9)
+
+    expected = build_classifier("two-layer", 3, SHAPE, seed=4).get_weights()
+    other = threading.Thread(target=draw)
+    other.start()
+    try:
+        weights = build_classifier("two-layer", 3, SHAPE, seed=4).get_weights()
+    finally:
+        stop.set()
+        other.join()
+    for a, b in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -5,10 +5,11 @@ import pytest
 from tfapp.data import parse_noises
 from tfapp.errors import InputError
 from tfapp.models import OneHotMeanSquaredError
+from tfapp.optimizers import ALIG, BPGrad, Eve
 from tfapp.runs import Run
 from tfapp.segmentation.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
-from tfapp.segmentation.training import train
+from tfapp.segmentation.training import TrainConfig, make_optimizer, train
 
 SPEC = "cells:20:32"
 CLEAN = parse_noises(["gaussian=0"])
@@ -108,6 +109,34 @@ def test_momentum_reaches_the_optimizer(tmp_path, tiny):
 
 
 @pytest.mark.parametrize(
+    ("options", "kind", "rate"),
+    [
+        ({"optimizer": "bpgrad"}, BPGrad, 1.0),
+        ({"optimizer": "bpgrad", "lipschitz": "20", "momentum": 0.5}, BPGrad, 1.0),
+        ({"optimizer": "alig"}, ALIG, 0.1),
+        ({"optimizer": "eve", "learning_rate": 0.01}, Eve, 0.01),
+    ],
+)
+def test_solvers_that_see_the_loss_are_made_with_their_own_defaults(options, kind, rate):
+    config = TrainConfig(**options).completed()
+    optimizer = make_optimizer(config)
+    assert type(optimizer) is kind and config.learning_rate == rate
+    if kind is BPGrad:
+        assert optimizer.lipschitz == (float(options["lipschitz"]) if "lipschitz" in options else "auto")
+        assert optimizer.momentum == options.get("momentum", 0.9)
+
+
+def test_run_trained_by_bpgrad_with_weight_decay_goes_on(tmp_path, tiny):
+    options = {"optimizer": "bpgrad", "lipschitz": "50", "weight_decay": 0.01, "head": "softmax"}
+    train(SPEC, tmp_path / "run", tiny(epochs=1, **options))
+    model = train(SPEC, tmp_path / "run", tiny(epochs=2, **options)).load_model()
+    kernels = [layer.kernel for layer in model.layers if hasattr(layer, "kernel")]
+    expected = 0.005 * sum(np.sum(kernel.numpy() ** 2) for kernel in kernels)
+    assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
+    assert model.optimizer.measured()["best_loss"] < 10
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"loss": "hinge"}, "Unknown loss 'hinge'; choose one of: cross-entropy, mse"),
@@ -117,7 +146,10 @@ def test_momentum_reaches_the_optimizer(tmp_path, tiny):
         ),
         ({"head": "identity"}, "--head identity gives no probabilities"),
         ({"optimizer": "sgd", "momentum": 1.0}, "--momentum must be from 0 to below 1; got 1.0"),
-        ({"momentum": 0.8}, "--momentum is for --optimizer sgd; got --optimizer adam"),
+        ({"lipschitz": "0", "optimizer": "bpgrad"}, "--lipschitz must be auto or a number above 0; got 0"),
+        ({"lipschitz": "20"}, "--lipschitz is for --optimizer bpgrad; got --optimizer adam"),
+        ({"weight_decay": -1.0}, "--weight-decay must be at least 0; got -1.0"),
+        ({"momentum": 0.8}, "--momentum is for --optimizer sgd, bpgrad or alig; got --optimizer adam"),
     ],
 )
 def test_bad_combinations_are_refused_and_nothing_is_written(tmp_path, tiny, options, message):

@@ -45,10 +45,22 @@ def train(
     ] = None,
     batch_size: Annotated[int, Option(help="Images or patches per batch.")] = 8,
     optimizer: Annotated[
-        str, Option(help="sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta, lion.")
+        str, Option(help="sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta, lion, bpgrad, alig, eve.")
     ] = "adam",
-    learning_rate: Annotated[float, Option(help="Learning rate.")] = 1e-3,
-    momentum: Annotated[float, Option(help="Momentum of sgd, from 0 to below 1.")] = 0.0,
+    learning_rate: Annotated[
+        float | None,
+        Option(help="Learning rate; a factor for bpgrad.", show_default="0.001, bpgrad 1, alig 0.1"),
+    ] = None,
+    momentum: Annotated[
+        float | None,
+        Option(
+            help="Momentum of sgd, bpgrad or alig, from 0 to below 1.", show_default="sgd 0, the others 0.9"
+        ),
+    ] = None,
+    lipschitz: Annotated[str, Option(help="Lipschitz constant of bpgrad: a number, or auto.")] = "auto",
+    weight_decay: Annotated[
+        float, Option(help="Adds half of it times the squared norm of the kernels to the loss.")
+    ] = 0.0,
     schedule: Annotated[str, Option(help="constant, or cosine decay to 0 at the last epoch.")] = "constant",
     base_width: Annotated[int, Option(help="Filters of the first level.")] = 16,
     depth: Annotated[

@@ -17,6 +17,7 @@ from tfapp.models.fitting import find_stride, fitted
 from tfapp.models.own_size import at_own_size, resize_images, resize_probabilities
 from tfapp.models.probabilities import with_probabilities
 from tfapp.models.regression import OneHotMeanSquaredError, before_projection, on_simplex
+from tfapp.models.weight_decay import add_weight_decay
 
 __all__ = [
     "CLASSIFIERS",
@@ -25,6 +26,7 @@ __all__ = [
     "OneHotMeanSquaredError",
     "REGRESSION_HEADS",
     "TITLES",
+    "add_weight_decay",
     "at_own_size",
     "attach_head",
     "before_projection",

@@ -52,7 +52,7 @@ def origin_section(entries):
         "Folder": lambda run: str(run.path),
         "Begun": lambda run: moment(run.record["created"]),
         "Network": _network,
-        "Optimizer": lambda run: f"{run.config['optimizer']}, learning rate {run.config['learning_rate']:g}",
+        "Optimizer": _optimizer,
         "Training images": _training_images,
         "Batch size": lambda run: str(run.config["batch_size"]),
         "Epochs": lambda run: str(run.config["epochs"]),
@@ -88,3 +88,9 @@ def _training_images(run):
 def _network(run):
     config = run.config
     return f"{config['model']}, head {config['head']}, width {config['base_width']}, depth {config['depth']}"
+
+
+def _optimizer(run):
+    if run.config["optimizer"] == "bpgrad":
+        return f"bpgrad, Lipschitz constant {run.config['lipschitz']}"
+    return f"{run.config['optimizer']}, learning rate {run.config['learning_rate']:g}"

@@ -1,5 +1,6 @@
 """Everything that decides a training run."""
 
+import math
 import shlex
 from dataclasses import asdict, dataclass, fields, replace
 from inspect import signature
@@ -9,8 +10,12 @@ from tfapp.data.training_noise import DEFAULT_SHARE
 from tfapp.errors import InputError
 from tfapp.models import MODELS, REGRESSION_HEADS
 
+LOSS_AWARE = ("bpgrad", "alig", "eve")
 LOSSES = ("cross-entropy", "mse")
-OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "lion")
+OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "lion", *LOSS_AWARE)
+# Of BPGrad the learning rate is a factor of the step that it finds, of ALI-G the longest step.
+LEARNING_RATES = {"bpgrad": 1.0, "alig": 0.1}
+MOMENTUM = {"sgd": 0.0, "bpgrad": 0.9, "alig": 0.9}
 TV_GRADIENTS = ("implicit", "jacobian-free", "unrolled", "one-step")
 SCHEDULES = ("constant", "cosine")
 WEIGHTINGS = ("none", "balanced", "median-frequency")
@@ -39,7 +44,10 @@ _POSITIVE = (
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The options of `tfapp train`, under the same names; None leaves depth and dropout to the model.
+    """The options of `tfapp train`, under the same names.
+
+    None leaves depth and dropout to the model, learning rate and momentum to the optimizer. `lipschitz` is a
+    number, or `auto`, as text.
 
     The loss `cross-entropy` needs a head that gives probabilities, `softmax` or `tv-softmax`. The loss `mse` takes
     any head: it is the squared distance of what comes out, probabilities or the free numbers of `sigmoid` and
@@ -68,8 +76,10 @@ class TrainConfig:
     steps_per_epoch: int | None = None
     batch_size: int = 8
     optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.0
+    learning_rate: float | None = None
+    momentum: float | None = None
+    lipschitz: str = "auto"
+    weight_decay: float = 0.0
     schedule: str = "constant"
     class_weighting: str = "none"
     augment: str = "auto"
@@ -94,6 +104,7 @@ class TrainConfig:
                 )
         self._check_encoder_weights()
         self._check_loss()
+        self._check_optimizer()
         for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -124,10 +135,20 @@ class TrainConfig:
             raise InputError(
                 f"--head {self.head} gives no probabilities for --loss cross-entropy; use --loss mse, or another head."
             )
-        if not 0 <= self.momentum < 1:
+
+    def _check_optimizer(self):
+        if self.momentum is not None and not 0 <= self.momentum < 1:
             raise InputError(f"--momentum must be from 0 to below 1; got {self.momentum}.")
-        if self.momentum and self.optimizer != "sgd":
-            raise InputError(f"--momentum is for --optimizer sgd; got --optimizer {self.optimizer}.")
+        if self.momentum and self.optimizer not in MOMENTUM:
+            raise InputError(
+                f"--momentum is for --optimizer {_either(MOMENTUM)}; got --optimizer {self.optimizer}."
+            )
+        if self.lipschitz != "auto" and not is_positive_number(self.lipschitz):
+            raise InputError(f"--lipschitz must be auto or a number above 0; got {self.lipschitz}.")
+        if self.lipschitz != "auto" and self.optimizer != "bpgrad":
+            raise InputError(f"--lipschitz is for --optimizer bpgrad; got --optimizer {self.optimizer}.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"--weight-decay must be at least 0; got {self.weight_decay}.")
 
     def check_data(self, dataset):
         """Raise InputError for options that do not suit the kind of data, masks or image pairs."""
@@ -142,13 +163,16 @@ class TrainConfig:
             raise InputError(f"--class-weighting is for data with classes; {dataset.spec} holds image pairs.")
 
     def completed(self):
-        """Return the configuration with the model's own depth and dropout where it has None."""
+        """Return the configuration with the model's and the optimizer's own values where it has None."""
         own = self._own_options()
         return replace(self, **{name: own[name] for name in own if getattr(self, name) is None})
 
     def _own_options(self):
         parameters = signature(MODELS[self.model]).parameters
-        return {name: parameters[name].default for name in ("depth", "dropout")}
+        own = {name: parameters[name].default for name in ("depth", "dropout")}
+        own["learning_rate"] = LEARNING_RATES.get(self.optimizer, 1e-3)
+        own["momentum"] = MOMENTUM.get(self.optimizer, 0.0)
+        return own
 
     @property
     def extendable(self):
@@ -168,9 +192,23 @@ class TrainConfig:
         return shlex.join([*parts, "--out", str(out)])
 
 
+def is_positive_number(text):
+    """Return whether a text is a finite number above 0."""
+    try:
+        return 0 < float(text) < math.inf
+    except ValueError:
+        return False
+
+
+def _either(names):
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
+
+
 def with_defaults(settings):
     """Return stored settings with those that are younger than the run: they had their defaults then."""
-    return {**asdict(TrainConfig()), **settings}
+    chosen = {name: settings[name] for name in ("model", "optimizer") if settings.get(name) in _CHOICES[name]}
+    return {**asdict(TrainConfig(**chosen).completed()), **settings}
 
 
 def option_words(name, value):

@@ -7,6 +7,7 @@ from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_
 from tfapp.errors import InputError
 from tfapp.runs import RECORD, Run
 from tfapp.segmentation.class_weights import class_weights
+from tfapp.segmentation.config import with_defaults
 
 
 def open_or_create(out, config, dataset, stride, overwrite):
@@ -79,8 +80,7 @@ def _as_stored(config):
 def _check_same(run, config, dataset):
     now = _as_stored(config)
     # An option that is younger than the run had its default then.
-    default = _as_stored(type(config)())
-    then = {**default, **run.config, **run.config["requested"], "dataset": run.record["data"]["spec"]}
+    then = with_defaults(run.config) | run.config["requested"] | {"dataset": run.record["data"]["spec"]}
     now["dataset"] = dataset.spec
     changed = next(
         (name for name in now if name not in config.extendable and now[name] != then.get(name)), None

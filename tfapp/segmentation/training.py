@@ -7,7 +7,8 @@ import keras
 from tfapp.data import open_dataset, ordered_batches, training_stream
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
-from tfapp.models import OneHotMeanSquaredError, build, stride_of
+from tfapp.models import OneHotMeanSquaredError, add_weight_decay, build, stride_of
+from tfapp.optimizers import ALIG, BPGrad, Eve
 from tfapp.runs import MODEL
 from tfapp.segmentation.checkpoints import (
     RunRecorder,
@@ -16,7 +17,7 @@ from tfapp.segmentation.checkpoints import (
     has_reached,
     latest_checkpoint,
 )
-from tfapp.segmentation.config import TrainConfig
+from tfapp.segmentation.config import LOSS_AWARE, TrainConfig
 from tfapp.segmentation.opening import open_or_create
 
 # A dozen images would make epochs of two steps, and twenty epochs would train nothing.
@@ -111,13 +112,25 @@ def _compile_weighted(model, optimizer, learning_rate, make_loss, metrics):
 
 
 def _compile(model, config, dataset, steps):
-    optimizer = keras.optimizers.get(config.optimizer)
-    if config.momentum:
-        optimizer.momentum = config.momentum
+    optimizer = make_optimizer(config)
     if dataset.image_pairs:
         compile_restorer(model, optimizer, _learning_rate(config, steps))
     else:
         compile_segmenter(model, optimizer, _learning_rate(config, steps), config.loss)
+
+
+def make_optimizer(config):
+    """Return the optimizer of a `TrainConfig`, at any learning rate: compiling sets it."""
+    if config.optimizer == "bpgrad":
+        lipschitz = config.lipschitz if config.lipschitz == "auto" else float(config.lipschitz)
+        return BPGrad(lipschitz, momentum=config.momentum)
+    if config.optimizer in LOSS_AWARE:
+        optimizer = {"alig": ALIG, "eve": Eve}[config.optimizer]()
+    else:
+        optimizer = keras.optimizers.get(config.optimizer)
+    if config.momentum:
+        optimizer.momentum = config.momentum
+    return optimizer
 
 
 def _new_model(config, dataset, encoder_weights):
@@ -131,7 +144,7 @@ def _new_model(config, dataset, encoder_weights):
         "gradient": config.tv_gradient,
         "per_class": config.tv_per_class,
     }
-    return build(
+    model = build(
         config.model,
         dataset.num_outputs,
         dataset.channels,
@@ -142,6 +155,9 @@ def _new_model(config, dataset, encoder_weights):
         dropout=config.dropout,
         **options,
     )
+    # Not of the total variation's weight: it would be pulled towards less of it.
+    add_weight_decay(model, config.weight_decay, kernels_only=True)
+    return model
 
 
 def _learning_rate(config, steps):

@@ -22,7 +22,7 @@ from tfapp.models.classifiers.residual import (
 )
 from tfapp.models.classifiers.seeding import seeded_layers
 from tfapp.models.classifiers.two_layer import two_layer
-from tfapp.models.classifiers.weight_decay import add_weight_decay
+from tfapp.models.weight_decay import add_weight_decay
 
 CLASSIFIERS = {
     "two-layer": two_layer,
