@@ -14,7 +14,7 @@ BLOCKS = "".join(README.split("```")[1::2])
 COMMANDS = re.findall(r"^(tfapp .+?)\s*(?:#.*)?$", BLOCKS, re.MULTILINE)
 
 
-SEGMENTATION, LANDSCAPE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SEGMENTATION, LANDSCAPE, BPGRAD = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def printed(example):
@@ -40,11 +40,17 @@ def test_landscape_example_measures_about_as_many_points_as_the_text_claims(tmp_
     assert {"surface.npz", "surface.png", "surface.html"} <= {path.name for path in tmp_path.iterdir()}
 
 
+def test_bpgrad_example_prints_the_accuracy_that_the_text_claims():
+    [line] = printed(BPGRAD)
+    claimed = re.search(r"prints an accuracy of ([\d.]+), the smallest loss", README)[1]
+    assert float(line.split()[0]) == pytest.approx(float(claimed), abs=0.01)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_in_the_text_exist(command):
     words = [word for word in shlex.split(command)[1:] if word != "COMMAND"]
     options = {word for word in words if word.startswith("--")} - {"--help"}
-    name = words[:2] if words[0] in ("data", "reproduce") else words[:1]
+    name = words[:2] if words[0] in ("data", "reproduce", "solvers") else words[:1]
     if words[0] == "export":
         name = ["export", "write"]
     result = CliRunner().invoke(app, [*name, "--help"], env={"COLUMNS": "300"})
