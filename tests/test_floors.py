@@ -24,9 +24,20 @@ MAY_IMPORT = {
         "errors",
         "files",
         "layers",
+        "optimizers",
     },
-    "tfapp/landscape": {"landscape", "errors", "files", "layers"},
-    "tfapp/solvers": {"solvers", "runs", "data", "models", "errors", "files", "layers", "optimizers"},
+    "tfapp/landscape": {"landscape", "errors", "files", "layers", "summaries"},
+    "tfapp/solvers": {
+        "solvers",
+        "runs",
+        "data",
+        "models",
+        "errors",
+        "files",
+        "layers",
+        "optimizers",
+        "summaries",
+    },
     "tfapp/report": {"report", "export", "runs", "data", "models", "errors", "files", *TASKS},
 }
 

@@ -6,6 +6,7 @@
     tfapp predict RUN IMAGES --out D  label one's own images
     tfapp landscape RUN               loss surface around the solution
     tfapp sharpness RUN...            how much the loss can rise near it
+    tfapp solvers minimise NAME       a minimum with a certificate; solvers search: against others
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
     tfapp reproduce noise-table SPEC  the paper's table over seeds
@@ -17,7 +18,19 @@ TensorFlow is imported inside the commands: `tfapp --help` must answer at once.
 
 import typer
 
-from tfapp.cli import data, demo, evaluate, export, landscape, predict, report, reproduce, sharpness, train
+from tfapp.cli import (
+    data,
+    demo,
+    evaluate,
+    export,
+    landscape,
+    predict,
+    report,
+    reproduce,
+    sharpness,
+    solvers,
+    train,
+)
 from tfapp.cli.console import GuardedGroup, TensorFlowCommand
 
 app = typer.Typer(
@@ -34,6 +47,7 @@ app.command("evaluate", cls=TensorFlowCommand)(evaluate.evaluate)
 app.command("predict", cls=TensorFlowCommand)(predict.predict)
 app.command("landscape", cls=TensorFlowCommand)(landscape.landscape)
 app.command("sharpness", cls=TensorFlowCommand)(sharpness.sharpness)
+app.add_typer(solvers.app, name="solvers")
 app.add_typer(export.app, name="export")
 app.command("report", cls=TensorFlowCommand)(report.report)
 app.add_typer(reproduce.app, name="reproduce")

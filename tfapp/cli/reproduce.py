@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli import reproduce_landscape
+from tfapp.cli import reproduce_bpgrad, reproduce_landscape
 from tfapp.cli.console import TensorFlowCommand, console, print_written
 from tfapp.cli.evaluate import evaluate_with_progress, print_comparison, write_comparison
 from tfapp.cli.reproduce_options import parse_seeds
@@ -30,6 +30,9 @@ for _table in TABLES.values():
 for _table in FCN_TABLES.values():
     _function = reproduce_landscape.command_of(_table)
     app.command(_table.name, cls=TensorFlowCommand, help=reproduce_landscape.help_of(_table))(_function)
+
+for _name, _function in reproduce_bpgrad.COMMANDS.items():
+    app.command(_name, cls=TensorFlowCommand)(_function)
 
 
 @app.command("noise-table", cls=TensorFlowCommand)

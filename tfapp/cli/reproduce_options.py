@@ -47,5 +47,8 @@ def typed(context):
     for option in context.command.params:
         if context.get_parameter_source(option.name).name == "COMMANDLINE":
             value = context.params[option.name]
+            if option.param_type_name == "argument":
+                words.append(str(value))
+                continue
             words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
     return shlex.join(words)

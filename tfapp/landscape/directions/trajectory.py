@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.landscape.directions import trajectory_files
-from tfapp.landscape.figures.summaries import check_tensorboard, summary_writer
 from tfapp.landscape.fingerprint import hash_arrays
+from tfapp.summaries import check_tensorboard, summary_writer
 
 FREQUENCIES = ("epoch", "step")
 

@@ -1,0 +1,94 @@
+"""`tfapp solvers compare` and the commands that reproduce its tables, as a person types them."""
+
+import csv
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tfapp.cli.main import app
+from tfapp.optimizers import SWEEPS
+
+TINY = ["--model", "two-layer", "--seeds", "0", "--epochs", "1", "--batch-size", "40"]
+
+
+def tfapp(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    out = tmp_path_factory.mktemp("solvers") / "digits"
+    solvers = ["--solvers", "adadelta,bpgrad=20", "--grid-epochs", "1"]
+    result = tfapp("solvers", "compare", "digits:100", "--out", out, *TINY, *solvers)
+    assert result.exit_code == 0, result.output
+    return out, result
+
+
+def test_comparison_writes_table_trainings_search_and_figure(compared):
+    out, result = compared
+    assert "BPGrad" in result.output and "Adadelta" in result.output
+    with (out / "comparison.csv").open() as file:
+        rows = {row["solver"]: float(row["value"]) for row in csv.DictReader(file)}
+    assert rows["bpgrad"] == 20.0
+    with (out / "grid.csv").open() as file:
+        searched = list(csv.DictReader(file))
+    assert rows["adadelta"] in [float(row["value"]) for row in searched] and len(searched) == 4
+    assert "--solvers adadelta,bpgrad=20" in (out / "comparison.md").read_text()
+    with Image.open(out / "comparison.png") as picture:
+        assert picture.width > 1000
+
+
+def test_same_command_again_trains_nothing(compared):
+    out, _ = compared
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("result.json")}
+    solvers = ["--solvers", "adadelta,bpgrad=20", "--grid-epochs", "1"]
+    assert tfapp("solvers", "compare", "digits:100", "--out", out, *TINY, *solvers).exit_code == 0
+    assert {file: file.stat().st_mtime_ns for file in out.rglob("result.json")} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--solvers", "newton"], "Unknown solver 'newton' in --solvers"),
+        (["--solvers", "adam=fast"], "--solvers adam=fast is not understood"),
+        (["--solvers", "bpgrad=-1"], "--solvers bpgrad=-1 is not understood"),
+        (["--seeds", "0,0"], "--seeds '0,0' is not understood"),
+        (["--model", "lenet"], "Unknown classifier 'lenet'"),
+        (["--train-images", "1000"], "training images; got --train-images 1000"),
+        (["--weight-decay", "-1"], "The weight decay must be a finite number"),
+        (["--augment", "rotate"], "Unknown augmentation 'rotate'"),
+        (["--dask", "tcp://localhost:1"], "Expected a Dask scheduler at tcp://localhost:1,"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_no_training(tmp_path, options, message):
+    result = tfapp("solvers", "compare", "digits:100", "--out", tmp_path / "out", *TINY, *options)
+    assert result.exit_code == 2 and message in said(result)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_table_of_other_images_is_refused(tmp_path):
+    result = tfapp("reproduce", "bpgrad-figure-3.16", "--data", "cifar10:nowhere", "--out", tmp_path / "out")
+    assert result.exit_code == 2 and "Figure 3.16 is made of other images" in said(result)
+
+
+def test_sweep_over_rho_trains_every_value(tmp_path, monkeypatch):
+    few = replace(SWEEPS["bpgrad-rho"], values=(0.0, 0.9))
+    monkeypatch.setitem(SWEEPS, "bpgrad-rho", few)
+    options = ["--data", "digits:100", "--seeds", "0", "--epochs", "1", "--out", tmp_path]
+    result = tfapp("reproduce", "bpgrad-figure-3.19", *options)
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "bpgrad-figure-3.19.csv").open() as file:
+        assert [float(row["value"]) for row in csv.DictReader(file)] == [0.0, 0.9]
+
+
+def test_table_of_segmenters(tmp_path):
+    options = ["--solvers", "bpgrad=50,sgd=0.1", "--seeds", "0", "--epochs", "1", "--grid-epochs", "0"]
+    result = tfapp("reproduce", "bpgrad-table-3.4", "--data", "cells:20:32", "--out", tmp_path, *options)
+    assert result.exit_code == 0, result.output
+    assert "BPGrad | L 50" in (tmp_path / "bpgrad-table-3.4.md").read_text()

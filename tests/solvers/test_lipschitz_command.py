@@ -1,0 +1,158 @@
+"""`tfapp solvers lipschitz`, and the figures of slopes, condition and bounds, on generated digits."""
+
+import csv
+import json
+
+import keras
+import pytest
+from typer.testing import CliRunner
+
+from tfapp.cli import reproduce_bounds
+from tfapp.cli.main import app
+from tfapp.solvers import figure_3_15
+
+
+@pytest.fixture
+def invoke(tmp_path):
+    """Return a function that runs a command with `--out` in the test's own folder."""
+
+    def run(*arguments, out="out"):
+        given = [*map(str, arguments), "--out", str(tmp_path / out)]
+        return CliRunner().invoke(app, given, env={"COLUMNS": "120"})
+
+    return run
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+OPTIONS = ("--steps", 3, "--batch-size", 10)
+
+
+def test_built_in_network_has_its_estimate_printed_and_written(invoke, tmp_path):
+    result = invoke("solvers", "lipschitz", "two-layer", "digits:60", *OPTIONS)
+    assert result.exit_code == 0, result.output
+    assert "quantile 0.99" in result.output and "L for BPGrad with momentum 0.9" in result.output
+    content = json.loads((tmp_path / "out" / "lipschitz.json").read_text())
+    assert (content["model"], content["steps"], content["num_slopes"]) == ("two-layer", 3, 3)
+    assert content["lipschitz"] == pytest.approx(10 * content["quantile_slope"])
+    slopes = rows_of(tmp_path / "out" / "slopes.csv")
+    assert max(float(row["slope"]) for row in slopes) == pytest.approx(content["max"])
+    assert (tmp_path / "out" / "slopes.png").is_file()
+
+
+def test_initialisations_are_said_to_be_useless(invoke):
+    result = invoke("solvers", "lipschitz", "two-layer", "digits:60", *OPTIONS, "--mode", "inits")
+    assert result.exit_code == 0 and "thousands of times too small" in result.output
+
+
+def saved(tmp_path, shape=(14, 14, 1), compiled=True):
+    model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10)])
+    if compiled:
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.save(tmp_path / "own.keras")
+    return tmp_path / "own.keras"
+
+
+def test_saved_model_gets_images_of_its_size_and_scale(invoke, tmp_path):
+    small, large = (
+        invoke(
+            "solvers", "lipschitz", saved(tmp_path), "digits:60", *OPTIONS, "--input-scale", scale, out=scale
+        )
+        for scale in ("1", "255")
+    )
+    assert small.exit_code == large.exit_code == 0, small.output + large.output
+    numbers = [
+        json.loads((tmp_path / scale / "lipschitz.json").read_text())["max_gradient_norm"]
+        for scale in ("1", "255")
+    ]
+    assert numbers[1] > 20 * numbers[0]
+
+
+@pytest.mark.parametrize(
+    "model, options, message",
+    [
+        (lambda folder: "lenet-6", (), "Unknown classifier 'lenet-6'"),
+        (lambda folder: folder / "none.keras", (), "none.keras does not exist"),
+        (lambda folder: saved(folder, compiled=False), (), "was saved without its loss"),
+        (
+            lambda folder: saved(folder, shape=(14, 14, 3)),
+            (),
+            "expected (None, height, width, 1) for digits:60",
+        ),
+        (lambda folder: "two-layer", ("--momentum", "1"), "`momentum` must lie in [0, 1)"),
+        (lambda folder: "two-layer", ("--pairs", "all"), '`same_batch` must be False with pairs="all"'),
+        (lambda folder: "two-layer", ("--batch-size", "49"), "The batch size must be from 1 to 48"),
+        (lambda folder: "two-layer", ("--learning-rate", "1e30"), "try a smaller `learning_rate`"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence_and_writes_nothing(invoke, tmp_path, model, options, message):
+    result = invoke("solvers", "lipschitz", model(tmp_path), "digits:60", *OPTIONS, *options)
+    assert result.exit_code == 2 and message in result.output and "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_damaged_model_file_ends_in_one_sentence(invoke, tmp_path):
+    (tmp_path / "own.keras").write_text("no model")
+    result = invoke("solvers", "lipschitz", tmp_path / "own.keras", "digits:60")
+    assert result.exit_code == 2 and "cannot be loaded as a Keras model" in result.output
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setitem(figure_3_15.STEPS, "small", 3)
+    monkeypatch.setitem(figure_3_15.INITIALISATIONS, "small", 2)
+    monkeypatch.setitem(reproduce_bounds._CONDITION_STEPS, "small", 3)
+
+
+@pytest.mark.usefixtures("short")
+def test_figure_3_15_compares_the_readings(invoke, tmp_path):
+    result = invoke("reproduce", "bpgrad-figure-3.15", "--data", "digits:150")
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "out" / "bpgrad-figure-3.15.md").read_text()
+    assert "|  | all pairs | successive | same batch | inits |" in text
+    assert "| slopes | 6 | 3 | 3 | 3 |" in text
+    assert (tmp_path / "out" / "bpgrad-figure-3.15.png").is_file()
+
+
+@pytest.mark.usefixtures("short")
+def test_figure_3_6_has_a_table_for_each_momentum(invoke, tmp_path):
+    result = invoke("reproduce", "bpgrad-figure-3.6", "--data", "digits:400", "--lipschitz", "500")
+    assert result.exit_code == 0, result.output
+    for momentum in ("0", "0.9"):
+        rows = rows_of(tmp_path / "out" / f"bpgrad-figure-3.6-momentum-{momentum}.csv")
+        assert len(rows) == 3 and float(rows[0]["condition_lhs"]) == pytest.approx(
+            float(rows[0]["condition_rhs"]), rel=1e-2
+        )
+    assert (tmp_path / "out" / "bpgrad-figure-3.6.png").is_file()
+
+
+def test_figure_3_20_has_a_row_for_each_step(invoke, tmp_path):
+    result = invoke("reproduce", "bpgrad-figure-3.20", "--data", "digits:400", "--lipschitz", "500")
+    assert result.exit_code == 0, result.output
+    assert len(rows_of(tmp_path / "out" / "bpgrad-figure-3.20.csv")) == 3
+    assert (tmp_path / "out" / "bpgrad-figure-3.20.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--scale", "huge"), "Unknown --scale 'huge'; choose one of: small, paper."),
+        (("--data", "digits:50"), "digits:50 must hold at least 100 images of one size"),
+    ],
+)
+def test_figure_that_cannot_be_made_is_refused(invoke, tmp_path, options, message):
+    for figure in ("3.6", "3.15", "3.20"):
+        result = invoke("reproduce", f"bpgrad-figure-{figure}", "--data", "digits:150", *options)
+        assert result.exit_code == 2 and message in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("figure", ["3.6", "3.20"])
+@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan"])
+def test_constant_that_is_not_positive_is_refused(invoke, tmp_path, figure, value):
+    result = invoke("reproduce", f"bpgrad-figure-{figure}", "--data", "digits:150", "--lipschitz", value)
+    assert result.exit_code == 2 and "--lipschitz must be a positive number" in result.output
+    assert not (tmp_path / "out").exists()

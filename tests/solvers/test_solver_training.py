@@ -1,0 +1,91 @@
+import keras
+import numpy as np
+import pytest
+
+from tfapp.errors import InputError
+from tfapp.solvers.many_trainings import train_all
+from tfapp.solvers.training import Job, train
+from tfapp.solvers.workload import Workload
+
+WORKLOAD = Workload("digits:120", "two-layer", batch_size=20)
+
+
+def job(solver="bpgrad", value=20.0, epochs=2, workload=WORKLOAD, seed=0):
+    return Job(workload, solver, value, seed, epochs)
+
+
+def test_every_seed_has_its_own_initial_weights_and_all_solvers_share_them():
+    first, again, other = (WORKLOAD.build(seed).get_weights() for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert np.abs(first[0] - other[0]).max() > 0
+
+
+def test_validation_images_are_none_of_the_trained_ones():
+    train_part, validation = WORKLOAD.for_choosing().parts()
+    whole, _ = WORKLOAD.parts()
+    assert len(train_part) + len(validation) == len(whole) and len(validation) == len(whole) // 10
+    np.testing.assert_array_equal(np.concatenate([train_part.images, validation.images]), whole.images)
+
+
+def test_objective_holds_the_weight_decay():
+    model = WORKLOAD.build(0)
+    squares = sum(np.sum(weights**2) for weights in model.get_weights())
+    assert float(sum(model.losses)) == pytest.approx(0.0005 / 2 * squares, rel=1e-5)
+
+
+def test_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path):
+    def interrupt(epoch):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    unbroken = train(job(), tmp_path / "unbroken")
+    with pytest.raises(KeyboardInterrupt):
+        train(job(), tmp_path / "broken", interrupt)
+    assert train(job(), tmp_path / "broken") == unbroken
+    pairs = [keras.models.load_model(tmp_path / name / "last.keras") for name in ("broken", "unbroken")]
+    for a, b in zip(*(model.get_weights() for model in pairs), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_finished_training_is_not_done_again(tmp_path):
+    result = train(job(epochs=1), tmp_path)
+    (tmp_path / "last.keras").unlink()
+    assert train(job(epochs=1), tmp_path) == result and not (tmp_path / "last.keras").exists()
+
+
+def test_folder_of_another_training_is_refused(tmp_path):
+    train(job(epochs=1), tmp_path)
+    with pytest.raises(InputError, match="holds a training with other settings"):
+        train(job(epochs=1, value=30.0), tmp_path)
+
+
+def test_training_lowers_objective_and_error(tmp_path):
+    history = train(job(value=5.0, epochs=4), tmp_path)["history"]
+    assert history["train_objective"][-1] < history["train_objective"][0]
+    assert history["train_error"][-1] < history["train_error"][0]
+
+
+def test_diverged_training_is_told_and_not_reported_as_a_number(tmp_path):
+    result = train(job("sgd", 1e30, epochs=1), tmp_path)
+    assert result["diverged"] and "test_error" not in result
+
+
+def test_more_training_images_than_there_are_is_refused():
+    with pytest.raises(InputError, match="training images; got --train-images 5000"):
+        Workload("digits:120", "two-layer", train_images=5000).parts()
+
+
+def test_workers_of_a_cluster_train_what_one_process_trains(tmp_path):
+    jobs = [job("adam", 0.001, epochs=1), job("sgd", 0.01, epochs=1)]
+    serial = train_all(jobs, tmp_path / "serial")
+    notes = []
+    parallel = train_all(jobs, tmp_path / "parallel", "local", lambda *note: notes.append(note))
+    for a, b in zip(serial, parallel, strict=True):
+        assert a["solver"] == b["solver"]
+        assert a["train_objective"] == pytest.approx(b["train_objective"], rel=1e-3)
+    assert sorted(notes) == [(0, 1), (1, 1)]
+
+
+def test_no_scheduler_at_the_address_is_told(tmp_path):
+    with pytest.raises(InputError, match="Expected a Dask scheduler at tcp://localhost:1,"):
+        train_all([job()], tmp_path, "tcp://localhost:1")

@@ -1,0 +1,85 @@
+"""Loss and bounds of a training by BPGrad over its steps, as a picture (figure 3.20)."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from tfapp.errors import InputError
+from tfapp.solvers.picture_files import save_png
+
+# Beyond this ratio of the largest to the smallest a linear axis shows one of them only.
+_LOG_RATIO = 10.0
+# Of an axis that begins at 0, so that what vanishes does not stretch it over all decades.
+_DECADES = 1e-4
+
+
+def save_training_bounds_png(steps, path, title=None) -> None:
+    """Draw loss and bounds over the steps, below them the step size, and the gradient norm with L.
+
+    Axes that span more than a decade are logarithmic. L is in the panel of the gradient norm because both are slopes:
+    a gradient above L proves that L is too small for a Lipschitz constant.
+
+    Args:
+        steps: Dictionary from column to float64 `(rows,)`, as `BoundsLogger.steps`.
+        path: PNG file, written by write-then-rename.
+        title: Line above the figure, or None.
+
+    Raises:
+        InputError: No row, or no finite loss.
+    """
+    save_png(draw_training_bounds(steps, title), path)
+
+
+def draw_training_bounds(steps, title=None) -> Figure:
+    """Return the figure that `save_training_bounds_png` saves."""
+    if not len(steps.get("loss", ())) or not np.isfinite(steps["loss"]).any():
+        raise InputError("Expected the numbers of at least one step to draw. Received: none.")
+    figure = Figure(figsize=(8.4, 8.4), layout="constrained")
+    losses, sizes, norms = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
+    _draw_losses(losses, steps)
+    sizes.plot(steps["step"], steps["step_size"], color="C0", lw=0.6)
+    sizes.set_ylabel("step size η")
+    _draw_norms(norms, steps)
+    for axes, column in ((losses, "loss"), (sizes, "step_size"), (norms, "gradient_norm")):
+        _scale(axes, steps[column], steps.get("lower_bound") if axes is losses else None)
+        axes.grid(alpha=0.3)
+        axes.margins(x=0.01)
+    norms.set_xlabel("step")
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _draw_losses(axes, steps):
+    step, best, lower = steps["step"], steps["best_loss"], steps["lower_bound"]
+    axes.plot(step, steps["loss"], color="0.65", lw=0.5, label="loss of the batch")
+    for bound, colour, label in (
+        (best, "#238b45", "upper bound: smallest loss"),
+        (lower, "#cb181d", "lower bound: ρ × smallest loss, not proven"),
+    ):
+        axes.plot(step, bound, color=colour, lw=1.6, drawstyle="steps-post", label=label)
+    axes.fill_between(step, lower, best, color="#cb181d", alpha=0.08, lw=0, step="post")
+    axes.set_ylabel("loss")
+    axes.legend(frameon=False)
+
+
+def _draw_norms(axes, steps):
+    axes.plot(steps["step"], steps["gradient_norm"], color="C0", lw=0.6, label="gradient norm")
+    lipschitz = steps.get("lipschitz", np.zeros(1))
+    if lipschitz.any():
+        # Before "auto" has found L it is 0.
+        axes.plot(steps["step"], np.where(lipschitz > 0, lipschitz, np.nan), color="black", lw=1.2, label="L")
+    axes.set_ylabel("slope")
+    axes.legend(frameon=False)
+
+
+def _scale(axes, values, others=None):
+    shown = np.concatenate([values, values[:0] if others is None else others])
+    shown = shown[np.isfinite(shown) & (shown > 0)]
+    if len(shown) and shown.max() > _LOG_RATIO * shown.min():
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=max(shown.min() / 1.5, _DECADES * shown.max()))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.set_ylim(bottom=0)

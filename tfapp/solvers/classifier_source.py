@@ -1,0 +1,70 @@
+"""What a person names as a classifier, built-in or saved, with the batches that it would be trained on."""
+
+import warnings
+from pathlib import Path
+
+import keras
+
+from tfapp.data import batch_stream, open_classification
+from tfapp.errors import InputError
+from tfapp.solvers.workload import Workload, objective
+
+
+def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_scale=1.0):
+    """Return a compiled classifier and endless batches of the training images for it.
+
+    Args:
+        name: One of `tfapp.models.CLASSIFIERS`, or the path of a `.keras` file.
+        data: Images with labels, as `open_classification` takes them.
+        batch_size: Images per batch.
+        seed: Of the order of the images, and of the weights of a built-in network.
+        weight_decay: Of a built-in network.
+        input_scale: The value that a saved model takes for white.
+
+    Returns:
+        The model and a `tf.data.Dataset` of (images, labels); images are resized to what a saved model takes.
+
+    Raises:
+        InputError: For an unknown network, a file that is not a compiled model, or images that the model cannot take.
+    """
+    images = open_classification(data)
+    if name.endswith(".keras"):
+        model = _loaded(name)
+        size = _size(model, images, name)
+        stream = batch_stream(images.train, batch_size, seed, size=size, drop_remainder=True)
+        return model, stream.map(lambda x, y: (input_scale * x, y))
+    model = Workload(data, name, weight_decay=weight_decay).build(seed)
+    model.compile("sgd", objective())
+    return model, batch_stream(images.train, batch_size, seed, drop_remainder=True)
+
+
+def _loaded(path):
+    if not Path(path).is_file():
+        raise InputError(f"{path} does not exist; expected a .keras file or the name of a network.")
+    try:
+        with warnings.catch_warnings():
+            # A model that was compiled and not trained yet; its optimizer is not needed.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            model = keras.models.load_model(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
+    if not model.compiled:
+        raise InputError(f"{path} was saved without its loss; compile the model before saving it.")
+    return model
+
+
+def _size(model, images, path):
+    """Return the (height, width) that a model takes, or None for the images' own."""
+    shape = model.input_shape
+    channels = images.image_shape[-1]
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] not in (None, channels):
+        raise InputError(
+            f"{path} takes inputs of the shape {shape}; expected (None, height, width, {channels}) for {images.spec}."
+        )
+    if None not in shape[1:3]:
+        return shape[1:3]
+    if None in images.image_shape:
+        raise InputError(
+            f"The images of {images.spec} have many sizes, and {path} takes any; expected a fixed size."
+        )
+    return None

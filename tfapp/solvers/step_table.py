@@ -1,0 +1,102 @@
+"""Numbers of every step of a training, in memory and in a CSV file that a training that goes on continues."""
+
+import csv
+import io
+from array import array
+
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.files import atomic_path
+
+
+class StepTable:
+    """Rows of numbers, one for each step; the column `step` counts up.
+
+    Args:
+        path: `Path` of the CSV file, or None.
+        overwrite: Whether to replace the file of another training.
+    """
+
+    def __init__(self, path, overwrite):
+        self._path, self._overwrite = path, overwrite
+        # Eight bytes for each number; a list of floats would take four times as much.
+        self._columns, self._values = (), array("d")
+        self._num_written = 0
+
+    def columns(self):
+        """Return a dictionary from the name of a column to float64 `(rows,)`."""
+        table = np.array(self._values).reshape(-1, len(self._columns) or 1)
+        return dict(zip(self._columns, table.T, strict=False))
+
+    def open(self, columns, step):
+        """Go on after a step: rows beyond it, in memory and in the file, are of a continuation that was given up.
+
+        Args:
+            columns: Names of the columns.
+            step: Steps that the optimizer has made.
+
+        Raises:
+            InputError: If the file is not a table of these columns, or that of another training.
+        """
+        columns = tuple(columns)
+        rows = np.array(self._values if columns == self._columns else []).reshape(-1, len(columns))
+        self._columns = columns
+        if self._path is not None:
+            rows = self._read(step)
+        rows = rows[rows[:, self._columns.index("step")] <= step]
+        self._values, self._num_written = array("d", rows.ravel()), rows.size
+        if self._path is not None:
+            with atomic_path(self._path) as temporary:
+                temporary.write_text(_lines([self._columns, *_cells(rows)]), encoding="utf-8")
+
+    def add(self, row):
+        """Add a row; it is written by `flush`."""
+        self._values.extend(row)
+
+    def flush(self):
+        """Append to the file what was added since the last time, and return it, float64 `(rows, columns)`."""
+        rows = np.array(self._values[self._num_written :]).reshape(-1, len(self._columns))
+        if self._path is not None:
+            # A kill leaves whole lines and at most one that reading leaves out.
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(_lines(_cells(rows)))
+        self._num_written = len(self._values)
+        return rows
+
+    def _read(self, step):
+        rows = [] if self._overwrite else self._stored()
+        self._overwrite = False  # a second `fit` goes on
+        if rows and not step:
+            raise InputError(
+                f"{self._path} holds {len(rows)} rows of another training; choose another file, or replace it with "
+                "overwrite=True."
+            )
+        return np.array(rows).reshape(-1, len(self._columns))
+
+    def _stored(self):
+        if not self._path.is_file():
+            return []
+        text = self._path.read_text(encoding="utf-8")
+        lines = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
+        try:
+            rows = [[float(cell) for cell in line] for line in lines[1:]]
+        except ValueError:
+            lines = []
+        if not lines or tuple(lines[0]) != self._columns or any(len(row) != len(lines[0]) for row in rows):
+            raise InputError(
+                f"{self._path} is not a table of the columns {','.join(self._columns)}; choose another file, or "
+                "replace it with overwrite=True."
+            )
+        return rows
+
+
+def _cells(rows):
+    # Nine digits tell every float32 from the next.
+    return [[f"{value:.9g}" for value in row] for row in rows]
+
+
+def _lines(rows):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,113 @@
+"""What every solver is given alike: images, network, initial weights, order of the batches."""
+
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+
+import keras
+import numpy as np
+
+from tfapp.data import batch_stream, batches, open_classification
+from tfapp.errors import InputError
+from tfapp.models import build_classifier
+
+VALIDATION_SHARE = 0.1
+# MatConvNet's networks start from weights that are made for pixels up to 255 less the mean image.
+_WITH_PIXELS = ("lenet-mnist", "lenet-cifar10")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Images and a network to train on them.
+
+    Attributes:
+        data: What names the images on the command line, such as `mnist:PATH`.
+        model: One of `tfapp.models.CLASSIFIERS`.
+        batch_size: Images per batch.
+        weight_decay: The objective is cross-entropy + weight_decay / 2 * |w|^2, the same for every solver.
+        train_images: How many of the training images to use, the first ones, or None for all.
+        size: Side to resize the images to, or None.
+        augment: One of `tfapp.data.AUGMENTATIONS`.
+        holds_out: Whether the last tenth of the training images takes the place of the test images: for
+            choosing parameters, which must not see these.
+    """
+
+    data: str
+    model: str
+    batch_size: int = 100
+    weight_decay: float = 0.0005
+    train_images: int | None = None
+    size: int | None = None
+    augment: str = "none"
+    holds_out: bool = False
+
+    def for_choosing(self):
+        """Return the same workload with validation images in place of test images."""
+        return replace(self, holds_out=True)
+
+    def to_json(self):
+        return asdict(self)
+
+    def parts(self):
+        """Return the images to train on and those to test on.
+
+        Raises:
+            InputError: For data that cannot be read, or fewer training images than asked for.
+        """
+        images = _opened(self.data)
+        train, test = images.train, images.test
+        if self.train_images is not None:
+            if not 0 < self.train_images <= len(train):
+                raise InputError(
+                    f"{self.data} has {len(train)} training images; got --train-images {self.train_images}."
+                )
+            train = train.select(np.arange(self.train_images))
+        if self.holds_out:
+            first = len(train) - max(1, int(VALIDATION_SHARE * len(train)))
+            train, test = train.select(np.arange(first)), train.select(np.arange(first, len(train)))
+        return train, test
+
+    def build(self, seed):
+        """Return the network with the initial weights of this seed; mean colours of the images go to 0."""
+        images = _opened(self.data)
+        shape = images.image_shape if self.size is None else (self.size, self.size, images.image_shape[-1])
+        if None in shape:
+            raise InputError(f"The images of {self.data} have many sizes; say one with --size.")
+        options = {
+            "seed": seed,
+            "weight_decay": self.weight_decay,
+            "image_mean": _mean(self.data, self.model),
+        }
+        if self.model in _WITH_PIXELS:
+            options["image_scale"] = 255.0
+        return build_classifier(self.model, images.num_classes, shape, **options)
+
+    def training_batches(self, seed, first_epoch):
+        """Return the batches of all epochs from this one on, and their number per epoch."""
+        train, _ = self.parts()
+        options = {"size": self.size, "augment": self.augment}
+        stream = batch_stream(train, self.batch_size, seed, first_epoch, **options)
+        return stream, -(-len(train) // self.batch_size)
+
+    def test_batches(self):
+        """Return the batches to test on."""
+        return batches(self.parts()[1], 500, size=self.size)
+
+
+@lru_cache(maxsize=2)
+def _opened(spec):
+    return open_classification(spec)
+
+
+@lru_cache(maxsize=2)
+def _mean(spec, model):
+    """Return what the network subtracts: the mean image or the mean colours; grey for images in files."""
+    train = _opened(spec).train
+    if not hasattr(train, "mean_image"):
+        return 0.5
+    image = train.mean_image()
+    return image if model in _WITH_PIXELS else image.mean((0, 1)).tolist()
+
+
+def objective():
+    """Return the loss that classifiers train on; weight decay is part of the network."""
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
