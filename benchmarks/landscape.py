@@ -11,11 +11,9 @@ that it runs, with a small network that no target is meant for.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,7 +22,7 @@ import landscape_points
 import landscape_surfaces
 import tensorflow as tf
 from landscape_unet import FULL, NUM_IMAGES, QUICK, images_and_foreground, train, unet
-from ratios import HEADER
+from ratios import report
 
 
 def main(argv=None):
@@ -38,13 +36,7 @@ def main(argv=None):
     for number, (title, section) in enumerate(sections(options), 1):
         print(f"{time.perf_counter() - start:4.0f} s  {number}. {title}", flush=True)
         comparisons += section()
-    print(f"{time.perf_counter() - start:4.0f} s\n\n{HEADER}")
-    for comparison in comparisons:
-        print(comparison.line())
-    if options.json:
-        rows = [{**asdict(each), "ratio": each.ratio, "passed": each.passed} for each in comparisons]
-        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    return int(not options.quick and not all(comparison.passed for comparison in comparisons))
+    return report(comparisons, start, options.quick, options.json)
 
 
 def parse(argv):

@@ -9,11 +9,9 @@ Adam takes. Exit code 1 if a target is missed. `--quick` shows in a minute that 
 """
 
 import argparse
-import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from ratios import HEADER, Comparison, quartile_milliseconds, stopwatch
+from ratios import Comparison, quartile_milliseconds, report, stopwatch
 
 from tfapp.models import build_classifier
 from tfapp.optimizers import ALIG, BPGrad, Eve
@@ -49,13 +47,7 @@ def main(argv=None):
             title = f"{name}, jit {'on' if jit else 'off'}"
             print(f"{time.perf_counter() - start:4.0f} s  {title}", flush=True)
             comparisons += compare(title, network, jit, options)
-    print(f"{time.perf_counter() - start:4.0f} s\n\n{HEADER}")
-    for comparison in comparisons:
-        print(comparison.line())
-    if options.json:
-        rows = [{**asdict(each), "ratio": each.ratio, "passed": each.passed} for each in comparisons]
-        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    return int(not options.quick and not all(comparison.passed for comparison in comparisons))
+    return report(comparisons, start, options.quick, options.json)
 
 
 def parse(argv):

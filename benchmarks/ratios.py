@@ -1,7 +1,8 @@
 """Timing side by side, and the line that a comparison becomes."""
 
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -70,3 +71,21 @@ def _one_round(contenders):
         found = run()
         times |= found if isinstance(found, dict) else {name: found}
     return times
+
+
+def report(comparisons, start, quick, json_file):
+    """Print the comparisons, write them to a file if one is named, and return the exit code: 1 if a target is missed.
+
+    Args:
+        comparisons: List of `Comparison`.
+        start: `time.perf_counter()` when the benchmark began.
+        quick: Whether it was a try that no target is meant for.
+        json_file: `Path` or None.
+    """
+    print(f"{time.perf_counter() - start:4.0f} s\n\n{HEADER}")
+    for comparison in comparisons:
+        print(comparison.line())
+    if json_file:
+        rows = [{**asdict(each), "ratio": each.ratio, "passed": each.passed} for each in comparisons]
+        json_file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return int(not quick and not all(comparison.passed for comparison in comparisons))

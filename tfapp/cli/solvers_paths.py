@@ -97,6 +97,9 @@ def _analytic(name, solvers, steps, start, out, command):
 
     function = FUNCTIONS[name]
     point = _point(start, function.dimension) or function.start
+    low, high = function.bounds[0]
+    if function.dimension == 1 and not low <= point[0] <= high:
+        raise InputError(f"{name} is a function on [{low:g}, {high:.4g}]; got --start {start}.")
     found = walk_with_progress(solvers, lambda solver: walk(TENSOR_FUNCTIONS[name], point, solver, steps))
     title = f"{name}: {function.formula}, {steps:,} updates"
     written = _write(found, function.minimum, title, out, command)

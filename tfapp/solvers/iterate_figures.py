@@ -14,7 +14,7 @@ def save_iterates_png(panels, path, title=None) -> None:
     """Draw functions of one variable with the iterates of solvers on them, coloured by their number.
 
     Args:
-        panels: List of (`AnalyticFunction`, `Path`, title of the panel).
+        panels: List of (`AnalyticFunction`, `Path` that starts in its interval, title of the panel).
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
     """
@@ -47,11 +47,11 @@ def _draw_iterates(axes, function, path, most):
     # Outside the interval the function is not what it is compared on.
     low, high = function.bounds[0]
     inside = np.flatnonzero((path.points[:, 0] >= low) & (path.points[:, 0] <= high))
-    places = path.points[inside, 0], path.losses[inside]
-    drawn = axes.scatter(*places, c=inside + 1, cmap="plasma", norm="log", s=16, zorder=2, lw=0)
+    x, losses = path.points[inside, 0], path.losses[inside]
+    drawn = axes.scatter(x, losses, c=inside + 1, cmap="plasma", norm="log", s=16, zorder=2, lw=0)
     drawn.set_clim(1, most + 1)
     axes.plot(path.points[0, 0], path.losses[0], "s", color="white", mec="black", ms=8, zorder=3)
     if inside[-1] == len(path.losses) - 1:
-        axes.plot(places[0][-1], places[1][-1], "o", color="#d62728", mec="white", ms=8, zorder=3)
+        axes.plot(x[-1], losses[-1], "o", color="#d62728", mec="white", ms=8, zorder=3)
     axes.set(xlim=function.bounds[0], xlabel="x", ylabel="f")
     return drawn

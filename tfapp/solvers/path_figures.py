@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from tfapp.solvers.picture_files import save_png
 from tfapp.solvers.solver_styles import ADAPTIVE, line_style
 
-_POINTS, _LEVELS = 400, 22
+_POINTS, _LEVELS = 300, 22
 _COLOURS = "Greys"
 # Matplotlib cannot draw lines to points that are farther away than this.
 _FAR = 1e6

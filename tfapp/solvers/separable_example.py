@@ -132,10 +132,10 @@ def _row(problem, path):
         f"{100 * problem.training_error(weights):.1f}",
         f"{100 * problem.test_error(weights):.1f}",
         *(f"{output:.3f}" for output in problem.test_outputs(weights)),
-        *(f"{_angle(weights, fitted):.1f}°" for fitted in (problem.least_norm_fit(), problem.sign_fit())),
+        *(_angle(weights, fitted) for fitted in (problem.least_norm_fit(), problem.sign_fit())),
     )
 
 
 def _angle(a, b):
-    cosine = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
-    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    length = np.linalg.norm(a) * np.linalg.norm(b)
+    return f"{np.degrees(np.arccos(np.clip(a @ b / length, -1, 1))):.1f}°" if length else "–"
