@@ -1,0 +1,112 @@
+"""`BPGrad("auto")`: the first steps, the constant that follows from them, and the longest step after."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.optimizers.algorithm2 import loss_and_gradients
+from tfapp.optimizers import BPGrad
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(32, 4)).astype("float32")
+Y = (X @ RNG.normal(size=(4, 2))).astype("float32")
+FIRST = 9
+
+
+class Watch(keras.callbacks.Callback):
+    """Keeps the weights and what was measured after every step."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights, self.measured = [], []
+
+    def on_train_begin(self, logs=None):
+        self.weights.append(self.model.get_weights())
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.weights.append(self.model.get_weights())
+        self.measured.append(self.model.optimizer.measured())
+
+
+def watched(steps, scale=1.0, weight=1.0, **options):
+    """Train on the same batch, with targets of a scale and a loss of a weight; return the watch and the model."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(2)])
+    jit = options.pop("jit_compile", "auto")
+    model.compile(BPGrad("auto", auto_steps=FIRST, **options), "mse", loss_weights=weight, jit_compile=jit)
+    watch = Watch()
+    model.fit(X, scale * Y, batch_size=32, epochs=steps, shuffle=False, verbose=0, callbacks=[watch])
+    return watch, model
+
+
+def norm(arrays):
+    return np.sqrt(sum(np.sum(np.square(array)) for array in arrays))
+
+
+def gradient_norms(watch, model):
+    """Return the norms by a tape at the weights before each step."""
+
+    def loss_of(model, batch):
+        return tf.reduce_mean((model(batch[0]) - batch[1]) ** 2)
+
+    norms = []
+    for weights in watch.weights[:-1]:
+        model.set_weights(weights)
+        norms.append(norm(loss_and_gradients(model, loss_of, (X, Y))[1]))
+    return norms
+
+
+def test_first_steps_are_a_hundredth_of_the_norm_of_the_weights():
+    watch, _ = watched(3, momentum=0.0)
+    for before, after in zip(watch.weights, watch.weights[1:], strict=False):
+        way = norm([b - a for a, b in zip(before, after, strict=True)])
+        assert way == pytest.approx(0.01 * norm(before), rel=1e-4)
+
+
+def test_momentum_is_counted_in():
+    watch, _ = watched(1, momentum=0.9)
+    way = norm([b - a for a, b in zip(*watch.weights, strict=True)])
+    assert way == pytest.approx(0.001 * norm(watch.weights[0]), rel=1e-3)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_constant_is_the_median_gradient_norm_of_the_first_steps(momentum, jit_compile):
+    watch, model = watched(FIRST + 3, momentum=momentum, jit_compile=jit_compile)
+    expected = np.median(gradient_norms(watch, model)[:FIRST]) / np.sqrt(1 - momentum**2)
+    found = [measured["lipschitz"] for measured in watch.measured]
+    assert found[:FIRST] == [0.0] * FIRST
+    assert found[FIRST:] == pytest.approx([expected] * 3, rel=1e-4)
+
+
+def test_larger_quantile_gives_a_larger_constant():
+    watch, model = watched(FIRST + 1, auto_quantile=1.0, momentum=0.0)
+    assert watch.measured[-1]["lipschitz"] == pytest.approx(
+        max(gradient_norms(watch, model)[:FIRST]), rel=1e-4
+    )
+
+
+def test_no_step_is_longer_than_a_twentieth_of_the_norm_that_the_weights_had():
+    watch, _ = watched(FIRST + 5, scale=100.0, momentum=0.0)
+    longest = 0.05 * norm(watch.weights[FIRST - 1])
+    steps = [measured["step_size"] for measured in watch.measured[FIRST:]]
+    assert steps[0] == pytest.approx(longest, rel=1e-4) and max(steps) <= longest * (1 + 1e-4)
+
+
+@pytest.mark.parametrize("weight", [0.01, 1.0, 100.0])
+def test_unit_of_the_loss_does_not_matter(weight):
+    losses = [measured["loss"] for measured in watched(60, weight=weight)[0].measured]
+    reference = [measured["loss"] for measured in watched(60)[0].measured]
+    np.testing.assert_allclose(losses, weight * np.array(reference), rtol=1e-2)
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_constant_loss_gives_no_constant_and_moves_nothing():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile(BPGrad("auto", auto_steps=2), lambda truth, output: 1.0 + 0.0 * tf.reduce_mean(output))
+    before = model.get_weights()
+    model.fit(X, Y, batch_size=8, verbose=0)
+    assert model.optimizer.measured()["lipschitz"] == 0 and model.optimizer.measured()["num_skipped"] == 4
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
