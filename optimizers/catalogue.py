@@ -34,13 +34,13 @@ def _by_rate(title, make, values, value):
 
 
 _SMALL_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01)
+# The unit of L is the loss per length of the weights, which differs more from network to network than rates do.
+_CONSTANTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
 _RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 SOLVERS = {
-    "bpgrad": Solver("BPGrad", lambda L: BPGrad(L), "lipschitz", (2.0, 5.0, 10.0, 20.0, 50.0), 20.0),
+    "bpgrad": Solver("BPGrad", lambda L: BPGrad(L), "lipschitz", _CONSTANTS, 20.0),
     "bpgrad-auto": Solver('BPGrad, L "auto"', lambda L: BPGrad(L), "lipschitz", ("auto",), "auto"),
-    "bpgrad-plain": Solver(
-        "BPGrad, μ = 0", lambda L: BPGrad(L, momentum=0.0), "lipschitz", (0.5, 1.0, 2.0, 5.0, 10.0), 5.0
-    ),
+    "bpgrad-plain": Solver("BPGrad, μ = 0", lambda L: BPGrad(L, momentum=0.0), "lipschitz", _CONSTANTS, 5.0),
     "sgd": _by_rate("SGD", lambda rate: keras.optimizers.SGD(rate), (0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
     "sgd-momentum": _by_rate(
         "SGD, μ = 0.9", lambda rate: keras.optimizers.SGD(rate, momentum=0.9), _RATES, 0.01

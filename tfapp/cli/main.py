@@ -6,6 +6,8 @@
     tfapp predict RUN IMAGES --out D  label one's own images
     tfapp landscape RUN               loss surface around the solution
     tfapp sharpness RUN...            how much the loss can rise near it
+    tfapp solvers compare SPEC        BPGrad and others on images; paths and plane: where they go
+    tfapp solvers lipschitz MODEL     a Lipschitz constant from a short training
     tfapp solvers minimise NAME       a minimum with a certificate; solvers search: against others
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
