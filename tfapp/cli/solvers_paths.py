@@ -115,6 +115,7 @@ def _analytic(name, solvers, steps, start, out, command):
 def _parabola(solvers, steps, start, out, command):
     from tfapp.solvers import parabola
     from tfapp.solvers.parabola_figures import WINDOW, save_descents_png
+    from tfapp.solvers.path_table import table
     from tfapp.solvers.paths import walk
 
     point = start or parabola.START
@@ -122,7 +123,8 @@ def _parabola(solvers, steps, start, out, command):
     title = f"parabola: w'Hw / 2 with curvatures 1 and 10, {steps:,} updates"
     descents = parabola.descents()
     lines = parabola.rows(descents)
-    written = _write(found, 0.0, title, out, command, [(parabola.HEADER, lines)])
+    rates = f"\n{table(parabola.HEADER, lines)}\n- {parabola.NOTE}\n"
+    written = _write(found, 0.0, title, out, command, rates)
     written += [out / "parabola-paths.png", out / "parabola-rates.png"]
     _contour(parabola.value, parabola.MINIMISER, WINDOW, found, written[-2], title)
     save_descents_png(descents, written[-1], "What a learning rate does on a parabola of curvatures 1 and 10")
@@ -147,17 +149,16 @@ def _separable(solvers, steps, out, command):
     print_written(*written)
 
 
-def _write(found, minimum, title, out, command, tables=()):
+def _write(found, minimum, title, out, command, further=""):
     """Print and write the table of the paths, their points and |f - f*|; return the files."""
     from tfapp.files import write_text
     from tfapp.solvers.gap_figures import GapPanel, save_gaps_png
-    from tfapp.solvers.path_table import HEADER, markdown, rows, table, write_paths
+    from tfapp.solvers.path_table import HEADER, markdown, rows, write_paths
 
     name = title.partition(":")[0]
     lines = rows(found, minimum)
     print_columns(HEADER, lines, (0, 2, 3, 4, 5))
     written = [out / f"{name}{suffix}" for suffix in (".md", ".csv", "-gap.png")]
-    further = "".join(f"\n{table(*one)}" for one in tables)
     write_text(written[0], markdown(title, command, HEADER, lines) + further)
     write_paths(found, written[1])
     save_gaps_png([GapPanel(title, found, minimum)], written[2])

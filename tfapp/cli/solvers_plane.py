@@ -55,10 +55,20 @@ def plane(
     paths = _train(workload, chosen, seed, epochs, out / "paths")
     best, model, directions, points = _plane(paths)
     inputs = part.images[:samples].astype("float32") / 255
-    surface = _measure(model, inputs, part.labels[:samples], directions, grid, out / "plane.npz")
-    written = [out / "plane.png", out / "plane.csv", out / "plane.md"]
-    _write(written, surface, directions, points, paths, best, f"{workload.model} on {data}", typed(context))
-    print_written(*written, out / "plane.npz")
+    surface = _measure(model, inputs, part.labels[:samples], directions, grid)
+    written = [out / f"plane{suffix}" for suffix in (".png", ".csv", ".md", ".npz")]
+    _write(
+        written,
+        surface,
+        directions,
+        points,
+        paths,
+        best,
+        f"{workload.model} on {data.partition(':')[0]}",
+        typed(context),
+    )
+    surface.save(written[-1])
+    print_written(*written)
 
 
 def _remove(out):
@@ -122,13 +132,13 @@ def _plane(paths):
     return best, model, directions, {name: (trajectories[name].steps, points[name]) for name in paths}
 
 
-def _measure(model, inputs, labels, directions, grid, path):
+def _measure(model, inputs, labels, directions, grid):
     from tfapp.landscape import landscape
 
     with progress_bar() as bar:
         task = bar.add_task("surface", total=None, note="")
         options = {"directions": directions, "range": "auto", "n": grid, "batch_size": 100}
-        surface = landscape(model, inputs, labels, path=path, progress=follow(bar, task), **options)
+        surface = landscape(model, inputs, labels, progress=follow(bar, task), **options)
         finish(bar, task)
     return surface
 

@@ -19,10 +19,11 @@ START = tuple(AXES @ (2.0, 1.0))
 # From (kappa, 1) in the ellipse's axes each step of line search gains as little as it can.
 WORST_START = tuple(AXES @ np.array(CURVATURES[::-1]) / 5)
 CRITICAL_RATE = 2 / max(CURVATURES)
-SOURCE = (
-    "Y. Nesterov, Introductory Lectures on Convex Optimization, 2004, theorem 2.1.14 (fixed rate); D. G. Luenberger, "
-    "Y. Ye, Linear and Nonlinear Programming, section 8.2 (line search); B. T. Polyak, Some methods of speeding up the "
-    "convergence of iteration methods, 1964 (momentum)"
+NOTE = (
+    "What the loss is multiplied with, in the long run: Y. Nesterov, Introductory Lectures on Convex Optimization, "
+    "2004, section 2.1.5 (fixed rate); D. G. Luenberger, Y. Ye, Linear and Nonlinear Programming, section 8.2 (line "
+    "search); B. T. Polyak, Some methods of speeding up the convergence of iteration methods, 1964 (momentum, whose "
+    "factor is reached slowly)."
 )
 
 

@@ -40,7 +40,7 @@ def draw_descents(found, title=None) -> Figure:
 
 def _draw(axes, descent, number):
     path = descent.path
-    draw_contours(axes, value, WINDOW, MINIMISER)
+    draw_contours(axes, value, WINDOW, MINIMISER, points=80)
     axes.plot(*path.points.T, ".-", color=f"C{number}", lw=1.1, ms=5, zorder=3)
     mark_ends(axes, [path], MINIMISER)
     axes.set_title(f"{path.solver.title}\n{path.solver.parameters}", fontsize=10, color=f"C{number}")

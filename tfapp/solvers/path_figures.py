@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from tfapp.solvers.picture_files import save_png
 from tfapp.solvers.solver_styles import ADAPTIVE, line_style
 
-_POINTS, _LEVELS = 300, 22
+_LEVELS = 22
 _COLOURS = "Greys"
 # Matplotlib cannot draw lines to points that are farther away than this.
 _FAR = 1e6
@@ -73,9 +73,15 @@ def window_around(paths, minimiser, bounds):
     return tuple(window)
 
 
-def draw_contours(axes, function, window, minimiser) -> None:
-    """Draw the contours of a function at levels that are even in the logarithm of its height over the minimum."""
-    x, y = (np.linspace(low, high, _POINTS) for low, high in window)
+def draw_contours(axes, function, window, minimiser, points=300) -> None:
+    """Draw the contours of a function at levels that are even in the logarithm of its height over the minimum.
+
+    Args:
+        axes: Matplotlib axes.
+        function, window, minimiser: As for `save_paths_png`.
+        points: Points of the grid along each axis.
+    """
+    x, y = (np.linspace(low, high, points) for low, high in window)
     height = function(np.stack(np.meshgrid(x, y), axis=-1)) - function(np.array(minimiser))
     levels = np.geomspace(np.quantile(height, 0.002), height.max(), _LEVELS)
     height = np.maximum(height, levels[0] / 2)  # a logarithm wants more than 0

@@ -46,10 +46,11 @@ class SeparableProblem:
     labels: np.ndarray
     share: float
 
-    def loss(self, weights):
-        """Return the mean of (w·x - y)^2 / 2, for a float64 tensor (features,)."""
-        outputs = tf.linalg.matvec(tf.constant(self.features), weights)
-        return tf.reduce_mean((outputs - self.labels) ** 2) / 2
+    def loss(self):
+        """Return the function from a float64 tensor (features,) to the mean of (w·x - y)^2 / 2."""
+        # Made here and not in the function: no graph has to hold a copy.
+        features, labels = tf.constant(self.features), tf.constant(self.labels)
+        return lambda weights: tf.reduce_mean((tf.linalg.matvec(features, weights) - labels) ** 2) / 2
 
     def training_error(self, weights):
         """Return the share of the examples with the wrong sign."""
@@ -97,13 +98,14 @@ def separable_problem(count=200, share=0.6, seed=0) -> SeparableProblem:
 
 def fit(problem, solver: PathSolver, steps) -> Path:
     """Return the path of a solver from 0, on all examples at once."""
-    return walk(problem.loss, np.zeros(problem.features.shape[1]), solver, steps)
+    return walk(problem.loss(), np.zeros(problem.features.shape[1]), solver, steps)
 
 
 def rows(problem, paths):
     """Return the rows of `HEADER` as text, smallest test error first."""
     ranked = sorted(paths, key=lambda path: problem.test_error(path.points[-1]))
-    return [_row(problem, path) for path in ranked]
+    fitted = problem.least_norm_fit(), problem.sign_fit()
+    return [_row(problem, path, fitted) for path in ranked]
 
 
 def notes(problem) -> tuple[str, ...]:
@@ -123,7 +125,7 @@ def notes(problem) -> tuple[str, ...]:
     )
 
 
-def _row(problem, path):
+def _row(problem, path, fitted):
     weights = path.points[-1]
     return (
         path.solver.title,
@@ -132,7 +134,7 @@ def _row(problem, path):
         f"{100 * problem.training_error(weights):.1f}",
         f"{100 * problem.test_error(weights):.1f}",
         *(f"{output:.3f}" for output in problem.test_outputs(weights)),
-        *(_angle(weights, fitted) for fitted in (problem.least_norm_fit(), problem.sign_fit())),
+        *(_angle(weights, other) for other in fitted),
     )
 
 

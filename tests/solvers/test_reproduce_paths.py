@@ -1,0 +1,97 @@
+"""`tfapp reproduce bpgrad-table-3.1` and the figures of solvers on functions, as a person types them."""
+
+import csv
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tfapp.cli.main import app
+from tfapp.solvers import algorithm_2, picture_files, table_3_1
+
+COMMANDS = ["bpgrad-table-3.1", *(f"bpgrad-figure-3.{number}" for number in (5, 7, 8, 9, 10, 11, 12, 13))]
+
+
+def reproduce(*arguments):
+    return CliRunner().invoke(app, ["reproduce", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch):
+    monkeypatch.setattr(picture_files, "_DPI", 40)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Two solvers and few updates instead of all."""
+    monkeypatch.setattr(table_3_1, "UPDATES", 20)
+    monkeypatch.setattr(table_3_1, "TABLE", table_3_1.TABLE[:2])
+    original = algorithm_2.algorithm_2_path
+    monkeypatch.setattr(algorithm_2, "algorithm_2_path", lambda *given: original(*given[:3], 30))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_that_the_number_is_a_reading(command):
+    words = " ".join(reproduce(command, "--help").output.split())
+    assert "That it is this number is our reading: the text was not at hand." in words
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_bad_input_is_refused_before_anything_is_written(tmp_path, command):
+    (tmp_path / "taken").write_text("")
+    result = reproduce(command, "--out", tmp_path / "taken")
+    assert result.exit_code == 2 and "--out must name a folder" in result.output
+    result = reproduce(command, "--out", tmp_path / "out", "--scale", "huge")
+    assert result.exit_code == 2 and "Unknown --scale 'huge'" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "ends"),
+    [
+        ("table-3.1", ("md", "csv")),
+        ("figure-3.8", ("png", "csv", "md")),
+        ("figure-3.10", ("png", "csv")),
+        ("figure-3.11", ("png", "csv")),
+    ],
+)
+def test_command_writes_its_files(tmp_path, quick, number, ends):
+    result = reproduce(f"bpgrad-{number}", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert names(tmp_path) == {f"bpgrad-{number}.{end}" for end in ends}
+
+
+def test_iterates_of_three_functions_are_drawn(tmp_path, quick):
+    result = reproduce("bpgrad-figure-3.5", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "bpgrad-figure-3.5.png") as picture:
+        assert picture.width > 400
+    with (tmp_path / "bpgrad-figure-3.5.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert len(rows) == 32 and len(rows[0]) == 13
+
+
+def test_two_layer_net_has_objectives_of_the_solvers(tmp_path):
+    options = ["--solvers", "sgd=0.1,bpgrad=5", "--updates", "4"]
+    result = reproduce("bpgrad-figure-3.12", "--out", tmp_path, *options)
+    assert result.exit_code == 0, result.output
+    assert names(tmp_path) == {f"bpgrad-figure-3.12.{end}" for end in ("png", "csv", "md")}
+    text = (tmp_path / "bpgrad-figure-3.12.md").read_text(encoding="utf-8")
+    assert "| BPGrad | full batch | L 5 |" in text and "| SGD | batches of 100 | rate 0.1 |" in text
+
+
+def test_two_layer_net_has_bounds_in_both_ways_of_training(tmp_path):
+    result = reproduce("bpgrad-figure-3.13", "--out", tmp_path, "--updates", "4")
+    assert result.exit_code == 0, result.output
+    both = {f"bpgrad-figure-3.13-{way}.{end}" for way in ("full-batch", "batches") for end in ("png", "csv")}
+    assert names(tmp_path) == both
+
+
+def test_constant_that_is_none_is_refused(tmp_path):
+    result = reproduce("bpgrad-figure-3.13", "--out", tmp_path / "out", "--lipschitz", "0")
+    assert result.exit_code == 2 and "`lipschitz` must be a positive number" in result.output
+    assert not (tmp_path / "out").exists()

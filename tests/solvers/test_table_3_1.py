@@ -1,0 +1,72 @@
+"""Table 3.1; its numbers were verified by loops in NumPy apart from this package."""
+
+import numpy as np
+import pytest
+
+from tfapp.solvers.functions import ROSENBROCK
+from tfapp.solvers.paths import Path, walk
+from tfapp.solvers.table_3_1 import PRINTED, TABLE, UPDATES, rows
+from tfapp.solvers.tensor_functions import TENSOR_FUNCTIONS
+
+SOLVERS = {solver.name: solver for solver in TABLE}
+
+
+def path_of(name, steps=UPDATES):
+    return walk(TENSOR_FUNCTIONS["rosenbrock"], ROSENBROCK.start, SOLVERS[name], steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("bpgrad-plain", (0.7732, 0.5968)),
+        ("bpgrad", (0.9719, 0.9445)),
+        ("sgd", (0.8624, 0.7432)),
+        ("sgd-momentum", (0.9787, 0.9578)),
+        ("rmsprop", (0.9497, 0.8731)),
+        ("adagrad", (0.9906, 0.9765)),
+        ("adam", (0.9896, 0.9794)),
+    ],
+)
+def test_end_after_4000_updates(name, end):
+    np.testing.assert_allclose(path_of(name).points[-1], end, atol=6e-5)
+
+
+def test_adadelta_ends_near_the_place_that_was_verified():
+    # It oscillates, so that the last bits of the arithmetic decide the third digit.
+    np.testing.assert_allclose(path_of("adadelta").points[-1], (0.738, 0.596), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "rho", "share", "epsilon"),
+    [("rmsprop", 0.02, 0.99, 0.01, 1e-8), ("adagrad", 0.01, 0.9, 1.0, 1e-10)],
+)
+def test_rules_are_those_of_matconvnet(name, rate, rho, share, epsilon):
+    # solver/rmsprop.m and solver/adagrad.m of MatConvNet 1.0-beta25.
+    point, squares, expected = np.array(ROSENBROCK.start), np.zeros(2), []
+    for _ in range(61):
+        expected.append(point)
+        gradient = ROSENBROCK.gradient(point)
+        squares = rho * squares + share * gradient**2
+        point = point - rate * gradient / (np.sqrt(squares) + epsilon)
+    np.testing.assert_allclose(path_of(name, 60).points, expected, rtol=1e-5)
+
+
+def ended(name, *point):
+    return Path(SOLVERS[name], np.array([ROSENBROCK.start, point]), np.zeros(2))
+
+
+def test_table_says_which_digits_agree():
+    lines = rows(
+        [
+            ended("sgd", 0.8624, 0.7432),
+            ended("bpgrad", 0.9719, 0.9445),
+            ended("adam", 0.5, 0.5),
+            ended("eve", 1, 1),
+        ]
+    )
+    assert [line[-1] for line in lines] == ["both", "one of two", "neither", "–"]
+    assert lines[1][2:4] == ("(0.97, 0.95)", "(0.9719, 0.9445)")
+
+
+def test_every_solver_of_the_printed_table_is_walked():
+    assert set(PRINTED) <= set(SOLVERS)
