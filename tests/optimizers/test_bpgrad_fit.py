@@ -147,7 +147,9 @@ def test_four_accumulated_batches_are_one_of_the_joined_size(options):
 def test_weight_average_is_that_of_the_path():
     model, path = network(), []
     model.compile(BPGrad(20.0), "mse")
-    recorder = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: path.append(model.get_weights()))
+    recorder = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs=None: path.append(model.get_weights())
+    )
     model.fit(X, Y, batch_size=64, epochs=5, shuffle=False, verbose=0, callbacks=[recorder])
     average = path[0]
     for weights in path[1:]:
