@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfapp.optimizers.bpgrad_step import usable
 from tfapp.optimizers.loss_aware import LossAwareOptimizer
-from tfapp.optimizers.pending_loss import plain
+from tfapp.optimizers.momentum_step import move_with_momentum
 
 
 @keras.saving.register_keras_serializable("tfapp")
@@ -68,22 +68,7 @@ class ALIG(LossAwareOptimizer):
 
     def update_step(self, gradient, variable, rates):
         velocity = self._velocity[self._get_variable_index(variable)] if self.momentum else None
-        variable = plain(variable)
-        gamma, momentum, gate = (tf.cast(rate, variable.dtype) for rate in rates)
-        # Not `gamma * gradient`: a skipped step has gamma 0, and 0 * NaN is NaN.
-        step = tf.math.multiply_no_nan(tf.cast(gradient, variable.dtype), gamma)
-        if velocity is None:
-            variable.assign_sub(step)
-            return
-        # The slot holds -v, as TensorFlow's fused kernel keeps it.
-        tf.raw_ops.ResourceApplyMomentum(
-            var=variable.handle,
-            accum=plain(velocity).handle,
-            lr=gate,
-            grad=step,
-            momentum=momentum,
-            use_nesterov=True,
-        )
+        move_with_momentum(gradient, variable, velocity, *rates, nesterov=True)
 
     def get_config(self):
         return super().get_config() | {"momentum": self.momentum, "epsilon": self.epsilon}

@@ -23,10 +23,11 @@ MAY_IMPORT = {
         "models",
         "errors",
         "files",
+        "result_text",
         "layers",
         "optimizers",
     },
-    "tfapp/landscape": {"landscape", "errors", "files", "layers", "summaries"},
+    "tfapp/landscape": {"landscape", "errors", "files", "layers", "result_text", "summaries"},
     "tfapp/solvers": {
         "solvers",
         "runs",
@@ -34,11 +35,12 @@ MAY_IMPORT = {
         "models",
         "errors",
         "files",
+        "result_text",
         "layers",
         "optimizers",
         "summaries",
     },
-    "tfapp/report": {"report", "export", "runs", "data", "models", "errors", "files", *TASKS},
+    "tfapp/report": {"report", "export", "runs", "data", "models", "errors", "files", "result_text", *TASKS},
 }
 
 

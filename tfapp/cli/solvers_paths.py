@@ -113,9 +113,9 @@ def _analytic(name, solvers, steps, start, out, command):
 
 
 def _parabola(solvers, steps, start, out, command):
+    from tfapp.result_text import markdown_table
     from tfapp.solvers import parabola
     from tfapp.solvers.parabola_figures import WINDOW, save_descents_png
-    from tfapp.solvers.path_table import table
     from tfapp.solvers.paths import walk
 
     point = start or parabola.START
@@ -123,7 +123,7 @@ def _parabola(solvers, steps, start, out, command):
     title = f"parabola: w'Hw / 2 with curvatures 1 and 10, {steps:,} updates"
     descents = parabola.descents()
     lines = parabola.rows(descents)
-    rates = f"\n{table(parabola.HEADER, lines)}\n- {parabola.NOTE}\n"
+    rates = f"\n{markdown_table(parabola.HEADER, lines)}\n\n- {parabola.NOTE}\n"
     written = _write(found, 0.0, title, out, command, rates)
     written += [out / "parabola-paths.png", out / "parabola-rates.png"]
     _contour(parabola.value, parabola.MINIMISER, WINDOW, found, written[-2], title)

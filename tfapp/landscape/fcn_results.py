@@ -8,6 +8,7 @@ import numpy as np
 
 from tfapp.files import atomic_path
 from tfapp.landscape.fcn_tables import EQUAL_LOSS, READING, SCALES, SOURCE, FCNTable
+from tfapp.result_text import markdown_table, mean_and_spread
 
 # The networks whose sharpness the paper orders: the first of each pair is the sharper one.
 SHARPER = (("fcn-16s", "fcn-8s"), ("fcn-8s", "fcn-4s"), ("fcn-16s", "unet"), ("fcn-16s", "res-unet"))
@@ -65,7 +66,9 @@ class FCNResult:
         header = ["network", *(["batch"] if by_batch else []), *self.columns]
         rows = []
         for (network, batch), seeds in self._values.items():
-            cells = [_mean_and_spread([found[c] for found in seeds.values()]) for c in self.columns]
+            cells = [
+                mean_and_spread([found[c] for found in seeds.values()], ".4g", ".3g") for c in self.columns
+            ]
             rows.append([self.titles[network], *([str(batch)] if by_batch else []), *cells])
         return header, rows
 
@@ -113,8 +116,8 @@ class FCNResult:
             f"# {self.table.heading}",
             f"After {SOURCE}.",
             f"```\n{self.command}\n```",
-            _table(*self.rows()),
-            _table(*self.ordering_rows()) if self.orderings() else "",
+            markdown_table(*self.rows()),
+            markdown_table(*self.ordering_rows()) if self.orderings() else "",
             "\n".join(f"- {note}" for note in notes),
         ]
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -127,12 +130,3 @@ class FCNResult:
             for (network, batch), seeds in self._values.items():
                 for seed, found in sorted(seeds.items()):
                     writer.writerow([network, batch, seed, *(f"{found[c]:.6g}" for c in self.columns)])
-
-
-def _table(header, rows):
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])
-
-
-def _mean_and_spread(values):
-    mean = float(np.mean(values))
-    return f"{mean:.4g}" if len(values) == 1 else f"{mean:.4g} ± {float(np.std(values, ddof=1)):.3g}"

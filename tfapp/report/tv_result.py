@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfapp.report.words import training_noise_in_words
+from tfapp.result_text import markdown_table
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.tv_pairs import Pair
 from tfapp.segmentation.tv_tables import BASELINE, READING, SCALES, SOURCE, TVTable
@@ -41,14 +42,12 @@ class TVResult:
 
     def markdown(self):
         """Return heading, command, table, lambdas and notes as Markdown."""
-        header, rows = self.weights()
-        weights = [f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows]]
         parts = [
             f"# {self.table.heading}",
             f"After {SOURCE}.",
             f"```\n{self.command}\n```",
             self.comparison.markdown().strip(),
-            "\n".join(weights),
+            markdown_table(*self.weights()),
             "\n".join(f"- {note}" for note in [self._cells(), *self.notes()]),
         ]
         return "\n\n".join(parts) + "\n"

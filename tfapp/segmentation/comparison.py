@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_text
+from tfapp.result_text import markdown_table
 from tfapp.segmentation.config import option_words, with_defaults
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}
@@ -73,9 +74,7 @@ class Comparison:
 
     def markdown(self):
         """Return the table as Markdown, in percent."""
-        header = self.header()
-        lines = [header, ["---"] * len(header), *self.table()]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        return markdown_table(self.header(), self.table()) + "\n"
 
     def write_csv(self, path):
         """Write one row per (title, noise, seed) with all measures, so that nothing is averaged away."""

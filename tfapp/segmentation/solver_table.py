@@ -5,6 +5,7 @@ import csv
 import numpy as np
 
 from tfapp.files import atomic_path
+from tfapp.result_text import markdown_table, mean_and_spread
 
 # Of `TrainConfig`, beside the parameter that is searched.
 OPTIONS = {
@@ -47,8 +48,7 @@ class SolverTable:
 
     def markdown(self):
         """Return the table as Markdown."""
-        lines = [HEADER, ["---"] * len(HEADER), *self.rows()]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        return markdown_table(HEADER, self.rows()) + "\n"
 
     def write_csv(self, path):
         """Write one row for each training."""
@@ -66,16 +66,9 @@ class SolverTable:
         lost = f" ({len(same) - len(kept)} diverged)" if len(kept) < len(same) else ""
         letter = {"lipschitz": "L", "learning_rate": "rate"}[parameter]
         text = value if isinstance(value, str) else f"{value:g}"
-        numbers = [_summary([100 * getattr(row, name) for row in kept]) for name in MEASURES]
+        numbers = [mean_and_spread([100 * getattr(row, name) for row in kept], ".2f") for name in MEASURES]
         return [title + lost, f"{letter} {text}", *numbers]
 
     def _mean_iou(self, solver):
         kept = [row.mean_iou for name, *_, row in self._results if name == solver and row]
         return np.mean(kept) if kept else -1.0
-
-
-def _summary(values):
-    if not values:
-        return "–"
-    mean = f"{np.mean(values):.2f}"
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2f}"

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfapp.data import parse_noises
 from tfapp.files import atomic_path, write_json
+from tfapp.result_text import markdown_table
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
 from tfapp.segmentation.post_tv import choose_weight
@@ -148,14 +149,14 @@ class Study:
     def markdown(self, noises=("clean", "gaussian 0.1", "gaussian 0.3", "salt-and-pepper 0.05")):
         """Return a table: the baseline's mIoU, then every other's gain over it, mean ± spread over seeds."""
         others = [title for title in self.titles if title != BASELINE]
-        lines = [["setting", "noise", f"{BASELINE} mIoU", *(f"{title} −{BASELINE}" for title in others)]]
-        lines.append(["---"] * len(lines[0]))
+        header = ["setting", "noise", f"{BASELINE} mIoU", *(f"{title} −{BASELINE}" for title in others)]
+        lines = []
         for setting in self.settings:
             for noise in noises:
                 cells = [_text(self.mean(setting, BASELINE, noise))]
                 cells += [_text(self.gain(setting, title, noise), signed=True) for title in others]
                 lines.append([setting, noise, *cells])
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        return markdown_table(header, lines) + "\n"
 
     def write_csv(self, path):
         """Write one row per setting, title, seed and noise."""

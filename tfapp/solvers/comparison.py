@@ -7,6 +7,7 @@ import numpy as np
 
 from tfapp.files import atomic_path
 from tfapp.optimizers import SOLVERS
+from tfapp.result_text import markdown_table, mean_and_spread
 from tfapp.solvers.grid import at_the_edge
 
 MEASURES = ("train_objective", "train_error", "test_error")
@@ -39,8 +40,7 @@ class Comparison:
 
     def markdown(self):
         """Return the table as Markdown."""
-        lines = [HEADER, ["---"] * len(HEADER), *self.rows()]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        return markdown_table(HEADER, self.rows()) + "\n"
 
     def write_csv(self, path):
         """Write one row for each training."""
@@ -59,23 +59,16 @@ class Comparison:
         text = value if isinstance(value, str) else f"{value:g}"
         if text == "auto":
             found = [r["measured"]["lipschitz"] for r in results if not r["diverged"]]
-            text = f"auto: {_summary(found, '.3g')}"
+            text = f"auto: {mean_and_spread(found, '.3g')}"
         letter = {"lipschitz": "L", "learning_rate": "rate"}[SOLVERS[solver].parameter]
         parameter = f"{letter} {text}{' *' if at_the_edge(solver, value) else ''}"
         kept = [r for r in results if not r["diverged"]]
         lost = "" if len(kept) == len(results) else f" ({len(results) - len(kept)} diverged)"
         numbers = [
-            _summary([r[name] for r in kept], form)
+            mean_and_spread([r[name] for r in kept], form)
             for name, form in zip(MEASURES, (".4f", ".2f", ".2f"), strict=True)
         ]
         return [SOLVERS[solver].title + lost, parameter, *numbers]
 
     def _test_error(self, solver):
         return np.mean([r.get("test_error", np.inf) for r in self.by_solver[solver]])
-
-
-def _summary(values, form):
-    if not values:
-        return "–"
-    mean = format(np.mean(values), form)
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):{form}}"

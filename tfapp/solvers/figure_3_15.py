@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfapp.optimizers import estimate_lipschitz
+from tfapp.result_text import markdown_table
 from tfapp.solvers.lenet_bounds import build_lenet, lenet_batches
 from tfapp.solvers.workload import objective
 
@@ -76,6 +77,7 @@ def _column(estimate):
 def markdown(estimates, command: str) -> str:
     """Return heading, command, table and notes."""
     header, lines = rows(estimates)
-    table = "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *lines])
     notes = "\n".join(f"- {note}" for note in NOTES)
-    return f"# {TITLE}\n\nAfter {SOURCE}.\n\n```\n{command}\n```\n\n{table}\n\n{notes}\n"
+    return (
+        f"# {TITLE}\n\nAfter {SOURCE}.\n\n```\n{command}\n```\n\n{markdown_table(header, lines)}\n\n{notes}\n"
+    )

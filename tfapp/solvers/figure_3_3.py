@@ -1,6 +1,7 @@
 """Figure 3.3: Algorithm 1 on f3, and what the text says of it and of f1 and f2."""
 
 from tfapp.optimizers import branch_and_prune
+from tfapp.result_text import markdown_table
 from tfapp.solvers.functions import FUNCTIONS
 
 SOURCE = "Y. Wu, dissertation, chapter 3, figure 3.3"
@@ -52,6 +53,7 @@ def rows(results):
 def markdown(results, command: str) -> str:
     """Return heading, command, table and notes."""
     header, lines = rows(results)
-    table = "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * 3, *lines])
     notes = "\n".join(f"- {note}" for note in NOTES)
-    return f"# {TITLE}\n\nAfter {SOURCE}.\n\n```\n{command}\n```\n\n{table}\n\n{notes}\n"
+    return (
+        f"# {TITLE}\n\nAfter {SOURCE}.\n\n```\n{command}\n```\n\n{markdown_table(header, lines)}\n\n{notes}\n"
+    )

@@ -4,6 +4,7 @@ import csv
 import io
 
 from tfapp.files import write_text
+from tfapp.result_text import markdown_table
 
 GAPS = (1e-2, 1e-6)
 HEADER = ("solver", "parameters", "end", "f − f*", *(f"updates to {gap:g}" for gap in GAPS))
@@ -28,16 +29,12 @@ def _row(path, minimum):
     return path.solver.title, path.solver.parameters, end, f"{path.gaps(minimum)[-1]:.2g}", *counts
 
 
-def table(header, lines) -> str:
-    """Return a table as Markdown."""
-    cells = [header, ["---"] * len(header), *lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
-
-
 def markdown(title, command, header, lines, notes=()) -> str:
     """Return heading, command, table and notes as Markdown."""
     remarks = "".join(f"- {note}\n" for note in notes)
-    return f"# {title}\n\n```\n{command}\n```\n\n{table(header, lines)}" + (f"\n{remarks}" if notes else "")
+    return f"# {title}\n\n```\n{command}\n```\n\n{markdown_table(header, lines)}\n" + (
+        f"\n{remarks}" if notes else ""
+    )
 
 
 def write_paths(paths, path) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 import numpy as np
 
 from tfapp.files import atomic_path
+from tfapp.result_text import markdown_table
 
 GAPS = (1e-1, 1e-2, 1e-3)
 NOTES = (
@@ -68,7 +69,7 @@ class SearchTable:
             f"# Global searches, {self.budget} evaluations, {seeds} seeds",
             f"```\n{self.command}\n```",
             "\n".join(functions),
-            "\n".join(_line(row) for row in _with_rule(*self.rows())),
+            markdown_table(*self.rows()),
             "\n".join(f"- {note}" for note in NOTES),
         ]
         return "\n\n".join(parts) + "\n"
@@ -100,11 +101,3 @@ def _ends(traces):
     evaluations = np.median([len(trace.errors) for trace in traces])
     certificate = traces[0].certificate
     return f"{error:.2g}", f"{evaluations:.0f}", f"{certificate.gap:.3g}" if certificate else "none"
-
-
-def _with_rule(header, rows):
-    return [header, ["---"] * len(header), *rows]
-
-
-def _line(cells):
-    return f"| {' | '.join(cells)} |"

@@ -53,18 +53,7 @@ class Workload:
         Raises:
             InputError: For data that cannot be read, or fewer training images than asked for.
         """
-        images = _opened(self.data)
-        train, test = images.train, images.test
-        if self.train_images is not None:
-            if not 0 < self.train_images <= len(train):
-                raise InputError(
-                    f"{self.data} has {len(train)} training images; got --train-images {self.train_images}."
-                )
-            train = train.select(np.arange(self.train_images))
-        if self.holds_out:
-            first = len(train) - max(1, int(VALIDATION_SHARE * len(train)))
-            train, test = train.select(np.arange(first)), train.select(np.arange(first, len(train)))
-        return train, test
+        return _parts(self)
 
     def build(self, seed):
         """Return the network with the initial weights of this seed; mean colours of the images go to 0."""
@@ -96,6 +85,23 @@ class Workload:
 @lru_cache(maxsize=2)
 def _opened(spec):
     return open_classification(spec)
+
+
+@lru_cache(maxsize=2)
+def _parts(workload):
+    # Selecting copies the images, and every epoch asks for them.
+    images = _opened(workload.data)
+    train, test = images.train, images.test
+    if workload.train_images is not None:
+        if not 0 < workload.train_images <= len(train):
+            raise InputError(
+                f"{workload.data} has {len(train)} training images; got --train-images {workload.train_images}."
+            )
+        train = train.select(np.arange(workload.train_images))
+    if workload.holds_out:
+        first = len(train) - max(1, int(VALIDATION_SHARE * len(train)))
+        train, test = train.select(np.arange(first)), train.select(np.arange(first, len(train)))
+    return train, test
 
 
 @lru_cache(maxsize=2)
