@@ -15,7 +15,17 @@ PACKAGE_DIRS = {
     "tfapp.export": "export",
 }
 LANDSCAPE = ["landscape", "landscape.directions", "landscape.figures", "landscape.flatness"]
-APPLICATION = ["cli", "data", *LANDSCAPE, "models", "models.classifiers", "report", "segmentation", "solvers"]
+SOLVERS = ["solvers", "solvers.bounds", "solvers.paths", "solvers.search", "solvers.trainings"]
+APPLICATION = [
+    "cli",
+    "data",
+    *LANDSCAPE,
+    "models",
+    "models.classifiers",
+    "report",
+    "segmentation",
+    *SOLVERS,
+]
 
 setup(
     name="tfapp",

@@ -12,6 +12,8 @@ from tfapp.optimizers.momentum_step import move_with_momentum
 
 # Lengths of the first steps of "auto", and of the longest after them, as shares of the norm of the weights.
 FIRST_STEPS, LONGEST_STEPS = 0.01, 0.05
+# The least root mean square that weights count with: a share of all-zero weights would be no step at all.
+LEAST_WEIGHT = 0.01
 
 
 @keras.saving.register_keras_serializable("tfapp")
@@ -43,7 +45,10 @@ class BPGrad(LossAwareOptimizer):
             to L (`ExponentialDecay(50.0, decay_steps=k, decay_rate=2.0, staircase=True)` is the text's "doubled
             every k steps"); or `"auto"`: the first updates are normalised gradient steps, 1 % of the norm of the
             weights long with momentum counted in; L is the `auto_quantile` of the gradient norms on this way,
-            divided by sqrt(1 - momentum^2), and stays; and no step is longer than 5 % of the weights' norm then. A
+            divided by sqrt(1 - momentum^2), and stays; and no step is longer than 5 % of the weights' norm,
+            looked at every `auto_steps` updates (weights count with at least 0.01 each, so that training can
+            begin at 0). Where the loss is constant
+            every step is skipped and L stays 0; `BoundsLogger` tells it. A
             gradient norm is the limit of the slope |f(x_t) - f(x_{t-1})| / |x_t - x_{t-1}| of eq. 3.17 without
             the noise of two different batches; with their median a step is about as long as Polyak's, f / |g|;
             and momentum makes a step that much longer when successive directions are independent.
@@ -53,7 +58,7 @@ class BPGrad(LossAwareOptimizer):
         weight_decay: Factor of |w|^2 / 2, which is added to f and to its gradient; or None.
         max_step: Largest eta, or None.
         loss_offset: Added to every loss.
-        auto_steps: Updates from which `"auto"` estimates L.
+        auto_steps: Number of first updates, from which `"auto"` estimates L.
         auto_quantile: In (0, 1]: which quantile of the gradient norms `"auto"` takes; a larger one gives shorter steps.
         name: Name of the optimizer.
         **kwargs: Those of every Keras optimizer: clipping (which changes the direction; `global_clipnorm` has no
@@ -68,7 +73,7 @@ class BPGrad(LossAwareOptimizer):
 
     Example:
 
-        model.compile(BPGrad(lipschitz=15.0), "sparse_categorical_crossentropy")
+        model.compile(BPGrad(lipschitz=20.0), "sparse_categorical_crossentropy")
         model.fit(x, y)
         model.optimizer.measured()["best_loss"]
     """
@@ -170,16 +175,20 @@ class BPGrad(LossAwareOptimizer):
         """Return L, 0 while it is not known, the shortest and the longest step, and the memory with this norm."""
         longest, norms = memory[0], memory[1:]
         is_known = is_complete(norms)
-        first = tf.cond(is_known, lambda: tf.zeros_like(longest), self._first_step_size)
-        longest = tf.where(is_known, longest, LONGEST_STEPS / FIRST_STEPS * first)
+        # A norm of all weights takes time, and changes little from step to step.
+        is_due = tf.logical_not(is_known) | tf.equal(self.iterations % self.auto_steps, 0)
+        longest = tf.cond(is_due, self._longest_step_size, lambda: longest)
+        shortest = tf.where(is_known, 0.0, FIRST_STEPS / LONGEST_STEPS * longest)
         lipschitz = quantile_of(norms, self.auto_quantile) / math.sqrt(1 - self.momentum**2)
         memory = tf.concat([[longest], recorded(norms, gradient_norm)], 0)
-        return tf.where(is_known, lipschitz, 0.0), first, longest, memory
+        return tf.where(is_known, lipschitz, 0.0), shortest, tf.where(is_known, longest, shortest), memory
 
-    def _first_step_size(self):
+    def _longest_step_size(self):
         # Momentum makes a way in one direction 1 / (1 - momentum) times as long.
         weights = [tf.convert_to_tensor(variable) for variable in self._trainable_variables]
-        return FIRST_STEPS * (1 - self.momentum) * global_norm(weights, self._scalars.dtype)
+        norm = global_norm(weights, self._scalars.dtype)
+        least = LEAST_WEIGHT * math.sqrt(sum(math.prod(weight.shape) for weight in weights))
+        return LONGEST_STEPS * (1 - self.momentum) * tf.maximum(norm, tf.cast(least, norm.dtype))
 
     def get_config(self):
         names = ("rho", "momentum", "max_step", "auto_steps", "auto_quantile")

@@ -27,9 +27,10 @@ MAY_IMPORT = {
         "layers",
         "optimizers",
     },
-    "tfapp/landscape": {"landscape", "errors", "files", "layers", "result_text", "summaries"},
+    "tfapp/landscape": {"landscape", "dask_workers", "errors", "files", "layers", "result_text", "summaries"},
     "tfapp/solvers": {
         "solvers",
+        "dask_workers",
         "runs",
         "data",
         "models",

@@ -79,7 +79,7 @@ def not_finite():
 def test_unusable_input_is_refused_in_a_sentence_and_nothing_is_written(
     command, tmp_path, monkeypatch, make, options, sentence
 ):
-    monkeypatch.setattr("tfapp.landscape.dask_cells.SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("tfapp.dask_workers.SECONDS_TO_CONNECT", 1)
     result = command(make(), *options)
     assert result.exit_code == 2 and sentence in said(result)
     assert "Traceback" not in result.output and list(tmp_path.rglob("*")) == []

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfapp.solvers.algorithm_2 import algorithm_2_path, columns, rows
-from tfapp.solvers.functions import FUNCTIONS
+from tfapp.solvers.paths.algorithm_2 import algorithm_2_path, columns, rows
+from tfapp.solvers.search.functions import FUNCTIONS
 
 
 @pytest.mark.parametrize(("momentum", "updates"), [(0.0, 434), (0.9, 65)])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from tfapp.solvers.functions import FUNCTIONS
+from tfapp.solvers.search.functions import FUNCTIONS
 
 SIDES = {1: 20_001, 2: 401, 3: 61, 4: 21}
 

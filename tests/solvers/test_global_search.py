@@ -3,9 +3,9 @@ import csv
 import numpy as np
 import pytest
 
-from tfapp.solvers.functions import FUNCTIONS
-from tfapp.solvers.global_search import METHODS, SearchTrace, compare_searches, run_search
-from tfapp.solvers.search_table import SearchTable
+from tfapp.solvers.search.functions import FUNCTIONS
+from tfapp.solvers.search.global_search import METHODS, SearchTrace, compare_searches, run_search
+from tfapp.solvers.search.table import SearchTable
 
 CERTIFIED = {"Algorithm 1, ρ = 0.1", "Algorithm 1, ρ = 0.99", "Piyavskii-Shubert"}
 

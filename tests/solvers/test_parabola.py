@@ -3,8 +3,15 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import minimize_scalar
 
-from tfapp.solvers import parabola
-from tfapp.solvers.parabola import CRITICAL_RATE, CURVATURES, HESSIAN, START, WORST_START, line_search_path
+from tfapp.solvers.paths import parabola
+from tfapp.solvers.paths.parabola import (
+    CRITICAL_RATE,
+    CURVATURES,
+    HESSIAN,
+    START,
+    WORST_START,
+    line_search_path,
+)
 
 SMALL, BEST, CRITICAL, ABOVE, SEARCH, MOMENTUM = 0, 2, 3, 4, 5, 6
 

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.solvers import parabola
-from tfapp.solvers.functions import FUNCTIONS, ROSENBROCK
-from tfapp.solvers.gap_figures import GapPanel, draw_gaps, save_gaps_png
-from tfapp.solvers.iterate_figures import draw_iterates, save_iterates_png
-from tfapp.solvers.objective_figures import draw_objectives, save_objectives_png
-from tfapp.solvers.parabola_figures import draw_descents
-from tfapp.solvers.path_figures import draw_paths, save_paths_png, window_around
-from tfapp.solvers.paths import Path, PathSolver
-from tfapp.solvers.plane_figure import draw_plane, save_plane_png
-from tfapp.solvers.two_layer_problem import Curve
+from tfapp.solvers.paths import parabola
+from tfapp.solvers.paths.figures import draw_paths, save_paths_png, window_around
+from tfapp.solvers.paths.gap_figures import GapPanel, draw_gaps, save_gaps_png
+from tfapp.solvers.paths.iterate_figures import draw_iterates, save_iterates_png
+from tfapp.solvers.paths.parabola_figures import draw_descents
+from tfapp.solvers.paths.paths import Path, PathSolver
+from tfapp.solvers.paths.plane_figure import draw_plane, save_plane_png
+from tfapp.solvers.search.functions import FUNCTIONS, ROSENBROCK
+from tfapp.solvers.trainings.objective_figures import draw_objectives, save_objectives_png
+from tfapp.solvers.trainings.two_layer_problem import Curve
 
 
 def path(function, name, *ends):

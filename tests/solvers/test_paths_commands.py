@@ -90,8 +90,6 @@ def test_separable_has_errors_and_losses(tmp_path):
         (["f1", "--start", "9"], "f1 is a function on [0, 8]; got --start 9."),
         (["rosenbrock", "--start", "nan,1"], "expected 2 numbers such as 2.5,2.5."),
         (["separable", "--start", "1"], "separable starts at 0"),
-        (["separable", "--solvers", "bpgrad-auto"], "bpgrad-auto cannot begin at 0"),
-        (["separable", "--solvers", "bpgrad-auto,sgd"], "bpgrad-auto cannot begin at 0"),
         (["f1", "--steps", "0"], "--steps"),
     ],
 )

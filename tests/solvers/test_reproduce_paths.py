@@ -7,7 +7,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tfapp.cli.main import app
-from tfapp.solvers import algorithm_2, picture_files, table_3_1
+from tfapp.solvers import picture_files
+from tfapp.solvers.paths import algorithm_2, table_3_1
 
 COMMANDS = ["bpgrad-table-3.1", *(f"bpgrad-figure-3.{number}" for number in (5, 7, 8, 9, 10, 11, 12, 13))]
 

@@ -3,12 +3,12 @@ import pytest
 from PIL import Image
 
 from tfapp.optimizers import branch_and_prune
-from tfapp.solvers.functions import FUNCTIONS
-from tfapp.solvers.global_search import compare_searches
-from tfapp.solvers.search_chart import draw_bounds, draw_comparison, save_bounds_png, save_comparison_png
-from tfapp.solvers.search_discs import draw_discs, save_discs_gif, save_discs_png
-from tfapp.solvers.search_figures import chosen_counts, draw_steps, save_search_gif, save_steps_png
-from tfapp.solvers.search_table import SearchTable
+from tfapp.solvers.search.chart import draw_bounds, draw_comparison, save_bounds_png, save_comparison_png
+from tfapp.solvers.search.discs import draw_discs, save_discs_gif, save_discs_png
+from tfapp.solvers.search.figures import chosen_counts, draw_steps, save_search_gif, save_steps_png
+from tfapp.solvers.search.functions import FUNCTIONS
+from tfapp.solvers.search.global_search import compare_searches
+from tfapp.solvers.search.table import SearchTable
 
 
 def searched(name, **options):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from tfapp.solvers.path_solvers import solver_of, solvers_on
-from tfapp.solvers.paths import Path
-from tfapp.solvers.separable_example import HEADER, fit, rows, separable_problem
+from tfapp.solvers.paths.path_solvers import solver_of, solvers_on
+from tfapp.solvers.paths.paths import Path
+from tfapp.solvers.paths.separable_example import HEADER, fit, rows, separable_problem
 
 
 @pytest.fixture(scope="module")

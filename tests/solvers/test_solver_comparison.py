@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 from tfapp.optimizers import SOLVERS
-from tfapp.solvers.comparison import Comparison
-from tfapp.solvers.comparison_figures import save_curves_png
-from tfapp.solvers.grid import at_the_edge, best_values, grid_jobs
+from tfapp.solvers.trainings.comparison import Comparison
+from tfapp.solvers.trainings.comparison_figures import save_curves_png
+from tfapp.solvers.trainings.grid import at_the_edge, best_values, grid_jobs
 from tfapp.solvers.workload import Workload
 
 

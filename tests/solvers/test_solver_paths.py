@@ -4,10 +4,10 @@ import pytest
 import tensorflow as tf
 
 from tfapp.optimizers import BPGrad
-from tfapp.solvers.functions import FUNCTIONS
-from tfapp.solvers.path_solvers import VALUES, parameter_text, solvers_on
-from tfapp.solvers.paths import Path, PathSolver, walk
-from tfapp.solvers.tensor_functions import TENSOR_FUNCTIONS
+from tfapp.solvers.paths.path_solvers import VALUES, parameter_text, solvers_on
+from tfapp.solvers.paths.paths import Path, PathSolver, walk
+from tfapp.solvers.paths.tensor_functions import TENSOR_FUNCTIONS
+from tfapp.solvers.search.functions import FUNCTIONS
 
 
 def solver(make, name="sgd"):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tfapp.solvers.functions import ROSENBROCK
-from tfapp.solvers.paths import Path, walk
-from tfapp.solvers.table_3_1 import PRINTED, TABLE, UPDATES, rows
-from tfapp.solvers.tensor_functions import TENSOR_FUNCTIONS
+from tfapp.solvers.paths.paths import Path, walk
+from tfapp.solvers.paths.table_3_1 import PRINTED, TABLE, UPDATES, rows
+from tfapp.solvers.paths.tensor_functions import TENSOR_FUNCTIONS
+from tfapp.solvers.search.functions import ROSENBROCK
 
 SOLVERS = {solver.name: solver for solver in TABLE}
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tfapp.solvers import two_layer_problem
-from tfapp.solvers.two_layer_problem import (
+from tfapp.solvers.trainings import two_layer_problem
+from tfapp.solvers.trainings.two_layer_problem import (
     Curve,
     batch_order,
     best_curves,
@@ -11,7 +11,7 @@ from tfapp.solvers.two_layer_problem import (
     train_net,
     two_class_examples,
 )
-from tfapp.solvers.two_layer_report import columns, rows
+from tfapp.solvers.trainings.two_layer_report import columns, rows
 
 
 def test_net_has_10302_parameters():

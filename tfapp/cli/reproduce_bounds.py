@@ -29,7 +29,7 @@ def figure_3_6(
     """Figure 3.6: both sides of condition (3.4) along a training of LeNet by BPGrad, without momentum and with it."""
     _check_lipschitz(lipschitz)
     images = _open(data, out, scale, _CONDITION_STEPS)
-    from tfapp.solvers.condition_figure import save_conditions_png
+    from tfapp.solvers.bounds.condition_figure import save_conditions_png
 
     steps = min(_CONDITION_STEPS[scale], len(images.train) // 100)
     written, panels = [out / "bpgrad-figure-3.6.png"], {}
@@ -51,12 +51,12 @@ def figure_3_15(
     seed: Seed = 0,
 ):
     """Figure 3.15: slopes of the loss of LeNet along an epoch of SGD, in the readings of eq. 3.17."""
-    from tfapp.solvers import figure_3_15 as figure
+    from tfapp.solvers.bounds import figure_3_15 as figure
 
     images = _open(data, out, scale, figure.SCALES)
     from tfapp.files import write_text
-    from tfapp.solvers.lipschitz_figures import save_slopes_png
-    from tfapp.solvers.lipschitz_report import write_slopes
+    from tfapp.solvers.bounds.lipschitz_figures import save_slopes_png
+    from tfapp.solvers.bounds.lipschitz_report import write_slopes
 
     with console.status("measuring slopes"):
         estimates = figure.measure(images, scale, seed)
@@ -78,7 +78,7 @@ def figure_3_20(
     """Figure 3.20: bounds, step size and gradient norm along a training of LeNet by BPGrad."""
     _check_lipschitz(lipschitz)
     images = _open(data, out, scale, _EPOCHS)
-    from tfapp.solvers.bounds_figures import save_training_bounds_png
+    from tfapp.solvers.bounds.figures import save_training_bounds_png
 
     written = [out / f"bpgrad-figure-3.20{suffix}" for suffix in (".png", ".csv")]
     solver = {"lipschitz": lipschitz, "momentum": _MOMENTA[1]}
@@ -114,7 +114,7 @@ def _train(images, solver, *, steps, epochs=1, **options):
     """Return the `BoundsLogger` and the history of a training, shown by a progress bar."""
     import keras
 
-    from tfapp.solvers.lenet_bounds import follow_training
+    from tfapp.solvers.bounds.lenet_bounds import follow_training
 
     with progress_bar() as bar:
         task = bar.add_task("training", total=steps * epochs, note=f"momentum {solver['momentum']:g}")

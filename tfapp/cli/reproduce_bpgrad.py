@@ -30,10 +30,10 @@ def figure_3_3(
     if out.is_file():
         raise InputError(f"{out} is a file; --out must name a folder.")
     from tfapp.files import write_text
-    from tfapp.solvers import figure_3_3 as figure
-    from tfapp.solvers.functions import FUNCTIONS
-    from tfapp.solvers.search_figures import save_search_gif, save_steps_png
-    from tfapp.solvers.search_report import write_samples
+    from tfapp.solvers.search import figure_3_3 as figure
+    from tfapp.solvers.search.figures import save_search_gif, save_steps_png
+    from tfapp.solvers.search.functions import FUNCTIONS
+    from tfapp.solvers.search.report import write_samples
 
     results = {name: figure.run_algorithm_1(name) for name in ("f3", "f2", "f1")}
     written = [out / f"bpgrad-figure-3.3{suffix}" for suffix in (".png", ".gif", ".csv", ".md")]

@@ -24,8 +24,8 @@ def table_3_1(context: typer.Context, out: Out, scale: Same = "small"):
     """
     check_arguments(out, scale)
     from tfapp.files import write_text
-    from tfapp.solvers import table_3_1 as table
-    from tfapp.solvers.path_table import markdown, write_table
+    from tfapp.solvers.paths import table_3_1 as table
+    from tfapp.solvers.paths.table import markdown, write_table
 
     lines = table.rows(_rosenbrock_paths())
     written = [out / f"bpgrad-table-3.1{suffix}" for suffix in (".md", ".csv")]
@@ -41,9 +41,9 @@ def figure_3_5(context: typer.Context, out: Out, scale: Same = "small"):
     That it is this number is our reading: the text was not at hand.
     """
     check_arguments(out, scale)
-    from tfapp.solvers import algorithm_2 as algorithm
-    from tfapp.solvers.functions import FUNCTIONS
-    from tfapp.solvers.iterate_figures import save_iterates_png
+    from tfapp.solvers.paths import algorithm_2 as algorithm
+    from tfapp.solvers.paths.iterate_figures import save_iterates_png
+    from tfapp.solvers.search.functions import FUNCTIONS
 
     found = {name: algorithm.usual_paths(name) for name in algorithm.NAMES}
     panels = [
@@ -61,9 +61,9 @@ def gap_figure(number, name):
 
     def command(context: typer.Context, out: Out, scale: Same = "small"):
         check_arguments(out, scale)
-        from tfapp.solvers import algorithm_2 as algorithm
-        from tfapp.solvers.functions import FUNCTIONS
-        from tfapp.solvers.gap_figures import GapPanel, save_gaps_png
+        from tfapp.solvers.paths import algorithm_2 as algorithm
+        from tfapp.solvers.paths.gap_figures import GapPanel, save_gaps_png
+        from tfapp.solvers.search.functions import FUNCTIONS
 
         function = FUNCTIONS[name]
         found = algorithm.all_paths(name)
@@ -84,10 +84,10 @@ def figure_3_10(out: Out, scale: Same = "small"):
     That it is this number is our reading: the text was not at hand.
     """
     check_arguments(out, scale)
-    from tfapp.solvers.functions import ROSENBROCK as FUNCTION
-    from tfapp.solvers.path_figures import save_paths_png, window_around
-    from tfapp.solvers.path_table import write_paths
-    from tfapp.solvers.table_3_1 import TITLE
+    from tfapp.solvers.paths.figures import save_paths_png, window_around
+    from tfapp.solvers.paths.table import write_paths
+    from tfapp.solvers.paths.table_3_1 import TITLE
+    from tfapp.solvers.search.functions import ROSENBROCK as FUNCTION
 
     found = _rosenbrock_paths()
     written = [out / f"bpgrad-figure-3.10{suffix}" for suffix in (".png", ".csv")]
@@ -103,10 +103,10 @@ def figure_3_11(out: Out, scale: Same = "small"):
     That it is this number is our reading: the text was not at hand.
     """
     check_arguments(out, scale)
-    from tfapp.solvers.functions import ROSENBROCK
-    from tfapp.solvers.gap_figures import GapPanel, save_gaps_png
-    from tfapp.solvers.path_table import write_losses
-    from tfapp.solvers.table_3_1 import TITLE
+    from tfapp.solvers.paths.gap_figures import GapPanel, save_gaps_png
+    from tfapp.solvers.paths.table import write_losses
+    from tfapp.solvers.paths.table_3_1 import TITLE
+    from tfapp.solvers.search.functions import ROSENBROCK
 
     found = _rosenbrock_paths()
     written = [out / f"bpgrad-figure-3.11{suffix}" for suffix in (".png", ".csv")]
@@ -123,10 +123,10 @@ def check_arguments(out, scale):
 
 
 def _rosenbrock_paths():
-    from tfapp.solvers.functions import ROSENBROCK
-    from tfapp.solvers.paths import walk
-    from tfapp.solvers.table_3_1 import TABLE, UPDATES
-    from tfapp.solvers.tensor_functions import TENSOR_FUNCTIONS
+    from tfapp.solvers.paths.paths import walk
+    from tfapp.solvers.paths.table_3_1 import TABLE, UPDATES
+    from tfapp.solvers.paths.tensor_functions import TENSOR_FUNCTIONS
+    from tfapp.solvers.search.functions import ROSENBROCK
 
     function = TENSOR_FUNCTIONS["rosenbrock"]
     return walk_with_progress(TABLE, lambda solver: walk(function, ROSENBROCK.start, solver, UPDATES))
@@ -135,8 +135,8 @@ def _rosenbrock_paths():
 def _tell_ends(context, number, found, out, picture):
     """Print and write where the paths of Algorithm 2 end, and their points."""
     from tfapp.files import write_text
-    from tfapp.solvers import algorithm_2 as algorithm
-    from tfapp.solvers.path_table import markdown, write_table
+    from tfapp.solvers.paths import algorithm_2 as algorithm
+    from tfapp.solvers.paths.table import markdown, write_table
 
     lines = algorithm.rows(found)
     written = [out / f"bpgrad-figure-{number}{suffix}" for suffix in (".md", ".csv")]

@@ -80,8 +80,8 @@ def sweep_command(name, what, solver):
         workload, usual_epochs, _ = _workload(name, data, "mnist", scale)
         if out.is_file():
             raise InputError(f"{out} is a file; --out must name a folder.")
-        from tfapp.solvers.comparison import Comparison
-        from tfapp.solvers.sweep import save_sweep_png, sweep_jobs, sweep_rows
+        from tfapp.solvers.trainings.comparison import Comparison
+        from tfapp.solvers.trainings.sweep import save_sweep_png, sweep_jobs, sweep_rows
 
         jobs = sweep_jobs(workload, solver, numbers, epochs or usual_epochs)
         results = train_with_progress(jobs, out / "trainings", dask, "trainings")

@@ -82,10 +82,10 @@ def compare_solvers(workload, chosen, seeds, epochs, grid_epochs, out, command, 
         overwrite: Whether to start again.
     """
     from tfapp.files import write_text
-    from tfapp.solvers.comparison import HEADER, Comparison
-    from tfapp.solvers.comparison_figures import save_curves_png
-    from tfapp.solvers.grid import at_the_edge, best_values, grid_jobs, write_grid
-    from tfapp.solvers.training import Job
+    from tfapp.solvers.trainings.comparison import HEADER, Comparison
+    from tfapp.solvers.trainings.comparison_figures import save_curves_png
+    from tfapp.solvers.trainings.grid import at_the_edge, best_values, grid_jobs, write_grid
+    from tfapp.solvers.trainings.training import Job
 
     if out.is_file():
         raise InputError(f"{out} is a file; --out must name a folder.")
@@ -121,7 +121,7 @@ def train_with_progress(jobs, out, dask, title):
     """Train the jobs, shown by a progress bar with an ETA, and return their results."""
     import tensorflow as tf
 
-    from tfapp.solvers.many_trainings import train_all
+    from tfapp.solvers.trainings.many_trainings import train_all
 
     # Every training traces its own step, which TensorFlow takes for one function that is traced again and again.
     tf.get_logger().setLevel("ERROR")

@@ -43,9 +43,9 @@ def lipschitz(
     """Estimate the Lipschitz constant of a training loss for BPGrad."""
     from tfapp.files import write_json
     from tfapp.optimizers import estimate_lipschitz
-    from tfapp.solvers.classifier_source import open_classifier
-    from tfapp.solvers.lipschitz_figures import save_slopes_png
-    from tfapp.solvers.lipschitz_report import USELESS, estimate_json, estimate_rows, write_slopes
+    from tfapp.solvers.bounds.lipschitz_figures import save_slopes_png
+    from tfapp.solvers.bounds.lipschitz_report import USELESS, estimate_json, estimate_rows, write_slopes
+    from tfapp.solvers.trainings.classifier_source import open_classifier
 
     if out.is_file():
         raise InputError(f"{out} is a file; --out must name a folder.")

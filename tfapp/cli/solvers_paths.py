@@ -78,22 +78,16 @@ def print_columns(header, lines, columns=None):
 
 
 def _chosen(function, text):
-    from tfapp.solvers.path_solvers import solvers_on
+    from tfapp.solvers.paths.path_solvers import solvers_on
 
-    chosen = chosen_solvers(text)
-    if function == "separable" and text != "all" and "bpgrad-auto" in chosen:
-        raise InputError(
-            'bpgrad-auto cannot begin at 0, where separable starts: "auto" takes a share of the weights\' length; '
-            "use bpgrad."
-        )
-    return solvers_on(function, chosen)
+    return solvers_on(function, chosen_solvers(text))
 
 
 def _analytic(name, solvers, steps, start, out, command):
-    from tfapp.solvers.functions import FUNCTIONS
-    from tfapp.solvers.iterate_figures import save_iterates_png
-    from tfapp.solvers.paths import walk
-    from tfapp.solvers.tensor_functions import TENSOR_FUNCTIONS
+    from tfapp.solvers.paths.iterate_figures import save_iterates_png
+    from tfapp.solvers.paths.paths import walk
+    from tfapp.solvers.paths.tensor_functions import TENSOR_FUNCTIONS
+    from tfapp.solvers.search.functions import FUNCTIONS
 
     function = FUNCTIONS[name]
     point = _point(start, function.dimension) or function.start
@@ -114,9 +108,9 @@ def _analytic(name, solvers, steps, start, out, command):
 
 def _parabola(solvers, steps, start, out, command):
     from tfapp.result_text import markdown_table
-    from tfapp.solvers import parabola
-    from tfapp.solvers.parabola_figures import WINDOW, save_descents_png
-    from tfapp.solvers.paths import walk
+    from tfapp.solvers.paths import parabola
+    from tfapp.solvers.paths.parabola_figures import WINDOW, save_descents_png
+    from tfapp.solvers.paths.paths import walk
 
     point = start or parabola.START
     found = walk_with_progress(solvers, lambda solver: walk(parabola.tensor_value, point, solver, steps))
@@ -134,9 +128,9 @@ def _parabola(solvers, steps, start, out, command):
 
 def _separable(solvers, steps, out, command):
     from tfapp.files import write_text
-    from tfapp.solvers import separable_example as example
-    from tfapp.solvers.gap_figures import GapPanel, save_gaps_png
-    from tfapp.solvers.path_table import markdown, write_losses
+    from tfapp.solvers.paths import separable_example as example
+    from tfapp.solvers.paths.gap_figures import GapPanel, save_gaps_png
+    from tfapp.solvers.paths.table import markdown, write_losses
 
     problem = example.separable_problem()
     found = walk_with_progress(solvers, lambda solver: example.fit(problem, solver, steps))
@@ -152,8 +146,8 @@ def _separable(solvers, steps, out, command):
 def _write(found, minimum, title, out, command, further=""):
     """Print and write the table of the paths, their points and |f - f*|; return the files."""
     from tfapp.files import write_text
-    from tfapp.solvers.gap_figures import GapPanel, save_gaps_png
-    from tfapp.solvers.path_table import HEADER, markdown, rows, write_paths
+    from tfapp.solvers.paths.gap_figures import GapPanel, save_gaps_png
+    from tfapp.solvers.paths.table import HEADER, markdown, rows, write_paths
 
     name = title.partition(":")[0]
     lines = rows(found, minimum)
@@ -166,7 +160,7 @@ def _write(found, minimum, title, out, command, further=""):
 
 
 def _contour(function, minimiser, bounds, found, path, title):
-    from tfapp.solvers.path_figures import save_paths_png, window_around
+    from tfapp.solvers.paths.figures import save_paths_png, window_around
 
     window = window_around(found, minimiser, bounds)
     save_paths_png(function, window, minimiser, found, path, title)

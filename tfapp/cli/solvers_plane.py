@@ -80,7 +80,7 @@ def _remove(out):
 def _train(workload, chosen, seed, epochs, out):
     """Train by each solver with its trajectory, and return (result, folder) by solver, without those that diverge."""
     from tfapp.optimizers import SOLVERS
-    from tfapp.solvers.training import Job
+    from tfapp.solvers.trainings.training import Job
 
     every = max(1, workload.training_batches(seed, 0)[1] * epochs // _CHECKPOINTS)
     found = {}
@@ -100,7 +100,7 @@ def _train(workload, chosen, seed, epochs, out):
 
 def _train_one(job, folder, every, progress):
     from tfapp.landscape import TrajectoryRecorder
-    from tfapp.solvers.training import MODEL, train
+    from tfapp.solvers.trainings.training import MODEL, train
 
     # Of a training that was killed before its first model was kept nothing is left to go on with.
     begins = not (folder / MODEL).is_file()
@@ -114,7 +114,7 @@ def _plane(paths):
     import numpy as np
 
     from tfapp.landscape import load_trajectory, pca_directions
-    from tfapp.solvers.training import MODEL
+    from tfapp.solvers.trainings.training import MODEL
 
     if not paths:
         raise InputError(
@@ -146,8 +146,8 @@ def _measure(model, inputs, labels, directions, grid):
 def _write(files, surface, directions, points, paths, best, title, command):
     from tfapp.files import write_text
     from tfapp.optimizers import SOLVERS
-    from tfapp.solvers.path_table import markdown, write_table
-    from tfapp.solvers.plane_figure import save_plane_png
+    from tfapp.solvers.paths.plane_figure import save_plane_png
+    from tfapp.solvers.paths.table import markdown, write_table
 
     grid = surface.alphas, surface.betas, surface.loss
     coordinates = {name: places for name, (_, places) in points.items()}
@@ -171,7 +171,7 @@ def _write(files, surface, directions, points, paths, best, title, command):
 
 
 def _row(title, result, end):
-    from tfapp.solvers.path_solvers import parameter_text
+    from tfapp.solvers.paths.path_solvers import parameter_text
 
     numbers = (
         f"{result['train_objective']:.4f}",

@@ -34,8 +34,8 @@ def minimise(
 ):
     """Minimise a function over its box with branch_and_prune, and say what is proven."""
     from tfapp.files import write_json
-    from tfapp.solvers.search_chart import save_bounds_png
-    from tfapp.solvers.search_report import search_json, search_rows, write_samples
+    from tfapp.solvers.search.chart import save_bounds_png
+    from tfapp.solvers.search.report import search_json, search_rows, write_samples
 
     chosen = named(function)
     _check_out(out)
@@ -63,9 +63,9 @@ def search(
 ):
     """Compare branch_and_prune with LIPO, AdaLIPO and SciPy's SHGO and DIRECT, by evaluations of the function."""
     from tfapp.files import write_text
-    from tfapp.solvers.global_search import compare_searches
-    from tfapp.solvers.search_chart import save_comparison_png
-    from tfapp.solvers.search_table import GAPS, SearchTable
+    from tfapp.solvers.search.chart import save_comparison_png
+    from tfapp.solvers.search.global_search import compare_searches
+    from tfapp.solvers.search.table import GAPS, SearchTable
 
     chosen, numbers = [named(name) for name in functions.split(",")], parse_seeds(seeds)
     _check_out(out)
@@ -85,7 +85,7 @@ def search(
 
 def named(name):
     """Return the `AnalyticFunction` of a name, or raise InputError with the known names."""
-    from tfapp.solvers.functions import FUNCTIONS
+    from tfapp.solvers.search.functions import FUNCTIONS
 
     if name not in FUNCTIONS:
         raise InputError(f"Unknown function {name!r}; choose one of: {', '.join(FUNCTIONS)}.")
@@ -122,8 +122,8 @@ def _point(text, function):
 
 def _draw(function, result, out, animate):
     """Write the figures that need one or two variables, and return their paths."""
-    from tfapp.solvers.search_discs import save_discs_gif, save_discs_png
-    from tfapp.solvers.search_figures import save_search_gif, save_steps_png
+    from tfapp.solvers.search.discs import save_discs_gif, save_discs_png
+    from tfapp.solvers.search.figures import save_search_gif, save_steps_png
 
     writers = {1: (save_steps_png, save_search_gif), 2: (save_discs_png, save_discs_gif)}
     if function.dimension not in writers:

@@ -9,19 +9,19 @@ import functools
 import pickle
 import time
 import uuid
+from contextlib import ExitStack
 
 import cloudpickle
 import keras
-from dask.distributed import Client, LocalCluster, as_completed
+from dask.distributed import as_completed
 
+from tfapp.dask_workers import dask_workers
 from tfapp.errors import InputError, WorkFailed
 from tfapp.landscape.batches import Batches
 from tfapp.landscape.measuring import figures_at
 from tfapp.landscape.point_loss import make_point_loss
 from tfapp.landscape.precision import FLOAT32
 
-LOCAL = "local"
-SECONDS_TO_CONNECT = 10
 _POINTS = {}  # of this worker: token -> function that returns the compiled point of a compute dtype
 
 
@@ -29,8 +29,7 @@ class DaskCells:
     """Evaluates points on the workers of a Dask cluster; use it as a context manager.
 
     Args:
-        address: of the scheduler, such as "tcp://host:8786", or "local" for a cluster of this machine with one
-            worker per core.
+        address: of the scheduler, or "local", as for `dask_workers`.
         model: compiled Keras model that can be pickled: its layers are importable on the workers or registered.
         data: `(x, y, sample_weight)` as nests of arrays.
         u, v: directions.
@@ -54,26 +53,13 @@ class DaskCells:
             ) from error
 
     def __enter__(self):
-        self._cluster = LocalCluster(threads_per_worker=1) if self._address == LOCAL else None
-        try:
-            self._client = Client(self._cluster or self._address, timeout=SECONDS_TO_CONNECT)
-            self._client.wait_for_workers(1, timeout=6 * SECONDS_TO_CONNECT)
-        except (OSError, TimeoutError, ValueError) as error:
-            self._close()
-            raise InputError(
-                f"Expected a Dask scheduler with workers at {self._address}, but it does not answer; start "
-                "`dask scheduler` and `dask worker ADDRESS`, or use --dask local."
-            ) from error
+        self._workers = ExitStack()
+        self._client = self._workers.enter_context(dask_workers(self._address))
         self._remote_job = self._client.scatter(self._job, broadcast=True)
         return self
 
     def __exit__(self, *_):
-        self._client.close()
-        self._close()
-
-    def _close(self):
-        if self._cluster is not None:
-            self._cluster.close()
+        self._workers.close()
 
     def evaluate(self, points):
         """Yield (index, figures) of every point, in the order in which they are ready."""

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.errors import InputError
+from tfapp.dask_workers import check_dask
 from tfapp.landscape.adaptive import AdaptivePlan, Prediction
 from tfapp.landscape.batches import Batches
 from tfapp.landscape.checks import check_surface, warn_of
@@ -163,7 +163,7 @@ def landscape(
         evaluator = Stopwatch(point_loss, forward, surface.metadata["timing"], reference)
     else:
         data, options = (x, y, sample_weight), options | {"compute_dtype": compute_dtype}
-        evaluator = _dask_cells()(dask, model, data, directions.u, v, batch_size=batch_size, **options)
+        evaluator = _dask_cells(dask, model, data, directions.u, v, batch_size=batch_size, **options)
     with evaluator:
         keep_directions(path, request, directions)
         measuring = Measuring(surface, evaluator.evaluate, path, progress, budget)
@@ -181,14 +181,11 @@ def landscape(
     return surface
 
 
-def _dask_cells():
-    try:
-        from tfapp.landscape.dask_cells import DaskCells
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f'Measuring on many machines needs Dask; pip install "tfapp[dask]" ({error}).'
-        ) from error
-    return DaskCells
+def _dask_cells(*args, **options):
+    check_dask()
+    from tfapp.landscape.dask_cells import DaskCells
+
+    return DaskCells(*args, **options)
 
 
 def _metadata(key, directions):

@@ -5,7 +5,7 @@ Importing the package is cheap; TensorFlow loads with the first name used.
 
 from importlib import import_module
 
-_HOMES = {"BoundsLogger": "bounds_logger"}
+_HOMES = {"BoundsLogger": "bounds.logger"}
 
 __all__ = sorted(_HOMES)
 

@@ -5,9 +5,9 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from tfapp.solvers.functions import AnalyticFunction
 from tfapp.solvers.picture_files import save_gif, save_png
-from tfapp.solvers.search_figures import chosen_counts
+from tfapp.solvers.search.figures import chosen_counts
+from tfapp.solvers.search.functions import AnalyticFunction
 
 _SIDE = 301
 _MOST_PANELS, _MOST_FRAMES = 4, 80

@@ -2,7 +2,7 @@
 
 from tfapp.optimizers import branch_and_prune
 from tfapp.result_text import markdown_table
-from tfapp.solvers.functions import FUNCTIONS
+from tfapp.solvers.search.functions import FUNCTIONS
 
 SOURCE = "Y. Wu, dissertation, chapter 3, figure 3.3"
 TITLE = "Algorithm 1 on f3 = x sin x + 15, L = 4π, ρ = 0.1, first sample 2.5"

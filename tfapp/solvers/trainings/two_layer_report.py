@@ -1,8 +1,8 @@
 """What the solvers did on the two-layer net, as a table and as numbers."""
 
 from tfapp.optimizers import SOLVERS
-from tfapp.solvers.grid import at_the_edge
-from tfapp.solvers.path_solvers import parameter_text
+from tfapp.solvers.paths.path_solvers import parameter_text
+from tfapp.solvers.trainings.grid import at_the_edge
 
 TITLE = "Two-layer ReLU net of 10,302 parameters on generated data"
 HEADER = ("solver", "updates on", "parameter", "end", "updates to 2 × lowest")
@@ -20,7 +20,7 @@ def rows(panels):
     """Return the rows of `HEADER` as text, the lowest objective of each way first.
 
     Args:
-        panels: Dictionary from the way of training to `tfapp.solvers.two_layer_problem.Curve`s.
+        panels: Dictionary from the way of training to `tfapp.solvers.trainings.two_layer_problem.Curve`s.
     """
     return [
         _row(title, curve, 2 * min(one.rank for one in curves))

@@ -5,7 +5,7 @@ import math
 import keras
 
 from tfapp.optimizers import ALIG, BPGrad, Eve
-from tfapp.solvers.paths import PathSolver
+from tfapp.solvers.paths.paths import PathSolver
 
 UPDATES = 4000
 SOURCE = (

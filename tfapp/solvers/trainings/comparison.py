@@ -8,7 +8,7 @@ import numpy as np
 from tfapp.files import atomic_path
 from tfapp.optimizers import SOLVERS
 from tfapp.result_text import markdown_table, mean_and_spread
-from tfapp.solvers.grid import at_the_edge
+from tfapp.solvers.trainings.grid import at_the_edge
 
 MEASURES = ("train_objective", "train_error", "test_error")
 HEADER = ("solver", "parameter", "training objective", "training error %", "test error %")
@@ -18,7 +18,7 @@ class Comparison:
     """Trainings of several solvers, each over the same seeds.
 
     Args:
-        results: What `tfapp.solvers.training.train` returned.
+        results: What `tfapp.solvers.trainings.training.train` returned.
     """
 
     def __init__(self, results):

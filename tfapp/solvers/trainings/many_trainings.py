@@ -1,14 +1,10 @@
 """Many trainings, one after the other or on the workers of a Dask cluster."""
 
-from contextlib import contextmanager
-
 import keras
 
+from tfapp.dask_workers import dask_workers
 from tfapp.errors import InputError, WorkFailed
-from tfapp.solvers.training import train
-
-LOCAL = "local"
-SECONDS_TO_CONNECT = 10
+from tfapp.solvers.trainings.training import train
 
 
 def train_all(jobs, out, dask=None, progress=None):
@@ -27,7 +23,7 @@ def train_all(jobs, out, dask=None, progress=None):
     note = progress or (lambda number, epochs: None)
     if dask is None:
         return [_train_alone(number, job, out, note) for number, job in enumerate(jobs)]
-    with _client(dask) as client:
+    with dask_workers(dask) as client:
         return _on_workers(client, jobs, out, note)
 
 
@@ -57,25 +53,3 @@ def _on_workers(client, jobs, out, note):
     finally:
         client.cancel(list(futures))
     return [results[number] for number in range(len(jobs))]
-
-
-@contextmanager
-def _client(address):
-    try:
-        from dask.distributed import Client, LocalCluster
-    except ImportError:
-        raise InputError("--dask needs the package distributed; install it with tfapp[dask].") from None
-    cluster = LocalCluster(threads_per_worker=1) if address == LOCAL else None
-    try:
-        client = Client(cluster or address, timeout=SECONDS_TO_CONNECT)
-    except (OSError, TimeoutError, ValueError):
-        raise InputError(
-            f"Expected a Dask scheduler at {address}, but it does not answer; start `dask scheduler` and "
-            "`dask worker ADDRESS`, or use --dask local."
-        ) from None
-    try:
-        yield client
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()

@@ -5,8 +5,8 @@ import math
 import keras
 
 from tfapp.optimizers import SOLVERS, make_solver
-from tfapp.solvers.paths import PathSolver
-from tfapp.solvers.table_3_1 import TABLE
+from tfapp.solvers.paths.paths import PathSolver
+from tfapp.solvers.paths.table_3_1 import TABLE
 
 _SINES = {
     "bpgrad": 4 * math.pi,
@@ -40,10 +40,10 @@ VALUES = {
         "eve": 0.2,
         "alig": 0.1,
     },
-    # Its start is 0, where "auto" has no length of weights to take a share of.
     "separable": {
         "bpgrad": 5.0,
         "bpgrad-plain": 1.0,
+        "bpgrad-auto": "auto",
         "sgd": 0.5,
         "sgd-momentum": 0.1,
         "adagrad": 0.1,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from tfapp.solvers.paths import Path, PathSolver, walk
+from tfapp.solvers.paths.paths import Path, PathSolver, walk
 
 SOURCE = (
     "A. C. Wilson, R. Roelofs, M. Stern, N. Srebro, B. Recht, The Marginal Value of Adaptive Gradient Methods in "

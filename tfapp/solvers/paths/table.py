@@ -14,7 +14,7 @@ def rows(paths, minimum):
     """Return the rows of `HEADER` as text.
 
     Args:
-        paths: `tfapp.solvers.paths.Path`s.
+        paths: `tfapp.solvers.paths.paths.Path`s.
         minimum: f*, from which |f - f*| is measured.
     """
     return [_row(path, minimum) for path in paths]

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import optimize
 
 from tfapp.optimizers import Certificate, branch_and_prune
-from tfapp.solvers.functions import AnalyticFunction
-from tfapp.solvers.lipo import adalipo, lipo
+from tfapp.solvers.search.functions import AnalyticFunction
+from tfapp.solvers.search.lipo import adalipo, lipo
 
 
 @dataclass(frozen=True)

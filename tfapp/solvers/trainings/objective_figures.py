@@ -12,7 +12,7 @@ def save_objectives_png(panels, path, title=None) -> None:
     """Draw objectives over updates, both axes logarithmic.
 
     Args:
-        panels: Dictionary from the title of a panel to `tfapp.solvers.two_layer_problem.Curve`s.
+        panels: Dictionary from the title of a panel to `tfapp.solvers.trainings.two_layer_problem.Curve`s.
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
     """

@@ -20,7 +20,7 @@ def save_paths_png(function, window, minimiser, paths, path, title=None) -> None
         function: From float64 (..., 2) to (...), at least 0 at the minimiser.
         window: ((low, high), (low, high)) of the two coordinates.
         minimiser: Where the function is smallest.
-        paths: `tfapp.solvers.paths.Path`s of two coordinates, all from one start.
+        paths: `tfapp.solvers.paths.paths.Path`s of two coordinates, all from one start.
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
     """

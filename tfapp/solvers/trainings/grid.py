@@ -4,7 +4,7 @@ import csv
 
 from tfapp.files import atomic_path
 from tfapp.optimizers import SOLVERS
-from tfapp.solvers.training import Job
+from tfapp.solvers.trainings.training import Job
 
 SEED = 0
 

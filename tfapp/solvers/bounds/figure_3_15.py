@@ -4,7 +4,7 @@ import numpy as np
 
 from tfapp.optimizers import estimate_lipschitz
 from tfapp.result_text import markdown_table
-from tfapp.solvers.lenet_bounds import build_lenet, lenet_batches
+from tfapp.solvers.bounds.lenet_bounds import build_lenet, lenet_batches
 from tfapp.solvers.workload import objective
 
 SOURCE = "Y. Wu, dissertation, chapter 3, eq. 3.17 and figure 3.15"

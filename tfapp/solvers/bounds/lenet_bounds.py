@@ -5,7 +5,7 @@ import warnings
 from tfapp.data import batch_stream
 from tfapp.models import build_classifier
 from tfapp.optimizers import BPGrad
-from tfapp.solvers.bounds_logger import BoundsLogger
+from tfapp.solvers.bounds.logger import BoundsLogger
 from tfapp.solvers.workload import objective
 
 BATCH_SIZE, WEIGHT_DECAY = 100, 0.0005

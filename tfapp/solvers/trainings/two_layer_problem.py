@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfapp.models import build_classifier
 from tfapp.optimizers import SOLVERS, BPGrad, make_solver
-from tfapp.solvers.bounds_logger import BoundsLogger
-from tfapp.solvers.paths import follow
+from tfapp.solvers.bounds.logger import BoundsLogger
+from tfapp.solvers.paths.paths import follow
 from tfapp.solvers.workload import objective
 
 INPUTS, EXAMPLES, BATCH_SIZE = 100, 1000, 100

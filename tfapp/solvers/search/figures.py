@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.optimizers.intervals import removed_intervals, uncovered_gaps
-from tfapp.solvers.functions import AnalyticFunction
 from tfapp.solvers.picture_files import label_lowest, save_gif, save_png
+from tfapp.solvers.search.functions import AnalyticFunction
 
 _POINTS = 800
 _COLUMNS, _MOST_PANELS, _MOST_FRAMES = 4, 16, 80

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.optimizers import LossAwareOptimizer, unwrapped
-from tfapp.solvers.bounds_report import check_auto, skipped_steps, steep_gradient
-from tfapp.solvers.bounds_summaries import BoundsSummaries
-from tfapp.solvers.path_condition import PathCondition
-from tfapp.solvers.step_table import StepTable
+from tfapp.solvers.bounds.path_condition import PathCondition
+from tfapp.solvers.bounds.report import check_auto, skipped_steps, steep_gradient
+from tfapp.solvers.bounds.step_table import StepTable
+from tfapp.solvers.bounds.summaries import BoundsSummaries
 
 _MEANS = ("step_size", "gradient_norm")
 
@@ -134,7 +134,7 @@ class BoundsLogger(keras.callbacks.Callback):
         Raises:
             InputError: No step was recorded.
         """
-        from tfapp.solvers.bounds_figures import save_training_bounds_png
+        from tfapp.solvers.bounds.figures import save_training_bounds_png
 
         save_training_bounds_png(self.steps, path)
 
@@ -147,7 +147,7 @@ class BoundsLogger(keras.callbacks.Callback):
         Raises:
             InputError: No step was checked.
         """
-        from tfapp.solvers.condition_figure import save_condition_png
+        from tfapp.solvers.bounds.condition_figure import save_condition_png
 
         save_condition_png(self.steps, path)
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from tfapp.optimizers import BPGrad
-from tfapp.solvers.functions import FUNCTIONS
-from tfapp.solvers.paths import Path, PathSolver, walk
-from tfapp.solvers.tensor_functions import TENSOR_FUNCTIONS
+from tfapp.solvers.paths.paths import Path, PathSolver, walk
+from tfapp.solvers.paths.tensor_functions import TENSOR_FUNCTIONS
+from tfapp.solvers.search.functions import FUNCTIONS
 
 NAMES = ("f1", "f2", "f3")
 MOMENTA = (0.0, 0.9)

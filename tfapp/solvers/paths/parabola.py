@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.solvers.paths import Path, PathSolver, walk
+from tfapp.solvers.paths.paths import Path, PathSolver, walk
 
 # The ellipse stands askew, so that a rate for each coordinate is of no help by itself.
 _ANGLE = math.pi / 6

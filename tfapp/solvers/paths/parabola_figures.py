@@ -4,8 +4,8 @@ import math
 
 from matplotlib.figure import Figure
 
-from tfapp.solvers.parabola import MINIMISER, value
-from tfapp.solvers.path_figures import draw_contours, mark_ends
+from tfapp.solvers.paths.figures import draw_contours, mark_ends
+from tfapp.solvers.paths.parabola import MINIMISER, value
 from tfapp.solvers.picture_files import save_png
 
 WINDOW = ((-2.4, 2.4), (-2.4, 2.4))
@@ -16,7 +16,7 @@ def save_descents_png(found, path, title=None) -> None:
     """Draw each descent over the contours, and the losses of all over the updates.
 
     Args:
-        found: `tfapp.solvers.parabola.Descent`s.
+        found: `tfapp.solvers.paths.parabola.Descent`s.
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
     """

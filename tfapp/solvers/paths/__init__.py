@@ -1,0 +1,1 @@
+"""Solvers that walk over a function: analytic ones, the parabola, the separable example, the plane of a training."""

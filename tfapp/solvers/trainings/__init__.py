@@ -1,0 +1,1 @@
+"""Networks trained by many solvers: the grid of their parameters, the table and its pictures."""
