@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "tfapp/models": {"models", "errors", "files", "layers"},
     "tfapp/segmentation": {
         "segmentation",
+        "checkpoints",
         "runs",
         "keras_file",
         "data",
@@ -41,7 +42,18 @@ MAY_IMPORT = {
         "optimizers",
         "summaries",
     },
-    "tfapp/report": {"report", "export", "runs", "data", "models", "errors", "files", "result_text", *TASKS},
+    "tfapp/report": {
+        "report",
+        "checkpoints",
+        "export",
+        "runs",
+        "data",
+        "models",
+        "errors",
+        "files",
+        "result_text",
+        *TASKS,
+    },
 }
 
 

@@ -7,7 +7,7 @@ from tfapp.errors import InputError
 from tfapp.models import OneHotMeanSquaredError
 from tfapp.optimizers import ALIG, BPGrad, Eve
 from tfapp.runs import Run
-from tfapp.segmentation.checkpoints import read_history
+from tfapp.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
 from tfapp.segmentation.training import TrainConfig, make_optimizer, train
 

@@ -8,7 +8,7 @@ from PIL import Image
 from tfapp.data import open_dataset
 from tfapp.errors import InputError
 from tfapp.runs import Run
-from tfapp.segmentation.checkpoints import read_history
+from tfapp.checkpoints import read_history
 from tfapp.segmentation.image_quality import ImageQuality, image_quality
 from tfapp.segmentation.prediction import restore
 from tfapp.segmentation.restoration import (

@@ -11,7 +11,7 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.runs import Run
-from tfapp.segmentation.checkpoints import TrainingDiverged, latest_checkpoint, read_history
+from tfapp.checkpoints import TrainingDiverged, latest_checkpoint, read_history
 from tfapp.segmentation.training import train
 
 SPEC = "cells:20:32"

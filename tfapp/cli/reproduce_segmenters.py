@@ -78,8 +78,8 @@ def _described(name):
 
 def _best_value(data, out, config, name):
     """Return the value with the smallest loss on the validation images after a short training."""
+    from tfapp.checkpoints import read_history
     from tfapp.optimizers import SOLVERS
-    from tfapp.segmentation.checkpoints import read_history
 
     solver = SOLVERS[name]
     if len(solver.values) == 1 or not config.epochs:
@@ -94,7 +94,7 @@ def _best_value(data, out, config, name):
 
 def _train(data, out, config, name, value):
     """Return the run, or None if it diverged."""
-    from tfapp.segmentation.checkpoints import TrainingDiverged
+    from tfapp.checkpoints import TrainingDiverged
     from tfapp.segmentation.solver_table import solver_options
 
     folder = f"{name}-{value}-seed{config.seed}"

@@ -147,8 +147,9 @@ def parse_size(text):
 
 def train_with_progress(spec, out, config, *, overwrite=False, title="training"):
     """Call `train` under a progress bar that shows loss and lambda."""
-    from tfapp.segmentation.progress import ReportProgress
+    from tfapp.progress import ReportProgress
     from tfapp.segmentation.training import train as run_training
+    from tfapp.segmentation.tv_weights import tv_weight_note
 
     with progress_bar() as bar:
         task = bar.add_task(title, total=None, note="reading data")
@@ -156,7 +157,7 @@ def train_with_progress(spec, out, config, *, overwrite=False, title="training")
         def show(done, total, note):
             bar.update(task, completed=done, total=total, note=note)
 
-        callbacks = [ReportProgress(show), *_recorder(out, config)]
+        callbacks = [ReportProgress(show, tv_weight_note), *_recorder(out, config)]
         run = run_training(spec, out, config, overwrite=overwrite, callbacks=callbacks)
         if bar.tasks[task].total is None:
             finish(bar, task, note="trained already")

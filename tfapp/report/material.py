@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tfapp.checkpoints import read_history
 from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape.directions.kept_directions import is_directions_file
 from tfapp.runs import Run
-from tfapp.segmentation.checkpoints import read_history
 from tfapp.segmentation.comparison import COLOURS, Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
 

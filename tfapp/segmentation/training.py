@@ -4,21 +4,16 @@ from pathlib import Path
 
 import keras
 
+from tfapp.checkpoints import RunRecorder, StopAtLoss, StopOnDivergence, has_reached, latest_checkpoint
 from tfapp.data import open_dataset, ordered_batches, training_stream
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.models import OneHotMeanSquaredError, add_weight_decay, build, stride_of
 from tfapp.optimizers import ALIG, BPGrad, Eve
 from tfapp.runs import MODEL
-from tfapp.segmentation.checkpoints import (
-    RunRecorder,
-    StopAtLoss,
-    StopOnDivergence,
-    has_reached,
-    latest_checkpoint,
-)
 from tfapp.segmentation.config import LOSS_AWARE, TrainConfig
 from tfapp.segmentation.opening import open_or_create
+from tfapp.segmentation.tv_weights import tv_weight_columns
 
 # A dozen images would make epochs of two steps, and twenty epochs would train nothing.
 LEAST_STEPS = 50
@@ -183,7 +178,7 @@ def _fit(run, model, config, frames, first_epoch, steps, callbacks):
         validation_data=None if validation is None else ordered_batches(validation, config.batch_size),
         callbacks=[
             StopOnDivergence(run.path),
-            RunRecorder(run.path),
+            RunRecorder(run.path, tv_weight_columns),
             StopAtLoss(config.until_loss),
             *callbacks,
         ],

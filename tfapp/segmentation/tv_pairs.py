@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass, replace
 from functools import partial
 
+from tfapp.checkpoints import read_history
 from tfapp.files import write_json
 from tfapp.runs import MODEL, Run
-from tfapp.segmentation.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
 from tfapp.segmentation.post_tv import choose_weight
 from tfapp.segmentation.tv_tables import spaced

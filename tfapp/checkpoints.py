@@ -9,7 +9,6 @@ import keras
 
 from tfapp.errors import InputError, WorkFailed
 from tfapp.files import atomic_path
-from tfapp.models import current_tv_weights, tv_head
 
 KEPT_CHECKPOINTS = 2
 
@@ -59,11 +58,16 @@ class RunRecorder(keras.callbacks.Callback):
     In this order, and each by write-then-rename, so that the history never has an epoch that the
     checkpoints lack; rows beyond the checkpoint that a run goes on from are dropped, and so is what
     a kill in the middle of a checkpoint left behind.
+
+    Args:
+        folder: The run folder.
+        further_columns: Function of the model to a dictionary of further numbers of an epoch, or None.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, further_columns=None):
         super().__init__()
         self.folder = Path(folder)
+        self.further_columns = further_columns
         self.rows = []
 
     def on_train_begin(self, logs=None):
@@ -77,11 +81,8 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
-        head = tv_head(self.model)
-        if head is not None:
-            weights = current_tv_weights(head)
-            names = ["tv_weight"] if len(weights) == 1 else [f"tv_weight_{i}" for i in range(len(weights))]
-            row.update(zip(names, weights, strict=True))
+        if self.further_columns:
+            row.update(self.further_columns(self.model))
         row["seconds"] = round(time.perf_counter() - self._start, 3)
         self.rows.append(row)
         with atomic_path(_checkpoint_path(self.folder, epoch + 1)) as temporary:

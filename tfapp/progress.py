@@ -2,19 +2,19 @@
 
 import keras
 
-from tfapp.models import current_tv_weights, tv_head
-
 
 class ReportProgress(keras.callbacks.Callback):
     """Call `show(done, total, note)` after every batch, in batches over the whole training.
 
     Args:
         show: Function of (batches done in all epochs, batches in all, text with the running loss).
+        describe: Function of the model to a text for the note, called after every epoch, or None.
     """
 
-    def __init__(self, show):
+    def __init__(self, show, describe=None):
         super().__init__()
         self.show = show
+        self.describe = describe
         self.epoch = 0
         self.validation = ""
 
@@ -28,9 +28,8 @@ class ReportProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.validation = f" val {logs['val_loss']:.4f}" if "val_loss" in logs else ""
-        head = tv_head(self.model)
-        if head is not None:
-            self.validation += " λ " + "/".join(f"{weight:.2f}" for weight in current_tv_weights(head))
+        if self.describe:
+            self.validation += self.describe(self.model)
 
     def on_train_end(self, logs=None):
         if self.model.stop_training:
