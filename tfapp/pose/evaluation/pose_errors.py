@@ -1,0 +1,155 @@
+"""Errors of predicted poses against the true ones of simulated scenes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from tfapp.errors import InputError
+from tfapp.pose.evaluation.registration import Registration
+from tfapp.pose.evaluation.symmetries import Symmetries
+
+
+@dataclass(frozen=True, eq=False)
+class PoseErrors:
+    """Errors of the poses of one scene, in the order of the true instances.
+
+    Attributes:
+        matched: int64 (instances,), which predicted instance each true one was matched to.
+        rotation: float64 (instances,), radians from 0 to pi; NaN for a reflected part (`part_poses`).
+        translation: float64 (instances,), metres, of the origin of the CAD model.
+    """
+
+    matched: np.ndarray
+    rotation: np.ndarray
+    translation: np.ndarray
+
+
+def part_poses(rotation, translation, reflected, registration: Registration):
+    """Return the poses of the CAD model that follow from poses of the learned model.
+
+    The learned model has a frame of its own. With the registration y = a A x + c of learned points x to CAD points y,
+    the pose p = s R x + t of the learned model is the pose p = Q y + u of the CAD model,
+
+        Q = s a R Aᵀ,    u = t - Q c.
+
+    Two reflections, one of the model and one of the pose, make a rotation. A single one leaves Q with the
+    determinant -1: the prediction is the mirror image of the part, and for a part that is its own mirror image
+    the error counts as for any symmetry, while for another part its rotation has no error to speak of (NaN).
+
+    Args:
+        rotation: (n, 3, 3), R, determinant +1.
+        translation: (n, 3), t, metres.
+        reflected: bool (n,), s is -1; None for none.
+        registration: Of the learned model to the CAD model.
+
+    Returns:
+        (Q (n, 3, 3) orthogonal, u (n, 3) in metres).
+
+    Raises:
+        InputError: Wrong shapes or values that are not finite.
+    """
+    rotation, translation = _check_poses("predicted", rotation, translation)
+    reflected = np.zeros(len(rotation), bool) if reflected is None else np.asarray(reflected, bool)
+    if reflected.shape != rotation.shape[:1]:
+        raise InputError(
+            f"`reflected` must have the shape ({len(rotation)},). Received: shape {reflected.shape}."
+        )
+    sign = np.where(reflected != registration.reflected, -1.0, 1.0)
+    part = sign[:, None, None] * rotation @ registration.rotation.T
+    return part, translation - part @ registration.translation
+
+
+def pose_errors(estimated, true, symmetries: Symmetries) -> PoseErrors:
+    """Match predicted instances to the true ones and return their errors.
+
+    Matched by the Hungarian method on the distance of the translations, so that rotations do not help.
+
+    Args:
+        estimated: (rotations (n, 3, 3), translations (n, 3)) of the CAD model, as `part_poses` returns them.
+        true: (rotations (n, 3, 3), translations (n, 3)) of the CAD model, metres.
+        symmetries: Of the part.
+
+    Raises:
+        InputError: Wrong shapes, values that are not finite, or other numbers of instances.
+    """
+    rotation, translation = _check_poses("predicted", *estimated)
+    true_rotation, true_translation = _check_poses("true", *true)
+    if len(rotation) != len(true_rotation):
+        raise InputError(
+            f"Expected as many predicted instances as true ones. Received: {len(rotation)} and {len(true_rotation)}."
+        )
+    apart = np.linalg.norm(true_translation[:, None] - translation, axis=-1)
+    _, matched = linear_sum_assignment(apart)
+    return PoseErrors(
+        matched,
+        symmetries.rotation_error(rotation[matched], true_rotation),
+        np.take_along_axis(apart, matched[:, None], axis=1)[:, 0],
+    )
+
+
+def surface_errors(estimated, true, vertices, symmetries: Symmetries) -> np.ndarray:
+    """Return how far the vertex of the part that is farthest off is from its true place, over the symmetries.
+
+    The maximum symmetry-aware surface distance (MSSD) of T. Hodaň and others, *BOP Challenge 2020 on 6D Object
+    Localization*, 2020. A reflected part has one too: a large one, unless the part is its own mirror image.
+
+    Args:
+        estimated: (rotations (n, 3, 3), translations (n, 3)), in the order of `true`.
+        true: (rotations (n, 3, 3), translations (n, 3)), metres.
+        vertices: (v, 3), of the CAD model, metres.
+        symmetries: Of the part.
+
+    Returns:
+        float64 (n,), metres.
+    """
+    vertices = np.asarray(vertices, np.float64)
+    predicted = _posed(vertices, *_check_poses("predicted", *estimated))
+    true = _check_poses("true", *true)
+    errors = np.inf
+    # One symmetry after the other: hundreds of images of a large mesh would not fit into memory.
+    for matrix in symmetries.all_matrices():
+        apart = np.linalg.norm(predicted - _posed(vertices @ matrix.T, *true), axis=-1)
+        errors = np.minimum(errors, apart.max(axis=1))
+    return errors
+
+
+def summarise(errors: Sequence[PoseErrors]) -> dict:
+    """Return the errors of many scenes in a few numbers, each instance counting the same.
+
+    Returns:
+        A dict of `rotation_median`, `rotation_mean` (radians, of the instances that are not reflected; None if all
+        are), `translation_median`, `translation_mean` (metres) and `reflected`, the share of reflected instances.
+
+    Raises:
+        InputError: No scene.
+    """
+    if not errors:
+        raise InputError("A summary of pose errors needs at least one scene. Received: none.")
+    rotation = np.concatenate([one.rotation for one in errors])
+    translation = np.concatenate([one.translation for one in errors])
+    known = rotation[~np.isnan(rotation)]
+    return {
+        "rotation_median": float(np.median(known)) if len(known) else None,
+        "rotation_mean": float(np.mean(known)) if len(known) else None,
+        "translation_median": float(np.median(translation)),
+        "translation_mean": float(np.mean(translation)),
+        "reflected": float(np.isnan(rotation).mean()),
+    }
+
+
+def _posed(points, rotation, translation):
+    return points @ np.swapaxes(rotation, 1, 2) + translation[:, None]
+
+
+def _check_poses(name, rotation, translation):
+    rotation, translation = np.asarray(rotation, np.float64), np.asarray(translation, np.float64)
+    if rotation.shape[1:] != (3, 3) or translation.shape != (len(rotation), 3) or not len(rotation):
+        raise InputError(
+            f"Expected {name} rotations (instances, 3, 3) and translations (instances, 3), one at least. "
+            f"Received: shapes {rotation.shape} and {translation.shape}."
+        )
+    if not (np.isfinite(rotation).all() and np.isfinite(translation).all()):
+        raise InputError(f"Expected {name} poses that are finite. Received: NaN or infinite values.")
+    return rotation, translation

@@ -1,0 +1,108 @@
+"""Scenes as pictures: depth, predicted instances, true instances (figures 4.6 to 4.9 of Y. Wu's dissertation)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfapp.errors import InputError
+from tfapp.pose.pictures.instance_colours import point_colours
+from tfapp.pose.pictures.png_file import save_png
+from tfapp.pose.pictures.segmented_scene import SegmentedScene
+
+_PANEL = 2.3  # inches
+_MARGIN = 0.12
+_SMALLEST_DOT = 2.4  # points of type
+
+
+def save_scenes_png(scenes: Sequence[SegmentedScene], path, title=None, *, scenes_in_row=2) -> None:
+    """Draw for each scene the depth image, and its points coloured by predicted instance beside the truth.
+
+    Each is cut to where the points are. Colours are matched to the truth, since the names of instances mean nothing.
+
+    Args:
+        scenes: One or more.
+        path: PNG file, written by write-then-rename.
+        title: Line above the figure.
+        scenes_in_row: >= 1.
+
+    Raises:
+        InputError: No scene; nothing is written then.
+    """
+    save_png(draw_scenes(scenes, title, scenes_in_row), path)
+
+
+def draw_scenes(scenes, title=None, scenes_in_row=2) -> Figure:
+    """Return the figure that `save_scenes_png` saves."""
+    if not scenes:
+        raise InputError("A picture of scenes needs at least one. Received: none.")
+    wide = 2 if all(scene.truth is None for scene in scenes) else 3
+    columns = min(scenes_in_row, len(scenes))
+    rows = -(-len(scenes) // columns)
+    size = (columns * wide * _PANEL + 0.3 * (columns - 1), rows * (_PANEL + 0.28) + 0.45)
+    figure = Figure(figsize=size, layout="constrained")
+    parts = figure.subfigures(rows, columns, squeeze=False, wspace=0.03).ravel()
+    for part, scene in zip(parts, scenes, strict=False):
+        _draw_scene(part.subplots(1, wide), scene)
+    if title:
+        figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def _draw_scene(panels, scene):
+    window, (near, far) = _window(scene), _depth_range(scene)
+    depth = np.where(np.isfinite(scene.depth) & (scene.depth > 0), scene.depth, np.nan)
+    panels[0].imshow(depth, cmap="viridis_r", vmin=near, vmax=far)
+    panels[0].set_title(
+        ": ".join(filter(None, [scene.name, f"depth {1000 * near:.0f}–{1000 * far:.0f} mm"])), fontsize=9
+    )
+    predicted, truth = scene.shown_labels()
+    for panel, labels, name in zip(panels[1:], (predicted, truth), ("predicted", "truth"), strict=False):
+        if labels is None:
+            panel.set_axis_off()
+            continue
+        panel.imshow(depth, cmap="gray_r", vmin=near - (far - near), vmax=far + 2 * (far - near), alpha=0.5)
+        _draw_labels(panel, scene, labels, window)
+        panel.set_title(name, fontsize=9)
+    if scene.f1 is not None:
+        panels[1].set_title(f"predicted, F1 {scene.f1:.3f}", fontsize=9)
+    for panel in panels:
+        panel.set(xlim=window[0], ylim=window[1], xticks=[], yticks=[])
+
+
+def _window(scene):
+    """Return the limits of columns and, from below, of rows: a square around the points."""
+    low, high = np.min(scene.pixels, axis=0), np.max(scene.pixels, axis=0)
+    size = np.array(np.shape(scene.depth))
+    half = min((0.5 + _MARGIN) * max((high - low).max(), 8), size.max() / 2)
+    # Moved into the picture, and in the middle of a side that is too short for it.
+    room = np.maximum(size / 2 - half, 0)
+    row, column = np.clip((low + high) / 2, (size - 1) / 2 - room, (size - 1) / 2 + room)
+    return (column - half, column + half), (row + half, row - half)
+
+
+def _draw_labels(panel, scene, labels, window):
+    rows, columns = np.asarray(scene.pixels).T
+    (left, right), _ = window
+    pixel = 72 * _PANEL / (right - left)
+    if pixel < _SMALLEST_DOT and not _is_dense(rows, columns):
+        panel.scatter(columns, rows, c=point_colours(labels), s=_SMALLEST_DOT**2, lw=0, marker="s")
+        return
+    picture = np.zeros((*np.shape(scene.depth), 4))
+    picture[rows, columns] = [(*colour, 1.0) for colour in point_colours(labels)]
+    panel.imshow(picture, interpolation="nearest")
+
+
+def _is_dense(rows, columns):
+    """Say whether most pixels of points have a neighbour: all of a part was labelled, not a sample of it."""
+    taken = np.zeros((rows.max() + 1, columns.max() + 1), bool)
+    taken[rows, columns] = True
+    return np.count_nonzero(taken[:, 1:] & taken[:, :-1]) > 0.7 * np.count_nonzero(taken)
+
+
+def _depth_range(scene):
+    """Return the nearest depth of the points, and the farthest with a margin that the floor below them is in."""
+    depth = np.asarray(scene.points)[:, 2]
+    near, far = np.quantile(depth, [0.005, 0.995])
+    spread = max(far - near, 1e-3)
+    return near - 0.05 * spread, far + 0.25 * spread
