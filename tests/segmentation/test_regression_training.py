@@ -2,12 +2,12 @@ import keras
 import numpy as np
 import pytest
 
+from tfapp.checkpoints import read_history
 from tfapp.data import parse_noises
 from tfapp.errors import InputError
 from tfapp.models import OneHotMeanSquaredError
 from tfapp.optimizers import ALIG, BPGrad, Eve
 from tfapp.runs import Run
-from tfapp.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
 from tfapp.segmentation.training import TrainConfig, make_optimizer, train
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfapp.checkpoints import read_history
 from tfapp.data import open_dataset
 from tfapp.errors import InputError
 from tfapp.runs import Run
-from tfapp.checkpoints import read_history
 from tfapp.segmentation.image_quality import ImageQuality, image_quality
 from tfapp.segmentation.prediction import restore
 from tfapp.segmentation.restoration import (

@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from tfapp.checkpoints import read_history
 from tfapp.data import parse_noises
 from tfapp.runs import Run
 from tfapp.segmentation import tv_pairs
-from tfapp.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, measure
 from tfapp.segmentation.tv_pairs import Pair, chosen_weight, evaluate_pair, pair_folders, stored_pairs
 

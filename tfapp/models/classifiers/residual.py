@@ -48,14 +48,14 @@ def residual_network(images, num_classes, *, depths, block=basic_block, stem=Non
 
     Args:
         images: Images `(batch, height, width, channels)`.
-        num_classes: Number of classes.
+        num_classes: Number of classes, or None for the 512 features (2048 with bottlenecks) that they follow from.
         depths: Blocks of the stages, of 64, 128, 256 and 512 filters: (2, 2, 2, 2) is ResNet-18, (3, 4, 6, 3)
             ResNet-34 and with bottlenecks ResNet-50, (3, 4, 23, 3) with bottlenecks ResNet-101.
         block: `basic_block` or `bottleneck_block`.
         stem: As `chosen_stem` takes it.
 
     Returns:
-        Logits `(batch, num_classes)`.
+        Logits `(batch, num_classes)`, or the features.
 
     Raises:
         InputError: For an unknown stem.
@@ -101,7 +101,7 @@ def _stages(x, num_classes, widths_and_depths, block, shortcut):
                 x = shortcut(x, residual.shape[-1], stride, f"{name}_shortcut")
             x = layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, residual]))
     x = layers.GlobalAveragePooling2D(name="average")(x)
-    return layers.Dense(num_classes, name="scores")(x)
+    return x if num_classes is None else layers.Dense(num_classes, name="scores")(x)
 
 
 def _projected(x, width, stride, name):

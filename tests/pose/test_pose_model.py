@@ -1,0 +1,144 @@
+"""The model that learns a part and its poses: its losses, against NumPy, and what it keeps."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from tests.pose.posed_scenes import SETTINGS, squares
+from tfapp.errors import InputError
+from tfapp.layers import hidden_point_mask
+from tfapp.pose.model.pose_model import PoseModel
+
+DEPTH, POINTS = squares(3)
+
+
+def model_of(**options):
+    keras.utils.set_random_seed(0)
+    return PoseModel(**SETTINGS | options)
+
+
+def chamfer(predicted, observed):
+    """Return eq. 4.1 by k-d trees."""
+    there, back = cKDTree(observed).query(predicted)[0], cKDTree(predicted).query(observed)[0]
+    return max(there.mean(), back.mean())
+
+
+def posed(model, outputs, scene, hypothesis, signs):
+    """Return the object model at the poses of a scene, by SciPy."""
+    clouds = []
+    for instance, sign in enumerate(signs):
+        w, x, y, z = np.asarray(outputs["quaternion"])[scene, hypothesis, instance]
+        turned = Rotation.from_quat([x, y, z, w]).apply(model.object_points.numpy())
+        clouds.append(sign * turned + np.asarray(outputs["translation"])[scene, hypothesis, instance])
+    return np.concatenate(clouds)
+
+
+@pytest.mark.parametrize("visibility", ["none", "hidden-points"])
+def test_distances_of_all_alternatives_are_those_of_a_loop(visibility):
+    model = model_of(channels=2, hypotheses=3, visibility=visibility)
+    outputs = model(DEPTH)
+    found, _ = model.alternatives(outputs, POINTS)
+    signs = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
+    camera = [0.0, 0.0, -6.0]
+    for scene in range(3):
+        observed = (POINTS[scene] - np.array(SETTINGS["centre"])) / SETTINGS["unit"]
+        for number, (hypothesis, sign) in enumerate((h, s) for h in range(3) for s in signs):
+            cloud = posed(model, outputs, scene, hypothesis, sign)
+            if visibility == "hidden-points":
+                cloud = cloud[~hidden_point_mask(cloud.astype(np.float32), exponent=2.0, camera=camera)]
+            assert float(found[scene, number]) == pytest.approx(chamfer(cloud, observed), rel=1e-4)
+
+
+def test_quaternions_have_length_one():
+    lengths = np.linalg.norm(model_of(hypotheses=2)(DEPTH)["quaternion"], axis=-1)
+    np.testing.assert_allclose(lengths, np.ones((3, 2, 2)), rtol=1e-5)
+
+
+def test_centroid_start_puts_parts_where_points_are():
+    translation = np.asarray(model_of(translation="centroid")(DEPTH)["translation"])
+    for scene in range(3):
+        observed = (POINTS[scene] - np.array(SETTINGS["centre"])) / SETTINGS["unit"]
+        near = cKDTree(observed).query(translation[scene, 0])[0]
+        assert near.max() < 0.2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"channels": 2},
+        {"channels": 2, "combination": "softmin", "gamma_rate": 1.0},
+        {"hypotheses": 4},
+        {"translation": "centroid"},
+        {"visibility": "soft"},
+        {"visibility": "none", "squared": True},
+    ],
+    ids=str,
+)
+def test_training_lowers_the_distance(options):
+    model = model_of(**options)
+    model.compile(keras.optimizers.Adam(0.003), keras.optimizers.Adam(0.01), jit_compile=False)
+    history = model.fit(DEPTH, POINTS, epochs=25, verbose=0).history["distance_mm"]
+    assert history[-1] < 0.8 * history[0]
+
+
+def test_object_model_has_its_own_learning_rate():
+    model = model_of()
+    before = model.object_points.numpy()
+    model.compile(keras.optimizers.Adam(0.001), keras.optimizers.SGD(0.0), jit_compile=False)
+    model.fit(DEPTH, POINTS, verbose=0)
+    np.testing.assert_array_equal(model.object_points.numpy(), before)
+
+
+def test_bpgrad_trains_it():
+    from tfapp.optimizers import BPGrad
+
+    model = model_of()
+    model.compile(BPGrad(50.0), BPGrad(50.0), jit_compile=False)
+    assert np.isfinite(model.fit(DEPTH, POINTS, epochs=2, verbose=0).history["loss"][-1])
+
+
+def test_saved_model_trains_on_the_identical_path(tmp_path):
+    def begun():
+        model = model_of(channels=2, visibility="none")
+        model.compile(keras.optimizers.Adam(0.003), keras.optimizers.Adam(0.01), jit_compile=False)
+        model.fit(DEPTH, POINTS, epochs=2, shuffle=False, verbose=0)
+        return model
+
+    unbroken, broken = begun(), begun()
+    broken.save(tmp_path / "model.keras")
+    broken = keras.models.load_model(tmp_path / "model.keras")
+    for model in (unbroken, broken):
+        model.fit(DEPTH, POINTS, epochs=2, shuffle=False, verbose=0)
+    for a, b in zip(unbroken.get_weights(), broken.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_points_inside_the_cloud_are_seen_in_fewer_scenes():
+    # So dense that the points around its middle hide those in it from everywhere.
+    model = model_of(points=400, instances=1)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    model.fit(DEPTH, POINTS, epochs=60, verbose=0)
+    distances = np.linalg.norm(model.object_points.numpy(), axis=-1)
+    seen = model.seen.numpy()
+    inner, outer = (seen[part].mean() for part in (distances < 0.15, distances > 0.3))
+    assert inner < 0.7 * outer and seen.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"instances": 0}, "--instances must be at least 1; got 0"),
+        ({"channels": 3}, "--channels must be 1 or 2; got 3"),
+        ({"combination": "mean"}, "Unknown --combination 'mean'"),
+        ({"visibility": "all"}, "Unknown --visibility 'all'"),
+        ({"backbone": "vgg"}, "Unknown pose network 'vgg'"),
+        ({"translation": "free"}, "Unknown translation 'free'"),
+        ({"squared": True, "visibility": "soft"}, "--squared is for whole points"),
+    ],
+)
+def test_unusable_settings_are_refused_in_a_sentence(options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        PoseModel(**SETTINGS | options)

@@ -1,0 +1,97 @@
+"""`tfapp pose train`."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfapp.cli.console import console, finish, follow, print_written, progress_bar
+from tfapp.cli.reproduce_options import typed
+
+Option = typer.Option
+
+
+def train(
+    context: typer.Context,
+    scenes: Annotated[Path, typer.Argument(help="Folder of scenes, of `tfapp pose simulate` or your own.")],
+    out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
+    instances: Annotated[
+        int | None,
+        Option(help="Parts in every scene.", show_default="what scenes.json says"),
+    ] = None,
+    points: Annotated[int, Option(help="Points of the object model.")] = 256,
+    observed: Annotated[int, Option(help="Points drawn of what each scene shows.")] = 256,
+    side: Annotated[
+        float | None,
+        Option(help="Side in metres of the cube that the model begins in.", show_default="half the unit"),
+    ] = None,
+    channels: Annotated[int, Option(help="1, or 2 for the rotations R and -R of each part.")] = 1,
+    combination: Annotated[str, Option(help="Over the channels: min, or softmin as eq. 4.2.")] = "min",
+    gamma_rate: Annotated[float, Option(help="What gamma of the softmin grows by in a step.")] = 0.002,
+    hypotheses: Annotated[
+        int, Option(help="Poses that a scene has to choose from; more than 1 is beyond the text.")
+    ] = 1,
+    backbone: Annotated[str, Option(help="small or resnet-18.")] = "small",
+    size: Annotated[int, Option(help="Side in pixels of what the network sees.")] = 64,
+    translation: Annotated[
+        str, Option(help="direct, or centroid: around the centroids of the points (leans on K-means).")
+    ] = "direct",
+    visibility: Annotated[
+        str, Option(help="hidden-points, soft (hidden points have a gradient), or none.")
+    ] = "hidden-points",
+    exponent: Annotated[
+        float | None,
+        Option(help="Of the radius of the hidden-point removal.", show_default="2.0 to 512 points, then 2.9"),
+    ] = None,
+    squared: Annotated[bool, Option(help="Square the lengths of the Chamfer distance.")] = False,
+    foreground: Annotated[
+        str | None,
+        Option(
+            help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
+        ),
+    ] = None,
+    epochs: Annotated[int, Option(help="Epochs in all.")] = 140,
+    batch_size: Annotated[int, Option(help="Scenes per batch.")] = 32,
+    learning_rate: Annotated[float, Option(help="Of the network, by Adam.")] = 0.001,
+    model_learning_rate: Annotated[float, Option(help="Of the object model, by Adam.")] = 0.003,
+    decay: Annotated[float, Option(help="Factor of both rates every --decay-epochs.")] = 0.31,
+    decay_epochs: Annotated[int, Option(help="Epochs between two such falls.")] = 50,
+    held_out: Annotated[float, Option(help="Share of the scenes that nothing is learned from.")] = 0.1,
+    seed: Annotated[int, Option(help="Of weights, points, order and split.")] = 0,
+    overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
+):
+    """Learn a part's 3D model and the poses of its instances from depth; killed, the same command goes on."""
+    options = dict(locals())
+    from tfapp.pose.config import PoseConfig
+
+    config = PoseConfig(**{field.name: options[field.name] for field in fields(PoseConfig)})
+    run = train_with_progress(scenes, out, config, command=typed(context), overwrite=overwrite)
+    print_written(run.path / "model.keras", run.path / "history.csv")
+    console.print(f"next: tfapp pose evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
+
+
+def train_with_progress(scenes, out, config, *, command="", overwrite=False, title="training"):
+    """Train under a progress bar that shows the Chamfer distance."""
+    from tfapp.pose.training import train as run_training
+    from tfapp.progress import ReportProgress
+
+    with progress_bar() as bar:
+        reading = bar.add_task("scenes", total=None, note="")
+        task = bar.add_task(title, total=None, note="")
+
+        def show(done, total, note):
+            bar.update(task, completed=done, total=total, note=note)
+
+        run = run_training(
+            scenes,
+            out,
+            config,
+            command=command,
+            overwrite=overwrite,
+            callbacks=[ReportProgress(show)],
+            progress=follow(bar, reading),
+        )
+        if bar.tasks[task].total is None:
+            finish(bar, task, note="trained already")
+    return run

@@ -1,0 +1,86 @@
+"""What a pose model is made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfapp.errors import InputError
+
+COMBINATIONS = ("min", "softmin")
+VISIBILITIES = ("hidden-points", "soft", "none")
+
+
+@dataclass(frozen=True)
+class PoseSettings:
+    """Everything that decides the shape of a pose model and its loss.
+
+    Attributes:
+        camera: `width`, `height`, `fx`, `fy`, `cx`, `cy` of the depth images, in pixels.
+        centre: Point of the camera's frame, in metres, that is the network's origin.
+        unit: Length in metres that is 1 to the network.
+        instances: Number of instances N in every scene.
+        points: Number of points m of the object model.
+        side: Side of the cube that the points begin in, in units of the network.
+        channels: 1 for one rotation of each instance, 2 for R and -R, eq. 4.2.
+        combination: `min` or `softmin` over the channels.
+        gamma_rate: What gamma of the softmin grows by in a step.
+        hypotheses: Number of poses of a scene, of which the best one learns.
+        backbone: `small` or `resnet-18`.
+        size: Height and width of what the backbone sees, in pixels.
+        translation: `direct`, or `centroid` for places around the centroids of the points.
+        visibility: `hidden-points` for the removal of hidden points, `soft`, or `none`.
+        exponent: Of the radius of that removal; None for 2.0 up to 512 points of the model and 2.9 above, which the
+            density of the points asks for.
+        squared: Whether the Chamfer distance has squared lengths; eq. 4.1 has not.
+        seed: Seed of points, weights and base orientations.
+    """
+
+    camera: dict
+    centre: tuple
+    unit: float
+    instances: int
+    points: int = 256
+    side: float = 0.5
+    channels: int = 1
+    combination: str = "min"
+    gamma_rate: float = 0.002
+    hypotheses: int = 1
+    backbone: str = "small"
+    size: int = 64
+    translation: str = "direct"
+    visibility: str = "hidden-points"
+    exponent: float | None = None
+    squared: bool = False
+    seed: int = 0
+
+    def __post_init__(self):
+        least = {"instances": 1, "points": 5, "hypotheses": 1, "size": 16}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise InputError(f"--{name} must be at least {low}; got {getattr(self, name)}.")
+        if self.channels not in (1, 2):
+            raise InputError(f"--channels must be 1 or 2; got {self.channels}.")
+        if not (self.side > 0 and self.unit > 0):
+            raise InputError(f"The sides of the cube must be longer than 0; got {self.side * self.unit} m.")
+        if self.squared and self.visibility == "soft":
+            raise InputError("--squared is for whole points; leave it out with --visibility soft.")
+        for name, allowed in (("combination", COMBINATIONS), ("visibility", VISIBILITIES)):
+            if getattr(self, name) not in allowed:
+                raise InputError(
+                    f"Unknown --{name} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
+                )
+
+    @property
+    def radius_exponent(self):
+        if self.exponent is not None:
+            return self.exponent
+        return 2.0 if self.points <= 512 else 2.9
+
+    def in_metres(self, points):
+        """Return points `(..., 3)` of the network's frame in that of the camera, in metres."""
+        return np.asarray(points, float) * self.unit + np.array(self.centre)
+
+    @property
+    def camera_place(self):
+        """Where the camera is, in units of the network."""
+        return tuple(-coordinate / self.unit for coordinate in self.centre)

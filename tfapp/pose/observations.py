@@ -1,0 +1,73 @@
+"""What a pose model is trained on: depth of the parts alone, and points that it shows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.pose.scenes.point_sampling import sample_points
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Some scenes of a folder.
+
+    Attributes:
+        indices: int64 `(scenes,)`, their numbers in the folder.
+        depth: float32 `(scenes, height, width)` in metres, 0 where no part is.
+        points: float32 `(scenes, n, 3)` in metres, in the frame of the camera.
+        pixels: int64 `(scenes, n, 2)`, row and column of each point.
+    """
+
+    indices: np.ndarray
+    depth: np.ndarray
+    points: np.ndarray
+    pixels: np.ndarray
+
+    def __len__(self):
+        return len(self.indices)
+
+    def select(self, chosen):
+        """Return the scenes of these positions."""
+        return Observations(
+            self.indices[chosen], self.depth[chosen], self.points[chosen], self.pixels[chosen]
+        )
+
+
+def observe(folder, count, *, indices=None, seed=0, progress=None):
+    """Read scenes.
+
+    Args:
+        folder: `SceneFolder`.
+        count: Points n of each scene.
+        indices: Numbers of the scenes, all by default.
+        seed: Of the points that are drawn.
+        progress: Function of (scenes read, scenes in all), or None.
+
+    Raises:
+        InputError: A scene cannot be read, shows no part, or too few points.
+    """
+    indices = np.arange(len(folder)) if indices is None else np.asarray(indices)
+    depth, drawn = [], []
+    for done, index in enumerate(indices, 1):
+        depth.append(np.where(folder.mask(index), folder.depth(index), 0).astype(np.float32))
+        drawn.append(sample_points(folder, int(index), count, seed=seed))
+        if progress:
+            progress(done, len(indices))
+    points, pixels = ([getattr(one, name) for one in drawn] for name in ("points", "pixels"))
+    return Observations(indices, np.stack(depth), np.stack(points), np.stack(pixels))
+
+
+def split_scenes(count, held_out, seed):
+    """Return the numbers of the scenes to train on and of those held out, both sorted.
+
+    Raises:
+        InputError: Nothing would be left to train on.
+    """
+    away = round(held_out * count)
+    if away >= count:
+        raise InputError(
+            f"--held-out {held_out} of {count} scenes leaves none to train on; make it smaller, or simulate more."
+        )
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[away:]), np.sort(order[:away])

@@ -1,0 +1,152 @@
+"""The run folder of a pose model."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfapp import __version__
+from tfapp.errors import InputError
+from tfapp.files import write_json
+from tfapp.pose.config import EXTENDABLE
+from tfapp.pose.scenes.scene_folder import SceneFolder
+
+RECORD, MODEL, KIND, FORMAT = "run.json", "model.keras", "pose", 1
+
+
+@dataclass(frozen=True)
+class PoseRun:
+    """A pose model in a folder: `run.json`, `checkpoints/`, `history.csv`, `model.keras`, `figures/`.
+
+    Attributes:
+        path: The folder.
+        record: Content of `run.json`.
+    """
+
+    path: Path
+    record: dict
+
+    @classmethod
+    def open(cls, path):
+        """Open an existing run.
+
+        Raises:
+            InputError: The folder holds no pose model, or one of a newer version.
+        """
+        file = Path(path) / RECORD
+        if not file.is_file():
+            raise InputError(
+                f"{path} is not a run folder (it has no {RECORD}); expected the --out of `tfapp pose train`."
+            )
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+            kind, version = record.get("kind"), int(record["format"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
+        if kind != KIND:
+            raise InputError(
+                f"{path} holds no pose model but another run; expected the --out of `tfapp pose train`."
+            )
+        if version > FORMAT:
+            raise InputError(f"{path} was written by a newer tfapp; update tfapp.")
+        return cls(Path(path), record)
+
+    def save(self):
+        """Write `run.json`."""
+        write_json(self.path / RECORD, self.record)
+
+    @property
+    def config(self):
+        return self.record["config"]
+
+    @property
+    def parts(self):
+        """Numbers of the scenes of `training` and `held-out`, by these names."""
+        return {name: np.array(numbers, int) for name, numbers in self.record["data"]["parts"].items()}
+
+    def folder(self):
+        """Return the `SceneFolder` that it was trained on.
+
+        Raises:
+            InputError: It is gone, or has other scenes now.
+        """
+        data = self.record["data"]
+        folder = SceneFolder(data["path"], data["foreground"])
+        if list(folder.stems) != data["stems"]:
+            raise InputError(f"{data['path']} has other scenes than when {self.path} was trained on them.")
+        return folder
+
+    def load_model(self):
+        """Return the trained `PoseModel`.
+
+        Raises:
+            InputError: The training has not ended, or the file is damaged.
+        """
+        from tfapp.pose.model.pose_model import PoseModel
+
+        file = self.path / MODEL
+        if not file.is_file():
+            raise InputError(
+                f"{self.path} has no {MODEL}: its training has not ended; run the same `tfapp pose train` to go on."
+            )
+        try:
+            return keras.models.load_model(file, custom_objects={"PoseModel": PoseModel})
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{file} cannot be loaded ({error}); train again with --overwrite.") from error
+
+
+def create_run(path, command, config, folder, frame, instances, parts):
+    """Write `run.json` of a new run and return the run."""
+    record = {
+        "format": FORMAT,
+        "kind": KIND,
+        "command": command,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "config": asdict(config),
+        "instances": instances,
+        "frame": asdict(frame),
+        "camera": asdict(folder.camera),
+        "data": {
+            "path": str(folder.path),
+            "foreground": folder.foreground,
+            "stems": list(folder.stems),
+            "parts": {name: numbers.tolist() for name, numbers in parts.items()},
+        },
+        "versions": {"tfapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+    }
+    run = PoseRun(Path(path), record)
+    run.save()
+    return run
+
+
+def check_free(path, overwrite):
+    """Raise InputError if a folder holds something else than a pose run that may be removed."""
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise InputError(f"{path} is a file; --out must name a folder.")
+    if any(path.iterdir()):
+        if not (path / RECORD).is_file():
+            raise InputError(f"Folder {path} is not empty and not a run; choose another --out.")
+        PoseRun.open(path)
+        if overwrite:
+            shutil.rmtree(path)
+
+
+def check_same(run, config, folder):
+    """Raise InputError if a run has other options than these, but for those that may extend it."""
+    now, then = asdict(config), run.config
+    changed = [name for name in now if name not in EXTENDABLE and now[name] != then.get(name)]
+    if str(folder.path) != run.record["data"]["path"]:
+        changed, now, then = ["scenes"], {"scenes": str(folder.path)}, {"scenes": run.record["data"]["path"]}
+    if changed:
+        name = changed[0]
+        raise InputError(
+            f"{run.path} holds a run with another {name.replace('_', ' ')} ({then.get(name)}, not {now[name]}); use "
+            "another --out, or --overwrite to start again."
+        )

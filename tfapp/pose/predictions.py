@@ -1,0 +1,77 @@
+"""The poses that a trained model gives to scenes, in metres in the frame of the camera."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfapp.errors import InputError
+
+BATCH = 32
+CHOICES = ("distance", "network")
+
+
+@dataclass(frozen=True, eq=False)
+class ScenePoses:
+    """What a model says of one scene; N instances, m points of the object model.
+
+    Attributes:
+        rotation: float64 `(N, 3, 3)`, determinant +1.
+        translation: float64 `(N, 3)`, metres.
+        reflected: bool `(N,)`: a point x of the object model is at -R x + t, not at R x + t.
+        clouds: float64 `(N, m, 3)`, the object model at these poses, metres.
+        visible: bool `(N, m)`, points that the camera sees.
+        distance: Chamfer distance between these and the observed points, metres; squared metres if it was trained so.
+    """
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    reflected: np.ndarray
+    clouds: np.ndarray
+    visible: np.ndarray
+    distance: float
+
+
+def predict_poses(model, observations, *, choose="distance", progress=None):
+    """Return the `ScenePoses` of every scene.
+
+    Args:
+        model: `PoseModel`.
+        observations: `Observations`.
+        choose: Which of the alternatives, hypotheses and rotation channels, is taken: `distance`, the one that
+            fits the observed points best, or `network`, the one that the network itself says, as an exported one
+            does.
+        progress: Function of (scenes done, scenes in all), or None.
+
+    Raises:
+        InputError: For another choice.
+    """
+    if choose not in CHOICES:
+        raise InputError(f"Unknown choice {choose!r}; choose one of: {', '.join(CHOICES)}.")
+    found = []
+    for first in range(0, len(observations), BATCH):
+        batch = observations.select(slice(first, first + BATCH))
+        found += _of_batch(model, batch, choose)
+        if progress:
+            progress(len(found), len(observations))
+    return found
+
+
+def _of_batch(model, batch, choose):
+    poses = model(batch.depth, training=False)
+    distances, visible = model.alternatives(poses, batch.points)
+    best = np.argmin(distances, -1) if choose == "distance" else np.argmax(poses["choice"], -1)
+    parts = [model.rotations(poses), model.translations(poses), model.clouds(poses), visible, distances]
+    rows = np.arange(len(batch))
+    rotation, translation, clouds, visible, distances = (np.asarray(part)[rows, best] for part in parts)
+    settings, reflected = model.settings, np.array(model.signs_of_alternatives())[best] < 0
+    return [
+        ScenePoses(
+            rotation[scene].astype(float),
+            settings.in_metres(translation[scene]),
+            reflected[scene],
+            settings.in_metres(clouds[scene]),
+            visible[scene] > 0.5,
+            float(distances[scene]) * settings.unit ** (2 if settings.squared else 1),
+        )
+        for scene in rows
+    ]
