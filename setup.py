@@ -15,6 +15,7 @@ PACKAGE_DIRS = {
     "tfapp.export": "export",
 }
 LANDSCAPE = ["landscape", "landscape.directions", "landscape.figures", "landscape.flatness"]
+POSE = ["pose", "pose.evaluation", "pose.model", "pose.pictures", "pose.scenes", "pose.simulation"]
 SOLVERS = ["solvers", "solvers.bounds", "solvers.paths", "solvers.search", "solvers.trainings"]
 APPLICATION = [
     "cli",
@@ -22,6 +23,7 @@ APPLICATION = [
     *LANDSCAPE,
     "models",
     "models.classifiers",
+    *POSE,
     "report",
     "segmentation",
     *SOLVERS,
@@ -43,6 +45,8 @@ setup(
         "scipy>=1.13",  # smooth fields of the cell generator
         "scikit-image>=0.24",  # contingency tables and watershed of the membrane scores, PSNR, SSIM
         "h5py>=3.11",  # surfaces for the programs of Li et al.; Keras needs it too
+        "scikit-learn>=1.5",  # clusterings and the scores of pairs
+        "threadpoolctl>=3.1",  # one thread for them: more only get in each other's way
         "pillow>=10.3",  # decoding of people's images, 16-bit and CMYK included
         "matplotlib>=3.8",  # figures as files
         "plotly>=5.20",  # interactive surfaces with the script inlined
@@ -53,6 +57,9 @@ setup(
         # Warm-up requests need the serving protos; keep its minor equal to TensorFlow's (the
         # constraints file does), or pip mixes two TensorFlow trees in one folder.
         "serving": ["tensorflow-serving-api>=2.18"],
+        # 3D models and poses from depth: ray casting and registration, physics, pieces of a mesh of one's own,
+        # depth images in EXR (3.3: the File class).
+        "pose": ["open3d-cpu>=0.19", "mujoco>=3.2", "coacd>=1.0.5", "OpenEXR>=3.3"],
         # Points of a landscape on many machines.
         "dask": ["distributed>=2024.5"],
         # Pictures of a landscape and of sharpness among the scalars of a training.
