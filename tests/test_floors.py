@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TASKS = {"segmentation", "landscape", "solvers"}
+TASKS = {"segmentation", "landscape", "solvers", "pose"}
 MAY_IMPORT = {
     "layers": {"layers"},
     "optimizers": {"optimizers"},
@@ -32,6 +32,19 @@ MAY_IMPORT = {
     "tfapp/solvers": {
         "solvers",
         "dask_workers",
+        "runs",
+        "data",
+        "models",
+        "errors",
+        "files",
+        "result_text",
+        "layers",
+        "optimizers",
+        "summaries",
+    },
+    "tfapp/pose": {
+        "pose",
+        "checkpoints",
         "runs",
         "data",
         "models",
@@ -85,18 +98,31 @@ def test_public_names_of_the_layers():
 
     assert tfapp.layers.__all__ == [
         "CropLike",
+        "HiddenPointRemoval",
         "MaxPoolWithIndices",
         "MaxUnpooling2D",
         "PadToStride",
         "Regularised",
+        "RigidTransform",
+        "Rotation",
         "TVLayer",
         "TVProblem",
         "TVReLU",
         "TVSigmoid",
         "TVSoftmax",
+        "axis_angle_from_rotation",
+        "chamfer_distance",
         "edge_weights",
+        "hidden_point_mask",
+        "nearest_distances",
+        "ortho6d_from_rotation",
+        "quaternion_from_rotation",
         "regularise",
         "regularise_logits",
+        "rigid_transform",
+        "rotation_from_axis_angle",
+        "rotation_from_ortho6d",
+        "rotation_from_quaternion",
         "total_variation",
         "with_gap",
     ]

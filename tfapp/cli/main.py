@@ -9,6 +9,7 @@
     tfapp solvers compare SPEC        BPGrad and others on images; paths and plane: where they go
     tfapp solvers lipschitz MODEL     a Lipschitz constant from a short training
     tfapp solvers minimise NAME       a minimum with a certificate; solvers search: against others
+    tfapp pose simulate --part nut    depth images of parts in a bin
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
     tfapp reproduce noise-table SPEC  the paper's table over seeds
@@ -26,6 +27,7 @@ from tfapp.cli import (
     evaluate,
     export,
     landscape,
+    pose,
     predict,
     report,
     reproduce,
@@ -50,6 +52,7 @@ app.command("predict", cls=TensorFlowCommand)(predict.predict)
 app.command("landscape", cls=TensorFlowCommand)(landscape.landscape)
 app.command("sharpness", cls=TensorFlowCommand)(sharpness.sharpness)
 app.add_typer(solvers.app, name="solvers")
+app.add_typer(pose.app, name="pose")
 app.add_typer(export.app, name="export")
 app.command("report", cls=TensorFlowCommand)(report.report)
 app.add_typer(reproduce.app, name="reproduce")

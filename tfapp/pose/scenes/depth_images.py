@@ -1,0 +1,84 @@
+"""Readers of depth images: .npy, 16-bit PNG, and EXR."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tfapp.errors import InputError
+from tfapp.pose.libraries import import_openexr
+
+# Renderers write 65504 or 1e10 where there is nothing; no depth camera sees a part this far away.
+_FARTHEST = 100.0
+_EXR_CHANNELS = ("Z", "Depth.Z", "ViewLayer.Depth.Z", "Depth.V", "ViewLayer.Depth.V", "V", "Y", "R", "RGB")
+
+
+def read_depth(path, depth_scale=1.0):
+    """Read a depth image as float32 (height, width) in metres along z; 0 where nothing was measured.
+
+    Args:
+        path: .npy with floats in metres, .png with 16 bits, or .exr with floats in metres (channel Z, V, Y or R).
+        depth_scale: Millimetres that one step of a .png stands for.
+
+    Raises:
+        InputError: The file is missing, damaged, no depth image, in other units, or nothing in it was measured.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _READERS:
+        raise InputError(f"{path} is not a depth image; expected one of {', '.join(_READERS)}.")
+    if not path.is_file():
+        raise InputError(f"Depth image {path} does not exist.")
+    depth = _READERS[path.suffix.lower()](path, depth_scale)
+    if depth.ndim != 2:
+        raise InputError(f"{path} has the shape {depth.shape}; expected one depth a pixel: (height, width).")
+    found = np.isfinite(depth) & (depth > 0)
+    if not found.any():
+        raise InputError(f"{path} has no measured pixel: every value is 0, negative, NaN or infinite.")
+    measured = found & (depth < _FARTHEST)
+    if not measured.any():
+        raise InputError(
+            f"{path} has depths of {depth[found].min():g} and more; expected metres: divide millimetres by 1000."
+        )
+    return np.where(measured, depth, 0).astype(np.float32)
+
+
+def _read_npy(path, depth_scale):
+    del depth_scale
+    try:
+        depth = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path} is damaged or not a plain .npy array ({error}).") from None
+    if not isinstance(depth, np.ndarray) or not np.issubdtype(depth.dtype, np.floating):
+        raise InputError(f"{path} does not hold an array of floats; expected depth in metres.")
+    return depth
+
+
+def _read_png(path, depth_scale):
+    try:
+        with Image.open(path) as image:
+            if not image.mode.startswith("I"):
+                raise InputError(
+                    f"{path} is a picture of mode {image.mode}; expected a 16-bit grey PNG of millimetres."
+                )
+            return np.asarray(image).astype(np.float32) * np.float32(depth_scale / 1000)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise InputError(f"{path} is damaged or not a PNG file ({error}).") from None
+
+
+def _read_exr(path, depth_scale):
+    del depth_scale
+    openexr = import_openexr()
+    try:
+        with openexr.File(str(path)) as file:
+            channels = {name: channel.pixels for name, channel in file.channels().items()}
+    except (RuntimeError, OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged or not an EXR file ({error}).") from None
+    name = next((name for name in _EXR_CHANNELS if name in channels), None)
+    if name is None:
+        raise InputError(f"{path} has the channels {', '.join(channels)}; expected depth in Z, V, Y or R.")
+    pixels = channels[name].astype(np.float32)
+    return pixels[..., 0] if pixels.ndim == 3 else pixels
+
+
+_READERS = {".npy": _read_npy, ".png": _read_png, ".exr": _read_exr}
+DEPTH_SUFFIXES = tuple(_READERS)

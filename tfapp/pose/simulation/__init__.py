@@ -1,0 +1,1 @@
+"""Depth images of parts that were dropped into a bin: shapes, physics, ray casting."""

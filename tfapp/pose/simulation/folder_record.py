@@ -1,0 +1,102 @@
+"""Whether a folder may hold the scenes of these settings, and what is written before the first of them."""
+
+import hashlib
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from tfapp import __version__
+from tfapp.errors import InputError
+from tfapp.files import write_json
+from tfapp.pose.scenes.camera import write_camera
+from tfapp.pose.scenes.mesh_files import write_mesh
+from tfapp.pose.scenes.record import FORMAT, RECORD, VERSION, read_record
+from tfapp.pose.simulation.convex_pieces import write_pieces
+from tfapp.pose.simulation.viewpoint import DISTANCE
+
+PIECES = Path("truth") / "pieces.npz"
+_OWN = ("camera.json", RECORD, "scenes.png", "depth", "mask", "truth")
+_DECISIVE = ("part", "mesh", "instances", "size", "tilt", "seed", "bin")
+
+
+def record_of(settings, count, command=None) -> dict:
+    """Return what `scenes.json` says.
+
+    Args:
+        settings: `SceneSettings`.
+        count: Scenes in the folder once it is whole.
+        command: The command line, if there was one.
+    """
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "command": command,
+        "part": settings.part.name,
+        "mesh": _fingerprint(settings.part),
+        "instances": settings.instances,
+        "size": settings.size,
+        "tilt": settings.tilt,
+        "seed": settings.seed,
+        "bin": settings.half_width,
+        "camera_distance": DISTANCE * settings.half_width,
+        "symmetries": [np.asarray(matrix).round(12).tolist() for matrix in settings.part.symmetries],
+        "count": count,
+        "versions": {"tfapp": __version__} | {name: version(name) for name in ("mujoco", "numpy")},
+    }
+
+
+def check_folder(path, record, overwrite) -> None:
+    """Raise InputError if a folder holds something else than scenes of these settings, or more of them.
+
+    With `overwrite` only what no simulation wrote is refused.
+    """
+    if path.is_file():
+        raise InputError(f"{path} is a file; expected a folder for the scenes.")
+    if not path.is_dir() or not any(path.iterdir()):
+        return
+    if not (path / RECORD).is_file():
+        raise InputError(f"{path} holds other files than simulated scenes; choose another folder.")
+    if overwrite:
+        return
+    stored = read_record(path)
+    changed = [
+        f"{name} (was {stored.get(name)}, is {record[name]})" if name != "mesh" else "the mesh of the part"
+        for name in _DECISIVE
+        if stored.get(name) != record[name]
+    ]
+    if changed:
+        raise InputError(
+            f"{path} holds scenes of other settings; changed: {', '.join(changed)}. Choose another folder, or start "
+            "again with --overwrite."
+        )
+    if stored["count"] > record["count"]:
+        raise InputError(
+            f"{path} holds {stored['count']} scenes, more than {record['count']}; choose another folder, or start "
+            "again with --overwrite."
+        )
+
+
+def begin(path, settings, record, overwrite) -> None:
+    """Write all but the scenes themselves; with `overwrite` first remove what an earlier simulation wrote."""
+    if overwrite:
+        _remove(path)
+    write_camera(settings.camera(), path / "camera.json")
+    write_mesh(path / "truth" / "object.ply", settings.part.vertices, settings.part.triangles)
+    write_pieces(settings.part.pieces, path / PIECES)
+    write_json(path / RECORD, record)
+
+
+def _remove(path):
+    for name in _OWN:
+        if (path / name).is_dir():
+            shutil.rmtree(path / name)
+        else:
+            (path / name).unlink(missing_ok=True)
+
+
+def _fingerprint(part):
+    """Return a hash of the mesh, to a nanometre: the last digits of a scaling may differ between machines."""
+    shape = np.concatenate([(part.vertices * 1e9).round().ravel(), part.triangles.ravel()])
+    return hashlib.sha256(shape.astype(np.int64).tobytes()).hexdigest()[:16]
