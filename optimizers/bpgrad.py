@@ -178,10 +178,11 @@ class BPGrad(LossAwareOptimizer):
         # A norm of all weights takes time, and changes little from step to step.
         is_due = tf.logical_not(is_known) | tf.equal(self.iterations % self.auto_steps, 0)
         longest = tf.cond(is_due, self._longest_step_size, lambda: longest)
-        shortest = tf.where(is_known, 0.0, FIRST_STEPS / LONGEST_STEPS * longest)
+        shortest = tf.where(is_known, tf.zeros_like(longest), FIRST_STEPS / LONGEST_STEPS * longest)
         lipschitz = quantile_of(norms, self.auto_quantile) / math.sqrt(1 - self.momentum**2)
         memory = tf.concat([[longest], recorded(norms, gradient_norm)], 0)
-        return tf.where(is_known, lipschitz, 0.0), shortest, tf.where(is_known, longest, shortest), memory
+        lipschitz = tf.where(is_known, lipschitz, tf.zeros_like(lipschitz))
+        return lipschitz, shortest, tf.where(is_known, longest, shortest), memory
 
     def _longest_step_size(self):
         # Momentum makes a way in one direction 1 / (1 - momentum) times as long.

@@ -128,3 +128,12 @@ def test_constant_loss_gives_no_constant_and_moves_nothing():
     assert model.optimizer.measured()["lipschitz"] == 0 and model.optimizer.measured()["num_skipped"] == 4
     for a, b in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_weights_of_double_precision_are_trained():
+    keras.utils.set_random_seed(1)
+    layers = [keras.Input((4,), dtype="float64"), keras.layers.Dense(2, dtype="float64")]
+    model = keras.Sequential(layers)
+    model.compile(BPGrad("auto", auto_steps=3), "mse")
+    losses = model.fit(X, Y, batch_size=8, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
