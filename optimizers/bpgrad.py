@@ -11,7 +11,7 @@ from tfapp.optimizers.loss_aware import LossAwareOptimizer, global_norm
 from tfapp.optimizers.momentum_step import move_with_momentum
 
 # Lengths of the first steps of "auto", and of the longest after them, as shares of the norm of the weights.
-FIRST_STEPS, LONGEST_STEPS = 0.01, 0.05
+FIRST_STEPS, LONGEST_STEPS = 0.01, 0.02
 # The least root mean square that weights count with: a share of all-zero weights would be no step at all.
 LEAST_WEIGHT = 0.01
 
@@ -45,7 +45,7 @@ class BPGrad(LossAwareOptimizer):
             to L (`ExponentialDecay(50.0, decay_steps=k, decay_rate=2.0, staircase=True)` is the text's "doubled
             every k steps"); or `"auto"`: the first updates are normalised gradient steps, 1 % of the norm of the
             weights long with momentum counted in; L is the `auto_quantile` of the gradient norms on this way,
-            divided by sqrt(1 - momentum^2), and stays; and no step is longer than 5 % of the weights' norm,
+            divided by sqrt(1 - momentum^2), and stays; and no step is longer than 2 % of the weights' norm,
             looked at every `auto_steps` updates (weights count with at least 0.01 each, so that training can
             begin at 0). Where the loss is constant
             every step is skipped and L stays 0; `BoundsLogger` tells it. A
@@ -178,10 +178,11 @@ class BPGrad(LossAwareOptimizer):
         # A norm of all weights takes time, and changes little from step to step.
         is_due = tf.logical_not(is_known) | tf.equal(self.iterations % self.auto_steps, 0)
         longest = tf.cond(is_due, self._longest_step_size, lambda: longest)
-        shortest = tf.where(is_known, 0.0, FIRST_STEPS / LONGEST_STEPS * longest)
+        shortest = tf.where(is_known, tf.zeros_like(longest), FIRST_STEPS / LONGEST_STEPS * longest)
         lipschitz = quantile_of(norms, self.auto_quantile) / math.sqrt(1 - self.momentum**2)
         memory = tf.concat([[longest], recorded(norms, gradient_norm)], 0)
-        return tf.where(is_known, lipschitz, 0.0), shortest, tf.where(is_known, longest, shortest), memory
+        lipschitz = tf.where(is_known, lipschitz, tf.zeros_like(lipschitz))
+        return lipschitz, shortest, tf.where(is_known, longest, shortest), memory
 
     def _longest_step_size(self):
         # Momentum makes a way in one direction 1 / (1 - momentum) times as long.

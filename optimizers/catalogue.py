@@ -41,20 +41,22 @@ SOLVERS = {
     "bpgrad": Solver("BPGrad", lambda L: BPGrad(L), "lipschitz", _CONSTANTS, 20.0),
     "bpgrad-auto": Solver('BPGrad, L "auto"', lambda L: BPGrad(L), "lipschitz", ("auto",), "auto"),
     "bpgrad-plain": Solver("BPGrad, μ = 0", lambda L: BPGrad(L, momentum=0.0), "lipschitz", _CONSTANTS, 5.0),
-    "sgd": _by_rate("SGD", lambda rate: keras.optimizers.SGD(rate), (0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
+    "sgd": _by_rate(
+        "SGD", lambda rate: keras.optimizers.SGD(rate), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0), 0.1
+    ),
     "sgd-momentum": _by_rate(
         "SGD, μ = 0.9", lambda rate: keras.optimizers.SGD(rate, momentum=0.9), _RATES, 0.01
     ),
     "adagrad": _by_rate(
-        "Adagrad", lambda rate: keras.optimizers.Adagrad(rate), (0.003, 0.01, 0.03, 0.1, 0.3), 0.03
+        "Adagrad", lambda rate: keras.optimizers.Adagrad(rate), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3), 0.03
     ),
     "adadelta": _by_rate(
-        "Adadelta", lambda rate: keras.optimizers.Adadelta(rate), (0.3, 1.0, 3.0, 10.0), 1.0
+        "Adadelta", lambda rate: keras.optimizers.Adadelta(rate), (0.1, 0.3, 1.0, 3.0, 10.0), 1.0
     ),
     "rmsprop": _by_rate("RMSProp", lambda rate: keras.optimizers.RMSprop(rate), _SMALL_RATES, 0.001),
     "adam": _by_rate("Adam", lambda rate: keras.optimizers.Adam(rate), _SMALL_RATES, 0.001),
     "eve": _by_rate("Eve", lambda rate: Eve(rate), _SMALL_RATES, 0.001),
-    "alig": _by_rate("ALI-G", lambda rate: ALIG(rate), (0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
+    "alig": _by_rate("ALI-G", lambda rate: ALIG(rate), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
 }
 # One at a time, everything else at the solver's usual value; no competitors.
 SWEEPS = {

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tfapp.cli.main import app
-from tfapp.optimizers import SWEEPS
+from tfapp.optimizers import SOLVERS, SWEEPS
 
 TINY = ["--model", "two-layer", "--seeds", "0", "--epochs", "1", "--batch-size", "40"]
 
@@ -38,7 +38,8 @@ def test_comparison_writes_table_trainings_search_and_figure(compared):
     assert rows["bpgrad"] == 20.0
     with (out / "grid.csv").open() as file:
         searched = list(csv.DictReader(file))
-    assert rows["adadelta"] in [float(row["value"]) for row in searched] and len(searched) == 4
+    values = [float(row["value"]) for row in searched]
+    assert values == list(SOLVERS["adadelta"].values) and rows["adadelta"] in values
     assert "--solvers adadelta,bpgrad=20" in (out / "comparison.md").read_text()
     with Image.open(out / "comparison.png") as picture:
         assert picture.width > 1000
@@ -63,7 +64,7 @@ def test_same_command_again_trains_nothing(compared):
         (["--train-images", "1000"], "training images; got --train-images 1000"),
         (["--weight-decay", "-1"], "The weight decay must be a finite number"),
         (["--augment", "rotate"], "Unknown augmentation 'rotate'"),
-        (["--dask", "tcp://localhost:1"], "Expected a Dask scheduler at tcp://localhost:1,"),
+        (["--dask", "tcp://localhost:1"], "Expected a Dask scheduler with workers at tcp://localhost:1,"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_no_training(tmp_path, options, message):

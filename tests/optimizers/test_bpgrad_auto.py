@@ -81,8 +81,8 @@ def test_first_step_from_all_zero_weights_is_that_of_weights_of_a_hundredth_each
 
 def test_all_zero_weights_of_a_linear_model_are_trained():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, kernel_initializer="zeros")])
-    model.compile(BPGrad("auto"), "mse")
-    losses = model.fit(X, Y, batch_size=8, epochs=100, verbose=0).history["loss"]
+    model.compile(BPGrad("auto", auto_steps=20), "mse")
+    losses = model.fit(X, Y, batch_size=8, epochs=120, verbose=0).history["loss"]
     assert losses[-1] < 0.1 * losses[0]
 
 
@@ -104,11 +104,11 @@ def test_larger_quantile_gives_a_larger_constant():
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
-def test_no_step_is_longer_than_a_twentieth_of_the_norm_of_the_weights(jit_compile):
+def test_no_step_is_longer_than_a_fiftieth_of_the_norm_of_the_weights(jit_compile):
     watch, _ = watched(2 * FIRST + 3, scale=100.0, momentum=0.0, jit_compile=jit_compile)
     steps = [measured["step_size"] for measured in watch.measured]
     for first in (FIRST, 2 * FIRST):  # the norm is looked at again every `auto_steps` updates
-        longest = 0.05 * norm(watch.weights[first])
+        longest = 0.02 * norm(watch.weights[first])
         assert steps[first : first + 3] == pytest.approx([longest] * 3, rel=1e-4)
 
 
@@ -128,3 +128,12 @@ def test_constant_loss_gives_no_constant_and_moves_nothing():
     assert model.optimizer.measured()["lipschitz"] == 0 and model.optimizer.measured()["num_skipped"] == 4
     for a, b in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_weights_of_double_precision_are_trained():
+    keras.utils.set_random_seed(1)
+    layers = [keras.Input((4,), dtype="float64"), keras.layers.Dense(2, dtype="float64")]
+    model = keras.Sequential(layers)
+    model.compile(BPGrad("auto", auto_steps=3), "mse")
+    losses = model.fit(X, Y, batch_size=8, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
