@@ -10,7 +10,8 @@ _HOMES = {
     "SignatureParity": "report",
     "VerificationReport": "report",
     "describe": "description",
-    "export": "writer",
+    "export": "segmenter_export",
+    "export_pose_network": "pose_export",
     "verify": "verification",
 }
 
@@ -20,6 +21,7 @@ __all__ = [
     "VerificationReport",
     "describe",
     "export",
+    "export_pose_network",
     "verify",
 ]
 

@@ -5,11 +5,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from tfapp.export.requests import decided
+from tfapp.export.requests import MASKS, decided
 
 
 def compare(request, outputs, tolerance):
-    """Compare `outputs` with `request.expected`.
+    """Compare the `outputs` of a segmenter with `request.expected`.
 
     Probabilities, and the gap if there is one, may differ by `tolerance`. Labels must be equal wherever the
     expected best class leads by more than twice that; elsewhere a difference within the tolerance may already
@@ -24,9 +24,9 @@ def compare(request, outputs, tolerance):
         Tuple of the largest difference (float or None), the share of equal labels (float or None) and
         a failure sentence (or None).
     """
-    shape_failure = _shape_failure(request.expected, outputs)
-    if shape_failure:
-        return None, None, shape_failure
+    failure = shape_failure(request.expected, outputs)
+    if failure:
+        return None, None, failure
     if "labels_png_bytes" in request.expected:
         return _compare_label_images(request.expected, outputs["labels_png_bytes"])
     probabilities = request.expected["probabilities"]
@@ -78,9 +78,10 @@ def _label_failure(alias, equal, sure):
     return f"`{alias}` expected {equal.size} equal labels, got {wrong} different ones"
 
 
-def _shape_failure(expected, outputs):
+def shape_failure(expected, outputs):
+    """A sentence if an output is missing, or has another shape or kind of dtype than expected, else None."""
     for alias, wanted in expected.items():
-        if alias == "decided_png_bytes":
+        if alias in MASKS:
             continue
         if alias not in outputs:
             return f"output `{alias}` expected, got {sorted(outputs)}"

@@ -4,14 +4,11 @@ import json
 import re
 import shlex
 
+from tfapp.export.kinds import kind_of
 from tfapp.export.manifest import read_manifest
 from tfapp.export.signature_defs import read_signatures
 from tfapp.export.versions import resolve_saved_model
 
-BATCHING = (
-    "Leave --enable_batching off, or call serving_bytes only: the server joins requests of different image "
-    "sizes by refusing them or by padding the smaller image, files join at any size."
-)
 LIMITS = (
     "`tfapp export verify` runs the graph by the call that TensorFlow Serving makes; the server itself, with its "
     "HTTP and gRPC front end, version manager and batching, is not exercised."
@@ -27,15 +24,17 @@ def describe(directory):
     Returns:
         Dict of plain JSON values: `name`, `version` (int or None), `directory` (str), `signatures` (dict by
         name of `inputs` and `outputs`, each a list of dicts `alias`, `dtype`, `shape`, `tensor`, `meaning`;
-        and the commands `curl` (or None) and `saved_model_cli`), `images` (dict, or None for a folder of
-        another maker), `class_names` (list or None), `palette` (what the exporter's `metadata` held under
-        that name, or None), `docker`, `batching` and `limits` (str).
+        and the commands `curl` (or None) and `saved_model_cli`), `summary` (list of sentences on what is
+        served, empty for a folder of another maker), `images` (dict of a segmenter, or None), `class_names`
+        (list or None), `palette` (what the exporter's `metadata` held under that name, or None), `docker`,
+        `batching` and `limits` (str).
 
     Raises:
         ExportError: `directory` is not a SavedModel, or is damaged.
     """
     folder = resolve_saved_model(directory).resolve()
     manifest = read_manifest(folder) or {}
+    kind = kind_of(manifest)
     name = manifest.get("name") or folder.parent.name
     version = int(folder.name) if re.fullmatch("[0-9]+", folder.name) else None
     signatures = read_signatures(folder)
@@ -50,11 +49,12 @@ def describe(directory):
         "version": version,
         "directory": str(folder),
         "signatures": signatures,
+        "summary": kind.summary(manifest),
         "images": manifest.get("images"),
         "class_names": manifest.get("class_names"),
         "palette": manifest.get("metadata", {}).get("palette"),
         "docker": _docker(folder.parent, name),
-        "batching": BATCHING,
+        "batching": kind.batching,
         "limits": LIMITS,
     }
 
@@ -65,12 +65,13 @@ def _meanings(recorded):
 
 
 def _curl(name, signature, inputs):
-    """A request that can be pasted: two grey pixels, or the file image.png; None for other inputs."""
+    """A request that can be pasted: two grey pixels, or a file such as image.png; None for other inputs."""
     if len(inputs) != 1:
         return None
     alias, dtype, shape = (inputs[0][key] for key in ("alias", "dtype", "shape"))
     if dtype == "string":
-        value = '[{"b64": "\'"$(base64 < image.png | tr -d "\\n")"\'"}]'
+        file = shlex.quote(f"{alias.removesuffix('_bytes')}.png")
+        value = f'[{{"b64": "\'"$(base64 < {file} | tr -d "\\n")"\'"}}]'
     elif dtype in ("float32", "uint8") and shape is not None and len(shape) == 4:
         grey = 128 if dtype == "uint8" else 0.5
         height, width = shape[1] or 1, shape[2] or 2

@@ -8,22 +8,21 @@ from datetime import datetime, timezone
 from importlib import metadata as packages
 
 from tfapp.export.errors import ExportError
-from tfapp.export.signature_defs import MEANINGS, read_signatures
+from tfapp.export.signature_defs import read_signatures
 
 EXTRA = "assets.extra"
 FILE_NAME = "export.json"
-FORMAT = 1
+FORMAT = 2
 
 
-def write_manifest(folder, *, name, version, segmenter, class_names, metadata, stored_values, report, warmup):
+def write_manifest(folder, *, name, version, servable, metadata, stored_values, report, warmup):
     """Write `export.json` into the SavedModel `folder`, after every other file of it.
 
     Args:
         folder: Path of the SavedModel.
         name: Name of the model, that of its base folder.
         version: Its version.
-        segmenter: `Segmenter` that was exported.
-        class_names: List of str or None.
+        servable: `Servable` that was exported.
         metadata: Plain JSON values of the caller (`plain_values`).
         stored_values: Number of numbers in `variables/`.
         report: `VerificationReport`.
@@ -31,22 +30,15 @@ def write_manifest(folder, *, name, version, segmenter, class_names, metadata, s
     """
     content = {
         "format": FORMAT,
+        "kind": servable.kind.name,
         "name": name,
         "version": version,
         "created_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": _versions(),
         "git_commit": metadata.get("git_commit"),
-        "signatures": _signatures(folder, segmenter),
-        "images": {
-            "channels": segmenter.num_channels,
-            "channel_order": _channel_order(segmenter),
-            "value_range": list(segmenter.value_range),
-            "uint8_range": [0, 255],
-        },
-        "num_classes": segmenter.num_classes,
-        "class_names": class_names,
-        "padding": {"stride": segmenter.stride, "rule": _padding_rule(segmenter.stride)},
-        "values": {"model": segmenter.model.count_params(), "stored": stored_values},
+        "signatures": _signatures(folder, servable),
+        **servable.facts(),
+        "values": {"model": servable.model.count_params(), "stored": stored_values},
         "verification": {
             "tolerance": report.tolerance,
             "signatures": {
@@ -140,27 +132,9 @@ def _versions():
     }
 
 
-def _signatures(folder, segmenter):
+def _signatures(folder, servable):
     signatures = read_signatures(folder)
     for signature in signatures.values():
         for tensor in (*signature["inputs"], *signature["outputs"]):
-            tensor["meaning"] = MEANINGS.get(tensor["alias"]) or _images(segmenter, tensor["dtype"])
+            tensor["meaning"] = servable.meaning(tensor["alias"], tensor["dtype"])
     return signatures
-
-
-def _images(segmenter, dtype):
-    low, high = (0, 255) if dtype == "uint8" else segmenter.value_range
-    return f"{_channel_order(segmenter)} images of any height and width, values {low:g} to {high:g}"
-
-
-def _channel_order(segmenter):
-    return "RGB" if segmenter.num_channels == 3 else "grey"
-
-
-def _padding_rule(stride):
-    if stride == 1:
-        return "images enter the model at their own size"
-    return (
-        f"height and width are padded inside the graph, on both sides alike, to multiples of {stride} by "
-        "mirroring with the edge, and the answer is cropped back"
-    )

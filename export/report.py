@@ -11,7 +11,7 @@ class SignatureParity:
     Attributes:
         signature: Its name.
         requests: Number of requests run.
-        max_difference: Largest absolute difference of probabilities; None where it has none, or where
+        max_difference: Largest absolute difference of the numbers it gives; None where it has none, or where
             no reference was stored.
         equal_labels: Share of equal labels in [0, 1]; None likewise.
         largest_gap: Largest duality gap per pixel that it gave; None where it gives none.
@@ -30,7 +30,7 @@ class VerificationReport:
 
     Attributes:
         directory: Folder of the SavedModel that was checked.
-        tolerance: Largest accepted difference of probabilities; None without a stored reference.
+        tolerance: Largest accepted difference of a number; None without a stored reference.
         signatures: One `SignatureParity` per signature that was run.
         warmup_records: Number of warm-up records replayed without error.
         files_checked: Number of files whose sha256 was compared.

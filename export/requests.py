@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 DEFAULT, UINT8, BYTES = "serving_default", "serving_uint8", "serving_bytes"
+# What is stored beside the expected outputs: where a last-bit difference cannot change what is chosen.
+MASKS = ("decided", "decided_png_bytes")
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class Request:
         inputs: Arrays by input alias; encoded files are an `S` array.
         expected: Arrays by output alias; empty where the right answer is not known. For label images
             `decided_png_bytes` goes with them: PNG masks, not 0 where the best class leads the second
-            by more than twice the tolerance, so that a last-bit difference cannot change the label.
+            by more than twice the tolerance, so that a last-bit difference cannot change the label. For
+            poses `decided` does, bool by scene, in the same sense of their alternatives.
     """
 
     signature: str
@@ -25,7 +28,12 @@ class Request:
 
 
 def decided(probabilities, tolerance):
-    """Where the best class leads by more than twice `tolerance`: bool, `probabilities` without last axis."""
+    """Where the best class leads by more than twice `tolerance`: bool, `probabilities` without last axis.
+
+    A single class leads always.
+    """
+    if probabilities.shape[-1] == 1:
+        return np.ones(probabilities.shape[:-1], bool)
     second, best = np.moveaxis(np.partition(probabilities, -2, axis=-1)[..., -2:], -1, 0)
     return best - second > 2 * tolerance
 

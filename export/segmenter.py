@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.export.errors import ExportError
+from tfapp.export.keras_model import check_keras_model, tolerance_of
 from tfapp.layers import CropLike, PadToStride
 
 # The size at which a model is tried: odd, so that a stride that is not handled shows.
@@ -62,17 +63,14 @@ def inspect_model(model, stride=1, value_range=(0.0, 1.0)):
         ExportError: not a Keras model on the TensorFlow backend; `stride` or `value_range` unusable;
             fixed image size; output that is not one probability per class and pixel.
     """
-    if not isinstance(model, keras.Model):
-        raise ExportError(f"`model` must be a Keras model. Received: {type(model).__name__}.")
-    if keras.backend.backend() != "tensorflow":
-        raise ExportError(f"Export needs Keras on TensorFlow, it runs on {keras.backend.backend()}.")
+    check_keras_model(model)
     if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
         raise ExportError(f"`stride` must be a positive integer. Received: stride={stride!r}.")
     low, high = (float(bound) for bound in value_range)
     if not (np.isfinite([low, high]).all() and low < high):
         raise ExportError(f"`value_range` must be two finite rising numbers. Received: {value_range!r}.")
     channels = _num_channels(model)
-    trial = Segmenter(model, channels, 0, stride, (low, high), _tolerance(model))
+    trial = Segmenter(model, channels, 0, stride, (low, high), tolerance_of(model))
     num_classes, num_outputs = _try(trial)
     return replace(trial, num_classes=num_classes, has_gap=num_outputs == 2)
 
@@ -131,14 +129,3 @@ def _try(segmenter):
             "end it in a soft-max."
         )
     return outputs.shape[3], 1 + len(others)
-
-
-def _tolerance(model):
-    # 1e-5 covers other instruction sets in float32; half precision rounds each layer to its own epsilon.
-    epsilons = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
-    return max([1e-5, *(4 * epsilons[name] for name in _compute_dtypes(model) if name in epsilons)])
-
-
-def _compute_dtypes(layer):
-    inner = getattr(layer, "layers", [])
-    return {layer.compute_dtype}.union(*(_compute_dtypes(child) for child in inner))

@@ -2,15 +2,6 @@
 
 from tfapp.export.errors import ExportError
 
-# What the inputs and outputs of this package's own endpoints mean, by alias; `images` depends on the model.
-MEANINGS = {
-    "image_bytes": "encoded PNG, JPEG, BMP or GIF (first frame) files, each at its own size",
-    "probabilities": "class probabilities, float32, add up to 1 over the last axis",
-    "labels": "index of the most probable class",
-    "gap": "certificate of the TV head, per image: its energy is at most this far above the minimum, per pixel",
-    "labels_png_bytes": "PNG of the most probable class of each pixel, at the size of its image",
-}
-
 
 def read_signatures(saved_model):
     """Read the signatures of the folder `saved_model`.

@@ -2,7 +2,8 @@
 
 import zipfile
 
-from tfapp.export.comparison import compare, promise_failure
+from tfapp.export.comparison import promise_failure
+from tfapp.export.kinds import kind_of
 from tfapp.export.manifest import EXTRA, checksums, read_manifest
 from tfapp.export.probing import probe_requests
 from tfapp.export.report import SignatureParity, VerificationReport
@@ -47,19 +48,21 @@ def verify(directory):
         folder,
         requests,
         manifest["verification"]["tolerance"],
+        compare=kind_of(manifest).compare,
         failures=failures,
         files_checked=num_files,
         warmup_expected=manifest["warmup"]["records"],
     )
 
 
-def check(folder, requests, tolerance, *, warmup_expected, failures=(), files_checked=0):
+def check(folder, requests, tolerance, *, compare, warmup_expected, failures=(), files_checked=0):
     """Run `requests` on `folder` and compare every answer with its expected one.
 
     Args:
         folder: Path of a SavedModel.
         requests: List of `Request` with expected outputs.
-        tolerance: Largest accepted absolute difference of probabilities.
+        tolerance: Largest accepted absolute difference of a number.
+        compare: Function that compares one answer, as that of a `Kind`.
         warmup_expected: Number of warm-up records that the folder should hold.
         failures: Sentences found before.
         files_checked: Number of files whose sha256 was compared before.

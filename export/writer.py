@@ -1,4 +1,4 @@
-"""Write a Keras segmenter as a version folder for TensorFlow Serving, checked before it appears."""
+"""Write what is exported as a version folder for TensorFlow Serving, checked before it appears."""
 
 import contextlib
 import errno
@@ -13,85 +13,62 @@ import tensorflow as tf
 
 from tfapp.export.errors import ExportError, disk_errors_as_sentences
 from tfapp.export.manifest import EXTRA, plain_values, write_manifest
-from tfapp.export.reference import example_requests, stored_requests, warmup_requests
 from tfapp.export.requests import save_requests
-from tfapp.export.segmenter import inspect_model
 from tfapp.export.signature_defs import compiled_functions
-from tfapp.export.signatures import endpoints
 from tfapp.export.verification import REFERENCE, check
 from tfapp.export.versions import choose_version, version_exists
 from tfapp.export.warmup import write_warmup
 
 
-def export(
-    model,
-    base_path,
-    *,
-    version=None,
-    class_names=None,
-    stride=1,
-    value_range=(0.0, 1.0),
-    warmup_sizes=((64, 64),),
-    metadata=None,
-    extra_examples=None,
-):
-    """Export `model` to `base_path/<version>/` and return that path.
+def write_version(servable, base_path, version=None, metadata=None):
+    """Write `servable` to `base_path/<version>/` and return that path.
 
     The folder is written under a name that TensorFlow Serving ignores, every signature and warm-up record
     is run there in another process through TensorFlow's session and compared with the Keras model, and one
     rename publishes it. Whatever fails, Ctrl-C included, leaves nothing behind; only a killed process leaves
-    its `.export-...` folder. The rename is atomic on a file system, not on an object store.
-
-    Signatures (`tfapp.export.signatures.endpoints`): `serving_default` float32 images, `serving_uint8`
-    0..255 images, `serving_bytes` encoded files, each at its own size. Custom gradients are not exported.
+    its `.export-...` folder. The rename is atomic on a file system, not on an object store. Custom gradients
+    are not exported.
 
     Args:
-        model: Keras model from float32 images `(batch, height, width, channels)` of any height and width
-            and 1 or 3 channels to class probabilities `(batch, height, width, classes)`, or to
-            `[probabilities, gap]` as `tfapp.layers.with_gap` makes it: `serving_default` and `serving_uint8`
-            then have the further output `gap`, float32 `(batch,)`.
+        servable: `Servable`.
         base_path: Folder of the model, which holds one folder per version; made if missing.
         version: Positive int, or None for the highest existing version plus one.
-        class_names: One str per class, or None.
-        stride: Height and width are padded inside the graph to multiples of it and the answer is cropped
-            back; 1 if the model takes any size by itself.
-        value_range: Lowest and highest image value that the model takes.
-        warmup_sizes: Image sizes `(height, width)` in pixels to warm the server up for.
-        metadata: Dict of JSON values kept in `assets.extra/export.json`; `git_commit` is shown at its top.
-        extra_examples: Images `(height, width, channels)` in `value_range` to compare besides the
-            generated ones; they are not stored.
+        metadata: Dict of JSON values kept in `assets.extra/export.json`, or None.
 
     Returns:
         `pathlib.Path` of the version folder.
 
     Raises:
         ExportError: unusable arguments, a folder that cannot be written, or an artifact that does not
-            answer as the model does (differences of probabilities beyond 1e-5, or four epsilons of the
-            compute dtype for half precision).
+            answer as the model does.
     """
     base = Path(base_path)
-    segmenter = inspect_model(model, stride, value_range)
-    names = _class_names(class_names, segmenter.num_classes)
     kept = plain_values(metadata or {})
     number = choose_version(base, version)
     with disk_errors_as_sentences(base), _staging(base) as folder:
-        stored = stored_requests(segmenter)
-        warmup = warmup_requests(segmenter, _sizes(warmup_sizes))
-        examples = example_requests(segmenter, extra_examples if extra_examples is not None else ())
-        stored_values = _write_saved_model(segmenter, folder)
+        stored, warmup = servable.stored_requests(), servable.warmup_requests()
+        further = servable.further_requests()
+        stored_values = _write_saved_model(servable, folder)
         extra = folder / EXTRA
         extra.mkdir()
         save_requests(extra / REFERENCE, stored)
+        for file_name, text in servable.assets().items():
+            (extra / file_name).write_text(text, encoding="utf-8")
         records = write_warmup(extra, warmup, base.resolve().name)
-        report = check(folder, [*stored, *warmup, *examples], segmenter.tolerance, warmup_expected=records[0])
+        report = check(
+            folder,
+            [*stored, *warmup, *further],
+            servable.tolerance,
+            compare=servable.kind.compare,
+            warmup_expected=records[0],
+        )
         if not report.passed:
             raise ExportError(f"The exported model does not answer as the Keras model. {report.failures[0]}")
         write_manifest(
             folder,
             name=base.resolve().name,
             version=number,
-            segmenter=segmenter,
-            class_names=names,
+            servable=servable,
             metadata=kept,
             stored_values=stored_values,
             report=report,
@@ -99,27 +76,6 @@ def export(
         )
         _publish(folder, base, number)
     return base / str(number)
-
-
-def _class_names(names, num_classes):
-    if names is None:
-        return None
-    names = [str(name) for name in names]
-    if len(names) != num_classes:
-        raise ExportError(
-            f"`class_names` must name the {num_classes} classes of the model. Received: {len(names)} names."
-        )
-    return names
-
-
-def _sizes(sizes):
-    sizes = [tuple(size) for size in sizes]
-    for size in sizes:
-        if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-            raise ExportError(
-                f"`warmup_sizes` must be pairs (height, width) of positive integers. Received: {size!r}."
-            )
-    return sizes
 
 
 @contextlib.contextmanager
@@ -138,12 +94,12 @@ def _staging(base):
                 parent.rmdir()
 
 
-def _write_saved_model(segmenter, folder):
+def _write_saved_model(servable, folder):
     # Without track(), which stores every variable a second time; the endpoints' own variables are found.
     archive = keras.export.ExportArchive()
     functions = [
         archive.add_endpoint(name, function, input_signature=signature)
-        for name, (function, signature) in endpoints(segmenter).items()
+        for name, (function, signature) in servable.endpoints().items()
     ]
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     archive.write_out(str(folder), options=options, verbose=False)

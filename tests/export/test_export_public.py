@@ -13,6 +13,7 @@ def test_public_names_are_these():
         "VerificationReport",
         "describe",
         "export",
+        "export_pose_network",
         "verify",
     ]
     assert all(hasattr(tfapp.export, name) for name in tfapp.export.__all__)

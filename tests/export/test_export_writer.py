@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfapp.export import ExportError, export, writer
+from tfapp.export import ExportError, export, segmenter_export, writer
 from tfapp.export.manifest import checksums
 from tfapp.export.requests import Request
 
@@ -128,7 +128,7 @@ def test_version_that_appears_meanwhile_is_not_overwritten(tmp_path, monkeypatch
     assert [child.name for child in tmp_path.iterdir()] == ["1"]
 
 
-def passing_check(folder, requests, tolerance, *, warmup_expected):
+def passing_check(folder, requests, tolerance, *, compare, warmup_expected):
     from tfapp.export import VerificationReport
 
     return VerificationReport(folder, tolerance, ())
@@ -144,7 +144,7 @@ def test_artifact_that_answers_otherwise_is_not_published(tmp_path, monkeypatch,
             )
         ]
 
-    monkeypatch.setattr(writer, "stored_requests", wrong_reference)
+    monkeypatch.setattr(segmenter_export, "stored_requests", wrong_reference)
     with pytest.raises(
         ExportError, match="serving_default, request 0: `probabilities` expected within 1e-05, got"
     ):

@@ -1,6 +1,6 @@
 """Put a trained run or a `.keras` file behind TensorFlow Serving, check an exported folder, show how to call it.
 
-tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a .keras file
+tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a .keras file, or of `tfapp pose train`
 tfapp export verify DIR                   check it again, here or on the server
 tfapp export show DIR                     signatures, example requests, server command
 """
@@ -15,7 +15,14 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from tfapp.cli.console import TensorFlowCommand
-from tfapp.cli.export_output import print_command, print_exported, print_parities, signature_table
+from tfapp.cli.export_output import (
+    print_command,
+    print_exported,
+    print_parities,
+    print_summary,
+    signature_table,
+)
+from tfapp.cli.export_pose import export_pose_run, is_pose_run, refuse_segmenter_options
 from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, is_keras_file, open_sources
 from tfapp.errors import InputError
 
@@ -33,7 +40,7 @@ class _RunFirst(TyperGroup):
 
 app = typer.Typer(
     cls=_RunFirst,
-    help="Write a run, or a .keras file, as a SavedModel for TensorFlow Serving: "
+    help="Write a run, of segmentation or of poses, or a .keras file as a SavedModel for TensorFlow Serving: "
     "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR",
     no_args_is_help=True,
@@ -45,7 +52,10 @@ app = typer.Typer(
 def write(
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="Folder of the trained run, or a .keras file of any segmenter."),
+        typer.Argument(
+            metavar="RUN",
+            help="Folder of the trained run, of poses too, or a .keras file of any segmenter.",
+        ),
     ],
     base_dir: Annotated[Path, typer.Argument(metavar="BASE_DIR", help="Folder of the served model.")],
     version: Annotated[
@@ -70,21 +80,32 @@ def write(
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
-    [source] = open_sources([run], resize, input_scale, model_output)
-    if source.image_pairs:
-        source.refuse_image_pairs("tfapp export")
+    console, further = Console(), []
+    if is_pose_run(run):
+        options = {"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes, "--resize": resize}
+        others = {"--input-scale": input_scale != 1.0, "--model-output": model_output != "auto"}
+        refuse_segmenter_options(run, {**options, **others})
+        with _sentences(), console.status("Exporting and checking"):
+            folder = export_pose_run(run, base_dir, version)
+        # What is served has no observed points to choose a pose by.
+        further.append(f"tfapp pose evaluate {run} --choose network")
+    else:
+        [source] = open_sources([run], resize, input_scale, model_output)
+        if source.image_pairs:
+            source.refuse_image_pairs("tfapp export")
+        with _sentences(), console.status("Exporting and checking"):
+            folder = _export_segmenter(source, base_dir, version, post_tv, gap, classes)
+    print_exported(console, folder, further)
+
+
+def _export_segmenter(source, base_dir, version, post_tv, gap, classes):
+    from tfapp.export import export
+
     names = _class_names(source, classes)
     metadata = {**_facts(source), "post_tv": post_tv}
+    # The segmenter pads to the network's stride by itself, exactly as `tfapp evaluate` measured it.
     segmenter = source.segmenter(post_tv, gap=gap)
-    console = Console()
-    with _sentences(), console.status("Exporting and checking"):
-        from tfapp.export import describe, export
-        from tfapp.export.manifest import read_manifest
-
-        # The segmenter pads to the network's stride by itself, exactly as `tfapp evaluate` measured it.
-        folder = export(segmenter, base_dir, version=version, class_names=names, metadata=metadata)
-        manifest, served = read_manifest(folder), describe(folder)
-    print_exported(console, folder, manifest, served)
+    return export(segmenter, base_dir, version=version, class_names=names, metadata=metadata)
 
 
 def _facts(source):
@@ -156,18 +177,11 @@ def show_folder(
         served = describe(directory)
     console = Console()
     console.print(f"[bold]{escape(served['name'])}[/bold] {escape(served['directory'])}", soft_wrap=True)
-    if served["images"]:
-        low, high = served["images"]["value_range"]
-        console.print(
-            f"Images: {served['images']['channel_order']}, float32 in [{low:g}, {high:g}] or uint8."
-        )
+    print_summary(console, served)
     for name, signature in served["signatures"].items():
         console.print(signature_table(name, signature))
         for command in filter(None, (signature["curl"], signature["saved_model_cli"])):
             print_command(console, command)
-    if served["class_names"]:
-        labels = ", ".join(f"{number} {label}" for number, label in enumerate(served["class_names"]))
-        console.print(f"Labels: {escape(labels)}", soft_wrap=True)
     console.print("Serve:")
     print_command(console, served["docker"])
     console.print(f"{escape(served['batching'])}\n{escape(served['limits'])}", soft_wrap=True)

@@ -3,19 +3,37 @@
 from rich.markup import escape
 from rich.table import Table
 
+# Header, entry of a `SignatureParity` and format.
+PARITY_COLUMNS = (
+    ("largest difference", "max_difference", ".1e"),
+    ("equal labels", "equal_labels", ".2%"),
+    ("largest gap", "largest_gap", ".1e"),
+)
 
-def print_exported(console, folder, manifest, served):
-    """Print what an export wrote, how it compares with the model, and what to do next."""
+
+def print_exported(console, folder, further=()):
+    """Print what was exported to the version folder, how it compares with the model, and commands to go on with."""
+    from tfapp.export import describe
+    from tfapp.export.manifest import read_manifest
+
+    manifest, served = read_manifest(folder), describe(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     console.print(f"[bold]{escape(str(folder))}[/bold] {size / 1e6:.1f} MB", soft_wrap=True)
+    print_summary(console, served)
     verification = manifest["verification"]
     print_parities(console, verification["signatures"], verification["tolerance"])
     console.print(
         manifest["warmup"]["note"] or f"Warm-up records: {manifest['warmup']['records']}.", markup=False
     )
     console.print("Next:")
-    print_command(console, f"tfapp export verify {folder}")
-    print_command(console, served["docker"])
+    for command in (f"tfapp export verify {folder}", *further, served["docker"]):
+        print_command(console, command)
+
+
+def print_summary(console, served):
+    """Print what is served, as `describe` gives it."""
+    for sentence in served["summary"]:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_command(console, command):
@@ -26,23 +44,19 @@ def print_command(console, command):
 def print_parities(console, parities, tolerance):
     """Print the parity of every signature: dicts of `SignatureParity` by name."""
     title = "" if tolerance is None else f"Difference to the Keras model (at most {tolerance:g})"
-    # Folders from before this output do not record it.
-    gaps = [parity.get("largest_gap") for parity in parities.values()]
-    with_gap = any(gap is not None for gap in gaps)
-    header = ["signature", "requests", "probabilities", "equal labels", "largest gap"]
-    table = Table(*header[: None if with_gap else -1], title=title)
-    for (name, parity), gap in zip(parities.items(), gaps, strict=True):
-        difference, share = parity["max_difference"], parity["equal_labels"]
-        row = [
-            name,
-            str(parity["requests"]),
-            "-" if difference is None else f"{difference:.1e}",
-            "-" if share is None else f"{share:.2%}",
-            "-" if gap is None else f"{gap:.1e}",
-        ]
-        table.add_row(*row[: len(table.columns)])
+    # A column that no signature fills is left out; older folders do not record the gap.
+    columns = [
+        (header, entry, form)
+        for header, entry, form in PARITY_COLUMNS
+        if any(parity.get(entry) is not None for parity in parities.values())
+    ]
+    table = Table("signature", "requests", *(header for header, _, _ in columns), title=title)
+    for name, parity in parities.items():
+        values = [(parity.get(entry), form) for _, entry, form in columns]
+        cells = ["-" if value is None else format(value, form) for value, form in values]
+        table.add_row(name, str(parity["requests"]), *cells)
     console.print(table)
-    if with_gap:
+    if any(entry == "largest_gap" for _, entry, _ in columns):
         console.print(
             "The gap is per pixel, here of generated images; every answer brings that of its image."
         )

@@ -1,0 +1,44 @@
+"""Compare the poses of a session with the expected ones."""
+
+import numpy as np
+
+from tfapp.export.comparison import shape_failure
+
+
+def compare_poses(request, outputs, tolerance):
+    """Compare the `outputs` of a pose network with `request.expected`.
+
+    Quaternions and translations may differ by `tolerance`, reflections must be equal. A scene in which the two best
+    alternatives tie within the tolerance is left out: the last bit may choose another one.
+
+    Args:
+        request: `Request` with expected outputs.
+        outputs: Arrays by alias.
+        tolerance: Largest accepted absolute difference.
+
+    Returns:
+        Tuple of the largest difference (None where nothing could be compared), None and a failure sentence (or None).
+    """
+    expected = request.expected
+    failure = shape_failure(expected, outputs)
+    sure = expected["decided"]
+    if failure or not sure.any():
+        return None, None, failure
+    differences = {
+        alias: float(np.abs(outputs[alias] - expected[alias])[sure].max())
+        for alias in ("quaternion", "translation")
+    }
+    wrong = int(np.count_nonzero((outputs["reflected"] != expected["reflected"])[sure]))
+    return max(differences.values()), None, _number_failure(differences, tolerance) or _sign_failure(wrong)
+
+
+def _number_failure(differences, tolerance):
+    for alias, difference in differences.items():
+        # Written so that NaN fails.
+        if not difference <= tolerance:
+            return f"`{alias}` expected within {tolerance:g}, got a difference of {difference:.3g}"
+    return None
+
+
+def _sign_failure(wrong):
+    return f"`reflected` expected to be equal, got {wrong} different ones" if wrong else None

@@ -1,0 +1,48 @@
+"""`tfapp export` of a run of `tfapp pose train`."""
+
+import json
+
+from tfapp.errors import InputError
+
+
+def is_pose_run(path):
+    """Return whether a path is the run folder of a pose model."""
+    try:
+        return json.loads((path / "run.json").read_text(encoding="utf-8"))["kind"] == "pose"
+    except (OSError, ValueError, KeyError, TypeError):
+        # What else it is, or what is wrong with it, is said where runs of segmenters are opened.
+        return False
+
+
+def refuse_segmenter_options(path, options):
+    """Raise InputError for the first of `options`, from flags to values, that was given."""
+    given = next((flag for flag, value in options.items() if value), None)
+    if given is not None:
+        raise InputError(f"{given} is for segmenters; {path} holds a pose model, leave the option out.")
+
+
+def export_pose_run(path, base_dir, version):
+    """Export the network of a pose run and return the version folder.
+
+    Raises:
+        InputError: The run's training has not ended, or its files are damaged.
+        ExportError: As `tfapp.export.export_pose_network`.
+    """
+    from tfapp.export import export_pose_network
+    from tfapp.pose.evaluate import learned_points
+    from tfapp.pose.exporting import chosen_pose_network
+    from tfapp.pose.pose_run import PoseRun
+
+    run = PoseRun.open(path)
+    model = run.load_model()
+    points, seen = learned_points(model)
+    return export_pose_network(
+        chosen_pose_network(model),
+        base_dir,
+        camera=run.record["camera"],
+        distance=model.settings.centre[2],
+        # Points that no scene showed stayed where they began: no part of the object.
+        object_points=points[seen],
+        version=version,
+        metadata={"run": path.name, "config": run.config, "frame": run.record["frame"]},
+    )
