@@ -9,64 +9,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TASKS = {"segmentation", "landscape", "solvers", "pose"}
+# What every task may stand on that trains networks.
+GROUND = {"runs", "run_record", "data", "models", "errors", "files", "result_text", "layers"}
 MAY_IMPORT = {
     "layers": {"layers"},
     "optimizers": {"optimizers"},
     "export": {"export", "layers"},
     "tfapp/data": {"data", "errors", "files", "models"},
     "tfapp/models": {"models", "errors", "files", "layers"},
-    "tfapp/segmentation": {
-        "segmentation",
-        "checkpoints",
-        "runs",
-        "keras_file",
-        "data",
-        "models",
-        "errors",
-        "files",
-        "result_text",
-        "layers",
-        "optimizers",
-    },
+    "tfapp/segmentation": GROUND | {"segmentation", "checkpoints", "keras_file", "optimizers"},
     "tfapp/landscape": {"landscape", "dask_workers", "errors", "files", "layers", "result_text", "summaries"},
-    "tfapp/solvers": {
-        "solvers",
-        "dask_workers",
-        "runs",
-        "data",
-        "models",
-        "errors",
-        "files",
-        "result_text",
-        "layers",
-        "optimizers",
-        "summaries",
-    },
-    "tfapp/pose": {
-        "pose",
-        "checkpoints",
-        "runs",
-        "data",
-        "models",
-        "errors",
-        "files",
-        "result_text",
-        "layers",
-        "optimizers",
-        "summaries",
-    },
-    "tfapp/report": {
-        "report",
-        "checkpoints",
-        "export",
-        "runs",
-        "data",
-        "models",
-        "errors",
-        "files",
-        "result_text",
-        *TASKS,
-    },
+    "tfapp/solvers": GROUND | {"solvers", "dask_workers", "optimizers", "png_file", "summaries"},
+    "tfapp/pose": GROUND | {"pose", "checkpoints", "html_page", "optimizers", "png_file", "summaries"},
+    "tfapp/report": GROUND - {"layers"} | {"report", "checkpoints", "export", "html_page", *TASKS},
 }
 
 

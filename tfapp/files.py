@@ -5,6 +5,8 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
+from tfapp.errors import InputError
+
 
 @contextmanager
 def atomic_path(path):
@@ -20,6 +22,12 @@ def atomic_path(path):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_folder(path):
+    """Raise InputError if what --out names is a file."""
+    if Path(path).is_file():
+        raise InputError(f"{path} is a file; --out must name a folder.")
 
 
 def write_text(path, text):

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp import __version__
 from tfapp.data import Frames, Framing, Split, noisy_set, open_dataset
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.models import REGRESSION_HEADS, TITLES, at_own_size, on_simplex, stride_of, with_probabilities
+from tfapp.run_record import RECORD, SEGMENTATION, read_run_record, versions
 
 FORMAT = 1
-RECORD = "run.json"
 MODEL = "model.keras"
 TRAJECTORY = "trajectory"
 
@@ -39,24 +38,9 @@ class Run:
         """Open an existing run.
 
         Raises:
-            InputError: If the folder is not a run, or was written by a newer version.
+            InputError: If the folder is not such a run, or was written by a newer version.
         """
-        file = Path(path) / RECORD
-        if not file.is_file():
-            raise InputError(
-                f"{path} is not a run folder (it has no {RECORD}); expected the --out of `tfapp train`."
-            )
-        try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-            version = int(record["format"])
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
-        if version > FORMAT:
-            raise InputError(
-                f"{path} was written by a newer tfapp (run format {version}, this version reads up to {FORMAT}); "
-                "update tfapp."
-            )
-        return cls(path, record)
+        return cls(path, read_run_record(path, SEGMENTATION, FORMAT))
 
     @classmethod
     def create(cls, path, command, config, dataset, split):
@@ -74,7 +58,7 @@ class Run:
                 "ignore_value": dataset.ignore_value,
                 "split": split.to_json(),
             },
-            "versions": _versions(),
+            "versions": versions(),
         }
         run = cls(path, record)
         run.save()
@@ -241,18 +225,3 @@ class Run:
             raise InputError(
                 f"{file} is damaged; remove it and run `tfapp evaluate {self.path}` again."
             ) from None
-
-
-def _versions():
-    import platform
-
-    import keras
-    import tensorflow as tf
-
-    return {
-        "tfapp": __version__,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }

@@ -27,10 +27,9 @@ def test_weights_are_recorded_every_so_many_epochs_in_the_run(tmp_path):
 @pytest.mark.parametrize("killed_in", [1, 2])
 def test_a_killed_run_leaves_the_trajectory_of_an_unbroken_one(tmp_path, monkeypatch, killed_in):
     train_with_progress(SPEC, tmp_path / "whole", config(epochs=4))
-    from tfapp.segmentation import progress
 
     class Killed(keras.callbacks.Callback):
-        def __init__(self, show):
+        def __init__(self, *arguments):
             super().__init__()
 
         def on_epoch_begin(self, epoch, logs=None):
@@ -38,7 +37,7 @@ def test_a_killed_run_leaves_the_trajectory_of_an_unbroken_one(tmp_path, monkeyp
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(progress, "ReportProgress", Killed)
+        patch.setattr("tfapp.progress.ReportProgress", Killed)
         train_with_progress(SPEC, tmp_path / "broken", config(epochs=4))
     train_with_progress(SPEC, tmp_path / "broken", config(epochs=4))
     assert files(tmp_path / "whole") == files(tmp_path / "broken")

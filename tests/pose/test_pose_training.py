@@ -121,5 +121,5 @@ def test_folder_of_something_else_is_not_overwritten(scenes, tmp_path):
 
 def test_run_of_a_segmenter_is_refused(tmp_path):
     (tmp_path / "run.json").write_text('{"format": 1, "config": {}}')
-    with pytest.raises(InputError, match="holds no pose model"):
+    with pytest.raises(InputError, match="is a run of `tfapp train`"):
         PoseRun.open(tmp_path)

@@ -259,7 +259,7 @@ def test_late_failure_leaves_nothing_half_written_and_keeps_the_old_page(
     out = tmp_path / "kept.html"
     out.write_text("old")
     # The last section fails, when all else is ready.
-    monkeypatch.setattr("tfapp.report.shell.footer", lambda: 1 / 0)
+    monkeypatch.setattr("tfapp.html_page._footer", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report([evaluated_run], out, examples=1)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.html"] and out.read_text() == "old"

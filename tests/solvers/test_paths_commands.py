@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from tfapp import png_file
 from tfapp.cli.main import app
 from tfapp.landscape import Surface
-from tfapp.solvers import picture_files
 
 PLANE = ["--model", "two-layer", "--epochs", "1", "--batch-size", "16", "--samples", "16", "--grid", "3"]
 
@@ -18,7 +18,7 @@ PLANE = ["--model", "two-layer", "--epochs", "1", "--batch-size", "16", "--sampl
 @pytest.fixture(autouse=True, scope="module")
 def small_pictures():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(picture_files, "_DPI", 40)
+        patch.setattr(png_file, "_DPI", 40)
         yield
 
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from tfapp import png_file
 from tfapp.cli.main import app
-from tfapp.solvers import picture_files
 from tfapp.solvers.paths import algorithm_2, table_3_1
 
 COMMANDS = ["bpgrad-table-3.1", *(f"bpgrad-figure-3.{number}" for number in (5, 7, 8, 9, 10, 11, 12, 13))]
@@ -23,7 +23,7 @@ def names(folder):
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch):
-    monkeypatch.setattr(picture_files, "_DPI", 40)
+    monkeypatch.setattr(png_file, "_DPI", 40)
 
 
 @pytest.fixture

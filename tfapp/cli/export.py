@@ -22,9 +22,10 @@ from tfapp.cli.export_output import (
     print_summary,
     signature_table,
 )
-from tfapp.cli.export_pose import export_pose_run, is_pose_run, refuse_segmenter_options
+from tfapp.cli.export_pose import export_pose_run, refuse_segmenter_options
 from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, is_keras_file, open_sources
 from tfapp.errors import InputError
+from tfapp.run_record import POSE, run_kind
 
 _WRITE = "from-run"
 
@@ -81,7 +82,7 @@ def write(
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
     console, further = Console(), []
-    if is_pose_run(run):
+    if run_kind(run) == POSE:
         options = {"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes, "--resize": resize}
         others = {"--input-scale": input_scale != 1.0, "--model-output": model_output != "auto"}
         refuse_segmenter_options(run, {**options, **others})

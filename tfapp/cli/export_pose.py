@@ -1,17 +1,6 @@
 """`tfapp export` of a run of `tfapp pose train`."""
 
-import json
-
 from tfapp.errors import InputError
-
-
-def is_pose_run(path):
-    """Return whether a path is the run folder of a pose model."""
-    try:
-        return json.loads((path / "run.json").read_text(encoding="utf-8"))["kind"] == "pose"
-    except (OSError, ValueError, KeyError, TypeError):
-        # What else it is, or what is wrong with it, is said where runs of segmenters are opened.
-        return False
 
 
 def refuse_segmenter_options(path, options):

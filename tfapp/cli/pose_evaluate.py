@@ -24,12 +24,8 @@ def evaluate(
 ):
     """Segmentation, object model and poses against the truth of simulated scenes, held out and trained on."""
     from tfapp.files import write_json
-    from tfapp.pose.evaluate import register
-    from tfapp.pose.pose_run import PoseRun
 
-    opened = PoseRun.open(run)
-    model, folder = opened.load_model(), opened.folder()
-    registration = register(model, folder) if folder.has_truth else None
+    opened, model, folder, registration = _open(run)
     results, shown = _of_parts(opened, model, folder, registration, choose, scenes, baselines)
     _print(results, registration)
     content = {"choose": choose, "parts": {name: result.to_json() for name, result in results.items()}}
@@ -46,14 +42,19 @@ def show(
     scenes: Annotated[int, Option(min=1, help="Scenes to show.")] = SHOWN,
 ):
     """Pictures and a page of the learned model and of some scenes; needs no truth."""
+    opened, model, folder, registration = _open(run)
+    results, shown = _of_parts(opened, model, folder, registration, choose, scenes, baselines=False)
+    print_written(*_draw(opened, model, folder, registration, shown, results))
+
+
+def _open(path):
+    """Return the `PoseRun`, its model, its scenes, and the model's registration to the part if that is known."""
     from tfapp.pose.evaluate import register
     from tfapp.pose.pose_run import PoseRun
 
-    opened = PoseRun.open(run)
-    model, folder = opened.load_model(), opened.folder()
-    registration = register(model, folder) if folder.has_truth else None
-    results, shown = _of_parts(opened, model, folder, registration, choose, scenes, baselines=False)
-    print_written(*_draw(opened, model, folder, registration, shown, results))
+    run = PoseRun.open(path)
+    model, folder = run.load_model(), run.folder()
+    return run, model, folder, register(model, folder) if folder.has_truth else None
 
 
 def _of_parts(run, model, folder, registration, choose, most, baselines):

@@ -8,6 +8,7 @@ import typer
 
 from tfapp.cli.console import print_written, progress_bar
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 
@@ -30,8 +31,7 @@ def segment(
 
     opened = PoseRun.open(run)
     model, folder = opened.load_model(), SceneFolder(scenes, foreground)
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     _check_camera(model, folder)
     missing = [
         index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()

@@ -8,6 +8,7 @@ import typer
 from tfapp.cli.console import console, print_table, print_written, progress_bar
 from tfapp.cli.reproduce_options import check_scale, typed
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 Data = Annotated[str, Option(help="Folder of MNIST, or mnist:PATH, fashion-mnist:PATH, digits.")]
@@ -102,8 +103,7 @@ def _open(data, out, scale, scales):
     from tfapp.data import names_classification, open_classification
 
     check_scale(scale, scales)
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     images = open_classification(data if names_classification(data) else f"mnist:{data}")
     if not hasattr(images.train, "mean_image") or len(images.train) < 100:
         raise InputError(f"{data} must hold at least 100 images of one size, for batches of 100.")

@@ -14,7 +14,7 @@ from tfapp.cli import (
 )
 from tfapp.cli.console import print_table, print_written
 from tfapp.cli.reproduce_options import check_scale, typed
-from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 _SCALES = ("small", "paper")
@@ -27,8 +27,7 @@ def figure_3_3(
 ):
     """Figure 3.3: Algorithm 1 on f3, step by step, with the counts for f1 and f2."""
     check_scale(scale, _SCALES)
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     from tfapp.files import write_text
     from tfapp.solvers.search import figure_3_3 as figure
     from tfapp.solvers.search.figures import save_search_gif, save_steps_png

@@ -9,7 +9,7 @@ from tfapp.cli.console import print_table, print_written
 from tfapp.cli.landscape_steps import measure_scores, measure_sharpness, measure_surfaces, train_networks
 from tfapp.cli.reproduce_options import check_scale, parse_seeds, spec_of, typed
 from tfapp.cli.train import parse_size
-from tfapp.errors import InputError
+from tfapp.files import check_folder
 from tfapp.landscape.fcn_tables import (
     EQUAL_LOSS,
     READING,
@@ -103,8 +103,7 @@ def make_table(table, data, out, scale, seeds, given, frames, samples, command, 
     numbers = parse_seeds(seeds)
     spec = spec_of(data, table.reader, f"{table.name} is made of other data")
     config, num_frames = _config(table, spec, scale, given)
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     if table.measure == "surfaces":
         numbers = numbers[:1]
     frames = frames or epoch_frames(scale, num_frames)

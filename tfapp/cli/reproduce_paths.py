@@ -8,7 +8,7 @@ import typer
 from tfapp.cli.console import print_written
 from tfapp.cli.reproduce_options import check_scale, typed
 from tfapp.cli.solvers_paths import print_columns, walk_with_progress
-from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 READING = "That it is this number is our reading: the text was not at hand."
@@ -118,8 +118,7 @@ def figure_3_11(out: Out, scale: Same = "small"):
 def check_arguments(out, scale):
     """Raise InputError for an unknown --scale or a file as --out."""
     check_scale(scale, _SCALES)
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
 
 
 def _rosenbrock_paths():

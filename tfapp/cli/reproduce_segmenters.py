@@ -9,7 +9,7 @@ import typer
 from tfapp.cli.console import print_table, print_written
 from tfapp.cli.reproduce_options import check_scale, parse_seeds, typed
 from tfapp.cli.train import train_with_progress
-from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 _COMMON = {"model": "fcn-32s", "head": "softmax", "weight_decay": 0.0005, "augment": "mirror"}
@@ -47,8 +47,7 @@ def table_3_4(
     """
     check_scale(scale, SCALES)
     numbers = parse_seeds(seeds)
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     from tfapp.cli.solvers_compare import chosen_solvers
     from tfapp.files import write_text
     from tfapp.segmentation.config import TrainConfig

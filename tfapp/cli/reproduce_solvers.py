@@ -9,6 +9,7 @@ from tfapp.cli.console import print_table, print_written
 from tfapp.cli.reproduce_options import check_scale, parse_seeds, typed
 from tfapp.cli.solvers_compare import compare_solvers, train_with_progress
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 READING = "The dissertation's text was not at hand: that it is this number is our reading."
@@ -78,8 +79,7 @@ def sweep_command(name, what, solver):
     ):
         numbers = parse_seeds(seeds)
         workload, usual_epochs, _ = _workload(name, data, "mnist", scale)
-        if out.is_file():
-            raise InputError(f"{out} is a file; --out must name a folder.")
+        check_folder(out)
         from tfapp.solvers.trainings.comparison import Comparison
         from tfapp.solvers.trainings.sweep import save_sweep_png, sweep_jobs, sweep_rows
 

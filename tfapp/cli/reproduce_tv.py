@@ -11,6 +11,7 @@ from tfapp.cli.reproduce_options import check_scale, parse_seeds, spec_of, typed
 from tfapp.cli.train import parse_size
 from tfapp.cli.tv_steps import choose_weights, evaluate_pairs, train_table
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 from tfapp.segmentation.tv_tables import (
     BASELINE,
     DEFAULT_TRAIN_NOISE,
@@ -99,8 +100,7 @@ def make_table(table, data, out, scale, seeds, given, command, *, overwrite=Fals
     made_of = f"Table {table.number} is made of {table.subject.data}"
     spec = spec_of(data, table.subject.reader, made_of)
     config = _config(table, spec, scale, given)
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     runs = train_table(table, spec, out, config, numbers, overwrite)
     pairs = choose_weights(runs)
     comparison = evaluate_pairs(pairs, TEST_IMAGES[scale])

@@ -9,6 +9,7 @@ import typer
 from tfapp.cli.console import console, finish, print_table, print_written, progress_bar
 from tfapp.cli.reproduce_options import parse_seeds, typed
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 
@@ -87,8 +88,7 @@ def compare_solvers(workload, chosen, seeds, epochs, grid_epochs, out, command, 
     from tfapp.solvers.trainings.grid import at_the_edge, best_values, grid_jobs, write_grid
     from tfapp.solvers.trainings.training import Job
 
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     # Whatever is wrong with data, network or batches is said before anything is written.
     workload.build(seeds[0])
     workload.for_choosing().training_batches(seeds[0], 0)

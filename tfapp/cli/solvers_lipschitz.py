@@ -8,6 +8,7 @@ import typer
 from tfapp.cli.console import console, print_table, print_written
 from tfapp.cli.reproduce_options import typed
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 
@@ -47,8 +48,7 @@ def lipschitz(
     from tfapp.solvers.bounds.lipschitz_report import USELESS, estimate_json, estimate_rows, write_slopes
     from tfapp.solvers.trainings.classifier_source import open_classifier
 
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     source = {"batch_size": batch_size, "weight_decay": weight_decay, "input_scale": input_scale}
     network, batches = open_classifier(model, data, seed=seed, **source)
     options = {"steps": steps, "learning_rate": learning_rate, "mode": mode, "pairs": pairs}

@@ -9,6 +9,7 @@ from tfapp.cli.console import finish, print_table, print_written, progress_bar
 from tfapp.cli.reproduce_options import typed
 from tfapp.cli.solvers_compare import chosen_solvers
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 _FUNCTIONS = ("f1", "f2", "f3", "rosenbrock", "parabola", "separable")
@@ -37,8 +38,7 @@ def paths(
     """Let solvers walk on an analytic function, the ellipsoidal parabola or Wilson's separable example."""
     if function not in _FUNCTIONS:
         raise InputError(f"Unknown function {function!r}; choose one of: {', '.join(_FUNCTIONS)}.")
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     chosen = _chosen(function, solvers)
     count = steps or _STEPS.get(function, 1000)
     if function == "separable":

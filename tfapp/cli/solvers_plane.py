@@ -11,6 +11,7 @@ from tfapp.cli.reproduce_options import typed
 from tfapp.cli.solvers_compare import chosen_solvers
 from tfapp.cli.solvers_paths import print_columns
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 _CHECKPOINTS = 40
@@ -42,8 +43,7 @@ def plane(
     from tfapp.solvers.workload import Workload
 
     chosen = chosen_solvers(solvers)
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
     images = open_classification(data)
     if not hasattr(images.train, "images"):
         raise InputError(f"The plane needs images in memory; {data} reads them one by one from files.")

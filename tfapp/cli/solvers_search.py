@@ -8,6 +8,7 @@ import typer
 from tfapp.cli.console import console, finish, follow, print_table, print_written, progress_bar
 from tfapp.cli.reproduce_options import parse_seeds, typed
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 Option = typer.Option
 _FUNCTIONS = "f1, f2, f3, rosenbrock, sines-2, sines-3 or sines-4"
@@ -104,8 +105,7 @@ def run(function, lipschitz, start, **options):
 
 
 def _check_out(out):
-    if out.is_file():
-        raise InputError(f"{out} is a file; --out must name a folder.")
+    check_folder(out)
 
 
 def _point(text, function):

@@ -1,39 +1,36 @@
 """Everything that decides the training of a pose model."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from tfapp.errors import InputError
-from tfapp.pose.model.settings import PoseSettings
+from tfapp.pose.model.settings import ModelOptions, PoseSettings
 
 # What may be another in a run that goes on.
 EXTENDABLE = ("epochs",)
 
 
-@dataclass(frozen=True)
-class PoseConfig:
-    """The options of `tfapp pose train`, under the same names.
+@dataclass(frozen=True, kw_only=True)
+class PoseConfig(ModelOptions):
+    """The options of `tfapp pose train`, under the same names: `ModelOptions`, and those of the training.
 
-    `instances` None is what the scenes say, `side` (metres) None is `SIDE` of the network's unit. Of the others the
-    first are those of `PoseSettings`; `observed` is the number of points that are drawn of each scene, `held_out` the
-    share of the scenes that nothing is learned from; both learning rates are multiplied by `decay` every
-    `decay_epochs`.
+    Attributes:
+        instances: Parts in every scene; None is what the scenes say.
+        observed: Number of points that are drawn of each scene.
+        side: Side in metres of the cube that the points begin in; None is half of the network's unit.
+        foreground: What counts as a part, as for `SceneFolder`.
+        epochs: Epochs in all.
+        batch_size: Scenes in a batch.
+        learning_rate: Of the network.
+        model_learning_rate: Of the object model.
+        decay: What both learning rates are multiplied by every `decay_epochs`.
+        decay_epochs: Epochs between two such falls.
+        held_out: Share of the scenes that nothing is learned from.
     """
 
     instances: int | None = None
-    points: int = 256
     observed: int = 256
     side: float | None = None
-    channels: int = 1
-    combination: str = "min"
-    gamma_rate: float = 0.002
-    hypotheses: int = 1
-    backbone: str = "small"
-    size: int = 64
-    translation: str = "direct"
-    visibility: str = "hidden-points"
-    exponent: float | None = None
-    squared: bool = False
     foreground: str | None = None
     epochs: int = 140
     batch_size: int = 32
@@ -42,7 +39,6 @@ class PoseConfig:
     decay: float = 0.31
     decay_epochs: int = 50
     held_out: float = 0.1
-    seed: int = 0
 
     def check(self):
         """Raise InputError for what `PoseSettings` does not look at."""
@@ -60,27 +56,13 @@ class PoseConfig:
     def settings(self, camera, frame, instances):
         """Return the `PoseSettings` for a camera and the `Frame` of its scenes."""
         side = {} if self.side is None else {"side": self.side / frame.unit}
-        names = (
-            "points",
-            "channels",
-            "combination",
-            "gamma_rate",
-            "hypotheses",
-            "backbone",
-            "size",
-            "translation",
-            "visibility",
-            "exponent",
-            "squared",
-            "seed",
-        )
         return PoseSettings(
             camera={name: getattr(camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")},
             centre=frame.centre,
             unit=frame.unit,
             instances=instances,
             **side,
-            **{name: getattr(self, name) for name in names},
+            **{field.name: getattr(self, field.name) for field in fields(ModelOptions)},
         )
 
 

@@ -48,14 +48,13 @@ def observe(folder, count, *, indices=None, seed=0, progress=None):
         InputError: A scene cannot be read, shows no part, or too few points.
     """
     indices = np.arange(len(folder)) if indices is None else np.asarray(indices)
-    depth, drawn = [], []
+    drawn = []
     for done, index in enumerate(indices, 1):
-        depth.append(np.where(folder.mask(index), folder.depth(index), 0).astype(np.float32))
         drawn.append(sample_points(folder, int(index), count, seed=seed))
         if progress:
             progress(done, len(indices))
-    points, pixels = ([getattr(one, name) for one in drawn] for name in ("points", "pixels"))
-    return Observations(indices, np.stack(depth), np.stack(points), np.stack(pixels))
+    names = ("depth", "points", "pixels")
+    return Observations(indices, *(np.stack([getattr(one, name) for one in drawn]) for name in names))
 
 
 def split_scenes(count, held_out, seed):

@@ -1,22 +1,19 @@
 """The run folder of a pose model."""
 
-import json
-import shutil
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from tfapp import __version__
 from tfapp.errors import InputError
-from tfapp.files import write_json
+from tfapp.files import check_folder, write_json
 from tfapp.pose.config import EXTENDABLE
 from tfapp.pose.scenes.scene_folder import SceneFolder
+from tfapp.run_record import POSE, RECORD, read_run_record, versions
 
-RECORD, MODEL, KIND, FORMAT = "run.json", "model.keras", "pose", 1
+MODEL, FORMAT = "model.keras", 1
 
 
 @dataclass(frozen=True)
@@ -38,23 +35,7 @@ class PoseRun:
         Raises:
             InputError: The folder holds no pose model, or one of a newer version.
         """
-        file = Path(path) / RECORD
-        if not file.is_file():
-            raise InputError(
-                f"{path} is not a run folder (it has no {RECORD}); expected the --out of `tfapp pose train`."
-            )
-        try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-            kind, version = record.get("kind"), int(record["format"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
-        if kind != KIND:
-            raise InputError(
-                f"{path} holds no pose model but another run; expected the --out of `tfapp pose train`."
-            )
-        if version > FORMAT:
-            raise InputError(f"{path} was written by a newer tfapp; update tfapp.")
-        return cls(Path(path), record)
+        return cls(Path(path), read_run_record(path, POSE, FORMAT))
 
     def save(self):
         """Write `run.json`."""
@@ -104,7 +85,7 @@ def create_run(path, command, config, folder, frame, instances, parts):
     """Write `run.json` of a new run and return the run."""
     record = {
         "format": FORMAT,
-        "kind": KIND,
+        "kind": POSE,
         "command": command,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "config": asdict(config),
@@ -117,25 +98,20 @@ def create_run(path, command, config, folder, frame, instances, parts):
             "stems": list(folder.stems),
             "parts": {name: numbers.tolist() for name, numbers in parts.items()},
         },
-        "versions": {"tfapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+        "versions": versions(),
     }
     run = PoseRun(Path(path), record)
     run.save()
     return run
 
 
-def check_free(path, overwrite):
-    """Raise InputError if a folder holds something else than a pose run that may be removed."""
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise InputError(f"{path} is a file; --out must name a folder.")
-    if any(path.iterdir()):
+def check_free(path):
+    """Raise InputError if a folder holds anything else than a pose run."""
+    check_folder(path)
+    if path.exists() and any(path.iterdir()):
         if not (path / RECORD).is_file():
             raise InputError(f"Folder {path} is not empty and not a run; choose another --out.")
         PoseRun.open(path)
-        if overwrite:
-            shutil.rmtree(path)
 
 
 def check_same(run, config, folder):

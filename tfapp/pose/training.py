@@ -1,5 +1,6 @@
 """Train a pose model in a run folder, with Keras `fit()`; a killed run goes on where it stood."""
 
+import shutil
 from pathlib import Path
 
 import keras
@@ -11,8 +12,9 @@ from tfapp.pose.batches import SceneBatches
 from tfapp.pose.frame import frame_of
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import observe, split_scenes
-from tfapp.pose.pose_run import MODEL, RECORD, PoseRun, check_free, check_same, create_run
+from tfapp.pose.pose_run import MODEL, PoseRun, check_free, check_same, create_run
 from tfapp.pose.scenes.scene_folder import SceneFolder
+from tfapp.run_record import RECORD
 
 
 def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), progress=None):
@@ -38,7 +40,7 @@ def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), pro
     config.check()
     folder = SceneFolder(scenes, config.foreground)
     instances = _instances(config, folder)
-    check_free(out, overwrite=False)
+    check_free(out)
     begun = (out / RECORD).is_file() and not overwrite
     if begun:
         run = PoseRun.open(out)
@@ -51,7 +53,8 @@ def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), pro
     keras.utils.set_random_seed(config.seed)
     model = PoseModel(**vars(config.settings(folder.camera, frame, instances)))
     if not begun:
-        check_free(out, overwrite)
+        # Only now that nothing in the input can fail any more.
+        shutil.rmtree(out, ignore_errors=True)
         parts = {"training": training, "held-out": held_out}
         run = create_run(out, command, config, folder, frame, instances, parts)
     return _trained(run, model, config, observations, callbacks)

@@ -1,10 +1,5 @@
 """The last sections: what to run on one's own data, and how the runs of the page were made."""
 
-import platform
-from datetime import datetime
-from html import escape
-
-from tfapp import __version__
 from tfapp.report.markup import Section, command, details, layout, moment, paragraph, table
 from tfapp.report.words import training_noise_in_words
 
@@ -68,13 +63,6 @@ def origin_section(entries):
     parts += [command(entry.run.record["command"]) for entry in entries]
     parts.append(details("Test images of the first run", paragraph(", ".join(entries[0].run.split.test))))
     return Section("origin", "How it was made", "How these runs were made", "\n".join(parts))
-
-
-def footer():
-    """Return the last line of the page."""
-    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    text = f"Written by tfapp {__version__} on Python {platform.python_version()}, {now}. Works offline."
-    return f"<footer><p>{escape(text)}</p></footer>"
 
 
 def _training_images(run):

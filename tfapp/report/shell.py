@@ -1,8 +1,8 @@
-"""The HTML around the sections of a page: one file that asks no other machine for anything."""
+"""Sections and the links to them, as a page."""
 
 from html import escape
 
-from tfapp.report.advice import footer
+from tfapp.html_page import html_page
 from tfapp.report.style import SCRIPT, STYLE
 
 
@@ -17,30 +17,12 @@ def shell(title, lead, sections, library="", no_script=None):
         no_script: Sentence for a browser that runs no scripts, or None.
     """
     links = "".join(f'<li><a href="#{part.anchor}">{escape(part.short)}</a></li>' for part in sections)
-    body = "\n".join(part.html() for part in sections)
-    # Scripts last, so that text and pictures show before megabytes of JavaScript are read.
-    scripts = "\n".join(f"<script>{script}</script>" for script in (library, SCRIPT) if script)
-    without = "" if no_script is None else f'<noscript><p class="note">{escape(no_script)}</p></noscript>\n'
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>{STYLE}</style>
-</head>
-<body>
-<header>
-<h1>{escape(title)}</h1>
-<p class="lead">{escape(lead)}</p>
-{without}</header>
-<nav aria-label="Contents"><ul>{links}</ul></nav>
-<main>
-{body}
-</main>
-{footer()}
-{scripts}
-</body>
-</html>
-"""
+    return html_page(
+        title,
+        lead,
+        "\n".join(part.html() for part in sections),
+        style=STYLE,
+        scripts=filter(None, (library, SCRIPT)),
+        no_script=no_script,
+        before_main=f'<nav aria-label="Contents"><ul>{links}</ul></nav>\n',
+    )

@@ -5,7 +5,9 @@ from dataclasses import asdict
 
 from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
 from tfapp.errors import InputError
-from tfapp.runs import RECORD, Run
+from tfapp.files import check_folder
+from tfapp.run_record import RECORD
+from tfapp.runs import Run
 from tfapp.segmentation.class_weights import class_weights
 from tfapp.segmentation.config import with_defaults
 
@@ -65,11 +67,8 @@ def _read_all(frames):
 
 
 def _check_free(out, overwrite):
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise InputError(f"{out} is a file; --out must name a folder.")
-    if any(out.iterdir()) and not (overwrite and (out / RECORD).is_file()):
+    check_folder(out)
+    if out.exists() and any(out.iterdir()) and not (overwrite and (out / RECORD).is_file()):
         raise InputError(f"Folder {out} is not empty and not a run; choose another --out.")
 
 

@@ -1,18 +1,11 @@
-"""Figures of the solvers as files, written by write-then-rename, and what their grids of panels share."""
+"""Animations of the solvers as files, written by write-then-rename, and what their grids of panels share."""
 
 from matplotlib.animation import PillowWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tfapp.files import atomic_path
 
-_DPI, _ANIMATION_DPI = 180, 100
-
-
-def save_png(figure, path) -> None:
-    """Write a Matplotlib figure as a PNG file."""
-    FigureCanvasAgg(figure)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI, facecolor="white")
+_ANIMATION_DPI = 100
 
 
 def label_lowest(panels, used, columns) -> None:

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfapp.pose.model.distances import squared_distances
+
 ROUNDS = 10
 
 
@@ -34,18 +36,20 @@ class Centroids(keras.layers.Layer):
     def _farthest(self, points, weights):
         total = tf.maximum(tf.reduce_sum(weights, 1), 1.0)
         mean = tf.reduce_sum(points * weights[..., None], 1) / total[:, None]
-        nearest = _squares(points, mean[:, None])[..., 0]
+        nearest = squared_distances(points, mean[:, None])[..., 0]
         centres = []
         for _ in range(self.count):
             # Pixels without a point lose against any that have one.
             index = tf.argmax(tf.where(weights > 0, nearest, -1.0), axis=1)
             centres.append(tf.gather(points, index, axis=1, batch_dims=1))
-            distances = _squares(points, centres[-1][:, None])[..., 0]
+            distances = squared_distances(points, centres[-1][:, None])[..., 0]
             nearest = distances if len(centres) == 1 else tf.minimum(nearest, distances)
         return tf.stack(centres, 1)
 
     def _moved(self, points, weights, centres):
-        member = tf.one_hot(tf.argmin(_squares(points, centres), axis=-1), self.count, dtype=points.dtype)
+        member = tf.one_hot(
+            tf.argmin(squared_distances(points, centres), axis=-1), self.count, dtype=points.dtype
+        )
         member *= weights[..., None]
         counts = tf.reduce_sum(member, 1)[..., None]
         means = tf.matmul(member, points, transpose_a=True) / tf.maximum(counts, 1.0)
@@ -56,8 +60,3 @@ class Centroids(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"count": self.count}
-
-
-def _squares(points, centres):
-    """Return the squared distances `(batch, points, centres)`."""
-    return tf.reduce_sum((points[:, :, None] - centres[:, None]) ** 2, -1)

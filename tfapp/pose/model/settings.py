@@ -10,17 +10,12 @@ COMBINATIONS = ("min", "softmin")
 VISIBILITIES = ("hidden-points", "soft", "none")
 
 
-@dataclass(frozen=True)
-class PoseSettings:
-    """Everything that decides the shape of a pose model and its loss.
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """What a user may choose of a pose model, whatever the scenes.
 
     Attributes:
-        camera: `width`, `height`, `fx`, `fy`, `cx`, `cy` of the depth images, in pixels.
-        centre: Point of the camera's frame, in metres, that is the network's origin.
-        unit: Length in metres that is 1 to the network.
-        instances: Number of instances N in every scene.
         points: Number of points m of the object model.
-        side: Side of the cube that the points begin in, in units of the network.
         channels: 1 for one rotation of each instance, 2 for R and -R, eq. 4.2.
         combination: `min` or `softmin` over the channels.
         gamma_rate: What gamma of the softmin grows by in a step.
@@ -35,12 +30,7 @@ class PoseSettings:
         seed: Seed of points, weights and base orientations.
     """
 
-    camera: dict
-    centre: tuple
-    unit: float
-    instances: int
     points: int = 256
-    side: float = 0.5
     channels: int = 1
     combination: str = "min"
     gamma_rate: float = 0.002
@@ -52,6 +42,25 @@ class PoseSettings:
     exponent: float | None = None
     squared: bool = False
     seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseSettings(ModelOptions):
+    """Everything that decides the shape of a pose model and its loss: `ModelOptions`, and what its scenes ask for.
+
+    Attributes:
+        camera: `width`, `height`, `fx`, `fy`, `cx`, `cy` of the depth images, in pixels.
+        centre: Point of the camera's frame, in metres, that is the network's origin.
+        unit: Length in metres that is 1 to the network.
+        instances: Number of instances N in every scene.
+        side: Side of the cube that the points begin in, in units of the network.
+    """
+
+    camera: dict
+    centre: tuple
+    unit: float
+    instances: int
+    side: float = 0.5
 
     def __post_init__(self):
         least = {"instances": 1, "points": 5, "hypotheses": 1, "size": 16}

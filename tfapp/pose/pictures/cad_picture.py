@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from tfapp.png_file import save_png
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.registration import Registration
 from tfapp.pose.pictures.model_panels import DEPTHS, draw_points, frame_panel, label_bar, reach_of
-from tfapp.pose.pictures.png_file import save_png
 from tfapp.pose.pictures.shaded_mesh import shade_mesh
 from tfapp.pose.pictures.views import VIEWS, MainAxes, finite_points
 

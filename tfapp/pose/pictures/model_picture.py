@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from tfapp.png_file import save_png
 from tfapp.pose.pictures.model_panels import (
     DEPTHS,
     draw_hidden,
@@ -11,7 +12,6 @@ from tfapp.pose.pictures.model_panels import (
     label_bar,
     reach_of,
 )
-from tfapp.pose.pictures.png_file import save_png
 from tfapp.pose.pictures.views import VIEWS, MainAxes, finite_points
 
 

@@ -1,15 +1,13 @@
 """A page with the learned model turning in 3D and scenes coloured by instance: one file that works offline."""
 
 import json
-import platform
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from html import escape
 
 from plotly.offline import get_plotlyjs
 
-from tfapp import __version__
 from tfapp.files import write_text
+from tfapp.html_page import html_page
 from tfapp.pose.pictures.page_figures import model_figures, scene_figures
 from tfapp.pose.pictures.page_style import SCRIPT, STYLE
 from tfapp.pose.pictures.segmented_scene import SegmentedScene
@@ -49,7 +47,16 @@ def save_page(
     parts = [_facts(facts or {}), _model_section(model_figures(points, visible, cad), cad)]
     if scenes:
         parts.append(_scene_section(scenes))
-    write_text(path, _shell(title, "\n".join(parts)))
+    page = html_page(
+        title,
+        _LEAD,
+        "\n".join(parts),
+        style=STYLE,
+        scripts=(get_plotlyjs(), SCRIPT),
+        no_script=_NO_SCRIPT,
+        lead_class="soft",
+    )
+    write_text(path, page)
 
 
 def _model_section(figures, cad):
@@ -121,33 +128,3 @@ def _facts(facts):
         f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items()
     )
     return f'<dl class="facts">{boxes}</dl>' if boxes else ""
-
-
-def _shell(title, body):
-    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    written = f"Written by tfapp {__version__} on Python {platform.python_version()}, {now}. Works offline."
-    # Scripts last, so that text shows before megabytes of JavaScript are read.
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>{STYLE}</style>
-</head>
-<body>
-<header>
-<h1>{escape(title)}</h1>
-<p class="soft">{_LEAD}</p>
-<noscript><p class="note">{_NO_SCRIPT}</p></noscript>
-</header>
-<main>
-{body}
-</main>
-<footer><p>{escape(written)}</p></footer>
-<script>{get_plotlyjs()}</script>
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""

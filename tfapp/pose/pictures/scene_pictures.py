@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
+from tfapp.png_file import save_png
 from tfapp.pose.pictures.instance_colours import point_colours
-from tfapp.pose.pictures.png_file import save_png
 from tfapp.pose.pictures.segmented_scene import SegmentedScene
 
 _PANEL = 2.3  # inches

@@ -14,10 +14,12 @@ class ScenePoints:
     """Points of a scene's foreground.
 
     Attributes:
+        depth: float32 (height, width) in metres, 0 where no part is.
         points: float32 (n, 3) in metres, in the frame of the camera.
         pixels: int64 (n, 2), the row and column where each was measured.
     """
 
+    depth: np.ndarray
     points: np.ndarray
     pixels: np.ndarray
 
@@ -34,14 +36,15 @@ def sample_points(folder, index, count, *, seed=0) -> ScenePoints:
     Raises:
         InputError: The foreground has so few points that one would be drawn more than eight times.
     """
-    points, pixels = folder.camera.back_project(folder.depth(index), folder.mask(index))
+    depth = folder.parts(index)
+    points, pixels = folder.camera.back_project(depth)
     if count > MOST_REPEATS * len(points):
         raise InputError(
             f"Scene {folder.stems[index]} of {folder.path} shows {len(points)} points of parts, too few for {count}; "
             "take fewer points, or depth images with more pixels."
         )
     chosen = draw(len(points), count, np.random.default_rng([seed, index]))
-    return ScenePoints(points[chosen], pixels[chosen])
+    return ScenePoints(depth, points[chosen], pixels[chosen])
 
 
 def draw(available, count, rng):

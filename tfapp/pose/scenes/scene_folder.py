@@ -88,11 +88,11 @@ class SceneFolder:
         self._check_size(file, depth)
         return depth
 
-    def mask(self, index):
-        """Return bool (height, width): where a part was measured.
+    def parts(self, index):
+        """Return the depth of the parts alone: float32 (height, width) in metres, 0 everywhere else.
 
         Raises:
-            InputError: Nowhere.
+            InputError: No part was measured.
         """
         depth = self.depth(index)
         mask = getattr(self, f"_{self.foreground}")(index, depth)
@@ -101,7 +101,11 @@ class SceneFolder:
                 f"{self._depths[self.stems[index]]} has no foreground ({self.foreground}): nothing of a part was "
                 "measured; remove the scene, or choose another foreground of mask, plane and all."
             )
-        return mask
+        return np.where(mask, depth, 0).astype(np.float32)
+
+    def mask(self, index):
+        """Return bool (height, width): where a part was measured; raises as `parts` does."""
+        return self.parts(index) > 0
 
     def labels(self, index):
         """Return int32 (height, width): 0, or the number 1..N of the instance that is seen."""

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 
 # Without momentum both sides are equal but for the rounding of float32.
 _ROUNDING = 1e-3

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from tfapp.errors import InputError
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 
 # Beyond this ratio of the largest to the smallest a linear axis shows one of them only.
 _LOG_RATIO = 10.0

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 
 _BINS = 60
 # This share, the smallest slopes, is drawn in the first bin: a slope may be as small as one likes.

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 from tfapp.solvers.solver_styles import ADAPTIVE, line_style
 
 _LEVELS = 22

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 from tfapp.solvers.solver_styles import line_style
 
 # Below this a difference of two float64 values of order 1 is rounding.

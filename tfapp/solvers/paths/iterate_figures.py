@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 
 _FEW = 6
 

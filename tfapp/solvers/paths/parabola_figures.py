@@ -4,9 +4,9 @@ import math
 
 from matplotlib.figure import Figure
 
+from tfapp.png_file import save_png
 from tfapp.solvers.paths.figures import draw_contours, mark_ends
 from tfapp.solvers.paths.parabola import MINIMISER, value
-from tfapp.solvers.picture_files import save_png
 
 WINDOW = ((-2.4, 2.4), (-2.4, 2.4))
 _COLUMNS = 4

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from tfapp.optimizers import SOLVERS
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 from tfapp.solvers.solver_styles import colour
 
 _HALO = [withStroke(linewidth=3.2, foreground="white", alpha=0.85)]

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfapp.solvers.picture_files import label_lowest, save_png
+from tfapp.png_file import save_png
+from tfapp.solvers.picture_files import label_lowest
 
 _COLUMNS = 3
 # Errors below this are drawn at it: the axis is logarithmic and some searches reach 0.

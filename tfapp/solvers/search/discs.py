@@ -5,7 +5,8 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from tfapp.solvers.picture_files import save_gif, save_png
+from tfapp.png_file import save_png
+from tfapp.solvers.picture_files import save_gif
 from tfapp.solvers.search.figures import chosen_counts
 from tfapp.solvers.search.functions import AnalyticFunction
 

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.optimizers.intervals import removed_intervals, uncovered_gaps
-from tfapp.solvers.picture_files import label_lowest, save_gif, save_png
+from tfapp.png_file import save_png
+from tfapp.solvers.picture_files import label_lowest, save_gif
 from tfapp.solvers.search.functions import AnalyticFunction
 
 _POINTS = 800

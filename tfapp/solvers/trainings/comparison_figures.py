@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 
 _PANELS = (("train_objective", "training objective", True), ("test_error", "test error, %", True))
 _STYLES = ("-", "--", ":")

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.optimizers import SOLVERS
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 from tfapp.solvers.solver_styles import colour
 
 

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from tfapp.optimizers import SWEEPS
-from tfapp.solvers.picture_files import save_png
+from tfapp.png_file import save_png
 from tfapp.solvers.trainings.training import Job
 
 LIPSCHITZ = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)

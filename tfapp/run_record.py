@@ -1,0 +1,69 @@
+"""`run.json`, the record that every run folder has, read in the same way whatever was trained."""
+
+import json
+import platform
+from pathlib import Path
+
+from tfapp import __version__
+from tfapp.errors import InputError
+
+RECORD = "run.json"
+# Kinds of runs, and the command that makes each. Records of segmenters do not name theirs.
+SEGMENTATION, POSE = "segmentation", "pose"
+COMMANDS = {SEGMENTATION: "tfapp train", POSE: "tfapp pose train"}
+
+
+def run_kind(path):
+    """Return the kind of the run in a folder, a key of `COMMANDS`; None if there is no record, or a damaged one."""
+    try:
+        return json.loads((Path(path) / RECORD).read_text(encoding="utf-8")).get("kind", SEGMENTATION)
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def read_run_record(path, kind, newest):
+    """Return the content of `run.json`.
+
+    Args:
+        path: Run folder.
+        kind: Key of `COMMANDS`.
+        newest: Newest format that can be read.
+
+    Raises:
+        InputError: The folder is no run, one of another kind, damaged, or written by a newer version.
+    """
+    file, command = Path(path) / RECORD, COMMANDS[kind]
+    if not file.is_file():
+        raise InputError(
+            f"{path} is not a run folder (it has no {RECORD}); expected the --out of `{command}`."
+        )
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        found, version = record.get("kind", SEGMENTATION), int(record["format"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
+    if found != kind:
+        raise InputError(
+            f"{path} is a run of `{COMMANDS.get(found, found)}`; expected the --out of `{command}`."
+        )
+    if version > newest:
+        raise InputError(
+            f"{path} was written by a newer tfapp (run format {version}, this version reads up to {newest}); "
+            "update tfapp."
+        )
+    return record
+
+
+def versions():
+    """Return the versions of what a training rests on, for its record."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    return {
+        "tfapp": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
