@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfapp.pose.model.combination import combined_channels, sign_table, softmin_weights, winner_takes_all
+from tfapp.pose.model.combination import combined_channels, sign_table, softmin_weights
 
 
 def test_two_channels_of_three_instances_give_eight_alternatives():
@@ -47,12 +47,3 @@ def test_minimum_moves_the_best_channel_alone():
         tape.watch(losses)
         combined = combined_channels(losses)
     np.testing.assert_array_equal(tape.gradient(combined, losses), [1.0, 0.0])
-
-
-def test_every_hypothesis_learns_a_little():
-    losses = tf.constant([[1.0, 3.0, 2.0, 6.0]])
-    assert float(winner_takes_all(losses)[0]) == pytest.approx(1.0 + 0.05 * 3.0)
-
-
-def test_one_hypothesis_has_its_own_loss():
-    assert float(winner_takes_all(tf.constant([[2.0]]))[0]) == 2.0

@@ -82,7 +82,7 @@ def test_network_gives_the_pose_that_it_says_in_metres(hypotheses, channels, tra
     model = pose_model(scenes, hypotheses=hypotheses, channels=channels, translation=translation)
     answer = chosen_pose_network(model)(scenes.depth)
     check_poses(answer, predict_poses(model, scenes, choose="network"))
-    alternatives = answer["choice"].shape[1]
+    alternatives = answer["choice"].shape[-1]
     assert alternatives == 1 or len(np.unique(np.argmax(answer["choice"], -1))) > 1
 
 

@@ -41,12 +41,27 @@ def test_all_visible_is_the_plain_distance():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_observed_points_look_for_visible_ones():
+def test_observed_points_pay_for_hidden_ones():
     points = tf.constant([[[0.0, 0, 0], [0.5, 0, 0]]], "float64")
     observed = tf.zeros((1, 1, 3), "float64")
-    # The hidden one would cost 0 + 1, the visible one 0.5; on its own side the visible one is 0.5 away.
-    found = soft_chamfer_distance(points, tf.constant([[0.0, 1.0]], "float64"), observed)
-    np.testing.assert_allclose(found, [0.5], rtol=1e-6)
+    # The hidden point, where the observed one is, costs 4 % of the cloud's extent; on its own side it does not count.
+    found = soft_chamfer_distance(points, tf.constant([[0.0, 1e-9]], "float64"), observed)
+    np.testing.assert_allclose(found, [max(0.04 * 0.5, 0.5e-9 / 1e-6)], rtol=1e-4)
+
+
+def test_observed_points_prefer_visible_ones_nearby():
+    points = tf.constant([[[0.0, 0, 0], [0.01, 0, 0], [0.5, 0, 0]]], "float64")
+    observed = tf.zeros((1, 1, 3), "float64")
+    found = soft_chamfer_distance(points, tf.constant([[0.0, 1.0, 0.0]], "float64"), observed)
+    np.testing.assert_allclose(found, [0.01], rtol=1e-6)
+
+
+def test_no_hidden_point_gains_more_by_coming_forward_than_by_coming_nearer():
+    points = tf.constant(RNG.uniform(-0.5, 0.5, (1, 300, 3)), "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        cost = 0.04 * (1 - soft_visibility(points, CAMERA))
+    assert np.abs(tape.gradient(cost, points)).max() < 1
 
 
 def test_gradient_is_finite_where_points_coincide():

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfapp.errors import InputError
+from tfapp.layers import rotation_from_quaternion
+from tfapp.pose.model.hypotheses import pick
 
 BATCH = 32
 CHOICES = ("distance", "network")
@@ -57,18 +59,29 @@ def predict_poses(model, observations, *, choose="distance", progress=None):
 
 
 def _of_batch(model, batch, choose):
-    poses = model(batch.depth, training=False)
-    distances, visible = model.alternatives(poses, batch.points)
-    best = np.argmin(distances, -1) if choose == "distance" else np.argmax(poses["choice"], -1)
-    parts = [model.rotations(poses), model.translations(poses), model.clouds(poses), visible, distances]
-    rows = np.arange(len(batch))
-    rotation, translation, clouds, visible, distances = (np.asarray(part)[rows, best] for part in parts)
-    settings, reflected = model.settings, np.array(model.signs_of_alternatives())[best] < 0
+    outputs = model(batch.depth, training=False)
+    observed = model.observed(batch.points)
+    if choose == "distance":
+        hypotheses, _ = model.choose(outputs, observed)
+        signs = np.array(model.signs, np.float32)[None]
+    else:
+        said = np.argmax(outputs["choice"], -1)
+        hypotheses, reflected = np.divmod(said, model.settings.channels)
+        signs = np.where(reflected, -1, 1).astype(np.float32)[:, None]
+    poses = pick(outputs, hypotheses)
+    found = model.compare(poses, signs, observed)
+    rows, best = np.arange(len(batch)), np.argmin(found.distances, -1)
+    signs = np.broadcast_to(signs, (len(batch), *signs.shape[1:]))[rows, best]
+    rotation = rotation_from_quaternion(poses["quaternion"]).numpy()
+    clouds, visible, distances = (
+        np.asarray(part)[rows, best] for part in (found.clouds, found.visible, found.distances)
+    )
+    settings = model.settings
     return [
         ScenePoses(
             rotation[scene].astype(float),
-            settings.in_metres(translation[scene]),
-            reflected[scene],
+            settings.in_metres(poses["translation"][scene]),
+            signs[scene] < 0,
             settings.in_metres(clouds[scene]),
             visible[scene] > 0.5,
             float(distances[scene]) * settings.unit ** (2 if settings.squared else 1),

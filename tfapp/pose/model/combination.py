@@ -4,9 +4,6 @@ import itertools
 
 import tensorflow as tf
 
-# Share of the mean over all hypotheses: those that never win would not learn otherwise.
-MEAN_SHARE = 0.05
-
 
 def sign_table(instances, channels):
     """Return which rotation channel each instance has, as lists of +1 and -1.
@@ -42,10 +39,3 @@ def combined_channels(losses, gamma=None):
     if gamma is None:
         return tf.reduce_min(losses, -1)
     return tf.reduce_sum(tf.stop_gradient(softmin_weights(losses, gamma)) * losses, -1)
-
-
-def winner_takes_all(losses):
-    """Return the smallest loss of the hypotheses `(..., hypotheses)` and a twentieth of their mean."""
-    if losses.shape[-1] == 1:
-        return losses[..., 0]
-    return tf.reduce_min(losses, -1) + MEAN_SHARE * tf.reduce_mean(losses, -1)

@@ -1,18 +1,36 @@
 """The object model and the pose network, trained together by Keras's `fit()`."""
 
 from dataclasses import asdict
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfapp.layers import HiddenPointRemoval, chamfer_distance, rigid_transform, rotation_from_quaternion
-from tfapp.pose.model.combination import combined_channels, sign_table, winner_takes_all
+from tfapp.pose.model.combination import combined_channels, sign_table
+from tfapp.pose.model.hypotheses import choose_hypotheses, hypothesis_costs, pick
 from tfapp.pose.model.pose_network import build_pose_network
 from tfapp.pose.model.settings import PoseSettings
 from tfapp.pose.model.soft_visibility import soft_chamfer_distance, soft_visibility
 
+# Share of what all hypotheses cost in the loss: those that are never chosen would not learn otherwise.
+SHARE_OF_ALL = 0.05
 # How slowly the share of scenes in which a point of the model is visible follows the scenes.
 SEEN_MOMENTUM = 0.99
+
+
+class Comparison(NamedTuple):
+    """Posed object models beside what was observed, for S choices of the rotation channels.
+
+    Attributes:
+        clouds: `(batch, S, N, m, 3)` in units of the network.
+        distances: Chamfer distances `(batch, S)` in units of the network.
+        visible: `(batch, S, N, m)`, how visible each point is, from 0 to 1.
+    """
+
+    clouds: tf.Tensor
+    distances: tf.Tensor
+    visible: tf.Tensor
 
 
 @keras.saving.register_keras_serializable("tfapp")
@@ -29,6 +47,7 @@ class PoseModel(keras.Model):
     Attributes:
         settings: `PoseSettings`.
         network: The pose network.
+        signs: Choices of the rotation channels of N instances, lists of +1 and -1.
         object_points: The object model X `(m, 3)`, in units of the network; it begins uniformly distributed in a cube.
         seen: `(m,)`, in about which share of the scenes each of its points is visible.
 
@@ -40,6 +59,7 @@ class PoseModel(keras.Model):
     def __init__(self, name="pose_model", **settings):
         super().__init__(name=name)
         self.settings = PoseSettings(**settings)
+        self.signs = sign_table(self.settings.instances, self.settings.channels)
         self.network = build_pose_network(self.settings)
         half = self.settings.side / 2
         self.object_points = self.add_weight(
@@ -51,7 +71,6 @@ class PoseModel(keras.Model):
             name="seen", shape=(self.settings.points,), initializer="ones", trainable=False
         )
         self.model_optimizer = None
-        self._signs = sign_table(self.settings.instances, self.settings.channels)
         self._removal = HiddenPointRemoval(self.settings.radius_exponent, self.settings.camera_place)
         self._distance = keras.metrics.Mean(name="distance_mm")
         self.built = True
@@ -88,14 +107,20 @@ class PoseModel(keras.Model):
         return self.get_metrics_result()
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        losses, visible = self.alternatives(y_pred, y)
-        best = tf.argmin(losses, -1)
-        lengths = tf.sqrt(losses) if self.settings.squared else losses
+        observed = self.observed(y)
+        hypotheses, of_all = self.choose(y_pred, observed)
+        signs = tf.constant(self.signs, observed.dtype)
+        found = self.compare(pick(y_pred, hypotheses), signs[None], observed)
+        best = tf.argmin(found.distances, -1)
+        lengths = tf.sqrt(found.distances) if self.settings.squared else found.distances
         self._distance.update_state(1e3 * self.settings.unit * tf.reduce_min(lengths, -1))
         if training:
-            self._follow_visibility(tf.gather(visible, best, axis=1, batch_dims=1))
-        choice = tf.nn.sparse_softmax_cross_entropy_with_logits(best, y_pred["choice"])
-        scenes = self._of_scenes(losses) + choice
+            self._follow_visibility(tf.gather(found.visible, best, axis=1, batch_dims=1))
+        reflected = tf.cast(tf.gather(signs, best) < 0, hypotheses.dtype)
+        taken = hypotheses * self.settings.channels + reflected
+        choice = tf.nn.sparse_softmax_cross_entropy_with_logits(taken, y_pred["choice"])
+        scenes = combined_channels(found.distances, self._gamma(observed.dtype))
+        scenes += SHARE_OF_ALL * of_all + tf.reduce_mean(choice, -1)
         if sample_weight is not None:
             scenes *= tf.cast(sample_weight, scenes.dtype)
         return tf.reduce_mean(scenes)
@@ -104,47 +129,58 @@ class PoseModel(keras.Model):
     def metrics(self):
         return [*super().metrics, self._distance]
 
-    def alternatives(self, poses, points):
-        """Return the Chamfer distance of every alternative, and what it shows of the object model.
+    def observed(self, points):
+        """Return points `(batch, n, 3)` in metres in the frame of the camera in that of the network."""
+        points = tf.cast(points, self.object_points.dtype)
+        return (points - tf.constant(self.settings.centre, points.dtype)) / self.settings.unit
+
+    def choose(self, outputs, observed):
+        """Return which hypothesis each instance takes, int32 `(batch, N)`, and what all of them cost, `(batch,)`.
 
         Args:
-            poses: What calling the model returns.
-            points: Observed points `(batch, n, 3)` in metres.
+            outputs: What calling the model returns.
+            observed: Observed points `(batch, n, 3)` in units of the network.
+        """
+        shape = tf.shape(observed)
+        if self.settings.hypotheses == 1:
+            return tf.zeros((shape[0], self.settings.instances), tf.int32), tf.zeros(
+                shape[:1], observed.dtype
+            )
+        signs = tf.ones(outputs["quaternion"].shape[1:3])[None]
+        own, back = hypothesis_costs(
+            # What many poses ask of the object model is not what the best one does.
+            self._clouds(outputs, signs, tf.stop_gradient(tf.convert_to_tensor(self.object_points))),
+            observed,
+        )
+        return choose_hypotheses(tf.stop_gradient(own), tf.stop_gradient(back)), tf.reduce_mean(own, (1, 2))
+
+    def compare(self, poses, signs, observed):
+        """Return the object model at the poses of N instances beside what was observed, for each choice of channels.
+
+        Args:
+            poses: Dict of `quaternion` `(batch, N, 4)` and `translation` `(batch, N, 3)`.
+            signs: `(batch or 1, S, N)`, S choices: -1 where an instance shows the rotation channel -R, else +1.
+            observed: Observed points `(batch, n, 3)` in units of the network.
 
         Returns:
-            Distances `(batch, K * signs)` in units of the network, hypothesis by hypothesis, and visibilities
-            `(batch, K * signs, N, m)`.
+            `Comparison`.
         """
-        clouds = self.clouds(poses)
-        count, instances, size = clouds.shape[1:4]
+        count = signs.shape[1]
+        repeated = {name: tf.repeat(value[:, None], count, axis=1) for name, value in poses.items()}
+        clouds = self._clouds(repeated, signs, tf.convert_to_tensor(self.object_points))
+        instances, size = clouds.shape[2:4]
         flat = tf.reshape(clouds, (-1, instances * size, 3))
-        observed = (points - tf.constant(self.settings.centre, points.dtype)) / self.settings.unit
-        observed = tf.repeat(tf.cast(observed, flat.dtype), count, axis=0)
-        distances, visible = self._distances(flat, observed)
-        shape = (-1, count, instances, size)
-        return tf.reshape(distances, (-1, count)), tf.reshape(visible, shape)
-
-    def clouds(self, poses):
-        """Return the object model at the poses of every alternative, `(batch, K * signs, N, m, 3)`."""
-        signs = tf.constant(self.signs_of_alternatives())[None]
-        return rigid_transform(
-            tf.convert_to_tensor(self.object_points), self.rotations(poses), self.translations(poses), signs
+        distances, visible = self._distances(flat, tf.repeat(observed, count, axis=0))
+        return Comparison(
+            clouds,
+            tf.reshape(distances, (-1, count)),
+            tf.reshape(visible, (-1, count, instances, size)),
         )
 
-    def rotations(self, poses):
-        """Return the rotations of every alternative, `(batch, K * signs, N, 3, 3)`."""
-        return self._for_each_sign(rotation_from_quaternion(poses["quaternion"]))
-
-    def translations(self, poses):
-        """Return the translations of every alternative, `(batch, K * signs, N, 3)`, in units of the network."""
-        return self._for_each_sign(poses["translation"])
-
-    def signs_of_alternatives(self):
-        """Return +1 or -1 for each alternative and instance: -1 is the rotation channel -R."""
-        return self._signs * self.settings.hypotheses
-
-    def _for_each_sign(self, poses):
-        return tf.repeat(poses, len(self._signs), axis=1)
+    def _clouds(self, poses, signs, points):
+        return rigid_transform(
+            points, rotation_from_quaternion(poses["quaternion"]), poses["translation"], signs
+        )
 
     def _distances(self, clouds, observed):
         """Return the Chamfer distances `(batch,)` and the visibility of the points `(batch, n)`."""
@@ -158,12 +194,11 @@ class PoseModel(keras.Model):
         distances = chamfer_distance(clouds, observed, squared=squared, a_mask=visible)
         return distances, tf.cast(visible, clouds.dtype)
 
-    def _of_scenes(self, losses):
-        by_hypothesis = tf.reshape(losses, (-1, self.settings.hypotheses, len(self._signs)))
-        gamma = None
-        if self.settings.combination == "softmin":
-            gamma = self.settings.gamma_rate * tf.cast(self.optimizer.iterations, losses.dtype)
-        return winner_takes_all(combined_channels(by_hypothesis, gamma))
+    def _gamma(self, dtype):
+        """Return gamma of the softmin at this step, or None for the minimum."""
+        if self.settings.combination == "min":
+            return None
+        return self.settings.gamma_rate * tf.cast(self.optimizer.iterations, dtype)
 
     def _follow_visibility(self, visible):
         share = tf.reduce_mean(tf.reduce_max(visible, axis=1), axis=0)

@@ -6,7 +6,6 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.pose.model.backbones import backbone
 from tfapp.pose.model.centroids import Centroids
-from tfapp.pose.model.combination import sign_table
 from tfapp.pose.model.output_layers import AroundCentroids, Offset, StopGradient, UnitQuaternion
 from tfapp.pose.model.point_map import PointMap
 
@@ -15,6 +14,8 @@ TRANSLATIONS = ("direct", "centroid")
 REACH = 0.3
 # Where instances are thought to lie before anything is learned: side by side, and a little above the centre.
 SPREAD, HEIGHT = 0.4, -0.15
+# Random orientations that those of the hypotheses are taken from.
+CANDIDATES = 512
 
 
 def build_pose_network(settings):
@@ -22,8 +23,8 @@ def build_pose_network(settings):
 
     Input: depth `(batch, height, width)` in metres of the parts alone. Outputs, with K hypotheses and N instances:
     `quaternion` `(batch, K, N, 4)`, (w, x, y, z), of length 1; `translation` `(batch, K, N, 3)` in units of the
-    network; `choice` `(batch, K * signs)`, logits of which alternative of hypothesis and signs fits best, learned
-    without a gradient into the features.
+    network; `choice` `(batch, N, K * channels)`, logits of which hypothesis and which of its rotation channels shows
+    each instance best, learned without a gradient into the features.
 
     Args:
         settings: A `PoseSettings`.
@@ -52,8 +53,11 @@ def build_pose_network(settings):
         translation = AroundCentroids(REACH, name="translation")([centroids, translation])
     else:
         translation = Offset(_places(settings.instances), name="translation")(translation)
-    alternatives = settings.hypotheses * len(sign_table(settings.instances, settings.channels))
-    choice = keras.layers.Dense(alternatives, name="choice")(StopGradient(name="fixed_features")(features))
+    options = settings.hypotheses * settings.channels
+    choice = keras.layers.Dense(settings.instances * options, name="choice")(
+        StopGradient(name="fixed_features")(features)
+    )
+    choice = keras.layers.Reshape((settings.instances, options), name="choice_shape")(choice)
     outputs = {"quaternion": quaternion, "translation": translation, "choice": choice}
     return keras.Model(depth, outputs, name="pose_network")
 
@@ -67,10 +71,24 @@ def _numbers(features, settings, count, name):
 
 
 def _base_quaternions(settings):
-    """Return one orientation for each hypothesis and instance, `(K, N, 4)`, as nested lists."""
+    """Return one orientation for each hypothesis and instance, `(K, N, 4)`, as nested lists.
+
+    The hypotheses of an instance are far apart: each is the one of many random orientations that is farthest from
+    those before it.
+    """
     rng = np.random.default_rng(settings.seed)
-    found = rng.normal(size=(settings.hypotheses, settings.instances, 4))
-    return (found / np.linalg.norm(found, axis=-1, keepdims=True)).tolist()
+    return np.stack([_far_apart(settings.hypotheses, rng) for _ in range(settings.instances)], 1).tolist()
+
+
+def _far_apart(count, rng):
+    drawn = rng.normal(size=(CANDIDATES, 4))
+    drawn /= np.linalg.norm(drawn, axis=-1, keepdims=True)
+    taken = drawn[:1]
+    while len(taken) < count:
+        # q and -q are the same orientation.
+        nearness = np.abs(drawn @ taken.T).max(1)
+        taken = np.concatenate([taken, drawn[[nearness.argmin()]]])
+    return taken
 
 
 def _places(instances):

@@ -2,10 +2,15 @@
 
 import tensorflow as tf
 
+from tfapp.pose.model.distances import squared_distances
+
 # Cells of the picture that the points are sorted into, and how far behind the nearest point of a cell, as shares of
 # the cloud's extent, half of a point is hidden and how soon it is.
 CELLS = 24
 DEPTH, SOFTNESS = 0.06, 0.02
+# What an observed point pays for a hidden one, as a share of the cloud's extent: so little that no point gains more
+# by coming forward than by coming nearer, else instances overtake each other on their way to the camera.
+HIDDEN_COST = 2 * SOFTNESS
 
 
 def soft_visibility(points, camera):
@@ -26,8 +31,7 @@ def soft_visibility(points, camera):
     fixed = tf.stop_gradient(seen)
     picture = fixed[..., :2] / tf.maximum(fixed[..., 2:], 1e-6)
     front = tf.stop_gradient(_front(picture, fixed[..., 2]))
-    extent = tf.reduce_max(fixed, 1) - tf.reduce_min(fixed, 1)
-    extent = tf.maximum(tf.reduce_max(extent, -1, keepdims=True), 1e-6)
+    extent = _extent(points)
     return tf.sigmoid((front + DEPTH * extent - depth) / (SOFTNESS * extent))
 
 
@@ -53,11 +57,11 @@ def soft_chamfer_distance(points, visibility, observed):
     Args:
         points: `(batch, n, 3)`.
         visibility: `(batch, n)`, in [0, 1]: the weight of a point on its own side; on the other side an observed point
-            pays for what its point lacks of being visible, in units of the cloud.
+            pays for what its point lacks of being visible.
         observed: `(batch, k, 3)`.
     """
-    hidden = 1.0 - visibility
-    squares = _squared_distances(tf.stop_gradient(points), observed)
+    hidden = HIDDEN_COST * _extent(points) * (1.0 - visibility)
+    squares = squared_distances(tf.stop_gradient(points), observed)
     to_observed = tf.argmin(squares, axis=-1)
     cost = tf.sqrt(squares) + tf.stop_gradient(hidden)[..., None]
     to_points = tf.argmin(tf.transpose(cost, (0, 2, 1)), axis=-1)
@@ -68,8 +72,11 @@ def soft_chamfer_distance(points, visibility, observed):
     return tf.maximum(tf.reduce_sum(visibility * there, -1) / total, tf.reduce_mean(back, -1))
 
 
-def _squared_distances(a, b):
-    return tf.reduce_sum((a[:, :, None] - b[:, None]) ** 2, -1)
+def _extent(points):
+    """Return the largest side of each cloud, `(batch, 1)`, without a gradient."""
+    fixed = tf.stop_gradient(points)
+    sides = tf.reduce_max(fixed, 1) - tf.reduce_min(fixed, 1)
+    return tf.maximum(tf.reduce_max(sides, -1, keepdims=True), 1e-6)
 
 
 def _length(vectors):
