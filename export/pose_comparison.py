@@ -9,7 +9,7 @@ def compare_poses(request, outputs, tolerance):
     """Compare the `outputs` of a pose network with `request.expected`.
 
     Quaternions and translations may differ by `tolerance`, reflections must be equal. A scene in which the two best
-    alternatives tie within the tolerance is left out: the last bit may choose another one.
+    alternatives of an instance tie within the tolerance is left out: the last bit may choose another one.
 
     Args:
         request: `Request` with expected outputs.

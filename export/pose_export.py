@@ -39,7 +39,7 @@ def export_pose_network(model, base_path, *, camera, distance, object_points, ve
     Args:
         model: Keras model from depth float32 `(batch, height, width)` in metres, of the parts alone, to a dict
             of `quaternion` `(batch, N, 4)`, (w, x, y, z) of length 1, `translation` `(batch, N, 3)` in metres in
-            the frame of the camera, bool `reflected` `(batch, N)` and `choice` `(batch, alternatives)`, the
+            the frame of the camera, bool `reflected` `(batch, N)` and `choice` `(batch, N, alternatives)`, the
             logits of which the largest decided between poses (one column where there was nothing to decide).
             The last one is not served: it tells which scenes of the check are too close to call.
         base_path: Folder of the model, which holds one folder per version; made if missing.

@@ -19,7 +19,7 @@ class PoseNetwork:
 
     Attributes:
         model: Keras model, from depth `(batch, height, width)` to a dict of `quaternion` `(batch, N, 4)`,
-            `translation` `(batch, N, 3)`, bool `reflected` `(batch, N)` and `choice` `(batch, alternatives)`.
+            `translation` `(batch, N, 3)`, bool `reflected` `(batch, N)` and `choice` `(batch, N, alternatives)`.
         camera: Dict of `width` and `height` (int), `fx`, `fy`, `cx`, `cy` in pixels and `depth_scale`, the
             millimetres of one step of a 16-bit image.
         distance: How far from the camera, in metres, parts lie.
@@ -97,11 +97,11 @@ def _try(network):
     if (
         not count
         or any(shapes[alias] != shape for alias, shape in wanted.items())
-        or found["choice"].ndim != 2
+        or found["choice"].shape[:-1] != (1, count)
     ):
         raise ExportError(
             "`model` must give quaternion (batch, N, 4), translation (batch, N, 3), reflected (batch, N) and "
-            f"choice (batch, alternatives). Received: {shapes} for one image."
+            f"choice (batch, N, alternatives). Received: {shapes} for one image."
         )
     _check_values(found)
     return count

@@ -42,11 +42,12 @@ def files_request(network, pictures):
 
 
 def keras_poses(network, depth):
-    """What the Keras model says, arrays by output alias, and `decided`: where it has a clear choice.
+    """What the Keras model says, arrays by output alias, and `decided`: in which scenes it has a clear choice
+    for all instances.
 
     On the CPU, as the check runs there: a GPU's TF32 convolutions differ by more than the tolerance.
     """
     with tf.device("cpu:0"):
         found = {alias: value.numpy() for alias, value in network.answer(depth).items()}
     poses = {alias: found[alias] for alias in OUTPUTS}
-    return {**poses, "decided": decided(found["choice"], network.tolerance)}
+    return {**poses, "decided": decided(found["choice"], network.tolerance).all(-1)}

@@ -14,15 +14,15 @@ class Measured(keras.layers.Layer):
 
 
 class Poses(keras.layers.Layer):
-    """From `(batch, numbers)` to two instances and three alternatives, each instance reflected in one of them."""
+    """From `(batch, numbers)` to two instances with three alternatives each, one of them reflected."""
 
     def call(self, numbers):
-        choice = numbers[:, :3]
+        choice = tf.reshape(numbers[:, :6], (-1, 2, 3))
         best = tf.argmax(choice, -1)
         return {
-            "quaternion": tf.math.l2_normalize(tf.reshape(numbers[:, 3:11], (-1, 2, 4)), -1),
-            "translation": tf.reshape(numbers[:, 11:], (-1, 2, 3)),
-            "reflected": tf.gather(tf.constant([[False, False], [False, True], [True, False]]), best),
+            "quaternion": tf.math.l2_normalize(tf.reshape(numbers[:, 6:14], (-1, 2, 4)), -1),
+            "translation": tf.reshape(numbers[:, 14:], (-1, 2, 3)),
+            "reflected": best == 2,
             "choice": choice,
         }
 
@@ -30,7 +30,7 @@ class Poses(keras.layers.Layer):
 def build_pose_net(height=12, width=16):
     keras.utils.set_random_seed(3)
     depth = keras.Input((height, width), name="depth")
-    numbers = keras.layers.Dense(17, bias_initializer="random_normal")(
+    numbers = keras.layers.Dense(20, bias_initializer="random_normal")(
         keras.layers.Flatten()(Measured()(depth))
     )
     return keras.Model(depth, Poses()(numbers))

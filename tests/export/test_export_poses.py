@@ -111,7 +111,7 @@ def test_manifest_says_what_a_client_needs_to_draw_the_poses(posed):
     assert manifest["camera"] == CAMERA
     assert manifest["object_model"] == {"file": "assets.extra/object.ply", "points": 9, "unit": "metre"}
     assert "-R x + t where `reflected` is true" in manifest["convention"]
-    assert manifest["values"]["model"] == manifest["values"]["stored"] == 12 * 16 * 17 + 17
+    assert manifest["values"]["model"] == manifest["values"]["stored"] == 12 * 16 * 20 + 20
     meanings = {t["alias"]: t["meaning"] for t in manifest["signatures"]["serving_bytes"]["inputs"]}
     assert meanings["depth_bytes"].startswith("16-bit grey PNG files of depth, 0.5 mm a step")
 
@@ -200,7 +200,7 @@ def altered(**changes):
             return {alias: value for alias, value in found.items() if value is not None}
 
     depth = keras.Input((12, 16))
-    numbers = keras.layers.Dense(17)(keras.layers.Flatten()(depth))
+    numbers = keras.layers.Dense(20)(keras.layers.Flatten()(depth))
     return keras.Model(depth, Altered()(Poses()(numbers)))
 
 

@@ -38,7 +38,7 @@ def pose_model(scenes, **settings):
     choice = model.network.get_layer("choice")
     kernel, bias = (np.random.default_rng(0).normal(0, 30, weight.shape) for weight in choice.get_weights())
     choice.set_weights([kernel, 0 * bias])
-    choice.set_weights([kernel, -np.mean(model(scenes.depth)["choice"], axis=0)])
+    choice.set_weights([kernel, -np.mean(model(scenes.depth)["choice"], axis=0).ravel()])
     return model
 
 

@@ -33,7 +33,7 @@ def weights(run):
 
 
 def test_distance_falls(scenes, tmp_path):
-    trained = train(scenes, tmp_path / "run", replace(CONFIG, epochs=12))
+    trained = train(scenes, tmp_path / "run", replace(CONFIG, epochs=30))
     history = [row["distance_mm"] for row in read_history(trained.path)]
     assert history[-1] < 0.8 * history[0]
 

@@ -51,6 +51,9 @@ def train(
             help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
         ),
     ] = None,
+    turn: Annotated[
+        bool, Option(help="Turn scenes about the optical axis, each time by another angle; beyond the text.")
+    ] = True,
     epochs: Annotated[int, Option(help="Epochs in all.")] = 140,
     batch_size: Annotated[int, Option(help="Scenes per batch.")] = 32,
     learning_rate: Annotated[float, Option(help="Of the network, by Adam.")] = 0.001,

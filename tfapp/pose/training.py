@@ -57,7 +57,7 @@ def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), pro
         shutil.rmtree(out, ignore_errors=True)
         parts = {"training": training, "held-out": held_out}
         run = create_run(out, command, config, folder, frame, instances, parts)
-    return _trained(run, model, config, observations, callbacks)
+    return _trained(run, model, config, observations, folder.camera, callbacks)
 
 
 def _instances(config, folder):
@@ -67,13 +67,14 @@ def _instances(config, folder):
     return instances
 
 
-def _trained(run, model, config, observations, callbacks):
+def _trained(run, model, config, observations, camera, callbacks):
     checkpoint, epoch = latest_checkpoint(run.path)
     if epoch > config.epochs:
         raise InputError(
             f"{run.path} already has {epoch} epochs; --epochs {config.epochs} would take some back."
         )
-    batches = SceneBatches(observations, config.batch_size, config.seed, epoch)
+    turning = camera if config.turn else None
+    batches = SceneBatches(observations, config.batch_size, config.seed, epoch, turning)
     if checkpoint is None:
         compile_pose_model(model, config, len(batches))
     else:

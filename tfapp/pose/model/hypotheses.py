@@ -6,10 +6,14 @@ from tfapp.layers import nearest_distances
 
 # How often each instance chooses anew, the others being where they chose to be.
 ROUNDS = 2
+# Points that tell poses apart.
+FEW = 128
 
 
 def hypothesis_costs(clouds, observed):
     """Return how far every hypothesis of every instance is from what was observed, whatever hides it.
+
+    The first 128 points of each are enough to tell poses apart; they are in no order.
 
     Args:
         clouds: `(batch, K, N, m, 3)`, the object model at K poses of each of N instances.
@@ -19,6 +23,7 @@ def hypothesis_costs(clouds, observed):
         own: `(batch, K, N)`, mean distance of a cloud's points to the nearest observed ones.
         back: `(batch, K, N, n)`, distance of each observed point to the nearest of a cloud.
     """
+    clouds, observed = clouds[..., :FEW, :], observed[:, :FEW]
     count, instances, points = clouds.shape[1:4]
     flat = tf.reshape(clouds, (-1, points, 3))
     own, back = nearest_distances(flat, tf.repeat(observed, count * instances, axis=0))
