@@ -28,7 +28,7 @@ class Poses(keras.layers.Layer):
 
 
 def build_pose_net(height=12, width=16):
-    keras.utils.set_random_seed(3)
+    keras.utils.set_random_seed(5)
     depth = keras.Input((height, width), name="depth")
     numbers = keras.layers.Dense(20, bias_initializer="random_normal")(
         keras.layers.Flatten()(Measured()(depth))
