@@ -12,6 +12,7 @@ SETTINGS = {
     "unit": 0.1,
     "instances": 2,
     "points": 24,
+    "hypotheses": 1,
     "size": 32,
 }
 

@@ -23,17 +23,7 @@ def evaluate(
     baselines: Annotated[bool, Option(help="K-means and spectral clustering of the same points.")] = True,
 ):
     """Segmentation, object model and poses against the truth of simulated scenes, held out and trained on."""
-    from tfapp.files import write_json
-
-    opened, model, folder, registration = _open(run)
-    results, shown = _of_parts(opened, model, folder, registration, choose, scenes, baselines)
-    _print(results, registration)
-    content = {"choose": choose, "parts": {name: result.to_json() for name, result in results.items()}}
-    if registration is not None:
-        content["model"] = _model_json(registration)
-    write_json(opened.path / "metrics.json", content)
-    written = _draw(opened, model, folder, registration, shown, results)
-    print_written(opened.path / "metrics.json", *written)
+    print_written(*evaluate_run(run, choose, scenes, baselines))
 
 
 def show(
@@ -45,6 +35,22 @@ def show(
     opened, model, folder, registration = _open(run)
     results, shown = _of_parts(opened, model, folder, registration, choose, scenes, baselines=False)
     print_written(*_draw(opened, model, folder, registration, shown, results))
+
+
+def evaluate_run(path, choose="distance", scenes=None, baselines=True):
+    """Evaluate a run, print its tables, and return the files that were written, `metrics.json` first."""
+    from tfapp.files import write_json
+
+    run, model, folder, registration = _open(path)
+    results, shown = _of_parts(run, model, folder, registration, choose, scenes, baselines)
+    _print(results, registration)
+    content = {"choose": choose, "parts": {name: result.to_json() for name, result in results.items()}}
+    if registration is not None:
+        content["model"] = _model_json(registration)
+    drawn = _draw(run, model, folder, registration, shown, results)
+    # Written last: it tells that all of it is done.
+    write_json(run.path / "metrics.json", content)
+    return [run.path / "metrics.json", *drawn]
 
 
 def _open(path):

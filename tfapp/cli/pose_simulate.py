@@ -27,7 +27,7 @@ def simulate(
     ] = 0.0,
     half_width: Annotated[
         float | None,
-        Option("--bin", help="Half-width of the bin's floor in metres.", show_default="1.8 times the part"),
+        Option("--bin", help="Half-width of the bin's floor in metres.", show_default="1.4 times the part"),
     ] = None,
     seed: Annotated[int, Option(help="Decides all scenes.")] = 0,
     processes: Annotated[

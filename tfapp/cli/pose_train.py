@@ -30,8 +30,8 @@ def train(
     combination: Annotated[str, Option(help="Over the channels: min, or softmin as eq. 4.2.")] = "min",
     gamma_rate: Annotated[float, Option(help="What gamma of the softmin grows by in a step.")] = 0.002,
     hypotheses: Annotated[
-        int, Option(help="Poses that a scene has to choose from; more than 1 is beyond the text.")
-    ] = 1,
+        int, Option(help="Poses that each part takes the best of; more than 1 is beyond the text.")
+    ] = 8,
     backbone: Annotated[str, Option(help="small or resnet-18.")] = "small",
     size: Annotated[int, Option(help="Side in pixels of what the network sees.")] = 64,
     translation: Annotated[
@@ -42,7 +42,7 @@ def train(
     ] = "hidden-points",
     exponent: Annotated[
         float | None,
-        Option(help="Of the radius of the hidden-point removal.", show_default="2.0 to 512 points, then 2.9"),
+        Option(help="Of the radius of the hidden-point removal.", show_default="2.4 to 512 points, then 2.9"),
     ] = None,
     squared: Annotated[bool, Option(help="Square the lengths of the Chamfer distance.")] = False,
     foreground: Annotated[

@@ -19,12 +19,12 @@ class ModelOptions:
         channels: 1 for one rotation of each instance, 2 for R and -R, eq. 4.2.
         combination: `min` or `softmin` over the channels.
         gamma_rate: What gamma of the softmin grows by in a step.
-        hypotheses: Number of poses of a scene, of which the best one learns.
+        hypotheses: Number K of poses that each instance takes the best of; 1 is the text's.
         backbone: `small` or `resnet-18`.
         size: Height and width of what the backbone sees, in pixels.
         translation: `direct`, or `centroid` for places around the centroids of the points.
         visibility: `hidden-points` for the removal of hidden points, `soft`, or `none`.
-        exponent: Of the radius of that removal; None for 2.0 up to 512 points of the model and 2.9 above, which the
+        exponent: Of the radius of that removal; None for 2.4 up to 512 points of the model and 2.9 above, which the
             density of the points asks for.
         squared: Whether the Chamfer distance has squared lengths; eq. 4.1 has not.
         seed: Seed of points, weights and base orientations.
@@ -34,7 +34,7 @@ class ModelOptions:
     channels: int = 1
     combination: str = "min"
     gamma_rate: float = 0.002
-    hypotheses: int = 1
+    hypotheses: int = 8
     backbone: str = "small"
     size: int = 64
     translation: str = "direct"
@@ -83,7 +83,7 @@ class PoseSettings(ModelOptions):
     def radius_exponent(self):
         if self.exponent is not None:
             return self.exponent
-        return 2.0 if self.points <= 512 else 2.9
+        return 2.4 if self.points <= 512 else 2.9
 
     def in_metres(self, points):
         """Return points `(..., 3)` of the network's frame in that of the camera, in metres."""

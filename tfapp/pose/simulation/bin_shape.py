@@ -4,8 +4,9 @@ from tfapp.pose.simulation.solids import cap, mesh_of, rectangle, ring, side
 
 # Of the floor's half-width.
 HEIGHT, THICKNESS = 0.3, 0.05
-# The floor's half-width, of the largest side of a part.
-ROOM = 1.8
+# The floor's half-width, of the largest side of a part: two bolts then lie so near that K-means reaches an F1 of
+# about 0.92 and three of 0.85, near the text's 0.89 and 0.79.
+ROOM = 1.4
 
 
 def bin_mesh(half_width):
