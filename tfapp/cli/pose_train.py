@@ -82,7 +82,8 @@ def train(
         callbacks=_tensorboard(tensorboard),
     )
     print_written(run.path / "model.keras", run.path / "history.csv")
-    console.print(f"next: tfapp pose evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
+    following = "evaluate" if run.folder().has_truth else "show"
+    console.print(f"next: tfapp pose {following} {run.path}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _tensorboard(folder):
@@ -95,9 +96,7 @@ def _tensorboard(folder):
     return (PoseTensorBoard(folder),)
 
 
-def train_with_progress(
-    scenes, out, config, *, command="", overwrite=False, title="training", callbacks=()
-):
+def train_with_progress(scenes, out, config, *, command="", overwrite=False, title="training", callbacks=()):
     """Train under a progress bar that shows the loss and the Chamfer distance."""
     from tfapp.pose.training import train as run_training
     from tfapp.progress import ReportProgress
