@@ -40,6 +40,8 @@ def test_killed_command_goes_on_with_run_and_tensorboard(bolt_scenes, tmp_path, 
         "--tensorboard",
         tmp_path / "log",
         *TINY,
+        "--hypotheses",
+        1,
     )
     on_epoch_begin = RunRecorder.on_epoch_begin
 
