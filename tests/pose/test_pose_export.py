@@ -11,12 +11,14 @@ from typer.testing import CliRunner
 
 from tests.pose.posed_scenes import CAMERA, SETTINGS, squares, write_scenes
 from tfapp.cli.main import app
+from tfapp.errors import InputError
 from tfapp.pose.config import PoseConfig
 from tfapp.pose.exporting import chosen_pose_network
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import Observations
 from tfapp.pose.predictions import predict_poses
 from tfapp.pose.training import train
+from tfapp.report.serving import export_section
 
 CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, channels=2, hypotheses=2, epochs=1)
 # Wide enough that no path of a temporary folder is folded.
@@ -149,6 +151,11 @@ def test_show_says_what_it_takes_and_gives(served):
         "depth.png",
     ):
         assert expected in result.output
+
+
+def test_report_on_segmenters_refuses_it(served):
+    with pytest.raises(InputError, match="is the export of a pose network; a report is of segmenters"):
+        export_section([served.folder.parent])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.pose.own_scenes import BLOCK, CAMERA, FLOOR, HEIGHT, TOP, WIDTH, block_depth, write_own_scenes
 from tfapp.errors import InputError
@@ -59,6 +60,45 @@ def test_plane_removal_drops_what_is_behind_the_floor(tmp_path):
     depth[20:, 25:] = FLOOR + 0.1
     mask = SceneFolder(write_own_scenes(tmp_path / "own", depth=depth)).mask(0)
     assert mask[BLOCK].all() and mask.sum() == 60
+
+
+def walled(root, region):
+    """Write scenes of the block in a bin with walls as high as a part, and a region; return the folder."""
+    depth = block_depth()
+    depth[:2] = depth[-2:] = TOP
+    depth[:, :3] = depth[:, -3:] = TOP
+    folder = write_own_scenes(root, depth=depth)
+    Image.fromarray(region.astype(np.uint8)).save(folder / "region.png")
+    return folder
+
+
+FLOOR_ONLY = np.pad(np.ones((HEIGHT - 4, WIDTH - 6)), ((2, 2), (3, 3)))
+
+
+def test_walls_outside_of_the_region_are_no_foreground(tmp_path):
+    pytest.importorskip("open3d")
+    walls = SceneFolder(walled(tmp_path / "whole", np.ones((HEIGHT, WIDTH))))
+    assert walls.mask(0).sum() > 60
+    inside = SceneFolder(walled(tmp_path / "own", FLOOR_ONLY))
+    np.testing.assert_array_equal(inside.mask(0), block_depth() == np.float32(TOP))
+
+
+def test_region_holds_for_every_foreground(tmp_path):
+    folder = SceneFolder(walled(tmp_path / "own", FLOOR_ONLY), "all")
+    np.testing.assert_array_equal(folder.mask(0), FLOOR_ONLY == 1)
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        (np.ones((4, 5)), "region.png has 5x4 pixels .* camera.json is of 32x24"),
+        (np.zeros((HEIGHT, WIDTH)), r"has no foreground \(all within region.png\)"),
+    ],
+    ids=["size", "empty"],
+)
+def test_region_that_fits_no_scene_is_refused(tmp_path, region, message):
+    with pytest.raises(InputError, match=message):
+        SceneFolder(walled(tmp_path / "own", region), "all").mask(0)
 
 
 def test_everything_measured_counts_if_asked_for(own):

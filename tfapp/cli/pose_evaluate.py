@@ -67,8 +67,10 @@ def _of_parts(run, model, folder, registration, choose, most, baselines):
     """Return `PartResults` and `SegmentedScene`s by the name of the part."""
     from tfapp.pose.evaluate import evaluate_scenes
     from tfapp.pose.observations import observe
-    from tfapp.pose.predictions import predict_poses
+    from tfapp.pose.predictions import check_choice, predict_poses
 
+    # Before all scenes are read.
+    check_choice(choose)
     results, shown = {}, {}
     with progress_bar() as bar:
         for name, numbers in run.parts.items():

@@ -1,5 +1,6 @@
 """`tfapp pose segment`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +9,10 @@ import typer
 
 from tfapp.cli.console import print_written, progress_bar
 from tfapp.errors import InputError
-from tfapp.files import check_folder
+from tfapp.files import atomic_path, check_folder, write_json
 
 Option = typer.Option
+RECORD = "segment.json"
 
 
 def segment(
@@ -27,19 +29,28 @@ def segment(
 ):
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
     from tfapp.pose.pose_run import PoseRun
+    from tfapp.pose.predictions import check_choice
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
+    check_choice(choose)
     opened = PoseRun.open(run)
     model, folder = opened.load_model(), SceneFolder(scenes, foreground)
     check_folder(out)
     _check_camera(model, folder)
+    record = _record(opened, folder, choose)
+    begun = _check_same(out, record)
     missing = [
         index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()
     ]
     with progress_bar() as bar:
         task = bar.add_task("scenes", total=len(folder), completed=len(folder) - len(missing), note="")
         for index in missing:
-            _segment_one(model, folder, index, opened.config["observed"], choose, out)
+            labels, poses = _segment_one(model, folder, index, opened.config["observed"], choose)
+            if not begun:
+                # Only now that a scene could be segmented.
+                write_json(out / RECORD, record)
+                begun = True
+            _write(out, folder.stems[index], labels, poses)
             bar.advance(task)
     print_written(out / "labels", out / "poses")
 
@@ -54,10 +65,41 @@ def _check_camera(model, folder):
         )
 
 
-def _segment_one(model, folder, index, observed, choose, out):
-    from PIL import Image
+def _record(run, folder, choose):
+    return {
+        "run": str(run.path.resolve()),
+        "training": run.record["created"],
+        "epochs": run.config["epochs"],
+        "scenes": str(folder.path.resolve()),
+        "foreground": folder.foreground,
+        "choose": choose,
+    }
 
-    from tfapp.files import atomic_path, write_json
+
+def _check_same(out, record):
+    """Return whether `out` has scenes of this record; raise InputError if it has those of another, or other files."""
+    try:
+        then = json.loads((out / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if out.is_dir() and any(out.iterdir()):
+            raise InputError(
+                f"Folder {out} is not empty and not of `tfapp pose segment`; choose another --out."
+            ) from None
+        return False
+    except ValueError:
+        raise InputError(f"{out / RECORD} is damaged; choose another --out, or remove this folder.") from None
+    changed = [
+        name for name, value in record.items() if not isinstance(then, dict) or then.get(name) != value
+    ]
+    if changed:
+        raise InputError(
+            f"{out} holds labels of another {' and '.join(changed)}; choose another --out, or remove this folder."
+        )
+    return True
+
+
+def _segment_one(model, folder, index, observed, choose):
+    """Return the label picture, uint8 (height, width), and what the file of poses says."""
     from tfapp.pose.evaluation.instances import label_picture, label_points
     from tfapp.pose.observations import observe
     from tfapp.pose.predictions import predict_poses
@@ -67,16 +109,19 @@ def _segment_one(model, folder, index, observed, choose, out):
     points, pixels = folder.camera.back_project(observations.depth[0])
     labels = label_points(points, found.clouds, found.visible)
     picture = label_picture(labels, pixels, observations.depth[0].shape)
-    stem = folder.stems[index]
+    poses = {
+        "rotation": found.rotation.tolist(),
+        "translation": found.translation.tolist(),
+        "reflected": found.reflected.tolist(),
+        "chamfer_distance": found.distance,
+    }
+    return picture.astype(np.uint8), poses
+
+
+def _write(out, stem, labels, poses):
+    from PIL import Image
+
     with atomic_path(out / "labels" / f"{stem}.png") as temporary:
-        Image.fromarray(picture.astype(np.uint8)).save(temporary)
+        Image.fromarray(labels).save(temporary)
     # Written last: it tells that the scene is done.
-    write_json(
-        out / "poses" / f"{stem}.json",
-        {
-            "rotation": found.rotation.tolist(),
-            "translation": found.translation.tolist(),
-            "reflected": found.reflected.tolist(),
-            "chamfer_distance": found.distance,
-        },
-    )
+    write_json(out / "poses" / f"{stem}.json", poses)

@@ -62,6 +62,10 @@ def train(
     decay_epochs: Annotated[int, Option(help="Epochs between two such falls.")] = 50,
     held_out: Annotated[float, Option(help="Share of the scenes that nothing is learned from.")] = 0.1,
     seed: Annotated[int, Option(help="Of weights, points, order and split.")] = 0,
+    tensorboard: Annotated[
+        Path | None,
+        Option(help="Folder for TensorBoard: curves, and pictures of the model.", show_default="none"),
+    ] = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
     """Learn a part's 3D model and the poses of its instances from depth; killed, the same command goes on."""
@@ -69,13 +73,31 @@ def train(
     from tfapp.pose.config import PoseConfig
 
     config = PoseConfig(**{field.name: options[field.name] for field in fields(PoseConfig)})
-    run = train_with_progress(scenes, out, config, command=typed(context), overwrite=overwrite)
+    run = train_with_progress(
+        scenes,
+        out,
+        config,
+        command=typed(context),
+        overwrite=overwrite,
+        callbacks=_tensorboard(tensorboard),
+    )
     print_written(run.path / "model.keras", run.path / "history.csv")
-    console.print(f"next: tfapp pose evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
+    following = "evaluate" if run.folder().has_truth else "show"
+    console.print(f"next: tfapp pose {following} {run.path}", soft_wrap=True, markup=False, highlight=False)
 
 
-def train_with_progress(scenes, out, config, *, command="", overwrite=False, title="training"):
-    """Train under a progress bar that shows the Chamfer distance."""
+def _tensorboard(folder):
+    from tfapp.files import check_folder
+    from tfapp.pose.tensorboard import PoseTensorBoard
+
+    if folder is None:
+        return ()
+    check_folder(folder, "--tensorboard")
+    return (PoseTensorBoard(folder),)
+
+
+def train_with_progress(scenes, out, config, *, command="", overwrite=False, title="training", callbacks=()):
+    """Train under a progress bar that shows the loss and the Chamfer distance."""
     from tfapp.pose.training import train as run_training
     from tfapp.progress import ReportProgress
 
@@ -92,9 +114,13 @@ def train_with_progress(scenes, out, config, *, command="", overwrite=False, tit
             config,
             command=command,
             overwrite=overwrite,
-            callbacks=[ReportProgress(show)],
+            callbacks=[ReportProgress(show, _chamfer), *callbacks],
             progress=follow(bar, reading),
         )
         if bar.tasks[task].total is None:
             finish(bar, task, note="trained already")
     return run
+
+
+def _chamfer(model):
+    return f" Chamfer {float(model.get_metrics_result()['distance_mm']):.2f} mm"

@@ -54,12 +54,16 @@ class PoseRun:
         """Return the `SceneFolder` that it was trained on.
 
         Raises:
-            InputError: It is gone, or has other scenes now.
+            InputError: It is gone, or has other scenes or another camera now.
         """
         data = self.record["data"]
         folder = SceneFolder(data["path"], data["foreground"])
         if list(folder.stems) != data["stems"]:
             raise InputError(f"{data['path']} has other scenes than when {self.path} was trained on them.")
+        if asdict(folder.camera) != self.record["camera"]:
+            raise InputError(
+                f"{data['path']} has another camera.json than when {self.path} was trained on its scenes; restore it."
+            )
         return folder
 
     def load_model(self):
@@ -93,7 +97,7 @@ def create_run(path, command, config, folder, frame, instances, parts):
         "frame": asdict(frame),
         "camera": asdict(folder.camera),
         "data": {
-            "path": str(folder.path),
+            "path": str(folder.path.resolve()),
             "foreground": folder.foreground,
             "stems": list(folder.stems),
             "parts": {name: numbers.tolist() for name, numbers in parts.items()},
@@ -118,8 +122,9 @@ def check_same(run, config, folder):
     """Raise InputError if a run has other options than these, but for those that may extend it."""
     now, then = asdict(config), run.config
     changed = [name for name in now if name not in EXTENDABLE and now[name] != then.get(name)]
-    if str(folder.path) != run.record["data"]["path"]:
-        changed, now, then = ["scenes"], {"scenes": str(folder.path)}, {"scenes": run.record["data"]["path"]}
+    here, there = folder.path.resolve(), Path(run.record["data"]["path"]).resolve()
+    if here != there:
+        changed, now, then = ["scenes"], {"scenes": str(here)}, {"scenes": str(there)}
     if changed:
         name = changed[0]
         raise InputError(

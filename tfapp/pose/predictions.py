@@ -47,8 +47,7 @@ def predict_poses(model, observations, *, choose="distance", progress=None):
     Raises:
         InputError: For another choice.
     """
-    if choose not in CHOICES:
-        raise InputError(f"Unknown choice {choose!r}; choose one of: {', '.join(CHOICES)}.")
+    check_choice(choose)
     found = []
     for first in range(0, len(observations), BATCH):
         batch = observations.select(slice(first, first + BATCH))
@@ -56,6 +55,12 @@ def predict_poses(model, observations, *, choose="distance", progress=None):
         if progress:
             progress(len(found), len(observations))
     return found
+
+
+def check_choice(choose):
+    """Raise InputError for what `predict_poses` cannot choose by."""
+    if choose not in CHOICES:
+        raise InputError(f"Unknown choice {choose!r}; choose one of: {', '.join(CHOICES)}.")
 
 
 def _of_batch(model, batch, choose):

@@ -61,10 +61,14 @@ def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), pro
 
 
 def _instances(config, folder):
-    instances = config.instances or folder.instances
-    if instances is None:
+    said, asked = folder.instances, config.instances
+    if said is None and asked is None:
         raise InputError(f"{folder.path} does not say how many parts each scene has; give --instances N.")
-    return instances
+    if None not in (said, asked) and said != asked:
+        raise InputError(
+            f"{folder.path} has {said} parts in every scene, not --instances {asked}; leave it out."
+        )
+    return asked or said
 
 
 def _trained(run, model, config, observations, camera, callbacks):

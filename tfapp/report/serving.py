@@ -4,6 +4,7 @@ from html import escape
 
 from tfapp.errors import InputError
 from tfapp.export import ExportError, describe
+from tfapp.export.kinds import SEGMENTER, kind_of
 from tfapp.export.manifest import read_manifest
 from tfapp.export.versions import resolve_saved_model
 from tfapp.report.markup import Section, command, facts, moment, paragraph, table
@@ -22,7 +23,7 @@ def export_section(folders):
         folders: Paths of `BASE/<version>`, or of `BASE`, of which the highest version is taken.
 
     Raises:
-        InputError: For a folder that is not a SavedModel, or is damaged.
+        InputError: For a folder that is not a SavedModel, is damaged, or holds no segmenter.
     """
     if not folders:
         return None
@@ -34,8 +35,14 @@ def _exported(path):
     try:
         folder = resolve_saved_model(path)
         served, manifest = describe(folder), read_manifest(folder) or {}
+        kind = kind_of(manifest)
     except ExportError as error:
         raise InputError(str(error)) from error
+    if kind is not SEGMENTER:
+        raise InputError(
+            f"{folder} is the export of a {kind.name}; a report is of segmenters: leave this --export out, and look at "
+            f"it with `tfapp export show {folder}`."
+        )
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     known = {
         "Version": str(served["version"] or "–"),

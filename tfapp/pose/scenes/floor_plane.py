@@ -12,7 +12,8 @@ def in_front_of_floor(points, *, tolerance=0.005, seed=0):
     """Return bool (k,): whether each point is nearer to the camera than the floor, by more than the tolerance.
 
     The floor is the plane with the most points near it, found by RANSAC (Fischler and Bolles, *Random Sample
-    Consensus*, 1981; Open3D's `segment_plane`). The camera is at the origin. Walls of a bin are not removed.
+    Consensus*, 1981; Open3D's `segment_plane`). The camera is at the origin. Walls of a bin are not removed: they
+    must have been left out before.
 
     Args:
         points: (k, 3) in metres, in the frame of the camera.

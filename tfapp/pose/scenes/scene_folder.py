@@ -15,6 +15,7 @@ from tfapp.pose.scenes.record import read_record
 from tfapp.pose.scenes.scene_files import check_whole, scene_files
 
 FOREGROUNDS = ("mask", "plane", "all")
+REGION = "region.png"
 
 
 class SceneFolder:
@@ -27,6 +28,7 @@ class SceneFolder:
         depth/NAME.npy          float (height, width), metres along the optical axis; 0, NaN or infinite where nothing
                                 was measured. Or NAME.png with 16 bits, or NAME.exr
         mask/NAME.png           not 0 where a part is seen
+        region.png              not 0 where parts may be, such as the floor of a bin without its walls; for all scenes
         scenes.json             how the scenes were simulated
         truth/labels/NAME.png   0, or the number 1..N of the instance that is seen
         truth/poses/NAME.json   {"rotation": N matrices 3x3, "translation": N vectors in metres}: from the mesh into the
@@ -95,11 +97,15 @@ class SceneFolder:
             InputError: No part was measured.
         """
         depth = self.depth(index)
+        if self._region is not None:
+            # Before the plane is looked for: with its walls, a bin's floor need not be the dominant one.
+            depth = np.where(self._region, depth, 0)
         mask = getattr(self, f"_{self.foreground}")(index, depth)
         if not mask.any():
             raise InputError(
-                f"{self._depths[self.stems[index]]} has no foreground ({self.foreground}): nothing of a part was "
-                "measured; remove the scene, or choose another foreground of mask, plane and all."
+                f"{self._depths[self.stems[index]]} has no foreground ({self.foreground}"
+                f"{'' if self._region is None else f' within {REGION}'}): nothing of a part was measured; remove the "
+                "scene, or choose another foreground of mask, plane and all."
             )
         return np.where(mask, depth, 0).astype(np.float32)
 
@@ -132,6 +138,10 @@ class SceneFolder:
         from tfapp.pose.scenes.mesh_files import read_mesh
 
         return read_mesh(self.path / "truth" / "object.ply")
+
+    @cached_property
+    def _region(self):
+        return self._picture(REGION) != 0 if (self.path / REGION).is_file() else None
 
     def _mask(self, index, depth):
         return (self._picture(f"mask/{self.stems[index]}.png") != 0) & (depth > 0)

@@ -1,0 +1,155 @@
+"""`tfapp pose evaluate` and `tfapp pose show`, and other commands on a run of poses."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.pose.pose_commands import TINY, check_refused, copy_run, files_of, tfapp
+from tests.pose.posed_scenes import write_scenes
+
+PICTURES = ["figures/model.png", "figures/scenes-held-out.png", "figures/scenes-training.png", "pose.html"]
+
+
+@pytest.fixture(scope="module")
+def evaluated(bolt_run, bolt_scenes, tmp_path_factory):
+    run = copy_run(bolt_run, tmp_path_factory.mktemp("runs") / "run")
+    result = tfapp("pose", "evaluate", run)
+    assert result.exit_code == 0, result.output
+    return run, result.output
+
+
+def test_evaluate_compares_with_clusterings_on_both_parts_of_the_scenes(evaluated):
+    run, output = evaluated
+    parts = json.loads((run / "metrics.json").read_text())["parts"]
+    assert {part: parts[part]["scenes"] for part in parts} == {"training": 4, "held-out": 2}
+    for part in parts:
+        assert list(parts[part]["scores"]) == ["ours", "K-means", "spectral clustering"]
+        for scores in parts[part]["scores"].values():
+            assert all(0 < scores[name] <= 1 for name in ("f1", "precision", "recall"))
+        assert f"{part}, K-means" in output
+
+
+def test_evaluate_has_errors_of_the_poses_and_of_the_model(evaluated):
+    run, output = evaluated
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert 0 < metrics["parts"]["held-out"]["poses"]["translation_median"] < 0.1
+    assert 0 < metrics["model"]["cad_to_learned"]["mean"] < 0.1
+    assert "learned model to part: median" in output
+
+
+def test_evaluate_draws_the_model_the_scenes_and_a_page(evaluated):
+    run, output = evaluated
+    for name in ("figures/model-beside-part.png", *PICTURES):
+        assert f"wrote {run / name}\n" in output
+        if name.endswith(".png"):
+            with Image.open(run / name) as picture:
+                assert len(np.unique(np.asarray(picture))) > 50
+    assert files_of(run) == sorted(
+        ["figures/model-beside-part.png", *PICTURES, "metrics.json", "model.keras", "run.json"]
+    )
+
+
+def test_what_the_network_chooses_itself_is_evaluated_too(bolt_run, tmp_path):
+    run = copy_run(bolt_run, tmp_path / "run")
+    result = tfapp("pose", "evaluate", run, "--choose", "network", "--scenes", 1, "--no-baselines")
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["choose"] == "network" and list(metrics["parts"]["training"]["scores"]) == ["ours"]
+
+
+def test_show_needs_no_truth(tmp_path):
+    scenes, run = write_scenes(tmp_path / "squares"), tmp_path / "run"
+    trained = tfapp("pose", "train", scenes, "--out", run, "--instances", 2, *TINY)
+    assert f"next: tfapp pose show {run}\n" in trained.output
+    before = files_of(run)
+    result = tfapp("pose", "show", run, "--scenes", 2)
+    assert result.exit_code == 0, result.output
+    assert files_of(run) == sorted([*before, *PICTURES])
+
+
+def test_evaluate_without_a_truth_says_the_distance(bolt_run, bolt_scenes, tmp_path):
+    scenes = tmp_path / "bolts"
+    shutil.copytree(bolt_scenes, scenes)
+    shutil.rmtree(scenes / "truth")
+    run = copy_run(bolt_run, tmp_path / "run", scenes)
+    result = tfapp("pose", "evaluate", run)
+    assert result.exit_code == 0, result.output
+    assert "held-out: 2 scenes, Chamfer distance" in result.output and "F1" not in result.output
+    assert "model" not in json.loads((run / "metrics.json").read_text())
+
+
+def without_last_scene(scenes):
+    (scenes / "scenes.json").unlink()
+    for file in scenes.rglob("00005.*"):
+        file.unlink()
+
+
+def with_other_camera(scenes):
+    camera = json.loads((scenes / "camera.json").read_text())
+    (scenes / "camera.json").write_text(json.dumps(camera | {"fx": 2 * camera["fx"]}))
+
+
+@pytest.mark.parametrize("command", ["evaluate", "show"])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (shutil.rmtree, "does not exist; expected a folder of scenes"),
+        (lambda scenes: (scenes / "depth" / "00002.npy").unlink(), "is cut short: it holds 5 of 6 scenes"),
+        (lambda scenes: shutil.rmtree(scenes / "mask"), "has no folder mask/"),
+        (without_last_scene, "has other scenes than when"),
+        (with_other_camera, "has another camera.json than when"),
+    ],
+    ids=["gone", "cut short", "without masks", "fewer", "camera"],
+)
+def test_scenes_that_are_gone_or_changed_are_one_sentence(
+    bolt_run, bolt_scenes, tmp_path, command, change, sentence
+):
+    scenes = tmp_path / "bolts"
+    shutil.copytree(bolt_scenes, scenes)
+    change(scenes)
+    run = copy_run(bolt_run, tmp_path / "run", scenes)
+    check_refused(tfapp("pose", command, run), sentence)
+    assert files_of(run) == ["model.keras", "run.json"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "show"])
+def test_unknown_choice_is_refused_before_scenes_are_read(bolt_run, tmp_path, command):
+    run = copy_run(bolt_run, tmp_path / "run")
+    check_refused(
+        tfapp("pose", command, run, "--choose", "best"),
+        "Unknown choice 'best'; choose one of: distance, network",
+    )
+    assert files_of(run) == ["model.keras", "run.json"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "show"])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda run: (run / "model.keras").unlink(), "its training has not ended"),
+        (lambda run: (run / "run.json").unlink(), "is not a run folder"),
+        (lambda run: (run / "run.json").write_text('{"format": 1}'), "is a run of `tfapp train`; expected"),
+        (lambda run: (run / "run.json").write_text('{"format": 9, "kind": "pose"}'), "by a newer tfapp"),
+    ],
+    ids=["unfinished", "no run", "segmenter", "newer"],
+)
+def test_folder_without_a_trained_pose_model_is_one_sentence(bolt_run, tmp_path, command, change, sentence):
+    run = copy_run(bolt_run, tmp_path / "run")
+    change(run)
+    before = files_of(run)
+    check_refused(tfapp("pose", command, run), sentence)
+    assert files_of(run) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["evaluate {run}", "predict {run} {run} --out {run}/labels", "report {run} --out {run}/page.html"],
+)
+def test_command_of_segmenters_is_one_sentence_on_a_run_of_poses(bolt_run, command):
+    before = files_of(bolt_run)
+    result = tfapp(*(word.format(run=bolt_run) for word in command.split()))
+    check_refused(result, "is a run of `tfapp pose train`; expected the --out of `tfapp train`")
+    assert files_of(bolt_run) == before
