@@ -54,12 +54,12 @@ def train(
     turn: Annotated[
         bool, Option(help="Turn scenes about the optical axis, each time by another angle; beyond the text.")
     ] = True,
-    epochs: Annotated[int, Option(help="Epochs in all.")] = 140,
+    epochs: Annotated[int, Option(help="Epochs in all.")] = 60,
     batch_size: Annotated[int, Option(help="Scenes per batch.")] = 32,
     learning_rate: Annotated[float, Option(help="Of the network, by Adam.")] = 0.001,
     model_learning_rate: Annotated[float, Option(help="Of the object model, by Adam.")] = 0.003,
     decay: Annotated[float, Option(help="Factor of both rates every --decay-epochs.")] = 0.31,
-    decay_epochs: Annotated[int, Option(help="Epochs between two such falls.")] = 50,
+    decay_epochs: Annotated[int, Option(help="Epochs between two such falls.")] = 25,
     held_out: Annotated[float, Option(help="Share of the scenes that nothing is learned from.")] = 0.1,
     seed: Annotated[int, Option(help="Of weights, points, order and split.")] = 0,
     tensorboard: Annotated[

@@ -34,12 +34,12 @@ class PoseConfig(ModelOptions):
     side: float | None = None
     foreground: str | None = None
     turn: bool = True
-    epochs: int = 140
+    epochs: int = 60
     batch_size: int = 32
     learning_rate: float = 0.001
     model_learning_rate: float = 0.003
     decay: float = 0.31
-    decay_epochs: int = 50
+    decay_epochs: int = 25
     held_out: float = 0.1
 
     def check(self):

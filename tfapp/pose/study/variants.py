@@ -39,6 +39,12 @@ VARIANTS = {
             "8 hypotheses, centroids, turned scenes",
             {"turn": True, "hypotheses": 8, "translation": "centroid"},
         ),
+        # A tilted camera shows parts from so many sides already that turned scenes are more than a short training learns.
+        Variant(
+            "hypotheses-unturned",
+            "8 hypotheses, centroids",
+            {"turn": False, "hypotheses": 8, "translation": "centroid"},
+        ),
         Variant(
             "hypotheses-min",
             "8 hypotheses, two channels",
@@ -68,7 +74,7 @@ class Scale:
 
 
 SCALES = {
-    "small": Scale(500, 64, PoseConfig(epochs=60, decay_epochs=25)),
+    "small": Scale(500, 64, PoseConfig()),
     # Section 4.3 of the dissertation, as far as it says: 5,000 scenes, ResNet-18, Adam, 250 passes.
     "paper": Scale(
         5000,
@@ -79,6 +85,7 @@ SCALES = {
             backbone="resnet-18",
             size=224,
             epochs=250,
+            decay_epochs=50,
             batch_size=250,
             learning_rate=1e-4,
             model_learning_rate=1e-3,
