@@ -39,7 +39,7 @@ VARIANTS = {
             "8 hypotheses, centroids, turned scenes",
             {"turn": True, "hypotheses": 8, "translation": "centroid"},
         ),
-        # A tilted camera shows parts from so many sides already that turned scenes are more than a short training learns.
+        # A tilted camera shows parts from so many sides that turned ones too are more than a short training learns.
         Variant(
             "hypotheses-unturned",
             "8 hypotheses, centroids",
