@@ -35,17 +35,21 @@ SWEEP = (256, 512, 768, 1024, 1536, 2048, 4096)
 
 
 def main(argv=None):
-    options = parse(argv)
+    options, start = parse(argv), time.perf_counter()
+    return report(measure(options, start), start, options.quick, options.json)
+
+
+def measure(options, start):
+    """Return the comparisons of all sections; `start` is the time that progress counts from."""
     # Contenders are traced once each; the warning that this is one function traced anew is not for them.
     tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     comparisons = []
-    start = time.perf_counter()
     for number, section in enumerate((chamfer_time, chamfer_memory, crossover, hidden_points), 1):
         print(f"{time.perf_counter() - start:4.0f} s  {number}. {section.__name__}", flush=True)
         comparisons += section(options)
-    return report(comparisons, start, options.quick, options.json)
+    return comparisons
 
 
 def parse(argv):

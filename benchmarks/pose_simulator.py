@@ -33,9 +33,13 @@ STRETCH = 32
 
 
 def main(argv=None):
-    options = parse(argv)
+    options, start = parse(argv), time.perf_counter()
+    return report(measure(options, start), start, options.quick, options.json)
+
+
+def measure(options, start):
+    """Return the comparisons of every part; `start` is the time that progress counts from."""
     comparisons = []
-    start = time.perf_counter()
     for name, build in BUILT_IN.items():
         settings = SceneSettings(build(), options.instances, options.size)
         comparisons += apart(name, settings, options.scenes)
@@ -43,7 +47,7 @@ def main(argv=None):
             print(f"{time.perf_counter() - start:4.0f} s  {name}, {processes} process(es)", flush=True)
             target = 1.0 if processes == min(2, os.cpu_count()) else None
             comparisons.append(whole(name, settings, options.scenes, processes, target))
-    return report(comparisons, start, options.quick, options.json)
+    return comparisons
 
 
 def parse(argv):
