@@ -118,12 +118,20 @@ class PoseModel(keras.Model):
             self._follow_visibility(tf.gather(found.visible, best, axis=1, batch_dims=1))
         reflected = tf.cast(tf.gather(signs, best) < 0, hypotheses.dtype)
         taken = hypotheses * self.settings.channels + reflected
-        choice = tf.nn.sparse_softmax_cross_entropy_with_logits(taken, y_pred["choice"])
         scenes = combined_channels(found.distances, self._gamma(observed.dtype))
-        scenes += SHARE_OF_ALL * of_all + tf.reduce_mean(choice, -1)
+        scenes += SHARE_OF_ALL * of_all + self.choice_loss(taken, y_pred["choice"])
         if sample_weight is not None:
             scenes *= tf.cast(sample_weight, scenes.dtype)
         return tf.reduce_mean(scenes)
+
+    def choice_loss(self, taken, logits):
+        """Return what it costs to say another alternative than the one that was taken, `(batch,)`.
+
+        Args:
+            taken: int32 `(batch, N)`, the alternative of each instance.
+            logits: `(batch, N, alternatives)`.
+        """
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(taken, logits), -1)
 
     @property
     def metrics(self):
