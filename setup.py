@@ -15,7 +15,16 @@ PACKAGE_DIRS = {
     "tfapp.export": "export",
 }
 LANDSCAPE = ["landscape", "landscape.directions", "landscape.figures", "landscape.flatness"]
-POSE = ["pose", "pose.evaluation", "pose.model", "pose.pictures", "pose.scenes", "pose.simulation"]
+POSE = [
+    "pose",
+    "pose.evaluation",
+    "pose.landscape",
+    "pose.model",
+    "pose.pictures",
+    "pose.scenes",
+    "pose.simulation",
+    "pose.study",
+]
 SOLVERS = ["solvers", "solvers.bounds", "solvers.paths", "solvers.search", "solvers.trainings"]
 APPLICATION = [
     "cli",

@@ -81,3 +81,17 @@ def test_public_names_of_the_layers():
         "total_variation",
         "with_gap",
     ]
+
+
+def test_every_folder_with_code_is_installed():
+    # In a process of its own: setuptools replaces parts of the standard library.
+    code = "from setuptools._distutils.core import run_setup; print(*run_setup('setup.py', stop_after='init').packages)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    floors = {"layers": "tfapp.layers", "optimizers": "tfapp.optimizers", "export": "tfapp.export"}
+    folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("tfapp/**/*.py")} | {
+        Path(floor) for floor in floors
+    }
+    expected = {floors.get(str(folder), ".".join(folder.parts)) for folder in folders}
+    assert set(result.stdout.split()) == expected

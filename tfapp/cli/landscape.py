@@ -9,6 +9,7 @@ import typer
 from tfapp.cli.console import finish, follow, print_table, print_written, progress_bar
 from tfapp.cli.landscape_directions import check_choice, choose_directions, leads_to_solutions
 from tfapp.cli.landscape_pictures import check_formats, draw, export, parse_formats
+from tfapp.cli.landscape_solution import check_kind, moved_layers, open_solution
 from tfapp.cli.landscape_summary import summary
 from tfapp.errors import InputError
 
@@ -17,7 +18,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def landscape(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the trained run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the trained run, of poses too.")],
     n: Annotated[int, Option("--n", min=3, help="Points along each axis.")] = 33,
     range: Annotated[
         str | None,
@@ -43,7 +44,11 @@ def landscape(
         ),
     ] = None,
     layers: Annotated[
-        str | None, Option(help="Move only these layers; comma-separated names.", show_default="all")
+        str | None,
+        Option(
+            help="Move only these layers; comma-separated names.",
+            show_default="all; of poses the network, not the object model",
+        ),
     ] = None,
     biases: Annotated[bool, Option(help="Move biases and normalisation parameters too.")] = False,
     line: Annotated[bool, Option(help="One direction instead of two.")] = False,
@@ -64,7 +69,10 @@ def landscape(
         str | None,
         Option(help="Dask scheduler whose workers measure the points, or local.", metavar="ADDRESS"),
     ] = None,
-    samples: Annotated[int, Option(min=1, help="Training frames that the loss is averaged over.")] = 32,
+    samples: Annotated[int, Option(min=1, help="Frames, or scenes, that the loss is averaged over.")] = 32,
+    held_out: Annotated[
+        bool, Option("--held-out", help="For runs of poses: scenes that nothing was learned from.")
+    ] = False,
     seed: Annotated[int, Option(min=0, help="Seed of the directions and of the frames.")] = 0,
     batch_size: Annotated[int, Option(min=1, help="Frames per forward pass.")] = 8,
     export_to: Annotated[
@@ -75,20 +83,22 @@ def landscape(
     ] = None,
     overwrite: Annotated[bool, Option(help="Start again, replacing the surface of these options.")] = False,
 ):
-    """Draw the training loss on a plane through the solution; interrupted, the same command goes on."""
-    from tfapp.runs import Run
+    """Draw the training loss on a plane through the solution; interrupted, the same command goes on.
 
+    Of a run of `tfapp pose train` it is the Chamfer distance, in units of its network.
+    """
     if range is None:
         range = "auto" if leads_to_solutions(directions, to) else "1"
     limits, seconds = parse_range(range), parse_seconds(budget)
     formats = parse_formats(export_to)
     check_choice(directions, to)
-    source = Run.open(run)
+    check_kind(run, directions, bfloat16=bfloat16, held_out=held_out)
+    source = open_solution(run)
     model = source.load_model()
     chosen = choose_directions(source, model, directions, to)
     check_formats(formats, line=line or getattr(chosen, "v", ()) is None)
     switches = {"biases": biases, "line": line, "exact": exact, "reestimate": reestimate}
-    switches["bfloat16"] = bfloat16
+    switches |= {"bfloat16": bfloat16, "held-out": held_out}
     stem = _stem(n, range, seed, directions, to, layers, switches)
     file = source.path / "landscape" / f"{stem}.npz"
     with progress_bar() as bar:
@@ -97,14 +107,14 @@ def landscape(
 
         surface = measure(
             model,
-            *source.sample("train", samples, seed),
+            *source.sample("held-out" if held_out else "train", samples, seed),
             n=n,
             range=limits,
             seed=seed,
             exact=exact,
             tolerance=tolerance,
             directions=chosen,
-            layers=None if layers is None else layers.split(","),
+            layers=moved_layers(run, layers, directions, to),
             biases=biases,
             line=line,
             sample_errors=True,

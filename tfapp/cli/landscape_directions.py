@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tfapp.cli.landscape_solution import open_solution
 from tfapp.errors import InputError
 
 
@@ -25,7 +26,7 @@ def choose_directions(run, model, directions, to):
     """Return what `landscape` takes: the name of a kind, or `Directions`.
 
     Args:
-        run: The `Run` whose landscape is drawn.
+        run: The `Run`, or `PoseSolution`, whose landscape is drawn.
         model: Its model.
         directions: Name of a kind, `pca`, or an .npz file.
         to: Folders of one or two further runs, comma-separated, or None.
@@ -43,9 +44,8 @@ def choose_directions(run, model, directions, to):
 
 def _through(run, model, others):
     from tfapp.landscape import line_through, plane_through
-    from tfapp.runs import Run
 
-    runs = [run, *(Run.open(other) for other in others)]
+    runs = [run, *(open_solution(other) for other in others)]
     names = [Path(each.path).resolve().name for each in runs]
     if len(set(names)) < len(names):
         names = [str(each.path) for each in runs]

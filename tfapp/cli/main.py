@@ -10,6 +10,7 @@
     tfapp solvers lipschitz MODEL     a Lipschitz constant from a short training
     tfapp solvers minimise NAME       a minimum with a certificate; solvers search: against others
     tfapp pose simulate --part nut    depth images of parts in a bin
+    tfapp pose landscape SCENES       loss as one of the parts turns around its true pose
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
     tfapp reproduce noise-table SPEC  the paper's table over seeds

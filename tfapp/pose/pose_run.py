@@ -10,6 +10,7 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
 from tfapp.pose.config import EXTENDABLE
+from tfapp.pose.observations import observe
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.run_record import POSE, RECORD, read_run_record, versions
 
@@ -65,6 +66,30 @@ class PoseRun:
                 f"{data['path']} has another camera.json than when {self.path} was trained on its scenes; restore it."
             )
         return folder
+
+    @property
+    def title(self):
+        """What was learned, for pictures."""
+        folder = Path(self.record["data"]["path"]).name
+        return f"poses of {self.record['instances']} in {folder}, {self.config['backbone']} network"
+
+    def sample(self, part, count, seed):
+        """Return depth `(count, height, width)` and points `(count, n, 3)` of scenes, drawn without replacement.
+
+        Args:
+            part: `training` or `held-out`.
+            count: Number of scenes; fewer if the part has fewer.
+            seed: Of which ones.
+
+        Raises:
+            InputError: The part has no scenes, or they cannot be read.
+        """
+        numbers = self.parts[part]
+        if not len(numbers):
+            raise InputError(f"{self.path} has no {part} scenes; it was trained with --held-out 0.")
+        chosen = np.sort(np.random.default_rng(seed).permutation(numbers)[:count])
+        drawn = observe(self.folder(), self.config["observed"], indices=chosen, seed=self.config["seed"])
+        return drawn.depth, drawn.points
 
     def load_model(self):
         """Return the trained `PoseModel`.

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from tfapp.layers import HiddenPointRemoval, chamfer_distance, rigid_transform, rotation_from_quaternion
+from tfapp.layers import HiddenPointRemoval, rigid_transform, rotation_from_quaternion
 from tfapp.pose.model.combination import combined_channels, sign_table
 from tfapp.pose.model.hypotheses import choose_hypotheses, hypothesis_costs, pick
 from tfapp.pose.model.pose_network import build_pose_network
 from tfapp.pose.model.settings import PoseSettings
-from tfapp.pose.model.soft_visibility import soft_chamfer_distance, soft_visibility
+from tfapp.pose.model.visible_distance import visible_chamfer_distance
 
 # Share of what all hypotheses cost in the loss: those that are never chosen would not learn otherwise.
 SHARE_OF_ALL = 0.05
@@ -118,12 +118,20 @@ class PoseModel(keras.Model):
             self._follow_visibility(tf.gather(found.visible, best, axis=1, batch_dims=1))
         reflected = tf.cast(tf.gather(signs, best) < 0, hypotheses.dtype)
         taken = hypotheses * self.settings.channels + reflected
-        choice = tf.nn.sparse_softmax_cross_entropy_with_logits(taken, y_pred["choice"])
         scenes = combined_channels(found.distances, self._gamma(observed.dtype))
-        scenes += SHARE_OF_ALL * of_all + tf.reduce_mean(choice, -1)
+        scenes += SHARE_OF_ALL * of_all + self.choice_loss(taken, y_pred["choice"])
         if sample_weight is not None:
             scenes *= tf.cast(sample_weight, scenes.dtype)
         return tf.reduce_mean(scenes)
+
+    def choice_loss(self, taken, logits):
+        """Return what it costs to say another alternative than the one that was taken, `(batch,)`.
+
+        Args:
+            taken: int32 `(batch, N)`, the alternative of each instance.
+            logits: `(batch, N, alternatives)`.
+        """
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(taken, logits), -1)
 
     @property
     def metrics(self):
@@ -170,7 +178,13 @@ class PoseModel(keras.Model):
         clouds = self._clouds(repeated, signs, tf.convert_to_tensor(self.object_points))
         instances, size = clouds.shape[2:4]
         flat = tf.reshape(clouds, (-1, instances * size, 3))
-        distances, visible = self._distances(flat, tf.repeat(observed, count, axis=0))
+        distances, visible = visible_chamfer_distance(
+            flat,
+            tf.repeat(observed, count, axis=0),
+            self.settings.visibility,
+            self._removal,
+            squared=self.settings.squared,
+        )
         return Comparison(
             clouds,
             tf.reshape(distances, (-1, count)),
@@ -181,18 +195,6 @@ class PoseModel(keras.Model):
         return rigid_transform(
             points, rotation_from_quaternion(poses["quaternion"]), poses["translation"], signs
         )
-
-    def _distances(self, clouds, observed):
-        """Return the Chamfer distances `(batch,)` and the visibility of the points `(batch, n)`."""
-        squared = self.settings.squared
-        if self.settings.visibility == "soft":
-            visible = soft_visibility(clouds, self.settings.camera_place)
-            return soft_chamfer_distance(clouds, visible, observed), visible
-        if self.settings.visibility == "none":
-            return chamfer_distance(clouds, observed, squared=squared), tf.ones(tf.shape(clouds)[:2])
-        visible = self._removal(tf.stop_gradient(clouds))
-        distances = chamfer_distance(clouds, observed, squared=squared, a_mask=visible)
-        return distances, tf.cast(visible, clouds.dtype)
 
     def _gamma(self, dtype):
         """Return gamma of the softmin at this step, or None for the minimum."""

@@ -10,6 +10,15 @@ COMBINATIONS = ("min", "softmin")
 VISIBILITIES = ("hidden-points", "soft", "none")
 
 
+def usual_exponent(points):
+    """Return the exponent of the hidden-point removal that suits the density of so many points on a part.
+
+    With few points 2.0 would suit a part that is known better, but of one that is being learned it hides so much that
+    the points which are left hide all others.
+    """
+    return 2.4 if points <= 512 else 2.9
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
     """What a user may choose of a pose model, whatever the scenes.
@@ -81,9 +90,7 @@ class PoseSettings(ModelOptions):
 
     @property
     def radius_exponent(self):
-        if self.exponent is not None:
-            return self.exponent
-        return 2.4 if self.points <= 512 else 2.9
+        return usual_exponent(self.points) if self.exponent is None else self.exponent
 
     def in_metres(self, points):
         """Return points `(..., 3)` of the network's frame in that of the camera, in metres."""

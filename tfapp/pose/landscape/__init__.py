@@ -1,0 +1,1 @@
+"""The loss over the rotations of one part, around its true pose."""
