@@ -35,7 +35,7 @@ def test_rows_are_means_over_seeds_with_their_standard_deviation():
     results = {("bolt", 2, "one-channel", seed): metrics(0.9 + seed / 50) for seed in range(3)}
     ours = next(row for row in rows_of("pose-table-b.5", results) if row["method"] == "one channel")
     assert ours["scenes"] == "bolt, N = 2"
-    assert ours["F1 held-out"] == "0.920 ± 0.020" and ours["precision training"] == "0.910 ± 0.020"
+    assert ours["F1 held-out"] == "0.920 ± 0.020" and ours["precision held-out"] == "0.910 ± 0.020"
 
 
 def test_clusterings_stand_beside_the_variants():

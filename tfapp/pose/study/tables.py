@@ -17,9 +17,13 @@ CLUSTERINGS = ("K-means", "spectral clustering")
 OURS = ("one-channel", "softmin", "min", "hypotheses")
 # Titles of columns, and where `metrics.json` has them: part of the scenes, kind, name; their format and factor.
 SCORES = {
-    f"{name} {part}": (part, "scores", key, ".3f", 1)
-    for part in ("held-out", "training")
-    for name, key in (("F1", "f1"), ("precision", "precision"), ("recall", "recall"))
+    f"{title} {part}": (part, "scores", key, ".3f", 1)
+    for title, part, key in (
+        ("F1", "held-out", "f1"),
+        ("F1", "training", "f1"),
+        ("precision", "held-out", "precision"),
+        ("recall", "held-out", "recall"),
+    )
 }
 DISTANCES = {
     "Chamfer held-out, mm": ("held-out", "distance", None, ".2f", 1000),
