@@ -97,6 +97,7 @@ class PoseModel(keras.Model):
         with tf.GradientTape() as tape:
             outputs = self(depth, training=True)
             loss = self.compute_loss(depth, points, outputs, weights)
+            # Solvers that look at the loss, such as BPGrad, read it there.
             self.model_optimizer.scale_loss(loss)
             scaled = self.optimizer.scale_loss(loss)
         parts = (self.network.trainable_variables, [self.object_points])
