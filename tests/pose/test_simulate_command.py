@@ -56,7 +56,7 @@ def bolts(tmp_path_factory):
 
 def test_command_names_what_it_wrote(bolts):
     out, result = bolts
-    assert "6 scenes of 2 x bolt, 50 mm large, in a bin of half-width 90 mm; 48x48 pixels" in said(result)
+    assert "6 scenes of 2 x bolt, 50 mm large, in a bin of half-width 70 mm; 48x48 pixels" in said(result)
     assert f"wrote {out}\nwrote {out / 'scenes.png'}\n" in result.output
     with Image.open(out / "scenes.png") as sheet:
         assert sheet.width > sheet.height > 2 * 48
@@ -90,7 +90,7 @@ def test_points_of_the_folder_lie_on_its_mesh(bolts):
 def test_record_says_how_the_scenes_were_made(bolts):
     record = SceneFolder(bolts[0]).record
     assert record["part"] == "bolt" and record["seed"] == 0 and record["count"] == 6 and record["tilt"] == 0
-    assert record["bin"] == pytest.approx(0.09) and record["camera_distance"] == pytest.approx(0.603)
+    assert record["bin"] == pytest.approx(0.07) and record["camera_distance"] == pytest.approx(0.469)
     assert "--part bolt" in record["command"]
     assert np.shape(record["symmetries"]) == (6, 3, 3)
 
