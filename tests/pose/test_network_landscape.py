@@ -113,7 +113,7 @@ def test_run_without_held_out_scenes_says_so(run):
 @pytest.mark.parametrize("combination", ["min", "softmin"])
 def test_model_for_landscapes_leaves_out_the_loss_of_the_choice_alone(combination):
     depth, points = squares(2)
-    model = PoseModel(**SETTINGS, hypotheses=2, channels=2, combination=combination)
+    model = PoseModel(**SETTINGS | {"hypotheses": 2, "channels": 2, "combination": combination})
     model.compile("adam")
     model.optimizer.iterations.assign(700)
     costs = []
