@@ -1,13 +1,12 @@
 """Anybody's segmenter in a `.keras` file, with what evaluation and export ask of a run."""
 
 import math
-import re
-import zipfile
 from functools import cached_property
 from pathlib import Path
 
 from tfapp.data import Framing
 from tfapp.errors import InputError
+from tfapp.keras_loading import load_keras_model
 from tfapp.layers.model_logits import ends_in_tv_layer
 from tfapp.models import at_own_size, find_stride, fitted, with_probabilities
 
@@ -44,7 +43,7 @@ class KerasFile:
         self.input_scale, self.output = float(input_scale), output
         if not (math.isfinite(self.input_scale) and self.input_scale > 0):
             raise InputError(f"--input-scale must be a number above 0, such as 255; got {input_scale}.")
-        self.model = _load(self.path)
+        self.model = load_keras_model(self.path)
         self.channels, fixed = _image_shape(self.model, self.path)
         if fixed and resize and fixed != tuple(resize):
             raise InputError(
@@ -72,41 +71,6 @@ class KerasFile:
     def segmenter(self, post_tv=None, *, gap=False):
         """Return the `network` for images of any size, with probabilities at each image's own size."""
         return at_own_size(self.network(post_tv, gap=gap), self.framing.resize)
-
-
-def _load(path):
-    import keras
-
-    if not path.is_file():
-        raise InputError(f"The model {path} does not exist; expected a .keras file.")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path} is empty, damaged or not a file that Keras's model.save() wrote.")
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(_why_not_loaded(path, str(error))) from error
-
-
-def _why_not_loaded(path, reason):
-    if "Lambda" in reason:
-        return (
-            f"{path} has a Lambda layer, whose code is not run from a file; write the layer as a class or an operation "
-            "of keras.ops and save the model again."
-        )
-    package = re.search(r"its parent module (\w+)[\w.]* cannot be imported", reason)
-    if package:
-        return f"{path} needs the package {package[1]}, which is not installed here."
-    unknown = re.search(r"Could not locate (class|function) '([^']+)'", reason)
-    if unknown:
-        return (
-            f"{path} needs the {unknown[1]} {unknown[2]}, which is not known here; use tfapp.layers.regularise and "
-            "tfapp.export.export in code that imports it."
-        )
-    return f"{path} cannot be loaded: it is damaged, or of another Keras ({_first_sentence(reason)})."
-
-
-def _first_sentence(text):
-    return text.strip().partition("\n")[0].partition(". ")[0].rstrip(".")[:200]
 
 
 def _image_shape(model, path):
