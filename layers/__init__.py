@@ -2,6 +2,7 @@
 
 from tfapp.layers.chamfer import chamfer_distance, nearest_distances
 from tfapp.layers.edge_weights import edge_weights
+from tfapp.layers.feature_transfer import FeatureTransfer
 from tfapp.layers.hidden_points import HiddenPointRemoval
 from tfapp.layers.max_pool_with_indices import MaxPoolWithIndices
 from tfapp.layers.max_unpooling import MaxUnpooling2D
@@ -28,6 +29,7 @@ from tfapp.layers.tv_solver import TVProblem
 
 __all__ = [
     "CropLike",
+    "FeatureTransfer",
     "HiddenPointRemoval",
     "MaxPoolWithIndices",
     "MaxUnpooling2D",
