@@ -8,6 +8,7 @@ import typer
 
 from tfapp.cli.classes import show_classes
 from tfapp.cli.console import TensorFlowCommand, console, print_table, print_written, progress_bar
+from tfapp.cli.targets import show_targets
 
 app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
 
@@ -23,7 +24,7 @@ def show(
         str,
         typer.Argument(
             help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:, drive:, raindrop:; with labels digits, or "
-            "mnist:PATH, fashion-mnist:, cifar10:, imagenet:"
+            "mnist:PATH, fashion-mnist:, cifar10:, imagenet:; with several labels voc2007:PATH, labels:"
         ),
     ],
     out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),
@@ -32,11 +33,13 @@ def show(
     ] = 12,
 ):
     """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
-    from tfapp.data import names_classification, open_dataset
+    from tfapp.data import names_classification, names_multi_label, open_dataset
     from tfapp.segmentation.overview import contact_sheet_of, survey, survey_pairs
 
     if names_classification(spec):
         return show_classes(spec, out, count)
+    if names_multi_label(spec):
+        return show_targets(spec, out, count)
     dataset = open_dataset(spec)
     with progress_bar() as bar:
         task = bar.add_task("reading", total=len(dataset.items), note="")
