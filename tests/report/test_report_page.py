@@ -3,11 +3,11 @@ import io
 import json
 import re
 import shutil
-from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
 
+from tests.report.page_reader import Reader
 from tfapp.data import Noise, parse_noises
 from tfapp.errors import InputError
 from tfapp.report import write_report
@@ -15,36 +15,6 @@ from tfapp.runs import Run
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
 
 HOSTILE = "<script>alert('x')</script>"
-VOID = {"meta", "link", "img", "br"}
-
-
-class Reader(HTMLParser):
-    """Collects the attributes, the scripts and the visible text of a page, and checks that tags close."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.attributes, self.scripts, self.open = [], [], []
-        self.words = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self.attributes += [(tag, *pair) for pair in attributes]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "script":
-            self.scripts.append("")
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] == "script":
-            self.scripts[-1] += data
-        elif self.open and self.open[-1] != "style":
-            self.words += data
-
-    def values(self, name):
-        return [value for _, attribute, value in self.attributes if attribute == name]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The last sections: what to run on one's own data, and how the runs of the page were made."""
 
-from tfapp.report.markup import Section, command, details, layout, moment, paragraph, table
+from tfapp.html_markup import Section, command, details, layout, moment, paragraph, table
 from tfapp.report.words import training_noise_in_words
 
 FOLDER_LAYOUT = """PATH/

@@ -1,6 +1,6 @@
 """The result of the comparison in sentences, computed from the stored measures."""
 
-from tfapp.report.markup import sentence_list
+from tfapp.html_markup import sentence_list
 
 
 def key_results(comparison):

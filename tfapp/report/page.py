@@ -7,6 +7,7 @@ from plotly.offline import get_plotlyjs
 from tfapp.data import Noise
 from tfapp.errors import InputError
 from tfapp.files import write_text
+from tfapp.html_shell import shell
 from tfapp.report.advice import origin_section, own_data_section
 from tfapp.report.material import gather
 from tfapp.report.pictures import examples_of
@@ -18,7 +19,6 @@ from tfapp.report.sections import (
     training_section,
 )
 from tfapp.report.serving import export_section
-from tfapp.report.shell import shell
 from tfapp.report.tables import noise_section
 
 DEFAULT_NOISE = Noise("gaussian", 0.07)

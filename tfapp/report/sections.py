@@ -6,9 +6,19 @@ from pathlib import PurePath
 
 import numpy as np
 
+from tfapp.html_markup import (
+    Section,
+    facts,
+    figure,
+    grid,
+    paragraph,
+    result_box,
+    sentence_list,
+    table,
+    to_do,
+)
 from tfapp.report.figures import figure_html, surface_panels, training_curve
 from tfapp.report.findings import key_results
-from tfapp.report.markup import Section, facts, figure, grid, paragraph, sentence_list, table, to_do
 from tfapp.report.words import in_words
 from tfapp.segmentation.pictures import palette
 
@@ -132,13 +142,6 @@ def _result(material):
     if material.comparison is None:
         return paragraph("No run is evaluated yet, so there is no result to report.", "result")
     return result_box(key_results(material.comparison))
-
-
-def result_box(sentences):
-    """Return the sentences of `key_results`, the first in bold."""
-    first, *more = sentences
-    rest = "".join(f" {escape(text)}" for text in more)
-    return f'<p class="result"><strong>{escape(first)}</strong>{rest}</p>'
 
 
 def _data_line(entries):

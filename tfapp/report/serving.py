@@ -7,7 +7,7 @@ from tfapp.export import ExportError, describe
 from tfapp.export.kinds import SEGMENTER, kind_of
 from tfapp.export.manifest import read_manifest
 from tfapp.export.versions import resolve_saved_model
-from tfapp.report.markup import Section, command, facts, moment, paragraph, table
+from tfapp.html_markup import Section, command, facts, moment, paragraph, table
 
 INTRODUCTION = (
     "A SavedModel is the trained network in a folder that TensorFlow Serving loads without this program. "

@@ -5,8 +5,7 @@ from html import escape
 
 import numpy as np
 
-from tfapp.report.figures import figure_html, noise_curve
-from tfapp.report.markup import (
+from tfapp.html_markup import (
     Cell,
     Section,
     details,
@@ -17,6 +16,7 @@ from tfapp.report.markup import (
     table,
     to_do,
 )
+from tfapp.report.figures import figure_html, noise_curve
 from tfapp.report.words import amounts_in_words, training_noise_in_words
 
 EXPLANATION = "Each row is one corruption of all test images, put on them before the network sees them."

@@ -1,17 +1,12 @@
 """The page of one table of Jia, Liu and Tai: table, figures, lambdas, settings, in one HTML file."""
 
-import base64
-from html import escape
-
-from PIL import Image
-
 from tfapp.files import write_text
+from tfapp.html_markup import Section, command, grid, paragraph, picture, result_box, table
+from tfapp.html_shell import shell
 from tfapp.report.advice import origin_section
 from tfapp.report.findings import key_results
-from tfapp.report.markup import Section, command, figure, grid, paragraph, table
 from tfapp.report.material import entries_of
-from tfapp.report.sections import legend, result_box
-from tfapp.report.shell import shell
+from tfapp.report.sections import legend
 from tfapp.report.tables import class_tables, measure_tables
 from tfapp.segmentation.tv_tables import SOURCE
 
@@ -41,17 +36,9 @@ def _table_section(result):
 
 
 def _figures_section(result):
-    pictures = [_picture(path, caption) for path, caption in result.figures]
+    pictures = [picture(path, caption) for path, caption in result.figures]
     colours = legend(result.pairs[0].plain.class_names)
     return Section("figures", "Figures", "Figures", grid(pictures, "stack") + colours)
-
-
-def _picture(path, caption):
-    with Image.open(path) as picture:
-        size = f'width="{picture.width}" height="{picture.height}"'
-    content = base64.b64encode(path.read_bytes()).decode("ascii")
-    image = f'<img src="data:image/png;base64,{content}" {size} alt="{escape(caption)}">'
-    return figure(image, caption, "card")
 
 
 def _weights_section(result):

@@ -1,7 +1,7 @@
 """Corruptions of images in words."""
 
 from tfapp.data import parse_noise
-from tfapp.report.markup import sentence_list
+from tfapp.html_markup import sentence_list
 
 AMOUNTS = {
     "gaussian": "standard deviation σ, in units of the image's range from 0 to 1",

@@ -3,7 +3,7 @@
 from html import escape
 
 from tfapp.html_page import html_page
-from tfapp.report.style import SCRIPT, STYLE
+from tfapp.html_style import SCRIPT, STYLE
 
 
 def shell(title, lead, sections, library="", no_script=None):

@@ -1,7 +1,10 @@
-"""Small pieces of HTML that the sections share; text from people is escaped here."""
+"""Small pieces of HTML that the sections of pages share; text from people is escaped here."""
 
+import base64
 from dataclasses import dataclass
 from html import escape
+
+from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,22 @@ class Cell(str):
 def figure(content, caption, kind=None):
     """Return a figure of ready HTML with a caption of plain text."""
     return f"<figure{_kind(kind)}>{content}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def picture(path, caption):
+    """Return a PNG file as a figure that holds it whole, with a caption of plain text."""
+    with Image.open(path) as opened:
+        size = f'width="{opened.width}" height="{opened.height}"'
+    content = base64.b64encode(path.read_bytes()).decode("ascii")
+    image = f'<img src="data:image/png;base64,{content}" {size} alt="{escape(caption)}">'
+    return figure(image, caption, "card")
+
+
+def result_box(sentences):
+    """Return sentences on a result, the first in bold."""
+    first, *more = sentences
+    rest = "".join(f" {escape(text)}" for text in more)
+    return f'<p class="result"><strong>{escape(first)}</strong>{rest}</p>'
 
 
 def details(summary, content):
