@@ -25,6 +25,7 @@ POSE = [
     "pose.simulation",
     "pose.study",
 ]
+TRANSFER = ["transfer", "transfer.pictures", "transfer.study"]
 SOLVERS = ["solvers", "solvers.bounds", "solvers.paths", "solvers.search", "solvers.trainings"]
 APPLICATION = [
     "cli",
@@ -36,6 +37,7 @@ APPLICATION = [
     "report",
     "segmentation",
     *SOLVERS,
+    *TRANSFER,
 ]
 
 setup(

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TASKS = {"segmentation", "landscape", "solvers", "pose"}
+TASKS = {"segmentation", "landscape", "solvers", "pose", "transfer"}
 # What every task may stand on that trains networks.
 GROUND = {"runs", "run_record", "data", "models", "errors", "files", "result_text", "layers"}
+PAGES = {"html_markup", "html_shell"}
 MAY_IMPORT = {
     "layers": {"layers"},
     "optimizers": {"optimizers"},
@@ -23,7 +24,8 @@ MAY_IMPORT = {
     "tfapp/landscape": {"landscape", "dask_workers", "errors", "files", "layers", "result_text", "summaries"},
     "tfapp/solvers": GROUND | {"solvers", "dask_workers", "optimizers", "png_file", "summaries"},
     "tfapp/pose": GROUND | {"pose", "checkpoints", "html_page", "optimizers", "png_file", "summaries"},
-    "tfapp/report": GROUND - {"layers"} | {"report", "checkpoints", "export", "html_page", *TASKS},
+    "tfapp/transfer": GROUND | PAGES | {"transfer", "checkpoints", "keras_loading", "optimizers", "png_file"},
+    "tfapp/report": GROUND - {"layers"} | PAGES | {"report", "checkpoints", "export", *TASKS},
 }
 
 
@@ -55,6 +57,7 @@ def test_public_names_of_the_layers():
 
     assert tfapp.layers.__all__ == [
         "CropLike",
+        "FeatureTransfer",
         "HiddenPointRemoval",
         "MaxPoolWithIndices",
         "MaxUnpooling2D",

@@ -9,8 +9,8 @@ from tfapp.errors import InputError
 
 RECORD = "run.json"
 # Kinds of runs, and the command that makes each. Records of segmenters do not name theirs.
-SEGMENTATION, POSE = "segmentation", "pose"
-COMMANDS = {SEGMENTATION: "tfapp train", POSE: "tfapp pose train"}
+SEGMENTATION, POSE, TRANSFER = "segmentation", "pose", "transfer"
+COMMANDS = {SEGMENTATION: "tfapp train", POSE: "tfapp pose train", TRANSFER: "tfapp transfer train"}
 
 
 def run_kind(path):

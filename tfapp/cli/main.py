@@ -11,6 +11,7 @@
     tfapp solvers minimise NAME       a minimum with a certificate; solvers search: against others
     tfapp pose simulate --part nut    depth images of parts in a bin
     tfapp pose landscape SCENES       loss as one of the parts turns around its true pose
+    tfapp transfer train SPEC         better features of low-resolution images
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
     tfapp reproduce noise-table SPEC  the paper's table over seeds
@@ -35,6 +36,7 @@ from tfapp.cli import (
     sharpness,
     solvers,
     train,
+    transfer,
 )
 from tfapp.cli.console import GuardedGroup, TensorFlowCommand
 
@@ -54,6 +56,7 @@ app.command("landscape", cls=TensorFlowCommand)(landscape.landscape)
 app.command("sharpness", cls=TensorFlowCommand)(sharpness.sharpness)
 app.add_typer(solvers.app, name="solvers")
 app.add_typer(pose.app, name="pose")
+app.add_typer(transfer.app, name="transfer")
 app.add_typer(export.app, name="export")
 app.command("report", cls=TensorFlowCommand)(report.report)
 app.add_typer(reproduce.app, name="reproduce")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli import reproduce_bpgrad, reproduce_landscape, reproduce_pose
+from tfapp.cli import reproduce_bpgrad, reproduce_landscape, reproduce_pose, reproduce_transfer
 from tfapp.cli.console import TensorFlowCommand, console, print_written
 from tfapp.cli.evaluate import evaluate_with_progress, print_comparison, write_comparison
 from tfapp.cli.reproduce_options import parse_seeds
@@ -36,6 +36,10 @@ for _name, _function in reproduce_bpgrad.COMMANDS.items():
 
 for _name, (_function, _help) in reproduce_pose.COMMANDS.items():
     app.command(_name, cls=TensorFlowCommand, help=_help)(_function)
+
+
+for _name, _function in reproduce_transfer.COMMANDS.items():
+    app.command(_name, cls=TensorFlowCommand)(_function)
 
 
 @app.command("noise-table", cls=TensorFlowCommand)

@@ -1,0 +1,35 @@
+import pytest
+from typer.testing import CliRunner
+
+from tests.transfer.made_up_run import begun_run, finished_run, metrics
+from tfapp.cli.main import app
+
+
+def report(*arguments):
+    return CliRunner().invoke(app, ["report", *map(str, arguments)])
+
+
+def test_the_page_of_a_transfer_run_is_written_to_out(tmp_path):
+    run = finished_run(tmp_path / "run", metrics())
+    out = tmp_path / "deep" / "page.html"
+    result = report(run.path, "--out", out)
+    assert result.exit_code == 0 and f"wrote {out}" in result.output
+    assert "Feature transfer for low-resolution images" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "options", [("--noise", "gaussian=0.07"), ("--examples", 4), ("--title", "Mine"), ("--export", "served")]
+)
+def test_options_of_segmenters_are_refused(tmp_path, options):
+    run = begun_run(tmp_path / "run")
+    result = report(run.path, "--out", tmp_path / "r.html", *options)
+    assert result.exit_code == 2
+    assert f"{options[0]} is for reports on segmenters; leave it out" in result.output
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_several_runs_are_refused(tmp_path):
+    first, second = (begun_run(tmp_path / name) for name in ("first", "second"))
+    result = report(first.path, second.path, "--out", tmp_path / "r.html")
+    assert result.exit_code == 2 and "shows that run alone; got 2 runs." in result.output
+    assert not (tmp_path / "r.html").exists()

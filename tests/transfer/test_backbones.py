@@ -1,0 +1,121 @@
+import keras
+import numpy as np
+import pytest
+
+from tests.transfer.small_images import FEATURES, SIDE, write_backbone
+from tfapp.errors import InputError
+from tfapp.transfer.backbones import open_backbone
+
+IMAGES = np.random.default_rng(0).random((2, SIDE, SIDE, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return write_backbone(tmp_path_factory.mktemp("backbone") / "small.keras")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    network = keras.applications.MobileNet(
+        include_top=False, weights=None, input_shape=(32, 32, 3), alpha=1.0
+    )
+    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
+    network.save_weights(path)
+    return network, path
+
+
+def test_features_of_an_application_are_averages_of_its_own_prepared_images(weights):
+    network, path = weights
+    images = np.random.default_rng(1).random((2, 32, 32, 3)).astype(np.float32)
+    found = open_backbone("MobileNet", 32, weights=path).model(images).numpy()
+    prepared = keras.applications.mobilenet.preprocess_input(255 * images)
+    np.testing.assert_allclose(found, network(prepared).numpy().mean((1, 2)), rtol=1e-4, atol=1e-5)
+
+
+def test_features_of_a_file_enter_its_last_dense_layer(file):
+    whole = keras.models.load_model(file)
+    backbone = open_backbone(str(file), SIDE)
+    kernel, bias = whole.get_layer("scores").get_weights()
+    found = backbone.model(IMAGES).numpy() @ kernel + bias
+    np.testing.assert_allclose(found, whole(IMAGES).numpy(), rtol=1e-5, atol=1e-6)
+    assert backbone.layer == "input of scores" and backbone.dimension == FEATURES
+
+
+def test_features_of_a_convolution_are_averaged_over_all_places(file):
+    whole = keras.models.load_model(file)
+    inner = keras.Model(whole.input, whole.get_layer("convolution").output)
+    found = open_backbone(str(file), SIDE, layer="convolution").model(IMAGES).numpy()
+    np.testing.assert_allclose(found, inner(IMAGES).numpy().mean((1, 2)), rtol=1e-5, atol=1e-6)
+
+
+def test_input_scale_is_what_the_file_takes_for_white(file):
+    found = open_backbone(str(file), SIDE, input_scale=255.0).model(IMAGES).numpy()
+    expected = open_backbone(str(file), SIDE).model(255 * IMAGES).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_description_changes_with_the_weights_and_with_nothing_else(tmp_path):
+    first, again, other = (
+        open_backbone(str(write_backbone(tmp_path / name / "b.keras", seed)), SIDE).description()
+        for name, seed in (("1", 0), ("2", 0), ("3", 1))
+        if (tmp_path / name).mkdir() is None
+    )
+    assert first == again and first["weights"] != other["weights"]
+
+
+@pytest.mark.parametrize(
+    "name, options, sentence",
+    [
+        (
+            "ResNet1",
+            {},
+            "Unknown backbone 'ResNet1'; expected a network of keras.applications, such as ResNet101",
+        ),
+        ("resnet", {}, "Unknown backbone 'resnet'"),
+        ("ResNet101", {}, "ResNet101 needs trained weights; give --weights FILE"),
+        ("ResNet101", {"weights": "none.h5"}, "The weights none.h5 do not exist"),
+        (
+            "MobileNet",
+            {"weights": "imagenet", "layer": "x"},
+            "--layer and --input-scale are for .keras files",
+        ),
+        ("no.keras", {}, "The model no.keras does not exist"),
+        ("no.keras", {"weights": "imagenet"}, "--weights is for networks of keras.applications"),
+    ],
+)
+def test_backbone_that_cannot_be_opened_gets_one_sentence(name, options, sentence):
+    with pytest.raises(InputError) as error:
+        open_backbone(name, 32, **options)
+    assert sentence in str(error.value)
+
+
+def test_file_that_holds_no_weights_of_the_network_is_named(tmp_path, weights):
+    with pytest.raises(
+        InputError, match="is not a weights file .* of keras.applications.MobileNetV2 without its top"
+    ):
+        open_backbone("MobileNetV2", 32, weights=weights[1])
+
+
+def test_images_too_small_for_the_network_get_one_sentence(weights):
+    with pytest.raises(InputError, match="MobileNet cannot be built for 8x8 images"):
+        open_backbone("MobileNet", 8, weights=weights[1])
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        ({"layer": "conv9"}, "has no layer 'conv9'; the last ones are"),
+        ({"input_scale": 0.0}, "--input-scale must be a number above 0"),
+    ],
+)
+def test_option_that_does_not_fit_the_file_gets_one_sentence(file, options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        open_backbone(str(file), SIDE, **options)
+
+
+def test_other_size_than_the_file_takes_is_refused(file):
+    with pytest.raises(
+        InputError, match="takes images of 16x16 pixels; expected 32x32: say its size by --high"
+    ):
+        open_backbone(str(file), 32)

@@ -1,0 +1,134 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from tests.transfer.small_images import LOW, SIDE, backbone, part
+from tfapp.data import Resolution
+from tfapp.errors import InputError
+from tfapp.transfer import features as module
+from tfapp.transfer.backbones import Backbone
+from tfapp.transfer.features import View, extract
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory):
+    network = backbone(tmp_path_factory.mktemp("backbone") / "small.keras")
+    return View(network, Resolution(SIDE, LOW), low=True, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(module, "SHARD", 4)
+
+
+def counting(images, bad=(), killed_at=None):
+    """Return a part that notes in its second result what was read; some images are bad, at one the process ends."""
+    read = []
+
+    def read_image(index):
+        if index == killed_at:
+            raise KeyboardInterrupt
+        read.append(index)
+        if index in bad:
+            raise InputError(f"Image {index}.png is damaged.")
+        return images.read_image(index)
+
+    return replace(images, read_image=read_image), read
+
+
+def test_features_are_those_of_the_model(view, tmp_path):
+    images = part(6)
+    found = extract(view, images, tmp_path, "train-low")
+    batch = np.stack([view.resolution.low_resolution(images.read(index), 0, index) for index in range(6)])
+    np.testing.assert_allclose(found.values, view.backbone.model(batch), rtol=1e-5, atol=1e-6)
+    assert found.kept.tolist() == list(range(6))
+
+
+def test_same_extraction_again_reads_no_image(view, tmp_path):
+    first = extract(view, part(6), tmp_path, "train-low")
+    images, read = counting(part(6))
+    np.testing.assert_array_equal(extract(view, images, tmp_path, "train-low").values, first.values)
+    assert read == []
+
+
+def test_killed_extraction_goes_on_where_it_stood(view, tmp_path):
+    images, _ = counting(part(10), killed_at=9)
+    with pytest.raises(KeyboardInterrupt):
+        extract(view, images, tmp_path / "killed", "train-low")
+    images, read = counting(part(10))
+    found = extract(view, images, tmp_path / "killed", "train-low")
+    assert sorted(read) == [8, 9]
+    np.testing.assert_array_equal(
+        found.values, extract(view, part(10), tmp_path / "whole", "train-low").values
+    )
+
+
+def test_sharp_and_poor_features_are_kept_apart(view, tmp_path):
+    low, high = (extract(replace(view, low=low), part(4), tmp_path, "train") for low in (True, False))
+    assert len(list(tmp_path.iterdir())) == 2 and not np.allclose(low.values, high.values)
+
+
+def test_progress_ends_at_the_number_of_images(view, tmp_path):
+    seen = []
+    extract(view, part(6), tmp_path, "train-low", progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(4, 6), (6, 6)]
+
+
+def test_unreadable_image_is_named(view, tmp_path):
+    images, _ = counting(part(6), bad=[5])
+    with pytest.raises(InputError, match="Image 5.png is damaged. Or leave out such images by --skip-bad."):
+        extract(view, images, tmp_path, "train-low")
+
+
+def test_unreadable_image_is_left_out_on_demand(view, tmp_path):
+    images, _ = counting(part(6), bad=[0, 5])
+    found = extract(view, images, tmp_path, "train-low", skip_bad=True)
+    whole = extract(view, part(6), tmp_path / "whole", "train-low")
+    assert found.kept.tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(found.values, whole.values[1:5], rtol=1e-5)
+
+
+def test_image_that_was_left_out_is_missed_without_the_option(view, tmp_path):
+    images, _ = counting(part(6), bad=[5])
+    extract(view, images, tmp_path, "train-low", skip_bad=True)
+    with pytest.raises(InputError, match="The image 0/5 could not be read when features were extracted"):
+        extract(view, images, tmp_path, "train-low")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda view, path: (replace(view, backbone=backbone(path, seed=1)), part(4)), "another backbone"),
+        (lambda view, path: (view, part(4, seed=1)), "other images"),
+        (lambda view, path: (replace(view, resolution=Resolution(SIDE, 8)), part(4)), "another resolution"),
+    ],
+)
+def test_features_of_something_else_are_refused(view, tmp_path, change, words):
+    other, images = change(view, tmp_path / "other.keras")
+    extract(other, images, tmp_path, "train-low")
+    [stranger] = tmp_path.glob("train-low-*")
+    extract(view, part(4), tmp_path / "mine", "train-low")
+    [mine] = (tmp_path / "mine").iterdir()
+    # As if features of another run had been copied here under the name of this run's.
+    stranger.rename(tmp_path / mine.name)
+    with pytest.raises(InputError, match=f"holds features of {words}; remove it, or choose another --out"):
+        extract(view, part(4), tmp_path, "train-low")
+
+
+def test_damaged_features_are_named(view, tmp_path):
+    extract(view, part(4), tmp_path, "train-low")
+    [shard] = tmp_path.glob("*/*.npz")
+    shard.write_bytes(shard.read_bytes()[:50])
+    with pytest.raises(InputError, match=f"{shard.name} is damaged"):
+        extract(view, part(4), tmp_path, "train-low")
+
+
+def test_features_that_are_not_finite_are_refused(view, tmp_path):
+    images = keras.Input((SIDE, SIDE, 3))
+    # The logarithm of 0.
+    minus_infinity = keras.ops.log(0.0 * keras.layers.GlobalAveragePooling2D()(images))
+    broken = Backbone("broken", "logarithm", keras.Model(images, minus_infinity))
+    with pytest.raises(InputError, match="gives features that are not finite; expected trained weights"):
+        extract(replace(view, backbone=broken), part(4), tmp_path, "train-low")

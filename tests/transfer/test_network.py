@@ -1,0 +1,101 @@
+import keras
+import numpy as np
+import pytest
+
+from tfapp.checkpoints import TrainingDiverged
+from tfapp.errors import InputError
+from tfapp.transfer import network as module
+from tfapp.transfer.config import NetworkConfig
+from tfapp.transfer.network import batch_of, build_network, read_history, train_network
+
+CONFIG = {"hidden": 16, "clusters": 3, "batch_size": 20, "iterations": 40, "decay_every": 30}
+
+
+def clouds(count=60, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    return (np.eye(3, 5)[labels] + rng.normal(0, 0.1, (count, 5))).astype(np.float32), labels.astype(np.int32)
+
+
+def config(**changes):
+    return NetworkConfig(**{**CONFIG, **changes})
+
+
+@pytest.fixture(autouse=True)
+def short_window(monkeypatch):
+    monkeypatch.setattr(module, "WINDOW", 10)
+
+
+@pytest.mark.parametrize("solver, value", [("sgd-momentum", 0.1), ("bpgrad", 5.0), ("adam", 0.01)])
+def test_network_learns_the_pseudo_labels(tmp_path, solver, value):
+    features, labels = clouds()
+    network = train_network(tmp_path, features, labels, config(solver=solver, value=value))
+    assert np.mean(network(features).numpy().argmax(1) == labels) > 0.95
+
+
+def test_killed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path):
+    features, labels = clouds()
+    whole = train_network(tmp_path / "whole", features, labels, config())
+
+    def kill(done, total, note):
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_network(tmp_path / "killed", features, labels, config(), kill)
+    assert read_history(tmp_path / "killed")[-1]["iteration"] == 20
+    again = train_network(tmp_path / "killed", features, labels, config())
+    for one, other in zip(whole.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_saved_network_is_the_trained_one_without_its_solver(tmp_path):
+    features, labels = clouds()
+    network = train_network(tmp_path, features, labels, config())
+    stored = keras.models.load_model(tmp_path / "transfer.keras")
+    np.testing.assert_array_equal(stored(features), network(features))
+    assert not stored.compiled
+
+
+def test_every_pass_takes_other_images_first_and_none_twice():
+    passes = [[batch_of(3 * number + place, 60, config()) for place in range(3)] for number in range(2)]
+    assert all(sorted(np.concatenate(one)) == list(range(60)) for one in passes)
+    assert passes[0][0].tolist() != passes[1][0].tolist()
+
+
+def test_batch_is_no_larger_than_the_images():
+    assert len(batch_of(0, 7, config())) == 7
+
+
+def test_learning_rate_falls_by_ten_every_so_many_iterations():
+    rate = module._solver(config(value=0.5, decay_every=100))._learning_rate
+    assert [float(rate(step)) for step in (0, 99, 100, 250)] == pytest.approx([0.5, 0.5, 0.05, 0.005])
+
+
+def test_same_seed_builds_the_same_network():
+    first, again, other = (build_network(5, config(seed=seed)).get_weights()[0] for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_loss_that_becomes_infinite_says_what_to_do(tmp_path):
+    features, labels = clouds()
+    with pytest.raises(TrainingDiverged, match="The loss became .* a smaller --value than 1e\\+30"):
+        train_network(tmp_path, 1e6 * features, labels, config(value=1e30))
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        ({"clusters": 1}, "--clusters must be at least 2; got 1"),
+        ({"hidden": 0}, "--hidden must be at least 1; got 0"),
+        ({"iterations": 0}, "--iterations must be at least 1"),
+        ({"decay_every": -1}, "--decay-every must not be negative"),
+        ({"pseudo": "both"}, "Unknown --pseudo 'both'; choose one of: own, nearest"),
+        ({"solver": "sgdm"}, "Unknown solver 'sgdm'; choose one of: bpgrad"),
+        ({"value": 0.0}, "--value must be a number above 0"),
+    ],
+)
+def test_setting_out_of_range_gets_one_sentence(change, sentence):
+    with pytest.raises(InputError) as error:
+        config(**change).check()
+    assert sentence in str(error.value)

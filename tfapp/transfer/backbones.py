@@ -1,0 +1,174 @@
+"""Backbones: trained networks whose features are taken as they are."""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.keras_loading import load_keras_model
+from tfapp.models.weight_files import first_sentence, load_weights_file
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """A network that gives one feature vector for an image.
+
+    Attributes:
+        name: As it was named: one of keras.applications, or a `.keras` file.
+        layer: Layer whose output the features are, averaged over all places if it has any.
+        model: Keras model from float32 images `(batch, side, side, 3)` in [0, 1] to float32 features
+            `(batch, dimension)`.
+    """
+
+    name: str
+    layer: str
+    model: keras.Model
+
+    @property
+    def dimension(self):
+        return self.model.output_shape[-1]
+
+    def description(self):
+        """Return what tells this backbone from others: plain JSON values, with a SHA-256 over all weights."""
+        digest = hashlib.sha256()
+        for variable in self.model.weights:
+            digest.update(str(tuple(variable.shape)).encode())
+            digest.update(np.ascontiguousarray(variable))
+        name = Path(self.name).name if self.name.endswith(".keras") else self.name
+        return {"name": name, "layer": self.layer, "weights": digest.hexdigest()}
+
+
+def open_backbone(name, side, *, weights=None, layer=None, input_scale=1.0):
+    """Open a backbone for square images.
+
+    Args:
+        name: A network of keras.applications, such as `ResNet101`, or the path of a `.keras` file of any model
+            for images of 3 channels.
+        side: Side of the images in pixels.
+        weights: For keras.applications: a file of its weights without the top, or `imagenet`, for which Keras
+            downloads them unless it has them.
+        layer: For a file: name of the layer whose output is taken, of rank 4, averaged over all places, or of
+            rank 2; None for what enters the last Dense layer.
+        input_scale: For a file: the value that the model takes for white.
+
+    Returns:
+        `Backbone`. Networks of keras.applications get their images as they were trained with them.
+
+    Raises:
+        InputError: No such network, weights or layer, or a model that cannot take these images.
+    """
+    if str(name).endswith(".keras"):
+        if weights is not None:
+            raise InputError(f"--weights is for networks of keras.applications; {name} has its own weights.")
+        return _of_file(str(name), side, layer, input_scale)
+    if layer is not None or input_scale != 1.0:
+        raise InputError("--layer and --input-scale are for .keras files; leave them out.")
+    return _of_application(str(name), side, weights)
+
+
+def _of_application(name, side, weights):
+    function = getattr(keras.applications, name, None)
+    if not (callable(function) and name[:1].isupper()):
+        raise InputError(
+            f"Unknown backbone {name!r}; expected a network of keras.applications, such as ResNet101, or a .keras file."
+        )
+    _check_weights(name, weights)
+    images = keras.Input((side, side, 3), name="images")
+    # Each family was trained on pixels of its own kind, which its module knows.
+    prepare = sys.modules[function.__module__].preprocess_input
+    pixels = prepare(keras.layers.Rescaling(255.0)(images))
+    network = _built(function, name, side, weights)
+    features = keras.layers.Activation("linear", dtype="float32", name="features")(network(pixels))
+    return Backbone(name, "average of the last convolution", keras.Model(images, features))
+
+
+def _check_weights(name, weights):
+    if weights is None:
+        raise InputError(
+            f"{name} needs trained weights; give --weights FILE, of keras.applications.{name} without its top, or "
+            "--weights imagenet, for which Keras downloads that file unless it has it already."
+        )
+    if weights != "imagenet" and not Path(weights).is_file():
+        raise InputError(
+            f"The weights {weights} do not exist; expected a file of keras.applications.{name} without its top, or the "
+            "word imagenet."
+        )
+
+
+def _built(function, name, side, weights):
+    options = {"include_top": False, "pooling": "avg", "input_shape": (side, side, 3)}
+    if weights != "imagenet":
+        network = _without_weights(function, name, options)
+        load_weights_file(network, Path(weights), f"keras.applications.{name} without its top")
+        return network
+    _without_weights(function, name, options)
+    try:
+        return function(weights="imagenet", **options)
+    except Exception as error:  # Keras raises nothing narrower when a download fails
+        raise InputError(
+            f"Keras could not download the weights of {name} ({first_sentence(error)}); give the path of their file by "
+            "--weights instead of imagenet."
+        ) from error
+
+
+def _without_weights(function, name, options):
+    try:
+        return function(weights=None, **options)
+    except (ValueError, TypeError) as error:
+        side = options["input_shape"][0]
+        raise InputError(
+            f"{name} cannot be built for {side}x{side} images ({first_sentence(error)})."
+        ) from error
+
+
+def _of_file(name, side, layer, input_scale):
+    if not (np.isfinite(input_scale) and input_scale > 0):
+        raise InputError(f"--input-scale must be a number above 0, such as 255; got {input_scale}.")
+    model = load_keras_model(Path(name))
+    _check_images(model, name, side)
+    layer, found = _features(model, name, layer)
+    inner = keras.Model(model.input, found)
+    images = keras.Input((side, side, 3), name="images")
+    features = inner(images if input_scale == 1.0 else keras.layers.Rescaling(float(input_scale))(images))
+    if len(features.shape) == 4:
+        features = keras.layers.GlobalAveragePooling2D()(features)
+    features = keras.layers.Activation("linear", dtype="float32", name="features")(features)
+    return Backbone(name, layer, keras.Model(images, features))
+
+
+def _check_images(model, name, side):
+    shape = getattr(model, "input_shape", None)
+    if not (isinstance(shape, tuple) and len(shape) == 4 and shape[-1] == 3):
+        raise InputError(
+            f"{name} takes {shape or 'no one array'}; expected a model of images (height, width, 3)."
+        )
+    if any(length not in (None, side) for length in shape[1:3]):
+        raise InputError(
+            f"{name} takes images of {shape[2]}x{shape[1]} pixels; expected {side}x{side}: say its size by --high."
+        )
+
+
+def _features(model, name, layer):
+    """Return the name of the layer and its output, of rank 2 or 4."""
+    if layer is None:
+        dense = [one for one in model.layers if isinstance(one, keras.layers.Dense)]
+        if not dense:
+            raise InputError(
+                f"{name} has no Dense layer with features as its input; say a layer by --layer NAME."
+            )
+        layer, found = f"input of {dense[-1].name}", dense[-1].input
+    else:
+        names = [one.name for one in model.layers]
+        if layer not in names:
+            raise InputError(f"{name} has no layer {layer!r}; the last ones are {', '.join(names[-6:])}.")
+        found = model.get_layer(layer).output
+    if len(getattr(found, "shape", ())) not in (2, 4):
+        raise InputError(
+            f"The layer {layer!r} of {name} gives {getattr(found, 'shape', 'several outputs')}; expected "
+            "(batch, height, width, features) or (batch, features)."
+        )
+    return layer, found

@@ -1,0 +1,108 @@
+"""Everything that decides a transfer network."""
+
+import math
+from dataclasses import dataclass
+
+from tfapp.errors import InputError
+from tfapp.optimizers import SOLVERS
+
+READINGS = ("own", "nearest")
+# What may be another in a run that goes on.
+EXTENDABLE = ("iterations", "skip_bad")
+# The text's: SGD with momentum, its rate divided by ten every so many iterations.
+SOLVER, RATE, DECAY = "sgd-momentum", 0.01, 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """What decides the training of the two layers, under the names of the options.
+
+    Attributes:
+        hidden: Units N1 of the first layer.
+        clusters: Units N2 of the second layer, and k of k-means.
+        pseudo: Which pseudo-labels: `own`, the cluster of the image's sharp features, or `nearest`, the centroid that
+            its low-resolution features are nearest to.
+        solver: One of `SOLVERS`.
+        value: Value of its parameter, its learning rate or L of BPGrad; None for the usual one.
+        iterations: Batches in all.
+        decay_every: Iterations after which the learning rate is divided by 10, again and again; 0 for never.
+        batch_size: Feature vectors in a batch.
+        weight_decay: Adds `weight_decay / 2 * ||W||^2` to the loss, W the kernels.
+        seed: Of the clustering, the initial weights and the order of the batches.
+    """
+
+    hidden: int = 1024
+    clusters: int = 100
+    pseudo: str = "own"
+    solver: str = SOLVER
+    value: float | None = None
+    iterations: int = 45_000
+    decay_every: int = 15_000
+    batch_size: int = 1000
+    weight_decay: float = 0.0005
+    seed: int = 0
+
+    def check(self):
+        """Raise InputError for a value out of its range."""
+        for name, least in (("hidden", 1), ("clusters", 2), ("iterations", 1), ("batch_size", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{_option(name)} must be at least {least}; got {getattr(self, name)}.")
+        for name in ("decay_every", "weight_decay", "seed"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise InputError(f"{_option(name)} must not be negative; got {getattr(self, name)}.")
+        if self.pseudo not in READINGS:
+            raise InputError(f"Unknown --pseudo {self.pseudo!r}; choose one of: {', '.join(READINGS)}.")
+        if self.solver not in SOLVERS:
+            raise InputError(f"Unknown solver {self.solver!r}; choose one of: {', '.join(SOLVERS)}.")
+        if self.value is not None and not (math.isfinite(self.value) and self.value > 0):
+            raise InputError(f"--value must be a number above 0; got {self.value}.")
+
+    def parameter(self):
+        """Return the value of the solver's parameter."""
+        if self.value is not None:
+            return self.value
+        return RATE if self.solver == SOLVER else SOLVERS[self.solver].value
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferConfig(NetworkConfig):
+    """The options of `tfapp transfer train`, under the same names: `NetworkConfig`, and those of the features.
+
+    Attributes:
+        backbone: Network of keras.applications, or a `.keras` file.
+        weights: Its weights file, or `imagenet`; None for a `.keras` file.
+        layer: Layer of a `.keras` file; None for the input of its last Dense layer.
+        input_scale: What a `.keras` file takes for white.
+        high: Side in pixels of sharp images.
+        low: Side in pixels of low-resolution images before they are enlarged again; None to keep their size.
+        degrade: Degradations of the small image, `KIND=LEVEL`, in this order.
+        skip_bad: Whether to go on without images that cannot be read.
+    """
+
+    backbone: str = "ResNet101"
+    weights: str | None = None
+    layer: str | None = None
+    input_scale: float = 1.0
+    high: int = 224
+    low: int | None = 32
+    degrade: tuple[str, ...] = ()
+    skip_bad: bool = False
+
+    def check(self):
+        super().check()
+        if self.low is None and not self.degrade:
+            raise InputError("Nothing makes the images poor; give --low SIDE, or a degradation by --degrade.")
+
+    def resolution(self):
+        """Return the `tfapp.data.Resolution`.
+
+        Raises:
+            InputError: For sides or degradations out of range.
+        """
+        from tfapp.data.resolution import Resolution, parse_degradations
+
+        return Resolution(self.high, self.low, parse_degradations(self.degrade))
+
+
+def _option(name):
+    return "--" + name.replace("_", "-")

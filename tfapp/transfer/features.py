@@ -1,0 +1,175 @@
+"""Features of images, extracted once and kept in a folder from which a killed extraction goes on."""
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.files import atomic_path, write_json
+
+DETAILS, SHARD, BATCH = "features.json", 128, 32
+# What a folder of features rests on, in words.
+WORDS = {
+    "backbone": "another backbone",
+    "images": "other images",
+    "resolution": "another resolution",
+    "seed": "another seed of the degradations",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of the images of a part that could be read.
+
+    Attributes:
+        values: float32 (n, dimension).
+        kept: int64 (n,), the places of their images in the part, rising.
+    """
+
+    values: np.ndarray
+    kept: np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """How a backbone sees the images of a part.
+
+    Attributes:
+        backbone: `Backbone`.
+        resolution: `tfapp.data.Resolution`.
+        low: Whether it sees them at low resolution.
+        seed: Of random degradations.
+    """
+
+    backbone: object
+    resolution: object
+    low: bool
+    seed: int
+
+    def image(self, part, index):
+        """Return one image, float32 (side, side, 3) in [0, 1]."""
+        image = part.read(index)
+        if self.low:
+            return self.resolution.low_resolution(image, self.seed, index)
+        return self.resolution.sharp(image)
+
+    def details(self, part):
+        """Return what the features of a part depend on, plain JSON values."""
+        digest = hashlib.sha256()
+        part.update(digest)
+        return {
+            "backbone": self.backbone.description(),
+            "images": digest.hexdigest(),
+            "resolution": self._resolution(),
+            "seed": self.seed if self.low and self.resolution.degradations else None,
+        }
+
+    def _resolution(self):
+        resolution = self.resolution
+        if not self.low:
+            return {"high": resolution.high}
+        degradations = [[noise.kind, noise.amount] for noise in resolution.degradations]
+        return {"high": resolution.high, "low": resolution.low, "degradations": degradations}
+
+
+def extract(view, part, folder, name, *, skip_bad=False, progress=None):
+    """Return the features of all images of a part; those that the folder has are not extracted again.
+
+    Args:
+        view: `View`.
+        part: `MultiLabelPart`.
+        folder: Where features are kept: in `NAME-HASH/`, whose hash is over all that they depend on.
+        name: Word for the part and the view, such as `train-low`.
+        skip_bad: Whether to leave out images that cannot be read.
+        progress: Function of (images done, images in all), or None.
+
+    Returns:
+        `Features`.
+
+    Raises:
+        InputError: An image that cannot be read, without `skip_bad`; features in that folder that are damaged,
+            or of another backbone, other images or another resolution.
+    """
+    details = view.details(part)
+    key = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
+    home = Path(folder) / f"{name}-{key[:12]}"
+    _check_home(home, details)
+    shards, report = [], progress or (lambda done, total: None)
+    with ThreadPoolExecutor(4) as readers:
+        for first in range(0, len(part), SHARD):
+            places = range(first, min(first + SHARD, len(part)))
+            file = home / f"{first:07d}.npz"
+            shard = _stored(file) if file.is_file() else _extracted(view, part, places, readers, skip_bad)
+            if not file.is_file():
+                with atomic_path(file) as temporary:
+                    np.savez(temporary, **vars(shard))
+            if len(shard.kept) < len(places) and not skip_bad:
+                _refuse_skipped(part, places, shard)
+            shards.append(shard)
+            report(places.stop, len(part))
+    return _joined(shards, home)
+
+
+def _check_home(home, details):
+    file = home / DETAILS
+    if not home.is_dir():
+        write_json(file, details)
+        return
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        changed = [name for name in details if stored[name] != details[name]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{file} is missing or damaged; remove the folder {home}.") from None
+    if changed:
+        raise InputError(f"{home} holds features of {WORDS[changed[0]]}; remove it, or choose another --out.")
+
+
+def _stored(file):
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            return Features(content["values"], content["kept"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(f"{file} is damaged ({error}); remove it and run the same command again.") from None
+
+
+def _extracted(view, part, places, readers, skip_bad):
+    images = list(readers.map(lambda place: _image(view, part, place, skip_bad), places))
+    kept = [place for place, image in zip(places, images, strict=True) if image is not None]
+    read = [image for image in images if image is not None]
+    model = view.backbone.model
+    values = [model.predict_on_batch(np.stack(read[at : at + BATCH])) for at in range(0, len(read), BATCH)]
+    values = np.concatenate(values) if values else np.empty((0, view.backbone.dimension), np.float32)
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"The backbone {view.backbone.name} gives features that are not finite; expected trained weights."
+        )
+    return Features(values.astype(np.float32), np.array(kept, np.int64))
+
+
+def _image(view, part, place, skip_bad):
+    try:
+        return view.image(part, place)
+    except InputError as error:
+        if skip_bad:
+            return None
+        raise InputError(f"{error} Or leave out such images by --skip-bad.") from error
+
+
+def _refuse_skipped(part, places, shard):
+    missing = sorted(set(places) - set(shard.kept.tolist()))
+    raise InputError(
+        f"The image {part.names[missing[0]]} could not be read when features were extracted; restore it and remove the "
+        "folder of the features, or go on without it by --skip-bad."
+    )
+
+
+def _joined(shards, home):
+    values, kept = (np.concatenate([getattr(shard, name) for shard in shards]) for name in ("values", "kept"))
+    if not len(kept):
+        raise InputError(f"No image could be read; {home} has no features.")
+    return Features(values, kept)

@@ -1,0 +1,100 @@
+"""Mean average precision over the sizes of the two layers, N1 x N2, and seeds."""
+
+import json
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+from tfapp.errors import InputError
+from tfapp.files import atomic_path, write_json
+from tfapp.result_text import markdown_table, mean_and_spread
+from tfapp.transfer.classifiers import COSTS
+from tfapp.transfer.evaluation import assess
+from tfapp.transfer.materials import TRANSFERRED
+from tfapp.transfer.variants import features_of
+
+GRID, CELL = "grid.json", "cell.json"
+
+
+def cells(hidden, clusters, seeds):
+    """Return {"hidden", "clusters", "seed"} of every training."""
+    return [{"hidden": n1, "clusters": n2, "seed": seed} for n1, n2, seed in product(hidden, clusters, seeds)]
+
+
+def check_cells(chosen, images):
+    """Raise InputError for sizes out of range, or more clusters than images."""
+    most = max(cell["clusters"] for cell in chosen)
+    if most > images:
+        raise InputError(
+            f"--clusters {most} is more than the {images} training images; give at most that many."
+        )
+    if min(cell["hidden"] for cell in chosen) < 1 or min(cell["clusters"] for cell in chosen) < 2:
+        raise InputError("The sizes must be at least 1 for --hidden and 2 for --clusters.")
+
+
+def measure_cell(run, materials, cell, *, costs=COSTS, progress=None):
+    """Train one network of the grid and test its features; what was finished is not done again.
+
+    Args:
+        run: `TransferRun`, with whose other settings the network is trained.
+        materials: Its `Materials`.
+        cell: One of `cells`.
+        costs: As `fit_classifiers`.
+        progress: Function of (iterations done, iterations in all, text), or None.
+
+    Returns:
+        The cell with `mean`, {form: mean average precision}.
+
+    Raises:
+        InputError: The folder of the cell has a result of other settings or classes.
+        TrainingDiverged: The loss became NaN or infinite.
+    """
+    folder = run.path / "grid" / "n1-{hidden}-n2-{clusters}-seed-{seed}".format(**cell)
+    wanted = {"classes": list(materials.class_names), "costs": list(costs)}
+    file = folder / CELL
+    if file.is_file():
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        if {name: stored.get(name) for name in wanted} == wanted:
+            return {**cell, "mean": stored["mean"]}
+    features = features_of(run, materials, folder, cell, progress)
+    alone = replace(materials, features={TRANSFERRED: features})
+    result = assess(alone, TRANSFERRED, seed=run.config.seed, costs=costs)
+    write_json(file, {**wanted, "mean": result.mean})
+    return {**cell, "mean": result.mean}
+
+
+def grid_of(measured, low, high, form):
+    """Return the content of `grid.json`.
+
+    Args:
+        measured: What `measure_cell` returned, one for every cell.
+        low, high: Mean average precisions without a transfer, {form: number}.
+        form: The one that tables show.
+    """
+    return {"ap": form, "low": low[form], "high": high[form], "cells": measured}
+
+
+def write_grid(folder, content, heading=""):
+    """Write `grid.json` and `grid.md` into a folder, and return their paths."""
+    files = [Path(folder) / GRID, Path(folder) / "grid.md"]
+    write_json(files[0], content)
+    header, rows = grid_table(content)
+    low, high = (100 * content[name] for name in ("low", "high"))
+    text = f"{heading}Mean average precision ({content['ap']}), %; LR {low:.2f}, HR {high:.2f}.\n\n"
+    with atomic_path(files[1]) as temporary:
+        temporary.write_text(f"{text}{markdown_table(header, rows)}\n", encoding="utf-8")
+    return files
+
+
+def grid_table(content):
+    """Return header and rows of the table of a grid: N1 downwards, N2 to the right, means over seeds in percent."""
+    form, measured = content["ap"], content["cells"]
+    hidden, clusters = (sorted({cell[name] for cell in measured}) for name in ("hidden", "clusters"))
+    found = {
+        (n1, n2): [
+            100 * cell["mean"][form] for cell in measured if (cell["hidden"], cell["clusters"]) == (n1, n2)
+        ]
+        for n1, n2 in product(hidden, clusters)
+    }
+    rows = [[f"N1 = {n1}", *(mean_and_spread(found[n1, n2], ".2f") for n2 in clusters)] for n1 in hidden]
+    return ["", *(f"N2 = {n2}" for n2 in clusters)], rows

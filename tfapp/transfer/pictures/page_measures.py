@@ -1,0 +1,103 @@
+"""The sections of the page on the result: in words, what was trained, and average precisions."""
+
+from pathlib import PurePath
+
+from tfapp.html_markup import Section, details, facts, paragraph, result_box, table, to_do
+from tfapp.transfer.average_precision import FORMS
+from tfapp.transfer.config import SOLVER
+from tfapp.transfer.pictures.page_words import findings, percent
+
+HOW_TO_READ = (
+    "Average precision (AP) of a class looks at all test images in the order of their scores: it is 100 % if every "
+    "image with the class comes before every one without, and about the share of the images with the class if the "
+    "order is random. The area is that under precision over recall; 11-point is the form of VOC2007, the mean of "
+    "the best precisions at eleven recalls. Mean AP is the mean over the classes.",
+    "HR are the features of sharp images, what a better camera would give. LR are those of low-resolution images as "
+    "the backbone gives them. Ours are the same, passed through the transfer network, which has seen no labels; labels "
+    "are for the linear classifiers alone, one for each class and kind of features.",
+    "The same network, not trained, is a control: it has the two layers with the weights that they started with. What "
+    "it gains or loses comes from the shape of the network alone, so that only what ours has beyond it was learned.",
+    "All this is one training with one seed. The command tfapp transfer grid with several --seeds shows how much of a "
+    "difference is chance.",
+)
+READINGS = {
+    "own": "own: the cluster of the image's sharp features",
+    "nearest": "nearest: the centroid nearest to its low-resolution features",
+}
+
+
+def result_section(material):
+    """Return the `Section` of the result in words, and of what was trained."""
+    parts = [facts(_settings(material.run))]
+    if not material.trained:
+        parts.insert(0, to_do("The training has not ended; go on with", material.command("train")))
+    elif material.metrics is None:
+        parts.insert(0, to_do("Nothing is measured yet; run", material.command("evaluate")))
+    else:
+        parts.insert(0, result_box(findings(material.metrics)))
+    return Section("result", "Result", "The result in short", "\n".join(parts))
+
+
+def precision_section(material):
+    """Return the `Section` of the average precisions, over all and of every class, None before the evaluation."""
+    metrics = material.metrics
+    if metrics is None:
+        return None
+    parts = [
+        _measure_table(metrics),
+        *map(paragraph, HOW_TO_READ),
+        material.figures("evaluate", {"precision.png": "Average precision of each class."}),
+        details("Table of all classes", _class_table(metrics)),
+        _images(metrics),
+    ]
+    return Section("precision", "Precision", "Average precision", "\n".join(parts))
+
+
+def _settings(run):
+    config, network = run.config, run.record["backbone"]
+    weights = f", weights {PurePath(config.weights).name}" if config.weights else ""
+    low = "same size" if config.low is None else f"{config.low}×{config.low}, enlarged again"
+    # Other solvers may not have a learning rate.
+    falling = config.solver == SOLVER and config.decay_every
+    decay = f", divided by 10 every {config.decay_every}" if falling else ""
+    return {
+        "Backbone": f"{network['name']}{weights}",
+        "Features": network["layer"],
+        "Data": run.record["data"]["spec"],
+        "High resolution": f"{config.high}×{config.high}",
+        "Low resolution": ", ".join([low, *config.degrade]),
+        "Layers": f"N1 = {config.hidden}, N2 = k = {config.clusters}",
+        "Pseudo-labels": READINGS[config.pseudo],
+        "Solver": f"{config.solver}, {config.parameter():g}{decay}",
+        "Training": f"{config.iterations} iterations of {config.batch_size} images",
+        "Weight decay": f"{config.weight_decay:g}",
+        "Seed": str(config.seed),
+    }
+
+
+def _measure_table(metrics):
+    forms = sorted(FORMS, key=lambda form: form != metrics["ap"])
+    columns = {f"mean AP, {form}, %": lambda one, form=form: percent(one["mean"][form]) for form in forms}
+    if metrics["features"][0]["accuracy"] is not None:
+        columns["accuracy, %"] = lambda one: percent(one["accuracy"])
+    columns |= {"length": lambda one: one["dimension"], "C": lambda one: f"{one['cost']:g}"}
+    rows = [[one["title"], *(read(one) for read in columns.values())] for one in metrics["features"]]
+    return table(["features", *columns], rows)
+
+
+def _class_table(metrics):
+    features = metrics["features"]
+    rows = [
+        [name, count, *(percent(one["average_precision"][metrics["ap"]][place]) for one in features)]
+        for place, (name, count) in enumerate(zip(metrics["class_names"], metrics["positives"], strict=True))
+    ]
+    header = ["class", "test images with it", *(f"{one['title']}, %" for one in features)]
+    return table(header, rows, f"Average precision ({metrics['ap']})")
+
+
+def _images(metrics):
+    images = metrics["images"]
+    text = f"The classifiers were fitted on {images['train']} images and tested on {images['test']}."
+    if images["skipped"]:
+        text += f" {len(images['skipped'])} images could not be read: {', '.join(images['skipped'])}."
+    return paragraph(text, "aside")

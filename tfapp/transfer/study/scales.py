@@ -1,0 +1,69 @@
+"""The settings of the study: small, for two cores, and as the text has them."""
+
+from dataclasses import dataclass
+
+from tfapp.transfer.classifiers import COSTS
+from tfapp.transfer.config import TransferConfig
+
+
+@dataclass(frozen=True)
+class BackboneTraining:
+    """How a backbone is trained on the data themselves, where nothing may be downloaded.
+
+    Attributes:
+        model: One of `tfapp.models.CLASSIFIERS`.
+        batch_size, augment, solver, value: As of `tfapp solvers compare`.
+        epochs: Passes over the training images.
+    """
+
+    model: str = "resnet-18"
+    batch_size: int = 50
+    augment: str = "crop-mirror"
+    solver: str = "adam"
+    value: float = 0.001
+    epochs: int = 4
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the tables are made with.
+
+    Attributes:
+        reader: Name of the reader of the data, where --data is a folder.
+        form: Form of the average precision.
+        config: `TransferConfig` of the runs, but for backbone and seed.
+        backbone: `BackboneTraining`, or None where the user names a backbone.
+        costs: Values of C to choose from.
+        hidden, clusters: Units N1 and N2 of the grid.
+    """
+
+    reader: str
+    form: str
+    config: TransferConfig
+    backbone: BackboneTraining | None
+    costs: tuple
+    hidden: tuple
+    clusters: tuple
+
+
+SCALES = {
+    # 600 iterations in place of 45,000, at a rate ten times as high.
+    "small": Scale(
+        "cifar10",
+        "area",
+        TransferConfig(high=32, low=8, hidden=1024, clusters=500, iterations=600, decay_every=200, value=0.1),
+        BackboneTraining(),
+        (10.0, 100.0),
+        (256, 1024),
+        (100, 500),
+    ),
+    "paper": Scale(
+        "voc2007",
+        "11-point",
+        TransferConfig(),
+        None,
+        COSTS,
+        (512, 1024, 2048),
+        (100, 200, 500, 1000, 2000),
+    ),
+}
