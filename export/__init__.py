@@ -12,6 +12,7 @@ _HOMES = {
     "describe": "description",
     "export": "segmenter_export",
     "export_pose_network": "pose_export",
+    "export_scorer": "scorer_export",
     "verify": "verification",
 }
 
@@ -22,6 +23,7 @@ __all__ = [
     "describe",
     "export",
     "export_pose_network",
+    "export_scorer",
     "verify",
 ]
 

@@ -29,25 +29,36 @@ def compare(request, outputs, tolerance):
         return None, None, failure
     if "labels_png_bytes" in request.expected:
         return _compare_label_images(request.expected, outputs["labels_png_bytes"])
-    probabilities = request.expected["probabilities"]
-    difference = float(np.abs(outputs["probabilities"] - probabilities).max())
+    difference, share, failure = compare_labelled("probabilities", request.expected, outputs, tolerance)
+    return difference, share, failure or _gap_failure(request.expected, outputs, tolerance)
+
+
+def compare_labelled(alias, expected, outputs, tolerance):
+    """Compare the numbers of each class, of the given alias, and the `labels` of the largest of them.
+
+    Args and returns as `compare`.
+    """
+    difference = float(np.abs(outputs[alias] - expected[alias]).max())
+    failure = number_failure(alias, difference, tolerance)
+    if failure:
+        return difference, None, failure
+    equal = outputs["labels"] == expected["labels"]
+    sure = decided(expected[alias], tolerance)
+    return difference, float(equal.mean()), _label_failure("labels", equal, sure)
+
+
+def number_failure(alias, difference, tolerance):
+    """A sentence if `difference` is beyond `tolerance`, else None."""
     # Written so that NaN fails.
     if not difference <= tolerance:
-        return (
-            difference,
-            None,
-            f"`probabilities` expected within {tolerance:g}, got a difference of {difference:.3g}",
-        )
-    equal = outputs["labels"] == request.expected["labels"]
-    failure = _label_failure("labels", equal, decided(probabilities, tolerance))
-    return difference, float(equal.mean()), failure or _gap_failure(request.expected, outputs, tolerance)
+        return f"`{alias}` expected within {tolerance:g}, got a difference of {difference:.3g}"
+    return None
 
 
 def _gap_failure(expected, outputs, tolerance):
-    difference = float(np.abs(outputs["gap"] - expected["gap"]).max()) if "gap" in expected else 0.0
-    if difference <= tolerance:
+    if "gap" not in expected:
         return None
-    return f"`gap` expected within {tolerance:g}, got a difference of {difference:.3g}"
+    return number_failure("gap", float(np.abs(outputs["gap"] - expected["gap"]).max()), tolerance)
 
 
 def _compare_label_images(expected, files):
@@ -109,7 +120,7 @@ def promise_failure(signature, outputs):
     """
     for tensor in signature["outputs"]:
         alias, declared, got = tensor["alias"], tensor["shape"], outputs[tensor["alias"]]
-        if declared is not None and not _fits(got.shape, declared):
+        if declared is not None and not fits(got.shape, declared):
             return f"`{alias}` expected shape {declared}, got {list(got.shape)}"
         if got.dtype.kind == "f" and not np.isfinite(got).all():
             return (
@@ -118,7 +129,8 @@ def promise_failure(signature, outputs):
     return None
 
 
-def _fits(shape, declared):
+def fits(shape, declared):
+    """Whether `shape` has the rank of `declared` and, where that is not None, its sizes."""
     return len(shape) == len(declared) and all(
         wanted is None or size == wanted for size, wanted in zip(shape, declared, strict=True)
     )

@@ -25,9 +25,9 @@ def describe(directory):
         Dict of plain JSON values: `name`, `version` (int or None), `directory` (str), `signatures` (dict by
         name of `inputs` and `outputs`, each a list of dicts `alias`, `dtype`, `shape`, `tensor`, `meaning`;
         and the commands `curl` (or None) and `saved_model_cli`), `summary` (list of sentences on what is
-        served, empty for a folder of another maker), `images` (dict of a segmenter, or None), `class_names`
-        (list or None), `palette` (what the exporter's `metadata` held under that name, or None), `docker`,
-        `batching` and `limits` (str).
+        served, empty for a folder of another maker), `images` (dict of what a model of images takes, or None),
+        `class_names` (list or None), `palette` (what the exporter's `metadata` held under that name, or None),
+        `docker`, `batching` and `limits` (str).
 
     Raises:
         ExportError: `directory` is not a SavedModel, or is damaged.

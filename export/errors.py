@@ -1,4 +1,4 @@
-"""The exception of this package, and system errors turned into it."""
+"""The exception of this package, and other errors turned into its sentences."""
 
 import contextlib
 import errno
@@ -9,6 +9,11 @@ class ExportError(ValueError):
 
     The message is one sentence for a person: what was expected, what came, how to mend it.
     """
+
+
+def reason_of(error):
+    """Return the first line of the message of `error`, without a full stop."""
+    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What every Keras model that is exported must be, and how near two runtimes compute it."""
+"""What every Keras model that is exported must be, what it gives, and how near two runtimes compute it."""
 
 import keras
 
@@ -11,6 +11,11 @@ def check_keras_model(model):
         raise ExportError(f"`model` must be a Keras model. Received: {type(model).__name__}.")
     if keras.backend.backend() != "tensorflow":
         raise ExportError(f"Export needs Keras on TensorFlow, it runs on {keras.backend.backend()}.")
+
+
+def outputs_of(model, inputs):
+    """Return the outputs of a Keras model as a list."""
+    return keras.tree.flatten(model(inputs, training=False))
 
 
 def tolerance_of(model):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tfapp.export.comparison import compare
 from tfapp.export.errors import ExportError
 from tfapp.export.pose_comparison import compare_poses
+from tfapp.export.scorer_comparison import compare_scores
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,25 @@ def kind_of(manifest):
 
 
 def _of_segmenter(manifest):
-    found = []
-    if images := manifest.get("images"):
-        low, high = images["value_range"]
-        found.append(f"Images: {images['channel_order']}, float32 in [{low:g}, {high:g}] or uint8.")
+    found = [_images(manifest["images"])] if manifest.get("images") else []
     if names := manifest.get("class_names"):
-        found.append(f"Labels: {', '.join(f'{number} {name}' for number, name in enumerate(names))}")
+        found.append(f"Labels: {_numbered(names)}")
     return found
+
+
+def _of_scorer(manifest):
+    return [_images(manifest["images"]), f"Scores and labels: {_numbered(manifest['class_names'])}"]
+
+
+def _images(images):
+    low, high = images["value_range"]
+    height, width = images.get("size") or (None, None)
+    size = f"{height} pixels high and {width} wide, " if height else ""
+    return f"Images: {images['channel_order']}, {size}float32 in [{low:g}, {high:g}] or uint8."
+
+
+def _numbered(names):
+    return ", ".join(f"{number} {name}" for number, name in enumerate(names))
 
 
 def _of_poses(manifest):
@@ -73,4 +86,12 @@ POSE_NETWORK = Kind(
     "--enable_batching may be on, as all depth images have one size; a file that cannot be read then fails the "
     "requests that it was joined with.",
 )
-KINDS = {kind.name: kind for kind in (SEGMENTER, POSE_NETWORK)}
+SCORER = Kind(
+    "scorer",
+    compare_scores,
+    _of_scorer,
+    "--enable_batching may be on where all images have one size, and for serving_bytes, where a file that cannot be "
+    "read then fails the requests that it was joined with; images of different sizes the server joins by refusing "
+    "them or by padding the smaller one.",
+)
+KINDS = {kind.name: kind for kind in (SEGMENTER, POSE_NETWORK, SCORER)}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfapp.export.comparison import shape_failure
+from tfapp.export.comparison import number_failure, shape_failure
 
 
 def compare_poses(request, outputs, tolerance):
@@ -29,15 +29,9 @@ def compare_poses(request, outputs, tolerance):
         for alias in ("quaternion", "translation")
     }
     wrong = int(np.count_nonzero((outputs["reflected"] != expected["reflected"])[sure]))
-    return max(differences.values()), None, _number_failure(differences, tolerance) or _sign_failure(wrong)
-
-
-def _number_failure(differences, tolerance):
-    for alias, difference in differences.items():
-        # Written so that NaN fails.
-        if not difference <= tolerance:
-            return f"`{alias}` expected within {tolerance:g}, got a difference of {difference:.3g}"
-    return None
+    failures = (number_failure(alias, difference, tolerance) for alias, difference in differences.items())
+    failure = next(filter(None, failures), None)
+    return max(differences.values()), None, failure or _sign_failure(wrong)
 
 
 def _sign_failure(wrong):

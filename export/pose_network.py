@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.export.errors import ExportError
+from tfapp.export.errors import ExportError, reason_of
 from tfapp.export.keras_model import check_keras_model, tolerance_of
 from tfapp.export.sample_depth import sample_depth
 
@@ -86,10 +86,9 @@ def _try(network):
         with tf.device("cpu:0"):
             found = {alias: value.numpy() for alias, value in network.answer(depth).items()}
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise ExportError(
             f"`model` must give a dict of {', '.join(OUTPUTS)} and choice for depth {depth.shape}. "
-            f"Received: {type(error).__name__} ({reason})."
+            f"Received: {type(error).__name__} ({reason_of(error)})."
         ) from error
     shapes = {alias: value.shape for alias, value in found.items()}
     count = found["reflected"].shape[-1] if found["reflected"].ndim == 2 else 0

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfapp.export.image_files import of_size
 from tfapp.export.pose_network import OUTPUTS
 from tfapp.export.requests import BYTES, DEFAULT
 
@@ -49,16 +50,13 @@ def decode_depth(contents, camera):
         contents: The file.
         camera: Dict of `height`, `width` and `depth_scale`, the millimetres of one step.
     """
-    height, width = camera["height"], camera["width"]
+    size = (camera["height"], camera["width"])
     # Decoding has CPU kernels only; left open, a server with a GPU may fail to place it inside map_fn.
     with tf.device("cpu:0"):
         # TensorFlow would stretch 8 bits to 16, and mix colours: depths, but wrong ones.
         with tf.control_dependencies([tf.debugging.Assert(_is_deep_grey(contents), [_EXPECTED])]):
             steps = tf.io.decode_png(contents, 1, tf.uint16)
-        right = tf.reduce_all(tf.equal(tf.shape(steps)[:2], (height, width)))
-        told = f"depth_bytes must hold images {height} pixels high and {width} wide, got"
-        with tf.control_dependencies([tf.debugging.Assert(right, [told, tf.shape(steps)[:2]])]):
-            steps = tf.reshape(steps, (height, width))
+        steps = of_size(steps, size, "depth_bytes")[..., 0]
         return tf.cast(steps, tf.float32) * (camera["depth_scale"] / 1000)
 
 

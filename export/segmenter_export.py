@@ -1,18 +1,14 @@
 """Export a Keras segmenter for TensorFlow Serving."""
 
-from dataclasses import dataclass
-
-from tfapp.export.errors import ExportError
 from tfapp.export.kinds import SEGMENTER
-from tfapp.export.reference import example_requests, stored_requests, warmup_requests
-from tfapp.export.segmenter import Segmenter, inspect_model
-from tfapp.export.servable import Servable
+from tfapp.export.reference import SegmenterRequests, stored_requests
+from tfapp.export.segmenter import inspect_model
+from tfapp.export.served_images import ServedImages, checked_names, checked_sizes
 from tfapp.export.signatures import endpoints
 from tfapp.export.writer import write_version
 
-# What its inputs and outputs mean, by alias; `images` depends on the model.
+# What its outputs mean, by alias.
 MEANINGS = {
-    "image_bytes": "encoded PNG, JPEG, BMP or GIF (first frame) files, each at its own size",
     "probabilities": "class probabilities, float32, add up to 1 over the last axis",
     "labels": "index of the most probable class",
     "gap": "certificate of the TV head, per image: its energy is at most this far above the minimum, per pixel",
@@ -66,71 +62,32 @@ def export(
     segmenter = inspect_model(model, stride, value_range)
     served = ServedSegmenter(
         segmenter,
-        _class_names(class_names, segmenter.num_classes),
-        _sizes(warmup_sizes),
+        None if class_names is None else checked_names(class_names, segmenter.num_classes),
+        checked_sizes(warmup_sizes),
         extra_examples if extra_examples is not None else (),
     )
     return write_version(served, base_path, version, metadata)
 
 
-@dataclass(frozen=True)
-class ServedSegmenter(Servable):
-    """A segmenter with what its export was asked for.
+class ServedSegmenter(ServedImages):
+    """A `Segmenter` with what its export was asked for."""
 
-    Attributes:
-        segmenter: `Segmenter`.
-        class_names: List of str, or None.
-        warmup_sizes: Pairs (height, width) in pixels.
-        examples: Images to compare besides the generated ones.
-    """
-
-    segmenter: Segmenter
-    class_names: list | None
-    warmup_sizes: list
-    examples: list | tuple
     kind = SEGMENTER
+    meanings = MEANINGS
 
     @property
-    def model(self):
-        return self.segmenter.model
-
-    @property
-    def tolerance(self):
-        return self.segmenter.tolerance
+    def requests(self):
+        return SegmenterRequests(self.image_model)
 
     def endpoints(self):
-        return endpoints(self.segmenter)
+        return endpoints(self.image_model)
 
     def stored_requests(self):
-        return stored_requests(self.segmenter)
-
-    def warmup_requests(self):
-        return warmup_requests(self.segmenter, self.warmup_sizes)
-
-    def further_requests(self):
-        return example_requests(self.segmenter, self.examples)
-
-    def meaning(self, alias, dtype):
-        low, high = (0, 255) if dtype == "uint8" else self.segmenter.value_range
-        images = f"{self._channel_order()} images of any height and width, values {low:g} to {high:g}"
-        return MEANINGS.get(alias, images)
+        return stored_requests(self.image_model)
 
     def facts(self):
-        stride = self.segmenter.stride
-        return {
-            "images": {
-                "channels": self.segmenter.num_channels,
-                "channel_order": self._channel_order(),
-                "value_range": list(self.segmenter.value_range),
-                "uint8_range": [0, 255],
-            },
-            "num_classes": self.segmenter.num_classes,
-            "class_names": self.class_names,
-            "padding": {"stride": stride, "rule": _padding_rule(stride)},
-        }
-
-    def _channel_order(self):
-        return "RGB" if self.segmenter.num_channels == 3 else "grey"
+        stride = self.image_model.stride
+        return {**super().facts(), "padding": {"stride": stride, "rule": _padding_rule(stride)}}
 
 
 def _padding_rule(stride):
@@ -140,24 +97,3 @@ def _padding_rule(stride):
         f"height and width are padded inside the graph, on both sides alike, to multiples of {stride} by "
         "mirroring with the edge, and the answer is cropped back"
     )
-
-
-def _class_names(names, num_classes):
-    if names is None:
-        return None
-    names = [str(name) for name in names]
-    if len(names) != num_classes:
-        raise ExportError(
-            f"`class_names` must name the {num_classes} classes of the model. Received: {len(names)} names."
-        )
-    return names
-
-
-def _sizes(sizes):
-    sizes = [tuple(size) for size in sizes]
-    for size in sizes:
-        if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-            raise ExportError(
-                f"`warmup_sizes` must be pairs (height, width) of positive integers. Received: {size!r}."
-            )
-    return sizes

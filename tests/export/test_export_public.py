@@ -14,6 +14,7 @@ def test_public_names_are_these():
         "describe",
         "export",
         "export_pose_network",
+        "export_scorer",
         "verify",
     ]
     assert all(hasattr(tfapp.export, name) for name in tfapp.export.__all__)

@@ -1,6 +1,6 @@
 """Put a trained run or a `.keras` file behind TensorFlow Serving, check an exported folder, show how to call it.
 
-tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a .keras file, or of `tfapp pose train`
+tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a .keras file, of poses or of transfer
 tfapp export verify DIR                   check it again, here or on the server
 tfapp export show DIR                     signatures, example requests, server command
 """
@@ -22,10 +22,18 @@ from tfapp.cli.export_output import (
     print_summary,
     signature_table,
 )
-from tfapp.cli.export_pose import export_pose_run, refuse_segmenter_options
-from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, is_keras_file, open_sources
+from tfapp.cli.export_pose import export_pose_run
+from tfapp.cli.export_transfer import export_transfer_run
+from tfapp.cli.sources import (
+    OUTPUT_HELP,
+    RESIZE_HELP,
+    SCALE_HELP,
+    is_keras_file,
+    open_sources,
+    refuse_segmenter_options,
+)
 from tfapp.errors import InputError
-from tfapp.run_record import POSE, run_kind
+from tfapp.run_record import POSE, TRANSFER, run_kind
 
 _WRITE = "from-run"
 
@@ -41,7 +49,7 @@ class _RunFirst(TyperGroup):
 
 app = typer.Typer(
     cls=_RunFirst,
-    help="Write a run, of segmentation or of poses, or a .keras file as a SavedModel for TensorFlow Serving: "
+    help="Write a run, of segmentation, poses or transfer, or a .keras file as a SavedModel for TensorFlow Serving: "
     "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR",
     no_args_is_help=True,
@@ -55,7 +63,7 @@ def write(
         Path,
         typer.Argument(
             metavar="RUN",
-            help="Folder of the trained run, of poses too, or a .keras file of any segmenter.",
+            help="Folder of the trained run, of poses and transfer too, or a .keras file of any segmenter.",
         ),
     ],
     base_dir: Annotated[Path, typer.Argument(metavar="BASE_DIR", help="Folder of the served model.")],
@@ -82,14 +90,17 @@ def write(
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
     console, further = Console(), []
-    if run_kind(run) == POSE:
+    kind = run_kind(run)
+    if kind in (POSE, TRANSFER):
         options = {"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes, "--resize": resize}
         others = {"--input-scale": input_scale != 1.0, "--model-output": model_output != "auto"}
         refuse_segmenter_options(run, {**options, **others})
         with _sentences(), console.status("Exporting and checking"):
-            folder = export_pose_run(run, base_dir, version)
-        # What is served has no observed points to choose a pose by.
-        further.append(f"tfapp pose evaluate {run} --choose network")
+            write_run = export_pose_run if kind == POSE else export_transfer_run
+            folder = write_run(run, base_dir, version)
+        if kind == POSE:
+            # What is served has no observed points to choose a pose by.
+            further.append(f"tfapp pose evaluate {run} --choose network")
     else:
         [source] = open_sources([run], resize, input_scale, model_output)
         if source.image_pairs:

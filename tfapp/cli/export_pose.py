@@ -1,14 +1,5 @@
 """`tfapp export` of a run of `tfapp pose train`."""
 
-from tfapp.errors import InputError
-
-
-def refuse_segmenter_options(path, options):
-    """Raise InputError for the first of `options`, from flags to values, that was given."""
-    given = next((flag for flag, value in options.items() if value), None)
-    if given is not None:
-        raise InputError(f"{given} is for segmenters; {path} holds a pose model, leave the option out.")
-
 
 def export_pose_run(path, base_dir, version):
     """Export the network of a pose run and return the version folder.

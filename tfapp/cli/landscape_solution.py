@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfapp.cli.export_pose import refuse_segmenter_options
+from tfapp.cli.sources import refuse_segmenter_options
 from tfapp.errors import InputError
 from tfapp.run_record import POSE, run_kind
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
+from tfapp.run_record import POSE, TRANSFER, run_kind
 
 RESIZE_HELP = (
     "For .keras files: resize images to N or HEIGHTxWIDTH [default: own size, or the model's fixed one]."
@@ -47,3 +48,11 @@ def open_sources(paths, resize=None, input_scale=1.0, model_output="auto"):
 def is_keras_file(path):
     """Return whether a path is meant as a `.keras` file."""
     return path.suffix == ".keras" and not path.is_dir()
+
+
+def refuse_segmenter_options(path, options):
+    """Raise InputError for the first of `options`, from flags to values, that was given for a run of another kind."""
+    given = next((flag for flag, value in options.items() if value), None)
+    if given is not None:
+        held = {POSE: "a pose model", TRANSFER: "a transfer network"}[run_kind(path)]
+        raise InputError(f"{given} is for segmenters; {path} holds {held}, leave the option out.")

@@ -1,0 +1,199 @@
+import io
+import json
+import shlex
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.transfer.small_images import CLASSES, LOW, SIDE, write_folder
+from tfapp.cli.main import app
+from tfapp.export.requests import Request
+from tfapp.export.session import ask_session
+from tfapp.transfer.classifier_files import read_classifiers
+from tfapp.transfer.features import View
+from tfapp.transfer.materials import gather, transferred
+from tfapp.transfer.transfer_run import TransferRun
+
+SMALL = f"--high {SIDE} --low {LOW} --hidden 8 --clusters 4 --iterations 30 --batch-size 12 --value 0.1"
+
+
+def tfapp(line):
+    return CliRunner().invoke(app, shlex.split(line), env={"COLUMNS": "200"})
+
+
+def done(line):
+    """Run a command that must succeed and return what it printed."""
+    result = tfapp(line)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def run(place):
+    """A run that was trained and evaluated, and what both commands printed."""
+    path = place / "run"
+    printed = done(
+        f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {SMALL}"
+    )
+    printed += done(f"transfer evaluate {path} --both-readings")
+    return path, printed
+
+
+def test_training_names_what_it_wrote_and_the_next_command(run):
+    path, printed = run
+    assert f"wrote {path / 'transfer.keras'}" in printed
+    assert f"next: tfapp transfer evaluate {path}" in printed
+
+
+def test_evaluation_prints_every_kind_of_features(run):
+    for title in ("HR", "LR", "ours, own cluster", "ours, nearest centroid", "same network, not trained"):
+        assert title in run[1]
+
+
+def test_metrics_hold_both_forms_for_every_class(run):
+    metrics = json.loads((run[0] / "metrics.json").read_text())
+    assert [one["name"] for one in metrics["features"]] == [
+        "high",
+        "low",
+        "transferred",
+        "other",
+        "untrained",
+    ]
+    for one in metrics["features"]:
+        assert {form: len(values) for form, values in one["average_precision"].items()} == {
+            "area": 4,
+            "11-point": 4,
+        }
+        assert one["accuracy"] is None
+
+
+def test_same_training_again_extracts_and_trains_nothing(run, place, monkeypatch):
+    def fail(*_):
+        raise AssertionError("an image was read")
+
+    monkeypatch.setattr(View, "image", fail)
+    path, before = run[0], (run[0] / "transfer.keras").stat().st_mtime_ns
+    done(f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {SMALL}")
+    assert (path / "transfer.keras").stat().st_mtime_ns == before
+
+
+def test_same_evaluation_again_fits_nothing(run, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("a classifier was fitted")
+
+    monkeypatch.setattr("tfapp.transfer.evaluation.fit_classifiers", fail)
+    done(f"transfer evaluate {run[0]} --both-readings")
+
+
+def test_eleven_points_on_demand(run, tmp_path):
+    done(f"transfer evaluate {run[0]} --both-readings --ap 11-point")
+    assert json.loads((run[0] / "metrics.json").read_text())["ap"] == "11-point"
+    done(f"transfer evaluate {run[0]} --both-readings")
+
+
+def test_grid_has_a_mean_of_every_cell(run):
+    printed = done(f"transfer grid {run[0]} --hidden 4,8 --clusters 2,3 --seeds 0,1")
+    cells = json.loads((run[0] / "grid.json").read_text())["cells"]
+    assert len(cells) == 8 and all(0 < cell["mean"]["area"] <= 1 for cell in cells)
+    assert "N2 = 3" in printed and (run[0] / "figures" / "grid.png").is_file()
+
+
+def test_tsne_draws_the_chosen_images(run):
+    # Images with stripes show two classes, and t-SNE shows those with one.
+    printed = done(f"transfer tsne {run[0]} --perplexity 2")
+    assert "neighbours" in printed and (run[0] / "figures" / "tsne.png").is_file()
+
+
+def test_export_scores_files_as_evaluation_scored_their_images(run, place):
+    path = run[0]
+    done(f"export {path} {place / 'served'}")
+    opened = TransferRun.open(path)
+    materials, (machines, names, _) = (
+        gather(opened),
+        read_classifiers(path / "classifiers" / "transferred.npz"),
+    )
+    expected = machines.scores(transferred(opened.load_network(), materials.features["low"][1]))
+    images, resolution = opened.data().test, opened.config.resolution()
+    files = [png(resolution.small(images.read(index), 0, index)) for index in range(len(images))]
+    request = Request("serving_bytes", {"image_bytes": np.array(files, "S")})
+    answers = ask_session(place / "served" / "1", [request])
+    assert answers.errors == [None] and names == CLASSES
+    np.testing.assert_allclose(answers.outputs[0]["scores"], expected, atol=1e-5)
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "line, sentence",
+    [
+        (
+            "train labels:{place}/images --out {run} {small} --backbone {place}/small.keras --hidden 9",
+            "another hidden",
+        ),
+        (
+            "train labels:{place}/images --out {new} {small} --backbone ResNet101",
+            "ResNet101 needs trained weights",
+        ),
+        (
+            "train labels:{place}/images --out {new} {small} --backbone {place}/small.keras --low 0",
+            "Nothing makes",
+        ),
+        (
+            "train labels:{place}/images --out {new} {small} --backbone {place}/small.keras --low 99",
+            "low resolution",
+        ),
+        (
+            "train labels:{place}/images --out {new} {small} --backbone {place}/small.keras --clusters 25",
+            "24 training",
+        ),
+        ("train labels:{place}/none --out {new} {small} --backbone {place}/small.keras", "does not exist"),
+        (
+            "train labels:{place}/images --out {place} {small} --backbone {place}/small.keras",
+            "not empty and not a run",
+        ),
+        ("evaluate {place}", "is not a run folder"),
+        ("evaluate {run} --ap voc", "Unknown --ap 'voc'; choose one of: area, 11-point"),
+        (
+            "evaluate {run} --classes red,cow",
+            "Unknown class 'cow'; expected some of: red, green, blue, stripes",
+        ),
+        ("grid {run} --clusters 2,many", "--clusters '2,many' is not understood"),
+        ("grid {run} --clusters 25", "--clusters 25 is more than the 24 training images"),
+        ("tsne {place}", "is not a run folder"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_nothing_is_written(run, place, tmp_path, line, sentence):
+    result = tfapp("transfer " + line.format(place=place, run=run[0], new=tmp_path / "new", small=SMALL))
+    assert result.exit_code == 2 and sentence in result.output
+    assert "Traceback" not in result.output and not (tmp_path / "new").exists()
+
+
+def test_options_of_segmenters_are_refused_by_the_export(run, tmp_path):
+    result = tfapp(f"export {run[0]} {tmp_path} --post-tv 1")
+    assert result.exit_code == 2
+    assert f"--post-tv is for segmenters; {run[0]} holds a transfer network" in result.output
+
+
+def test_run_that_was_not_evaluated_is_not_exported(place, tmp_path):
+    path = tmp_path / "fresh"
+    done(f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {SMALL}")
+    result = tfapp(f"export {path} {tmp_path / 'served'}")
+    assert result.exit_code == 2 and f"run `tfapp transfer evaluate {path}` first" in result.output
+
+
+def test_unreadable_image_is_named_and_left_out_on_demand(place, tmp_path):
+    folder = write_folder(tmp_path / "images")
+    (folder / "20.png").write_bytes(b"no image")
+    line = (
+        f"transfer train labels:{folder} --out {tmp_path / 'run'} --backbone {place / 'small.keras'} {SMALL}"
+    )
+    result = tfapp(line)
+    assert result.exit_code == 2 and "20.png" in result.output and "--skip-bad" in result.output
+    done(f"{line} --skip-bad")
+    assert "1 could not be read" in done(f"transfer evaluate {tmp_path / 'run'}")
