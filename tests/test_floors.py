@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 TASKS = {"segmentation", "landscape", "solvers", "pose", "transfer"}
 # What every task may stand on that trains networks.
-GROUND = {"runs", "run_record", "data", "models", "errors", "files", "result_text", "layers"}
+GROUND = {"runs", "run_folder", "run_record", "data", "models", "errors", "files", "result_text", "layers"}
 PAGES = {"html_markup", "html_shell"}
 MAY_IMPORT = {
     "layers": {"layers"},

@@ -50,7 +50,7 @@ def test_bpgrad_example_prints_the_accuracy_that_the_text_claims():
 def test_commands_in_the_text_exist(command):
     words = [word for word in shlex.split(command)[1:] if word != "COMMAND"]
     options = {word for word in words if word.startswith("--")} - {"--help"}
-    name = words[:2] if words[0] in ("data", "pose", "reproduce", "solvers") else words[:1]
+    name = words[:2] if words[0] in ("data", "pose", "reproduce", "solvers", "transfer") else words[:1]
     if words[0] == "export":
         name = ["export", "write"]
     result = CliRunner().invoke(app, [*name, "--help"], env={"COLUMNS": "300"})

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from tests.transfer.small_images import LOW, SIDE, write_backbone, write_folder
+from tests.transfer.small_images import LOW, SIDE
 from tfapp.cli.main import app
 from tfapp.transfer.study import scales
 from tfapp.transfer.study.scales import SCALES
@@ -13,14 +13,6 @@ from tfapp.transfer.study.scales import SCALES
 
 def tfapp(line):
     return CliRunner().invoke(app, shlex.split(line), env={"COLUMNS": "200"})
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    root = tmp_path_factory.mktemp("transfer")
-    write_folder(root / "images")
-    write_backbone(root / "small.keras")
-    return root
 
 
 @pytest.fixture(autouse=True)

@@ -34,12 +34,8 @@ for _table in FCN_TABLES.values():
 for _name, _function in reproduce_bpgrad.COMMANDS.items():
     app.command(_name, cls=TensorFlowCommand)(_function)
 
-for _name, (_function, _help) in reproduce_pose.COMMANDS.items():
+for _name, (_function, _help) in (reproduce_pose.COMMANDS | reproduce_transfer.COMMANDS).items():
     app.command(_name, cls=TensorFlowCommand, help=_help)(_function)
-
-
-for _name, _function in reproduce_transfer.COMMANDS.items():
-    app.command(_name, cls=TensorFlowCommand)(_function)
 
 
 @app.command("noise-table", cls=TensorFlowCommand)

@@ -125,10 +125,15 @@ class ClassificationSet:
 
         Images in memory count by their pixels, images in files by name and size.
         """
-        digest = hashlib.sha256("\n".join(self.class_names).encode())
-        for part in self.parts:
-            part.update(digest)
-        return digest.hexdigest()
+        return fingerprint_of(self)
+
+
+def fingerprint_of(data):
+    """Return a SHA-256 over the `class_names` of a set of images and over its `parts`, by their own `update`."""
+    digest = hashlib.sha256("\n".join(data.class_names).encode())
+    for part in data.parts:
+        part.update(digest)
+    return digest.hexdigest()
 
 
 def checked_array(images, labels, num_classes, images_from, labels_from):

@@ -1,6 +1,5 @@
 """The one description of images with several labels each, and of their training and test part."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.data.classification import fingerprint_of
 from tfapp.data.images import read_image
 
 PRESENT, NOT_COUNTED, ABSENT = 1, 0, -1
@@ -103,10 +103,7 @@ class MultiLabelSet:
 
         Images in memory count by their pixels, images in files by name and size.
         """
-        digest = hashlib.sha256("\n".join(self.class_names).encode())
-        for part in self.parts:
-            part.update(digest)
-        return digest.hexdigest()
+        return fingerprint_of(self)
 
 
 def files_part(names, targets, files):

@@ -1,6 +1,6 @@
 """The run folder of a pose model."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -8,39 +8,19 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.files import check_folder, write_json
 from tfapp.pose.config import EXTENDABLE
 from tfapp.pose.observations import observe
 from tfapp.pose.scenes.scene_folder import SceneFolder
-from tfapp.run_record import POSE, RECORD, read_run_record, versions
+from tfapp.run_folder import RunFolder
+from tfapp.run_record import POSE, versions
 
 MODEL, FORMAT = "model.keras", 1
 
 
-@dataclass(frozen=True)
-class PoseRun:
-    """A pose model in a folder: `run.json`, `checkpoints/`, `history.csv`, `model.keras`, `figures/`.
+class PoseRun(RunFolder):
+    """A pose model in a folder: `run.json`, `checkpoints/`, `history.csv`, `model.keras`, `figures/`."""
 
-    Attributes:
-        path: The folder.
-        record: Content of `run.json`.
-    """
-
-    path: Path
-    record: dict
-
-    @classmethod
-    def open(cls, path):
-        """Open an existing run.
-
-        Raises:
-            InputError: The folder holds no pose model, or one of a newer version.
-        """
-        return cls(Path(path), read_run_record(path, POSE, FORMAT))
-
-    def save(self):
-        """Write `run.json`."""
-        write_json(self.path / RECORD, self.record)
+    kind, newest = POSE, FORMAT
 
     @property
     def config(self):
@@ -134,25 +114,10 @@ def create_run(path, command, config, folder, frame, instances, parts):
     return run
 
 
-def check_free(path):
-    """Raise InputError if a folder holds anything else than a pose run."""
-    check_folder(path)
-    if path.exists() and any(path.iterdir()):
-        if not (path / RECORD).is_file():
-            raise InputError(f"Folder {path} is not empty and not a run; choose another --out.")
-        PoseRun.open(path)
-
-
 def check_same(run, config, folder):
-    """Raise InputError if a run has other options than these, but for those that may extend it."""
-    now, then = asdict(config), run.config
-    changed = [name for name in now if name not in EXTENDABLE and now[name] != then.get(name)]
-    here, there = folder.path.resolve(), Path(run.record["data"]["path"]).resolve()
-    if here != there:
-        changed, now, then = ["scenes"], {"scenes": str(here)}, {"scenes": str(there)}
-    if changed:
-        name = changed[0]
-        raise InputError(
-            f"{run.path} holds a run with another {name.replace('_', ' ')} ({then.get(name)}, not {now[name]}); use "
-            "another --out, or --overwrite to start again."
-        )
+    """Raise InputError if a run has other scenes or options than these, but for those that may extend it."""
+    here, there = (Path(path).resolve() for path in (folder.path, run.record["data"]["path"]))
+    run.refuse_other({"scenes": str(here)}, {"scenes": str(there)})
+    run.refuse_other(
+        {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}, run.config
+    )

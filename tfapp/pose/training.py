@@ -12,7 +12,7 @@ from tfapp.pose.batches import SceneBatches
 from tfapp.pose.frame import frame_of
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import observe, split_scenes
-from tfapp.pose.pose_run import MODEL, PoseRun, check_free, check_same, create_run
+from tfapp.pose.pose_run import MODEL, PoseRun, check_same, create_run
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.run_record import RECORD
 
@@ -40,7 +40,7 @@ def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), pro
     config.check()
     folder = SceneFolder(scenes, config.foreground)
     instances = _instances(config, folder)
-    check_free(out)
+    PoseRun.check_free(out)
     begun = (out / RECORD).is_file() and not overwrite
     if begun:
         run = PoseRun.open(out)

@@ -3,10 +3,12 @@
 import hashlib
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.keras_loading import load_keras_model
@@ -31,6 +33,16 @@ class Backbone:
     @property
     def dimension(self):
         return self.model.output_shape[-1]
+
+    def features(self, images):
+        """Return the features float32 (n, dimension) of images float32 (n, side, side, 3) in [0, 1]."""
+        return self._graph(images).numpy()
+
+    @cached_property
+    def _graph(self):
+        # One graph for any number of images, where `predict_on_batch` traces one for each number.
+        signature = [tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)]
+        return tf.function(lambda images: self.model(images, training=False), signature, autograph=False)
 
     def description(self):
         """Return what tells this backbone from others: plain JSON values, with a SHA-256 over all weights."""

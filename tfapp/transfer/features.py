@@ -141,8 +141,9 @@ def _extracted(view, part, places, readers, skip_bad):
     images = list(readers.map(lambda place: _image(view, part, place, skip_bad), places))
     kept = [place for place, image in zip(places, images, strict=True) if image is not None]
     read = [image for image in images if image is not None]
-    model = view.backbone.model
-    values = [model.predict_on_batch(np.stack(read[at : at + BATCH])) for at in range(0, len(read), BATCH)]
+    values = [
+        view.backbone.features(np.stack(read[first : first + BATCH])) for first in range(0, len(read), BATCH)
+    ]
     values = np.concatenate(values) if values else np.empty((0, view.backbone.dimension), np.float32)
     if not np.isfinite(values).all():
         raise InputError(

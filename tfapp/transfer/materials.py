@@ -88,7 +88,9 @@ def gather(run, *, classes=None, skip_bad=None, progress=None):
 
 def transferred(network, features):
     """Return the transferred features float32 (n, clusters) of features (n, dimension)."""
-    return network.predict(features, batch_size=_BATCH, verbose=0)
+    chunks = (features[first : first + _BATCH] for first in range(0, len(features), _BATCH))
+    # Two products of matrices: `predict` would trace a graph for each network of a grid.
+    return np.concatenate([network(chunk, training=False).numpy() for chunk in chunks])
 
 
 def _chosen(classes, names):

@@ -10,7 +10,7 @@ from tfapp.run_record import RECORD
 from tfapp.transfer.backbones import open_backbone
 from tfapp.transfer.clusters import k_means_centroids, pseudo_labels
 from tfapp.transfer.network import MODEL, read_history, train_network
-from tfapp.transfer.transfer_run import TransferRun, check_free, check_same, create_run
+from tfapp.transfer.transfer_run import TransferRun, check_same, create_run
 
 
 def train(spec, out, config, *, command="", overwrite=False, progress=None):
@@ -34,7 +34,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=None):
     out = Path(out)
     config.check()
     resolution = config.resolution()
-    check_free(out)
+    TransferRun.check_free(out)
     data = open_multi_label(spec)
     if config.clusters > len(data.train):
         raise InputError(

@@ -1,6 +1,6 @@
 """The run folder of a transfer network."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from zipfile import BadZipFile
@@ -10,8 +10,9 @@ import numpy as np
 
 from tfapp.data import open_multi_label
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, check_folder, write_json
-from tfapp.run_record import RECORD, TRANSFER, read_run_record, versions
+from tfapp.files import atomic_path
+from tfapp.run_folder import RunFolder
+from tfapp.run_record import TRANSFER, versions
 from tfapp.transfer.backbones import open_backbone
 from tfapp.transfer.config import EXTENDABLE, NetworkConfig, TransferConfig
 from tfapp.transfer.features import View, extract
@@ -20,30 +21,10 @@ from tfapp.transfer.network import MODEL
 FORMAT, FEATURES, CLUSTERS = 1, "features", "clusters.npz"
 
 
-@dataclass(frozen=True)
-class TransferRun:
-    """A transfer network in a folder: `run.json`, `features/`, `clusters.npz`, `history.csv`, `transfer.keras`.
+class TransferRun(RunFolder):
+    """A transfer network in a folder: `run.json`, `features/`, `clusters.npz`, `history.csv`, `transfer.keras`."""
 
-    Attributes:
-        path: The folder.
-        record: Content of `run.json`.
-    """
-
-    path: Path
-    record: dict
-
-    @classmethod
-    def open(cls, path):
-        """Open an existing run.
-
-        Raises:
-            InputError: The folder holds no transfer network, or one of a newer version.
-        """
-        return cls(Path(path), read_run_record(path, TRANSFER, FORMAT))
-
-    def save(self):
-        """Write `run.json`."""
-        write_json(self.path / RECORD, self.record)
+    kind, newest = TRANSFER, FORMAT
 
     @property
     def config(self):
@@ -174,27 +155,11 @@ def create_run(path, command, config, data, backbone):
     return run
 
 
-def check_free(path):
-    """Raise InputError if a folder holds anything else than a run of this kind."""
-    check_folder(path)
-    if path.exists() and any(path.iterdir()):
-        if not (path / RECORD).is_file():
-            raise InputError(f"Folder {path} is not empty and not a run; choose another --out.")
-        TransferRun.open(path)
-
-
 def check_same(run, config, data, backbone):
-    """Raise InputError if a run has other options, data or weights than these, but for those that may extend it."""
-    now, then = asdict(config), asdict(run.config)
-    changed = [name for name in now if name not in EXTENDABLE and now[name] != then[name]]
-    if run.record["data"]["spec"] != data.spec:
-        changed, now, then = ["data"], {"data": data.spec}, {"data": run.record["data"]["spec"]}
-    if changed:
-        name = changed[0]
-        raise InputError(
-            f"{run.path} holds a run with another {name.replace('_', ' ')} ({then[name]}, not {now[name]}); use "
-            "another --out, or --overwrite to start again."
-        )
+    """Raise InputError if a run has other data, options or weights than these, but for those that may extend it."""
+    run.refuse_other({"data": data.spec}, {"data": run.record["data"]["spec"]})
+    now = {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}
+    run.refuse_other(now, asdict(run.config))
     if run.record["data"]["fingerprint"] != data.fingerprint():
         raise InputError(
             f"{data.spec} has other images or labels than when {run.path} was begun; use another --out."
