@@ -61,7 +61,8 @@ def command_of(make):
         spec = data if names_multi_label(data) else f"{chosen.reader}:{data}"
         options = {"backbone": backbone, "weights": weights, "epochs": epochs, "iterations": iterations}
         runs = trained_runs(spec, chosen, numbers, out, **options)
-        heading = f"After {SOURCE}; mean ± standard deviation over {len(runs)} seeds. `{typed(context)}`\n\n"
+        spread = f"mean ± standard deviation over {len(runs)} seeds" if len(runs) > 1 else "one seed"
+        heading = f"After {SOURCE}; {spread}. `{typed(context)}`\n\n"
         written = make(chosen, runs, out, heading)
         console.print(READING, soft_wrap=True)
         print_written(*written)
