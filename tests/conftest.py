@@ -1,3 +1,4 @@
+import gc
 import os
 from pathlib import Path
 
@@ -6,6 +7,16 @@ import pytest
 from PIL import Image
 
 REAL_DATA = Path(os.environ.get("TFAPP_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def pytest_collection_finish():
+    """Take what the imports made out of all later garbage collections.
+
+    TensorFlow and the rest are a million objects that stay. Tracing a graph makes so many new ones that the
+    old ones would be looked at again and again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
