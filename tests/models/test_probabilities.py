@@ -30,7 +30,8 @@ def test_logits_become_their_softmax():
 def test_post_tv_is_the_converged_layer_behind_the_logits(head):
     model = small(head)
     logits = keras.Model(model.input, model.get_layer("logits").output)(IMAGES)
-    converged = TVSoftmax(2.0, learn_tv_weight=False, inference_iterations=3000)(logits)
+    # Eagerly, every iteration would be a line of Python.
+    converged = TVSoftmax(2.0, learn_tv_weight=False, inference_iterations=3000, jit_compile=True)(logits)
     np.testing.assert_allclose(with_probabilities(model, "m", 2.0)(IMAGES), converged, atol=5e-3)
 
 
