@@ -104,6 +104,8 @@ def _compile_weighted(model, optimizer, learning_rate, make_loss, metrics):
         # XLA's convolutions are slower than the default ones on a CPU.
         jit_compile=False,
     )
+    # Left to the first step, the variables of the optimizer have TensorFlow trace that step twice.
+    model.optimizer.build(model.trainable_variables)
 
 
 def _compile(model, config, dataset, steps):

@@ -97,7 +97,11 @@ def _begun(job, folder):
     """Return the model as it was kept after its last epoch, or a new one, and the history so far."""
     if not (folder / MODEL).is_file():
         model = job.workload.build(job.seed)
-        model.compile(make_solver(job.solver, job.value), objective(), metrics=["accuracy"])
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        model.compile(make_solver(job.solver, job.value), objective(), metrics=[accuracy])
+        # Left to the first step, the variables of the solver, or of a metric given by its name, have TensorFlow
+        # trace that step twice.
+        model.optimizer.build(model.trainable_variables)
         return model, []
     model = keras.models.load_model(folder / MODEL)
     done = math.ceil(
