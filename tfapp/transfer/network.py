@@ -52,7 +52,7 @@ def train_network(folder, features, labels, config, progress=None):
         The trained network, as `build_network`.
 
     Raises:
-        TrainingDiverged: The loss became NaN or infinite, or the network tells no images apart.
+        TrainingDiverged: The loss became NaN or infinite.
     """
     folder = Path(folder)
     model, rows = _begun(folder, features.shape[1], config)
@@ -69,11 +69,6 @@ def train_network(folder, features, labels, config, progress=None):
         if progress and (iteration + 1) % 10 == 0:
             progress(iteration + 1, config.iterations, f"loss {logs['loss']:.3f}")
     network = keras.Model(model.input, model.output, name=model.name)
-    if not np.ptp(network(features[: config.batch_size]).numpy(), axis=0).any():
-        raise TrainingDiverged(
-            "The network gives all images the same features, as its units died or the features hardly differ; "
-            f"train again with --overwrite and a smaller --value than {config.parameter():g}, or another --layer."
-        )
     with atomic_path(folder / MODEL) as temporary:
         network.save(temporary)
     return network
