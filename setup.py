@@ -1,8 +1,9 @@
 """Metadata and requirements; the folders layers/, optimizers/ and export/ install under the one import name tfapp."""
 
+import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 
@@ -14,41 +15,25 @@ PACKAGE_DIRS = {
     "tfapp.optimizers": "optimizers",
     "tfapp.export": "export",
 }
-LANDSCAPE = ["landscape", "landscape.directions", "landscape.figures", "landscape.flatness"]
-POSE = [
-    "pose",
-    "pose.evaluation",
-    "pose.landscape",
-    "pose.model",
-    "pose.pictures",
-    "pose.scenes",
-    "pose.simulation",
-    "pose.study",
-]
-TRANSFER = ["transfer", "transfer.pictures", "transfer.study"]
-SOLVERS = ["solvers", "solvers.bounds", "solvers.paths", "solvers.search", "solvers.trainings"]
-APPLICATION = [
-    "cli",
-    "data",
-    *LANDSCAPE,
-    "models",
-    "models.classifiers",
-    *POSE,
-    "report",
-    "segmentation",
-    *SOLVERS,
-    *TRANSFER,
-]
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "tfapp" / "__init__.py").read_text(encoding="utf-8"))[1]
+
+
+def packages():
+    """Return the names of all packages: those that `PACKAGE_DIRS` maps, and every folder with code below them."""
+    for name, folder in PACKAGE_DIRS.items():
+        yield name
+        yield from (f"{name}.{below}" for below in find_packages(str(ROOT / folder)))
+
 
 setup(
     name="tfapp",
-    version="0.1.0",
+    version=VERSION,
     description="Spatially regular segmentation networks, loss landscapes and SavedModel export for Keras",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",
     package_dir=PACKAGE_DIRS,
-    packages=[*PACKAGE_DIRS, *(f"tfapp.{name}" for name in APPLICATION)],
+    packages=list(packages()),
     install_requires=[
         "tensorflow>=2.18",  # first release whose default Keras is 3 with ExportArchive as used here
         "keras>=3.10",  # mean_with_sample_weight reduction; BPGrad under MirroredStrategy

@@ -5,9 +5,8 @@ import tensorflow as tf
 from ratios import Comparison, quartile_milliseconds, stopwatch
 
 from tfapp.landscape import filter_normalised_direction
-from tfapp.landscape.batches import Batches
-from tfapp.landscape.forward import make_bare_forward
-from tfapp.landscape.point_loss import make_point_loss
+from tfapp.landscape.point_loss import make_bare_forward, make_point_loss
+from tfapp.landscape.samples import Batches
 
 OVERHEAD, OF_RANDOM_PLANE = 1.05, 0.7
 ALPHA, BETA = 0.1, -0.2

@@ -7,7 +7,7 @@ from landscape_unet import behind_sigmoid
 from ratios import Comparison
 
 from tfapp.landscape import landscape
-from tfapp.landscape.surface import PREDICTED
+from tfapp.landscape.grid import PREDICTED
 
 MEASURED_SHARE, ERROR_SHARE = 1 / 4, 0.02
 WIDE = 3.0  # half width of a window in which a sigmoid jumps

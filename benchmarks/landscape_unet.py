@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from tfapp.data.cells import generate_cell
+from tfapp.data.readers.cells import generate_cell
 
 NUM_IMAGES = 16  # of a point, in one batch
 

@@ -23,10 +23,8 @@ from ratios import Comparison, report
 from tfapp.pose.simulation.parts import BUILT_IN
 from tfapp.pose.simulation.physics import DropWorld
 from tfapp.pose.simulation.ray_casting import DepthCaster
-from tfapp.pose.simulation.scene_writer import write_scene
-from tfapp.pose.simulation.simulate import simulate_scenes
-from tfapp.pose.simulation.simulator import Scene, SceneSettings
-from tfapp.pose.simulation.viewpoint import random_view
+from tfapp.pose.simulation.simulate import simulate_scenes, write_scene
+from tfapp.pose.simulation.simulator import Scene, SceneSettings, random_view
 
 SCENES_A_SECOND = 30
 STRETCH = 32

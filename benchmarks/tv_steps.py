@@ -4,8 +4,8 @@ import tensorflow as tf
 import tv_plain
 
 from tfapp.layers import TVSoftmax
-from tfapp.layers.tv_regularise import regularise_logits
-from tfapp.layers.tv_solver import TVProblem
+from tfapp.layers.tv.gradients import regularise_logits
+from tfapp.layers.tv.solver import TVProblem
 
 
 def implicit(iterations=30, **options):

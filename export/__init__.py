@@ -7,12 +7,12 @@ from importlib import import_module
 
 _HOMES = {
     "ExportError": "errors",
-    "SignatureParity": "report",
-    "VerificationReport": "report",
-    "describe": "description",
-    "export": "segmenter_export",
-    "export_pose_network": "pose_export",
-    "export_scorer": "scorer_export",
+    "SignatureParity": "verification",
+    "VerificationReport": "verification",
+    "describe": "manifest",
+    "export": "segmenter",
+    "export_pose_network": "pose",
+    "export_scorer": "scorer",
     "verify": "verification",
 }
 

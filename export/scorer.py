@@ -1,13 +1,134 @@
-"""A Keras model seen as a scorer: images in, one score for each class out, its limits checked first."""
+"""Export a Keras image classifier for TensorFlow Serving: scores out."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
+from tfapp.export.archive import write_version
 from tfapp.export.errors import ExportError, reason_of
-from tfapp.export.image_model import ANY_SIZE, ImageModel, image_input
-from tfapp.export.keras_model import outputs_of, tolerance_of
+from tfapp.export.image_requests import ImageRequests
+from tfapp.export.images import (
+    ANY_SIZE,
+    ImageModel,
+    ServedImages,
+    checked_names,
+    checked_sizes,
+    decode_image,
+    image_endpoints,
+    image_input,
+    of_size,
+)
+from tfapp.export.kinds import SCORER
+from tfapp.export.requests import outputs_of, tolerance_of
+
+# What its outputs mean, by alias.
+MEANINGS = {
+    "scores": "score of each class in the order of the class names, any finite number; of one-versus-rest SVMs, an "
+    "image with several classes shows each whose score is above 0",
+    "labels": "index of the class of the largest score",
+}
+
+
+def export_scorer(
+    model,
+    base_path,
+    *,
+    class_names,
+    version=None,
+    value_range=(0.0, 1.0),
+    warmup_sizes=None,
+    metadata=None,
+    extra_examples=None,
+):
+    """Export `model` to `base_path/<version>/` and return that path.
+
+    The folder is checked and published as `tfapp.export.archive.write_version` says.
+
+    Signatures (`tfapp.export.scorer.scorer_endpoints`): `serving_default` float32 images, `serving_uint8`
+    0..255 images, `serving_bytes` encoded files, each at its own size; all give `scores` and `labels`.
+
+    Args:
+        model: Keras model from float32 images `(batch, height, width, channels)` of any height and width, or of the
+            one size of its input, and 1 or 3 channels to scores `(batch, classes)`, any finite numbers. Files are
+            never resized for it: a model of one size refuses others, one that begins with keras.layers.Resizing
+            takes all.
+        base_path: Folder of the model, which holds one folder per version; made if missing.
+        class_names: One str per class, each another.
+        version: Positive int, or None for the highest existing version plus one.
+        value_range: Lowest and highest image value that the model takes.
+        warmup_sizes: Image sizes `(height, width)` in pixels to warm the server up for; None is 64 x 64, or the one
+            size of the model.
+        metadata: Dict of JSON values kept in `assets.extra/export.json`; `git_commit` is shown at its top.
+        extra_examples: Images `(height, width, channels)` in `value_range` to compare besides the generated ones;
+            they are not stored.
+
+    Returns:
+        `pathlib.Path` of the version folder.
+
+    Raises:
+        ExportError: unusable arguments, a folder that cannot be written, or an artifact that does not answer as the
+            model does: differences of scores beyond 1e-5 (four epsilons of the compute dtype for half precision),
+            times the largest score of the stored requests if that is more than 1.
+    """
+    scorer = inspect_scorer(model, value_range)
+    names, sizes = _class_names(class_names, scorer.num_classes), _warmup_sizes(warmup_sizes, scorer.size)
+    stored = stored_scorer_requests(scorer)
+    # A float32 number is known to a share of itself, and scores have any size.
+    scorer = replace(scorer, tolerance=scorer.tolerance * max(1.0, largest_score(stored)))
+    examples = extra_examples if extra_examples is not None else ()
+    return write_version(ServedScorer(scorer, names, sizes, examples, stored), base_path, version, metadata)
+
+
+@dataclass(frozen=True)
+class ServedScorer(ServedImages):
+    """A `Scorer` with what its export was asked for.
+
+    Attributes, besides those of `ServedImages`:
+        stored: The requests that go with the artifact.
+    """
+
+    stored: list
+    kind = SCORER
+    meanings = MEANINGS
+
+    @property
+    def requests(self):
+        return ScorerRequests(self.image_model)
+
+    def endpoints(self):
+        return scorer_endpoints(self.image_model)
+
+    def stored_requests(self):
+        return self.stored
+
+
+def _class_names(names, num_classes):
+    if names is None:
+        raise ExportError(
+            f"`class_names` must name the {num_classes} classes of the model, or scores have no meaning. "
+            "Received: None."
+        )
+    names = checked_names(names, num_classes)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ExportError(
+            f"`class_names` must differ from each other. Received more than once: {', '.join(repeated)}."
+        )
+    return names
+
+
+def _warmup_sizes(sizes, only):
+    if only == ANY_SIZE:
+        return checked_sizes(((64, 64),) if sizes is None else sizes)
+    sizes = checked_sizes((only,) if sizes is None else sizes)
+    other = next((size for size in sizes if size != only), None)
+    if other is not None:
+        raise ExportError(
+            f"`warmup_sizes` must be {only}, the one size that `model` takes. Received: {other!r}."
+        )
+    return sizes
+
 
 # The size at which a model of any size is tried: odd, so that it must take what users send.
 _TRIAL_SIZE = (33, 47)
@@ -86,3 +207,69 @@ def _checked_scores(outputs, images):
 def _described(images):
     count, height, width, _ = images.shape
     return f"{count} image{'s' if count > 1 else ''} of {height}x{width}"
+
+
+def scorer_endpoints(scorer):
+    """Functions to export by signature name.
+
+    Args:
+        scorer: `Scorer`, with N images of H x W x C and K classes.
+
+    Returns:
+        Dict of `(function, input signature)`:
+        `serving_default`: `images` float32 `(N, H, W, C)` in the model's value range to `scores` float32 `(N, K)`
+        and `labels` int32 `(N,)`, the class of the largest score;
+        `serving_uint8`: `images` uint8 `(N, H, W, C)` in 0..255, scaled in the graph, to the same;
+        `serving_bytes`: `image_bytes` string `(N,)`, files of which each has its own size unless the model takes
+        one only, to the same. One bad file fails its whole request with INVALID_ARGUMENT.
+    """
+
+    def answer(images):
+        return labelled(scorer.answer(images))
+
+    def labelled(scores):
+        return {"scores": scores, "labels": tf.argmax(scores, axis=-1, output_type=tf.int32)}
+
+    def score_one(contents):
+        image = decode_image(contents, scorer.num_channels, scorer.value_range)
+        if scorer.size != ANY_SIZE:
+            image = of_size(image, scorer.size, "image_bytes")
+        return scorer.answer(image[tf.newaxis])[0]
+
+    def from_files(image_bytes):
+        row = tf.TensorSpec((scorer.num_classes,), tf.float32)
+        return labelled(tf.map_fn(score_one, image_bytes, fn_output_signature=row))
+
+    return image_endpoints(scorer, answer, from_files)
+
+
+_SIZES = ((32, 32), (33, 47))
+_FILES = (((33, 47), "png"), ((64, 20), "jpeg"), ((48, 49), "png"))
+
+
+def stored_scorer_requests(scorer):
+    """The requests that go with the artifact: two images at a time of two sizes, and three files of different
+    sizes in one call; or all of the one size that the model takes."""
+    requests = ScorerRequests(scorer)
+    if scorer.size == ANY_SIZE:
+        return requests.stored(_SIZES, _FILES, batch=2)
+    return requests.stored((scorer.size,), ((scorer.size, "png"), (scorer.size, "jpeg")), batch=2)
+
+
+class ScorerRequests(ImageRequests):
+    """Makes requests of a `Scorer`."""
+
+    def answer(self, images):
+        with tf.device("cpu:0"):
+            scores = self.image_model.answer(images).numpy()
+        check_finite(scores, images)
+        return {"scores": scores, "labels": scores.argmax(-1).astype(np.int32)}
+
+    def answer_files(self, files):
+        answers = [self.answer(self.decoded(contents)) for contents in files]
+        return {alias: np.concatenate([answer[alias] for answer in answers]) for alias in answers[0]}
+
+
+def largest_score(requests):
+    """The largest absolute score that `requests` expect."""
+    return max(float(np.abs(request.expected["scores"]).max()) for request in requests)

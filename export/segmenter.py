@@ -1,14 +1,118 @@
-"""A Keras model seen as a segmenter: images in, class probabilities out, its limits checked first."""
+"""Export a Keras segmenter for TensorFlow Serving."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
+from tfapp.export.archive import write_version
 from tfapp.export.errors import ExportError, reason_of
-from tfapp.export.image_model import ANY_SIZE, ImageModel, image_input
-from tfapp.export.keras_model import outputs_of, tolerance_of
+from tfapp.export.image_requests import ImageRequests
+from tfapp.export.images import (
+    ANY_SIZE,
+    ImageModel,
+    ServedImages,
+    checked_names,
+    checked_sizes,
+    encode_labels,
+    endpoints,
+    image_input,
+)
+from tfapp.export.kinds import SEGMENTER
+from tfapp.export.requests import decided, outputs_of, tolerance_of
 from tfapp.layers import CropLike, PadToStride
+
+# What its outputs mean, by alias.
+MEANINGS = {
+    "probabilities": "class probabilities, float32, add up to 1 over the last axis",
+    "labels": "index of the most probable class",
+    "gap": "certificate of the TV head, per image: its energy is at most this far above the minimum, per pixel",
+    "labels_png_bytes": "PNG of the most probable class of each pixel, at the size of its image",
+}
+
+
+def export(
+    model,
+    base_path,
+    *,
+    version=None,
+    class_names=None,
+    stride=1,
+    value_range=(0.0, 1.0),
+    warmup_sizes=((64, 64),),
+    metadata=None,
+    extra_examples=None,
+):
+    """Export `model` to `base_path/<version>/` and return that path.
+
+    The folder is checked and published as `tfapp.export.archive.write_version` says.
+
+    Signatures (`tfapp.export.images.endpoints`): `serving_default` float32 images, `serving_uint8`
+    0..255 images, `serving_bytes` encoded files, each at its own size. Custom gradients are not exported.
+
+    Args:
+        model: Keras model from float32 images `(batch, height, width, channels)` of any height and width
+            and 1 or 3 channels to class probabilities `(batch, height, width, classes)`, or to
+            `[probabilities, gap]` as `tfapp.layers.with_gap` makes it: `serving_default` and `serving_uint8`
+            then have the further output `gap`, float32 `(batch,)`.
+        base_path: Folder of the model, which holds one folder per version; made if missing.
+        version: Positive int, or None for the highest existing version plus one.
+        class_names: One str per class, or None.
+        stride: Height and width are padded inside the graph to multiples of it and the answer is cropped
+            back; 1 if the model takes any size by itself.
+        value_range: Lowest and highest image value that the model takes.
+        warmup_sizes: Image sizes `(height, width)` in pixels to warm the server up for.
+        metadata: Dict of JSON values kept in `assets.extra/export.json`; `git_commit` is shown at its top.
+        extra_examples: Images `(height, width, channels)` in `value_range` to compare besides the
+            generated ones; they are not stored.
+
+    Returns:
+        `pathlib.Path` of the version folder.
+
+    Raises:
+        ExportError: unusable arguments, a folder that cannot be written, or an artifact that does not
+            answer as the model does (differences of probabilities beyond 1e-5, or four epsilons of the
+            compute dtype for half precision).
+    """
+    segmenter = inspect_model(model, stride, value_range)
+    served = ServedSegmenter(
+        segmenter,
+        None if class_names is None else checked_names(class_names, segmenter.num_classes),
+        checked_sizes(warmup_sizes),
+        extra_examples if extra_examples is not None else (),
+    )
+    return write_version(served, base_path, version, metadata)
+
+
+class ServedSegmenter(ServedImages):
+    """A `Segmenter` with what its export was asked for."""
+
+    kind = SEGMENTER
+    meanings = MEANINGS
+
+    @property
+    def requests(self):
+        return SegmenterRequests(self.image_model)
+
+    def endpoints(self):
+        return endpoints(self.image_model)
+
+    def stored_requests(self):
+        return stored_requests(self.image_model)
+
+    def facts(self):
+        stride = self.image_model.stride
+        return {**super().facts(), "padding": {"stride": stride, "rule": _padding_rule(stride)}}
+
+
+def _padding_rule(stride):
+    if stride == 1:
+        return "images enter the model at their own size"
+    return (
+        f"height and width are padded inside the graph, on both sides alike, to multiples of {stride} by "
+        "mirroring with the edge, and the answer is cropped back"
+    )
+
 
 # The size at which a model is tried: odd, so that a stride that is not handled shows.
 _TRIAL_SIZE = (33, 47)
@@ -92,3 +196,47 @@ def _try(segmenter):
             "end it in a soft-max."
         )
     return outputs.shape[3], 1 + len(others)
+
+
+_FILES = (((33, 47), "png"), ((64, 20), "jpeg"), ((48, 49), "png"))
+
+
+def stored_requests(segmenter):
+    """The requests that go with the artifact: a size that fits the stride, one that does not, and
+    three files of different sizes in one call."""
+    fitting = -(-32 // segmenter.stride) * segmenter.stride
+    sizes = ((fitting, fitting), (fitting + 1, fitting + 15))
+    return SegmenterRequests(segmenter).stored(sizes, _FILES)
+
+
+class SegmenterRequests(ImageRequests):
+    """Makes requests of a `Segmenter`."""
+
+    def answer(self, images):
+        probabilities, *gap = keras_answer(self.image_model, images)
+        answer = {"probabilities": probabilities, "labels": probabilities.argmax(-1).astype(np.int32)}
+        return {**answer, "gap": gap[0]} if gap else answer
+
+    def answer_files(self, files):
+        segmenter, labels, masks = self.image_model, [], []
+        for contents in files:
+            probabilities = keras_answer(segmenter, self.decoded(contents))[0][0]
+            labels.append(encode_labels(probabilities.argmax(-1), segmenter.num_classes).numpy())
+            masks.append(encode_labels(decided(probabilities, segmenter.tolerance), 2).numpy())
+        return {"labels_png_bytes": np.array(labels, "S"), "decided_png_bytes": np.array(masks, "S")}
+
+
+def keras_answer(segmenter, images):
+    """What the Keras model says, float32: a list of probabilities and, where it gives it, the gap.
+
+    Padding and cropping are NumPy's, not the endpoint's.
+    """
+    height, width = images.shape[1:3]
+    missing = [-size % segmenter.stride for size in (height, width)]
+    margins = [(lack // 2, lack - lack // 2) for lack in missing]
+    padded = np.pad(images, [(0, 0), *margins, (0, 0)], mode="symmetric")
+    top, left = (before for before, _ in margins)
+    with tf.device("cpu:0"):
+        outputs = outputs_of(segmenter.model, padded)
+    probabilities, *gap = (tf.cast(output, tf.float32).numpy() for output in outputs)
+    return [probabilities[:, top : top + height, left : left + width], *gap]

@@ -1,58 +1,71 @@
-"""The three endpoints of an exported segmenter, and of any model of images."""
+"""Signatures as they stand in `saved_model.pb`; nothing is loaded or run."""
 
-import tensorflow as tf
-
-from tfapp.export.image_files import decode_image, encode_labels, scale_to
-from tfapp.export.requests import BYTES, DEFAULT, UINT8
+from tfapp.export.errors import ExportError
 
 
-def endpoints(segmenter):
-    """Functions to export by signature name.
+def read_signatures(saved_model):
+    """Read the signatures of the folder `saved_model`.
 
     Args:
-        segmenter: `Segmenter`, with N images of H x W x C and K classes.
+        saved_model: Path of a folder with `saved_model.pb`.
 
     Returns:
-        Dict of `(function, input signature)`:
-        `serving_default`: `images` float32 `(N, H, W, C)` in the model's value range to `probabilities`
-        float32 `(N, H, W, K)` and `labels` int32 `(N, H, W)` (int32, as it indexes arrays in any client), and
-        where the model gives it `gap` float32 `(N,)`;
-        `serving_uint8`: `images` uint8 `(N, H, W, C)` in 0..255, scaled in the graph, to the same;
-        `serving_bytes`: `image_bytes` string `(N,)` to `labels_png_bytes` string `(N,)`, 8-bit up to
-        256 classes and 16-bit beyond. One bad file fails its whole request with INVALID_ARGUMENT.
+        Dict by signature name of `inputs` and `outputs`, each a list of dicts `alias`, `dtype` (name),
+        `shape` (list of int or None, or None where the rank is open) and `tensor` (name in the graph),
+        sorted by alias; `serving_default` comes first. Signatures of TensorFlow's own use
+        (`__saved_model_init_op`) are left out.
+
+    Raises:
+        ExportError: the file cannot be parsed, or has no graph tagged `serve`.
     """
-
-    def answer(images):
-        probabilities, *gap = segmenter.answer(images)
-        labels = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-        found = {"probabilities": probabilities, "labels": labels}
-        return {**found, "gap": gap[0]} if gap else found
-
-    def from_files(image_bytes):
-        def label_one(contents):
-            image = decode_image(contents, segmenter.num_channels, segmenter.value_range)
-            return encode_labels(answer(image[tf.newaxis])["labels"][0], segmenter.num_classes)
-
-        return {"labels_png_bytes": tf.map_fn(label_one, image_bytes, fn_output_signature=tf.string)}
-
-    return image_endpoints(segmenter, answer, from_files)
-
-
-def image_endpoints(image_model, answer, from_files):
-    """Functions to export by signature name, as `endpoints`, for any model of images.
-
-    Args:
-        image_model: `ImageModel`.
-        answer: Function from float32 images `(batch, height, width, channels)` to a dict of tensors by alias.
-        from_files: Function of the argument `image_bytes`, string `(batch,)`, to a dict of tensors by alias.
-    """
-    shape = (None, *image_model.size, image_model.num_channels)
-
-    def from_integers(images):
-        return answer(scale_to(images, image_model.value_range))
-
+    definitions = _served_graph(saved_model).signature_def
+    names = sorted((name for name in definitions if not name.startswith("__")), key=_default_first)
     return {
-        DEFAULT: (answer, [tf.TensorSpec(shape, tf.float32, name="images")]),
-        UINT8: (from_integers, [tf.TensorSpec(shape, tf.uint8, name="images")]),
-        BYTES: (from_files, [tf.TensorSpec((None,), tf.string, name="image_bytes")]),
+        name: {"inputs": _tensors(definitions[name].inputs), "outputs": _tensors(definitions[name].outputs)}
+        for name in names
     }
+
+
+def compiled_functions(saved_model):
+    """Return the names of the functions of the folder `saved_model` that are to be compiled with XLA."""
+    functions = _served_graph(saved_model).graph_def.library.function
+    return [function.signature.name for function in functions if function.attr["_XlaMustCompile"].b]
+
+
+def _served_graph(saved_model):
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    path = saved_model / "saved_model.pb"
+    try:
+        graphs = saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs
+    except DecodeError as error:
+        raise ExportError(f"{path} is damaged: it cannot be read as a SavedModel.") from error
+    served = [graph for graph in graphs if "serve" in graph.meta_info_def.tags]
+    if not served:
+        raise ExportError(f"{path} has no graph with the tag `serve`, which TensorFlow Serving looks for.")
+    return served[0]
+
+
+def _default_first(name):
+    return name != "serving_default", name
+
+
+def _tensors(infos):
+    from tensorflow import dtypes
+
+    return [
+        {
+            "alias": alias,
+            "dtype": dtypes.as_dtype(info.dtype).name,
+            "shape": _shape(info.tensor_shape),
+            "tensor": info.name,
+        }
+        for alias, info in sorted(infos.items())
+    ]
+
+
+def _shape(proto):
+    if proto.unknown_rank:
+        return None
+    return [None if axis.size < 0 else axis.size for axis in proto.dim]

@@ -1,15 +1,18 @@
 """Check an exported folder through the C++ session, now or years later."""
 
+import io
 import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from tfapp.export.comparison import promise_failure
-from tfapp.export.kinds import kind_of
+import numpy as np
+from PIL import Image
+
+from tfapp.export.kinds import kind_of, promise_failure
 from tfapp.export.manifest import EXTRA, checksums, read_manifest
-from tfapp.export.probing import probe_requests
-from tfapp.export.report import SignatureParity, VerificationReport
-from tfapp.export.requests import load_requests
+from tfapp.export.requests import Request, load_requests, sample_image
 from tfapp.export.session import ask_session
-from tfapp.export.signature_defs import read_signatures
+from tfapp.export.signatures import read_signatures
 from tfapp.export.versions import resolve_saved_model
 
 REFERENCE = "verification.npz"
@@ -161,3 +164,99 @@ def _parity(name, results):
         min(shares, default=None),
         max(gaps, default=None),
     )
+
+
+@dataclass(frozen=True)
+class SignatureParity:
+    """How one signature compares with the reference.
+
+    Attributes:
+        signature: Its name.
+        requests: Number of requests run.
+        max_difference: Largest absolute difference of the numbers it gives; None where it has none, or where
+            no reference was stored.
+        equal_labels: Share of equal labels in [0, 1]; None likewise.
+        largest_gap: Largest duality gap per pixel that it gave; None where it gives none.
+    """
+
+    signature: str
+    requests: int
+    max_difference: float | None = None
+    equal_labels: float | None = None
+    largest_gap: float | None = None
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """Result of `verify`.
+
+    Attributes:
+        directory: Folder of the SavedModel that was checked.
+        tolerance: Largest accepted difference of a number; None without a stored reference.
+        signatures: One `SignatureParity` per signature that was run.
+        warmup_records: Number of warm-up records replayed without error.
+        files_checked: Number of files whose sha256 was compared.
+        failures: Sentences, empty where all is well.
+        notes: Sentences on what could not be checked here.
+    """
+
+    directory: Path
+    tolerance: float | None
+    signatures: tuple[SignatureParity, ...]
+    warmup_records: int = 0
+    files_checked: int = 0
+    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self):
+        """Whether nothing failed."""
+        return not self.failures
+
+    def as_dict(self):
+        """Plain values for JSON."""
+        return {**asdict(self), "directory": str(self.directory), "passed": self.passed}
+
+
+_FREE_SIZE = 64
+
+
+def probe_requests(signatures):
+    """Make one request for each signature that takes a batch of images.
+
+    Args:
+        signatures: What `read_signatures` returns.
+
+    Returns:
+        Tuple of a list of `Request` without expected outputs, and a list of the signatures left out.
+    """
+    requests, skipped = [], []
+    for name, signature in signatures.items():
+        inputs = signature["inputs"]
+        value = _image_for(inputs[0]) if len(inputs) == 1 else None
+        if value is None:
+            skipped.append(name)
+        else:
+            requests.append(Request(name, {inputs[0]["alias"]: value}))
+    return requests, skipped
+
+
+def _image_for(tensor):
+    shape, dtype = tensor["shape"], tensor["dtype"]
+    if dtype == "string" and shape is not None and len(shape) == 1:
+        # A string may be a serialized tf.Example as well; only the name tells.
+        named = any(word in tensor["alias"] for word in ("image", "bytes", "b64"))
+        return np.array([_png()] * (shape[0] or 1), "S") if named else None
+    if dtype not in ("float32", "uint8") or shape is None or len(shape) != 4:
+        return None
+    batch, height, width, channels = (
+        size or free for size, free in zip(shape, (1, _FREE_SIZE, _FREE_SIZE, 3), strict=True)
+    )
+    image = np.repeat(sample_image((height, width), channels)[np.newaxis], batch, axis=0)
+    return image if dtype == "uint8" else (image / 255).astype(np.float32)
+
+
+def _png():
+    file = io.BytesIO()
+    Image.fromarray(sample_image((_FREE_SIZE, _FREE_SIZE), 3)).save(file, "PNG")
+    return file.getvalue()

@@ -5,9 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.bpgrad_step import usable
-from tfapp.optimizers.loss_aware import LossAwareOptimizer
-from tfapp.optimizers.momentum_step import move_with_momentum
+from tfapp.optimizers.base import LossAwareOptimizer, move_with_momentum, usable
 
 
 @keras.saving.register_keras_serializable("tfapp")

@@ -5,10 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.bpgrad_step import step_size, usable
-from tfapp.optimizers.gradient_norms import is_complete, quantile_of, recorded
-from tfapp.optimizers.loss_aware import LossAwareOptimizer, global_norm
-from tfapp.optimizers.momentum_step import move_with_momentum
+from tfapp.optimizers.base import LossAwareOptimizer, global_norm, move_with_momentum, step_size, usable
 
 # Lengths of the first steps of "auto", and of the longest after them, as shares of the norm of the weights.
 FIRST_STEPS, LONGEST_STEPS = 0.01, 0.02
@@ -222,3 +219,20 @@ def _in_unit_interval(name, value):
     if not 0 <= value < 1:
         raise ValueError(f"`{name}` must lie in [0, 1). Received: {name}={value}.")
     return float(value)
+
+
+def recorded(norms, norm):
+    """Return the norms `(n,)` with this one in the first free place; free places hold a negative number."""
+    count = tf.reduce_sum(tf.cast(norms >= 0, tf.int32))
+    return tf.where(tf.equal(tf.range(norms.shape[0]), count), norm, norms)
+
+
+def is_complete(norms):
+    """Return whether no place is free."""
+    return norms[-1] >= 0
+
+
+def quantile_of(norms, quantile):
+    """Return the smallest norm that at least this share of the norms `(n,)` does not exceed."""
+    rank = -int(-quantile * norms.shape[0] // 1) - 1
+    return tf.sort(norms)[rank]

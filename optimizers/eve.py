@@ -5,9 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.bpgrad_step import usable
-from tfapp.optimizers.loss_aware import LossAwareOptimizer
-from tfapp.optimizers.pending_loss import plain
+from tfapp.optimizers.base import LossAwareOptimizer, plain, usable
 
 
 @keras.saving.register_keras_serializable("tfapp")

@@ -2,13 +2,61 @@
 
 import itertools
 import math
+from dataclasses import dataclass
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from tfapp.optimizers.lipschitz_estimate import LipschitzEstimate
-from tfapp.optimizers.sample_batches import sample_batches
-from tfapp.optimizers.weight_distances import pair_distances
-from tfapp.optimizers.weight_paths import descent, initialisations, walk
+from tfapp.optimizers.weight_paths import descent, initialisations, pair_distances, walk
+
+
+@dataclass(frozen=True)
+class LipschitzEstimate:
+    """Slopes |f(x_i) - f(x_j)| / |x_i - x_j| of a loss (eq. 3.17), in units of the loss per length of the weights.
+
+    No finite number of slopes bounds a Lipschitz constant from above. L is chosen smaller than the largest of them on
+    purpose: by how much, `max` and `max_gradient_norm`, below which no Lipschitz constant can be, show.
+
+    Attributes:
+        slopes: float64 `(slopes,)`, in the order of the path; of all pairs, those of the first place with all later
+            ones, then those of the second. Places that coincide have none.
+        quantile: In (0, 1]: which quantile of the slopes is taken.
+        momentum: In [0, 1): of the `BPGrad` that the estimate is for.
+        max_gradient_norm: Largest norm of the gradient over all weights, at the places of the path.
+        mode: `"trajectory"` or `"inits"`.
+        pairs: `"successive"` or `"all"`.
+        same_batch: Whether both losses of a slope are of the same batch.
+    """
+
+    slopes: np.ndarray
+    quantile: float
+    momentum: float
+    max_gradient_norm: float
+    mode: str
+    pairs: str
+    same_batch: bool
+
+    @property
+    def quantile_slope(self) -> float:
+        """The smallest slope that at least the share `quantile` of the slopes does not exceed."""
+        return float(np.quantile(self.slopes, self.quantile, method="inverted_cdf"))
+
+    @property
+    def median(self) -> float:
+        """Median of the slopes."""
+        return float(np.median(self.slopes))
+
+    @property
+    def max(self) -> float:
+        """Largest slope."""
+        return float(self.slopes.max())
+
+    @property
+    def lipschitz(self) -> float:
+        """L for `BPGrad`: `quantile_slope / (1 - momentum)`, since momentum lengthens the way by that factor."""
+        return self.quantile_slope / (1 - self.momentum)
+
 
 MODES = ("trajectory", "inits")
 PAIRS = ("successive", "all")
@@ -156,3 +204,57 @@ def _check_choices(mode, pairs, same_batch):
         raise ValueError(f'`pairs` must be "successive" or "all". Received: pairs={pairs!r}.')
     if pairs == "all" and same_batch:
         raise ValueError('`same_batch` must be False with pairs="all". Received: same_batch=True.')
+
+
+def sample_batches(x, y=None, sample_weight=None, *, batch_size, seed):
+    """Return an iterator of batches `(x, y, sample_weight)`, nests of tensors or None, without end.
+
+    Args:
+        x: Array, nest of arrays, or `tf.data.Dataset` of batches, which keeps its own order.
+        y, sample_weight: Arrays, nests of arrays or None; None with a dataset.
+        batch_size: Samples in a batch of arrays.
+        seed: Of the order of arrays, drawn anew for each pass; samples that do not fill a batch wait for the next.
+
+    Raises:
+        ValueError: For targets beside a dataset, arrays of different lengths, or fewer samples than a batch.
+    """
+    if not isinstance(x, tf.data.Dataset):
+        return _array_batches((x, y, sample_weight), batch_size, seed)
+    if y is not None or sample_weight is not None:
+        raise ValueError(
+            "`y` and `sample_weight` must be None with a dataset, which yields its own. Received: both."
+        )
+    return map(keras.utils.unpack_x_y_sample_weight, iter(x.repeat()))
+
+
+def _array_batches(data, batch_size, seed):
+    arrays = [leaf for leaf in keras.tree.flatten(data) if leaf is not None]
+    shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
+    if not all(shapes) or len({shape[0] for shape in shapes}) != 1:
+        raise ValueError(
+            "`x`, `y` and `sample_weight` must be arrays, or nests of arrays, of the same number of samples, or `x` "
+            f"a `tf.data.Dataset`. Received: {type(data[0]).__name__} and others, of the shapes {shapes}."
+        )
+    length = shapes[0][0]
+    if length < batch_size:
+        raise ValueError(
+            f"`x` must hold at least one batch of samples. Received: {length} samples, batch_size={batch_size}."
+        )
+    return _shuffled(data, length, batch_size, seed)
+
+
+def _shuffled(data, length, batch_size, seed):
+    data = _mapped(np.asarray, data)
+    rng = np.random.default_rng(seed)
+    while True:
+        order = rng.permutation(length)
+        for start in range(0, length - batch_size + 1, batch_size):
+            yield _rows(data, order[start : start + batch_size])
+
+
+def _rows(data, rows):
+    return _mapped(lambda array: tf.convert_to_tensor(array[rows]), data)
+
+
+def _mapped(function, data):
+    return keras.tree.map_structure(lambda leaf: None if leaf is None else function(leaf), data)

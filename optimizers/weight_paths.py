@@ -1,5 +1,6 @@
 """Paths of weights along which the slopes of a loss are measured, and what is measured on them."""
 
+import inspect
 import math
 import random
 from dataclasses import dataclass
@@ -7,8 +8,6 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-
-from tfapp.optimizers.stateless_loss import gradients_at, loss_at
 
 
 @dataclass(frozen=True)
@@ -114,3 +113,68 @@ def initialisations(model, seed):
 
 def _norm(tensors):
     return math.sqrt(sum(2 * float(tf.nn.l2_loss(tf.cast(t, tf.float64))) for t in tensors))
+
+
+def loss_at(model, weights, state, batch):
+    """Return the loss of a batch as a step of `fit()` computes it, at given weights.
+
+    Args:
+        model: Compiled and built Keras model; none of its variables is written.
+        weights: Tensors, one for each of `model.trainable_variables`.
+        state: Tensors, one for each of `model.non_trainable_variables`: moving statistics, seeds of dropout.
+        batch: `(x, y, sample_weight)`, nests of tensors or None.
+
+    Returns:
+        The loss, scalar, regularisation and added losses included, and the state after the batch.
+    """
+    x, y, sample_weight = batch
+    mapping = [
+        *zip(model.trainable_variables, weights, strict=True),
+        *zip(model.non_trainable_variables, state, strict=True),
+    ]
+    with keras.StatelessScope(state_mapping=mapping) as scope:
+        outputs = model(x, **_in_training(model.call))
+        loss = model.compute_loss(
+            x=x, y=y, y_pred=outputs, sample_weight=sample_weight, **_in_training(model.compute_loss)
+        )
+        after = [scope.get_current_value(variable) for variable in model.non_trainable_variables]
+    return loss, after
+
+
+def gradients_at(model, weights, state, batch):
+    """Return the loss, its gradients by the weights as dense tensors, and the state, as in `loss_at`."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(weights)
+        loss, after = loss_at(model, weights, state, batch)
+    gradients = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return loss, [tf.convert_to_tensor(gradient) for gradient in gradients], after
+
+
+def _in_training(function):
+    return {"training": True} if "training" in inspect.signature(function).parameters else {}
+
+
+# Columns at a time: the whole in float64 would take twice the memory of the vectors.
+_COLUMNS = 65536
+# Below this share of their squares a squared distance is rounding.
+_ROUNDING = 1e-14
+
+
+def pair_distances(vectors):
+    """Return the Euclidean distances of all pairs of vectors, in the order of `np.triu_indices(n, 1)`.
+
+    Computed from inner products in float64, relative to the first vector. Vectors nearer to each other than 1e-7 of
+    their distance to it are said to coincide; at ten times that, a distance has 2 correct digits.
+
+    Args:
+        vectors: Sequence of n float32 arrays `(weights,)`.
+    """
+    products = np.zeros((len(vectors), len(vectors)))
+    for start in range(0, vectors[0].size, _COLUMNS):
+        part = np.stack([vector[start : start + _COLUMNS] for vector in vectors]).astype(np.float64)
+        part -= part[0]
+        products += part @ part.T
+    squares = np.diag(products)
+    i, j = np.triu_indices(len(vectors), 1)
+    found = squares[i] + squares[j] - 2 * products[i, j]
+    return np.sqrt(np.where(found > _ROUNDING * (squares[i] + squares[j]), found, 0.0))

@@ -1,46 +1,89 @@
 """The house's floors: no import runs up, and the ground can be used without the application."""
 
 import ast
-import runpy
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TASKS = {"segmentation", "landscape", "solvers", "pose", "transfer"}
-# What every task may stand on that trains networks.
-GROUND = {"runs", "run_folder", "run_record", "data", "models", "errors", "files", "result_text", "layers"}
-PAGES = {"html_markup", "html_shell"}
+# Modules at the top of tfapp/ that every room inside it may use.
+SHARED = {"errors", "files", "workers"}
+BELOW_TASKS = SHARED | {"layers", "optimizers", "export", "data", "models", "report", "landscape", "runs"}
+TASKS = {"segmentation", "pose", "solvers", "transfer"}
 MAY_IMPORT = {
-    "layers": {"layers"},
-    "optimizers": {"optimizers"},
-    "export": {"export", "layers"},
-    "tfapp/data": {"data", "errors", "files", "models"},
-    "tfapp/models": {"models", "errors", "files", "layers"},
-    "tfapp/segmentation": GROUND | {"segmentation", "checkpoints", "keras_file", "optimizers"},
-    "tfapp/landscape": {"landscape", "dask_workers", "errors", "files", "layers", "result_text", "summaries"},
-    "tfapp/solvers": GROUND | {"solvers", "dask_workers", "optimizers", "png_file", "summaries"},
-    "tfapp/pose": GROUND | {"pose", "checkpoints", "html_page", "optimizers", "png_file", "summaries"},
-    "tfapp/transfer": GROUND | PAGES | {"transfer", "checkpoints", "keras_loading", "optimizers", "png_file"},
-    "tfapp/report": GROUND - {"layers"} | PAGES | {"report", "checkpoints", "export", *TASKS},
+    "layers": set(),
+    "optimizers": set(),
+    "export": {"layers"},
+    "report": SHARED,
+    "data": SHARED,
+    "models": SHARED | {"layers", "data"},
+    "landscape": SHARED | {"layers", "report"},
+    "runs": SHARED | {"data", "models", "report", "landscape"},
+    **dict.fromkeys(sorted(TASKS), BELOW_TASKS),
+    "reproduce": BELOW_TASKS | TASKS,
+    "cli": BELOW_TASKS | TASKS | {"reproduce"},
 }
 
 
-def imported_parts(file):
+def modules():
+    """Return the files of the package by the name that each is imported under."""
+    folders = {"tfapp": "tfapp", **{f"tfapp.{name}": name for name in ("layers", "optimizers", "export")}}
+    found = {}
+    for package, folder in folders.items():
+        for file in (ROOT / folder).rglob("*.py"):
+            below = file.relative_to(ROOT / folder).with_suffix("").parts
+            found[".".join([package, *below]).removesuffix(".__init__")] = file
+    return found
+
+
+def imported_modules(file, known):
+    """Yield the modules of `known` that a file imports, at its top or inside its functions."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        names = [node.module] if isinstance(node, ast.ImportFrom) else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        yield from (name.split(".")[1] for name in names if name and name.startswith("tfapp."))
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in known else node.module
 
 
-@pytest.mark.parametrize("floor", MAY_IMPORT)
-def test_no_import_runs_up(floor):
-    for file in (ROOT / floor).rglob("*.py"):
-        forbidden = set(imported_parts(file)) - MAY_IMPORT[floor]
-        assert not forbidden, f"{file.relative_to(ROOT)} imports {forbidden}"
+@pytest.fixture(scope="module")
+def imports():
+    """From the name of every module to the names of those that it imports."""
+    known = modules()
+    return {name: set(imported_modules(file, known)) - {name} for name, file in known.items()}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_no_import_runs_up(imports, room):
+    allowed = MAY_IMPORT[room] | {room}
+    inside = {name: found for name, found in imports.items() if f"{name}.".startswith(f"tfapp.{room}.")}
+    upward = {
+        (name, other)
+        for name, found in inside.items()
+        for other in found
+        if other != "tfapp" and other.split(".")[1] not in allowed
+    }
+    assert inside and not upward
+
+
+def test_every_room_has_its_floor():
+    rooms = {name.split(".")[1] for name in modules() if name != "tfapp"}
+    assert rooms == set(MAY_IMPORT) | SHARED | {"__main__"}
+
+
+def test_imports_have_no_circle(imports):
+    # Modules that import nothing of what is left, or that nothing left imports, are in no circle.
+    left = dict(imports)
+    while True:
+        imported = set().union(*left.values()) if left else set()
+        free = {name for name, found in left.items() if not found & left.keys() or name not in imported}
+        if not free:
+            break
+        left = {name: found for name, found in left.items() if name not in free}
+    assert not left
 
 
 def test_layers_need_nothing_else_of_tfapp():
@@ -88,17 +131,7 @@ def test_public_names_of_the_layers():
     ]
 
 
-def test_every_folder_with_code_is_installed(monkeypatch):
-    # setuptools itself is there only while something is being built.
-    given = {}
-    monkeypatch.setitem(
-        sys.modules, "setuptools", SimpleNamespace(setup=lambda **options: given.update(options))
-    )
-    runpy.run_path(str(ROOT / "setup.py"))
-    folders = {file.parent.relative_to(ROOT).as_posix() for file in ROOT.glob("tfapp/**/*.py")}
-    expected = {folder.replace("/", ".") for folder in folders} | {
-        "tfapp.layers",
-        "tfapp.optimizers",
-        "tfapp.export",
-    }
-    assert set(given["packages"]) == expected
+def test_every_folder_with_code_is_installed():
+    # setup.py installs every folder that is a package.
+    folders = {file.parent for file in modules().values()}
+    assert all((folder / "__init__.py").is_file() for folder in folders)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.keras_file import KerasFile
+from tfapp.segmentation.keras_file import KerasFile
 
 layers = keras.layers
 

@@ -10,10 +10,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.conftest import draw_discs
-from tfapp.checkpoints import read_history
 from tfapp.cli.main import app
 from tfapp.cli.reproduce_landscape import make_table
-from tfapp.landscape.fcn_tables import TABLES
+from tfapp.reproduce.landscape.tables import TABLES
+from tfapp.runs.callbacks import read_history
 
 TINY = {"epochs": 2, "base_width": 2, "resize": (64, 64), "patch": 32, "overlap": 0}
 

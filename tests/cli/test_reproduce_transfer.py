@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from tests.transfer.small_images import LOW, SIDE
 from tfapp.cli.main import app
-from tfapp.transfer.study import scales
-from tfapp.transfer.study.scales import SCALES
+from tfapp.reproduce.transfer import scales
+from tfapp.reproduce.transfer.scales import SCALES
 
 
 def tfapp(line):

@@ -41,7 +41,9 @@ def invoke(monkeypatch, tmp_path):
             path=tmp_path / path.name, title="Unet", load_model=lambda: models[path.name], sample=sample
         )
 
-    monkeypatch.setitem(sys.modules, "tfapp.runs", SimpleNamespace(Run=SimpleNamespace(open=open_run)))
+    monkeypatch.setitem(
+        sys.modules, "tfapp.segmentation.run", SimpleNamespace(Run=SimpleNamespace(open=open_run))
+    )
 
     def run(*options, runs=("first", "second")):
         arguments = [*runs, "--samples", "5", "--batch-size", "4", "--repeats", "2", *options]

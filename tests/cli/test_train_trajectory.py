@@ -37,7 +37,7 @@ def test_a_killed_run_leaves_the_trajectory_of_an_unbroken_one(tmp_path, monkeyp
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("tfapp.progress.ReportProgress", Killed)
+        patch.setattr("tfapp.segmentation.training.ReportProgress", Killed)
         train_with_progress(SPEC, tmp_path / "broken", config(epochs=4))
     train_with_progress(SPEC, tmp_path / "broken", config(epochs=4))
     assert files(tmp_path / "whole") == files(tmp_path / "broken")

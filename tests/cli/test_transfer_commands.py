@@ -11,10 +11,10 @@ from tests.transfer.small_images import CLASSES, LOW, SIDE, write_folder
 from tfapp.cli.main import app
 from tfapp.export.requests import Request
 from tfapp.export.session import ask_session
-from tfapp.transfer.classifier_files import read_classifiers
+from tfapp.transfer.classifiers import read_classifiers
+from tfapp.transfer.evaluation import gather, transferred
 from tfapp.transfer.features import View
-from tfapp.transfer.materials import gather, transferred
-from tfapp.transfer.transfer_run import TransferRun
+from tfapp.transfer.run import TransferRun
 
 SMALL = f"--high {SIDE} --low {LOW} --hidden 8 --clusters 4 --iterations 30 --batch-size 12 --value 0.1"
 

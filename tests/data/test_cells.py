@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tfapp.data.cells import CLASS_NAMES, generate_cell
-from tfapp.data.smear import pixel_centres, smooth_noise
+from tfapp.data.readers.cells import CLASS_NAMES, generate_cell
+from tfapp.data.readers.smear import pixel_centres, smooth_noise
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfapp.data import open_classification
-from tfapp.data.cifar10 import CLASS_NAMES
+from tfapp.data.readers.cifar10 import CLASS_NAMES
 from tfapp.errors import InputError
 
 BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from tfapp.data import open_classification
-from tfapp.data.digits import generate_digit
+from tfapp.data.readers.digits import generate_digit
 from tfapp.errors import InputError
 
 

@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
-from tfapp.data.idx import read_idx
+from tfapp.data.readers.mnist import read_idx
 from tfapp.errors import InputError
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)

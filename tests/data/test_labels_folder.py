@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data.labels_folder import labels_folder
+from tfapp.data.readers.labels_folder import labels_folder
 from tfapp.errors import InputError
 
 NAMES = [f"{number:02d}.png" for number in range(12)]

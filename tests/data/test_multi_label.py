@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tfapp.data import MultiLabelPart, MultiLabelSet
-from tfapp.data.multi_label import files_part
+from tfapp.data.labelled import files_part
 from tfapp.errors import InputError
 
 TARGETS = np.array([[1, -1, 0], [-1, 1, 1], [1, 1, -1], [-1, -1, 1]], np.int8)

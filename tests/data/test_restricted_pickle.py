@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from tfapp.data.restricted_pickle import load_restricted
+from tfapp.data.readers.cifar10 import load_restricted
 from tfapp.errors import InputError
 
 DATA = np.arange(60, dtype=np.uint8).reshape(3, 20)

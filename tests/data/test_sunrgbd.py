@@ -51,7 +51,7 @@ def test_label_zero_is_ignored(root):
 
 
 def test_classes_are_those_of_the_toolbox_in_its_order():
-    from tfapp.data.sunrgbd import CLASS_NAMES
+    from tfapp.data.readers.sunrgbd import CLASS_NAMES
 
     # Positions in seg37list of the SUN RGB-D toolbox, counted from 1.
     expected = {

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfapp.data import Frames, Framing, Noise, open_dataset
-from tfapp.data.training_noise import NoisySet, noisy_set
+from tfapp.data.noise import NoisySet, noisy_set
 from tfapp.errors import InputError
 
 NAMES = tuple(f"image {i}" for i in range(30))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.data.voc_tree import TEST, TRAINVAL, write_class_lists, write_list, write_voc
-from tfapp.data.voc import CLASS_NAMES, voc2007, voc_part
+from tfapp.data.readers.voc import CLASS_NAMES, voc2007, voc_part
 from tfapp.errors import InputError
 
 

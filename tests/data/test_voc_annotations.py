@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.data.voc_tree import annotation
-from tfapp.data.voc_annotations import CLASS_NAMES, annotated_targets
+from tfapp.data.readers.voc import CLASS_NAMES, annotated_targets
 from tfapp.errors import InputError
 
 

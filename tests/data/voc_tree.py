@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from tfapp.data.voc_annotations import CLASS_NAMES
+from tfapp.data.readers.voc import CLASS_NAMES
 
 # Of each image its objects, and whether they are difficult.
 TRAINVAL = {

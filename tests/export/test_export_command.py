@@ -33,7 +33,7 @@ def trained(monkeypatch, tmp_path, build_net):
     import keras
     import tensorflow as tf
 
-    from tfapp import runs
+    from tfapp.segmentation import run as runs
 
     class Padded(keras.layers.Layer):
         def call(self, images):

@@ -9,10 +9,10 @@ import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfapp.export import ExportError, describe, export, verify
-from tfapp.export.comparison import compare
+from tfapp.export.kinds import compare
 from tfapp.export.requests import Request
 from tfapp.export.segmenter import inspect_model
-from tfapp.export.signature_defs import compiled_functions, read_signatures
+from tfapp.export.signatures import compiled_functions, read_signatures
 from tfapp.layers import TVSoftmax, regularise, with_gap
 
 

@@ -10,9 +10,10 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.export.pose_net import CAMERA, POINTS, Poses, build_pose_net, scenes
-from tfapp.export import ExportError, describe, export_pose_network, pose_export, verify
+from tfapp.export import ExportError, describe, export_pose_network, verify
+from tfapp.export import pose as pose_export
 from tfapp.export.requests import Request, load_requests, save_requests
-from tfapp.export.signature_defs import read_signatures
+from tfapp.export.signatures import read_signatures
 
 GIVEN = {"camera": CAMERA, "distance": 0.6, "object_points": POINTS}
 

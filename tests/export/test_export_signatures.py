@@ -6,10 +6,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfapp.export.image_files import decode_image, encode_labels, scale_to
+from tfapp.export.images import decode_image, encode_labels, endpoints, scale_to
 from tfapp.export.segmenter import inspect_model
-from tfapp.export.signature_defs import read_signatures
-from tfapp.export.signatures import endpoints
+from tfapp.export.signatures import read_signatures
 
 
 def encoded(pixels, kind="PNG", mode=None, **options):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import draw_discs
 from tfapp.export import export
-from tfapp.export.signature_defs import compiled_functions
+from tfapp.export.signatures import compiled_functions
 from tfapp.layers import TVReLU
 from tfapp.models import build, stride_of
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tfapp.export import ExportError, session, verify
+from tfapp.export.archive import write_warmup
 from tfapp.export.requests import Request
-from tfapp.export.warmup import write_warmup
 
 WEIGHTS = "variables/variables.data-00000-of-00001"
 WARMUP = "assets.extra/tf_serving_warmup_requests"

@@ -8,7 +8,9 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfapp.export import ExportError, export, segmenter_export, writer
+from tfapp.export import ExportError, export
+from tfapp.export import archive as writer
+from tfapp.export import segmenter as segmenter_export
 from tfapp.export.manifest import checksums
 from tfapp.export.requests import Request
 

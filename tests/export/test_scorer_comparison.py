@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from tfapp.export.kinds import compare_scores
 from tfapp.export.requests import Request
-from tfapp.export.scorer_comparison import compare_scores
 
 TOLERANCE = 1e-5
 # The last image cannot be decided: its two best classes are one tolerance apart.

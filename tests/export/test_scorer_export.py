@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 
 from tests.export.scorer_net import CLASS_NAMES, build_net, build_pipeline, encoded, opened, tinted
-from tfapp.export import describe, export_scorer, scorer_export, verification, verify
+from tfapp.export import describe, export_scorer, verification, verify
+from tfapp.export import scorer as scorer_export
 from tfapp.export.session import Answers
-from tfapp.export.signature_defs import read_signatures
+from tfapp.export.signatures import read_signatures
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,7 @@ import tensorflow as tf
 
 from tests.export.scorer_net import build_net, build_pipeline
 from tfapp.export import ExportError, export_scorer
-from tfapp.export.scorer import inspect_scorer
-from tfapp.export.scorer_signatures import scorer_endpoints
+from tfapp.export.scorer import inspect_scorer, scorer_endpoints
 
 
 def test_inspection_finds_channels_classes_and_that_any_size_will_do():

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tests.export.scorer_net import build_net, encoded, opened
 from tfapp.export import ExportError, describe, export_scorer
 from tfapp.export.requests import load_requests
-from tfapp.export.signature_defs import read_signatures
+from tfapp.export.signatures import read_signatures
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from tfapp.landscape import landscape, measuring
+from tfapp.landscape import landscape
+from tfapp.landscape import measure as measuring
 
 OPTIONS = {"adaptive": {"n": 33}, "exact": {"n": 17, "exact": True}}
 

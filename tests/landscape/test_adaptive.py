@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from tfapp.landscape.adaptive import HELD_OUT_SHARE, AdaptivePlan
-from tfapp.landscape.prediction import predict
+from tfapp.landscape.adaptive import HELD_OUT_SHARE, AdaptivePlan, predict
 
 
 def bowl(a, b):

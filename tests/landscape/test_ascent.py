@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from small_convex import highest_vertex
 
-from tfapp.landscape.flatness.ascent import active_share, maximise_by_signs, maximise_lbfgsb
+from tfapp.landscape.flatness.sharpness_search import active_share, maximise_by_signs, maximise_lbfgsb
 
 CLIMBS = [maximise_lbfgsb, maximise_by_signs]
 

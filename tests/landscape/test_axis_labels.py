@@ -1,7 +1,7 @@
 import pytest
 
 from tfapp.landscape import Surface
-from tfapp.landscape.figures.axis_labels import axis_labels, common_label, step_units
+from tfapp.landscape.figures.panels import axis_labels, common_label, step_units
 
 
 def surface(labels=("first", "second"), relative=(1.0, 0.35), absolute=(12.345, 4.2), line=False):

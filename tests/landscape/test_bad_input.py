@@ -26,7 +26,7 @@ def command(monkeypatch, data, tmp_path):
             path=tmp_path / "run", title="U-Net", load_model=lambda: model, sample=lambda *_: data
         )
         module = SimpleNamespace(Run=SimpleNamespace(open=lambda path: run))
-        monkeypatch.setitem(sys.modules, "tfapp.runs", module)
+        monkeypatch.setitem(sys.modules, "tfapp.segmentation.run", module)
         arguments = ["landscape", str(run.path), *OPTIONS, *options]
         return CliRunner().invoke(app, arguments, env={"TF_CPP_MIN_LOG_LEVEL": "3", "COLUMNS": "160"})
 
@@ -79,7 +79,7 @@ def not_finite():
 def test_unusable_input_is_refused_in_a_sentence_and_nothing_is_written(
     command, tmp_path, monkeypatch, make, options, sentence
 ):
-    monkeypatch.setattr("tfapp.dask_workers.SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("tfapp.workers.SECONDS_TO_CONNECT", 1)
     result = command(make(), *options)
     assert result.exit_code == 2 and sentence in said(result)
     assert "Traceback" not in result.output and list(tmp_path.rglob("*")) == []
@@ -115,7 +115,7 @@ def test_precision_that_was_measured_is_printed(command):
 
 
 def test_a_window_without_a_finite_loss_leaves_no_half_finished_file(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("tfapp.landscape.measuring.SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr("tfapp.landscape.measure.SECONDS_BETWEEN_SAVES", 0.0)
     with pytest.raises(InputError, match="window in which some loss is finite"):
         landscape(build_segmenter(), *data, n=4, range=1e38, path=tmp_path / "surface.npz")
     assert list(tmp_path.iterdir()) == []

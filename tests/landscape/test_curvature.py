@@ -6,8 +6,8 @@ from small_convex import build_logistic, flat_weights, logistic_derivatives
 from test_lanczos import symmetric
 
 from tfapp.errors import InputError, WorkFailed
-from tfapp.landscape.batches import Batches
 from tfapp.landscape.flatness.curvature import top_eigenpairs, top_eigenvectors
+from tfapp.landscape.samples import Batches
 
 SPECTRUM = np.concatenate([np.linspace(-0.1, 0.1, 94), [-7.0, -3.0, 2.0, 4.0, 5.0, 6.0]])
 

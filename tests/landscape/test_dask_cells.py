@@ -72,7 +72,7 @@ def test_interrupted_surface_goes_on_without_dask(problem, serial, address, tmp_
 
 
 def test_an_address_that_does_not_answer_is_named(problem, tmp_path, monkeypatch):
-    monkeypatch.setattr("tfapp.dask_workers.SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("tfapp.workers.SECONDS_TO_CONNECT", 1)
     path = tmp_path / "surface.npz"
     with pytest.raises(InputError, match="scheduler with workers at tcp://127.0.0.1:9, but it does not"):
         landscape(*problem, n=9, path=path, dask="tcp://127.0.0.1:9")

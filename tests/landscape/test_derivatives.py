@@ -7,7 +7,6 @@ from small_segmenter import BATCH_SIZE, build_segmenter, evaluate
 from two_headed import two_headed
 
 from tfapp.errors import InputError
-from tfapp.landscape.batches import Batches
 from tfapp.landscape.flatness.derivatives import (
     as_batches,
     flatten,
@@ -16,6 +15,7 @@ from tfapp.landscape.flatness.derivatives import (
     prepare,
     unflatten,
 )
+from tfapp.landscape.samples import Batches
 
 
 def prepared(model, x, y, w=None, batch_size=BATCH_SIZE):

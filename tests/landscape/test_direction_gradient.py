@@ -6,8 +6,12 @@ from small_segmenter import BATCH_SIZE, build_segmenter
 
 from tfapp.errors import InputError
 from tfapp.landscape import make_directions
-from tfapp.landscape.batches import Batches
-from tfapp.landscape.directions.loss_directions import data_gradient, gradient_directions, hessian_directions
+from tfapp.landscape.directions.loss_directions import (
+    data_gradient,
+    gradient_directions,
+    hessian_directions,
+)
+from tfapp.landscape.samples import Batches
 
 L = keras.layers
 

@@ -4,9 +4,9 @@ from small_segmenter import BATCH_SIZE
 
 from tfapp.errors import InputError
 from tfapp.landscape import Directions, line_through, make_directions
-from tfapp.landscape.batches import Batches
 from tfapp.landscape.directions.loss_directions import gradient_directions
 from tfapp.landscape.directions.random_directions import random_directions
+from tfapp.landscape.samples import Batches
 
 
 def assert_same(a, b):

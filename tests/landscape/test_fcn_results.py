@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tfapp.landscape.fcn_results import FCNResult
-from tfapp.landscape.fcn_tables import TABLES, epoch_frames
+from tfapp.reproduce.landscape.results import FCNResult
+from tfapp.reproduce.landscape.tables import TABLES, epoch_frames
 
 TITLES = {"fcn-16s": "FCN-16s", "unet": "Unet"}
 COLUMN = "sharpness [%], ε = 0.001"

@@ -6,7 +6,7 @@ import pytest
 from tfapp.errors import InputError
 from tfapp.landscape import Directions, landscape
 from tfapp.landscape import evaluate as evaluate_module
-from tfapp.landscape.directions.kept_directions import directions_file
+from tfapp.landscape.directions.directions import directions_file
 
 OPTIONS = {"n": 3, "range": 0.1, "batch_size": 4, "exact": True}
 

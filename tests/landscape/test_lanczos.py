@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfapp.landscape.flatness.lanczos import broadened, gauss_quadrature, tridiagonalised
+from tfapp.landscape.flatness.spectrum import broadened, gauss_quadrature, tridiagonalised
 
 
 def symmetric(eigenvalues, seed=0):

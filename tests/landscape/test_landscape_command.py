@@ -11,7 +11,7 @@ from tfapp.cli.landscape import landscape, parse_range, parse_seconds
 from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape import landscape as measure
-from tfapp.landscape.directions.trajectory_files import begin, write_checkpoint
+from tfapp.landscape.directions.trajectory import begin, write_checkpoint
 
 OPTIONS = ["--n", "3", "--samples", "10", "--batch-size", "4"]
 
@@ -46,7 +46,7 @@ def invoke(monkeypatch, segmenter, data, tmp_path):
         )
 
     module = SimpleNamespace(Run=SimpleNamespace(open=open_run), TRAJECTORY="trajectory")
-    monkeypatch.setitem(sys.modules, "tfapp.runs", module)
+    monkeypatch.setitem(sys.modules, "tfapp.segmentation.run", module)
     app = typer.Typer()
     app.command()(landscape)
     return lambda *options: CliRunner().invoke(

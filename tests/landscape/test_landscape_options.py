@@ -9,7 +9,7 @@ from small_segmenter import BATCH_SIZE, displaced, evaluate
 from tfapp.errors import InputError
 from tfapp.landscape import landscape
 from tfapp.landscape.directions.random_directions import random_directions
-from tfapp.landscape.surface import PREDICTED
+from tfapp.landscape.grid import PREDICTED
 
 
 def small(model, data, **options):

@@ -1,6 +1,6 @@
 import pytest
 
-from tfapp.landscape.lattice import COARSEST, coarse_to_fine, first_stride, nodes, strides
+from tfapp.landscape.window import COARSEST, coarse_to_fine, first_stride, nodes, strides
 
 COUNTS = pytest.mark.parametrize("count", [3, 4, 9, 20, 21, 33])
 

@@ -6,10 +6,9 @@ from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
 from two_headed import two_headed
 
 from tfapp.errors import InputError
-from tfapp.landscape.batches import Batches
 from tfapp.landscape.directions.random_directions import filter_normalised_direction
-from tfapp.landscape.forward import make_bare_forward
-from tfapp.landscape.point_loss import make_point_loss
+from tfapp.landscape.point_loss import make_bare_forward, make_point_loss
+from tfapp.landscape.samples import Batches
 from tfapp.layers import regularise
 
 

@@ -8,9 +8,9 @@ from small_segmenter import BATCH_SIZE, build_segmenter, displaced
 
 from tfapp.errors import InputError
 from tfapp.landscape import Surface, landscape
+from tfapp.landscape.checks import spot_cells
 from tfapp.landscape.directions.random_directions import random_directions
 from tfapp.landscape.precision import computing_in
-from tfapp.landscape.spot_checks import spot_cells
 from tfapp.layers import regularise
 
 

@@ -9,9 +9,9 @@ from small_segmenter import BATCH_SIZE, build_segmenter, evaluate
 
 from tfapp.errors import InputError
 from tfapp.landscape import sharpness
-from tfapp.landscape.batches import Batches
 from tfapp.landscape.flatness.boxes import RandomSubspace
-from tfapp.landscape.flatness.sharpness_result import relative_rise
+from tfapp.landscape.flatness.sharpness_search import relative_rise
+from tfapp.landscape.samples import Batches
 from tfapp.layers import TVSoftmax
 
 

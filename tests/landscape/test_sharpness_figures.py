@@ -5,7 +5,7 @@ from PIL import Image
 from tfapp.errors import InputError
 from tfapp.landscape import save_sharpness_png, save_spectra_png
 from tfapp.landscape.figures.sharpness_figures import draw_sharpness, draw_spectra
-from tfapp.landscape.flatness.sharpness_result import Climb, Sharpness, Trial
+from tfapp.landscape.flatness.sharpness_search import Climb, Sharpness, Trial
 from tfapp.landscape.flatness.spectrum import SpectralDensity
 
 

@@ -6,7 +6,7 @@ from small_convex import build_logistic
 
 from tfapp.errors import InputError
 from tfapp.landscape import sharpness
-from tfapp.landscape.flatness.sharpness_file import SharpnessFile
+from tfapp.landscape.flatness.sharpness import SharpnessFile
 
 OPTIONS = {"eps": (0.1, 0.05), "subspace": 2, "repeats": 3, "batch_size": 4}
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.landscape.lattice import coarse_to_fine
-from tfapp.landscape.surface import DONE, NAN, PREDICTED, TODO, Surface
+from tfapp.landscape.grid import DONE, NAN, PREDICTED, TODO
+from tfapp.landscape.surface import Surface
+from tfapp.landscape.window import coarse_to_fine
 
 
 def filled(n=5, range=0.5):

@@ -14,7 +14,7 @@ from tfapp.landscape import (
     side_by_side,
     surface_html,
 )
-from tfapp.landscape.figures.scale import LossScale, tick_label
+from tfapp.landscape.figures.panels import LossScale, tick_label
 
 
 def bowl(steepness=1.0, n=9, nan=()):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.interpolate import RBFInterpolator
 
-from tfapp.landscape.lattice import lattice_cells
-from tfapp.landscape.prediction import leave_one_out_errors, predict
+from tfapp.landscape.adaptive import leave_one_out_errors, predict
+from tfapp.landscape.window import lattice_cells
 
 
 def grid(n=17):

@@ -4,7 +4,8 @@ import tensorflow as tf
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from tfapp.layers import chamfer_distance, chamfer_nearest, nearest_distances
+from tfapp.layers import chamfer as chamfer_nearest
+from tfapp.layers import chamfer_distance, nearest_distances
 
 METHODS = pytest.mark.parametrize("method", ["matmul", "tree"])
 REDUCTIONS = {"max": max, "sum": lambda x, y: x + y, "mean": lambda x, y: (x + y) / 2}

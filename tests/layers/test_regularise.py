@@ -4,9 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tfapp.layers import CropLike, PadToStride, TVSigmoid, TVSoftmax, regularise, with_gap
-from tfapp.layers.model_logits import model_logits
-from tfapp.layers.probability_logits import ProbabilityLogits
-from tfapp.layers.twin import twin
+from tfapp.layers.tv.attach import ProbabilityLogits, model_logits, twin
 
 layers = keras.layers
 

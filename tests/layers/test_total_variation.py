@@ -4,7 +4,7 @@ import tensorflow as tf
 import tv_reference as reference
 
 from tfapp.layers import total_variation
-from tfapp.layers.total_variation import (
+from tfapp.layers.tv.operators import (
     divergence,
     forward_differences,
     from_planes,

@@ -5,9 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tfapp.layers import TVProblem, regularise_logits
-from tfapp.layers.total_variation import divergence, forward_differences, from_planes, project, to_planes
-from tfapp.layers.tv_gradient import implicit_gradient
-from tfapp.layers.tv_regularise import weight_planes
+from tfapp.layers.tv.gradients import implicit_gradient, weight_planes
+from tfapp.layers.tv.operators import divergence, forward_differences, from_planes, project, to_planes
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
 EVERY_LINK = pytest.mark.parametrize("link", ["softmax", "sigmoid", "relu"])

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tfapp.layers import TVProblem, TVReLU, TVSigmoid, TVSoftmax, edge_weights
-from tfapp.layers.tv_one_step import regularise_one_step
+from tfapp.layers.tv.gradients import regularise_one_step
 
 LAYERS = [TVSoftmax, TVSigmoid, TVReLU]
 EVERY_LAYER = pytest.mark.parametrize("layer_class", LAYERS)

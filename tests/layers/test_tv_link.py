@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 import tv_reference as reference
 
-from tfapp.layers.tv_link import LINKS
+from tfapp.layers.tv.solver import LINKS
 
 EVERY_LINK = pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
 

@@ -4,8 +4,8 @@ import tensorflow as tf
 import tv_reference as reference
 
 from tfapp.layers import TVProblem, regularise_logits
-from tfapp.layers.total_variation import divergence, forward_differences, from_planes, to_planes
-from tfapp.layers.tv_one_step import regularise_one_step
+from tfapp.layers.tv.gradients import regularise_one_step
+from tfapp.layers.tv.operators import divergence, forward_differences, from_planes, to_planes
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
 EVERY_LINK = pytest.mark.parametrize("link", ["softmax", "sigmoid", "relu"])

@@ -4,7 +4,7 @@ import tensorflow as tf
 import tv_reference as reference
 
 from tfapp.layers import TVProblem, regularise_logits
-from tfapp.layers.tv_solver import METHODS
+from tfapp.layers.tv.solver import METHODS
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
 EVERY_METHOD = pytest.mark.parametrize("method", METHODS)

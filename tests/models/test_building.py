@@ -2,10 +2,11 @@ import keras
 import numpy as np
 import pytest
 
+from tfapp.data import resize_images
 from tfapp.errors import InputError
 from tfapp.layers import TVSoftmax
-from tfapp.models import MODELS, TITLES, at_own_size, build, logits_of, resize_images, stride_of, tv_head
-from tfapp.runs import Run
+from tfapp.models import MODELS, TITLES, at_own_size, build, logits_of, stride_of, tv_head
+from tfapp.segmentation.run import Run
 
 
 def small(head=None, **options):

@@ -3,12 +3,17 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from tfapp.models.classifiers.code_distances import DIGIT_CODES, CodeDistances
-from tfapp.models.classifiers.connection_table import TableConv2D
-from tfapp.models.classifiers.fan_in import UniformByFanIn
-from tfapp.models.classifiers.lenet_1998 import C3_TABLE, lenet_5_1998, scaled_tanh
-from tfapp.models.classifiers.response_normalization import LocalResponseNormalization
-from tfapp.models.classifiers.sub_sampling import SubSampling2D
+from tfapp.models.classifiers.alexnet import LocalResponseNormalization
+from tfapp.models.classifiers.lenet_1998 import (
+    C3_TABLE,
+    DIGIT_CODES,
+    CodeDistances,
+    SubSampling2D,
+    TableConv2D,
+    UniformByFanIn,
+    lenet_5_1998,
+    scaled_tanh,
+)
 
 RNG = np.random.default_rng(0)
 

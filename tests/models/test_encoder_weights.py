@@ -8,7 +8,7 @@ import pytest
 from tests.segmentation.conftest import SPEC, TINY
 from tfapp.errors import InputError
 from tfapp.models import build, fcn
-from tfapp.runs import Run
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 

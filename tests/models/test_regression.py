@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tfapp.models import OneHotMeanSquaredError, before_projection, build, logits_of, on_simplex
-from tfapp.models.regression import project_onto_simplex
+from tfapp.models.probabilities import project_onto_simplex
 
 
 def numbers(classes=4, seed=0):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tests.optimizers.lipschitz_functions import dense_grid
-from tfapp.optimizers.box_cover import BoxCover
-from tfapp.optimizers.line_cover import LineCover
+from tfapp.optimizers.branch_and_prune.covers import BoxCover, LineCover
 
 LOW, HIGH = np.array([0.0, -1.0]), np.array([2.0, 0.5])
 

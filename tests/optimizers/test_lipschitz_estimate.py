@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy.spatial.distance import pdist
 
 from tfapp.optimizers import BPGrad, LipschitzEstimate, estimate_lipschitz
-from tfapp.optimizers.weight_distances import pair_distances
+from tfapp.optimizers.weight_paths import pair_distances
 
 L = keras.layers
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfapp.optimizers.intervals import first_border, removed_intervals, uncovered_gaps
+from tfapp.optimizers.branch_and_prune.covers import first_border, removed_intervals, uncovered_gaps
 
 
 def test_a_ball_cuts_a_chord_out_of_a_line():

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.pose.evaluation.clusterings import k_means, spectral_clustering
-from tfapp.pose.evaluation.pair_scores import PairScores, pair_scores
+from tfapp.pose.evaluation.instances import PairScores, k_means, pair_scores, spectral_clustering
 
 RIGHT = PairScores(1.0, 1.0, 1.0)
 CLUSTERINGS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfapp.pose.model.combination import combined_channels, sign_table, softmin_weights
+from tfapp.pose.model.pose_model import combined_channels, sign_table, softmin_weights
 
 
 def test_two_channels_of_three_instances_give_eight_alternatives():

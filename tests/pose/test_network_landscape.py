@@ -11,9 +11,9 @@ from tests.pose.posed_scenes import SETTINGS, squares, write_scenes
 from tfapp.cli.main import app
 from tfapp.landscape import Surface
 from tfapp.pose.config import PoseConfig
-from tfapp.pose.landscape.chamfer_model import ChamferModel
 from tfapp.pose.model.pose_model import SHARE_OF_ALL, PoseModel
-from tfapp.pose.pose_run import PoseRun
+from tfapp.pose.posed_loss import ChamferModel
+from tfapp.pose.run import PoseRun
 from tfapp.pose.training import train
 
 CONFIG = PoseConfig(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.pose.evaluation.pair_scores import PairScores, mean_over_scenes, pair_scores
+from tfapp.pose.evaluation.instances import PairScores, mean_over_scenes, pair_scores
 
 
 def by_all_pairs(labels, truth):

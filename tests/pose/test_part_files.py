@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.pose.simulation.closed_surface import is_closed
-from tfapp.pose.simulation.convex_pieces import with_convex_pieces, write_pieces
-from tfapp.pose.simulation.part_files import part_from_file
+from tfapp.pose.simulation.part_files import is_closed, part_from_file, with_convex_pieces, write_pieces
 from tfapp.pose.simulation.parts import BUILT_IN
 
 pytest.importorskip("open3d", reason="meshes are read with the extra `pose`")

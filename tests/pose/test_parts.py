@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull, cKDTree
 
-from tfapp.pose.simulation.bin_shape import bin_mesh
-from tfapp.pose.simulation.closed_surface import is_closed
-from tfapp.pose.simulation.parts import BUILT_IN
-from tfapp.pose.simulation.solids import regular_polygon, ring
+from tfapp.pose.simulation.part_files import is_closed
+from tfapp.pose.simulation.parts import BUILT_IN, bin_mesh, regular_polygon, ring
 
 PARTS = {name: build() for name, build in BUILT_IN.items()}
 

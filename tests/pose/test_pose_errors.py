@@ -4,9 +4,8 @@ from meshes import bracket, handed
 from scipy.spatial.transform import Rotation
 
 from tfapp.errors import InputError
-from tfapp.pose.evaluation.pose_errors import part_poses, pose_errors, summarise, surface_errors
+from tfapp.pose.evaluation.pose_errors import Symmetries, part_poses, pose_errors, summarise, surface_errors
 from tfapp.pose.evaluation.registration import Distances, Registration
-from tfapp.pose.evaluation.symmetries import Symmetries
 
 NONE = Symmetries.of([])
 HALF_TURN = Symmetries.of([np.diag([-1.0, -1.0, 1.0])])

@@ -13,12 +13,11 @@ from tests.pose.posed_scenes import CAMERA, SETTINGS, squares, write_scenes
 from tfapp.cli.main import app
 from tfapp.errors import InputError
 from tfapp.pose.config import PoseConfig
-from tfapp.pose.exporting import chosen_pose_network
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import Observations
-from tfapp.pose.predictions import predict_poses
+from tfapp.pose.predictions import chosen_pose_network, predict_poses
 from tfapp.pose.training import train
-from tfapp.report.serving import export_section
+from tfapp.segmentation.page.serving import export_section
 
 CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, channels=2, hypotheses=2, epochs=1)
 # Wide enough that no path of a temporary folder is folded.

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from tests.pose.posed_scenes import CAMERA, SETTINGS, squares
-from tfapp.pose.frame import frame_of
-from tfapp.pose.model.centroids import Centroids
-from tfapp.pose.model.point_map import PointMap
+from tfapp.pose.model.pose_network import Centroids, PointMap
+from tfapp.pose.training import frame_of
 
 
 def point_map(size=32):

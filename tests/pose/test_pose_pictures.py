@@ -12,14 +12,11 @@ from scipy.spatial.transform import Rotation
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.registration import Distances, Registration
-from tfapp.pose.pictures.instance_colours import instance_colour
-from tfapp.pose.pictures.model_picture import draw_model, save_model_png
+from tfapp.pose.pictures.model_pictures import VIEWS, MainAxes, draw_model, round_length, save_model_png
 from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.page_figures import model_figures, scene_figures
-from tfapp.pose.pictures.scene_pictures import draw_scenes, save_scenes_png
-from tfapp.pose.pictures.segmented_scene import SegmentedScene
+from tfapp.pose.pictures.scene_pictures import SegmentedScene, draw_scenes, instance_colour, save_scenes_png
 from tfapp.pose.pictures.training_curves import draw_training, save_training_png
-from tfapp.pose.pictures.views import VIEWS, MainAxes, round_length
 
 ROTATION = Rotation.from_rotvec([0.3, 1.1, -0.6]).as_matrix()
 DISTANCES = Distances(0.001, 0.0015)
@@ -194,7 +191,7 @@ def test_the_page_asks_no_other_machine_for_anything(tmp_path):
 
 def test_the_picture_beside_the_part_says_that_the_model_is_a_mirror_image():
     pytest.importorskip("open3d", reason="the part is drawn with the extra `pose`")
-    from tfapp.pose.pictures.cad_picture import draw_model_beside_cad
+    from tfapp.pose.pictures.model_pictures import draw_model_beside_cad
 
     figure = draw_model_beside_cad(learned(), PLACED, *handed())
     assert figure.get_suptitle().endswith("mean 1.50 mm; the model is a mirror image")
@@ -204,7 +201,7 @@ def test_the_picture_beside_the_part_says_that_the_model_is_a_mirror_image():
 
 def test_a_shaded_part_covers_the_area_that_it_has_seen_from_above():
     pytest.importorskip("open3d", reason="the part is drawn with the extra `pose`")
-    from tfapp.pose.pictures.shaded_mesh import shade_mesh
+    from tfapp.pose.pictures.model_pictures import shade_mesh
 
     picture = shade_mesh(CadSurface(*bracket()), lambda points: points, 0.05, pixels=200)
     assert np.isfinite(picture).mean() == pytest.approx(0.06 * 0.02 / 0.1**2, abs=0.003)

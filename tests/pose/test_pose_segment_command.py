@@ -11,7 +11,7 @@ from tests.pose.own_scenes import write_own_scenes
 from tests.pose.pose_commands import check_refused, copy_run, files_of, tfapp
 from tests.pose.posed_scenes import write_scenes
 from tfapp.pose import SceneFolder
-from tfapp.pose.pose_run import PoseRun
+from tfapp.pose.run import PoseRun
 
 FILES = sorted(
     [

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from tfapp.cli.main import app
 from tfapp.errors import InputError
-from tfapp.pose.study.tables import TABLES, table_rows
-from tfapp.pose.study.variants import SCALES, VARIANTS, variants_named
+from tfapp.reproduce.pose.tables import TABLES, table_rows
+from tfapp.reproduce.pose.variants import SCALES, VARIANTS, variants_named
 
 WIDE = {"COLUMNS": "400", "NO_COLOR": "1"}
 TITLES = {name: variant.title for name, variant in VARIANTS.items()}

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from tests.pose.posed_scenes import write_scenes
-from tfapp.checkpoints import read_history
 from tfapp.errors import InputError
 from tfapp.pose.config import PoseConfig
 from tfapp.pose.observations import observe, split_scenes
-from tfapp.pose.pose_run import PoseRun
+from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.training import train
+from tfapp.runs.callbacks import read_history
 
 CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, epochs=3, batch_size=3, held_out=0.25)
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from tfapp.pose.simulation.parts import BUILT_IN
-from tfapp.pose.simulation.simulator import SceneSettings, Simulator
-from tfapp.pose.simulation.viewpoint import bin_camera, random_view, view_from
+from tfapp.pose.simulation.simulator import SceneSettings, Simulator, bin_camera, random_view, view_from
 
 open3d = pytest.importorskip("open3d", reason="depth is cast with the extra `pose`")
 pytest.importorskip("mujoco", reason="parts fall with the extra `pose`")

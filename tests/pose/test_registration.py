@@ -6,9 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.evaluation.icp import start_rotations
-from tfapp.pose.evaluation.mirror_image import mirror_symmetry
-from tfapp.pose.evaluation.registration import register_model
+from tfapp.pose.evaluation.registration import mirror_symmetry, register_model, start_rotations
 
 pytest.importorskip("open3d", reason="registration needs the extra `pose`")
 

@@ -11,12 +11,10 @@ from scipy.spatial.transform import Rotation
 from tfapp.errors import InputError
 from tfapp.layers import hidden_point_mask
 from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.evaluation.symmetries import Symmetries
-from tfapp.pose.landscape.local_minima import local_minima
-from tfapp.pose.landscape.part_axes import parse_axes, part_axes, turns
-from tfapp.pose.landscape.posed_loss import PosedLoss
-from tfapp.pose.landscape.rotation_surface import measure_surface
+from tfapp.pose.evaluation.pose_errors import Symmetries
 from tfapp.pose.pictures.rotation_surface_picture import draw_rotation_surface, save_rotation_surface_png
+from tfapp.pose.posed_loss import PosedLoss
+from tfapp.pose.rotation_surface import local_minima, measure_surface, parse_axes, part_axes, turns
 
 ROTATION = Rotation.from_rotvec([0.3, 1.1, -0.6]).as_matrix()
 ROUND = 2 * np.pi * (np.arange(24) / 24 - 0.5)

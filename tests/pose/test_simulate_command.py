@@ -13,7 +13,7 @@ from tests.pose.own_scenes import write_own_scenes
 from tfapp.cli.main import app
 from tfapp.errors import InputError, WorkFailed
 from tfapp.pose import SceneFolder
-from tfapp.pose.simulation import scene_processes
+from tfapp.pose.simulation import simulate as scene_processes
 from tfapp.pose.simulation.parts import BUILT_IN
 from tfapp.pose.simulation.simulate import simulate_scenes
 from tfapp.pose.simulation.simulator import SceneSettings
@@ -237,7 +237,7 @@ def test_parts_that_never_fit_end_with_one_sentence(tmp_path, monkeypatch):
 
 def test_simulation_does_not_load_tensorflow():
     code = (
-        "import sys, tfapp.cli.main, tfapp.pose.simulation.simulate, tfapp.pose.simulation.scene_processes; "
+        "import sys, tfapp.cli.main, tfapp.pose.simulation.simulate, tfapp.pose.simulation.simulate; "
         "print([name for name in ('tensorflow', 'keras', 'open3d', 'mujoco') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial import cKDTree
 
-from tfapp.pose.model.soft_visibility import soft_chamfer_distance, soft_visibility
+from tfapp.pose.model.visible_distance import soft_chamfer_distance, soft_visibility
 
 CAMERA = (0.0, 0.0, -6.0)
 RNG = np.random.default_rng(0)

@@ -4,9 +4,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from tests.pose.posed_scenes import CAMERA, squares
-from tfapp.pose.batches import SceneBatches
 from tfapp.pose.observations import Observations
-from tfapp.pose.turning import turned
+from tfapp.pose.training import SceneBatches, turned
 
 DEPTH, POINTS = squares(3)
 ANGLES = np.array([0.3, 2.0, -1.2])

@@ -43,7 +43,7 @@ def plain_run(train_tiny, tmp_path_factory):
 @pytest.fixture(scope="session")
 def report(evaluated_run, plain_run, tmp_path_factory):
     """The page about both runs."""
-    from tfapp.report import write_report
+    from tfapp.segmentation.page import write_report
 
     out = tmp_path_factory.mktemp("report") / "report.html"
     return write_report([evaluated_run.path, plain_run.path], out, examples=2)

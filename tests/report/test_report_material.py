@@ -6,12 +6,11 @@ import pytest
 
 from tfapp.data import Noise
 from tfapp.errors import InputError
-from tfapp.report.findings import key_results
-from tfapp.report.material import gather, read_metrics
-from tfapp.report.pictures import examples_of
-from tfapp.runs import Run
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
+from tfapp.segmentation.page.contents import gather, key_results, read_metrics
+from tfapp.segmentation.page.pictures import examples_of
+from tfapp.segmentation.run import Run
 
 
 def evaluation(title, clean, noisy, noises=("clean", "gaussian 0.09")):

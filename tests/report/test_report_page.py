@@ -10,9 +10,9 @@ from PIL import Image
 from tests.report.page_reader import Reader
 from tfapp.data import Noise, parse_noises
 from tfapp.errors import InputError
-from tfapp.report import write_report
-from tfapp.runs import Run
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
+from tfapp.segmentation.page import write_report
+from tfapp.segmentation.run import Run
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -229,7 +229,7 @@ def test_late_failure_leaves_nothing_half_written_and_keeps_the_old_page(
     out = tmp_path / "kept.html"
     out.write_text("old")
     # The last section fails, when all else is ready.
-    monkeypatch.setattr("tfapp.html_page._footer", lambda: 1 / 0)
+    monkeypatch.setattr("tfapp.report.page._footer", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report([evaluated_run], out, examples=1)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.html"] and out.read_text() == "old"

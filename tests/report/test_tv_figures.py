@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from tfapp.data import Noise
-from tfapp.report.tv_figures import CELL, curve_figure, example_sheet
+from tfapp.reproduce.tv.pairs import Pair
+from tfapp.reproduce.tv.results import CELL, curve_figure, example_sheet
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
-from tfapp.segmentation.tv_pairs import Pair
 
 
 def evaluation(title, values, run="run"):

@@ -4,12 +4,11 @@ import shutil
 import pytest
 
 from tfapp.data import parse_noises
-from tfapp.report.tv_result import TVResult
-from tfapp.report.tv_writing import write_table
-from tfapp.runs import Run
+from tfapp.reproduce.tv.pairs import CHOICE, Pair, evaluate_pair, pair_folders
+from tfapp.reproduce.tv.results import TVResult, write_table
+from tfapp.reproduce.tv.tables import TABLES
 from tfapp.segmentation.comparison import Comparison
-from tfapp.segmentation.tv_pairs import CHOICE, Pair, evaluate_pair, pair_folders
-from tfapp.segmentation.tv_tables import TABLES
+from tfapp.segmentation.run import Run
 
 NOISES = parse_noises(["gaussian=0.05"])
 

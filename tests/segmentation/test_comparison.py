@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from tfapp.runs import Run
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import Evaluation, Row
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 CLEAN = Row("clean", "gaussian", 0.0, 0.9, 0.8, (0.8, 0.8), 1.0)

@@ -5,11 +5,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tfapp.checkpoints import read_history
 from tfapp.cli.train import train as train_command
 from tfapp.errors import InputError
-from tfapp.runs import Run
+from tfapp.runs.callbacks import read_history
 from tfapp.segmentation.config import TrainConfig
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 

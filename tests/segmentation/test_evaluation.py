@@ -6,11 +6,11 @@ import pytest
 
 from tfapp.data import open_dataset, parse_noises
 from tfapp.errors import InputError
-from tfapp.keras_file import KerasFile
 from tfapp.layers import TVSoftmax
 from tfapp.models import logits_of
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
+from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.metrics import regularisation_effect
 from tfapp.segmentation.training import train
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from tfapp.errors import InputError
-from tfapp.segmentation.image_quality import image_quality
+from tfapp.segmentation.metrics import image_quality
 
 
 def pair(channels=3, size=(24, 30)):

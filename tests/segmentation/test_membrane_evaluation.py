@@ -4,8 +4,14 @@ import pytest
 from tests.conftest import write_folder
 from tfapp.data import open_dataset, parse_noises
 from tfapp.errors import InputError
-from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
-from tfapp.segmentation.membrane_evaluation import check_membranes, evaluate_membranes
+from tfapp.segmentation.evaluation import (
+    EvaluationData,
+    Segmenter,
+    check_membranes,
+    evaluate,
+    evaluate_membranes,
+    store_metrics,
+)
 from tfapp.segmentation.membrane_scores import membrane_scores
 from tfapp.segmentation.training import train
 

@@ -9,9 +9,9 @@ from tests.segmentation.conftest import TINY
 from tfapp.errors import InputError
 from tfapp.layers import TVSoftmax
 from tfapp.models import logits_of
-from tfapp.runs import Run
-from tfapp.segmentation import post_tv
-from tfapp.segmentation.post_tv import choose_weight
+from tfapp.reproduce.tv import pairs as post_tv
+from tfapp.reproduce.tv.pairs import choose_weight
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 WEIGHTS = (3.0, 0.2, 1.0)

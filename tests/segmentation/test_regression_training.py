@@ -2,14 +2,15 @@ import keras
 import numpy as np
 import pytest
 
-from tfapp.checkpoints import read_history
 from tfapp.data import parse_noises
 from tfapp.errors import InputError
 from tfapp.models import OneHotMeanSquaredError
 from tfapp.optimizers import ALIG, BPGrad, Eve
-from tfapp.runs import Run
+from tfapp.runs.callbacks import read_history
+from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
-from tfapp.segmentation.training import TrainConfig, make_optimizer, train
+from tfapp.segmentation.run import Run
+from tfapp.segmentation.training import make_optimizer, train
 
 SPEC = "cells:20:32"
 CLEAN = parse_noises(["gaussian=0"])

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.checkpoints import read_history
 from tfapp.data import open_dataset
 from tfapp.errors import InputError
-from tfapp.runs import Run
-from tfapp.segmentation.image_quality import ImageQuality, image_quality
+from tfapp.runs.callbacks import read_history
+from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.prediction import restore
 from tfapp.segmentation.restoration import (
     Restoration,
@@ -17,6 +16,7 @@ from tfapp.segmentation.restoration import (
     store_restoration,
     write_examples,
 )
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 OPTIONS = {"loss": "mse", "head": "identity", "resize": (32, 32), "batch_size": 2, "learning_rate": 1e-2}

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 
 from tfapp.optimizers import SOLVERS
+from tfapp.reproduce.bpgrad.segmenters import OPTIONS, SolverTable, solver_options
 from tfapp.segmentation.config import TrainConfig
-from tfapp.segmentation.solver_table import OPTIONS, SolverTable, solver_options
 
 
 def row(accuracy, mean_iou):

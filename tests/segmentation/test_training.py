@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfapp.checkpoints import TrainingDiverged, latest_checkpoint, read_history
 from tfapp.errors import InputError
-from tfapp.runs import Run
+from tfapp.runs.callbacks import TrainingDiverged, latest_checkpoint, read_history
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 SPEC = "cells:20:32"

@@ -3,12 +3,12 @@ from dataclasses import replace
 
 import pytest
 
-from tfapp.checkpoints import read_history
 from tfapp.data import parse_noises
-from tfapp.runs import Run
-from tfapp.segmentation import tv_pairs
+from tfapp.reproduce.tv import pairs as tv_pairs
+from tfapp.reproduce.tv.pairs import Pair, chosen_weight, evaluate_pair, pair_folders, stored_pairs
+from tfapp.runs.callbacks import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, measure
-from tfapp.segmentation.tv_pairs import Pair, chosen_weight, evaluate_pair, pair_folders, stored_pairs
+from tfapp.segmentation.run import Run
 
 NOISES = parse_noises(["gaussian=0.1"])
 

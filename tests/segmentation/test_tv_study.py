@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from tfapp.segmentation.tv_study import BASELINE, METHODS, SETTINGS, Study, jobs
+from tfapp.reproduce.tv.study import BASELINE, METHODS, SETTINGS, Study, jobs
 
 
 def result(clean, noisy):

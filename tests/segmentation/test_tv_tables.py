@@ -1,7 +1,7 @@
 import pytest
 
+from tfapp.reproduce.tv.tables import SCALES, SUBJECTS, TABLES, scale_settings, spaced
 from tfapp.segmentation.config import TrainConfig
-from tfapp.segmentation.tv_tables import SCALES, SUBJECTS, TABLES, scale_settings, spaced
 
 
 def test_tables_are_of_three_subjects_with_two_models_each():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfapp.solvers.paths.algorithm_2 import algorithm_2_path, columns, rows
+from tfapp.reproduce.bpgrad.algorithm_2 import algorithm_2_path, columns, rows
 from tfapp.solvers.search.functions import FUNCTIONS
 
 

@@ -5,9 +5,13 @@ from PIL import Image
 from tfapp.errors import InputError
 from tfapp.optimizers import LipschitzEstimate
 from tfapp.solvers import BoundsLogger
-from tfapp.solvers.bounds.condition_figure import draw_conditions, save_condition_png, share_that_holds
-from tfapp.solvers.bounds.figures import draw_training_bounds
-from tfapp.solvers.bounds.lipschitz_figures import draw_slopes, save_slopes_png
+from tfapp.solvers.bounds.figures import (
+    draw_conditions,
+    draw_training_bounds,
+    save_condition_png,
+    share_that_holds,
+)
+from tfapp.solvers.bounds.lipschitz import draw_slopes, save_slopes_png
 
 
 def width_of(path):

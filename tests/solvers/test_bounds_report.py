@@ -5,7 +5,7 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.optimizers import ALIG, BPGrad
-from tfapp.solvers.bounds.report import check_auto, skipped_steps, steep_gradient
+from tfapp.solvers.bounds.logger import check_auto, skipped_steps, steep_gradient
 
 STEEP = {"max_gradient_norm": 3.0, "lipschitz": 2.0, "num_skipped": 0.0, "best_loss": 1.0}
 

@@ -5,7 +5,7 @@ import pytest
 
 from tfapp.solvers.search.functions import FUNCTIONS
 from tfapp.solvers.search.global_search import METHODS, SearchTrace, compare_searches, run_search
-from tfapp.solvers.search.table import SearchTable
+from tfapp.solvers.search.tables import SearchTable
 
 CERTIFIED = {"Algorithm 1, ρ = 0.1", "Algorithm 1, ρ = 0.99", "Piyavskii-Shubert"}
 

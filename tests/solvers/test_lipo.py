@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfapp.solvers.search.lipo import adalipo, lipo
+from tfapp.solvers.search.global_search import adalipo, lipo
 
 BOUNDS = [(0.0, 1.0), (-1.0, 1.0)]
 

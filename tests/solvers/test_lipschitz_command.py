@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from tfapp.cli import reproduce_bounds
 from tfapp.cli.main import app
-from tfapp.solvers.bounds import figure_3_15
+from tfapp.reproduce.bpgrad import lenet as figure_3_15
 
 
 @pytest.fixture

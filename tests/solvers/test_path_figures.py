@@ -2,16 +2,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfapp.reproduce.bpgrad.two_layer import Curve, draw_objectives, save_objectives_png
 from tfapp.solvers.paths import parabola
-from tfapp.solvers.paths.figures import draw_paths, save_paths_png, window_around
-from tfapp.solvers.paths.gap_figures import GapPanel, draw_gaps, save_gaps_png
-from tfapp.solvers.paths.iterate_figures import draw_iterates, save_iterates_png
-from tfapp.solvers.paths.parabola_figures import draw_descents
+from tfapp.solvers.paths.figures import (
+    GapPanel,
+    draw_gaps,
+    draw_iterates,
+    draw_paths,
+    draw_plane,
+    save_gaps_png,
+    save_iterates_png,
+    save_paths_png,
+    save_plane_png,
+    window_around,
+)
+from tfapp.solvers.paths.parabola import draw_descents
 from tfapp.solvers.paths.paths import Path, PathSolver
-from tfapp.solvers.paths.plane_figure import draw_plane, save_plane_png
 from tfapp.solvers.search.functions import FUNCTIONS, ROSENBROCK
-from tfapp.solvers.trainings.objective_figures import draw_objectives, save_objectives_png
-from tfapp.solvers.trainings.two_layer_problem import Curve
 
 
 def path(function, name, *ends):

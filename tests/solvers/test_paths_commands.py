@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tfapp import png_file
 from tfapp.cli.main import app
 from tfapp.landscape import Surface
+from tfapp.report import figures as png_file
 
 PLANE = ["--model", "two-layer", "--epochs", "1", "--batch-size", "16", "--samples", "16", "--grid", "3"]
 

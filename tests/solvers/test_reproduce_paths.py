@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tfapp import png_file
 from tfapp.cli.main import app
-from tfapp.solvers.paths import algorithm_2, table_3_1
+from tfapp.report import figures as png_file
+from tfapp.reproduce.bpgrad import algorithm_2, table_3_1
 
 COMMANDS = ["bpgrad-table-3.1", *(f"bpgrad-figure-3.{number}" for number in (5, 7, 8, 9, 10, 11, 12, 13))]
 

@@ -3,12 +3,22 @@ import pytest
 from PIL import Image
 
 from tfapp.optimizers import branch_and_prune
-from tfapp.solvers.search.chart import draw_bounds, draw_comparison, save_bounds_png, save_comparison_png
-from tfapp.solvers.search.discs import draw_discs, save_discs_gif, save_discs_png
-from tfapp.solvers.search.figures import chosen_counts, draw_steps, save_search_gif, save_steps_png
+from tfapp.solvers.search.figures import (
+    chosen_counts,
+    draw_bounds,
+    draw_comparison,
+    draw_discs,
+    draw_steps,
+    save_bounds_png,
+    save_comparison_png,
+    save_discs_gif,
+    save_discs_png,
+    save_search_gif,
+    save_steps_png,
+)
 from tfapp.solvers.search.functions import FUNCTIONS
 from tfapp.solvers.search.global_search import compare_searches
-from tfapp.solvers.search.table import SearchTable
+from tfapp.solvers.search.tables import SearchTable
 
 
 def searched(name, **options):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfapp.solvers.paths.path_solvers import solver_of, solvers_on
+from tfapp.reproduce.bpgrad.path_solvers import solver_of, solvers_on
 from tfapp.solvers.paths.paths import Path
 from tfapp.solvers.paths.separable_example import HEADER, fit, rows, separable_problem
 

@@ -4,10 +4,14 @@ import pytest
 from PIL import Image
 
 from tfapp.optimizers import SOLVERS
-from tfapp.solvers.trainings.comparison import Comparison
-from tfapp.solvers.trainings.comparison_figures import save_curves_png
-from tfapp.solvers.trainings.grid import at_the_edge, best_values, grid_jobs
-from tfapp.solvers.workload import Workload
+from tfapp.solvers.trainings.comparison import (
+    Comparison,
+    at_the_edge,
+    best_values,
+    grid_jobs,
+    save_curves_png,
+)
+from tfapp.solvers.trainings.workload import Workload
 
 
 def result(solver, value, error, objective=0.5, seed=0, diverged=False, measured=None):

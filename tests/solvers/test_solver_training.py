@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.solvers.trainings.many_trainings import train_all
+from tfapp.solvers.trainings.comparison import train_all
 from tfapp.solvers.trainings.training import Job, train
-from tfapp.solvers.workload import Workload
+from tfapp.solvers.trainings.workload import Workload
 
 WORKLOAD = Workload("digits:120", "two-layer", batch_size=20)
 
@@ -87,6 +87,6 @@ def test_workers_of_a_cluster_train_what_one_process_trains(tmp_path):
 
 
 def test_no_scheduler_at_the_address_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfapp.dask_workers.SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("tfapp.workers.SECONDS_TO_CONNECT", 1)
     with pytest.raises(InputError, match="Expected a Dask scheduler with workers at tcp://localhost:1,"):
         train_all([job()], tmp_path, "tcp://localhost:1")

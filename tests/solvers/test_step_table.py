@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.solvers.bounds.step_table import StepTable
+from tfapp.solvers.bounds.steps import StepTable
 
 COLUMNS = ("epoch", "step", "loss")
 

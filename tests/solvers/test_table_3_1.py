@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from tfapp.solvers.paths.paths import Path, walk
-from tfapp.solvers.paths.table_3_1 import PRINTED, TABLE, UPDATES, rows
-from tfapp.solvers.paths.tensor_functions import TENSOR_FUNCTIONS
+from tfapp.reproduce.bpgrad.table_3_1 import PRINTED, TABLE, UPDATES, rows
+from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, Path, walk
 from tfapp.solvers.search.functions import ROSENBROCK
 
 SOLVERS = {solver.name: solver for solver in TABLE}

@@ -2,17 +2,18 @@ import numpy as np
 import pytest
 
 from tfapp.optimizers import SOLVERS
-from tfapp.solvers.trainings import two_layer_problem
-from tfapp.solvers.trainings.two_layer_problem import (
+from tfapp.reproduce.bpgrad import two_layer as two_layer_problem
+from tfapp.reproduce.bpgrad.two_layer import (
     Curve,
     batch_order,
     best_curves,
     build_net,
+    columns,
     follow_bounds,
+    rows,
     train_net,
     two_class_examples,
 )
-from tfapp.solvers.trainings.two_layer_report import columns, rows
 
 
 def test_net_has_10302_parameters():

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tfapp.transfer.config import TransferConfig
 from tfapp.transfer.embedding import EMBEDDED, Embedding, write_embedding
-from tfapp.transfer.transfer_run import TransferRun
+from tfapp.transfer.run import TransferRun
 
 CLASSES = ("bird", "cat", "dog")
 HR, LR = (0.9, 0.8, 0.95), (0.7, 0.72, 0.6)

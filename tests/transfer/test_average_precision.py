@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from tfapp.transfer.average_precision import average_precision, average_precisions
+from tfapp.transfer.classifiers import average_precision, average_precisions
 
 # By falling score: a hit, a miss, a hit, two misses, a hit.
 SCORES, TARGETS = np.arange(6, 0, -1.0), np.array([1, -1, 1, -1, -1, 1])

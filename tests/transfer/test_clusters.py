@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.transfer.clusters import k_means_centroids, pseudo_labels
+from tfapp.transfer.network import k_means_centroids, pseudo_labels
 
 CENTRES = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]], np.float32)
 

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfapp.checkpoints import TrainingDiverged
 from tfapp.errors import InputError
+from tfapp.runs.callbacks import TrainingDiverged
 from tfapp.transfer import network as module
 from tfapp.transfer.config import NetworkConfig
 from tfapp.transfer.network import batch_of, build_network, read_history, train_network

@@ -8,8 +8,8 @@ from tests.report.page_reader import Reader
 from tests.transfer.made_up_run import begun_run, embedding, finished_run, grid, metrics, result
 from tfapp.errors import InputError
 from tfapp.transfer.embedding import write_embedding
-from tfapp.transfer.pictures.page import save_page
-from tfapp.transfer.pictures.page_words import findings, grid_finding
+from tfapp.transfer.page import save_page
+from tfapp.transfer.page_sections import findings, grid_finding
 
 HOSTILE = "<script>alert('x')</script>"
 

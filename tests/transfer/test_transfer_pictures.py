@@ -7,12 +7,19 @@ from tests.transfer.made_up_run import CLASSES, HR, LR, ROWS, embedding, grid, m
 from tfapp.data import MultiLabelPart, Noise, Resolution
 from tfapp.errors import InputError
 from tfapp.transfer.embedding import EMBEDDED
-from tfapp.transfer.pictures.embedding_picture import draw_embedding, save_embedding_png
-from tfapp.transfer.pictures.feature_styles import class_style
-from tfapp.transfer.pictures.grid_picture import draw_grid, save_grid_png
-from tfapp.transfer.pictures.history_picture import draw_history, save_history_png
-from tfapp.transfer.pictures.precision_picture import draw_precision, save_precision_png
-from tfapp.transfer.pictures.samples_picture import draw_samples, save_samples_png
+from tfapp.transfer.pictures import (
+    class_style,
+    draw_embedding,
+    draw_grid,
+    draw_history,
+    draw_precision,
+    draw_samples,
+    save_embedding_png,
+    save_grid_png,
+    save_history_png,
+    save_precision_png,
+    save_samples_png,
+)
 
 RESOLUTION = Resolution(16, 4)
 

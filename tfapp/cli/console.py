@@ -8,18 +8,13 @@ from importlib import import_module
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
 from tfapp.errors import InputError, WorkFailed
+from tfapp.runs import progress
 
 EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -109,6 +104,36 @@ def progress_bar():
         TextColumn("{task.fields[note]}"),
         console=console,
     )
+
+
+class ConsoleProgress(progress.Progress):
+    """Draws every task as a bar with count, ETA and its note; tasks within the block of another stand below it."""
+
+    def __init__(self):
+        self._bar, self._open = None, 0
+
+    def task(self, title, total=None, note=""):
+        task = progress.Task(title, total, note)
+        task.show = lambda: self._bar.update(
+            task.number, completed=task.done, total=task.total, note=task.note
+        )
+        return progress.OpenTask(self, task)
+
+    def say(self, sentence):
+        console.print(sentence, soft_wrap=True, markup=False, highlight=False)
+
+    def opened(self, task):
+        if self._bar is None:
+            self._bar = progress_bar()
+            self._bar.start()
+        self._open += 1
+        task.number = self._bar.add_task(task.title, total=task.total, note=task.note)
+
+    def closed(self, task):
+        self._open -= 1
+        if not self._open:
+            self._bar.stop()
+            self._bar = None
 
 
 def follow(bar, task, note=""):

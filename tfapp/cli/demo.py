@@ -55,7 +55,7 @@ def demo(
 
 
 def _write_report(runs, page, served):
-    from tfapp.report import write_report
+    from tfapp.segmentation.page import write_report
 
     versions = sorted(served.glob("*/saved_model.pb"), key=lambda path: int(path.parent.name))
     write_report(runs, page, exports=[versions[-1].parent])

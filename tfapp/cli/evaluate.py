@@ -1,14 +1,15 @@
 """`tfapp evaluate`."""
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tfapp.cli.console import console, print_table, print_written, progress_bar
-from tfapp.cli.evaluate_images import check_image_options, evaluate_image_runs
 from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, is_keras_file, open_sources
 from tfapp.errors import InputError
+from tfapp.files import atomic_path
 
 
 def evaluate(
@@ -87,9 +88,8 @@ def evaluate_with_progress(sources, noises, post_tv=(), seed=0, dataset=None, me
     have those of the first run.
     """
     from tfapp.segmentation.comparison import Comparison
-    from tfapp.segmentation.evaluation import Segmenter, store_metrics
+    from tfapp.segmentation.evaluation import Segmenter, check_membranes, store_metrics
     from tfapp.segmentation.evaluation import evaluate as evaluate_one
-    from tfapp.segmentation.membrane_evaluation import check_membranes
 
     weights = [(None, *(() if source.has_tv_head else post_tv)) for source in sources]
     # In reverse, to be taken from the end and not kept beyond their turn: decoded images are large.
@@ -178,3 +178,64 @@ def _print_membranes(comparison):
     if rows:
         header = ("", "V_rand [%]", "at threshold", "V_info [%]", "at threshold")
         print_table(header, rows, title="membrane scores (ISBI 2012) on clean images")
+
+
+def check_image_options(sources, given):
+    """Raise InputError if runs on image pairs come with segmenters, or with options for these.
+
+    Args:
+        sources: `Run`s and `KerasFile`s.
+        given: By the name of each option that is for segmenters, whether it was given.
+    """
+    segmenter = next((source for source in sources if not source.image_pairs), None)
+    restorer = next(source for source in sources if source.image_pairs)
+    if segmenter is not None:
+        raise InputError(
+            f"{restorer.path} makes images and {segmenter.path} labels them; evaluate them apart."
+        )
+    option = next((name for name, present in given.items() if present), None)
+    if option is not None:
+        raise InputError(f"{option} is for segmenters; {restorer.path} makes images: leave it out.")
+
+
+def evaluate_image_runs(runs, dataset, folder):
+    """Print PSNR and SSIM of every run; write them image by image, with a sheet of examples for each run.
+
+    Without a dataset every run is tested on its own test images, which its `metrics.json` then tells of.
+    """
+    from tfapp.segmentation.restoration import evaluate_restoration, store_restoration, write_examples
+
+    with progress_bar() as bar:
+        task = bar.add_task("evaluating", total=None, note="")
+        results = []
+        for run in runs:
+            bar.update(task, note=run.title)
+            results.append(evaluate_restoration(run, dataset, advance=lambda: bar.advance(task)))
+            if dataset is None:
+                store_restoration(run, results[-1])
+        bar.update(task, total=sum(len(result.names) for result in results))
+    written = [folder / "restoration.csv"]
+    _write_csv(written[0], results)
+    for number, result in enumerate(results):
+        written.append(folder / f"restoration-{number}.png" if number else folder / "restoration.png")
+        write_examples(written[-1], result)
+    print_table(["images", "PSNR [dB]", "SSIM"], _rows(results))
+    console.print("means over the test images, at the size that the network works at", soft_wrap=True)
+    print_written(*written)
+
+
+def _rows(results):
+    for result in results:
+        for name, quality in zip(("as given", "as made"), result.means, strict=True):
+            title = f"{result.title} ({Path(result.run).name}), {name}"
+            yield title, f"{quality.psnr:.2f}", f"{quality.ssim:.4f}"
+
+
+def _write_csv(path, results):
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["title", "run", "image", "PSNR given", "PSNR made", "SSIM given", "SSIM made"])
+        for result in results:
+            for name, given, made in zip(result.names, result.given, result.made, strict=True):
+                values = (given.psnr, made.psnr, given.ssim, made.ssim)
+                writer.writerow([result.title, result.run, name, *(f"{value:.4f}" for value in values)])

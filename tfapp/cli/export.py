@@ -12,18 +12,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 from typer.core import TyperGroup
 
 from tfapp.cli.console import TensorFlowCommand
-from tfapp.cli.export_output import (
-    print_command,
-    print_exported,
-    print_parities,
-    print_summary,
-    signature_table,
-)
-from tfapp.cli.export_pose import export_pose_run
-from tfapp.cli.export_transfer import export_transfer_run
 from tfapp.cli.sources import (
     OUTPUT_HELP,
     RESIZE_HELP,
@@ -33,7 +25,7 @@ from tfapp.cli.sources import (
     refuse_segmenter_options,
 )
 from tfapp.errors import InputError
-from tfapp.run_record import POSE, TRANSFER, run_kind
+from tfapp.runs.record import POSE, TRANSFER, run_kind
 
 _WRITE = "from-run"
 
@@ -207,3 +199,132 @@ def _sentences():
         yield
     except ExportError as error:
         raise InputError(str(error)) from error
+
+
+# Header, entry of a `SignatureParity` and format.
+PARITY_COLUMNS = (
+    ("largest difference", "max_difference", ".1e"),
+    ("equal labels", "equal_labels", ".2%"),
+    ("largest gap", "largest_gap", ".1e"),
+)
+
+
+def print_exported(console, folder, further=()):
+    """Print what was exported to the version folder, how it compares with the model, and commands to go on with."""
+    from tfapp.export import describe
+    from tfapp.export.manifest import read_manifest
+
+    manifest, served = read_manifest(folder), describe(folder)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    console.print(f"[bold]{escape(str(folder))}[/bold] {size / 1e6:.1f} MB", soft_wrap=True)
+    print_summary(console, served)
+    verification = manifest["verification"]
+    print_parities(console, verification["signatures"], verification["tolerance"])
+    console.print(
+        manifest["warmup"]["note"] or f"Warm-up records: {manifest['warmup']['records']}.", markup=False
+    )
+    console.print("Next:")
+    for command in (f"tfapp export verify {folder}", *further, served["docker"]):
+        print_command(console, command)
+
+
+def print_summary(console, served):
+    """Print what is served, as `describe` gives it."""
+    for sentence in served["summary"]:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_command(console, command):
+    """Print a command unwrapped and without colours, so that it can be copied."""
+    console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_parities(console, parities, tolerance):
+    """Print the parity of every signature: dicts of `SignatureParity` by name."""
+    title = "" if tolerance is None else f"Difference to the Keras model (at most {tolerance:g})"
+    # A column that no signature fills is left out; older folders do not record the gap.
+    columns = [
+        (header, entry, form)
+        for header, entry, form in PARITY_COLUMNS
+        if any(parity.get(entry) is not None for parity in parities.values())
+    ]
+    table = Table("signature", "requests", *(header for header, _, _ in columns), title=title)
+    for name, parity in parities.items():
+        values = [(parity.get(entry), form) for _, entry, form in columns]
+        cells = ["-" if value is None else format(value, form) for value, form in values]
+        table.add_row(name, str(parity["requests"]), *cells)
+    console.print(table)
+    if any(entry == "largest_gap" for _, entry, _ in columns):
+        console.print(
+            "The gap is per pixel, here of generated images; every answer brings that of its image."
+        )
+
+
+def signature_table(name, signature):
+    """Return the table of a signature's inputs and outputs, as `describe` gives them."""
+    table = Table("", "alias", "dtype", "shape", "meaning", title=name, title_justify="left")
+    for side in ("inputs", "outputs"):
+        for tensor in signature[side]:
+            shape = "any" if tensor["shape"] is None else str(tuple(tensor["shape"])).replace("None", "?")
+            table.add_row(side[:-1], tensor["alias"], tensor["dtype"], escape(shape), tensor["meaning"] or "")
+    return table
+
+
+def export_pose_run(path, base_dir, version):
+    """Export the network of a pose run and return the version folder.
+
+    Raises:
+        InputError: The run's training has not ended, or its files are damaged.
+        ExportError: As `tfapp.export.export_pose_network`.
+    """
+    from tfapp.export import export_pose_network
+    from tfapp.pose.evaluate import learned_points
+    from tfapp.pose.predictions import chosen_pose_network
+    from tfapp.pose.run import PoseRun
+
+    run = PoseRun.open(path)
+    model = run.load_model()
+    points, seen = learned_points(model)
+    return export_pose_network(
+        chosen_pose_network(model),
+        base_dir,
+        camera=run.record["camera"],
+        distance=model.settings.centre[2],
+        # Points that no scene showed stayed where they began: no part of the object.
+        object_points=points[seen],
+        version=version,
+        metadata={"run": path.name, "config": run.config, "frame": run.record["frame"]},
+    )
+
+
+def export_transfer_run(path, base_dir, version):
+    """Export the backbone, the transfer network and the classifiers of a run, and return the version folder.
+
+    Raises:
+        InputError: The run was not trained or evaluated to its end, or its files have changed or are damaged.
+        ExportError: As `tfapp.export.export_scorer`.
+    """
+    import json
+
+    from tfapp.export import export_scorer
+    from tfapp.transfer.evaluation import METRICS
+    from tfapp.transfer.exporting import scoring_model_of
+    from tfapp.transfer.run import TransferRun
+
+    run = TransferRun.open(path)
+    model, class_names = scoring_model_of(run)
+    metrics = json.loads((run.path / METRICS).read_text(encoding="utf-8"))
+    low = run.config.low or run.config.high
+    return export_scorer(
+        model,
+        base_dir,
+        class_names=class_names,
+        warmup_sizes=((low, low),),
+        version=version,
+        metadata={
+            "run": path.name,
+            "config": run.record["config"],
+            "backbone": run.record["backbone"],
+            "mean_average_precision": {one["name"]: one["mean"] for one in metrics["features"]},
+        },
+    )

@@ -1,17 +1,17 @@
 """`tfapp landscape`."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tfapp.cli.console import finish, follow, print_table, print_written, progress_bar
-from tfapp.cli.landscape_directions import check_choice, choose_directions, leads_to_solutions
-from tfapp.cli.landscape_pictures import check_formats, draw, export, parse_formats
-from tfapp.cli.landscape_solution import check_kind, moved_layers, open_solution
-from tfapp.cli.landscape_summary import summary
+from tfapp.cli.landscape_output import check_formats, draw, export, parse_formats, summary
+from tfapp.cli.sources import refuse_segmenter_options
 from tfapp.errors import InputError
+from tfapp.runs.record import POSE, run_kind
 
 Option = typer.Option
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -173,3 +173,129 @@ def _stem(n, range, seed, directions, to, layers, switches):
     marks += ["layers"] * (layers is not None) + [name for name, on in switches.items() if on]
     numbers = f"n{n}-r{range.replace(':', 'to').replace(',', 'x')}-s{seed}"
     return "-".join(["surface", numbers, *marks])
+
+
+def check_choice(directions, to):
+    """Raise InputError for options that contradict each other."""
+    if to is None:
+        return
+    if directions != "filter":
+        raise InputError(f"--to gives the directions itself; leave out --directions {directions}.")
+    others = to.split(",")
+    if len(others) > 2 or not all(others):
+        raise InputError(f"--to expects one run, or two with a comma between them; got {to!r}.")
+
+
+def leads_to_solutions(directions, to):
+    """Return whether there may be solutions that a picture should hold."""
+    return to is not None or directions == "pca" or directions.endswith(".npz")
+
+
+def choose_directions(run, model, directions, to):
+    """Return what `landscape` takes: the name of a kind, or `Directions`.
+
+    Args:
+        run: The `Run`, or `PoseSolution`, whose landscape is drawn.
+        model: Its model.
+        directions: Name of a kind, `pca`, or an .npz file.
+        to: Folders of one or two further runs, comma-separated, or None.
+    """
+    if to is not None:
+        return _through(run, model, to.split(","))
+    if directions == "pca":
+        return _of_trajectory(run, model)
+    if directions.endswith(".npz"):
+        from tfapp.landscape import Directions
+
+        return Directions.load(directions, model)
+    return directions
+
+
+def _through(run, model, others):
+    from tfapp.landscape import line_through, plane_through
+
+    runs = [run, *(open_solution(other) for other in others)]
+    names = [Path(each.path).resolve().name for each in runs]
+    if len(set(names)) < len(names):
+        names = [str(each.path) for each in runs]
+    solutions = [each.load_model() for each in runs[1:]]
+    return (line_through if len(runs) == 2 else plane_through)(model, *solutions, names=tuple(names))
+
+
+def _of_trajectory(run, model):
+    from tfapp.landscape import pca_directions
+    from tfapp.segmentation.run import TRAJECTORY
+
+    if not (run.path / TRAJECTORY).is_dir():
+        raise InputError(
+            f"{run.path} has no trajectory for --directions pca; train it again with --trajectory 1 --overwrite, "
+            "which records the weights after every epoch."
+        )
+    return pca_directions(model, run.path / TRAJECTORY)
+
+
+# Directions that are made for one run; those to another run, or of the whole Hessian, move all that was trained.
+_OF_ONE_RUN = ("filter", "unit-filter", "layer", "gradient")
+
+
+@dataclass(frozen=True)
+class PoseSolution:
+    """A run of `tfapp pose train` with the attributes of a `Run` that a landscape needs.
+
+    Attributes:
+        run: The `PoseRun`.
+    """
+
+    run: Any
+
+    @property
+    def path(self):
+        return self.run.path
+
+    @property
+    def title(self):
+        return self.run.title
+
+    def load_model(self):
+        """Return the compiled model, with the Chamfer distance alone as its loss."""
+        from tfapp.pose.posed_loss import ChamferModel
+
+        return ChamferModel.of(self.run.load_model())
+
+    def sample(self, part, count, seed):
+        """Return depth and points of scenes of the part `train` or `held-out`; see `PoseRun.sample`."""
+        return self.run.sample("training" if part == "train" else part, count, seed)
+
+
+def open_solution(path):
+    """Return the `Run` or the `PoseSolution` in a folder."""
+    if run_kind(path) != POSE:
+        from tfapp.segmentation.run import Run
+
+        return Run.open(path)
+    from tfapp.pose.run import PoseRun
+
+    return PoseSolution(PoseRun.open(path))
+
+
+def check_kind(path, directions, *, bfloat16, held_out):
+    """Raise InputError for an option that the kind of a run does not know."""
+    if run_kind(path) == POSE:
+        refuse_segmenter_options(path, {"--directions pca": directions == "pca", "--bfloat16": bfloat16})
+    elif held_out:
+        raise InputError(
+            f"--held-out is for runs of `tfapp pose train`; {Path(path)} is none, leave the option out."
+        )
+
+
+def moved_layers(path, layers, directions, to):
+    """Return the names of the layers that directions are limited to, or None for all that was trained.
+
+    Args:
+        path: Run folder.
+        layers: What the user typed, or None: then the object model of a run of poses stays as it is.
+        directions, to: As the user typed them.
+    """
+    if layers is not None:
+        return layers.split(",")
+    return ["pose_network"] if run_kind(path) == POSE and to is None and directions in _OF_ONE_RUN else None

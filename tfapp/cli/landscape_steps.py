@@ -5,7 +5,7 @@ from typing import Any
 
 from tfapp.cli.console import finish, follow, progress_bar
 from tfapp.cli.train import train_with_progress
-from tfapp.landscape.fcn_tables import LARGE_BATCH, REFERENCE
+from tfapp.reproduce.landscape.tables import LARGE_BATCH, REFERENCE
 
 # The frames that sharpness and surfaces are measured on, the same for all networks and seeds of training.
 SAMPLE_SEED = 0
@@ -37,7 +37,7 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite):
     Returns:
         A list of `Trained`, by network, batch size and seed.
     """
-    from tfapp.checkpoints import read_history
+    from tfapp.runs.callbacks import read_history
 
     chosen = [(network, batch) for network in table.networks for batch in table.batch_sizes]
     reference = (REFERENCE, LARGE_BATCH)
@@ -58,7 +58,7 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite):
 
 def measure_scores(trained):
     """Yield (`Trained`, dictionary from column to number): how well each answers on its test images."""
-    from tfapp.checkpoints import read_history
+    from tfapp.runs.callbacks import read_history
 
     with progress_bar() as bar:
         task = bar.add_task("scores", total=len(trained), note="")
@@ -73,8 +73,7 @@ def measure_scores(trained):
 
 def _segmentation_scores(run):
     from tfapp.data import parse_noises
-    from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
-    from tfapp.segmentation.membrane_evaluation import MEMBRANE
+    from tfapp.segmentation.evaluation import MEMBRANE, EvaluationData, Segmenter, evaluate, store_metrics
 
     membranes = MEMBRANE in run.class_names
     evaluation = evaluate(Segmenter(run), EvaluationData(run), parse_noises([]), membranes=membranes)

@@ -56,7 +56,7 @@ def evaluate_run(path, choose="distance", scenes=None, baselines=True):
 def _open(path):
     """Return the `PoseRun`, its model, its scenes, and the model's registration to the part if that is known."""
     from tfapp.pose.evaluate import register
-    from tfapp.pose.pose_run import PoseRun
+    from tfapp.pose.run import PoseRun
 
     run = PoseRun.open(path)
     model, folder = run.load_model(), run.folder()
@@ -138,8 +138,7 @@ def _model_json(registration):
 def _draw(run, model, folder, registration, shown, results):
     """Draw the model, scenes of each part and the page; return the files."""
     from tfapp.pose.evaluate import learned_points
-    from tfapp.pose.pictures.cad_picture import save_model_beside_cad_png
-    from tfapp.pose.pictures.model_picture import save_model_png
+    from tfapp.pose.pictures.model_pictures import save_model_beside_cad_png, save_model_png
     from tfapp.pose.pictures.page import save_page
     from tfapp.pose.pictures.scene_pictures import save_scenes_png
 

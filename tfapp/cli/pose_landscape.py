@@ -52,11 +52,9 @@ def landscape(
 ):
     """Draw the loss of one scene over two rotation angles of an instance around its true pose."""
     from tfapp.pose.evaluate import part_symmetries
-    from tfapp.pose.landscape.chosen_scene import choose_scene
-    from tfapp.pose.landscape.part_axes import parse_axes, part_axes
-    from tfapp.pose.landscape.posed_loss import PosedLoss
-    from tfapp.pose.landscape.rotation_surface import measure_surface
     from tfapp.pose.model.settings import VISIBILITIES, usual_exponent
+    from tfapp.pose.posed_loss import PosedLoss, choose_scene
+    from tfapp.pose.rotation_surface import measure_surface, parse_axes, part_axes
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
     names = parse_axes(axes)
@@ -103,7 +101,7 @@ def _object_points(folder, run, points, seed):
     """Return the object (m, 3) in the part's frame, metres: of the true mesh, or what a run learned of it."""
     from tfapp.pose.evaluate import learned_points, register
     from tfapp.pose.evaluation.cad_surface import CadSurface
-    from tfapp.pose.pose_run import PoseRun
+    from tfapp.pose.run import PoseRun
 
     if run is None:
         return CadSurface(*folder.object_mesh()).sample(points or POINTS, seed)

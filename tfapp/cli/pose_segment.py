@@ -28,8 +28,8 @@ def segment(
     choose: Annotated[str, Option(help="distance, the best fit, or network.")] = "distance",
 ):
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
-    from tfapp.pose.pose_run import PoseRun
     from tfapp.pose.predictions import check_choice
+    from tfapp.pose.run import PoseRun
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
     check_choice(choose)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, finish, follow, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, console, print_written
 from tfapp.cli.reproduce_options import typed
 
 Option = typer.Option
@@ -99,28 +99,6 @@ def _tensorboard(folder):
 def train_with_progress(scenes, out, config, *, command="", overwrite=False, title="training", callbacks=()):
     """Train under a progress bar that shows the loss and the Chamfer distance."""
     from tfapp.pose.training import train as run_training
-    from tfapp.progress import ReportProgress
 
-    with progress_bar() as bar:
-        reading = bar.add_task("scenes", total=None, note="")
-        task = bar.add_task(title, total=None, note="")
-
-        def show(done, total, note):
-            bar.update(task, completed=done, total=total, note=note)
-
-        run = run_training(
-            scenes,
-            out,
-            config,
-            command=command,
-            overwrite=overwrite,
-            callbacks=[ReportProgress(show, _chamfer), *callbacks],
-            progress=follow(bar, reading),
-        )
-        if bar.tasks[task].total is None:
-            finish(bar, task, note="trained already")
-    return run
-
-
-def _chamfer(model):
-    return f" Chamfer {float(model.get_metrics_result()['distance_mm']):.2f} mm"
+    options = {"command": command, "overwrite": overwrite, "title": title, "callbacks": callbacks}
+    return run_training(scenes, out, config, progress=ConsoleProgress(), **options)

@@ -19,9 +19,9 @@ def predict(
     A run on image pairs writes the images that it makes, NAME.png.
     """
     from tfapp.models import stride_of
-    from tfapp.runs import Run
     from tfapp.segmentation.prediction import find_images, restore
     from tfapp.segmentation.prediction import predict as label_images
+    from tfapp.segmentation.run import Run
 
     opened = Run.open(run)
     files = find_images(images)

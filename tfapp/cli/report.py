@@ -7,7 +7,7 @@ import typer
 
 from tfapp.cli.console import print_written, progress_bar
 from tfapp.errors import InputError
-from tfapp.run_record import TRANSFER, run_kind
+from tfapp.runs.record import TRANSFER, run_kind
 
 Option = typer.Option
 _OF_SEGMENTERS = ("export", "noise", "examples", "title")
@@ -32,7 +32,7 @@ def report(
         return _report_transfer(context, runs, out)
     with progress_bar() as bar:
         task = bar.add_task("report", total=None, note="reading runs")
-        from tfapp.report import write_report
+        from tfapp.segmentation.page import write_report
 
         def show(done, total, note):
             bar.update(task, completed=done, total=total, note=note)
@@ -59,8 +59,8 @@ def _report_transfer(context, runs, out):
         raise InputError(
             f"A report on a run of `tfapp transfer train` shows that run alone; got {len(runs)} runs."
         )
-    from tfapp.transfer.pictures.page import save_page
-    from tfapp.transfer.transfer_run import TransferRun
+    from tfapp.transfer.page import save_page
+    from tfapp.transfer.run import TransferRun
 
     save_page(TransferRun.open(runs[0]), out)
     print_written(out)

@@ -13,8 +13,8 @@ from tfapp.cli.reproduce_options import parse_seeds
 from tfapp.cli.reproduce_study import tv_study
 from tfapp.cli.reproduce_tv import command_of, help_of
 from tfapp.cli.train import parse_size, train_with_progress
-from tfapp.landscape.fcn_tables import TABLES as FCN_TABLES
-from tfapp.segmentation.tv_tables import TABLES
+from tfapp.reproduce.landscape.tables import TABLES as FCN_TABLES
+from tfapp.reproduce.tv.tables import TABLES
 
 app = typer.Typer(help="Reproduce the papers' tables.", no_args_is_help=True)
 
@@ -87,7 +87,7 @@ app.command("tv-study", cls=TensorFlowCommand)(tv_study)
 def compare_heads(spec, out, config, seeds, post_tv, *, overwrite=False):
     """Train both heads with every seed, evaluate all under noise, write table and figure; return the runs."""
     from tfapp.data import parse_noises
-    from tfapp.runs import Run
+    from tfapp.segmentation.run import Run
 
     jobs = [
         (seed, head, f"{name}-seed{seed}")

@@ -30,7 +30,7 @@ def figure_3_6(
     """Figure 3.6: both sides of condition (3.4) along a training of LeNet by BPGrad, without momentum and with it."""
     _check_lipschitz(lipschitz)
     images = _open(data, out, scale, _CONDITION_STEPS)
-    from tfapp.solvers.bounds.condition_figure import save_conditions_png
+    from tfapp.solvers.bounds.figures import save_conditions_png
 
     steps = min(_CONDITION_STEPS[scale], len(images.train) // 100)
     written, panels = [out / "bpgrad-figure-3.6.png"], {}
@@ -52,12 +52,11 @@ def figure_3_15(
     seed: Seed = 0,
 ):
     """Figure 3.15: slopes of the loss of LeNet along an epoch of SGD, in the readings of eq. 3.17."""
-    from tfapp.solvers.bounds import figure_3_15 as figure
+    from tfapp.reproduce.bpgrad import lenet as figure
 
     images = _open(data, out, scale, figure.SCALES)
     from tfapp.files import write_text
-    from tfapp.solvers.bounds.lipschitz_figures import save_slopes_png
-    from tfapp.solvers.bounds.lipschitz_report import write_slopes
+    from tfapp.solvers.bounds.lipschitz import save_slopes_png, write_slopes
 
     with console.status("measuring slopes"):
         estimates = figure.measure(images, scale, seed)
@@ -114,7 +113,7 @@ def _train(images, solver, *, steps, epochs=1, **options):
     """Return the `BoundsLogger` and the history of a training, shown by a progress bar."""
     import keras
 
-    from tfapp.solvers.bounds.lenet_bounds import follow_training
+    from tfapp.reproduce.bpgrad.lenet import follow_training
 
     with progress_bar() as bar:
         task = bar.add_task("training", total=steps * epochs, note=f"momentum {solver['momentum']:g}")

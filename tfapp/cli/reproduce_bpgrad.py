@@ -29,10 +29,10 @@ def figure_3_3(
     check_scale(scale, _SCALES)
     check_folder(out)
     from tfapp.files import write_text
-    from tfapp.solvers.search import figure_3_3 as figure
+    from tfapp.reproduce.bpgrad import figure_3_3 as figure
     from tfapp.solvers.search.figures import save_search_gif, save_steps_png
     from tfapp.solvers.search.functions import FUNCTIONS
-    from tfapp.solvers.search.report import write_samples
+    from tfapp.solvers.search.tables import write_samples
 
     results = {name: figure.run_algorithm_1(name) for name in ("f3", "f2", "f1")}
     written = [out / f"bpgrad-figure-3.3{suffix}" for suffix in (".png", ".gif", ".csv", ".md")]

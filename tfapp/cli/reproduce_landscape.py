@@ -10,7 +10,7 @@ from tfapp.cli.landscape_steps import measure_scores, measure_sharpness, measure
 from tfapp.cli.reproduce_options import check_scale, parse_seeds, spec_of, typed
 from tfapp.cli.train import parse_size
 from tfapp.files import check_folder
-from tfapp.landscape.fcn_tables import (
+from tfapp.reproduce.landscape.tables import (
     EQUAL_LOSS,
     READING,
     SCALES,
@@ -131,8 +131,8 @@ def _config(table, spec, scale, given):
 
 def _tabulate(table, scale, command, trained, samples, out):
     from tfapp.files import write_text
-    from tfapp.landscape.fcn_results import FCNResult
     from tfapp.models import TITLES
+    from tfapp.reproduce.landscape.results import FCNResult
 
     result = FCNResult(table, scale, command, TITLES)
     if table.measure == "scores":

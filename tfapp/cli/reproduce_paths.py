@@ -24,8 +24,8 @@ def table_3_1(context: typer.Context, out: Out, scale: Same = "small"):
     """
     check_arguments(out, scale)
     from tfapp.files import write_text
-    from tfapp.solvers.paths import table_3_1 as table
-    from tfapp.solvers.paths.table import markdown, write_table
+    from tfapp.reproduce.bpgrad import table_3_1 as table
+    from tfapp.solvers.paths.paths import markdown, write_table
 
     lines = table.rows(_rosenbrock_paths())
     written = [out / f"bpgrad-table-3.1{suffix}" for suffix in (".md", ".csv")]
@@ -41,8 +41,8 @@ def figure_3_5(context: typer.Context, out: Out, scale: Same = "small"):
     That it is this number is our reading: the text was not at hand.
     """
     check_arguments(out, scale)
-    from tfapp.solvers.paths import algorithm_2 as algorithm
-    from tfapp.solvers.paths.iterate_figures import save_iterates_png
+    from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
+    from tfapp.solvers.paths.figures import save_iterates_png
     from tfapp.solvers.search.functions import FUNCTIONS
 
     found = {name: algorithm.usual_paths(name) for name in algorithm.NAMES}
@@ -61,8 +61,8 @@ def gap_figure(number, name):
 
     def command(context: typer.Context, out: Out, scale: Same = "small"):
         check_arguments(out, scale)
-        from tfapp.solvers.paths import algorithm_2 as algorithm
-        from tfapp.solvers.paths.gap_figures import GapPanel, save_gaps_png
+        from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
+        from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
         from tfapp.solvers.search.functions import FUNCTIONS
 
         function = FUNCTIONS[name]
@@ -84,9 +84,9 @@ def figure_3_10(out: Out, scale: Same = "small"):
     That it is this number is our reading: the text was not at hand.
     """
     check_arguments(out, scale)
+    from tfapp.reproduce.bpgrad.table_3_1 import TITLE
     from tfapp.solvers.paths.figures import save_paths_png, window_around
-    from tfapp.solvers.paths.table import write_paths
-    from tfapp.solvers.paths.table_3_1 import TITLE
+    from tfapp.solvers.paths.paths import write_paths
     from tfapp.solvers.search.functions import ROSENBROCK as FUNCTION
 
     found = _rosenbrock_paths()
@@ -103,9 +103,9 @@ def figure_3_11(out: Out, scale: Same = "small"):
     That it is this number is our reading: the text was not at hand.
     """
     check_arguments(out, scale)
-    from tfapp.solvers.paths.gap_figures import GapPanel, save_gaps_png
-    from tfapp.solvers.paths.table import write_losses
-    from tfapp.solvers.paths.table_3_1 import TITLE
+    from tfapp.reproduce.bpgrad.table_3_1 import TITLE
+    from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
+    from tfapp.solvers.paths.paths import write_losses
     from tfapp.solvers.search.functions import ROSENBROCK
 
     found = _rosenbrock_paths()
@@ -122,9 +122,8 @@ def check_arguments(out, scale):
 
 
 def _rosenbrock_paths():
-    from tfapp.solvers.paths.paths import walk
-    from tfapp.solvers.paths.table_3_1 import TABLE, UPDATES
-    from tfapp.solvers.paths.tensor_functions import TENSOR_FUNCTIONS
+    from tfapp.reproduce.bpgrad.table_3_1 import TABLE, UPDATES
+    from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, walk
     from tfapp.solvers.search.functions import ROSENBROCK
 
     function = TENSOR_FUNCTIONS["rosenbrock"]
@@ -134,8 +133,8 @@ def _rosenbrock_paths():
 def _tell_ends(context, number, found, out, picture):
     """Print and write where the paths of Algorithm 2 end, and their points."""
     from tfapp.files import write_text
-    from tfapp.solvers.paths import algorithm_2 as algorithm
-    from tfapp.solvers.paths.table import markdown, write_table
+    from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
+    from tfapp.solvers.paths.paths import markdown, write_table
 
     lines = algorithm.rows(found)
     written = [out / f"bpgrad-figure-{number}{suffix}" for suffix in (".md", ".csv")]

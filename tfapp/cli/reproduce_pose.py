@@ -9,7 +9,7 @@ from tfapp.cli.console import console, print_table, print_written
 from tfapp.cli.reproduce_options import check_scale, parse_seeds, typed
 from tfapp.errors import InputError
 from tfapp.files import check_folder
-from tfapp.pose.study.tables import PARTS, READING, SOURCE, TABLES, table_rows
+from tfapp.reproduce.pose.tables import PARTS, READING, SOURCE, TABLES, table_rows
 
 Option = typer.Option
 
@@ -38,7 +38,7 @@ def command_of(table):
         scenes: Annotated[int | None, Option(min=2, help="Scenes.", show_default="by scale")] = None,
     ):
         from tfapp.cli.pose_study import run_study
-        from tfapp.pose.study.variants import SCALES, variants_named
+        from tfapp.reproduce.pose.variants import SCALES, variants_named
 
         check_scale(scale, SCALES)
         chosen = variants_named(variants)
@@ -82,7 +82,7 @@ def _cells(parts, instances, variants, seeds):
 
 def _write(table, out, command, header, rows, results):
     from tfapp.files import atomic_path, write_json
-    from tfapp.result_text import markdown_table
+    from tfapp.report.result_table import markdown_table
 
     written = [out / f"{table.name}.md", out / f"{table.name}.json"]
     seeds = len({key[3] for key in results})

@@ -50,8 +50,8 @@ def table_3_4(
     check_folder(out)
     from tfapp.cli.solvers_compare import chosen_solvers
     from tfapp.files import write_text
+    from tfapp.reproduce.bpgrad.segmenters import HEADER, SolverTable
     from tfapp.segmentation.config import TrainConfig
-    from tfapp.segmentation.solver_table import HEADER, SolverTable
 
     config = TrainConfig(**SCALES[scale], encoder_weights=encoder_weights)
     config = replace(config, epochs=epochs or config.epochs)
@@ -77,8 +77,8 @@ def _described(name):
 
 def _best_value(data, out, config, name):
     """Return the value with the smallest loss on the validation images after a short training."""
-    from tfapp.checkpoints import read_history
     from tfapp.optimizers import SOLVERS
+    from tfapp.runs.callbacks import read_history
 
     solver = SOLVERS[name]
     if len(solver.values) == 1 or not config.epochs:
@@ -93,8 +93,8 @@ def _best_value(data, out, config, name):
 
 def _train(data, out, config, name, value):
     """Return the run, or None if it diverged."""
-    from tfapp.checkpoints import TrainingDiverged
-    from tfapp.segmentation.solver_table import solver_options
+    from tfapp.reproduce.bpgrad.segmenters import solver_options
+    from tfapp.runs.callbacks import TrainingDiverged
 
     folder = f"{name}-{value}-seed{config.seed}"
     options = solver_options(name, _described(name)[1], value)

@@ -80,8 +80,8 @@ def sweep_command(name, what, solver):
         numbers = parse_seeds(seeds)
         workload, usual_epochs, _ = _workload(name, data, "mnist", scale)
         check_folder(out)
+        from tfapp.reproduce.bpgrad.sweep import save_sweep_png, sweep_jobs, sweep_rows
         from tfapp.solvers.trainings.comparison import Comparison
-        from tfapp.solvers.trainings.sweep import save_sweep_png, sweep_jobs, sweep_rows
 
         jobs = sweep_jobs(workload, solver, numbers, epochs or usual_epochs)
         results = train_with_progress(jobs, out / "trainings", dask, "trainings")
@@ -101,7 +101,7 @@ def _workload(name, data, reader, scale):
     """Return the `Workload` of a figure or table, its epochs, and those of the search."""
     check_scale(scale, SCALES)
     from tfapp.data import names_classification, open_classification
-    from tfapp.solvers.workload import Workload
+    from tfapp.solvers.trainings.workload import Workload
 
     named = data.partition(":")[0]
     if not names_classification(data) and reader:

@@ -29,7 +29,7 @@ def tv_study(
     """Unet+TV with lambda chosen on validation images, against training through the TV, in several settings."""
     from tfapp.data import open_dataset, split_items
     from tfapp.files import write_text
-    from tfapp.segmentation.tv_study import BASE, METHODS, SETTINGS, Study, jobs, measure
+    from tfapp.reproduce.tv.study import BASE, METHODS, SETTINGS, Study, jobs, measure
 
     chosen = [_named(settings, SETTINGS, "--settings"), _named(methods, METHODS, "--methods")]
     common = {

@@ -8,7 +8,7 @@ import typer
 from tfapp.cli.console import console, print_table, print_written
 from tfapp.cli.reproduce_options import check_scale, parse_seeds, typed
 from tfapp.files import check_folder
-from tfapp.transfer.study.source import READING, SOURCE
+from tfapp.reproduce.transfer.source import READING, SOURCE
 
 Option = typer.Option
 
@@ -53,7 +53,7 @@ def command_of(make):
     ):
         from tfapp.cli.transfer_study import trained_runs
         from tfapp.data import names_multi_label
-        from tfapp.transfer.study.scales import SCALES
+        from tfapp.reproduce.transfer.scales import SCALES
 
         check_scale(scale, SCALES)
         check_folder(out)
@@ -73,9 +73,9 @@ def command_of(make):
 def table_5_1(scale, runs, out, heading):
     """Write table 5.1, over the sizes of the two layers; return its files."""
     from tfapp.cli.transfer_grid import grid_of_run, print_grid
+    from tfapp.reproduce.transfer.tables import merged_grid
     from tfapp.transfer.grid import write_grid
-    from tfapp.transfer.pictures.grid_picture import save_grid_png
-    from tfapp.transfer.study.tables import merged_grid
+    from tfapp.transfer.pictures import save_grid_png
 
     grids = [
         grid_of_run(
@@ -95,8 +95,8 @@ def table_5_2(scale, runs, out, heading):
     """Write table 5.2, of sharp, low-resolution and transferred features; return its files."""
     from tfapp.cli.transfer_study import evaluated_runs
     from tfapp.files import write_json, write_text
-    from tfapp.result_text import markdown_table
-    from tfapp.transfer.study.tables import table_5_2 as table
+    from tfapp.report.result_table import markdown_table
+    from tfapp.reproduce.transfer.tables import table_5_2 as table
 
     metrics = evaluated_runs(runs, scale)
     header, rows = table(metrics)

@@ -12,7 +12,7 @@ from tfapp.cli.train import parse_size
 from tfapp.cli.tv_steps import choose_weights, evaluate_pairs, train_table
 from tfapp.errors import InputError
 from tfapp.files import check_folder
-from tfapp.segmentation.tv_tables import (
+from tfapp.reproduce.tv.tables import (
     BASELINE,
     DEFAULT_TRAIN_NOISE,
     READING,
@@ -93,8 +93,7 @@ def make_table(table, data, out, scale, seeds, given, command, *, overwrite=Fals
         command: The command line as it was typed, for the report.
         overwrite: Whether to remove the table's runs in `out` first.
     """
-    from tfapp.report.tv_result import TVResult
-    from tfapp.report.tv_writing import write_table
+    from tfapp.reproduce.tv.results import TVResult, write_table
 
     numbers = parse_seeds(seeds)
     made_of = f"Table {table.number} is made of {table.subject.data}"

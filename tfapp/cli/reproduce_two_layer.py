@@ -32,10 +32,10 @@ def figure_3_12(
     check_arguments(out, scale)
     chosen = chosen_solvers(solvers)
     from tfapp.files import write_text
-    from tfapp.solvers.paths.table import markdown, write_table
-    from tfapp.solvers.trainings import two_layer_problem as problem
-    from tfapp.solvers.trainings import two_layer_report as report
-    from tfapp.solvers.trainings.objective_figures import save_objectives_png
+    from tfapp.reproduce.bpgrad import two_layer as problem
+    from tfapp.reproduce.bpgrad import two_layer as report
+    from tfapp.reproduce.bpgrad.two_layer import save_objectives_png
+    from tfapp.solvers.paths.paths import markdown, write_table
 
     panels = {}
     with progress_bar() as bar:
@@ -65,8 +65,8 @@ def figure_3_13(
     That it is this number is our reading: the text was not at hand.
     """
     check_arguments(out, scale)
+    from tfapp.reproduce.bpgrad import two_layer as problem
     from tfapp.solvers.bounds.figures import save_training_bounds_png
-    from tfapp.solvers.trainings import two_layer_problem as problem
 
     written = []
     for name, (title, batch_size) in zip(("full-batch", "batches"), problem.MODES.items(), strict=True):

@@ -40,7 +40,7 @@ def sharpness(
     overwrite: Annotated[bool, Option(help="Start again, replacing the trials of these options.")] = False,
 ):
     """Measure how much the training loss can rise near the solution; interrupted, the same command goes on."""
-    from tfapp.runs import Run
+    from tfapp.segmentation.run import Run
 
     sizes = parse_sizes(eps)
     sources = [Run.open(path) for path in runs]

@@ -51,7 +51,7 @@ def compare(
 ):
     """Train one network by every solver: same initial weights, batches and objective; best parameters by search."""
     from tfapp.data import open_classification
-    from tfapp.solvers.workload import Workload
+    from tfapp.solvers.trainings.workload import Workload
 
     # The full path, so that the command goes on from any folder.
     spec = open_classification(data).spec
@@ -73,7 +73,7 @@ def compare_solvers(workload, chosen, seeds, epochs, grid_epochs, out, command, 
     """Search the parameters, train every solver with every seed, write table and figure, and return the results.
 
     Args:
-        workload: `tfapp.solvers.workload.Workload`.
+        workload: `tfapp.solvers.trainings.workload.Workload`.
         chosen: Dictionary from the solver to the value of its parameter, None to search it.
         seeds: List of seeds.
         epochs, grid_epochs: Epochs of trainings and of the search.
@@ -83,9 +83,15 @@ def compare_solvers(workload, chosen, seeds, epochs, grid_epochs, out, command, 
         overwrite: Whether to start again.
     """
     from tfapp.files import write_text
-    from tfapp.solvers.trainings.comparison import HEADER, Comparison
-    from tfapp.solvers.trainings.comparison_figures import save_curves_png
-    from tfapp.solvers.trainings.grid import at_the_edge, best_values, grid_jobs, write_grid
+    from tfapp.solvers.trainings.comparison import (
+        HEADER,
+        Comparison,
+        at_the_edge,
+        best_values,
+        grid_jobs,
+        save_curves_png,
+        write_grid,
+    )
     from tfapp.solvers.trainings.training import Job
 
     check_folder(out)
@@ -121,7 +127,7 @@ def train_with_progress(jobs, out, dask, title):
     """Train the jobs, shown by a progress bar with an ETA, and return their results."""
     import tensorflow as tf
 
-    from tfapp.solvers.trainings.many_trainings import train_all
+    from tfapp.solvers.trainings.comparison import train_all
 
     # Every training traces its own step, which TensorFlow takes for one function that is traced again and again.
     tf.get_logger().setLevel("ERROR")

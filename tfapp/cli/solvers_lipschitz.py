@@ -44,8 +44,13 @@ def lipschitz(
     """Estimate the Lipschitz constant of a training loss for BPGrad."""
     from tfapp.files import write_json
     from tfapp.optimizers import estimate_lipschitz
-    from tfapp.solvers.bounds.lipschitz_figures import save_slopes_png
-    from tfapp.solvers.bounds.lipschitz_report import USELESS, estimate_json, estimate_rows, write_slopes
+    from tfapp.solvers.bounds.lipschitz import (
+        USELESS,
+        estimate_json,
+        estimate_rows,
+        save_slopes_png,
+        write_slopes,
+    )
     from tfapp.solvers.trainings.classifier_source import open_classifier
 
     check_folder(out)

@@ -78,15 +78,14 @@ def print_columns(header, lines, columns=None):
 
 
 def _chosen(function, text):
-    from tfapp.solvers.paths.path_solvers import solvers_on
+    from tfapp.reproduce.bpgrad.path_solvers import solvers_on
 
     return solvers_on(function, chosen_solvers(text))
 
 
 def _analytic(name, solvers, steps, start, out, command):
-    from tfapp.solvers.paths.iterate_figures import save_iterates_png
-    from tfapp.solvers.paths.paths import walk
-    from tfapp.solvers.paths.tensor_functions import TENSOR_FUNCTIONS
+    from tfapp.solvers.paths.figures import save_iterates_png
+    from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, walk
     from tfapp.solvers.search.functions import FUNCTIONS
 
     function = FUNCTIONS[name]
@@ -107,9 +106,9 @@ def _analytic(name, solvers, steps, start, out, command):
 
 
 def _parabola(solvers, steps, start, out, command):
-    from tfapp.result_text import markdown_table
+    from tfapp.report.result_table import markdown_table
     from tfapp.solvers.paths import parabola
-    from tfapp.solvers.paths.parabola_figures import WINDOW, save_descents_png
+    from tfapp.solvers.paths.parabola import WINDOW, save_descents_png
     from tfapp.solvers.paths.paths import walk
 
     point = start or parabola.START
@@ -129,8 +128,8 @@ def _parabola(solvers, steps, start, out, command):
 def _separable(solvers, steps, out, command):
     from tfapp.files import write_text
     from tfapp.solvers.paths import separable_example as example
-    from tfapp.solvers.paths.gap_figures import GapPanel, save_gaps_png
-    from tfapp.solvers.paths.table import markdown, write_losses
+    from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
+    from tfapp.solvers.paths.paths import markdown, write_losses
 
     problem = example.separable_problem()
     found = walk_with_progress(solvers, lambda solver: example.fit(problem, solver, steps))
@@ -146,8 +145,8 @@ def _separable(solvers, steps, out, command):
 def _write(found, minimum, title, out, command, further=""):
     """Print and write the table of the paths, their points and |f - f*|; return the files."""
     from tfapp.files import write_text
-    from tfapp.solvers.paths.gap_figures import GapPanel, save_gaps_png
-    from tfapp.solvers.paths.table import HEADER, markdown, rows, write_paths
+    from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
+    from tfapp.solvers.paths.paths import HEADER, markdown, rows, write_paths
 
     name = title.partition(":")[0]
     lines = rows(found, minimum)

@@ -40,7 +40,7 @@ def plane(
 ):
     """Train one network by several solvers from the same weights, and draw their paths in one plane of its loss."""
     from tfapp.data import open_classification
-    from tfapp.solvers.workload import Workload
+    from tfapp.solvers.trainings.workload import Workload
 
     chosen = chosen_solvers(solvers)
     check_folder(out)
@@ -146,8 +146,8 @@ def _measure(model, inputs, labels, directions, grid):
 def _write(files, surface, directions, points, paths, best, title, command):
     from tfapp.files import write_text
     from tfapp.optimizers import SOLVERS
-    from tfapp.solvers.paths.plane_figure import save_plane_png
-    from tfapp.solvers.paths.table import markdown, write_table
+    from tfapp.solvers.paths.figures import save_plane_png
+    from tfapp.solvers.paths.paths import markdown, write_table
 
     grid = surface.alphas, surface.betas, surface.loss
     coordinates = {name: places for name, (_, places) in points.items()}
@@ -171,7 +171,7 @@ def _write(files, surface, directions, points, paths, best, title, command):
 
 
 def _row(title, result, end):
-    from tfapp.solvers.paths.path_solvers import parameter_text
+    from tfapp.reproduce.bpgrad.path_solvers import parameter_text
 
     numbers = (
         f"{result['train_objective']:.4f}",

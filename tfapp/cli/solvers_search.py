@@ -35,8 +35,8 @@ def minimise(
 ):
     """Minimise a function over its box with branch_and_prune, and say what is proven."""
     from tfapp.files import write_json
-    from tfapp.solvers.search.chart import save_bounds_png
-    from tfapp.solvers.search.report import search_json, search_rows, write_samples
+    from tfapp.solvers.search.figures import save_bounds_png
+    from tfapp.solvers.search.tables import search_json, search_rows, write_samples
 
     chosen = named(function)
     _check_out(out)
@@ -64,9 +64,9 @@ def search(
 ):
     """Compare branch_and_prune with LIPO, AdaLIPO and SciPy's SHGO and DIRECT, by evaluations of the function."""
     from tfapp.files import write_text
-    from tfapp.solvers.search.chart import save_comparison_png
+    from tfapp.solvers.search.figures import save_comparison_png
     from tfapp.solvers.search.global_search import compare_searches
-    from tfapp.solvers.search.table import GAPS, SearchTable
+    from tfapp.solvers.search.tables import GAPS, SearchTable
 
     chosen, numbers = [named(name) for name in functions.split(",")], parse_seeds(seeds)
     _check_out(out)
@@ -122,8 +122,7 @@ def _point(text, function):
 
 def _draw(function, result, out, animate):
     """Write the figures that need one or two variables, and return their paths."""
-    from tfapp.solvers.search.discs import save_discs_gif, save_discs_png
-    from tfapp.solvers.search.figures import save_search_gif, save_steps_png
+    from tfapp.solvers.search.figures import save_discs_gif, save_discs_png, save_search_gif, save_steps_png
 
     writers = {1: (save_steps_png, save_search_gif), 2: (save_discs_png, save_discs_gif)}
     if function.dimension not in writers:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
-from tfapp.run_record import POSE, TRANSFER, run_kind
+from tfapp.runs.record import POSE, TRANSFER, run_kind
 
 RESIZE_HELP = (
     "For .keras files: resize images to N or HEIGHTxWIDTH [default: own size, or the model's fixed one]."
@@ -24,8 +24,8 @@ def open_sources(paths, resize=None, input_scale=1.0, model_output="auto"):
     Raises:
         InputError: For what is neither, two files of one name, or an option for files where there is none.
     """
-    from tfapp.keras_file import KerasFile
-    from tfapp.runs import Run
+    from tfapp.segmentation.keras_file import KerasFile
+    from tfapp.segmentation.run import Run
 
     files = [path for path in map(Path, paths) if is_keras_file(path)]
     if not files and (resize, input_scale, model_output) != (None, 1.0, "auto"):

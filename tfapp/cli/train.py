@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, finish, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, console, print_written
 from tfapp.errors import InputError
 
 Option = typer.Option
@@ -147,29 +147,6 @@ def parse_size(text):
 
 def train_with_progress(spec, out, config, *, overwrite=False, title="training"):
     """Call `train` under a progress bar that shows loss and lambda."""
-    from tfapp.progress import ReportProgress
     from tfapp.segmentation.training import train as run_training
-    from tfapp.segmentation.tv_weights import tv_weight_note
 
-    with progress_bar() as bar:
-        task = bar.add_task(title, total=None, note="reading data")
-
-        def show(done, total, note):
-            bar.update(task, completed=done, total=total, note=note)
-
-        callbacks = [ReportProgress(show, tv_weight_note), *_recorder(out, config)]
-        run = run_training(spec, out, config, overwrite=overwrite, callbacks=callbacks)
-        if bar.tasks[task].total is None:
-            finish(bar, task, note="trained already")
-        return run
-
-
-def _recorder(out, config):
-    """Return the callback, if any, that records the trajectory; it goes on with a run that goes on."""
-    if config.trajectory is None:
-        return []
-    config.check()
-    from tfapp.landscape import TrajectoryRecorder
-    from tfapp.runs import TRAJECTORY
-
-    return [TrajectoryRecorder(Path(out) / TRAJECTORY, config.trajectory)]
+    return run_training(spec, out, config, overwrite=overwrite, progress=ConsoleProgress(), title=title)

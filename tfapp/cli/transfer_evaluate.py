@@ -39,7 +39,7 @@ def evaluate(
 def evaluate_run(path, form="area", classes=None, *, skip_bad=None, both_readings=False, title="", **options):
     """Evaluate a run; return the content of its `metrics.json` and the files that were written."""
     from tfapp.transfer.evaluation import METRICS, TITLES, assess, write_metrics
-    from tfapp.transfer.variants import with_other_reading
+    from tfapp.transfer.grid import with_other_reading
 
     run, materials = open_materials(path, form, classes, skip_bad, title)
     with progress_bar() as bar:
@@ -63,9 +63,9 @@ def evaluate_run(path, form="area", classes=None, *, skip_bad=None, both_reading
 
 def open_materials(path, form, classes=None, skip_bad=None, title=""):
     """Open a run and return it with its `Materials`, whose missing features are extracted under progress bars."""
-    from tfapp.transfer.average_precision import FORMS
-    from tfapp.transfer.materials import gather
-    from tfapp.transfer.transfer_run import TransferRun
+    from tfapp.transfer.classifiers import FORMS
+    from tfapp.transfer.evaluation import gather
+    from tfapp.transfer.run import TransferRun
 
     if form not in FORMS:
         raise InputError(f"Unknown --ap {form!r}; choose one of: {', '.join(FORMS)}.")
@@ -102,9 +102,7 @@ def print_metrics(metrics):
 
 def _draw(run, metrics):
     from tfapp.transfer.network import read_history
-    from tfapp.transfer.pictures.history_picture import save_history_png
-    from tfapp.transfer.pictures.precision_picture import save_precision_png
-    from tfapp.transfer.pictures.samples_picture import save_samples_png
+    from tfapp.transfer.pictures import save_history_png, save_precision_png, save_samples_png
 
     figures = run.path / "figures"
     save_precision_png(metrics, figures / "precision.png")
@@ -115,7 +113,7 @@ def _draw(run, metrics):
 
 def write_page(run):
     """Write the page of a run, with all that it has by now, and return its path."""
-    from tfapp.transfer.pictures.page import save_page
+    from tfapp.transfer.page import save_page
 
     page = run.path / "transfer.html"
     save_page(run, page)

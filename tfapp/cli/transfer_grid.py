@@ -40,10 +40,9 @@ def grid_of_run(
     path, hidden, clusters, seeds, form="area", classes=None, *, skip_bad=None, title="", **options
 ):
     """Measure the grid; return the content of `grid.json` and the files that were written."""
-    from tfapp.transfer.evaluation import TITLES, assess
+    from tfapp.transfer.evaluation import HIGH, LOW, TITLES, assess
     from tfapp.transfer.grid import cells, check_cells, grid_of, measure_cell, write_grid
-    from tfapp.transfer.materials import HIGH, LOW
-    from tfapp.transfer.pictures.grid_picture import save_grid_png
+    from tfapp.transfer.pictures import save_grid_png
 
     run, materials = open_materials(path, form, classes, skip_bad, title)
     chosen = cells(hidden, clusters, seeds)

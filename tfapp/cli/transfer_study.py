@@ -47,7 +47,7 @@ def _trained_backbone(spec, training, seed, out, epochs):
     """Train a classifier on the images and their labels, and return its `.keras` file."""
     from tfapp.data import open_classification
     from tfapp.solvers.trainings.training import MODEL, Job, train
-    from tfapp.solvers.workload import Workload
+    from tfapp.solvers.trainings.workload import Workload
 
     data = open_classification(spec)
     workload = Workload(data.spec, training.model, training.batch_size, augment=training.augment)

@@ -29,9 +29,9 @@ def tsne(
 
 def tsne_of_run(path, classes=None, skip_bad=None, title="", **options):
     """Lay out the test images of a run; return the `Embedding` and the files that were written."""
-    from tfapp.transfer.average_precision import AREA
+    from tfapp.transfer.classifiers import AREA
     from tfapp.transfer.embedding import EMBEDDING, embed_materials, write_embedding
-    from tfapp.transfer.pictures.embedding_picture import save_embedding_png
+    from tfapp.transfer.pictures import save_embedding_png
 
     run, materials = open_materials(path, AREA, classes, skip_bad, title)
     with progress_bar() as bar:

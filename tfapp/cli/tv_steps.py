@@ -20,7 +20,7 @@ def train_table(table, spec, out, config, seeds, overwrite):
     Returns:
         One dictionary per seed, from head to `Run`.
     """
-    from tfapp.segmentation.tv_pairs import pair_folders
+    from tfapp.reproduce.tv.pairs import pair_folders
 
     folder = out / f"model-{table.model_number}"
     jobs = [(seed, *job) for seed in seeds for job in pair_folders(folder, table.subject.model, seed).items()]
@@ -36,8 +36,7 @@ def train_table(table, spec, out, config, seeds, overwrite):
 
 def choose_weights(runs):
     """Return the `Pair`s of what `train_table` returned, lambda chosen for each."""
-    from tfapp.segmentation.post_tv import WEIGHTS
-    from tfapp.segmentation.tv_pairs import HEADS, Pair, chosen_weight
+    from tfapp.reproduce.tv.pairs import HEADS, WEIGHTS, Pair, chosen_weight
 
     pairs = []
     with progress_bar() as bar:
@@ -52,8 +51,8 @@ def choose_weights(runs):
 def evaluate_pairs(pairs, test_images):
     """Return the `Comparison` of all pairs under the paper's noises; None takes all test images."""
     from tfapp.data import parse_noises
+    from tfapp.reproduce.tv.pairs import evaluate_pair
     from tfapp.segmentation.comparison import Comparison
-    from tfapp.segmentation.tv_pairs import evaluate_pair
 
     noises = parse_noises(["paper"])
     evaluations = []

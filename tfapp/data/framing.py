@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfapp.data.dataset import check_pair, check_same_size
+from tfapp.data.resolution import resize_images
 from tfapp.errors import InputError
-from tfapp.models.own_size import resize_images
 
 LARGEST_WHOLE_IMAGE = 512
 DEFAULT_PATCH = 256

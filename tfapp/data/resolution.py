@@ -1,4 +1,4 @@
-"""High and low resolution: images resized bicubically, and made worse as a poor camera makes them.
+"""Images resized, and made worse as a poor camera makes them: high and low resolution.
 
 Y. Wu, Z. Zhang, G. Wang, "Unsupervised Deep Feature Transfer for Low Resolution Image Classification", ICCV Workshops
 2019, arXiv:1908.10012: high resolution is 224x224 pixels, low resolution 32x32, enlarged to 224x224 again.
@@ -11,6 +11,11 @@ import tensorflow as tf
 
 from tfapp.data.noise import Noise, parse_noise
 from tfapp.errors import InputError
+
+
+def resize_images(images, size):
+    """Resize float images (batch, height, width, channels) bilinearly, with anti-aliasing."""
+    return tf.image.resize(images, size, method="bilinear", antialias=True)
 
 
 def resize_bicubic(images, size):

@@ -1,10 +1,14 @@
-"""What is printed with every surface, so that one can trust it."""
+"""What must hold before a surface is measured, and what is printed with it, so that one can trust it."""
 
+import re
 import warnings
 
+import keras
 import numpy as np
 
+from tfapp.errors import InputError
 from tfapp.landscape.fingerprint import hash_weights
+from tfapp.landscape.window import first_stride, nodes
 
 # Two compiled graphs of one float32 model differ by rounding, far less than this.
 CENTRE_TOLERANCE = 1e-3
@@ -45,3 +49,89 @@ def warn_of(check: dict, reestimated: bool = False) -> None:
         )
     if not check["weights_untouched"]:
         warnings.warn("The weights of the model changed while its surface was measured.", stacklevel=3)
+
+
+def check_arguments(model: keras.Model, n, seed, tolerance, budget) -> None:
+    """Refuse numbers that `landscape` does not take, and a model that is not compiled or not built."""
+    if n < 3:
+        raise InputError(f"`n` must be at least 3. Received: n={n}.")
+    if seed < 0:
+        raise InputError(f"`seed` must be an integer >= 0. Received: seed={seed}.")
+    if not 0 < tolerance < 1:
+        raise InputError(f"`tolerance` must be a share between 0 and 1. Received: tolerance={tolerance}.")
+    if budget is not None and not budget > 0:
+        raise InputError(f"`budget` must be a positive number of seconds. Received: budget={budget}.")
+    if not (model.built and model.compiled):
+        raise InputError(
+            f"Expected a compiled and built model. Received: {model.name!r} with compiled={model.compiled}, "
+            f"built={model.built}; call `model.compile(loss=...)` and the model itself on one batch first."
+        )
+
+
+def evaluate_solution(model: keras.Model, x, y, sample_weight, batch_size: int) -> float:
+    """Return the loss of `model.evaluate`, which every surface is checked against.
+
+    It also lets Keras create the state of the loss, which must not happen inside a stateless scope.
+
+    Raises:
+        InputError: Keras cannot evaluate the model on these data, or the loss is not finite.
+    """
+    options = {"sample_weight": sample_weight, "batch_size": batch_size, "verbose": 0, "return_dict": True}
+    try:
+        loss = model.evaluate(x, y, **options)["loss"]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"Expected a model and data that `model.evaluate` takes. Received: {model.name!r} ({one_line(error)})."
+        ) from error
+    if not np.isfinite(loss):
+        raise InputError(
+            f"Expected a finite loss at the solution to draw what is around it. Received: {loss}; look at the "
+            "weights and the data of the model."
+        )
+    return loss
+
+
+def spot_check(surface, evaluate_in_float32) -> dict:
+    """Measure a few cells in float32 too.
+
+    The corners and two points half-way to them: all of the first lattice, which every plan measures. And the
+    solution, where the loss is least and the rounding of the layers is largest beside it.
+
+    Args:
+        surface: the `Surface`, complete.
+        evaluate_in_float32: function of a list of points (alpha, beta) that yields (index, figures) for each.
+
+    Returns:
+        `points`: how many cells were compared, those where either loss is not finite left out.
+        `max_deviation`: the largest |bfloat16 - float32|.
+        `max_deviation_share`: that as a share of the range of the measured losses.
+    """
+    cells = spot_cells(surface)
+    points = [(surface.alphas[i], surface.betas[j]) for i, j in cells]
+    reference = np.full(len(cells), np.nan)
+    for index, figures in evaluate_in_float32(points):
+        reference[index] = figures["loss"]
+    deviations = np.abs([surface.loss[cell] for cell in cells] - reference)
+    deviations = deviations[np.isfinite(deviations)]
+    largest = float(deviations.max(initial=0.0))
+    span = float(np.ptp(surface.loss[surface.measured & np.isfinite(surface.loss)]))
+    share = largest / span if span > 0 else 0.0
+    return {"points": len(deviations), "max_deviation": largest, "max_deviation_share": share}
+
+
+def spot_cells(surface) -> list[tuple[int, int]]:
+    """Return at most seven measured cells (i, j), each once."""
+    rows, columns = (nodes(count, first_stride(count)) for count in surface.loss.shape)
+    shares = [(0, 0), (0, 1), (1, 0), (1, 1), (0.25, 0.25), (0.75, 0.25), (0.5, 0.5)]
+    cells = [(_at(rows, a), _at(columns, b)) for a, b in shares]
+    return [cell for cell in dict.fromkeys(cells) if surface.measured[cell]]
+
+
+def _at(indices, share):
+    return int(indices[round(share * (len(indices) - 1))])
+
+
+def one_line(error: Exception) -> str:
+    """Return the message on one line, without colours, the arguments of a layer and the full stop."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received")[0]
+    return " ".join(text.split()).rstrip(".")

@@ -18,26 +18,30 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.dask_workers import check_dask
-from tfapp.landscape.adaptive import AdaptivePlan, Prediction
-from tfapp.landscape.batches import Batches
-from tfapp.landscape.checks import check_surface, warn_of
-from tfapp.landscape.directions.direction_kinds import make_directions
-from tfapp.landscape.directions.directions import Directions
-from tfapp.landscape.directions.kept_directions import directions_request, keep_directions, kept_directions
-from tfapp.landscape.fingerprint import hash_data, hash_directions, hash_loss, hash_model, hash_weights
-from tfapp.landscape.forward import make_bare_forward
-from tfapp.landscape.lattice import coarse_to_fine, first_stride, lattice_cells
-from tfapp.landscape.measuring import Measuring, Stopwatch
-from tfapp.landscape.point_loss import make_point_loss
+from tfapp.landscape.adaptive import AdaptivePlan, Prediction, predict
+from tfapp.landscape.checks import check_arguments, check_surface, evaluate_solution, spot_check, warn_of
+from tfapp.landscape.directions.directions import (
+    Directions,
+    directions_request,
+    keep_directions,
+    kept_directions,
+)
+from tfapp.landscape.directions.loss_directions import make_directions
+from tfapp.landscape.fingerprint import (
+    hash_data,
+    hash_directions,
+    hash_loss,
+    hash_model,
+    hash_weights,
+    resume,
+)
+from tfapp.landscape.measure import Measuring, Stopwatch
+from tfapp.landscape.point_loss import make_bare_forward, make_point_loss
 from tfapp.landscape.precision import FLOAT32, check_compute_dtype, check_forward
-from tfapp.landscape.prediction import predict
-from tfapp.landscape.resuming import resume
-from tfapp.landscape.samples import as_arrays
-from tfapp.landscape.solution_loss import check_arguments, evaluate_solution
-from tfapp.landscape.spot_checks import spot_check
+from tfapp.landscape.samples import Batches, as_arrays
 from tfapp.landscape.surface import Surface
-from tfapp.landscape.window import resolve
+from tfapp.landscape.window import coarse_to_fine, first_stride, lattice_cells, resolve
+from tfapp.workers import check_dask
 
 
 def landscape(
@@ -183,7 +187,7 @@ def landscape(
 
 def _dask_cells(*args, **options):
     check_dask()
-    from tfapp.landscape.dask_cells import DaskCells
+    from tfapp.landscape.measure import DaskCells
 
     return DaskCells(*args, **options)
 

@@ -1,19 +1,16 @@
-"""The loss at one point of the plane, as one graph.
+"""The loss at one point of the plane, as one graph."""
 
-f(alpha, beta) = loss of the model with weights w + alpha*u + beta*v, averaged over the data exactly as
-`model.evaluate` averages it. The weights are combined inside the graph and handed to the layers through
-`keras.StatelessScope`; the variables of the model are read and never written, so that there is nothing
-to restore after an interruption and no rounding accumulates from point to point.
-"""
+import inspect
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.landscape.batches import Batches
-from tfapp.landscape.forward import inference, predict_batch
-from tfapp.landscape.moving_statistics import batch_statistics, moving_variables, normalisations
-from tfapp.landscape.precision import FLOAT32, computing_in
+from tfapp.errors import InputError
+from tfapp.landscape.precision import FLOAT32, computing_in, in_float32
+from tfapp.landscape.samples import Batches
+from tfapp.layers import TVLayer
 
 
 def make_point_loss(
@@ -157,3 +154,134 @@ def _scalars(results):
             yield from _scalars({f"{name}/{inner}": part for inner, part in value.items()})
         elif name != "loss" and tf.convert_to_tensor(value).shape.rank == 0:
             yield name, value
+
+
+def predict_batch(model: keras.Model, x, compute_dtype: str = FLOAT32):
+    """Return what a model predicts in inference mode, float32 whatever its layers computed in.
+
+    Args:
+        model: Keras model.
+        x: inputs of one batch.
+        compute_dtype: see `precision`.
+    """
+    with _compiled_heads(model), computing_in(model, compute_dtype):
+        prediction = model(x, **inference(model.call))
+    return in_float32(prediction) if compute_dtype != FLOAT32 else prediction
+
+
+def make_bare_forward(model: keras.Model, batches: Batches, compute_dtype: str = FLOAT32):
+    """Build the yardstick: a function without arguments that runs the compiled model over all batches."""
+
+    @tf.function(autograph=False, reduce_retracing=False)
+    def forward(start, size):
+        return predict_batch(model, batches.slice(start, size)[0], compute_dtype)
+
+    def run():
+        for start, size in batches:
+            prediction = forward(tf.constant(start), size)
+        keras.tree.flatten(prediction)[0][0].numpy()  # waits for a device that runs asynchronously
+
+    return run
+
+
+def inference(function) -> dict:
+    """Return the arguments that ask for inference where the (possibly overridden) function knows the question."""
+    return {"training": False} if "training" in inspect.signature(function).parameters else {}
+
+
+@contextmanager
+def _compiled_heads(model):
+    """Let total-variation layers compile by XLA, which they leave in inference because servers may lack it.
+
+    A point of a network with such a head is then measured in less than half the time.
+    """
+    heads = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, TVLayer) and layer.jit_compile == "auto"
+    ]
+    try:
+        for layer in heads:
+            layer.jit_compile = True
+        yield
+    finally:
+        for layer in heads:
+            layer.jit_compile = "auto"
+
+
+# The stored statistics belong to the solution: far from it activations are off their scale and the loss explodes,
+# which says more of the statistics than of the weights. One more pass over the data finds those of the point.
+
+# What layers draw at random in training, by the attribute that says how much.
+_NOISE = ("rate", "stddev")
+
+
+def normalisations(model: keras.Model) -> list:
+    """Return the batch normalisations of a model that keep moving statistics.
+
+    Raises:
+        InputError: there is none, or one never moves its statistics (a momentum of 1).
+    """
+    # Keras has no public walk through layers nested in models and wrappers.
+    layers = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    if not layers:
+        raise InputError(
+            f"Expected a model with trainable batch normalisation to estimate its moving statistics anew. "
+            f"Received: {model.name!r}, which has none."
+        )
+    still = next((layer.name for layer in layers if layer.momentum == 1), None)
+    if still is not None:
+        raise InputError(f"Layer {still!r} has a momentum of 1: its moving statistics cannot be estimated.")
+    return layers
+
+
+def batch_statistics(model: keras.Model, layers, state, x):
+    """Return the means and variances of one batch in every batch normalisation, as a list of tensors.
+
+    Dropout and noise layers are off; whatever else distinguishes training from inference is on.
+
+    Args:
+        model: Keras model.
+        layers: its batch normalisations, from `normalisations`.
+        state: (variable, value) pairs, the displaced weights.
+        x: inputs of the batch.
+    """
+    variables = moving_variables(layers)
+    momenta = [layer.momentum for layer in layers for _ in range(2)]
+    zeros = [tf.zeros_like(variable) for variable in variables]
+    scope = keras.StatelessScope(
+        state_mapping=[*state, *zip(variables, zeros, strict=True)], initialize_variables=False
+    )
+    with scope, _without_noise(model):
+        model(x, training=True)
+        # From 0, one update leaves (1 - momentum) times the statistics of the batch.
+        return [
+            scope.get_current_value(variable) / (1.0 - momentum)
+            for variable, momentum in zip(variables, momenta, strict=True)
+        ]
+
+
+def moving_variables(layers) -> list:
+    """Return the moving mean and variance of every layer, in the order of `batch_statistics`."""
+    return [variable for layer in layers for variable in (layer.moving_mean, layer.moving_variance)]
+
+
+@contextmanager
+def _without_noise(model):
+    noisy = [
+        (layer, name, getattr(layer, name))
+        for layer in model._flatten_layers()
+        for name in _NOISE
+        if isinstance(getattr(layer, name, None), float)
+    ]
+    try:
+        for layer, name, _ in noisy:
+            setattr(layer, name, 0.0)
+        yield
+    finally:
+        for layer, name, value in noisy:
+            setattr(layer, name, value)

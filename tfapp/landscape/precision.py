@@ -16,8 +16,8 @@ import keras
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.landscape.batches import Batches
-from tfapp.landscape.error_lines import one_line
+from tfapp.landscape.checks import one_line
+from tfapp.landscape.samples import Batches
 
 FLOAT32, BFLOAT16 = COMPUTE_DTYPES = ("float32", "bfloat16")
 _LINKS = (keras.activations.softmax, keras.activations.sigmoid)

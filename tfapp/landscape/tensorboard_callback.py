@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfapp.errors import InputError
 from tfapp.landscape.evaluate import landscape
 from tfapp.landscape.samples import as_arrays
-from tfapp.summaries import check_tensorboard, summary_writer
+from tfapp.report.tensorboard import check_tensorboard, summary_writer
 
 _POINTS = 17  # along each axis: a picture in a browser, at a tenth of the evaluations of a printed one
 # The weights differ from surface to surface, so that none goes on with the file of another.

@@ -1,10 +1,12 @@
 """Networks: segmenters by `build(name, num_classes, ...)`, classifiers by `build_classifier`, and work on both."""
 
+from tfapp.models.any_size import at_own_size, find_stride, fitted, resize_probabilities
 from tfapp.models.building import (
     HEADS,
     MODELS,
     REGRESSION_HEADS,
     TITLES,
+    add_weight_decay,
     attach_head,
     build,
     current_tv_weights,
@@ -13,11 +15,12 @@ from tfapp.models.building import (
     tv_head,
 )
 from tfapp.models.classifiers import CLASSIFIERS, build_classifier
-from tfapp.models.fitting import find_stride, fitted
-from tfapp.models.own_size import at_own_size, resize_images, resize_probabilities
-from tfapp.models.probabilities import with_probabilities
-from tfapp.models.regression import OneHotMeanSquaredError, before_projection, on_simplex
-from tfapp.models.weight_decay import add_weight_decay
+from tfapp.models.probabilities import (
+    OneHotMeanSquaredError,
+    before_projection,
+    on_simplex,
+    with_probabilities,
+)
 
 __all__ = [
     "CLASSIFIERS",
@@ -37,7 +40,6 @@ __all__ = [
     "fitted",
     "logits_of",
     "on_simplex",
-    "resize_images",
     "resize_probabilities",
     "stride_of",
     "tv_head",

@@ -5,9 +5,9 @@ from keras import layers
 
 from tfapp.errors import InputError
 from tfapp.layers import CropLike, PadToStride
-from tfapp.models.encoder_weights import load_encoder_weights
-from tfapp.models.own_size import ResizeLike
+from tfapp.models.any_size import ResizeLike
 from tfapp.models.vgg import CONVOLUTIONS, centre_as_imagenet, convolution, vgg_block
+from tfapp.models.weights import load_encoder_weights
 
 DEPTH = len(CONVOLUTIONS)
 

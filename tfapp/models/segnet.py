@@ -4,7 +4,6 @@ import keras
 from keras import layers
 
 from tfapp.layers import CropLike, MaxPoolWithIndices, MaxUnpooling2D, PadToStride
-from tfapp.models.encoder_weights import load_encoder_weights
 from tfapp.models.vgg import (
     CONVOLUTIONS,
     WIDTHS,
@@ -13,6 +12,7 @@ from tfapp.models.vgg import (
     convolution,
     vgg_block,
 )
+from tfapp.models.weights import load_encoder_weights
 
 
 def segnet(

@@ -1,6 +1,10 @@
-"""U-Net (Ronneberger, Fischer, Brox, 2015) for images of any size."""
+"""U-Net (Ronneberger, Fischer, Brox, 2015) and the networks around it, which differ in their skip connections."""
 
-from tfapp.models.encoder_decoder import doubled_widths, encoder_decoder
+import keras
+from keras import layers
+
+from tfapp.errors import InputError
+from tfapp.layers import CropLike, PadToStride
 
 
 def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_activation=None):
@@ -34,3 +38,169 @@ def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_a
         skip=lambda features, level: features,
         last_activation=last_activation,
     )
+
+
+def res_unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
+    """Return a U-Net whose skip connections lead through residual modules.
+
+    A module is ReLU(x + F(x)) with two 3x3 convolutions F of the level's width (K. He, X. Zhang, S. Ren, J. Sun,
+    "Deep Residual Learning for Image Recognition", CVPR 2016). What they add in parameters the lowest level
+    gives up: it has 3/4 of U-Net's filters, our choice of the paper's slimmer layers at low resolution. From a
+    base width of 2 both networks have the same number of parameters within 10 %, at depth 4 within 2 %.
+
+    Args:
+        num_classes: Number of classes, at least 2.
+        channels: Image channels.
+        base_width: Filters of the first level; each level below has twice as many, the lowest 1.5 times.
+        depth: Number of 2x2 poolings; the stride is `2 ** depth`.
+        dropout: Rate of dropout at the lowest level, in [0, 1).
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
+        `(batch, height, width, num_classes)` in a layer called `logits`.
+
+    Reference:
+        J. Lu, K. Tong, "Visualized Insights into the Optimization Landscape of Fully Convolutional Networks",
+        arXiv, January 2019.
+    """
+    *upper, lowest = doubled_widths(base_width, depth)
+    return encoder_decoder(
+        "res-unet",
+        num_classes,
+        channels,
+        widths=[*upper, 3 * lowest // 4],
+        dropout=dropout,
+        skip=_residual_module,
+    )
+
+
+def _residual_module(x, level):
+    residual, width = x, x.shape[-1]
+    for step, activation in ((1, "relu"), (2, None)):
+        residual = layers.Conv2D(
+            width,
+            3,
+            padding="same",
+            activation=activation,
+            kernel_initializer="he_normal",
+            name=f"skip{level}_conv{step}",
+        )(residual)
+    x = layers.Add(name=f"skip{level}_add")([x, residual])
+    return layers.ReLU(name=f"skip{level}_relu")(x)
+
+
+def fcn_16s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
+    """Return an FCN-16s; see `fcn_4s`. At depth 4 its one skip connection is the lowest of U-Net's."""
+    return _fused_fcn(16, num_classes, channels, base_width, depth, dropout)
+
+
+def fcn_8s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
+    """Return an FCN-8s; see `fcn_4s`. At depth 4 it has the two lowest skip connections of U-Net."""
+    return _fused_fcn(8, num_classes, channels, base_width, depth, dropout)
+
+
+def fcn_4s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
+    """Return an FCN-4s that maps images to logits of the same height and width.
+
+    FCN-Ns fuses encoder and decoder only where maps that were pooled N times or more are upsampled: there the
+    features before that pooling join the upsampled ones, as in U-Net, and nothing joins above. So the
+    skip connections of FCN-16s are among those of FCN-8s, those among FCN-4s's, and those among U-Net's; levels
+    and widths are the same. This is our reading of "fusion after N-fold pooling".
+
+    Args:
+        num_classes: Number of classes, at least 2.
+        channels: Image channels.
+        base_width: Filters of the first level; each level below has twice as many.
+        depth: Number of 2x2 poolings, at least log2 of the number in the name; the stride is `2 ** depth`.
+        dropout: Rate of dropout at the lowest level, in [0, 1).
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
+        `(batch, height, width, num_classes)` in a layer called `logits`.
+
+    Raises:
+        InputError: For a depth at which nothing is pooled that often.
+
+    Reference:
+        J. Lu, K. Tong, "Visualized Insights into the Optimization Landscape of Fully Convolutional Networks",
+        arXiv, January 2019.
+    """
+    return _fused_fcn(4, num_classes, channels, base_width, depth, dropout)
+
+
+def _fused_fcn(pooled, num_classes, channels, base_width, depth, dropout):
+    highest = pooled.bit_length() - 2
+    if depth <= highest:
+        raise InputError(
+            f"FCN-{pooled}s fuses features around its {pooled}-fold pooling and has {highest + 1} poolings or more; "
+            f"got a depth of {depth}."
+        )
+    return encoder_decoder(
+        f"fcn-{pooled}s",
+        num_classes,
+        channels,
+        widths=doubled_widths(base_width, depth),
+        dropout=dropout,
+        skip=lambda features, level: features if level >= highest else None,
+    )
+
+
+def encoder_decoder(name, num_classes, channels, *, widths, dropout, skip, last_activation=None):
+    """Return a network that maps images to logits of the same height and width.
+
+    "Same" convolutions replace U-Net's unpadded ones, so that every pixel gets an answer; the image is mirrored
+    up to a multiple of the stride and the logits are cropped back.
+
+    Args:
+        name: Name of the model.
+        num_classes: Channels of the logits.
+        channels: Image channels.
+        widths: Filters of each level from the image down, with one 2x2 pooling between two levels: the stride is
+            `2 ** (len(widths) - 1)`.
+        dropout: Rate of dropout at the lowest level, in [0, 1).
+        skip: Function of (features of the encoder before their pooling, level counted from 0 at the image) that
+            returns what is concatenated to the upsampled features of that level, or None for nothing.
+        last_activation: Layer in the place of the last ReLU of the decoder, or None.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
+        `(batch, height, width, num_classes)` in a layer called `logits`.
+    """
+    *upper, lowest = widths
+    images = keras.Input((None, None, channels), name="images")
+    x = PadToStride(2 ** len(upper), name="pad")(images)
+    encoded = []
+    for level, width in enumerate(upper):
+        x = _two_convolutions(x, width, f"down{level}")
+        encoded.append(x)
+        x = layers.MaxPooling2D(name=f"down{level}_pool")(x)
+    x = _two_convolutions(x, lowest, "bottom")
+    if dropout:
+        x = layers.Dropout(dropout, name="bottom_dropout")(x)
+    for level, width in reversed(list(enumerate(upper))):
+        x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{level}_transpose")(x)
+        skipped = skip(encoded[level], level)
+        if skipped is not None:
+            x = layers.Concatenate(name=f"up{level}_skip")([skipped, x])
+        x = _two_convolutions(x, width, f"up{level}", last_activation if level == 0 else None)
+    x = layers.Conv2D(num_classes, 1, name="scores")(x)
+    return keras.Model(images, CropLike(name="logits")([x, images]), name=name)
+
+
+def doubled_widths(base_width, depth):
+    """Return U-Net's widths: `base_width` at the image, twice as many filters below each of `depth` poolings."""
+    return [base_width * 2**level for level in range(depth + 1)]
+
+
+def _two_convolutions(x, width, name, last_activation=None):
+    for step in (1, 2):
+        replaced = step == 2 and last_activation is not None
+        x = layers.Conv2D(
+            width,
+            3,
+            padding="same",
+            activation=None if replaced else "relu",
+            kernel_initializer="he_normal",
+            name=f"{name}_conv{step}",
+        )(x)
+    return x if last_activation is None else last_activation(x)

@@ -8,10 +8,10 @@ from importlib import import_module
 _HOMES = {
     "Camera": "scenes.camera",
     "SceneFolder": "scenes.scene_folder",
-    "ScenePoints": "scenes.point_sampling",
+    "ScenePoints": "observations",
     "SceneSettings": "simulation.simulator",
     "part_named": "simulation.simulate",
-    "sample_points": "scenes.point_sampling",
+    "sample_points": "observations",
     "simulate_scenes": "simulation.simulate",
 }
 

@@ -4,14 +4,16 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tfapp.pose.evaluation.clusterings import k_means, spectral_clustering
-from tfapp.pose.evaluation.instances import label_points
-from tfapp.pose.evaluation.mirror_image import mirror_symmetry
-from tfapp.pose.evaluation.pair_scores import mean_over_scenes, pair_scores
-from tfapp.pose.evaluation.pose_errors import part_poses, pose_errors, summarise
-from tfapp.pose.evaluation.registration import register_model
-from tfapp.pose.evaluation.symmetries import Symmetries
-from tfapp.pose.pictures.segmented_scene import SegmentedScene
+from tfapp.pose.evaluation.instances import (
+    k_means,
+    label_points,
+    mean_over_scenes,
+    pair_scores,
+    spectral_clustering,
+)
+from tfapp.pose.evaluation.pose_errors import Symmetries, part_poses, pose_errors, summarise
+from tfapp.pose.evaluation.registration import mirror_symmetry, register_model
+from tfapp.pose.pictures.scene_pictures import SegmentedScene
 
 # Points of the model that less than this share of the scenes shows count as never seen.
 LEAST_SEEN = 0.01

@@ -5,10 +5,10 @@ import warnings
 import keras
 
 from tfapp.errors import InputError
-from tfapp.png_file import png_bytes
 from tfapp.pose.evaluate import learned_points
-from tfapp.pose.pictures.model_picture import draw_model
-from tfapp.summaries import summary_writer, write_png, write_scalar
+from tfapp.pose.pictures.model_pictures import draw_model
+from tfapp.report.figures import png_bytes
+from tfapp.report.tensorboard import summary_writer, write_png, write_scalar
 
 _DPI = 100
 

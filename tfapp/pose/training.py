@@ -1,23 +1,26 @@
-"""Train a pose model in a run folder, with Keras `fit()`; a killed run goes on where it stood."""
+"""Train a pose model in a run folder, with Keras `fit()`; a killed run resumes."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from tfapp.checkpoints import RunRecorder, StopOnDivergence, latest_checkpoint
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
-from tfapp.pose.batches import SceneBatches
-from tfapp.pose.frame import frame_of
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import observe, split_scenes
-from tfapp.pose.pose_run import MODEL, PoseRun, check_same, create_run
+from tfapp.pose.run import MODEL, PoseRun, check_same, create_run
 from tfapp.pose.scenes.scene_folder import SceneFolder
-from tfapp.run_record import RECORD
+from tfapp.runs.callbacks import ReportProgress, RunRecorder, StopOnDivergence, latest_checkpoint
+from tfapp.runs.progress import SILENT
+from tfapp.runs.record import RECORD
 
 
-def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), progress=None):
+def train(
+    scenes, out, config, *, command="", overwrite=False, callbacks=(), progress=SILENT, title="training"
+):
     """Train, or go on with, the run in `out`.
 
     Args:
@@ -27,7 +30,8 @@ def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), pro
         command: Command line to keep in `run.json`.
         overwrite: Start again, removing an existing run in `out`.
         callbacks: Further Keras callbacks.
-        progress: Function of (scenes read, scenes in all), or None.
+        progress: `Progress` that shows the scenes read, and the batches with loss and Chamfer distance.
+        title: What the task of the training is called there.
 
     Returns:
         The finished `PoseRun`.
@@ -48,7 +52,8 @@ def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), pro
         training = run.parts["training"]
     else:
         training, held_out = split_scenes(len(folder), config.held_out, config.seed)
-    observations = observe(folder, config.observed, indices=training, seed=config.seed, progress=progress)
+    with progress.task("scenes") as task:
+        observations = observe(folder, config.observed, indices=training, seed=config.seed, progress=task)
     frame = frame_of(observations.points)
     keras.utils.set_random_seed(config.seed)
     model = PoseModel(**vars(config.settings(folder.camera, frame, instances)))
@@ -57,7 +62,16 @@ def train(scenes, out, config, *, command="", overwrite=False, callbacks=(), pro
         shutil.rmtree(out, ignore_errors=True)
         parts = {"training": training, "held-out": held_out}
         run = create_run(out, command, config, folder, frame, instances, parts)
-    return _trained(run, model, config, observations, folder.camera, callbacks)
+    with progress.task(title) as task:
+        watchers = [ReportProgress(task, _chamfer), *callbacks]
+        _trained(run, model, config, observations, folder.camera, watchers)
+        if task.total is None:
+            task.finish("trained already")
+    return run
+
+
+def _chamfer(model):
+    return f" Chamfer {float(model.get_metrics_result()['distance_mm']):.2f} mm"
 
 
 def _instances(config, folder):
@@ -97,7 +111,6 @@ def _trained(run, model, config, observations, camera, callbacks):
     if epoch < config.epochs or not (run.path / MODEL).is_file():
         with atomic_path(run.path / MODEL) as temporary:
             model.save(temporary)
-    return run
 
 
 def compile_pose_model(model, config, steps):
@@ -117,3 +130,98 @@ def compile_pose_model(model, config, steps):
 
     # XLA has no place for the hulls of the hidden points.
     model.compile(adam(config.learning_rate), adam(config.model_learning_rate), jit_compile=False)
+
+
+class SceneBatches(keras.utils.PyDataset):
+    """Batches of (depth, points) for `fit()`; every epoch has its own order.
+
+    Args:
+        observations: `Observations`.
+        batch_size: Scenes in a batch; the last one of an epoch may have fewer.
+        seed: Of the orders.
+        first_epoch: Epochs that were trained before: the orders go on.
+        camera: `Camera` to turn each scene about, every time by another angle; None to leave them as they are.
+    """
+
+    def __init__(self, observations, batch_size, seed, first_epoch=0, camera=None):
+        super().__init__()
+        self._observations, self._batch_size, self._seed = observations, batch_size, seed
+        self._camera = camera
+        self._epoch = first_epoch
+        self._shuffle()
+
+    def __len__(self):
+        return -(-len(self._observations) // self._batch_size)
+
+    def __getitem__(self, index):
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        depth, points = self._observations.depth[chosen], self._observations.points[chosen]
+        if self._camera is None:
+            return depth, points
+        angles = np.random.default_rng([self._seed, self._epoch, index]).uniform(0, 2 * np.pi, len(chosen))
+        return turned(depth, points, angles, self._camera)
+
+    def on_epoch_end(self):
+        self._epoch += 1
+        self._shuffle()
+
+    def _shuffle(self):
+        self._order = np.random.default_rng([self._seed, self._epoch]).permutation(len(self._observations))
+
+
+def turned(depth, points, angles, camera):
+    """Turn scenes of parts alone; what is outside of the turned picture is lost.
+
+    Depth along the optical axis stays what it is when the camera turns about this axis, so that pixels only change
+    their places: each takes that of the nearest pixel where it comes from. Points are turned exactly.
+
+    Args:
+        depth: Float array `(batch, height, width)` in metres, 0 where no part is.
+        points: Float array `(batch, n, 3)` in the frame of the camera.
+        angles: `(batch,)`, radians, from x towards y.
+        camera: `Camera`.
+
+    Returns:
+        (depth, points), of the shapes and types given.
+    """
+    cos, sin = (function(angles)[:, None, None] for function in (np.cos, np.sin))
+    columns, rows = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    x, y = (columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy
+    # The ray of each pixel, turned back.
+    from_column = np.floor((cos * x + sin * y) * camera.fx + camera.cx).astype(int)
+    from_row = np.floor((cos * y - sin * x) * camera.fy + camera.cy).astype(int)
+    inside = (from_column >= 0) & (from_column < camera.width) & (from_row >= 0) & (from_row < camera.height)
+    scenes = np.arange(len(depth))[:, None, None]
+    taken = depth[scenes, from_row.clip(0, camera.height - 1), from_column.clip(0, camera.width - 1)]
+    zero, one = np.zeros_like(cos), np.ones_like(cos)
+    rotation = np.block([[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]])
+    return np.where(inside, taken, 0).astype(depth.dtype), (points @ np.swapaxes(rotation, 1, 2)).astype(
+        points.dtype
+    )
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The network's frame in that of the camera.
+
+    Attributes:
+        centre: Its origin in metres; on the optical axis, so that a camera that moves around a bin needs no other.
+        unit: Length in metres that is 1 in it.
+    """
+
+    centre: tuple
+    unit: float
+
+
+def frame_of(points):
+    """Return the `Frame` of observed points.
+
+    The origin lies on the optical axis at the median depth; the unit is such that 95 % of the points lie within 1 of
+    it, across and along the axis.
+
+    Args:
+        points: Float array `(scenes, n, 3)` in metres, in the frame of the camera.
+    """
+    depth = float(np.median(points[..., 2]))
+    away = np.abs(points - np.array([0.0, 0.0, depth])).max(-1)
+    return Frame((0.0, 0.0, round(depth, 6)), round(float(np.quantile(away, 0.95)), 6))

@@ -1,96 +1,76 @@
-"""Write the report: one HTML file that works from disk, without a server and without the network."""
+"""The HTML around a page of ours: one file that asks no other machine for anything; sections and links to them."""
 
-from pathlib import Path
+import platform
+from datetime import datetime
+from html import escape
 
-from plotly.offline import get_plotlyjs
-
-from tfapp.data import Noise
-from tfapp.errors import InputError
-from tfapp.files import write_text
-from tfapp.html_shell import shell
-from tfapp.report.advice import origin_section, own_data_section
-from tfapp.report.material import gather
-from tfapp.report.pictures import examples_of
-from tfapp.report.sections import (
-    default_title,
-    headline_section,
-    landscape_section,
-    pictures_section,
-    training_section,
-)
-from tfapp.report.serving import export_section
-from tfapp.report.tables import noise_section
-
-DEFAULT_NOISE = Noise("gaussian", 0.07)
-LEAD = "What was trained, how good it is, how it stands up to noise, and what to run next."
-NO_SCRIPT = "The curves and surfaces need JavaScript; everything else shows without."
+from tfapp import __version__
+from tfapp.report.style import SCRIPT, STYLE
 
 
-def write_report(
-    runs,
-    out,
-    *,
-    exports=(),
-    commands=None,
-    title=None,
-    noise=DEFAULT_NOISE,
-    examples=4,
-    progress=lambda done, total, note: None,
-):
-    """Write one page about one or several runs of one dataset, and return its path.
-
-    The page holds its pictures and the whole of plotly.js (about 5 MB) and asks no other machine for
-    anything. It shows what the runs have: a run without an evaluation or a loss surface is named with the
-    command that makes it; without the images of the data, or a trained network, there are no pictures.
+def html_page(title, lead, body, *, style, scripts=(), no_script=None, lead_class="lead", before_main=""):
+    """Return a whole page.
 
     Args:
-        runs: Paths of run folders, or `Run`s; runs that differ by seed are averaged in the tables.
-        out: HTML file, written by write-then-rename.
-        exports: Folders that `tfapp export` wrote.
-        commands: Pairs (what it does, command line) to show as next steps, or None for the general ones.
-        title: Heading of the page, or None for the networks and the data.
-        noise: `Noise` of the second block of pictures; an amount of 0 leaves the block out.
-        examples: Number of test images to show, >= 1.
-        progress: Called as `progress(done, total, note)` after every image of every run.
-
-    Raises:
-        InputError: For a folder that is not a run or not an export, runs of different classes, damaged
-            files, or an `out` that is a folder; nothing is written then.
+        title: Heading of the page.
+        lead: Sentence below it.
+        body: HTML of the sections.
+        style: CSS.
+        scripts: JavaScript, run in this order.
+        no_script: Sentence for a browser that runs no scripts, or None.
+        lead_class: CSS class of the sentence.
+        before_main: HTML between header and sections.
     """
-    out = Path(out)
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; --out must name an HTML file, such as {out / 'report.html'}.")
-    if examples < 1:
-        raise InputError(f"--examples must be at least 1; got {examples}.")
-    material = gather(runs)
-    exported = export_section(exports)
-    shown, problem = _examples(material.entries, examples, noise, progress)
-    sections = [
-        headline_section(material),
-        pictures_section(shown, problem, material.entries[0].run, noise),
-        noise_section(material),
-        training_section(material),
-        landscape_section(material.entries),
-        exported,
-        own_data_section(commands),
-        origin_section(material.entries),
-    ]
-    heading = title or default_title(material.entries)
-    write_text(out, shell(heading, LEAD, list(filter(None, sections)), get_plotlyjs(), NO_SCRIPT))
-    return out
+    without = "" if no_script is None else f'<noscript><p class="note">{escape(no_script)}</p></noscript>\n'
+    # Scripts last, so that text and pictures show before megabytes of JavaScript are read.
+    ending = "\n".join(f"<script>{script}</script>" for script in scripts)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<header>
+<h1>{escape(title)}</h1>
+<p class="{lead_class}">{escape(lead)}</p>
+{without}</header>
+{before_main}<main>
+{body}
+</main>
+{_footer()}
+{ending}
+</body>
+</html>
+"""
 
 
-def _examples(entries, count, noise, progress):
-    """Return (examples, None), or ([], why there are none)."""
-    total = len(entries) * min(count, len(entries[0].run.split.test))
-    done = 0
+def _footer():
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    text = f"Written by tfapp {__version__} on Python {platform.python_version()}, {now}. Works offline."
+    return f"<footer><p>{escape(text)}</p></footer>"
 
-    def advance():
-        nonlocal done
-        done += 1
-        progress(done, total, "labelling test images")
 
-    try:
-        return examples_of(entries, count, noise, advance=advance), None
-    except InputError as error:
-        return [], str(error)
+def shell(title, lead, sections, library="", no_script=None):
+    """Return a whole page.
+
+    Args:
+        title: Heading of the page.
+        lead: Sentence below it.
+        sections: List of `Section`.
+        library: JavaScript that the figures of the sections need.
+        no_script: Sentence for a browser that runs no scripts, or None.
+    """
+    links = "".join(f'<li><a href="#{part.anchor}">{escape(part.short)}</a></li>' for part in sections)
+    return html_page(
+        title,
+        lead,
+        "\n".join(part.html() for part in sections),
+        style=STYLE,
+        scripts=filter(None, (library, SCRIPT)),
+        no_script=no_script,
+        before_main=f'<nav aria-label="Contents"><ul>{links}</ul></nav>\n',
+    )

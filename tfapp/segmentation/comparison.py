@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_text
-from tfapp.result_text import markdown_table
+from tfapp.report.result_table import markdown_table
 from tfapp.segmentation.config import option_words, with_defaults
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from inspect import signature
 
 from tfapp.data import AUGMENTATIONS, parse_noise
-from tfapp.data.training_noise import DEFAULT_SHARE
+from tfapp.data.noise import DEFAULT_SHARE
 from tfapp.errors import InputError
 from tfapp.models import MODELS, REGRESSION_HEADS
 
@@ -53,8 +53,7 @@ class TrainConfig:
     any head: it is the squared distance of what comes out, probabilities or the free numbers of `sigmoid` and
     `identity`, from the one-hot map of the labels. Image pairs are learned by `mse` with `sigmoid` or `identity`.
 
-    `trajectory`, epochs between two records of the weights, is what the command hands to the recorder of
-    `tfapp.landscape`; `train` itself knows no landscape, and takes callbacks.
+    `trajectory` is the number of epochs between two records of the weights, which `tfapp.landscape` draws planes of.
     """
 
     model: str = "unet"

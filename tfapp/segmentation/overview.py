@@ -5,7 +5,7 @@ import numpy as np
 from tfapp.data import network_pair
 from tfapp.data.dataset import check_pair
 from tfapp.files import atomic_path
-from tfapp.segmentation.image_quality import ImageQuality, image_quality
+from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfapp.data import network_pair
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
-from tfapp.segmentation.image_quality import ImageQuality, image_quality
+from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
 EXAMPLES = 4

@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.keras_loading import load_keras_model
-from tfapp.models.weight_files import first_sentence, load_weights_file
+from tfapp.models.weights import first_sentence, load_keras_model, load_weights_file
 
 
 @dataclass(frozen=True, eq=False)

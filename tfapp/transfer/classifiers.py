@@ -1,14 +1,17 @@
-"""One linear support vector machine for each class, on features of length 1."""
+"""One linear support vector machine for each class, their files, and their average precision."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
+from sklearn.metrics import average_precision_score, precision_recall_curve
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
 from tfapp.errors import InputError
-from tfapp.transfer.average_precision import average_precision
+from tfapp.files import atomic_path
 
 COSTS = (0.01, 0.1, 1.0, 10.0, 100.0)
 FOLDS = 3
@@ -128,3 +131,88 @@ def _machine(features, column, cost):
     counts = column != 0
     # The primal problem, which converges whatever the cost.
     return LinearSVC(C=cost, dual=False, tol=_TOLERANCE).fit(features[counts], column[counts])
+
+
+def keep_classifiers(file, machines, class_names, digest):
+    """Write classifiers, with a digest of what they were fitted to."""
+    with atomic_path(file) as temporary:
+        np.savez(temporary, **vars(machines), class_names=np.array(class_names), digest=np.array(digest))
+
+
+def read_classifiers(file):
+    """Return the `LinearClassifiers` in a file, the names of their classes, and the digest.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            validated = tuple(content["validated"].tolist())
+            machines = LinearClassifiers(
+                content["weights"], content["biases"], float(content["cost"]), validated
+            )
+            return machines, tuple(content["class_names"].tolist()), str(content["digest"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(f"{file} is damaged ({error}); remove it and evaluate again.") from None
+
+
+def kept_classifiers(file, digest):
+    """Return the classifiers of a file if they have this digest; None if they have not, or there are none."""
+    if not file.is_file():
+        return None
+    machines, _, stored = read_classifiers(file)
+    return machines if stored == digest else None
+
+
+def fit_digest(features, targets, settings):
+    """Return a SHA-256 over what classifiers are fitted to, and the settings, a tuple of numbers."""
+    digest = hashlib.sha256(str((features.shape, targets.shape, settings)).encode())
+    for array in (features, targets):
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+AREA, ELEVEN_POINT = "area", "11-point"
+FORMS = (AREA, ELEVEN_POINT)
+_RECALLS = np.arange(11) / 10
+
+
+def average_precision(scores, targets, form=AREA):
+    """Return the average precision of one class, from 0 to 1.
+
+    Args:
+        scores: Numbers (n,), the higher the surer.
+        targets: Integers (n,): 1 the class is there, -1 it is not, 0 the image does not count.
+        form: `area`, the area under the steps of the precision over recall, as from VOC2010 on but without making
+            precision fall first (that of scikit-learn); or `11-point`, as in VOC2007: the mean over the recalls r =
+            0, 0.1, ..., 1 of the largest precision at a recall of at least r.
+
+    Returns:
+        Float; NaN if no image that counts has the class.
+
+    Reference:
+        M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman, "The PASCAL Visual Object Classes (VOC)
+        Challenge", IJCV 88(2), 2010, section 4.2.
+    """
+    targets = np.asarray(targets)
+    counts = targets != 0
+    present, scores = targets[counts] == 1, np.asarray(scores)[counts]
+    if not present.any():
+        return float("nan")
+    if form == AREA:
+        return float(average_precision_score(present, scores))
+    precisions, recalls, _ = precision_recall_curve(present, scores)
+    # The last point, precision 1 at recall 0, belongs to no image.
+    precisions, recalls = precisions[:-1], recalls[:-1]
+    return float(np.mean([precisions[recalls >= recall].max() for recall in _RECALLS]))
+
+
+def average_precisions(scores, targets, form=AREA):
+    """Return the average precision of each class, float64 (classes,).
+
+    Args:
+        scores: float (n, classes).
+        targets: int (n, classes), as in `average_precision`.
+        form: As in `average_precision`.
+    """
+    return np.array([average_precision(*column, form) for column in zip(scores.T, targets.T, strict=True)])

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.transfer.classifiers import unit_length
-from tfapp.transfer.materials import HIGH, LOW, TRANSFERRED
+from tfapp.transfer.evaluation import HIGH, LOW, TRANSFERRED
 
 EMBEDDING, EMBEDDED = "embedding.npz", (HIGH, LOW, TRANSFERRED)
 PERPLEXITY, NEIGHBOURS, FEWEST = 30.0, 10, 4

@@ -3,9 +3,8 @@
 import keras
 
 from tfapp.errors import InputError
-from tfapp.transfer.classifier_files import read_classifiers
-from tfapp.transfer.evaluation import CLASSIFIERS
-from tfapp.transfer.materials import TRANSFERRED
+from tfapp.transfer.classifiers import read_classifiers
+from tfapp.transfer.evaluation import CLASSIFIERS, TRANSFERRED
 
 
 def scoring_model(backbone, network, machines, side):

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from tfapp.data import open_multi_label
 from tfapp.errors import InputError
-from tfapp.run_record import RECORD
+from tfapp.runs.record import RECORD
 from tfapp.transfer.backbones import open_backbone
-from tfapp.transfer.clusters import k_means_centroids, pseudo_labels
-from tfapp.transfer.network import MODEL, read_history, train_network
-from tfapp.transfer.transfer_run import TransferRun, check_same, create_run
+from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, read_history, train_network
+from tfapp.transfer.run import TransferRun, check_same, create_run
 
 
 def train(spec, out, config, *, command="", overwrite=False, progress=None):

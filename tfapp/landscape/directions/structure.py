@@ -1,16 +1,16 @@
-"""The trainable parameters of a model: whose they are, and whether a file was made for them.
-
-Names that Keras numbers by itself ("conv2d_7") change with the order in which models are built, so two
-models have the same structure if their parameters agree in order, layer class, name and shape.
-"""
+"""The trainable parameters of a model: whose they are, and whether a file was made for them."""
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
+import numpy as np
 
 from tfapp.errors import InputError
 
@@ -86,3 +86,24 @@ def check_same_structure(parameters: Sequence[Parameter], model: keras.Model, wh
 
 def _compared(parameter):
     return [parameter.layer, parameter.name, list(parameter.shape)]
+
+
+@contextmanager
+def open_archive(path, what: str):
+    """Open an `.npz` file without unpickling; whatever goes wrong inside the block is the file's fault.
+
+    Args:
+        path: the file.
+        what: what it should be, such as "file of directions".
+
+    Raises:
+        InputError: it does not exist, is damaged or holds something else.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"Expected a {what}. Received: {path}, which does not exist.")
+    try:
+        # Opened here, because NumPy leaves a file open that is not the archive it looks like.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            yield archive
+    except (ValueError, KeyError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a {what} that this version can read ({error}).") from error

@@ -21,7 +21,7 @@ from tfapp.errors import InputError
 from tfapp.landscape.directions.directions import Directions
 from tfapp.landscape.directions.solutions import solution_weights
 from tfapp.landscape.directions.structure import check_same_structure
-from tfapp.landscape.directions.trajectory_files import Trajectory, load_trajectory
+from tfapp.landscape.directions.trajectory import Trajectory, load_trajectory
 from tfapp.landscape.fingerprint import hash_arrays
 
 # Below this ratio of the two extents a path is a straight line to every eye, and its second axis is noise.

@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from tfapp.landscape.figures.panels import common_scale, common_window, make_panels, window_ticks
+from tfapp.landscape.figures.panels import common_scale, common_window, make_panels, tick_label, window_ticks
 from tfapp.landscape.figures.plots import COLOURS, MARK, label_bar, save_figure
-from tfapp.landscape.figures.scale import tick_label
-from tfapp.landscape.surface import Surface
+from tfapp.landscape.grid import Grid
 
 _PATH = "#ff9f1c"
 _HALO = [withStroke(linewidth=2.5, foreground="black", alpha=0.6)]
@@ -21,7 +20,7 @@ _MOST_OBLONG = 3.0
 _EDGE = 0.03
 
 
-def save_contour_png(surface: Surface, path: str | os.PathLike, title: str | None = None) -> None:
+def save_contour_png(surface: Grid, path: str | os.PathLike, title: str | None = None) -> None:
     """Draw the surface from above: filled contours, labelled lines, the solution marked.
 
     Where the loss spans decades, the levels are spaced evenly in its logarithm. The checkpoints of a PCA plane
@@ -32,7 +31,7 @@ def save_contour_png(surface: Surface, path: str | os.PathLike, title: str | Non
     save_contours_png([surface], [title or "Loss around the solution"], path)
 
 
-def save_contours_png(surfaces: Sequence[Surface], titles: Sequence[str], path: str | os.PathLike) -> None:
+def save_contours_png(surfaces: Sequence[Grid], titles: Sequence[str], path: str | os.PathLike) -> None:
     """Draw several surfaces from above beside one another with common axes, levels and colours.
 
     Args and errors as for `save_side_by_side_png`.

@@ -13,10 +13,10 @@ from tfapp.landscape.figures.panels import (
     common_window,
     make_panels,
     rows_and_columns,
+    tick_label,
     window_ticks,
 )
-from tfapp.landscape.figures.scale import tick_label
-from tfapp.landscape.surface import Surface
+from tfapp.landscape.grid import Grid
 
 # Plotly's button that uploads a chart to its makers' server stays off: the data are the user's.
 PAGE_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
@@ -24,7 +24,7 @@ _MARK = "#d62728"
 _VIEW = {"eye": {"x": 1.3, "y": -1.6, "z": 1.2}, "center": {"x": 0, "y": 0, "z": -0.12}}
 
 
-def surface_html(surface: Surface, title: str | None = None) -> go.Figure:
+def surface_html(surface: Grid, title: str | None = None) -> go.Figure:
     """Return an interactive figure of one surface, the solution marked.
 
     Args:
@@ -40,9 +40,7 @@ def surface_html(surface: Surface, title: str | None = None) -> go.Figure:
     return side_by_side([surface], [title or "Loss around the solution"])
 
 
-def side_by_side(
-    surfaces: Sequence[Surface], titles: Sequence[str], *, columns: int | None = None
-) -> go.Figure:
+def side_by_side(surfaces: Sequence[Grid], titles: Sequence[str], *, columns: int | None = None) -> go.Figure:
     """Return an interactive figure of several surfaces with common axes and one colour bar.
 
     Args:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
 from tfapp.landscape.figures.plots import save_figure
-from tfapp.landscape.flatness.sharpness_result import Sharpness
+from tfapp.landscape.flatness.sharpness_search import Sharpness
 from tfapp.landscape.flatness.spectrum import SpectralDensity
 
 # Beyond this ratio of the largest to the smallest a linear axis shows one network only.

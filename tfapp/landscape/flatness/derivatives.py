@@ -13,8 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.landscape.batches import Batches
-from tfapp.landscape.samples import as_arrays
+from tfapp.landscape.samples import Batches, as_arrays
 
 
 def as_batches(x, y=None, sample_weight=None, batch_size: int = 8) -> Batches:

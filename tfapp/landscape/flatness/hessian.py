@@ -25,7 +25,7 @@ from tfapp.landscape.flatness.derivatives import (
     make_hessian_product,
     prepare,
 )
-from tfapp.layers.tv_layer import TVLayer
+from tfapp.layers.tv.layer import TVLayer
 
 METHODS = ("auto", "exact", "differences")
 # Float32 networks were measured at 1e-7 to 1e-5, the implicit TV gradient differentiated again at 3e-4 to 6e-2.

@@ -1,18 +1,121 @@
-"""The search for the highest loss around one solution."""
+"""The search for the highest loss within a box around one solution."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.optimize import Bounds, minimize
 
 from tfapp.errors import InputError
-from tfapp.landscape.batches import Batches
-from tfapp.landscape.flatness.ascent import active_share, maximise_by_signs, maximise_lbfgsb
 from tfapp.landscape.flatness.boxes import FullSpace, RandomSubspace, filter_width, keskar_width
 from tfapp.landscape.flatness.derivatives import flatten, make_gradient
 from tfapp.landscape.flatness.hessian import finite_centre
-from tfapp.landscape.flatness.sharpness_result import Climb, Trial, relative_rise
+from tfapp.landscape.samples import Batches
+
+#     phi = 100 * (max over z in C of f(x + A z) - f(x)) / (1 + f(x)),      C = {|z_i| <= eps (|(A^+ x)_i| + 1)}
+#
+# with A the identity (all weights), or random columns (a subspace). The maximum is not known: what is given
+# is the higher of two climbs, which is a lower bound.
+#
+# References:
+#     N. S. Keskar, D. Mudigere, J. Nocedal, M. Smelyanskiy, P. T. P. Tang, "On Large-Batch Training for Deep
+#     Learning: Generalization Gap and Sharp Minima", ICLR 2017, arXiv:1609.04836, eqs. (3), (4).
+#     Jianjie Lu, Kai-yu Tong, "Visualized Insights into the Optimization Landscape of Fully Convolutional
+#     Networks", arXiv, January 2019, which takes over the definition.
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What one way of climbing found.
+
+    Attributes:
+        value: phi in percent, >= 0.
+        evaluations: of the loss and its gradient over all data.
+        iterations: of the climb.
+        message: why it ended.
+    """
+
+    value: float
+    evaluations: int
+    iterations: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One repeat: its own random start, and its own random subspace if there is one.
+
+    Attributes:
+        lbfgsb, signs: the two climbs.
+        active_share: share of the coordinates that are at the border of the box at the higher of the two points.
+    """
+
+    lbfgsb: Climb
+    signs: Climb
+    active_share: float
+
+    @classmethod
+    def from_json(cls, stored: dict) -> "Trial":
+        """Return what `dataclasses.asdict` made a dictionary of."""
+        return cls(Climb(**stored["lbfgsb"]), Climb(**stored["signs"]), stored["active_share"])
+
+    @property
+    def value(self) -> float:
+        """phi in percent, the larger of both: a lower bound."""
+        return max(self.lbfgsb.value, self.signs.value)
+
+    @property
+    def evaluations(self) -> int:
+        return self.lbfgsb.evaluations + self.signs.evaluations
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """Sharpness for one size of the box.
+
+    Attributes:
+        eps: the size.
+        loss: f(x), the loss of the solution.
+        trials: the repeats.
+    """
+
+    eps: float
+    loss: float
+    trials: tuple[Trial, ...]
+
+    @property
+    def values(self) -> np.ndarray:
+        """float64 (repeats,): phi of every trial in percent."""
+        return np.array([trial.value for trial in self.trials])
+
+    @property
+    def mean(self) -> float:
+        return float(self.values.mean())
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the trials (n - 1), NaN for one."""
+        return float(self.values.std(ddof=1)) if len(self.trials) > 1 else float("nan")
+
+    @property
+    def evaluations(self) -> int:
+        return sum(trial.evaluations for trial in self.trials)
+
+    @property
+    def active_share(self) -> float:
+        """Mean over the trials."""
+        return float(np.mean([trial.active_share for trial in self.trials]))
+
+
+def relative_rise(highest: float, loss: float) -> float:
+    """Return phi in percent for the highest loss that was seen; the solution itself is in the box.
+
+    >>> relative_rise(3.0, 1.0)
+    100.0
+    """
+    return 100.0 * (max(highest, loss) - loss) / (1.0 + loss)
 
 
 class Neighbourhood:
@@ -103,3 +206,110 @@ class Neighbourhood:
     def _at(self, displacement):
         loss, gradient = self._gradient(tf.constant(displacement))
         return float(loss), gradient.numpy()
+
+
+# Both look for the largest value of a function over |z_i| <= width_i and stop after a few steps, so that what
+# they find is a lower bound of the maximum.
+
+# What a descent is told of a loss that is not finite: very bad, and no slope to follow.
+_WORST = 1e100
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """The highest point that one climb has seen.
+
+    Attributes:
+        value: the function there; -inf if it was finite nowhere.
+        point: float64 (d,), within the box.
+        evaluations: values and gradients that it took.
+        iterations: steps of the climb.
+        message: why it ended.
+    """
+
+    value: float
+    point: np.ndarray
+    evaluations: int
+    iterations: int
+    message: str
+
+
+def maximise_lbfgsb(
+    objective: Callable, start: np.ndarray, width: np.ndarray, iterations: int = 10
+) -> Ascent:
+    """Climb by L-BFGS-B in the coordinates of z, as Keskar et al. do.
+
+    The coordinates decide: the first step has length 1 in them, far beyond the box of a network's weights,
+    while in those of a unit box it is short and ten iterations do not reach the border. All tolerances are
+    0, because the gradient at a solution is smaller than SciPy's own, which would end the climb at its start.
+
+    Args:
+        objective: z -> (value, gradient), a float and float64 (d,).
+        start: float64 (d,) within the box.
+        width: float64 (d,) >= 0, half the sides of the box.
+        iterations: largest number of iterations, >= 1.
+    """
+    highest = _Highest(objective, start)
+
+    def descent(z):
+        value, gradient = highest(z)
+        finite = np.isfinite(value) and np.all(np.isfinite(gradient))
+        return (-value, -gradient) if finite else (_WORST, np.zeros_like(z))
+
+    options = {"maxiter": iterations, "ftol": 0.0, "gtol": 0.0}
+    found = minimize(
+        descent, start, jac=True, method="L-BFGS-B", bounds=Bounds(-width, width), options=options
+    )
+    return highest.ascent(int(found.nit), str(found.message))
+
+
+def maximise_by_signs(objective: Callable, start: np.ndarray, width: np.ndarray, steps: int = 10) -> Ascent:
+    """Climb to the vertex z = width * sign(gradient), from there to the next one, and keep the highest.
+
+    For a convex function no step goes down (Frank and Wolfe), and in every case it needs no step length.
+    Where it ends before its time, it begins once more at the opposite vertex.
+
+    Args:
+        objective, start, width: as for `maximise_lbfgsb`.
+        steps: largest number of vertices, >= 1.
+    """
+    highest = _Highest(objective, start)
+    _, gradient = highest(start)
+    z, ends = start, 0
+    for step in range(steps):
+        if not np.all(np.isfinite(gradient)):
+            return highest.ascent(step, "the loss or its gradient is not finite")
+        vertex = np.where(gradient == 0, z, width * np.sign(gradient))
+        if np.array_equal(vertex, z):
+            ends, vertex = ends + 1, -z
+        if ends == 2:
+            return highest.ascent(step, "no vertex beside these is higher to first order")
+        z = vertex
+        _, gradient = highest(z)
+    return highest.ascent(steps, "all steps taken")
+
+
+def active_share(point: np.ndarray, width: np.ndarray) -> float:
+    """Return the share of the coordinates that can move which are at the border of the box, in [0, 1]."""
+    movable = width > 0
+    # L-BFGS-B puts a coordinate on its bound exactly; the margin is for rounding in the caller's products.
+    return float(np.mean(np.abs(point[movable]) >= (1 - 1e-9) * width[movable])) if movable.any() else 0.0
+
+
+class _Highest:
+    """Passes a function through and remembers its highest point."""
+
+    def __init__(self, objective, start):
+        self._objective = objective
+        self._value, self._point = -np.inf, start
+        self._evaluations = 0
+
+    def __call__(self, z):
+        value, gradient = self._objective(z)
+        self._evaluations += 1
+        if np.isfinite(value) and value > self._value:
+            self._value, self._point = float(value), z.copy()
+        return value, gradient
+
+    def ascent(self, iterations, message):
+        return Ascent(self._value, self._point, self._evaluations, iterations, message)

@@ -8,7 +8,7 @@ import keras
 from tfapp.errors import InputError
 from tfapp.models.classifiers.residual import bottleneck_block, chosen_stem, residual_network
 from tfapp.models.vgg import centre_as_imagenet
-from tfapp.models.weight_files import load_weights_file
+from tfapp.models.weights import load_weights_file
 
 # What keras.applications asks for.
 SMALLEST = 32

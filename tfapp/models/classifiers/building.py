@@ -1,11 +1,16 @@
 """From the name of a classifier to a Keras model."""
 
 import math
+import random
+import threading
+from contextlib import contextmanager
 
 import keras
 import numpy as np
+from keras import layers
 
 from tfapp.errors import InputError
+from tfapp.models.building import add_weight_decay
 from tfapp.models.classifiers.alexnet import alexnet
 from tfapp.models.classifiers.all_cnn import all_cnn_c
 from tfapp.models.classifiers.applications import SMALLEST, resnet_50, resnet_101, vgg_16, vgg_19
@@ -20,9 +25,47 @@ from tfapp.models.classifiers.residual import (
     resnet_56,
     resnet_110,
 )
-from tfapp.models.classifiers.seeding import seeded_layers
-from tfapp.models.classifiers.two_layer import two_layer
-from tfapp.models.weight_decay import add_weight_decay
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@contextmanager
+def seeded_layers(seed):
+    """Give all layers that this thread builds inside their seeds from this one.
+
+    Keras draws the seed of an initialiser, or of dropout, that was given none by Python's `random.randint`, also
+    inside keras.applications, where no seed can be passed. Other threads, such as those of a Dask worker, go on
+    with the generator that everybody shares: seeding that one would let them take numbers away.
+    """
+    own, builder = random.Random(seed), threading.get_ident()
+    with _ONE_AT_A_TIME:
+        shared = random.randint
+
+        def randint(low, high):
+            return (own.randint if threading.get_ident() == builder else shared)(low, high)
+
+        random.randint = randint
+        try:
+            yield
+        finally:
+            random.randint = shared
+
+
+def two_layer(inputs, num_classes, *, hidden=100):
+    """Apply a two-layer ReLU network: 10,302 parameters from 100 inputs to 2 classes.
+
+    Args:
+        inputs: Vectors `(batch, length)`, or images, which are flattened.
+        num_classes: Number of classes.
+        hidden: Width of the hidden layer.
+
+    Returns:
+        Logits `(batch, num_classes)`.
+    """
+    x = layers.Flatten(name="flatten")(inputs)
+    x = layers.Dense(hidden, activation="relu", kernel_initializer="he_normal", name="dense1")(x)
+    return layers.Dense(num_classes, name="scores")(x)
+
 
 CLASSIFIERS = {
     "two-layer": two_layer,

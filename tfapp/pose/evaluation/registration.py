@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+from threadpoolctl import threadpool_limits
 
-from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.evaluation.icp import align
-from tfapp.pose.evaluation.point_checks import check_points, check_visible
+from tfapp.pose.evaluation.cad_surface import CadSurface, check_points, check_visible
+from tfapp.pose.libraries import import_open3d
 
 _SURFACE_POINTS = 10_000
 # A mirror image must be nearer by more than the noise of a registration, or parts that are their own mirror
@@ -59,8 +60,7 @@ def register_model(
 
     The learned model is only known up to these: the network may turn it as it likes and turn the poses back. Sizes
     are known in metres, so nothing is scaled. Iterative closest points start at 60 rotations of the model and 60
-    of its mirror image (`tfapp.pose.evaluation.icp.align`); the mirror image is taken only where it is nearer by
-    more than 5 %.
+    of its mirror image (`align`); the mirror image is taken only where it is nearer by more than 5 %.
 
     Args:
         points: (m, 3), learned model, metres, m >= 3.
@@ -90,3 +90,119 @@ def register_model(
         learned_to_cad=Distances.of(surface.distance(moved)),
         cad_to_learned=Distances.of(cKDTree(moved).query(target)[0]),
     )
+
+
+_COARSE_STEPS, _FINE_STEPS = 30, 200
+_REFINED = 6
+_COARSE_POINTS, _COARSE_TARGET = 300, 1000
+# Correspondences longer than three times the median are of stray points, which would pull the rest along.
+_TRIM = 3.0
+
+
+def align(points, target, extent):
+    """Return the rotation and translation that lay points onto a surface, from 60 start rotations.
+
+    Besl, McKay, *A Method for Registration of 3-D Shapes*, 1992, by Open3D. The starts are the 60 rotations of
+    the icosahedron: no rotation is farther than 44.5 degrees from one of them. All are tried on some of the points
+    with all correspondences; the best six go on with all points, without correspondences that are three times as
+    long as the median. The best is the one whose mean distances in both directions have the smallest sum.
+
+    Args:
+        points: float64 (m, 3), metres.
+        target: float64 (n, 3), uniform on the surface, in random order.
+        extent: Of the target, metres.
+
+    Returns:
+        (rotation (3, 3), translation (3,), that sum of the two mean distances in metres).
+    """
+    centre, tree = points.mean(axis=0), cKDTree(target)
+    # Open3D's threads wait for one another on clouds of this size.
+    with threadpool_limits(1, user_api="openmp"):
+        best = _coarse(points - centre, target[:_COARSE_TARGET], extent)
+        found = [_refined(points - centre, target, tree, transform, extent) for transform in best]
+    scores = [_score(points - centre, transform, tree) for transform in found]
+    best = found[int(np.argmin(scores))]
+    rotation, translation = best[:3, :3], best[:3, 3]
+    return rotation, translation - rotation @ centre, min(scores)
+
+
+def start_rotations() -> np.ndarray:
+    """Return the 60 rotations of the icosahedron, float64 (60, 3, 3)."""
+    return Rotation.create_group("I").as_matrix()
+
+
+def _coarse(points, target, extent):
+    # Learned points are in no order, so that every k-th is a fair choice.
+    points, tree = points[:: -(-len(points) // _COARSE_POINTS)], cKDTree(target)
+    starts = [_transform(rotation, target.mean(axis=0)) for rotation in start_rotations()]
+    found = [_icp(points, target, start, 10 * extent, _COARSE_STEPS) for start in starts]
+    return sorted(found, key=lambda transform: _score(points, transform, tree))[:_REFINED]
+
+
+def _refined(points, target, tree, transform, extent):
+    reach = _TRIM * np.median(tree.query(_moved(points, transform))[0])
+    return _icp(points, target, transform, max(reach, 1e-3 * extent), _FINE_STEPS)
+
+
+def _icp(points, target, start, reach, steps):
+    registration = import_open3d().pipelines.registration
+    result = registration.registration_icp(
+        _cloud(points),
+        _cloud(target),
+        reach,
+        start,
+        registration.TransformationEstimationPointToPoint(),
+        registration.ICPConvergenceCriteria(1e-6, 1e-6, steps),
+    )
+    return result.transformation
+
+
+def _cloud(points):
+    open3d = import_open3d()
+    return open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points))
+
+
+def _score(points, transform, tree):
+    moved = _moved(points, transform)
+    return float(tree.query(moved)[0].mean() + cKDTree(moved).query(tree.data)[0].mean())
+
+
+def _moved(points, transform):
+    return points @ transform[:3, :3].T + transform[:3, 3]
+
+
+def _transform(rotation, translation):
+    transform = np.eye(4)
+    transform[:3, :3], transform[:3, 3] = rotation, translation
+    return transform
+
+
+_POINTS = 2000
+_TOLERANCE = 0.01
+
+
+def mirror_symmetry(vertices, triangles, *, seed=0):
+    """Return a reflection that maps a part onto itself, float64 (3, 3) of determinant -1, or None.
+
+    A network with two rotation channels may explain a part by the mirror image of its model. For a part that is its
+    own mirror image, such as a nut or a plain bolt, that is as right as a rotation.
+
+    Args:
+        vertices: (v, 3), metres, about the origin that symmetries keep.
+        triangles: Whole numbers (t, 3).
+        seed: Of the points of the surface.
+
+    Returns:
+        The matrix. Points of the surface are on average within 1 % of the largest extent after it, so that the
+        thread of a screw does not count; the origin stays within the same distance.
+
+    Raises:
+        InputError: Wrong shapes, values that are not finite, or a mesh without area.
+    """
+    surface = CadSurface(vertices, triangles)
+    points = surface.sample(_POINTS, seed)
+    rotation, translation, _ = align(-points, points, surface.extent)
+    distance = surface.distance(-points @ rotation.T + translation).mean()
+    if max(distance, np.linalg.norm(translation)) > _TOLERANCE * surface.extent:
+        return None
+    return -rotation

@@ -7,10 +7,10 @@ from html import escape
 from plotly.offline import get_plotlyjs
 
 from tfapp.files import write_text
-from tfapp.html_page import html_page
 from tfapp.pose.pictures.page_figures import model_figures, scene_figures
 from tfapp.pose.pictures.page_style import SCRIPT, STYLE
-from tfapp.pose.pictures.segmented_scene import SegmentedScene
+from tfapp.pose.pictures.scene_pictures import SegmentedScene
+from tfapp.report.page import html_page
 
 _LEAD = "A model of the part and the poses of its instances, learned from depth images alone."
 _NO_SCRIPT = "The figures of this page need JavaScript."

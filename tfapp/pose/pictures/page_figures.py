@@ -4,8 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.pictures.instance_colours import instance_colour
-from tfapp.pose.pictures.views import MainAxes, finite_points
+from tfapp.pose.pictures.model_pictures import MainAxes, finite_points
+from tfapp.pose.pictures.scene_pictures import instance_colour
 
 _FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 12, "color": "#1c2330"}
 _PLACE = "x %{x:.1f}<br>y %{y:.1f}<br>z %{z:.1f} mm"

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from tfapp.png_file import save_png
+from tfapp.report.figures import save_png
 
 COLOURS = "viridis"
 _MARKS = {

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
-from tfapp.png_file import save_png
+from tfapp.report.figures import save_png
 
 
 def save_training_png(distances: Mapping, path, *, alternatives: Mapping | None = None, title=None) -> None:

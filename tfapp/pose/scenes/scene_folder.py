@@ -8,11 +8,9 @@ import numpy as np
 
 from tfapp.data.images import read_mask
 from tfapp.errors import InputError
+from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.camera import read_camera
 from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES, read_depth
-from tfapp.pose.scenes.floor_plane import in_front_of_floor
-from tfapp.pose.scenes.record import read_record
-from tfapp.pose.scenes.scene_files import check_whole, scene_files
 
 FOREGROUNDS = ("mask", "plane", "all")
 REGION = "region.png"
@@ -177,3 +175,122 @@ class SceneFolder:
             )
         if self.foreground == "mask" and not (self.path / "mask").is_dir():
             raise InputError(f"{self.path} has no folder mask/; choose the foreground plane or all.")
+
+
+_BESIDE_DEPTH = {"mask": ".png", "truth/labels": ".png", "truth/poses": ".json"}
+
+
+def scene_files(folder, suffixes):
+    """Return the files of a folder by stem, sorted.
+
+    Raises:
+        InputError: The folder is missing or empty, or two files have one stem.
+    """
+    files = sorted(
+        file
+        for file in (folder.iterdir() if folder.is_dir() else ())
+        if file.suffix.lower() in suffixes and not file.name.startswith(".")
+    )
+    if not files:
+        raise InputError(f"{folder} has no depth images; expected {', '.join(suffixes)} files.")
+    by_stem = {}
+    for file in files:
+        if file.stem in by_stem:
+            raise InputError(
+                f"{by_stem[file.stem]} and {file} are both scene {file.stem}; remove one of them."
+            )
+        by_stem[file.stem] = file
+    return by_stem
+
+
+def check_whole(path, stems, record) -> None:
+    """Raise InputError, which names the first missing file, if a scene lacks what others have or was never made.
+
+    Args:
+        path: The folder of scenes.
+        stems: Names of the depth images.
+        record: Content of `scenes.json`, or None.
+    """
+    missing = [
+        f"{folder}/{stem}{suffix}"
+        for folder, suffix in _BESIDE_DEPTH.items()
+        if (path / folder).is_dir()
+        for stem in stems
+        if not (path / folder / f"{stem}{suffix}").is_file()
+    ]
+    if missing:
+        raise InputError(
+            f"{path} is cut short: {missing[0]} is missing{_and_others(len(missing) - 1)}; {_remedy(record)}"
+        )
+    if record and len(stems) < record["count"]:
+        raise InputError(
+            f"{path} is cut short: it holds {len(stems)} of {record['count']} scenes; {_remedy(record)}"
+        )
+
+
+def _and_others(count):
+    return f" (and {count} more)" if count else ""
+
+
+def _remedy(record):
+    return (
+        "run the same `tfapp pose simulate` again to go on." if record else "restore it, or remove its scene."
+    )
+
+
+RECORD = "scenes.json"
+FORMAT = "tfapp scenes"
+VERSION = 1
+_NEEDED = ("part", "instances", "bin", "camera_distance", "tilt", "symmetries", "count")
+
+
+def read_record(path):
+    """Return the content of `scenes.json` in a folder, None if there is none.
+
+    Raises:
+        InputError: It is damaged, or of a newer version.
+    """
+    file = path / RECORD
+    if not file.is_file():
+        return None
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        version = int(record["version"])
+        whole = record["format"] == FORMAT and all(name in record for name in _NEEDED)
+    except (ValueError, KeyError, TypeError):
+        whole, version = False, VERSION
+    if version > VERSION:
+        raise InputError(
+            f"{path} was written by a newer tfapp (scenes version {version}, this one reads up to {VERSION}); update "
+            "tfapp."
+        )
+    if not whole:
+        raise InputError(f"{file} is damaged; restore it, or simulate again with --overwrite.")
+    return record
+
+
+_ITERATIONS = 1000
+_FEWEST = 3
+
+
+def in_front_of_floor(points, *, tolerance=0.005, seed=0):
+    """Return bool (k,): whether each point is nearer to the camera than the floor, by more than the tolerance.
+
+    The floor is the plane with the most points near it, found by RANSAC (Fischler and Bolles, *Random Sample
+    Consensus*, 1981; Open3D's `segment_plane`). The camera is at the origin. Walls of a bin are not removed: they
+    must have been left out before.
+
+    Args:
+        points: (k, 3) in metres, in the frame of the camera.
+        tolerance: Metres that a point of the floor may be away from its plane: the noise of the camera.
+        seed: Of the random samples.
+    """
+    if len(points) < _FEWEST:
+        return np.zeros(len(points), bool)
+    open3d = import_open3d()
+    open3d.utility.random.seed(seed)
+    cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(np.asarray(points, np.float64)))
+    plane, _ = cloud.segment_plane(tolerance, _FEWEST, _ITERATIONS)
+    normal, offset = plane[:3], plane[3]
+    # At the origin the plane's equation has the value `offset`: that sign is the camera's side.
+    return np.sign(offset) * (points @ normal + offset) > tolerance

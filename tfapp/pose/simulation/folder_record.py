@@ -12,9 +12,9 @@ from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.pose.scenes.camera import write_camera
 from tfapp.pose.scenes.mesh_files import write_mesh
-from tfapp.pose.scenes.record import FORMAT, RECORD, VERSION, read_record
-from tfapp.pose.simulation.convex_pieces import write_pieces
-from tfapp.pose.simulation.viewpoint import DISTANCE
+from tfapp.pose.scenes.scene_folder import FORMAT, RECORD, VERSION, read_record
+from tfapp.pose.simulation.part_files import write_pieces
+from tfapp.pose.simulation.simulator import DISTANCE
 
 PIECES = Path("truth") / "pieces.npz"
 _OWN = ("camera.json", RECORD, "scenes.png", "depth", "mask", "truth")

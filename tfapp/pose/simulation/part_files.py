@@ -1,12 +1,15 @@
-"""A part of one's own, from a mesh file."""
+"""A part of one's own, from a mesh file: whether it is a solid, and its convex pieces."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import ConvexHull, QhullError
 
 from tfapp.errors import InputError
+from tfapp.files import atomic_path
+from tfapp.pose.libraries import import_coacd
 from tfapp.pose.scenes.mesh_files import open3d_mesh, read_mesh
-from tfapp.pose.simulation.closed_surface import is_closed
 from tfapp.pose.simulation.parts import Part
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
@@ -91,3 +94,125 @@ def _cleaned(path, vertices, triangles):
 def _volume(vertices, triangles):
     a, b, c = np.moveaxis(vertices[triangles], 1, 0)
     return np.einsum("ij,ij->", a, np.cross(b, c)) / 6
+
+
+# More open edges than this are holes, not sides that were divided on one face only.
+_MOST_OPEN = 5000
+
+
+def is_closed(vertices, triangles, tolerance):
+    """Return whether every edge is run along as often in one direction as in the other.
+
+    So it is on the surface of a solid, also of one that consists of several bodies or intersects itself. A side may be
+    one edge of one face and several edges of the next: edges are divided where corners of open edges lie on them.
+
+    Args:
+        vertices: (v, 3).
+        triangles: (t, 3), corners of each, in their turn.
+        tolerance: How far from an edge a corner may lie on it.
+    """
+    starts, ends = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
+    edges, balance = _balance(starts, ends, np.ones(len(starts)))
+    if not balance.any():
+        return True
+    edges, balance = edges[balance != 0], balance[balance != 0]
+    if len(edges) > _MOST_OPEN:
+        return False
+    corners = np.unique(edges)
+    parts = [_divided(vertices, edge, corners, tolerance) for edge in edges]
+    counts = np.repeat(balance, [len(part) - 1 for part in parts])
+    _, balance = _balance(
+        np.concatenate([part[:-1] for part in parts]), np.concatenate([part[1:] for part in parts]), counts
+    )
+    return not balance.any()
+
+
+def _balance(starts, ends, counts):
+    """Return each edge once, (e, 2) from the smaller index, and how much oftener it is run along forwards."""
+    edges = np.stack([np.minimum(starts, ends), np.maximum(starts, ends)], axis=1)
+    edges, which = np.unique(edges, axis=0, return_inverse=True)
+    return edges, np.bincount(which.ravel(), np.where(starts < ends, counts, -counts))
+
+
+def _divided(vertices, edge, corners, tolerance):
+    """Return the indices of an edge's ends, and between them of the corners that lie on it, in order."""
+    start, end = vertices[edge]
+    along = end - start
+    length = np.linalg.norm(along)
+    offsets = vertices[corners] - start
+    place = offsets @ along / length
+    away = np.linalg.norm(offsets - place[:, None] * along / length, axis=1)
+    inside = (away < tolerance) & (place > tolerance) & (place < length - tolerance)
+    return np.concatenate([edge[:1], corners[inside][np.argsort(place[inside])], edge[1:]])
+
+
+# What touches other parts is coarser than what is seen, or a mesh with fine threads would take minutes. Measured on
+# parts of T-LESS and nuts and bolts: a hollow part becomes 17 pieces in about 5 s.
+_TRIANGLES = 2000
+_COACD = {
+    "threshold": 0.15,
+    "mcts_iterations": 40,
+    "mcts_nodes": 10,
+    "mcts_max_depth": 2,
+    "resolution": 1000,
+    "preprocess_resolution": 50,
+    "seed": 0,
+}
+# Of the volume of all pieces: thinner ones are left out.
+_THINNEST = 1e-5
+
+
+def with_convex_pieces(part, file=None):
+    """Return the part with convex pieces: its own, or those kept in a file, or those found now.
+
+    Approximate convex decomposition: Wei, Liu, Ling, Su, *Approximate Convex Decomposition for 3D Meshes with
+    Collision-Aware Concavity and Tree Search*, 2022 (CoACD).
+
+    Args:
+        part: `Part`, with or without pieces.
+        file: .npz of `write_pieces` with the pieces of this part, which needs not exist.
+
+    Raises:
+        InputError: CoACD is needed and not installed, or finds no solid piece.
+    """
+    if len(part.pieces):
+        return part
+    pieces = _read(file) if file is not None and file.is_file() else _decompose(part)
+    if not pieces:
+        raise InputError(f"{part.name} has no volume; expected a solid part.")
+    return replace(part, pieces=pieces)
+
+
+def write_pieces(pieces, file) -> None:
+    """Write convex pieces as .npz, by write-then-rename."""
+    with atomic_path(file) as temporary:
+        np.savez(temporary, **{f"piece{index:04d}": piece for index, piece in enumerate(pieces)})
+
+
+def _read(file):
+    with np.load(file, allow_pickle=False) as kept:
+        return [kept[name] for name in sorted(kept)]
+
+
+def _decompose(part):
+    coacd = import_coacd()
+    found = coacd.run_coacd(coacd.Mesh(*_simplified(part)), **_COACD)
+    pieces = [np.asarray(vertices) for vertices, _ in found]
+    volumes = np.array([_hull_volume(piece) for piece in pieces])
+    return [
+        piece for piece, volume in zip(pieces, volumes, strict=True) if volume > _THINNEST * volumes.sum()
+    ]
+
+
+def _simplified(part):
+    mesh = open3d_mesh(part.vertices, part.triangles)
+    if len(part.triangles) > _TRIANGLES:
+        mesh = mesh.simplify_quadric_decimation(_TRIANGLES)
+    return np.asarray(mesh.vertices), np.asarray(mesh.triangles)
+
+
+def _hull_volume(points):
+    try:
+        return ConvexHull(points).volume
+    except (QhullError, ValueError):
+        return 0.0

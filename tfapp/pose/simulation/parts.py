@@ -1,12 +1,10 @@
-"""The built-in parts: a nut, a bolt, an L-bracket and the head of a camera, each about 5 cm large."""
+"""The built-in parts and the bin, as stacks of prisms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-
-from tfapp.pose.simulation.solids import cap, mesh_of, prism, rectangle, regular_polygon, ring, side
 
 _ROUND = 48  # corners of a circle that is seen
 _COARSE = 24  # corners of a circle that touches other parts
@@ -103,3 +101,113 @@ def _dihedral(order):
     """Return the rotations about z, and those together with half a turn about x."""
     turns = _cyclic(order)
     return np.concatenate([turns, turns @ np.diag([1.0, -1.0, -1.0])])
+
+
+_DECIMALS = 9
+
+
+def regular_polygon(corners, radius, centre=(0.0, 0.0)):
+    """Return (corners, 2): a polygon, counter-clockwise, the first corner in the direction of x."""
+    angles = 2 * np.pi * np.arange(corners) / corners
+    return np.asarray(centre) + radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+def rectangle(width, depth, centre=(0.0, 0.0)):
+    """Return (4, 2): a rectangle, counter-clockwise."""
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    return np.asarray(centre) + corners * (width / 2, depth / 2)
+
+
+def prism(polygon, low, high):
+    """Return the corners (2k, 3) of a polygon (k, 2) from one height to another."""
+    return np.concatenate([_at(polygon, low), _at(polygon, high)])
+
+
+def side(polygon, low, high):
+    """Return the triangles (2k, 3, 3) around a polygon; of a clockwise one, those of a hole."""
+    bottom, top = _at(polygon, low), _at(polygon, high)
+    next_bottom, next_top = np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0)
+    return np.concatenate(
+        [np.stack([bottom, next_bottom, next_top], 1), np.stack([bottom, next_top, top], 1)]
+    )
+
+
+def cap(polygon, height, *, up):
+    """Return the triangles (k - 2, 3, 3) that fill a polygon; all of it must be seen from its first corner."""
+    corners = _at(polygon, height)
+    first = np.broadcast_to(corners[0], (len(corners) - 2, 3))
+    return _facing(np.stack([first, corners[1:-1], corners[2:]], 1), up)
+
+
+def ring(outer, inner, height, *, up):
+    """Return the triangles between two convex polygons, one inside the other, both counter-clockwise.
+
+    The two are run around together, from their lowest corners: the next triangle stands on that side whose direction
+    comes first, so that both corners reached are the farthest ones in one direction, and see each other.
+    """
+    (outside, outer_turns), (inside, inner_turns) = _from_lowest(outer), _from_lowest(inner)
+    triangles, i, j = [], 0, 0
+    while i < len(outer) or j < len(inner):
+        here = inside[j], outside[i]
+        if outer_turns[i] <= inner_turns[j]:
+            i += 1
+            triangles.append([*here, outside[i]])
+        else:
+            j += 1
+            triangles.append([*here, inside[j]])
+    return _facing(np.stack([_at(np.array(each), height) for each in triangles]), up)
+
+
+def mesh_of(*surfaces):
+    """Join triangles into one mesh.
+
+    Args:
+        surfaces: Arrays (t, 3, 3) of triangles; corners that are equal to a nanometre are one vertex.
+
+    Returns:
+        vertices: float64 (v, 3).
+        triangles: int32 (t, 3).
+    """
+    corners = np.concatenate(surfaces).reshape(-1, 3).round(_DECIMALS)
+    vertices, indices = np.unique(corners, axis=0, return_inverse=True)
+    return vertices, indices.reshape(-1, 3).astype(np.int32)
+
+
+def _at(polygon, height):
+    return np.column_stack([polygon, np.full(len(polygon), height)])
+
+
+def _facing(triangles, up):
+    return triangles if up else triangles[:, ::-1]
+
+
+def _from_lowest(polygon):
+    """Return the corners from the lowest one all around to it again, and the direction of the side after each."""
+    corners = np.roll(polygon, -np.lexsort(polygon.T)[0], axis=0)
+    corners = np.concatenate([corners, corners[:1]])
+    directions = np.arctan2(*np.diff(corners, axis=0).T[::-1]) % (2 * np.pi)
+    return corners, np.append(directions, np.inf)
+
+
+# Of the floor's half-width.
+HEIGHT, THICKNESS = 0.3, 0.05
+# The floor's half-width, of the largest side of a part: two bolts then lie so near that K-means reaches an F1 of
+# about 0.92 and three of 0.85, near the text's 0.89 and 0.79.
+ROOM = 1.4
+
+
+def bin_mesh(half_width):
+    """Return the surface of the bin that is seen: vertices (v, 3) in metres, triangles (t, 3)."""
+    height = HEIGHT * half_width
+    inner, outer = (rectangle(2 * width, 2 * width) for width in (half_width, (1 + THICKNESS) * half_width))
+    walls = [side(inner[::-1], 0, height), side(outer, 0, height), ring(outer, inner, height, up=True)]
+    return mesh_of(cap(inner, 0, up=True), *walls)
+
+
+def wall_boxes(half_width):
+    """Return the centre and the half sizes, both (3,) in metres, of the box that each wall is."""
+    thick, high = THICKNESS * half_width / 2, HEIGHT * half_width / 2
+    away, along = half_width + thick, half_width + 2 * thick
+    across, beside = (thick, along, high), (along, thick, high)
+    centres = (away, 0, high), (-away, 0, high), (0, away, high), (0, -away, high)
+    return list(zip(centres, (across, across, beside, beside), strict=True))

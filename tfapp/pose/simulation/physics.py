@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from tfapp.pose.libraries import import_mujoco
-from tfapp.pose.simulation.bin_shape import wall_boxes
+from tfapp.pose.simulation.parts import wall_boxes
 
 # Every part falls as one of 5 cm would: how it comes to rest does not depend on its size, nor do the tolerances.
 _EXTENT = 0.05

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfapp.pose.libraries import import_open3d
-from tfapp.pose.simulation.bin_shape import bin_mesh
+from tfapp.pose.simulation.parts import bin_mesh
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,24 @@
-"""A folder of simulated scenes: begun, or gone on with."""
+"""A folder of simulated scenes: begun or resumed, by several processes."""
 
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
-from tfapp.errors import InputError
+import numpy as np
+from PIL import Image
+
+from tfapp.errors import InputError, WorkFailed
+from tfapp.files import atomic_path, write_json
 from tfapp.pose.libraries import import_mujoco, import_open3d
 from tfapp.pose.scenes.scene_folder import SceneFolder
-from tfapp.pose.simulation.convex_pieces import with_convex_pieces
 from tfapp.pose.simulation.folder_record import PIECES, begin, check_folder, record_of
-from tfapp.pose.simulation.part_files import part_from_file
+from tfapp.pose.simulation.part_files import part_from_file, with_convex_pieces
 from tfapp.pose.simulation.parts import BUILT_IN, Part
 from tfapp.pose.simulation.scene_picture import save_scenes_png
-from tfapp.pose.simulation.scene_processes import make_scenes
-from tfapp.pose.simulation.scene_writer import is_complete
+from tfapp.pose.simulation.simulator import Simulator
 
 _MOST_SCENES = 100_000
 
@@ -87,3 +93,92 @@ def _make(settings, path, missing, scenes, processes, progress):
         progress(done, scenes)
 
     make_scenes(settings, path, missing, processes, advance)
+
+
+# What a process takes at a time: short, so that progress is seen and Ctrl-C is soon obeyed.
+_SHARE = 8
+# A process needs seconds to begin; one with fewer shares than this is not worth them.
+_FEWEST_SHARES = 4
+
+_simulator = None
+
+
+def make_scenes(settings, path, numbers, processes, progress) -> None:
+    """Make and write the scenes of these numbers.
+
+    Args:
+        settings: `SceneSettings`.
+        path: Folder of the scenes.
+        numbers: List of them.
+        processes: How many work, at most; this one alone if it is one or there is little to do.
+        progress: Function of the number of scenes that were just written, called now and then.
+
+    Raises:
+        WorkFailed: A scene failed too often, or a process ended by force.
+    """
+    shares = [numbers[start : start + _SHARE] for start in range(0, len(numbers), _SHARE)]
+    processes = min(processes, len(shares) // _FEWEST_SHARES)
+    if processes <= 1:
+        _prepare(settings)
+        for share in shares:
+            progress(_make_scenes(path, share))
+        return
+    # Forked processes would inherit the threads of whoever calls, in whatever state they are.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, _begin, (settings,))
+    try:
+        for future in as_completed([pool.submit(_make_scenes, path, share) for share in shares]):
+            progress(future.result())
+    except BrokenProcessPool:
+        raise WorkFailed(
+            "A process of the simulation ended by force, perhaps for want of memory; run the same command again, with "
+            "fewer --processes."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(settings):
+    # Ctrl-C reaches all processes of a terminal; the one that waits for them decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _prepare(settings)
+
+
+def _prepare(settings):
+    global _simulator
+    _simulator = Simulator(settings)
+
+
+def _make_scenes(path, numbers):
+    for number in numbers:
+        write_scene(path, number, _simulator.scene(number))
+    return len(numbers)
+
+
+def stem_of(number):
+    return f"{number:05d}"
+
+
+def is_complete(path, number):
+    """Return whether a folder has all of a scene: its poses are written last."""
+    return _poses(path, number).is_file()
+
+
+def write_scene(path, number, scene) -> None:
+    """Write a scene into a folder as `SceneFolder` reads it."""
+    stem = stem_of(number)
+    with atomic_path(path / "depth" / f"{stem}.npy") as temporary:
+        np.save(temporary, scene.view.depth)
+    _write_png(path / "mask" / f"{stem}.png", np.where(scene.view.labels, 255, 0).astype(np.uint8))
+    _write_png(path / "truth" / "labels" / f"{stem}.png", scene.view.labels)
+    poses = {"rotation": scene.rotation.tolist(), "translation": scene.translation.tolist()}
+    write_json(_poses(path, number), poses)
+
+
+def _poses(path, number):
+    return path / "truth" / "poses" / f"{stem_of(number)}.json"
+
+
+def _write_png(path, picture):
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary)

@@ -1,5 +1,6 @@
-"""A Keras callback that records what a loss-aware optimizer measures in each step."""
+"""A Keras callback that records what a loss-aware optimizer measures in each step, in words and in TensorBoard."""
 
+import math
 import warnings
 from pathlib import Path
 
@@ -8,10 +9,8 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.optimizers import LossAwareOptimizer, unwrapped
-from tfapp.solvers.bounds.path_condition import PathCondition
-from tfapp.solvers.bounds.report import check_auto, skipped_steps, steep_gradient
-from tfapp.solvers.bounds.step_table import StepTable
-from tfapp.solvers.bounds.summaries import BoundsSummaries
+from tfapp.report.tensorboard import check_tensorboard, summary_writer
+from tfapp.solvers.bounds.steps import PathCondition, StepTable
 
 _MEANS = ("step_size", "gradient_norm")
 
@@ -147,7 +146,7 @@ class BoundsLogger(keras.callbacks.Callback):
         Raises:
             InputError: No step was checked.
         """
-        from tfapp.solvers.bounds.condition_figure import save_condition_png
+        from tfapp.solvers.bounds.figures import save_condition_png
 
         save_condition_png(self.steps, path)
 
@@ -208,3 +207,107 @@ def _check_condition(optimizer, steps_per_execution):
             "`check_condition` needs the weights of every step: compile with steps_per_execution=1. "
             f"Received: steps_per_execution={steps_per_execution}."
         )
+
+
+def why_skipped(optimizer, loss):
+    """Return the most likely reason why steps were skipped, as the end of a sentence.
+
+    Args:
+        optimizer: `LossAwareOptimizer`.
+        loss: Mean loss of the epoch, as Keras logs it, or None.
+    """
+    if loss is not None and not math.isfinite(loss):
+        return "most likely because the loss was NaN or infinite: check the data, or take a larger L or `max_step`"
+    if loss is not None and loss + optimizer.loss_offset < 0:
+        return (
+            f"most likely because the loss, {loss:.4g} in the mean, is negative: raise `loss_offset` "
+            f"(now {optimizer.loss_offset:g})"
+        )
+    return (
+        "because their gradient was zero (the loss is constant), NaN or infinite, or their loss negative (then raise "
+        "`loss_offset`)"
+    )
+
+
+def skipped_steps(optimizer, measured, num_new, epoch, loss):
+    """Return a sentence on the steps that an epoch skipped, or None.
+
+    Args:
+        optimizer: `LossAwareOptimizer`.
+        measured: What its `measured()` returned.
+        num_new: Steps that were skipped in this epoch.
+        epoch: Its number, counted from 1.
+        loss: As for `why_skipped`.
+    """
+    if num_new <= 0:
+        return None
+    total = f", {measured['num_skipped']:.0f} in all" if measured["num_skipped"] > num_new else ""
+    return f"Epoch {epoch} skipped {num_new:.0f} steps{total}, {why_skipped(optimizer, loss)}."
+
+
+def steep_gradient(optimizer, measured):
+    """Return a sentence on a gradient that is steeper than L, or None.
+
+    `"auto"` chooses L below the largest gradient on purpose, and is not reproached with it.
+    """
+    largest, lipschitz = measured.get("max_gradient_norm", 0.0), measured.get("lipschitz", 0.0)
+    if largest <= lipschitz or not lipschitz or optimizer.lipschitz == "auto":
+        return None
+    return (
+        f"A gradient had the norm {largest:.4g}, above L = {lipschitz:.4g}, which proves that L is too small to be a "
+        "Lipschitz constant of the loss: if the training does not go well, take a larger `lipschitz`."
+    )
+
+
+def check_auto(optimizer, measured, loss):
+    """Raise InputError if `lipschitz="auto"` has not found anything yet because no step could be taken."""
+    if getattr(optimizer, "lipschitz", None) != "auto" or not measured["num_skipped"]:
+        return
+    if math.isinf(measured["best_loss"]):
+        raise InputError(
+            '`lipschitz="auto"` must see a loss that changes with the weights. Received: none of '
+            f"{measured['num_skipped']:.0f} steps could be taken, {why_skipped(optimizer, loss)}."
+        )
+
+
+# More would slow a training down, and no screen shows them.
+_POINTS = 25
+
+
+class BoundsSummaries:
+    """Writer of scalars `bounds/NAME`, whose steps are those of the optimizer.
+
+    Args:
+        log_dir: Folder of TensorBoard.
+
+    Raises:
+        InputError: TensorBoard is not installed.
+    """
+
+    def __init__(self, log_dir):
+        check_tensorboard()
+        self._log_dir, self._writer = log_dir, None
+
+    def write(self, columns, rows):
+        """Write about 25 of the rows of an epoch, the last among them.
+
+        Args:
+            columns: Names of the columns, `step` among them.
+            rows: float64 `(rows, columns)`.
+        """
+        if self._writer is None:
+            self._writer = summary_writer(self._log_dir)
+        spacing = max(len(rows) // _POINTS, 1)
+        with self._writer.as_default():
+            for row in rows[::-1][::spacing][::-1]:
+                values = dict(zip(columns, row, strict=True))
+                step = int(values.pop("step"))
+                for name, value in values.items():
+                    tf.summary.scalar(f"bounds/{name}", value, step)
+        self._writer.flush()
+
+    def close(self):
+        """Close the file; a later `write` begins another one."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None

@@ -7,7 +7,7 @@ import keras
 
 from tfapp.data import batch_stream, open_classification
 from tfapp.errors import InputError
-from tfapp.solvers.workload import Workload, objective
+from tfapp.solvers.trainings.workload import Workload, objective
 
 
 def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_scale=1.0):

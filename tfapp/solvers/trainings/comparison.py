@@ -1,14 +1,20 @@
-"""Results of the solvers over seeds, as a table."""
+"""Trainings of many solvers: the search of their parameters, the table over seeds and its picture."""
 
 import csv
 from collections import defaultdict
 
+import keras
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from tfapp.errors import InputError, WorkFailed
 from tfapp.files import atomic_path
 from tfapp.optimizers import SOLVERS
-from tfapp.result_text import markdown_table, mean_and_spread
-from tfapp.solvers.trainings.grid import at_the_edge
+from tfapp.report.figures import save_png
+from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.solvers.trainings.training import Job, train
+from tfapp.workers import dask_workers
 
 MEASURES = ("train_objective", "train_error", "test_error")
 HEADER = ("solver", "parameter", "training objective", "training error %", "test error %")
@@ -72,3 +78,154 @@ class Comparison:
 
     def _test_error(self, solver):
         return np.mean([r.get("test_error", np.inf) for r in self.by_solver[solver]])
+
+
+SEED = 0
+
+
+def grid_jobs(workload, solvers, epochs):
+    """Return the trainings that try every value of every solver; a solver with one value needs none."""
+    choosing = workload.for_choosing()
+    return [
+        Job(choosing, solver, value, SEED, epochs)
+        for solver in solvers
+        for value in SOLVERS[solver].values
+        if len(SOLVERS[solver].values) > 1
+    ]
+
+
+def best_values(solvers, results):
+    """Return the value of each solver with the lowest validation error, ties by the lower validation objective.
+
+    Args:
+        solvers: Names of `SOLVERS`.
+        results: Results of the trainings of `grid_jobs`.
+
+    Returns:
+        Dictionary from solver to value. A solver all of whose trainings diverged keeps its usual value.
+    """
+    best = {}
+    for solver in solvers:
+        tried = [result for result in results if result["solver"] == solver and not result["diverged"]]
+        ranked = sorted(tried, key=lambda result: (result["test_error"], result["test_objective"]))
+        best[solver] = ranked[0]["value"] if ranked else SOLVERS[solver].value
+    return best
+
+
+def at_the_edge(solver, value):
+    """Return whether the best value is the smallest or largest of those tried, so that a better one may lie outside."""
+    values = SOLVERS[solver].values
+    return len(values) > 1 and value in (values[0], values[-1])
+
+
+def write_grid(path, results):
+    """Write one row for each training of a grid search."""
+    columns = ("solver", "parameter", "value", "train_objective", "test_objective", "test_error", "diverged")
+    titles = (
+        "solver",
+        "parameter",
+        "value",
+        "objective",
+        "validation objective",
+        "validation error %",
+        "diverged",
+    )
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(titles)
+        for result in results:
+            writer.writerow([_cell(result.get(column, "")) for column in columns])
+
+
+def _cell(value):
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def train_all(jobs, out, dask=None, progress=None):
+    """Train every job in a folder of its own, and return the results in the order of the jobs.
+
+    Args:
+        jobs: List of `Job`.
+        out: Folder that holds the folders; with workers on other machines it must be one that all of them see.
+        dask: Address of a Dask scheduler, `local` for one worker per core of this machine, or None for none.
+        progress: Function of (number of the job, epochs of it that are done), or None.
+
+    Raises:
+        InputError: If a folder holds another training, or no scheduler answers.
+        WorkFailed: If a worker fails.
+    """
+    note = progress or (lambda number, epochs: None)
+    if dask is None:
+        return [_train_alone(number, job, out, note) for number, job in enumerate(jobs)]
+    with dask_workers(dask) as client:
+        return _on_workers(client, jobs, out, note)
+
+
+def _train_alone(number, job, out, note):
+    result = train(job, out / job.folder, lambda epoch: note(number, epoch))
+    # Keras keeps what every model has traced until it is told otherwise.
+    keras.utils.clear_session()
+    return result
+
+
+def _on_workers(client, jobs, out, note):
+    from dask.distributed import as_completed
+
+    futures = {
+        client.submit(train, job, out / job.folder, pure=False): number for number, job in enumerate(jobs)
+    }
+    results = {}
+    try:
+        for future in as_completed(list(futures)):
+            number = futures[future]
+            results[number] = future.result()
+            note(number, jobs[number].epochs)
+    except InputError:
+        raise
+    except Exception as error:
+        raise WorkFailed(f"A Dask worker failed: {error}") from error
+    finally:
+        client.cancel(list(futures))
+    return [results[number] for number in range(len(jobs))]
+
+
+_PANELS = (("train_objective", "training objective", True), ("test_error", "test error, %", True))
+_STYLES = ("-", "--", ":")
+
+
+def save_curves_png(comparison, path, title=None):
+    """Draw the training objective and the test error of every solver over the epochs.
+
+    Lines are means over seeds, bands reach from the smallest to the largest. Both axes are logarithmic: late
+    epochs differ by little. Diverged trainings are left out.
+
+    Args:
+        comparison: `Comparison`.
+        path: PNG file, written by write-then-rename.
+        title: Text above the panels, or None.
+    """
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    panels = figure.subplots(1, len(_PANELS))
+    for axes, (column, label, is_log) in zip(panels, _PANELS, strict=True):
+        for number, (name, curves) in enumerate(comparison.curves(column).items()):
+            _draw(axes, curves, name, number)
+        axes.set(xlabel="epoch", ylabel=label, yscale="log" if is_log else "linear")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else "")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3, which="both")
+    lines = [line for line in panels[0].get_lines() if isinstance(line, Line2D)]
+    figure.legend(handles=lines, loc="outside right upper", frameon=False)
+    if title:
+        figure.suptitle(title)
+    save_png(figure, path)
+
+
+def _draw(axes, curves, name, number):
+    epochs = np.arange(1, curves.shape[1] + 1)
+    colour, style = f"C{number % 10}", _STYLES[number // 10 % len(_STYLES)]
+    # BPGrad is what the picture is about.
+    width = 2.4 if name.startswith("BPGrad") else 1.2
+    axes.plot(epochs, curves.mean(0), style, color=colour, linewidth=width, label=name)
+    if len(curves) > 1:
+        axes.fill_between(epochs, curves.min(0), curves.max(0), color=colour, alpha=0.12, linewidth=0)

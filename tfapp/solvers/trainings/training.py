@@ -11,7 +11,7 @@ import keras
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.optimizers import SOLVERS, SWEEPS, make_solver, unwrapped
-from tfapp.solvers.workload import Workload, objective
+from tfapp.solvers.trainings.workload import Workload, objective
 
 JOB, MODEL, HISTORY, RESULT = "job.json", "last.keras", "history.csv", "result.json"
 COLUMNS = ("epoch", "train_objective", "train_error", "test_objective", "test_error")

@@ -1,0 +1,1 @@
+"""Layers whose output solves a total-variation problem: operators, solver, gradients, layers."""

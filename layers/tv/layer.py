@@ -1,0 +1,352 @@
+"""The TV-regularised softmax, sigmoid and ReLU as Keras layers."""
+
+import inspect
+
+import keras
+import tensorflow as tf
+
+from tfapp.layers.tv.gradients import GRADIENTS, regularise_logits, regularise_one_step
+from tfapp.layers.tv.operators import (
+    at_least_float32,
+    check_choice,
+    check_count,
+    check_positive,
+    check_values,
+    check_weight,
+    checked_voxel_size,
+    edge_weights,
+    inverse_softplus,
+    reachable,
+)
+from tfapp.layers.tv.solver import METHODS, TVProblem
+
+
+class TVLayer(keras.layers.Layer):
+    """Base of `TVSoftmax`, `TVSigmoid` and `TVReLU`: the solution of a total-variation problem.
+
+    Args:
+        tv_weight: Float >= 0, initial lambda, in units of the logits. Must be > 0 when learned.
+        learn_tv_weight: Whether lambda is trained, through softplus.
+        iterations: Integer >= 1, number of iterations in training; the largest number with a `tolerance`.
+        gradient: How training differentiates. `"implicit"`: the exact gradient of the converged form, in memory that
+            does not depend on the iterations. `"jacobian-free"`: its first term, cheaper. `"unrolled"`: through
+            every iteration, for reference. `"one-step"`: training takes one dual step, the paper's form.
+        isotropic: Euclidean length of the gradient (rotation-fair) if True, sum of absolute values (exactly
+            symmetric under flips) if not.
+        step: Float > 0, the constant c = tau * lambda of `"one-step"`.
+        per_class: One lambda for each class instead of one for all.
+        method: `"fista"`, `"preconditioned-fista"` (larger steps where the output is confident) or
+            `"projected-gradient"` (the paper's).
+        inference_iterations: Integer >= 1, the same with `training=False`. At lambda = 1 a gap per pixel of 1e-3 takes
+            about 80, and more at a larger one: look at the gap, or set a `tolerance`.
+        tolerance: Float, duality gap per pixel to stop at, or None for a fixed number of iterations.
+        backward_iterations: Integer >= 1, conjugate-gradient iterations of `"implicit"`. More than a quarter of
+            the forward ones do not help: then the forward solution limits the accuracy.
+        edge_contrast: Float > 0, kappa in the edge weights 1 / (1 + |grad I|^2 / kappa^2) of a guide image.
+        voxel_size: Distances of neighbours along the spatial axes, such as `(12.5, 1, 1)` for thick slices;
+            None for 1.
+        jit_compile: Compile the solver with XLA: `"auto"` does so in training only, so that exported
+            graphs run on servers without it.
+        return_gap: Return `(output, gap)` with the duality gap per pixel of each sample, `(batch,)`.
+    """
+
+    link = None
+    least_classes = 1
+
+    def __init__(
+        self,
+        tv_weight=1.0,
+        learn_tv_weight=True,
+        iterations=30,
+        gradient="implicit",
+        isotropic=True,
+        *,
+        step=0.25,
+        per_class=False,
+        method="fista",
+        inference_iterations=100,
+        tolerance=None,
+        backward_iterations=8,
+        edge_contrast=0.1,
+        voxel_size=None,
+        jit_compile="auto",
+        return_gap=False,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        check_weight(tv_weight, learn_tv_weight)
+        check_positive(step=step, edge_contrast=edge_contrast)
+        check_count(
+            iterations=iterations,
+            inference_iterations=inference_iterations,
+            backward_iterations=backward_iterations,
+        )
+        check_choice("gradient", gradient, (*GRADIENTS, "one-step"))
+        check_choice("method", method, METHODS)
+        check_choice("jit_compile", jit_compile, ("auto", True, False))
+        self.tv_weight = float(tv_weight)
+        self.learn_tv_weight = bool(learn_tv_weight)
+        self.iterations = int(iterations)
+        self.gradient = gradient
+        self.isotropic = bool(isotropic)
+        self.step = float(step)
+        self.per_class = bool(per_class)
+        self.method = method
+        self.inference_iterations = int(inference_iterations)
+        self.tolerance = reachable(tolerance)
+        self.backward_iterations = int(backward_iterations)
+        self.edge_contrast = float(edge_contrast)
+        self.voxel_size = checked_voxel_size(voxel_size)
+        self.jit_compile = jit_compile
+        self.return_gap = bool(return_gap)
+        self.raw_tv_weight = None
+
+    def build(self, logits_shape, guide_shape=None, tv_weight_shape=None):
+        del guide_shape, tv_weight_shape
+        self._check_shape(tuple(logits_shape))
+        if self.learn_tv_weight:
+            self.raw_tv_weight = self.add_weight(
+                name="raw_tv_weight",
+                shape=(logits_shape[-1],) if self.per_class else (),
+                initializer=keras.initializers.Constant(inverse_softplus(self.tv_weight)),
+                trainable=True,
+                autocast=False,
+            )
+        self.built = True
+
+    def call(self, logits, guide=None, tv_weight=None, training=None):
+        solution = self.regularise(logits, guide, tv_weight, training=training)
+        output = self._output(solution.logits)
+        return (output, solution.gap) if self.return_gap else output
+
+    def regularise(self, logits, guide=None, tv_weight=None, *, training=None, start=None):
+        """Return the whole `Regularised` solution: regularised logits, gap, dual field, iterations.
+
+        Args:
+            logits: Float tensor `(batch, *spatial, classes)`. For the symbolic tensors of a functional
+                model call the layer itself instead.
+            guide: Image `(batch, *spatial, channels)` in [0, 1] whose edges the borders should follow, or None.
+            tv_weight: Tensor >= 0 in place of the layer's lambda: a scalar, `(classes,)`, or a map
+                `(batch, *spatial, 1 or classes)` such as the softplus of a small head's output.
+            training: Python boolean; with `gradient="one-step"` True takes one step.
+            start: `dual` of an earlier solution of the same shape, to begin with.
+        """
+        if keras.backend.is_keras_tensor(logits):
+            raise ValueError(
+                "`regularise` takes tensors, for subclassed models and custom loops. In a functional model call "
+                "the layer: cross-entropy with `from_logits=False` recovers the logits from it. "
+                f"Received: logits={logits}"
+            )
+        logits = at_least_float32(logits)
+        check_values(type(self).__name__, logits, tv_weight)
+        if not self.built:
+            self.build(logits.shape)
+        weight = self._effective_weight(logits, guide, tv_weight)
+        spatial = logits.shape.rank - 2
+        problem = TVProblem(
+            self.link,
+            self.isotropic,
+            self.voxel_size or (1.0,) * spatial,
+            self.method,
+            self.iterations if training else self.inference_iterations,
+            self.tolerance,
+        )
+        if training and self.gradient == "one-step":
+            return regularise_one_step(logits, weight, problem, self.step)
+        return regularise_logits(
+            logits,
+            weight,
+            problem,
+            gradient="implicit" if self.gradient == "one-step" else self.gradient,
+            backward_iterations=self.backward_iterations,
+            start=start,
+            jit_compile=bool(training) if self.jit_compile == "auto" else self.jit_compile,
+        )
+
+    def regularised_logits(self, logits, training=None):
+        """Return u, whose link is the layer's output, for a loss with `from_logits=True`."""
+        return self.regularise(logits, training=training).logits
+
+    def current_tv_weight(self):
+        """Return lambda as it stands now: a scalar tensor, or `(classes,)` with `per_class`."""
+        if self.raw_tv_weight is None:
+            return tf.constant(self.tv_weight)
+        return tf.nn.softplus(tf.convert_to_tensor(self.raw_tv_weight))
+
+    def compute_output_spec(self, logits, guide=None, tv_weight=None, training=None):
+        del guide, tv_weight, training
+        dtype = self._output_dtype(logits.dtype)
+        output = keras.KerasTensor(logits.shape, dtype)
+        if not self.return_gap:
+            return output
+        gap_dtype = "float64" if logits.dtype == "float64" else "float32"
+        return output, keras.KerasTensor(logits.shape[:1], gap_dtype)
+
+    def compute_output_shape(self, logits_shape, guide_shape=None, tv_weight_shape=None):
+        del guide_shape, tv_weight_shape
+        shape = tuple(logits_shape)
+        return (shape, shape[:1]) if self.return_gap else shape
+
+    def get_config(self):
+        names = list(inspect.signature(TVLayer.__init__).parameters)[1:-1]
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+    def _output(self, regularised):
+        raise NotImplementedError
+
+    def _output_dtype(self, dtype):
+        return "float64" if dtype == "float64" else "float32"
+
+    def _effective_weight(self, logits, guide, tv_weight):
+        weight = self.current_tv_weight() if tv_weight is None else tv_weight
+        weight = tf.cast(weight, logits.dtype)
+        if guide is None:
+            return weight
+        guide = tf.cast(guide, logits.dtype)
+        if not guide.shape[1:-1].is_compatible_with(logits.shape[1:-1]):
+            raise ValueError(
+                "`guide` must be an image of the size of the logits. "
+                f"Received: guide.shape={tuple(guide.shape)}, logits.shape={tuple(logits.shape)}"
+            )
+        return weight * edge_weights(guide, self.edge_contrast, self.voxel_size)
+
+    def _check_shape(self, shape):
+        name = type(self).__name__
+        if not 3 <= len(shape) <= 5:
+            raise ValueError(
+                f"{name} expects logits of shape (batch, *spatial, classes) with 1 to 3 spatial axes. "
+                f"Received: input_shape={shape}"
+            )
+        if self.voxel_size is not None and len(self.voxel_size) != len(shape) - 2:
+            raise ValueError(
+                f"`voxel_size` must have one number for each of the {len(shape) - 2} spatial axes. "
+                f"Received: voxel_size={self.voxel_size}, input_shape={shape}"
+            )
+        if shape[-1] is None or shape[-1] < self.least_classes:
+            raise ValueError(
+                f"{name} needs at least {self.least_classes} classes in the last axis (TVSigmoid takes one). "
+                f"Received: input_shape={shape}"
+            )
+
+
+def with_logits(probabilities, logits):
+    """Attach the logits to probabilities where Keras's cross-entropies look for them in eager mode.
+
+    Keras's own softmax does the same: a loss with `from_logits=False` then never takes the logarithm of
+    rounded probabilities.
+    """
+    try:
+        probabilities._keras_logits = logits
+    except AttributeError:  # a symbolic tensor, whose graph the losses search instead
+        pass
+    return probabilities
+
+
+@keras.saving.register_keras_serializable(package="tfapp")
+class TVSoftmax(TVLayer):
+    """Softmax whose output minimises a total-variation problem: a spatially regular segmentation.
+
+    The output A solves  min -<o, A> + <A, log A> + lambda * TV(A)  over the simplex at every pixel,
+    where o are the logits. `lambda -> 0` gives the plain softmax; a larger lambda shortens the class
+    borders. The problem is solved by a fixed number of iterations or to a tolerance on the duality gap,
+    which certifies the solution; training differentiates it exactly (`gradient="implicit"`).
+
+    Keras's cross-entropies recover the regularised logits from this layer's output as they do for the
+    ordinary softmax, so a model that ends in it trains stably with `from_logits=False`.
+
+    Args:
+        tv_weight, learn_tv_weight, iterations, gradient, ...: Those of `TVLayer`.
+
+    Call arguments:
+        logits: Float tensor `(batch, *spatial, classes)`, at least 2 classes, 1 to 3 spatial axes of any size.
+        guide: Optional image `(batch, *spatial, channels)` whose edges the class borders should follow.
+        tv_weight: Optional tensor >= 0 in place of lambda: a scalar, `(classes,)`, or a map
+            `(batch, *spatial, 1 or classes)`.
+        training: Python boolean; matters for `gradient="one-step"` and `jit_compile="auto"` only.
+
+    Output shape:
+        `(batch, *spatial, classes)` probabilities. Computed and returned in float32 under mixed
+        precision: float16 is off by 5e-3 after the iterations.
+
+    Reference:
+        F. Jia, J. Liu, X.-C. Tai, "A Regularized Convolutional Neural Network for Semantic Image
+        Segmentation", 2019, arXiv:1907.05287, eqs. (3.5), (3.6).
+
+    Example:
+        >>> logits = keras.random.normal((1, 32, 32, 3))
+        >>> TVSoftmax(tv_weight=1.0)(logits).shape
+        TensorShape([1, 32, 32, 3])
+    """
+
+    link = "softmax"
+    least_classes = 2
+
+    def _output(self, regularised):
+        return with_logits(tf.nn.softmax(regularised), regularised)
+
+
+@keras.saving.register_keras_serializable(package="tfapp")
+class TVSigmoid(TVLayer):
+    """Sigmoid whose output minimises a total-variation problem: for one class, or several that may overlap.
+
+    Every channel of the output A solves, independently of the others,
+
+        min  -<o, A> + <A, log A> + <1 - A, log(1 - A)> + lambda * TV(A)    over [0, 1] at every pixel.
+
+    With one channel it equals `TVSoftmax` on the logits (o, 0) with lambda / 2.
+
+    Args:
+        tv_weight, learn_tv_weight, iterations, gradient, ...: Those of `TVLayer`.
+
+    Call arguments:
+        logits: Float tensor `(batch, *spatial, channels)`, at least 1 channel, 1 to 3 spatial axes of any size.
+        guide, tv_weight, training: As for `TVSoftmax`.
+
+    Output shape:
+        `(batch, *spatial, channels)` probabilities, in float32 under mixed precision.
+
+    Reference:
+        The two-class case of F. Jia, J. Liu, X.-C. Tai, "A Regularized Convolutional Neural Network for
+        Semantic Image Segmentation", 2019, arXiv:1907.05287, eq. (3.5).
+    """
+
+    link = "sigmoid"
+
+    def _output(self, regularised):
+        return with_logits(tf.math.sigmoid(regularised), regularised)
+
+
+@keras.saving.register_keras_serializable(package="tfapp")
+class TVReLU(TVLayer):
+    """ReLU whose output minimises a total-variation problem: a smooth activation map, for use inside a network.
+
+    Every channel of the output A solves the non-negative denoising problem of Rudin, Osher and Fatemi
+
+        min  1/2 |A - o|^2 + lambda * TV(A)    over A >= 0.
+
+    Anisotropically it equals the ReLU of the denoised input; isotropically it does not, and this layer
+    solves the constrained problem.
+
+    Args:
+        tv_weight, learn_tv_weight, iterations, gradient, ...: Those of `TVLayer`.
+
+    Call arguments:
+        logits: Float tensor `(batch, *spatial, channels)`, the input of the activation.
+        guide, tv_weight, training: As for `TVSoftmax`.
+
+    Output shape:
+        `(batch, *spatial, channels)` >= 0. Computed in float32, returned in the layer's compute type.
+
+    Reference:
+        F. Jia, J. Liu, X.-C. Tai, "A Regularized Convolutional Neural Network for Semantic Image
+        Segmentation", 2019, arXiv:1907.05287, eqs. (3.10)-(3.12).
+    """
+
+    link = "relu"
+
+    def _output(self, regularised):
+        return tf.cast(tf.nn.relu(regularised), self.compute_dtype)
+
+    def _output_dtype(self, dtype):
+        del dtype
+        return self.compute_dtype

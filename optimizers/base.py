@@ -1,0 +1,322 @@
+"""Base of the optimizers whose step depends on the value of the loss, and the update that they share."""
+
+import keras
+import tensorflow as tf
+
+
+class PendingLoss:
+    """Loss of each replica between `scale_loss` and `apply`.
+
+    Replica threads of MirroredStrategy take turns while a step is traced, so that one attribute would be
+    overwritten by the next replica; and a dictionary in an attribute of an optimizer would be tracked and saved.
+    """
+
+    def __init__(self):
+        self._losses = {}
+
+    def put(self, loss):
+        """Keep the loss of this replica."""
+        self._losses[_replica()] = loss
+
+    def take(self, optimizer_name):
+        """Return the loss of this replica, once.
+
+        Raises:
+            RuntimeError: If none was kept since the last time.
+        """
+        loss = self._losses.pop(_replica(), None)
+        if loss is None:
+            raise RuntimeError(
+                f"{optimizer_name} needs the loss of the step, expected from `optimizer.scale_loss(loss)`, which "
+                "Keras's own `train_step` calls. Received: no loss. In a training loop or `train_step` of your own "
+                "use `loss = optimizer.scale_loss(loss)` inside the tape, or "
+                "`optimizer.apply(grads, variables, loss=loss)`."
+            )
+        return loss
+
+
+def _replica():
+    context = tf.distribute.get_replica_context()
+    if context is None:
+        return 0
+    number = tf.get_static_value(context.replica_id_in_sync_group)
+    return None if number is None else int(number)
+
+
+def pass_loss_through(wrapper, receiver):
+    """Let Keras's loss-scaling wrapper hand the unscaled loss to an inner optimizer that asks for it.
+
+    `compile` puts a `LossScaleOptimizer` around every optimizer under mixed_float16, and its `scale_loss` does
+    not tell the inner optimizer; so that a plain `compile` works, the method learns to. Nothing changes for
+    other optimizers.
+
+    Args:
+        wrapper: `keras.optimizers.LossScaleOptimizer`.
+        receiver: Class of the inner optimizers that want the loss, with `record_loss(loss)`.
+    """
+    scale_loss = wrapper.scale_loss
+
+    def scale_loss_and_tell(self, loss):
+        if isinstance(self.inner_optimizer, receiver):
+            self.inner_optimizer.record_loss(loss)
+        return scale_loss(self, loss)
+
+    wrapper.scale_loss = scale_loss_and_tell
+
+
+def unwrapped(optimizer):
+    """Return the optimizer inside Keras's loss-scaling wrapper, or the optimizer itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def plain(variable):
+    """Return the TensorFlow variable behind a Keras variable."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+class LossAwareOptimizer(keras.optimizers.Optimizer):
+    """Keras optimizer whose rule sees the loss of the step and the global norm of the gradient.
+
+    Keras hands every loss to `scale_loss` before it differentiates, regularisation and added losses included;
+    here it is kept until the gradients arrive. Both are summed over replicas and averaged over
+    `gradient_accumulation_steps` before anything is computed, so that two replicas, or four accumulated batches,
+    step exactly as one batch of the joined size. Works with the TensorFlow backend only.
+
+    A subclass has the names of its scalars in `MEASURED`, their first values in `INITIAL`, `advance`, which is
+    its rule for scalars, and Keras's `update_step`, which is that for one variable.
+
+    `weight_decay` is coupled: wd/2 |w|^2 is added to the loss and wd w to the gradient, as an L2 regulariser of
+    the model would (Keras's own decay is decoupled, and multiplied by the learning rate). Embedding gradients
+    are made dense.
+    """
+
+    MEASURED = ()
+    INITIAL = ()
+
+    def __init__(self, learning_rate, loss_offset=0.0, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        if not float("-inf") < loss_offset < float("inf"):
+            raise ValueError(f"`loss_offset` must be a finite number. Received: loss_offset={loss_offset}.")
+        self.loss_offset = float(loss_offset)
+        self._pending_loss = PendingLoss()
+
+    def build(self, variables):
+        super().build(variables)
+        self._scalars = self.add_variable(
+            shape=(len(self.initial_scalars()),),
+            dtype="float64" if any(v.dtype == "float64" for v in variables) else "float32",
+            initializer=lambda shape, dtype: tf.constant(self.initial_scalars(), dtype),
+            aggregation="only_first_replica",
+            name="measured",
+        )
+        if self.gradient_accumulation_steps:
+            self._accumulated_loss = self.add_variable(
+                shape=(), dtype=self._scalars.dtype, aggregation="only_first_replica", name="accumulated_loss"
+            )
+
+    def measured(self):
+        """Return the scalars of the last step as a dictionary from their names in `MEASURED` to floats."""
+        values = self._scalars.numpy() if self.built else self.INITIAL
+        return {name: float(value) for name, value in zip(self.MEASURED, values, strict=False)}
+
+    def initial_scalars(self):
+        """Return the first values of the scalars that are kept between steps, those of `MEASURED` in front."""
+        return list(self.INITIAL)
+
+    def record_loss(self, loss):
+        """Keep the loss, a scalar tensor, for the next `apply`."""
+        self._pending_loss.put(loss)
+
+    def scale_loss(self, loss):
+        self.record_loss(loss)
+        return super().scale_loss(loss)
+
+    def apply(self, grads, trainable_variables=None, loss=None):
+        """Update the variables.
+
+        Args:
+            grads: Gradients, one for each variable.
+            trainable_variables: The variables; by default those that the optimizer was built for.
+            loss: Scalar tensor of the loss, where `scale_loss` was not called. Under `tf.distribute` it is this
+                replica's share, as for the gradients: the shares are summed.
+        """
+        if loss is not None:
+            self.record_loss(loss)
+        super().apply(grads, trainable_variables)
+
+    def advance(self, loss, gradient_norm, scalars, is_due):
+        """Return what follows from the loss and the norm of the gradient.
+
+        Args:
+            loss: Scalar, `loss_offset` and weight decay included.
+            gradient_norm: Scalar, over all variables.
+            scalars: Scalars after the last step, those of `MEASURED` in front.
+            is_due: Whether the variables move now; False while gradients are being accumulated.
+
+        Returns:
+            The new scalars, and the tuple of scalars that `update_step` gets in place of the learning rate.
+        """
+        raise NotImplementedError
+
+    def _apply_weight_decay(self, variables):
+        del variables  # It is part of the loss and of the gradient here.
+
+    def _backend_apply_gradients(self, grads, trainable_variables):
+        variables = [plain(variable) for variable in trainable_variables]
+        # Inside the branch of the loss-scaling wrapper the loss must become a tensor of that branch first.
+        loss = tf.identity(tf.cast(self._pending_loss.take(self.name), self._scalars.dtype))
+        grads = [_dense(grad, variable) for grad, variable in zip(grads, variables, strict=True)]
+        *grads, loss = _summed_over_replicas([*grads, loss])
+        slots = []
+        is_due = True
+        if self.gradient_accumulation_steps:
+            grads, loss, is_due, slots = self._accumulated(grads, loss, trainable_variables)
+        grads = self._clip_gradients(grads)
+        if self.weight_decay:
+            grads, loss = self._with_weight_decay(grads, loss, trainable_variables)
+        scalars, rates = self.advance(
+            loss + self.loss_offset,
+            global_norm(grads, loss.dtype),
+            tf.convert_to_tensor(self._scalars),
+            is_due,
+        )
+        tf.__internal__.distribute.interim.maybe_merge_call(
+            self._update_all,
+            self._distribution_strategy,
+            list(zip(grads, variables, strict=True)),
+            rates,
+            [*slots, (scalars, self._scalars.value)],
+        )
+        if self.use_ema:
+            self._average_weights()
+
+    def _update_all(self, distribution, grads_and_vars, rates, slots):
+        self._distributed_tf_update_step(distribution, grads_and_vars, rates)
+        for value, slot in slots:
+            distribution.extended.update(
+                slot, lambda slot, value: slot.assign(value), args=(value,), group=False
+            )
+
+    def _accumulated(self, grads, loss, variables):
+        """Return mean gradients and loss so far, whether they are complete, and the new sums with their slots."""
+        # Without a branch: tf.cond around an update fails under MirroredStrategy.
+        steps = self.gradient_accumulation_steps
+        is_due = tf.equal((tf.convert_to_tensor(self._iterations) + 1) % steps, 0)
+        sums = [self._accumulated_gradients[self._get_variable_index(variable)] for variable in variables]
+        sums.append(self._accumulated_loss)
+        totals = [tf.convert_to_tensor(s) + x for s, x in zip(sums, [*grads, loss], strict=True)]
+        slots = [
+            (tf.where(is_due, tf.zeros_like(total), total), s.value)
+            for s, total in zip(sums, totals, strict=True)
+        ]
+        *grads, loss = (total / steps for total in totals)
+        return grads, loss, is_due, slots
+
+    def _with_weight_decay(self, grads, loss, variables):
+        decayed = []
+        for grad, variable in zip(grads, variables, strict=True):
+            if self._use_weight_decay(variable):
+                weights = tf.convert_to_tensor(variable)
+                loss += tf.cast(self.weight_decay * tf.nn.l2_loss(weights), loss.dtype)
+                grad += tf.cast(self.weight_decay, grad.dtype) * tf.cast(weights, grad.dtype)
+            decayed.append(grad)
+        return decayed, loss
+
+    def _average_weights(self):
+        self._update_model_variables_moving_average(self._trainable_variables)
+        if self.ema_overwrite_frequency:
+            keras.ops.cond(
+                tf.equal((tf.convert_to_tensor(self.iterations) + 1) % self.ema_overwrite_frequency, 0),
+                lambda: self._overwrite_model_variables_with_average_value(self._trainable_variables),
+                lambda: None,
+            )
+
+    def get_config(self):
+        return super().get_config() | {"loss_offset": self.loss_offset}
+
+
+def _dense(gradient, variable):
+    """Return a gradient as a dense tensor; rows that occur several times are added up."""
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
+    return tf.convert_to_tensor(gradient)
+
+
+def _summed_over_replicas(values):
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def global_norm(tensors, dtype):
+    """Return the Euclidean norm of all tensors together."""
+    return tf.sqrt(tf.add_n([_sum_of_squares(tf.cast(tensor, dtype)) for tensor in tensors]))
+
+
+def _sum_of_squares(tensor):
+    squares = tensor**2
+    if squares.shape.rank < 2:
+        return tf.reduce_sum(squares)
+    # On a CPU XLA adds up one number after the other; as a product with ones it takes an eighth of the time.
+    rows = tf.reshape(squares, [-1, squares.shape[-1]])
+    return tf.reduce_sum(tf.linalg.matvec(rows, tf.ones(rows.shape[-1], squares.dtype)))
+
+
+pass_loss_through(keras.optimizers.LossScaleOptimizer, LossAwareOptimizer)
+
+
+def step_size(loss, best_loss, lipschitz, rho, max_step=None):
+    """Return eta_t = (f(x_t) - rho * min_i f(x_i)) / L, the step along the unit gradient.
+
+    No point within this distance of x_t can have a loss below rho * min_i f(x_i) if f is Lipschitz
+    continuous with constant L: these are the points that Algorithm 2 prunes (Wu's dissertation, chapter 3;
+    Zhang, Wu, Wang, "BPGrad: Towards Global Optimality in Deep Learning via Branch and Pruning", 2018).
+
+    Args:
+        loss: f(x_t), scalar, at least 0.
+        best_loss: The smallest loss so far, f(x_t) included.
+        lipschitz: L, in units of the loss per length of the weight vector.
+        rho: In [0, 1).
+        max_step: Largest step, or None.
+    """
+    eta = (loss - rho * best_loss) / lipschitz
+    return eta if max_step is None else tf.minimum(eta, tf.cast(max_step, eta.dtype))
+
+
+def usable(loss, gradient_norm):
+    """Return whether a rule for losses of at least 0 can use a step: nothing NaN, infinite or negative."""
+    return tf.math.is_finite(loss) & (loss >= 0) & tf.math.is_finite(gradient_norm)
+
+
+def move_with_momentum(gradient, variable, velocity, scale, momentum, gate, *, nesterov=False):
+    """Update v = momentum * v + scale * gradient, x = x - gate * v in place.
+
+    With Nesterov's momentum x = x - (scale * gradient + gate * momentum * v).
+
+    The slot holds the velocity with the opposite sign, which is what TensorFlow's fused kernel keeps. A step that
+    is not taken has scale 0, momentum 1 and gate 0, and changes nothing even where the gradient is NaN.
+
+    Args:
+        gradient: Dense tensor of the variable's shape.
+        variable: Variable to move.
+        velocity: Slot of the same shape and type, or None without momentum.
+        scale: Scalar factor of the gradient.
+        momentum: Scalar.
+        gate: Scalar, 1 or 0.
+        nesterov: Whether the momentum is Nesterov's.
+    """
+    variable = plain(variable)
+    dtype = variable.dtype
+    scale, momentum, gate = (tf.cast(number, dtype) for number in (scale, momentum, gate))
+    # Not `scale * gradient`: 0 * NaN is NaN.
+    step = tf.math.multiply_no_nan(tf.cast(gradient, dtype), scale)
+    if velocity is None:
+        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=gate, delta=step)
+    else:
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=plain(velocity).handle,
+            lr=gate,
+            grad=step,
+            momentum=momentum,
+            use_nesterov=nesterov,
+        )

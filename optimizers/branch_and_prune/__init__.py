@@ -1,0 +1,1 @@
+"""Exact global search of a Lipschitz function by branch and prune (Wu, 2020, chapter 3)."""

@@ -1,0 +1,148 @@
+"""Reader of people's own images with several labels: a folder with `labels.csv`."""
+
+import csv
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from tfapp.data.labelled import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.errors import InputError
+
+TABLE = "labels.csv"
+FORMS = "image,CLASS,CLASS,... or image,labels, each with or without the column split"
+COMPACT = {"image", "labels", "split"}
+CELLS = {"1": PRESENT, "0": ABSENT, "": NOT_COUNTED, "?": NOT_COUNTED}
+
+
+def labels_folder(path, spec):
+    """Read the images that `labels.csv` names and the classes that they show.
+
+    The first line of `labels.csv` names the columns: `image` (paths from the folder on), one for each class, with the
+    cells 1 (the image shows it), 0 (it does not) and ? or nothing (the image does not count for it), and if wanted
+    `split` (train or test). In place of the classes there may be one column `labels`: the names of all classes that an
+    image shows, joined by `;` or `|`. Without `split` a quarter of the images is for testing, chosen by a hash of their
+    paths, so whatever their order the same ones.
+
+    Args:
+        path: The folder.
+        spec: What names the dataset; it decides nothing.
+
+    Returns:
+        `MultiLabelSet`.
+
+    Raises:
+        InputError: For a table that is missing or not of this form, an image that is missing, outside the folder or
+            named twice, fewer than two classes, or a part without images.
+    """
+    table = Path(path) / TABLE
+    header, rows = _rows(table)
+    names = np.array(_image_names(table, rows))
+    class_names, targets = (_joined if "labels" in header else _columns)(table, header, rows)
+    if len(class_names) < 2:
+        raise InputError(f"{table} has {len(class_names)} class(es); expected at least 2.")
+    testing = _split(table, rows) if "split" in header else _hashed(names)
+    if testing.all() or not testing.any():
+        missing = "training" if testing.all() else "testing"
+        raise InputError(f"{table} has no image for {missing}; expected images for training and for testing.")
+    parts = [
+        files_part(names[chosen].tolist(), targets[chosen], [Path(path) / name for name in names[chosen]])
+        for chosen in (~testing, testing)
+    ]
+    return MultiLabelSet(spec, class_names, *parts)
+
+
+def _rows(table):
+    """Return the names of the columns, and of each image the number of its line and its cells by column."""
+    try:
+        with open(table, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except FileNotFoundError:
+        raise InputError(f"{table} does not exist; expected a table with the columns {FORMS}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{table} is not UTF-8 text; save it with that encoding.") from None
+    except csv.Error as error:
+        raise InputError(f"{table} is damaged in line {reader.line_num} ({error}); save it as CSV.") from None
+    rows = [(line, row) for line, row in rows if any(row)]
+    if len(rows) < 2:
+        raise InputError(
+            f"{table} names no image; expected a line of columns, {FORMS}, and one for each image."
+        )
+    (_, header), *rows = rows
+    _check_header(table, header)
+    for line, row in rows:
+        if len(row) != len(header):
+            raise InputError(
+                f"Line {line} of {table} has {len(row)} cells; expected {len(header)}, as the first line."
+            )
+    return header, [(line, dict(zip(header, row, strict=True))) for line, row in rows]
+
+
+def _check_header(table, header):
+    unknown = set(header) - COMPACT if "labels" in header else set()
+    if "image" not in header or "" in header or len(set(header)) < len(header) or unknown:
+        raise InputError(
+            f"The first line of {table} is {','.join(header)!r}; expected {FORMS}, each column once."
+        )
+
+
+def _image_names(table, rows):
+    """Return the path of each image from the folder on, of all its spellings the shortest."""
+    lines = {}
+    for line, cells in rows:
+        name = os.path.normpath(cells["image"])
+        if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+            raise InputError(
+                f"Line {line} of {table} names {cells['image']}; expected a path that stays in {table.parent}."
+            )
+        if not (table.parent / name).is_file():
+            raise InputError(
+                f"Line {line} of {table} names {cells['image'] or 'no image'}; expected a file in {table.parent}."
+            )
+        if name in lines:
+            raise InputError(
+                f"{table} names {name} twice, in the lines {lines[name]} and {line}; remove one."
+            )
+        lines[name] = line
+    return list(lines)
+
+
+def _columns(table, header, rows):
+    class_names = tuple(name for name in header if name not in COMPACT)
+    for line, cells in rows:
+        for name in class_names:
+            if cells[name] not in CELLS:
+                raise InputError(
+                    f"Line {line} of {table} has {cells[name]!r} for {name}; expected 1 (the image shows it), 0 (it "
+                    "does not), or ? or nothing (it does not count)."
+                )
+    targets = [[CELLS[cells[name]] for name in class_names] for _, cells in rows]
+    return class_names, np.array(targets, np.int8)
+
+
+def _joined(table, header, rows):
+    del table, header
+    shown = [{name.strip() for name in re.split("[;|]", cells["labels"])} - {""} for _, cells in rows]
+    class_names = tuple(sorted(set().union(*shown)))
+    targets = [[PRESENT if name in names else ABSENT for name in class_names] for names in shown]
+    return class_names, np.array(targets, np.int8)
+
+
+def _split(table, rows):
+    for line, cells in rows:
+        if cells["split"] not in ("train", "test"):
+            raise InputError(
+                f"Line {line} of {table} has {cells['split']!r} for split; expected train or test."
+            )
+    return np.array([cells["split"] == "test" for _, cells in rows])
+
+
+def _hashed(names):
+    """Return whether each image is for testing: the quarter, at least one, whose names have the smallest hashes."""
+    order = np.argsort([hashlib.sha256(Path(name).as_posix().encode()).hexdigest() for name in names])
+    testing = np.zeros(len(names), bool)
+    testing[order[: max(1, round(len(names) / 4))]] = True
+    return testing

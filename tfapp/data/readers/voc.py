@@ -1,0 +1,208 @@
+"""Reader of PASCAL VOC in its official layout: which of its 20 classes an image shows."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from tfapp.data.labelled import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.errors import InputError
+
+YEAR = "VOC2007"
+MAIN = Path("ImageSets", "Main")
+TRAIN_LISTS, TEST_LISTS = ("trainval", "train"), ("test", "val")
+
+
+def voc2007(path, spec, train=None, test=None):
+    """Read the images of two lists of `ImageSets/Main` and the classes that they show.
+
+    Args:
+        path: The folder `VOC2007` (or that of another year), `VOCdevkit` above it, or the folder above that.
+        spec: What names the dataset; it decides nothing.
+        train: Name of the list for training, without `.txt`: `trainval`, or where it is missing `train`, unless given.
+        test: Name of the list for testing: `test`, or where it is missing `val` (and then `train` for training).
+
+    Raises:
+        InputError: As `voc_part`, for a folder of another layout, and for two lists that share images.
+    """
+    root = _root(Path(path))
+    test = test or _first_list(root, TEST_LISTS)
+    # The official `trainval` holds the images of `val`.
+    train = train or _first_list(root, TRAIN_LISTS[1:] if test == "val" else TRAIN_LISTS)
+    parts = [voc_part(root, name) for name in (train, test)]
+    _refuse_shared(root, train, test, *parts)
+    return MultiLabelSet(spec, CLASS_NAMES, *parts)
+
+
+def voc_part(root, list_name):
+    """Read the images of one list and the classes that they show.
+
+    The classes come from `CLASS_LIST.txt` of each class (lines of an image and 1, -1 or 0), as `targets` of
+    `MultiLabelPart`; where a list has no such files, from the objects in `Annotations/IMAGE.xml`.
+
+    Args:
+        root: The folder that holds `ImageSets/Main/`, `JPEGImages/` and `Annotations/`.
+        list_name: Such as `trainval` for `ImageSets/Main/trainval.txt`.
+
+    Returns:
+        `MultiLabelPart`.
+
+    Raises:
+        InputError: For a file that is missing or malformed, or an image that is in one list and not in the other.
+    """
+    folder = Path(root) / MAIN
+    listed = _listed_images(folder / f"{list_name}.txt")
+    files = [Path(root) / "JPEGImages" / f"{image}.jpg" for image in listed]
+    for file, line in zip(files, listed.values(), strict=True):
+        if not file.is_file():
+            raise InputError(
+                f"Image {file} is missing, though line {line} of {folder / list_name}.txt names it; restore the file."
+            )
+    class_lists = [folder / f"{name}_{list_name}.txt" for name in CLASS_NAMES]
+    if any(file.is_file() for file in class_lists):
+        targets = np.stack([_class_column(file, listed) for file in class_lists], 1)
+    else:
+        annotations = [Path(root) / "Annotations" / f"{image}.xml" for image in listed]
+        targets = [annotated_targets(file) for file in annotations]
+    return files_part(listed, targets, files)
+
+
+def _root(path):
+    for root in (path, path / YEAR, path / "VOCdevkit" / YEAR):
+        if (root / MAIN).is_dir():
+            return root
+    years = [
+        folder for above in (path, path / "VOCdevkit") for folder in sorted(above.glob("VOC20[0-9][0-9]"))
+    ]
+    others = ", ".join(str(year) for year in years if (year / MAIN).is_dir())
+    raise InputError(
+        f"{path} has no {MAIN}, nor has {YEAR} in it or in its VOCdevkit; expected the official layout with {MAIN}, "
+        "JPEGImages and Annotations" + (f", or name one of these: {others}." if others else ".")
+    )
+
+
+def _first_list(root, names):
+    for name in names:
+        if (root / MAIN / f"{name}.txt").is_file():
+            return name
+    raise InputError(
+        f"{root / MAIN} has no {' or '.join(f'{name}.txt' for name in names)}; restore it, or name other lists, as in "
+        f"'voc2007:PATH?train=LIST&test=LIST'."
+    )
+
+
+def _listed_images(file):
+    """Return the line number of each image of a list."""
+    listed = {}
+    for number, line in _lines(file):
+        if len(line.split()) != 1 or Path(line).name != line:
+            raise InputError(f"{file} has {line!r} in line {number}; expected the name of one image.")
+        if line in listed:
+            raise InputError(f"{file} names {line} twice, in lines {listed[line]} and {number}; remove one.")
+        listed[line] = number
+    if not listed:
+        raise InputError(f"{file} names no image; expected one name such as 000001 in each line.")
+    return listed
+
+
+def _class_column(file, listed):
+    targets = {}
+    for number, line in _lines(file):
+        image, *value = line.split()
+        if value not in (["1"], ["0"], ["-1"]):
+            raise InputError(f"{file} has {line!r} in line {number}; expected an image and 1, 0 or -1.")
+        if image not in listed or image in targets:
+            fault = "names it twice" if image in targets else "the list of the images does not name it"
+            raise InputError(
+                f"{file} names {image} in line {number}, but {fault}; restore the official lists."
+            )
+        targets[image] = int(value[0])
+    missing = next((image for image in listed if image not in targets), None)
+    if missing:
+        raise InputError(
+            f"{file} does not name {missing}, which the list of the images names; restore both lists."
+        )
+    return [targets[image] for image in listed]
+
+
+def _lines(file):
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise InputError(
+            f"{file} does not exist; restore it, or name a list that is in {file.parent}."
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file} is not text; restore the official list.") from None
+    return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _refuse_shared(root, train, test, *parts):
+    for_training = set(parts[0].names)
+    shared = [name for name in parts[1].names if name in for_training]
+    if shared:
+        raise InputError(
+            f"The lists {train} and {test} of {root} share {len(shared)} image(s), the first is {shared[0]}; expected "
+            "lists for training and testing without common images."
+        )
+
+
+CLASS_NAMES = (
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
+
+
+def annotated_targets(file):
+    """Return int8 (20,): 1 for a class with an object that is not difficult, 0 if all are difficult, -1 without any.
+
+    Args:
+        file: `Path` of the XML file. An object without a word on difficulty is not difficult.
+
+    Raises:
+        InputError: If the file is missing, damaged, no annotation, or has an object of an unknown class.
+    """
+    targets = np.full(len(CLASS_NAMES), ABSENT, np.int8)
+    for number, element in enumerate(_annotation_root(file).findall("object"), 1):
+        name, difficult = ((element.findtext(tag) or "").strip() for tag in ("name", "difficult"))
+        if name not in CLASS_NAMES:
+            raise InputError(
+                f"Object {number} of {file} is of the class {name!r}; expected one of: {', '.join(CLASS_NAMES)}."
+            )
+        if difficult not in ("", "0", "1"):
+            raise InputError(f"Object {number} of {file} has difficult = {difficult!r}; expected 0 or 1.")
+        index = CLASS_NAMES.index(name)
+        targets[index] = max(targets[index], NOT_COUNTED if difficult == "1" else PRESENT)
+    return targets
+
+
+def _annotation_root(file):
+    try:
+        root = ElementTree.parse(file).getroot()
+    except FileNotFoundError:
+        raise InputError(
+            f"{file} does not exist, and its list of images has no class lists; restore it to tell the classes."
+        ) from None
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise InputError(f"{file} is damaged ({error}); restore the annotation.") from None
+    if root.tag != "annotation":
+        raise InputError(f"{file} holds <{root.tag}>; expected an <annotation> of PASCAL VOC.")
+    return root

@@ -1,0 +1,132 @@
+"""Trained weights from files that the user names: whole models, and encoders."""
+
+import re
+import warnings
+import zipfile
+from pathlib import Path
+
+import keras
+
+from tfapp.errors import InputError
+from tfapp.models.vgg import encoder_convolutions
+
+
+def load_weights_file(model, path, network):
+    """Load a weights file into a model of `keras.applications`.
+
+    Args:
+        model: The model, as `keras.applications` built it.
+        path: `Path` of the file, `.weights.h5`, or `.h5` as Keras publishes it.
+        network: What the file should be of, for the message, such as "keras.applications.VGG16 without its top".
+
+    Raises:
+        InputError: If the file is not one of these weights.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Of parts that the file lacks: the error that follows says it.
+            warnings.simplefilter("ignore")
+            model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is not a weights file (.weights.h5 or .h5) of {network} ({first_sentence(error)})."
+        ) from error
+
+
+def first_sentence(error):
+    """Return the first sentence of an exception's text, without its full stop."""
+    return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+
+
+FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+
+def load_encoder_weights(model, source):
+    """Copy the convolutions of a trained VGG-16 into a model's encoder.
+
+    The model must scale its images with `centre_as_imagenet` before the first convolution.
+
+    Args:
+        model: Keras model with a VGG-16 encoder of base width 64 on images of 3 channels (RGB).
+        source: Weights file of `keras.applications.VGG16` without its top (`.weights.h5`, or `.h5` as Keras
+            publishes it), or `imagenet`, for which Keras downloads that file unless it has it already.
+
+    Raises:
+        InputError: If the encoder is not as wide as VGG-16, the images are not RGB, or there is no such file.
+    """
+    convolutions = encoder_convolutions(model)
+    *_, channels, width = convolutions[0].kernel.shape
+    if (channels, width) != (3, 64):
+        raise InputError(
+            "The weights of VGG-16 are for RGB images and an encoder of --base-width 64; "
+            f"got images of {channels} channel(s) and a base width of {width}."
+        )
+    trained = _downloaded_vgg16() if source == "imagenet" else _stored_vgg16(Path(source))
+    for layer in convolutions:
+        kernel, bias = trained.get_layer(layer.name).get_weights()
+        # Caffe's channels are blue, green, red.
+        layer.set_weights([kernel[:, :, ::-1] if layer is convolutions[0] else kernel, bias])
+
+
+def _stored_vgg16(path):
+    if not path.is_file():
+        raise InputError(
+            f"The encoder weights {path} do not exist; expected a file of keras.applications.VGG16, such as "
+            f"{FILE_NAME}, or the word imagenet."
+        )
+    vgg = keras.applications.VGG16(weights=None, include_top=False)
+    load_weights_file(vgg, path, "keras.applications.VGG16 without its top")
+    return vgg
+
+
+def _downloaded_vgg16():
+    try:
+        return keras.applications.VGG16(weights="imagenet", include_top=False)
+    except Exception as error:  # Keras raises nothing narrower when a download fails
+        raise InputError(
+            f"Keras could not download the weights of VGG-16 ({first_sentence(error)}); give the path of their "
+            f"file {FILE_NAME} instead of imagenet."
+        ) from error
+
+
+def load_keras_model(path):
+    """Return the model of a `.keras` file, not compiled.
+
+    Args:
+        path: `Path` of the file. It is loaded in Keras's safe mode: no code from the file is run.
+
+    Raises:
+        InputError: The file is missing, damaged, or needs what is not installed or not known here.
+    """
+    import keras
+
+    if not path.is_file():
+        raise InputError(f"The model {path} does not exist; expected a .keras file.")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is empty, damaged or not a file that Keras's model.save() wrote.")
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(_why_not_loaded(path, str(error))) from error
+
+
+def _why_not_loaded(path, reason):
+    if "Lambda" in reason:
+        return (
+            f"{path} has a Lambda layer, whose code is not run from a file; write the layer as a class or an operation "
+            "of keras.ops and save the model again."
+        )
+    package = re.search(r"its parent module (\w+)[\w.]* cannot be imported", reason)
+    if package:
+        return f"{path} needs the package {package[1]}, which is not installed here."
+    unknown = re.search(r"Could not locate (class|function) '([^']+)'", reason)
+    if unknown:
+        return (
+            f"{path} needs the {unknown[1]} {unknown[2]}, which is not known here; use tfapp.layers.tv.attach and "
+            "tfapp.export.export in code that imports it."
+        )
+    return f"{path} cannot be loaded: it is damaged, or of another Keras ({_first_sentence(reason)})."
+
+
+def _first_sentence(text):
+    return text.strip().partition("\n")[0].partition(". ")[0].rstrip(".")[:200]

@@ -1,1 +1,0 @@
-"""The loss over the rotations of one part, around its true pose."""

@@ -1,0 +1,1 @@
+"""Wu, 2020, chapter 3: BPGrad."""

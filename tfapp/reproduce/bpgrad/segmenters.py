@@ -1,0 +1,74 @@
+"""Solvers that train a segmenter: their options, and the table of what they reach."""
+
+import csv
+
+import numpy as np
+
+from tfapp.files import atomic_path
+from tfapp.report.result_table import markdown_table, mean_and_spread
+
+# Of `TrainConfig`, beside the parameter that is searched.
+OPTIONS = {
+    "bpgrad": {"optimizer": "bpgrad"},
+    "bpgrad-auto": {"optimizer": "bpgrad"},
+    "bpgrad-plain": {"optimizer": "bpgrad", "momentum": 0.0},
+    "sgd": {"optimizer": "sgd"},
+    "sgd-momentum": {"optimizer": "sgd", "momentum": 0.9},
+    **{name: {"optimizer": name} for name in ("adagrad", "adadelta", "rmsprop", "adam", "eve", "alig")},
+}
+MEASURES = ("accuracy", "mean_iou")
+HEADER = ("solver", "parameter", "accuracy %", "mean IoU %")
+
+
+def solver_options(name, parameter, value):
+    """Return the options of `TrainConfig` that train with a solver at a value of its parameter.
+
+    Args:
+        name: One of `OPTIONS`.
+        parameter: `lipschitz` or `learning_rate`.
+        value: A number, or `auto`.
+    """
+    return OPTIONS[name] | {parameter: str(value) if parameter == "lipschitz" else value}
+
+
+class SolverTable:
+    """What several solvers reach with one network, over seeds."""
+
+    def __init__(self):
+        self._results = []
+
+    def add(self, solver, title, parameter, value, seed, row):
+        """Add a training; `row` is that of the clean test images, None if the training diverged."""
+        self._results.append((solver, title, parameter, value, seed, row))
+
+    def rows(self):
+        """Return the rows of `HEADER` as text, mean ± standard deviation in percent, best mean IoU first."""
+        solvers = dict.fromkeys(result[0] for result in self._results)
+        return [self._row(solver) for solver in sorted(solvers, key=self._mean_iou, reverse=True)]
+
+    def markdown(self):
+        """Return the table as Markdown."""
+        return markdown_table(HEADER, self.rows()) + "\n"
+
+    def write_csv(self, path):
+        """Write one row for each training."""
+        with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["solver", "parameter", "value", "seed", *MEASURES])
+            for solver, _, parameter, value, seed, row in self._results:
+                numbers = [f"{getattr(row, name):.5f}" for name in MEASURES] if row else ["diverged"]
+                writer.writerow([solver, parameter, value, seed, *numbers])
+
+    def _row(self, solver):
+        same = [result for result in self._results if result[0] == solver]
+        _, title, parameter, value, _, _ = same[0]
+        kept = [row for *_, row in same if row]
+        lost = f" ({len(same) - len(kept)} diverged)" if len(kept) < len(same) else ""
+        letter = {"lipschitz": "L", "learning_rate": "rate"}[parameter]
+        text = value if isinstance(value, str) else f"{value:g}"
+        numbers = [mean_and_spread([100 * getattr(row, name) for row in kept], ".2f") for name in MEASURES]
+        return [title + lost, f"{letter} {text}", *numbers]
+
+    def _mean_iou(self, solver):
+        kept = [row.mean_iou for name, *_, row in self._results if name == solver and row]
+        return np.mean(kept) if kept else -1.0

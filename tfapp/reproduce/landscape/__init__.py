@@ -1,0 +1,1 @@
+"""Lu, Tong, "Visualizing the loss landscapes of fully convolutional networks"."""

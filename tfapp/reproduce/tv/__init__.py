@@ -1,0 +1,1 @@
+"""Jia, Liu, Tai, "A regularized convolutional neural network for semantic image segmentation"."""

@@ -1,0 +1,143 @@
+"""A network and its regularised twin, trained alike, and the baseline with TV behind a trained network."""
+
+import json
+from dataclasses import dataclass, replace
+from functools import partial
+
+from tfapp.data import Noise
+from tfapp.errors import InputError
+from tfapp.files import write_json
+from tfapp.reproduce.tv.tables import spaced
+from tfapp.runs.callbacks import read_history
+from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, measure, store_metrics
+from tfapp.segmentation.run import MODEL, Run
+
+HEADS = ("softmax", "tv-softmax")
+CHOICE = "post-tv.json"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two finished runs of one seed.
+
+    Attributes:
+        plain: `Run` with the softmax.
+        regular: `Run` with the TV softmax.
+        weight: Lambda of the converged total variation put behind `plain`.
+    """
+
+    plain: Run
+    regular: Run
+    weight: float
+
+    @property
+    def seed(self):
+        return self.plain.config["seed"]
+
+    @property
+    def learned_weight(self):
+        """Lambda of `regular` at the end of its training."""
+        return read_history(self.regular.path)[-1]["tv_weight"]
+
+    @property
+    def heads(self):
+        """(title, `Run`, lambda behind it or None) of the three columns."""
+        plain = self.plain.title
+        return (
+            (plain, self.plain, None),
+            (f"{plain}+TV", self.plain, self.weight),
+            (self.regular.title, self.regular, None),
+        )
+
+
+def pair_folders(folder, model, seed):
+    """Return the folders of the two runs, by head."""
+    return {
+        head: folder / f"{prefix}{model}-seed{seed}" for head, prefix in zip(HEADS, ("", "r"), strict=True)
+    }
+
+
+def chosen_weight(run, advance=lambda: None):
+    """Return `choose_weight` of a run, from its folder where it was chosen before.
+
+    Args:
+        run: Finished `Run` with the softmax.
+        advance: Called after each weight, for a progress bar.
+    """
+    weight = _stored_weight(run)
+    if weight is None:
+        weight = choose_weight(run, advance=advance)
+        write_json(run.path / CHOICE, {"weight": weight, "epochs": run.config["epochs"]})
+    return weight
+
+
+def _stored_weight(run):
+    try:
+        stored = json.loads((run.path / CHOICE).read_text(encoding="utf-8"))
+        # A run that went on for more epochs is another network.
+        return stored["weight"] if stored["epochs"] == run.config["epochs"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def evaluate_pair(pair, noises, test_images=None, *, advance=lambda note: None):
+    """Test a pair under noise, store the measures in the run folders, and return three `Evaluation`s.
+
+    Args:
+        pair: A `Pair`.
+        noises: List of `Noise`.
+        test_images: Number of test images, evenly spaced over all; None for all.
+        advance: Called as `advance(title)` after each noise, for a progress bar.
+    """
+    items = spaced(pair.plain.items("test"), test_images)
+    data = {run: EvaluationData(run, run.dataset, items) for run in (pair.plain, pair.regular)}
+    evaluations = []
+    for title, run, weight in pair.heads:
+        segmenter = Segmenter(run, weight)
+        # One column for all seeds, though each has its own lambda.
+        result = evaluate(segmenter, data[run], noises, advance=partial(advance, title))
+        evaluations.append(replace(result, title=title))
+        store_metrics(run, evaluations[-1])
+    return evaluations
+
+
+def stored_pairs(folder, model):
+    """Return the `Pair`s of a network in a folder that are trained and whose lambda is chosen, by seed."""
+    pairs = []
+    for file in folder.glob(f"{model}-seed*/{CHOICE}"):
+        regular = file.parent.with_name(f"r{file.parent.name}")
+        if (regular / MODEL).is_file():
+            plain = Run.open(file.parent)
+            pairs.append(Pair(plain, Run.open(regular), chosen_weight(plain)))
+    return sorted(pairs, key=lambda pair: pair.seed)
+
+
+WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+CLEAN = Noise("gaussian", 0.0)
+
+
+def choose_weight(run, weights=WEIGHTS, *, advance=lambda: None):
+    """Return the weight lambda of converged total variation that suits a run best.
+
+    The best one has the highest mean IoU on the run's validation images, clean and at their own size; of
+    several such weights it is the smallest. The test images have no say in it.
+
+    Args:
+        run: Finished `Run` without a TV head.
+        weights: The weights to choose from, >= 0.
+        advance: Called after each weight, for a progress bar.
+
+    Raises:
+        InputError: For a run without validation images, or with a TV head.
+    """
+    items = run.items("validation")
+    if not items:
+        raise InputError(
+            f"{run.path} has no validation images to choose lambda on; train with a --validation-share above 0."
+        )
+    data = EvaluationData(run, run.dataset, items)
+    scores = {}
+    for weight in sorted(weights):
+        scores[weight] = measure(Segmenter(run, weight), data, CLEAN).mean_iou
+        advance()
+    return max(scores, key=scores.get)

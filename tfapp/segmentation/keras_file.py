@@ -1,0 +1,87 @@
+"""Anybody's segmenter in a `.keras` file, with what evaluation and export ask of a run."""
+
+import math
+from functools import cached_property
+from pathlib import Path
+
+from tfapp.data import Framing
+from tfapp.errors import InputError
+from tfapp.layers.tv.attach import ends_in_tv_layer
+from tfapp.models import at_own_size, find_stride, fitted, with_probabilities
+from tfapp.models.weights import load_keras_model
+
+
+class KerasFile:
+    """A trained Keras model for images, in a file of its own.
+
+    Args:
+        path: The `.keras` file. It is loaded in Keras's safe mode and never written to.
+        resize: `(height, width)` that images are resized to, or None for their own size, or the size that
+            the model is fixed to.
+        input_scale: The value that the model takes for white: images in [0, 1] are multiplied by it.
+        output: What the model gives: `logits`, `probabilities`, or `auto` to tell by its structure.
+
+    Attributes:
+        title: Its column in a table: the name of the file.
+        channels: Image channels, 1 or 3.
+        num_classes: Number of classes; a model with one output channel has two.
+        framing: `Framing` of the size that the network works at.
+        has_tv_head: Whether it ends in total variation already.
+
+    Raises:
+        InputError: For a file that cannot be loaded, or a model that is not a segmenter of such images.
+    """
+
+    class_weights = None
+    image_pairs = False
+    loss = "cross-entropy"
+    settings = {}
+
+    def __init__(self, path, *, resize=None, input_scale=1.0, output="auto"):
+        self.path = Path(path)
+        self.title = self.path.stem
+        self.input_scale, self.output = float(input_scale), output
+        if not (math.isfinite(self.input_scale) and self.input_scale > 0):
+            raise InputError(f"--input-scale must be a number above 0, such as 255; got {input_scale}.")
+        self.model = load_keras_model(self.path)
+        self.channels, fixed = _image_shape(self.model, self.path)
+        if fixed and resize and fixed != tuple(resize):
+            raise InputError(
+                f"{self.path} takes images of {fixed[1]}x{fixed[0]} pixels only, which are resized to that; leave out "
+                "--resize."
+            )
+        self._fixed = fixed
+        self.framing = Framing(resize=fixed or resize)
+        self.num_classes = self.network().output_shape[-1]
+
+    @property
+    def has_tv_head(self):
+        return ends_in_tv_layer(self.model)
+
+    @cached_property
+    def stride(self):
+        """The multiple that image sizes are mirrored up to, found by trial."""
+        return 1 if self._fixed else find_stride(self.model, self.channels, self.path)
+
+    def network(self, post_tv=None, *, gap=False):
+        """Return a Keras model from network-sized images in [0, 1] to probabilities; see `with_probabilities`."""
+        model = with_probabilities(self.model, self.path, post_tv, gap=gap, output=self.output)
+        return fitted(model, self.channels, self._fixed, self.stride, self.input_scale)
+
+    def segmenter(self, post_tv=None, *, gap=False):
+        """Return the `network` for images of any size, with probabilities at each image's own size."""
+        return at_own_size(self.network(post_tv, gap=gap), self.framing.resize)
+
+
+def _image_shape(model, path):
+    shape = getattr(model, "input_shape", None)
+    if not (isinstance(shape, tuple) and len(shape) == 4 and shape[-1] in (1, 3)):
+        raise InputError(
+            f"{path} takes {shape or 'no one array'}; expected a model of one image (batch, height, width, channels) "
+            "with 1 or 3 channels."
+        )
+    answer = model.output_shape
+    if not (isinstance(answer, tuple) and len(answer) == 4):
+        raise InputError(f"{path} answers {answer}; expected one answer (batch, height, width, classes).")
+    size = shape[1:3]
+    return shape[-1], None if None in size else size

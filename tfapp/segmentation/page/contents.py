@@ -1,0 +1,292 @@
+"""What the page about runs is made of, read from the run folders, and its result in sentences."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tfapp.data import parse_noise
+from tfapp.errors import InputError
+from tfapp.landscape import Surface
+from tfapp.landscape.directions.directions import is_directions_file
+from tfapp.report.markup import sentence_list
+from tfapp.runs.callbacks import read_history
+from tfapp.segmentation.comparison import COLOURS, Comparison
+from tfapp.segmentation.evaluation import Evaluation, Row
+from tfapp.segmentation.run import Run
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run on the page.
+
+    Attributes:
+        run: The `Run`.
+        label: Name of the run that no other run on the page has.
+        evaluations: Its stored `Evaluation`s; empty if it was not evaluated yet.
+        history: Rows of `history.csv`.
+        surface: The newest `Surface` that can be drawn, or None.
+    """
+
+    run: Run
+    label: str
+    evaluations: tuple[Evaluation, ...]
+    history: list[dict]
+    surface: Surface | None
+
+
+@dataclass(frozen=True)
+class Material:
+    """All runs of a page.
+
+    Attributes:
+        entries: One `Entry` per run, in the order given.
+        comparison: `Comparison` of all evaluations over the noises that they share, or None without any.
+        colours: One colour per title of `comparison` and of the runs.
+        cautions: Sentences on what limits the comparison of these runs.
+    """
+
+    entries: tuple[Entry, ...]
+    comparison: Comparison | None
+    colours: dict[str, str]
+    cautions: tuple[str, ...]
+
+
+def gather(runs):
+    """Read everything but pictures from the runs.
+
+    Args:
+        runs: Paths of run folders, or `Run`s.
+
+    Returns:
+        A `Material`.
+
+    Raises:
+        InputError: For a folder that is not a run, a run given twice, runs of other classes or channels, or
+            files that are damaged.
+    """
+    opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
+    _check_together(opened)
+    entries = entries_of(opened)
+    evaluations = [evaluation for entry in entries for evaluation in entry.evaluations]
+    shared, left_out = _on_shared_noises(evaluations)
+    comparison = Comparison(shared) if shared else None
+    titles = dict.fromkeys([*(run.title for run in opened), *(comparison.groups if comparison else ())])
+    colours = {title: COLOURS[index % len(COLOURS)] for index, title in enumerate(titles)}
+    return Material(entries, comparison, colours, tuple(_cautions(opened, evaluations, left_out)))
+
+
+def read_metrics(run):
+    """Return the `Evaluation`s stored in the run's `metrics.json`, one per title; empty before the first.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    try:
+        return tuple(_evaluation(run, title, stored) for title, stored in run.metrics().items())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{run.path / 'metrics.json'} is damaged; run `tfapp evaluate {run.path}` again."
+        ) from None
+
+
+def _evaluation(run, title, stored):
+    rows = [
+        Row(**{**row, "class_iou": tuple(np.nan if v is None else float(v) for v in row["class_iou"])})
+        for row in stored["rows"]
+    ]
+    if not rows:
+        raise ValueError("no rows")
+    names = tuple(stored["class_names"])
+    return Evaluation(
+        title=title,
+        run=str(run.path),
+        loss=stored["loss"],
+        images=stored["images"],
+        class_names=names,
+        seed=stored["noise_seed"],
+        rows=tuple(rows),
+        settings=run.settings,
+    )
+
+
+def _check_together(runs):
+    if not runs:
+        raise InputError("A report needs at least one run folder.")
+    for run in runs:
+        run.refuse_image_pairs("A report")
+    places = [run.path.resolve() for run in runs]
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice:
+        raise InputError(f"The run {twice} is given twice; name every run once.")
+    first = runs[0]
+    for run in runs[1:]:
+        if _kind(run) != _kind(first):
+            raise InputError(
+                f"{run.path} was trained for other classes or channels than {first.path}; "
+                "write one report for each dataset."
+            )
+
+
+def _kind(run):
+    return run.class_names, run.record["data"]["channels"]
+
+
+def entries_of(runs):
+    """Return one `Entry` per `Run`, under labels that differ."""
+    return tuple(_entry(run, label) for run, label in zip(runs, _labels(runs), strict=True))
+
+
+def _entry(run, label):
+    return Entry(run, label, read_metrics(run), read_history(run.path), _newest_surface(run))
+
+
+def _labels(runs):
+    """Return the shortest labels that differ: the title, with the seed, or with the folder."""
+    forms = (
+        lambda run: run.title,
+        lambda run: f"{run.title}, seed {run.config['seed']}",
+        lambda run: f"{run.title}, {run.path.name}",
+        lambda run: f"{run.title}, {run.path.resolve()}",
+    )
+    for form in forms:
+        labels = [form(run) for run in runs]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
+
+
+def _newest_surface(run):
+    # Dot files are what a killed process left of a file half-written; directions stand beside their surface.
+    found = (run.path / "landscape").glob("*.npz")
+    files = [file for file in found if not file.name.startswith(".") and not is_directions_file(file)]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+        surface = Surface.load(file)
+        if _drawable(surface):
+            return surface
+    return None
+
+
+def _drawable(surface):
+    try:
+        return bool(np.isfinite(surface.drawable_grid()[2]).any())
+    except InputError:
+        return False
+
+
+def _on_shared_noises(evaluations):
+    """Return the evaluations with the rows that all have, in the first one's order, and what was left out."""
+    tested = [[row.noise for row in evaluation.rows] for evaluation in evaluations]
+    shared = [noise for noise in tested[0] if all(noise in noises for noises in tested)] if tested else []
+    kept = []
+    for evaluation in evaluations:
+        rows = {row.noise: row for row in evaluation.rows}
+        kept.append(replace(evaluation, rows=tuple(rows[noise] for noise in shared)))
+    left_out = dict.fromkeys(noise for noises in tested for noise in noises if noise not in shared)
+    return kept, list(left_out)
+
+
+def _cautions(runs, evaluations, left_out):
+    if len({run.data_fingerprint for run in runs}) > 1:
+        yield "The runs were trained on different versions of the data, so their numbers do not compare."
+    elif len({frozenset(run.split.test) for run in runs}) > 1:
+        yield "The runs were tested on different images, so small differences between them mean little."
+    if len({evaluation.seed for evaluation in evaluations}) > 1:
+        yield "The runs were tested with different draws of the noise (other noise seeds)."
+    if left_out:
+        yield f"Left out, because not every run was tested with it: {', '.join(left_out)}."
+
+
+def key_results(comparison):
+    """Return one to three sentences: under the strongest Gaussian noise, on clean images, how sure.
+
+    Args:
+        comparison: A `Comparison` of one or more titles.
+    """
+    strongest = _strongest_gaussian(comparison)
+    sentences = []
+    if strongest is not None:
+        amount = next(iter(comparison.groups.values()))[0].rows[strongest].amount
+        sentences.append(
+            f"Under Gaussian noise of σ = {amount:g}, {_standing(comparison, strongest, 'keeps')}."
+        )
+    sentences.append(f"On clean images {_standing(comparison, 0, 'reaches')}.")
+    doubt = _doubt(comparison, 0 if strongest is None else strongest)
+    return [*sentences, doubt] if doubt else sentences
+
+
+def percent(cell):
+    """Return a `Cell` of the comparison with one decimal, as `84.1 %` or `84.1 ± 0.6 %`."""
+    spread = f" ± {cell.spread:.1f}" if cell.runs > 1 else ""
+    return f"{cell.mean:.1f}{spread} %"
+
+
+def _strongest_gaussian(comparison):
+    rows = next(iter(comparison.groups.values()))[0].rows
+    noisy = [(row.amount, i) for i, row in enumerate(rows) if row.kind == "gaussian" and row.amount > 0]
+    return max(noisy)[1] if noisy else None
+
+
+def _ranked(comparison, index):
+    cells = [(title, comparison.cell(title, index, "mIoU")) for title in comparison.groups]
+    return sorted(cells, key=lambda pair: -pair[1].mean)
+
+
+def _standing(comparison, index, verb):
+    (title, best), *others = _ranked(comparison, index)
+    first = f"{title} {verb} {percent(best)} mIoU"
+    return sentence_list([first, *(f"{title} {percent(cell)}" for title, cell in others)])
+
+
+def _doubt(comparison, index):
+    """Say how far the ranking can be trusted; None for a single title."""
+    ranked = [cell for _, cell in _ranked(comparison, index)]
+    if len(ranked) < 2:
+        return None
+    if min(cell.runs for cell in ranked) < 2:
+        return "At least one of these numbers comes from a single training; with other seeds they may swap places."
+    if ranked[0].mean - ranked[1].mean < max(ranked[0].spread, ranked[1].spread):
+        return "The first two differ by less than the spread between seeds, so the ranking may be chance."
+    return None
+
+
+AMOUNTS = {
+    "gaussian": "standard deviation σ, in units of the image's range from 0 to 1",
+    "salt": "share of the pixels",
+    "pepper": "share of the pixels",
+    "salt-and-pepper": "share of the pixels",
+    "blur": "standard deviation in pixels",
+    "jpeg": "quality of the compression from 1 to 100, the smaller the worse",
+    "brightness": "offset, in units of the image's range from 0 to 1",
+}
+_FORMS = {
+    "gaussian": "Gaussian noise of σ = {0:g}",
+    "salt": "salt on {1:g} % of the pixels",
+    "pepper": "pepper on {1:g} % of the pixels",
+    "salt-and-pepper": "salt and pepper on {1:g} % of the pixels",
+    "blur": "a blur of σ = {0:g} pixels",
+    "jpeg": "JPEG compression of quality {0:g}",
+    "brightness": "a brightness changed by {0:+g}",
+}
+
+
+def in_words(noise):
+    """Return a `Noise` of any amount but 0 as it follows "under" or "had"."""
+    return _FORMS[noise.kind].format(noise.amount, 100 * noise.amount)
+
+
+def amounts_in_words(kinds):
+    """Return what the amounts of these kinds of corruption mean, as one sentence."""
+    by_meaning = {}
+    for kind in dict.fromkeys(kinds):
+        by_meaning.setdefault(AMOUNTS[kind], []).append(kind)
+    return f"Amounts: {'; '.join(f'{sentence_list(names)}: {meaning}' for meaning, names in by_meaning.items())}."
+
+
+def training_noise_in_words(run):
+    """Return which share of a run's training images had which noise, or None if they were clean."""
+    # Runs from before this option have neither entry.
+    text, share = (run.config.get(name) for name in ("train_noise", "noisy_share"))
+    if text is None:
+        return None
+    part = "third" if abs(share - 1 / 3) < 1e-3 else f"{100 * share:.0f} %"
+    return f"a random {part} of the training images had {in_words(parse_noise(text))}"

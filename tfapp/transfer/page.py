@@ -1,0 +1,129 @@
+"""One page about a transfer network: a file that asks no other machine for anything."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfapp.errors import InputError
+from tfapp.files import write_text
+from tfapp.report.markup import grid, picture, to_do
+from tfapp.report.page import shell
+from tfapp.transfer.embedding import EMBEDDING, Embedding, read_embedding
+from tfapp.transfer.evaluation import METRICS
+from tfapp.transfer.grid import GRID
+from tfapp.transfer.network import MODEL
+from tfapp.transfer.page_sections import (
+    embedding_section,
+    grid_section,
+    next_section,
+    precision_section,
+    result_section,
+    training_section,
+)
+from tfapp.transfer.run import TransferRun
+
+TITLE = "Feature transfer for low-resolution images"
+SOURCE = (
+    'After Y. Wu, Z. Zhang, G. Wang, "Unsupervised Deep Feature Transfer for Low Resolution Image Classification", '
+    "ICCV Workshops 2019, arXiv:1908.10012."
+)
+
+
+def save_page(run, path) -> None:
+    """Write what was trained, what it gains or loses, and the pictures that the run has.
+
+    What a run lacks is named with the command that makes it.
+
+    Args:
+        run: `TransferRun`.
+        path: HTML file, written by write-then-rename.
+
+    Raises:
+        InputError: A file of the run is damaged, or `path` is a folder; nothing is written then.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a folder; --out must name an HTML file, such as {path / 'transfer.html'}."
+        )
+    material = PageMaterial.of(run)
+    sections = [
+        result_section(material),
+        precision_section(material),
+        training_section(material),
+        embedding_section(material),
+        grid_section(material),
+        next_section(material),
+    ]
+    write_text(path, shell(TITLE, SOURCE, list(filter(None, sections))))
+
+
+FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class PageMaterial:
+    """A run and what its commands have made so far.
+
+    Attributes:
+        run: `TransferRun`.
+        trained: Whether its training has ended.
+        metrics: Content of `metrics.json`, None before the evaluation.
+        grid: Content of `grid.json`, None without.
+        embedding: `Embedding`, None without.
+    """
+
+    run: TransferRun
+    trained: bool
+    metrics: dict | None
+    grid: dict | None
+    embedding: Embedding | None
+
+    @classmethod
+    def of(cls, run) -> "PageMaterial":
+        """Read the folder of a `TransferRun`.
+
+        Raises:
+            InputError: A file is damaged.
+        """
+        laid_out = run.path / EMBEDDING
+        return cls(
+            run,
+            (run.path / MODEL).is_file(),
+            _content(
+                run.path / METRICS, ("class_names", "ap", "features", "positives", "images", "pseudo_labels")
+            ),
+            _content(run.path / GRID, ("ap", "low", "high", "cells")),
+            read_embedding(laid_out) if laid_out.is_file() else None,
+        )
+
+    def figures(self, maker, captions) -> str:
+        """Return figures of the run as HTML, each of {name: caption}; one that is not there as the command `maker`."""
+        parts = []
+        for name, caption in captions.items():
+            file = self.run.path / FIGURES / name
+            if file.is_file():
+                parts.append(picture(file, caption))
+            else:
+                parts.append(to_do(f"The picture {name} is missing; run", self.command(maker)))
+        return grid(parts, "stack")
+
+    def command(self, name) -> str:
+        """Return the command line that makes what is missing: of `train`, or `tfapp transfer NAME RUN`."""
+        if name == "train":
+            return self.run.record["command"]
+        return f"tfapp transfer {name} {shlex.quote(str(self.run.path))}"
+
+
+def _content(file, entries):
+    """Return the content of a JSON file with these entries, None if there is no file."""
+    if not file.is_file():
+        return None
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if set(entries) <= content.keys():
+            return content
+    except (OSError, ValueError, AttributeError):
+        pass
+    raise InputError(f"{file} is damaged; remove it and run the command that made it again.")

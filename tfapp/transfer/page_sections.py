@@ -1,0 +1,283 @@
+"""The sections of the page about a transfer network, and what its measures say, in sentences."""
+
+from pathlib import PurePath
+
+from tfapp.report.markup import Section, command, details, facts, moment, paragraph, result_box, table, to_do
+from tfapp.report.result_table import mean_and_spread
+from tfapp.transfer.classifiers import FORMS
+from tfapp.transfer.config import SOLVER
+from tfapp.transfer.embedding import NEIGHBOURS, chance_agreement
+from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TITLES, TRANSFERRED, UNTRAINED
+from tfapp.transfer.grid import grid_table
+from tfapp.transfer.network import WINDOW
+
+ABOUT_EMBEDDING = (
+    "t-SNE lays images close together whose features are close. Which images are neighbours means something; the "
+    "distances between groups, their sizes and the directions mean nothing. So count: the table has the share of the "
+    f"{NEIGHBOURS} nearest neighbours of an image that are of its class, among the features themselves and in the "
+    "plane."
+)
+
+
+def training_section(material):
+    """Return the `Section` of the images that the network was trained on, and of the training."""
+    captions = {
+        "samples.png": "What the backbone is given: sharp, and at low resolution.",
+        "history.png": f"Loss and accuracy, each a mean over {WINDOW} iterations.",
+    }
+    parts = [material.figures("evaluate", captions)]
+    if material.metrics is not None:
+        labels = material.metrics["pseudo_labels"]
+        parts.append(
+            paragraph(
+                f"At the end the network gives {percent(labels['accuracy'])} % of the training images their "
+                f"pseudo-label. Both readings of the text, by the sharp and by the low-resolution features, give "
+                f"{percent(labels['agreement'])} % of these images the same one."
+            )
+        )
+    return Section("training", "Training", "Images and training", "\n".join(parts))
+
+
+def embedding_section(material):
+    """Return the `Section` of the layouts by t-SNE."""
+    embedding = material.embedding
+    if embedding is None:
+        body = to_do("The features are not laid out yet; run", material.command("tsne"))
+        return Section("tsne", "t-SNE", "The features in the plane", body)
+    rows = [[TITLES[name], *map(percent, shares)] for name, shares in embedding.agreements.items()]
+    caption = f"Neighbours of the own class, {percent(chance_agreement(embedding.classes))} % by chance"
+    parts = [
+        material.figures("tsne", {"tsne.png": "Sharp, low-resolution and transferred features by t-SNE."}),
+        paragraph(ABOUT_EMBEDDING),
+        table(["features", "by the features, %", "in the plane, %"], rows, caption),
+    ]
+    return Section("tsne", "t-SNE", "The features in the plane", "\n".join(parts))
+
+
+def grid_section(material):
+    """Return the `Section` of the grid over the units of both layers."""
+    grid = material.grid
+    if grid is None:
+        body = to_do("Other sizes of the two layers were not tried; run", material.command("grid"))
+        return Section("grid", "Sizes", "Other sizes of the two layers", body)
+    parts = [
+        paragraph(grid_finding(grid)),
+        material.figures("grid", {"grid.png": "Mean AP by N1 and N2, over seeds."}),
+        table(*grid_table(grid), f"Mean AP ({grid['ap']}), %, mean over seeds ± standard deviation"),
+    ]
+    return Section("grid", "Sizes", "Other sizes of the two layers", "\n".join(parts))
+
+
+def next_section(material):
+    """Return the `Section` of the commands to go on with, and of how the run was made."""
+    run = material.run
+    folder = material.command("evaluate").removeprefix("tfapp transfer evaluate ")
+    steps = {
+        "Measure HR, LR and ours, and write this page again.": material.command("evaluate"),
+        "Try other sizes, with several seeds.": f"{material.command('grid')} --seeds 0,1,2",
+        "Lay the features out in the plane.": material.command("tsne"),
+        "Put backbone, transfer and classifiers behind TensorFlow Serving.": f"tfapp export {folder} served/transfer",
+        "Write this page alone again.": f"tfapp report {folder} --out transfer.html",
+    }
+    items = "".join(f"<li>{paragraph(text)}{command(line)}</li>" for text, line in steps.items())
+    rows = [
+        ["Folder", run.path],
+        ["Begun", moment(run.record["created"])],
+        ["Versions", ", ".join(f"{name} {number}" for name, number in run.record["versions"].items())],
+        ["Weights of the backbone", run.record["backbone"]["weights"][:16]],
+        ["Data fingerprint", run.record["data"]["fingerprint"][:16]],
+    ]
+    made = f"{table(['', 'this run'], rows, kind='text')}{paragraph('The same run again:')}"
+    body = f"<ol>{items}</ol>{made}{command(run.record['command'])}"
+    return Section("next", "Go on", "To go on, and how this run was made", body)
+
+
+HOW_TO_READ = (
+    "Average precision (AP) of a class looks at all test images in the order of their scores: it is 100 % if every "
+    "image with the class comes before every one without, and about the share of the images with the class if the "
+    "order is random. The area is that under precision over recall; 11-point is the form of VOC2007, the mean of "
+    "the best precisions at eleven recalls. Mean AP is the mean over the classes.",
+    "HR are the features of sharp images, what a better camera would give. LR are those of low-resolution images as "
+    "the backbone gives them. Ours are the same, passed through the transfer network, which has seen no labels; labels "
+    "are for the linear classifiers alone, one for each class and kind of features.",
+    "The same network, not trained, is a control: it has the two layers with the weights that they started with. What "
+    "it gains or loses comes from the shape of the network alone, so that only what ours has beyond it was learned.",
+    "All this is one training with one seed. The command tfapp transfer grid with several --seeds shows how much of a "
+    "difference is chance.",
+)
+READINGS = {
+    "own": "own: the cluster of the image's sharp features",
+    "nearest": "nearest: the centroid nearest to its low-resolution features",
+}
+
+
+def result_section(material):
+    """Return the `Section` of the result in words, and of what was trained."""
+    parts = [facts(_settings(material.run))]
+    if not material.trained:
+        parts.insert(0, to_do("The training has not ended; go on with", material.command("train")))
+    elif material.metrics is None:
+        parts.insert(0, to_do("Nothing is measured yet; run", material.command("evaluate")))
+    else:
+        parts.insert(0, result_box(findings(material.metrics)))
+    return Section("result", "Result", "The result in short", "\n".join(parts))
+
+
+def precision_section(material):
+    """Return the `Section` of the average precisions, over all and of every class, None before the evaluation."""
+    metrics = material.metrics
+    if metrics is None:
+        return None
+    parts = [
+        _measure_table(metrics),
+        *map(paragraph, HOW_TO_READ),
+        material.figures("evaluate", {"precision.png": "Average precision of each class."}),
+        details("Table of all classes", _class_table(metrics)),
+        _images(metrics),
+    ]
+    return Section("precision", "Precision", "Average precision", "\n".join(parts))
+
+
+def _settings(run):
+    config, network = run.config, run.record["backbone"]
+    weights = f", weights {PurePath(config.weights).name}" if config.weights else ""
+    low = "same size" if config.low is None else f"{config.low}×{config.low}, enlarged again"
+    # Other solvers may not have a learning rate.
+    falling = config.solver == SOLVER and config.decay_every
+    decay = f", divided by 10 every {config.decay_every}" if falling else ""
+    return {
+        "Backbone": f"{network['name']}{weights}",
+        "Features": network["layer"],
+        "Data": run.record["data"]["spec"],
+        "High resolution": f"{config.high}×{config.high}",
+        "Low resolution": ", ".join([low, *config.degrade]),
+        "Layers": f"N1 = {config.hidden}, N2 = k = {config.clusters}",
+        "Pseudo-labels": READINGS[config.pseudo],
+        "Solver": f"{config.solver}, {config.parameter():g}{decay}",
+        "Training": f"{config.iterations} iterations of {config.batch_size} images",
+        "Weight decay": f"{config.weight_decay:g}",
+        "Seed": str(config.seed),
+    }
+
+
+def _measure_table(metrics):
+    forms = sorted(FORMS, key=lambda form: form != metrics["ap"])
+    columns = {f"mean AP, {form}, %": lambda one, form=form: percent(one["mean"][form]) for form in forms}
+    if metrics["features"][0]["accuracy"] is not None:
+        columns["accuracy, %"] = lambda one: percent(one["accuracy"])
+    columns |= {"length": lambda one: one["dimension"], "C": lambda one: f"{one['cost']:g}"}
+    rows = [[one["title"], *(read(one) for read in columns.values())] for one in metrics["features"]]
+    return table(["features", *columns], rows)
+
+
+def _class_table(metrics):
+    features = metrics["features"]
+    rows = [
+        [name, count, *(percent(one["average_precision"][metrics["ap"]][place]) for one in features)]
+        for place, (name, count) in enumerate(zip(metrics["class_names"], metrics["positives"], strict=True))
+    ]
+    header = ["class", "test images with it", *(f"{one['title']}, %" for one in features)]
+    return table(header, rows, f"Average precision ({metrics['ap']})")
+
+
+def _images(metrics):
+    images = metrics["images"]
+    text = f"The classifiers were fitted on {images['train']} images and tested on {images['test']}."
+    if images["skipped"]:
+        text += f" {len(images['skipped'])} images could not be read: {', '.join(images['skipped'])}."
+    return paragraph(text, "aside")
+
+
+# In points of average precision: less is no difference.
+_LEAST = 0.05
+
+
+def findings(metrics) -> list[str]:
+    """Return sentences: whether transferred features beat LR, what low resolution costs, and what training adds.
+
+    Args:
+        metrics: Content of `metrics.json`.
+    """
+    # Rounded as they are written, so that a reader's own subtraction agrees.
+    means = {one["name"]: round(100 * one["mean"][metrics["ap"]], 1) for one in metrics["features"]}
+    sentences = [_cost(means)]
+    if TRANSFERRED in means:
+        sentences = [_gain(means), *sentences, _classes(metrics)]
+    if {TRANSFERRED, UNTRAINED} <= means.keys():
+        sentences.append(_training(means))
+    if {TRANSFERRED, OTHER} <= means.keys():
+        compared = _difference(means[OTHER] - means[TRANSFERRED])
+        sentences.append(
+            f"The other reading of the pseudo-labels gives {means[OTHER]:.1f} %, {compared} the first."
+        )
+    return sentences
+
+
+def _gain(means):
+    ours, low, high = means[TRANSFERRED], means[LOW], means[HIGH]
+    gain, against = ours - low, f"mean AP {ours:.1f} % against {low:.1f} %"
+    if abs(gain) < _LEAST:
+        return f"Transferred features are as good as those of low-resolution images: {against}."
+    if gain < 0:
+        return (
+            f"Transferred features are worse than those of low-resolution images: {against}, a loss of "
+            f"{-gain:.1f} points. As trained here, the transfer does harm; use the features as they are."
+        )
+    better = "Transferred features are better than those of low-resolution images"
+    text = f"{better}: {against}, a gain of {gain:.1f} points"
+    if high - low < _LEAST:
+        return f"{text}."
+    return f"{text}, or {100 * gain / (high - low):.0f} % of what low resolution costs."
+
+
+def _cost(means):
+    cost = means[HIGH] - means[LOW]
+    if cost < _LEAST:
+        return (
+            f"Sharp images are no better than low-resolution ones here ({means[HIGH]:.1f} % against "
+            f"{means[LOW]:.1f} %), so there is nothing for a transfer to win back."
+        )
+    return f"Low resolution costs {cost:.1f} points: sharp images have {means[HIGH]:.1f} %."
+
+
+def _classes(metrics):
+    values = {one["name"]: one["average_precision"][metrics["ap"]] for one in metrics["features"]}
+    gains = [ours - low for ours, low in zip(values[TRANSFERRED], values[LOW], strict=True)]
+    better, worse = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+    return f"Of {len(gains)} classes {better} gain by the transfer and {worse} lose."
+
+
+def _training(means):
+    ours, plain, low = means[TRANSFERRED], means[UNTRAINED], means[LOW]
+    by_shape = f"The same network without any training has {plain:.1f} %, {_difference(plain - low)} LR"
+    if abs(ours - plain) < _LEAST:
+        return f"{by_shape}: training it made no difference."
+    if ours < plain:
+        return f"{by_shape}: training it took {plain - ours:.1f} points away."
+    return f"{by_shape}: training it added {ours - plain:.1f} points."
+
+
+def _difference(points):
+    if abs(points) < _LEAST:
+        return "as good as"
+    return f"{abs(points):.1f} points {'above' if points > 0 else 'below'}"
+
+
+def grid_finding(grid) -> str:
+    """Return a sentence on the best cell of a grid against LR, from the content of `grid.json`."""
+    cells = {}
+    for cell in grid["cells"]:
+        cells.setdefault((cell["hidden"], cell["clusters"]), []).append(100 * cell["mean"][grid["ap"]])
+    means = {place: sum(values) / len(values) for place, values in cells.items()}
+    (hidden, clusters), best = max(means.items(), key=lambda item: item[1])
+    above = sum(mean > 100 * grid["low"] for mean in means.values())
+    return (
+        f"{above} of {len(means)} sizes are better than LR ({100 * grid['low']:.1f} %). The best has N1 = {hidden}, "
+        f"N2 = {clusters}: {mean_and_spread(cells[hidden, clusters], '.1f')} %; it was picked by these same test "
+        "images, so expect less of it on new ones."
+    )
+
+
+def percent(share) -> str:
+    """Return a share from 0 to 1 in percent, without the sign."""
+    return f"{100 * share:.1f}"

@@ -1,1 +1,0 @@
-"""The tables and the figure of the source, on data that one has."""
