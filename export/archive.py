@@ -19,6 +19,9 @@ from tfapp.export.signatures import compiled_functions
 from tfapp.export.verification import REFERENCE, check
 from tfapp.export.versions import choose_version, version_exists
 
+MOST_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses longer files
+WARMUP_FILE = "tf_serving_warmup_requests"
+
 
 def write_version(servable, base_path, version=None, metadata=None):
     """Write `servable` to `base_path/<version>/` and return that path.
@@ -187,9 +190,6 @@ class Servable(ABC):
 # traffic. A record that fails makes the server refuse the version, so every record is replayed before a
 # version is published.
 
-MAX_RECORDS = 1000  # TensorFlow Serving refuses longer files
-FILE_NAME = "tf_serving_warmup_requests"
-
 
 def write_warmup(extra_folder, requests, model_name):
     """Write `requests` to `extra_folder` as a TFRecord file of PredictionLog.
@@ -205,9 +205,9 @@ def write_warmup(extra_folder, requests, model_name):
     Raises:
         ExportError: more than 1000 records.
     """
-    if len(requests) > MAX_RECORDS:
+    if len(requests) > MOST_WARMUP_RECORDS:
         raise ExportError(
-            f"`warmup_sizes` must make at most {MAX_RECORDS} records, one per signature and size. "
+            f"`warmup_sizes` must make at most {MOST_WARMUP_RECORDS} records, one per signature and size. "
             f"Received: {len(requests)} records."
         )
     if not requests:
@@ -221,7 +221,7 @@ def write_warmup(extra_folder, requests, model_name):
         )
     import tensorflow as tf
 
-    with tf.io.TFRecordWriter(str(extra_folder / FILE_NAME)) as writer:
+    with tf.io.TFRecordWriter(str(extra_folder / WARMUP_FILE)) as writer:
         for request in requests:
             log = prediction_log_pb2.PredictionLog()
             call = log.predict_log.request

@@ -17,6 +17,10 @@ from tfapp.export.versions import resolve_saved_model
 EXTRA = "assets.extra"
 FILE_NAME = "export.json"
 FORMAT = 2
+LIMITS = (
+    "`tfapp export verify` runs the graph by the call that TensorFlow Serving makes; the server itself, with its "
+    "HTTP and gRPC front end, version manager and batching, is not exercised."
+)
 
 
 def write_manifest(folder, *, name, version, servable, metadata, stored_values, report, warmup):
@@ -142,12 +146,6 @@ def _signatures(folder, servable):
         for tensor in (*signature["inputs"], *signature["outputs"]):
             tensor["meaning"] = servable.meaning(tensor["alias"], tensor["dtype"])
     return signatures
-
-
-LIMITS = (
-    "`tfapp export verify` runs the graph by the call that TensorFlow Serving makes; the server itself, with its "
-    "HTTP and gRPC front end, version manager and batching, is not exercised."
-)
 
 
 def describe(directory):

@@ -14,6 +14,21 @@ from tfapp.export.manifest import EXTRA
 from tfapp.export.requests import BYTES, DEFAULT, Request, check_keras_model, decided, tolerance_of
 
 OUTPUTS = ("quaternion", "translation", "reflected")
+OBJECT_FILE = "object.ply"
+CONVENTION = (
+    "A point x of the object model is at R x + t in the frame of the camera (x right, y down, z forward), and at "
+    "-R x + t where `reflected` is true; R is the rotation of `quaternion`, t is `translation`."
+)
+# What inputs and outputs mean, by alias.
+MEANINGS = {
+    "depth": "depth along the optical axis in metres, of the parts alone; 0, NaN or infinite where none is",
+    "quaternion": "rotation R of each instance, (w, x, y, z) of length 1",
+    "translation": "translation t of each instance in metres, in the frame of the camera",
+    "reflected": "whether the instance shows the object model by -R, not by R",
+}
+# Byte 24 of a PNG file is its bit depth, byte 25 its colour type (PNG specification, IHDR): 16 bits, grey.
+_SIGNATURE, _DEEP_GREY = b"\x89PNG\r\n\x1a\n", b"\x10\x00"
+_EXPECTED = "depth_bytes must be 16-bit grey PNG files"
 
 
 @dataclass(frozen=True)
@@ -123,20 +138,6 @@ def _check_values(found):
         raise ExportError(f"`quaternion` of `model` must have length 1. Received: lengths {lengths.ravel()}.")
 
 
-OBJECT_FILE = "object.ply"
-CONVENTION = (
-    "A point x of the object model is at R x + t in the frame of the camera (x right, y down, z forward), and at "
-    "-R x + t where `reflected` is true; R is the rotation of `quaternion`, t is `translation`."
-)
-# What inputs and outputs mean, by alias.
-MEANINGS = {
-    "depth": "depth along the optical axis in metres, of the parts alone; 0, NaN or infinite where none is",
-    "quaternion": "rotation R of each instance, (w, x, y, z) of length 1",
-    "translation": "translation t of each instance in metres, in the frame of the camera",
-    "reflected": "whether the instance shows the object model by -R, not by R",
-}
-
-
 def export_pose_network(model, base_path, *, camera, distance, object_points, version=None, metadata=None):
     """Export `model` to `base_path/<version>/` and return that path.
 
@@ -232,11 +233,6 @@ def _points(points):
             f"Received: an array of shape {points.shape}, {np.count_nonzero(~np.isfinite(points))} numbers not finite."
         )
     return points
-
-
-# Byte 24 of a PNG file is its bit depth, byte 25 its colour type (PNG specification, IHDR): 16 bits, grey.
-_SIGNATURE, _DEEP_GREY = b"\x89PNG\r\n\x1a\n", b"\x10\x00"
-_EXPECTED = "depth_bytes must be 16-bit grey PNG files"
 
 
 def pose_endpoints(network):

@@ -28,6 +28,11 @@ MEANINGS = {
     "image with several classes shows each whose score is above 0",
     "labels": "index of the class of the largest score",
 }
+# The size at which a model of any size is tried: odd, so that it must take what users send.
+_TRIAL_SIZE = (33, 47)
+_TRIAL_COUNT = 2
+_SIZES = ((32, 32), (33, 47))
+_FILES = (((33, 47), "png"), ((64, 20), "jpeg"), ((48, 49), "png"))
 
 
 def export_scorer(
@@ -128,11 +133,6 @@ def _warmup_sizes(sizes, only):
             f"`warmup_sizes` must be {only}, the one size that `model` takes. Received: {other!r}."
         )
     return sizes
-
-
-# The size at which a model of any size is tried: odd, so that it must take what users send.
-_TRIAL_SIZE = (33, 47)
-_TRIAL_COUNT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,10 +241,6 @@ def scorer_endpoints(scorer):
         return labelled(tf.map_fn(score_one, image_bytes, fn_output_signature=row))
 
     return image_endpoints(scorer, answer, from_files)
-
-
-_SIZES = ((32, 32), (33, 47))
-_FILES = (((33, 47), "png"), ((64, 20), "jpeg"), ((48, 49), "png"))
 
 
 def stored_scorer_requests(scorer):

@@ -29,6 +29,9 @@ MEANINGS = {
     "gap": "certificate of the TV head, per image: its energy is at most this far above the minimum, per pixel",
     "labels_png_bytes": "PNG of the most probable class of each pixel, at the size of its image",
 }
+# The size at which a model is tried: odd, so that a stride that is not handled shows.
+_TRIAL_SIZE = (33, 47)
+_FILES = (((33, 47), "png"), ((64, 20), "jpeg"), ((48, 49), "png"))
 
 
 def export(
@@ -114,10 +117,6 @@ def _padding_rule(stride):
     )
 
 
-# The size at which a model is tried: odd, so that a stride that is not handled shows.
-_TRIAL_SIZE = (33, 47)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Segmenter(ImageModel):
     """A Keras model from images of any size to class probabilities `(batch, height, width, classes)`, or to these
@@ -196,9 +195,6 @@ def _try(segmenter):
             "end it in a soft-max."
         )
     return outputs.shape[3], 1 + len(others)
-
-
-_FILES = (((33, 47), "png"), ((64, 20), "jpeg"), ((48, 49), "png"))
 
 
 def stored_requests(segmenter):

@@ -16,6 +16,7 @@ from tfapp.export.signatures import read_signatures
 from tfapp.export.versions import resolve_saved_model
 
 REFERENCE = "verification.npz"
+_FREE_SIZE = 64
 
 
 def verify(directory):
@@ -216,9 +217,6 @@ class VerificationReport:
     def as_dict(self):
         """Plain values for JSON."""
         return {**asdict(self), "directory": str(self.directory), "passed": self.passed}
-
-
-_FREE_SIZE = 64
 
 
 def probe_requests(signatures):

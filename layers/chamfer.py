@@ -4,12 +4,16 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial import cKDTree
 
+from tfapp.layers.arguments import at_least_float32, check_choice
 from tfapp.layers.host_functions import compiles_with_xla, map_scenes, refuse_xla
 from tfapp.layers.pooling import axis_lengths
-from tfapp.layers.tv.operators import at_least_float32, check_choice
 
 _REDUCTIONS = {"max": tf.maximum, "sum": tf.add, "mean": lambda ours, theirs: (ours + theirs) / 2}
 _METHODS = ("auto", "matmul", "tree")
+# Above this many pairs of points in a scene trees are faster on a CPU (benchmarks/pose_layers.py measures it).
+TREE_ABOVE = 1_000_000
+# Pairs of points whose distances are in memory at once, a few scenes of them.
+PAIRS_ON_CPU, PAIRS_ON_GPU = 1 << 22, 1 << 28
 
 
 def chamfer_distance(a, b, *, squared=False, reduction="max", a_mask=None, b_mask=None, method="auto"):
@@ -129,12 +133,6 @@ def _lengths(vectors, squared, count):
 def _mean(distances, count):
     weights = tf.cast(count, distances.dtype)
     return tf.reduce_sum(distances, -1) / tf.maximum(tf.reduce_sum(weights, -1), 1)
-
-
-# Above this many pairs of points in a scene trees are faster on a CPU (benchmarks/pose_layers.py measures it).
-TREE_ABOVE = 1_000_000
-# Pairs of points whose distances are in memory at once, a few scenes of them.
-PAIRS_ON_CPU, PAIRS_ON_GPU = 1 << 22, 1 << 28
 
 
 def nearest_indices(a, b, a_counts, b_counts, method):

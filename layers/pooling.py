@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+PADDINGS = ("valid", "same")
+
 
 def max_pool_with_indices(images, pool_size, strides, padding):
     """Return (pooled, indices) as `tf.nn.max_pool_with_argmax` defines them.
@@ -199,9 +201,6 @@ class MaxUnpooling2D(keras.layers.Layer):
             "strides": self.strides,
             "padding": self.padding,
         }
-
-
-PADDINGS = ("valid", "same")
 
 
 def window_pair(name, value):

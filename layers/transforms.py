@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.layers.tv.operators import at_least_float32, check_choice
+from tfapp.layers.arguments import at_least_float32, check_choice
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0)
 X_AXIS, Y_AXIS = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)

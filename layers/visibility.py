@@ -8,9 +8,17 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial import ConvexHull, QhullError
 
+from tfapp.layers.arguments import at_least_float32, check_choice, check_count, check_positive
 from tfapp.layers.host_functions import map_scenes, refuse_xla
 from tfapp.layers.transforms import rotation_from_ortho6d
-from tfapp.layers.tv.operators import at_least_float32, check_choice, check_count, check_positive
+
+BACKENDS = ("scipy", "open3d")
+# A hull in space takes four points and the camera.
+LEAST_POINTS = 5
+# Nearer to the camera than this, as a share of the farthest point's distance, a point is at the camera.
+AT_CAMERA = 1e-9
+# Less far in front of the camera than this, as a share of the distance, a point is beside the picture.
+_LEAST_DEPTH = 0.01
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
@@ -121,13 +129,6 @@ class HiddenPointRemoval(keras.layers.Layer):
     def get_config(self):
         names = ("exponent", "camera", "backend", "threads", "pixels", "splat", "tolerance")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-BACKENDS = ("scipy", "open3d")
-# A hull in space takes four points and the camera.
-LEAST_POINTS = 5
-# Nearer to the camera than this, as a share of the farthest point's distance, a point is at the camera.
-AT_CAMERA = 1e-9
 
 
 def hidden_point_mask(
@@ -253,10 +254,6 @@ def import_open3d():
             f'backend="open3d" needs the package open3d-cpu and the libraries it loads: {error}'
         ) from error
     return open3d
-
-
-# Less far in front of the camera than this, as a share of the distance, a point is beside the picture.
-_LEAST_DEPTH = 0.01
 
 
 def visible_in_buffer(points, exists, camera, pixels, splat, tolerance):

@@ -9,6 +9,11 @@ from tfapp.optimizers.alig import ALIG
 from tfapp.optimizers.bpgrad import BPGrad
 from tfapp.optimizers.eve import Eve
 
+_SMALL_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01)
+# The unit of L is the loss per length of the weights, which differs more from network to network than rates do.
+_CONSTANTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+_RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+
 
 @dataclass(frozen=True)
 class Solver:
@@ -33,10 +38,6 @@ def _by_rate(title, make, values, value):
     return Solver(title, make, "learning_rate", values, value)
 
 
-_SMALL_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01)
-# The unit of L is the loss per length of the weights, which differs more from network to network than rates do.
-_CONSTANTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
-_RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 SOLVERS = {
     "bpgrad": Solver("BPGrad", lambda L: BPGrad(L), "lipschitz", _CONSTANTS, 20.0),
     "bpgrad-auto": Solver('BPGrad, L "auto"', lambda L: BPGrad(L), "lipschitz", ("auto",), "auto"),

@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from tfapp.optimizers.weight_paths import descent, initialisations, pair_distances, walk
 
+MODES = ("trajectory", "inits")
+PAIRS = ("successive", "all")
+
 
 @dataclass(frozen=True)
 class LipschitzEstimate:
@@ -56,10 +59,6 @@ class LipschitzEstimate:
     def lipschitz(self) -> float:
         """L for `BPGrad`: `quantile_slope / (1 - momentum)`, since momentum lengthens the way by that factor."""
         return self.quantile_slope / (1 - self.momentum)
-
-
-MODES = ("trajectory", "inits")
-PAIRS = ("successive", "all")
 
 
 def estimate_lipschitz(

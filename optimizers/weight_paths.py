@@ -9,6 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# Columns at a time: the whole in float64 would take twice the memory of the vectors.
+_COLUMNS = 65536
+# Below this share of their squares a squared distance is rounding.
+_ROUNDING = 1e-14
+
 
 @dataclass(frozen=True)
 class Place:
@@ -152,12 +157,6 @@ def gradients_at(model, weights, state, batch):
 
 def _in_training(function):
     return {"training": True} if "training" in inspect.signature(function).parameters else {}
-
-
-# Columns at a time: the whole in float64 would take twice the memory of the vectors.
-_COLUMNS = 65536
-# Below this share of their squares a squared distance is rounding.
-_ROUNDING = 1e-14
 
 
 def pair_distances(vectors):

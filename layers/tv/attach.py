@@ -5,10 +5,31 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tfapp.layers.arguments import at_least_float32, check_choice
 from tfapp.layers.tv.layer import TVLayer, TVSigmoid, TVSoftmax
-from tfapp.layers.tv.operators import at_least_float32, check_choice
 
 _HEADS = {"softmax": TVSoftmax, "sigmoid": TVSigmoid}
+OUTPUTS = ("auto", "logits", "probabilities")
+_LINKS = ("softmax", "sigmoid")
+_LINEAR, _REGULARISED, _ANOTHER_AXIS = "linear", "tv", "another axis"
+# Layers that apply their activation last, to all that they computed before.
+_ACTIVATED = tuple(
+    getattr(keras.layers, name)
+    for name in (
+        *(f"Conv{axes}D{kind}" for axes in (1, 2, 3) for kind in ("", "Transpose")),
+        *(f"{kind}Conv{axes}D" for axes in (1, 2) for kind in ("Separable", "Depthwise")),
+        *("Dense", "EinsumDense"),
+    )
+)
+# By name, as operations such as `keras.ops.image.resize` have no public class.
+_UNCHANGED = ("Identity", "Cast")
+_NORMALISED = ("BatchNormalization", "GroupNormalization", "LayerNormalization")
+_MOVED = (
+    *(f"{kind}{axes}D" for axes in (1, 2, 3) for kind in ("UpSampling", "Cropping", "ZeroPadding")),
+    *("Resizing", "Resize", "Reshape", "Permute", "Transpose", "GetItem"),
+    *("PadToStride", "CropLike", "ResizeLike"),
+)
+_JOINED = ("Add", "Average", "Concatenate")
 
 
 def regularise(model, tv_weight=1.0, *, learn_tv_weight=False, output="auto", name=None, **options):
@@ -87,30 +108,6 @@ def _output_and_gap(model, output):
 
 def _no_tv_layer(model):
     return ValueError(f"`model` must end in a TVSoftmax or TVSigmoid layer. Received: model={model.name!r}")
-
-
-OUTPUTS = ("auto", "logits", "probabilities")
-_LINKS = ("softmax", "sigmoid")
-_LINEAR, _REGULARISED, _ANOTHER_AXIS = "linear", "tv", "another axis"
-
-# Layers that apply their activation last, to all that they computed before.
-_ACTIVATED = tuple(
-    getattr(keras.layers, name)
-    for name in (
-        *(f"Conv{axes}D{kind}" for axes in (1, 2, 3) for kind in ("", "Transpose")),
-        *(f"{kind}Conv{axes}D" for axes in (1, 2) for kind in ("Separable", "Depthwise")),
-        *("Dense", "EinsumDense"),
-    )
-)
-# By name, as operations such as `keras.ops.image.resize` have no public class.
-_UNCHANGED = ("Identity", "Cast")
-_NORMALISED = ("BatchNormalization", "GroupNormalization", "LayerNormalization")
-_MOVED = (
-    *(f"{kind}{axes}D" for axes in (1, 2, 3) for kind in ("UpSampling", "Cropping", "ZeroPadding")),
-    *("Resizing", "Resize", "Reshape", "Permute", "Transpose", "GetItem"),
-    *("PadToStride", "CropLike", "ResizeLike"),
-)
-_JOINED = ("Add", "Average", "Concatenate")
 
 
 class UnclearOutput(ValueError):

@@ -18,6 +18,8 @@ from tfapp.layers.tv.operators import (
 )
 
 GRADIENTS = ("implicit", "jacobian-free", "unrolled")
+# Confident pixels, whose own curvature is 0, share that of their neighbours: what is smaller is rounding.
+LEAST_DIAGONAL = 1e-3
 
 
 class Regularised(NamedTuple):
@@ -142,9 +144,6 @@ def _jacobian_free(problem, o, radius, dual, count, upstream):
 #     dL/do = h + J(A) div v,         dL/dlambda_i = xi_i . (D dL/do)_i,  summed: -<dL/do, div xi>.
 #
 # Conjugate gradients solve it; nothing of the forward iterations is kept but zeta.
-
-# Confident pixels, whose own curvature is 0, share that of their neighbours: what is smaller is rounding.
-LEAST_DIAGONAL = 1e-3
 
 
 def implicit_gradient(problem, o, radius, zeta, count, upstream, iterations=8, tolerance=1e-2):

@@ -5,8 +5,7 @@ import inspect
 import keras
 import tensorflow as tf
 
-from tfapp.layers.tv.gradients import GRADIENTS, regularise_logits, regularise_one_step
-from tfapp.layers.tv.operators import (
+from tfapp.layers.arguments import (
     at_least_float32,
     check_choice,
     check_count,
@@ -14,10 +13,11 @@ from tfapp.layers.tv.operators import (
     check_values,
     check_weight,
     checked_voxel_size,
-    edge_weights,
     inverse_softplus,
     reachable,
 )
+from tfapp.layers.tv.gradients import GRADIENTS, regularise_logits, regularise_one_step
+from tfapp.layers.tv.operators import edge_weights
 from tfapp.layers.tv.solver import METHODS, TVProblem
 
 

@@ -11,6 +11,8 @@ from tfapp.optimizers.branch_and_prune.covers import BoxCover, LineCover
 _ROUNDING = 1e-12
 # The share of the gap that boxes may take away from the sawtooth's bound.
 _FINE = 0.01
+# A slope above L by less than this share, or a difference of values by less of their size, is rounding.
+_SLOPE_ROUNDING = 1e-9, 1e-12
 
 
 def make_cover(low, high, lipschitz):
@@ -103,10 +105,6 @@ class Certificate:
         for sample, value in zip(self.samples, self.values, strict=True):
             cover.add(sample, value)
         return cover
-
-
-# A slope above L by less than this share, or a difference of values by less of their size, is rounding.
-_SLOPE_ROUNDING = 1e-9, 1e-12
 
 
 class Samples:

@@ -3,6 +3,23 @@
 import numpy as np
 
 _RIGHT = np.ones(1)
+# An undecided box of this share of the smallest radius is sampled rather than split: the new ball will hold it.
+_FINEST = 0.25
+# The lowest box is sampled once its own size accounts for no more than this share of the gap, else it is split:
+# half of this share saves a tenth of the samples and costs twice the boxes.
+_OWN_SHARE = 0.5
+# Boxes whose bounds lie within this share of the gap above the lowest are split with it: whole arrays are cheap.
+_TOGETHER = 0.1
+# What one call may spend on splitting, less than a second: boxes, and distances of their corners from samples.
+_MOST_BOXES, _MOST_DISTANCES = 50_000, 10_000_000
+# Distances that are held at a time; more leave the processor's cache.
+_CHUNK = 30_000
+# Sides of this share of the whole are rounding: what is not proven then touches the target.
+_LEAST_SIDE = 1e-12
+# Shorter gaps, as a share of the line, are the rounding of two borders that meet.
+LEAST_GAP = 1e-12
+# A direction that leans less than this to a wall does not lead there.
+_LEAST_LEAN = 1e-12
 
 
 class LineCover:
@@ -81,21 +98,6 @@ class LineCover:
         ends = [values[0] - slope * (x[0] - self.low[0]), values[-1] - slope * (self.high[0] - x[-1])]
         places = np.concatenate([self.low, places, self.high])
         return places.clip(self.low, self.high), np.concatenate([ends[:1], depths, ends[1:]])
-
-
-# An undecided box of this share of the smallest radius is sampled rather than split: the new ball will hold it.
-_FINEST = 0.25
-# The lowest box is sampled once its own size accounts for no more than this share of the gap, else it is split:
-# half of this share saves a tenth of the samples and costs twice the boxes.
-_OWN_SHARE = 0.5
-# Boxes whose bounds lie within this share of the gap above the lowest are split with it: whole arrays are cheap.
-_TOGETHER = 0.1
-# What one call may spend on splitting, less than a second: boxes, and distances of their corners from samples.
-_MOST_BOXES, _MOST_DISTANCES = 50_000, 10_000_000
-# Distances that are held at a time; more leave the processor's cache.
-_CHUNK = 30_000
-# Sides of this share of the whole are rounding: what is not proven then touches the target.
-_LEAST_SIDE = 1e-12
 
 
 class BoxCover:
@@ -284,12 +286,6 @@ def _halves(lows, highs):
     left_highs, right_lows = highs.copy(), lows.copy()
     left_highs[rows, longest] = right_lows[rows, longest] = middles
     return np.vstack([lows, right_lows]), np.vstack([left_highs, highs])
-
-
-# Shorter gaps, as a share of the line, are the rounding of two borders that meet.
-LEAST_GAP = 1e-12
-# A direction that leans less than this to a wall does not lead there.
-_LEAST_LEAN = 1e-12
 
 
 def removed_intervals(origin, direction, centres, radii):

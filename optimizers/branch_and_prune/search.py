@@ -8,6 +8,14 @@ import numpy as np
 
 from tfapp.optimizers.branch_and_prune.certificate import Certificate, Samples, make_cover, rounded_up
 
+# The share of the gap that boxes may take away from the last lower bound.
+_FINE = 0.05
+# A gradient by differences is longer than L by less than this share where L is as small as it can be.
+_ROUNDING = 1e-6
+BOUNDS = ("balls", "sawtooth")
+# What double precision can prove, as a share of L times the diagonal of the box.
+_RESOLUTION = 1e-11
+
 
 @dataclass(frozen=True)
 class SearchProgress:
@@ -74,10 +82,6 @@ class SearchResult:
     def radii_after(self, count: int) -> np.ndarray:
         """Return the radii (f_i - target) / L of the first `count` balls as they were then, float64 (count,)."""
         return (self.values[:count] - self.targets[count - 1]) / self.certificate.lipschitz
-
-
-# The share of the gap that boxes may take away from the last lower bound.
-_FINE = 0.05
 
 
 def branch_and_prune(
@@ -201,10 +205,6 @@ def _certificate(samples, cover, rule, target, *, complete):
     )
 
 
-# A gradient by differences is longer than L by less than this share where L is as small as it can be.
-_ROUNDING = 1e-6
-
-
 class BorderRule:
     """Algorithm 1: sample the border of what the balls of radii (f_i - rho min f) / L leave uncovered.
 
@@ -270,11 +270,6 @@ class LowestRule:
     def lower_bound(self, cover, target):
         """Return what is proven."""
         return cover.lower_bound()
-
-
-BOUNDS = ("balls", "sawtooth")
-# What double precision can prove, as a share of L times the diagonal of the box.
-_RESOLUTION = 1e-11
 
 
 def checked_box(bounds):

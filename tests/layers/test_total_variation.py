@@ -4,14 +4,7 @@ import tensorflow as tf
 import tv_reference as reference
 
 from tfapp.layers import total_variation
-from tfapp.layers.tv.operators import (
-    divergence,
-    forward_differences,
-    from_planes,
-    length,
-    project,
-    to_planes,
-)
+from tfapp.layers.tv.operators import divergence, forward_differences, from_planes, length, project, to_planes
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
 # Size and spacing for one, two and three spatial axes; a single pixel has no neighbour at all.

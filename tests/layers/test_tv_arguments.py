@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfapp.layers.tv.operators import at_least_float32, inverse_softplus, reachable
+from tfapp.layers.arguments import at_least_float32, inverse_softplus, reachable
 
 
 @pytest.mark.parametrize("value", [1e-6, 0.01, 1.0, 30.0])

@@ -11,6 +11,10 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.landscape.surface import Surface
 
+# What a file meant that was written before there was this option.
+_EARLIER = {"compute_dtype": "float32"}
+_HASHES = ("weights", "data", "model", "loss", "directions")
+
 
 def hash_arrays(arrays) -> str:
     """Return the SHA-256 (hexadecimal) of shapes, dtypes and values of a sequence of arrays, in order."""
@@ -72,11 +76,6 @@ def _hash_json(content):
     # The class stands for what JSON cannot hold: a repr may contain an address, new in every process.
     text = json.dumps(content, sort_keys=True, default=lambda thing: type(thing).__qualname__)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-# What a file meant that was written before there was this option.
-_EARLIER = {"compute_dtype": "float32"}
-_HASHES = ("weights", "data", "model", "loss", "directions")
 
 
 def resume(path, key: dict, overwrite: bool) -> Surface | None:

@@ -21,6 +21,7 @@ from tfapp.workers import dask_workers
 SECONDS_BETWEEN_SAVES = 2.0
 # Points that are timed beside a bare forward pass: enough for a quartile, nothing beside a grid.
 TIMED_PAIRS = 5
+_POINTS = {}  # of this worker: token -> function that returns the compiled point of a compute dtype
 
 
 class Measuring:
@@ -168,8 +169,6 @@ def _as_record(figures):
 # Cells are independent, so a worker that dies costs the cells it was at: Dask gives them to another one. Every
 # worker builds the compiled point once, with TensorFlow's default number of threads, as a serial run does, so that
 # equal machines give equal bits.
-
-_POINTS = {}  # of this worker: token -> function that returns the compiled point of a compute dtype
 
 
 class DaskCells:

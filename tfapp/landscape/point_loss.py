@@ -12,6 +12,9 @@ from tfapp.landscape.precision import FLOAT32, computing_in, in_float32
 from tfapp.landscape.samples import Batches
 from tfapp.layers import TVLayer
 
+# What layers draw at random in training, by the attribute that says how much.
+_NOISE = ("rate", "stddev")
+
 
 def make_point_loss(
     model: keras.Model,
@@ -211,9 +214,6 @@ def _compiled_heads(model):
 
 # The stored statistics belong to the solution: far from it activations are off their scale and the loss explodes,
 # which says more of the statistics than of the weights. One more pass over the data finds those of the point.
-
-# What layers draw at random in training, by the attribute that says how much.
-_NOISE = ("rate", "stddev")
 
 
 def normalisations(model: keras.Model) -> list:

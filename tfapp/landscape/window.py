@@ -8,6 +8,7 @@ AUTO = "auto"
 # Room around the solutions, as a share of how far they are apart: half the way beyond both ends of a line, as
 # far as one wants to see whether the ends are flat; a quarter around a plane, where a picture is wider anyway.
 _LINE_MARGIN, _PLANE_MARGIN = 0.5, 0.25
+COARSEST = 9  # points along each axis below which features of a surface would be missed
 
 
 def resolve(range, directions, line: bool = False):
@@ -64,9 +65,6 @@ def axis(n: int, low: float, high: float) -> np.ndarray:
     points = 0.5 * (low + high) + 0.5 * (high - low) * steps / (n - 1)
     points[np.abs(points) < 1e-12 * (high - low)] = 0.0
     return points
-
-
-COARSEST = 9  # points along each axis below which features of a surface would be missed
 
 
 def nodes(count: int, stride: int) -> np.ndarray:

@@ -7,6 +7,8 @@ from tfapp.data.resolution import resize_images
 from tfapp.errors import InputError
 from tfapp.layers import CropLike, PadToStride
 
+LARGEST_STRIDE = 128
+
 
 def resize_probabilities(probabilities, size):
     """Resize probabilities (batch, height, width, classes), or without batch, bilinearly; sums stay 1."""
@@ -61,9 +63,6 @@ def at_own_size(model, size):
     probabilities, *others = keras.tree.flatten(model(ResizeTo(size, name="resize")(images)))
     resized = ResizeLike(name="own_size")([probabilities, images])
     return keras.Model(images, [resized, *others] if others else resized, name=model.name)
-
-
-LARGEST_STRIDE = 128
 
 
 def fitted(model, channels, size=None, stride=1, input_scale=1.0):

@@ -10,6 +10,8 @@ import keras
 from tfapp.errors import InputError
 from tfapp.models.vgg import encoder_convolutions
 
+FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
 
 def load_weights_file(model, path, network):
     """Load a weights file into a model of `keras.applications`.
@@ -36,9 +38,6 @@ def load_weights_file(model, path, network):
 def first_sentence(error):
     """Return the first sentence of an exception's text, without its full stop."""
     return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
-
-
-FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
 def load_encoder_weights(model, source):

@@ -13,6 +13,8 @@ from tfapp.pose.model.visible_distance import visible_chamfer_distance
 
 # Pairs of points that a batch of poses compares at a time; the soft visibility holds them all in memory.
 PAIRS = 2**23
+# More observed points than this change the loss by less than its picture shows.
+MOST_OBSERVED = 2048
 
 
 class PosedLoss:
@@ -62,10 +64,6 @@ class PosedLoss:
         clouds = tf.concat([turned[:, 0], tf.repeat(self._fixed, count, axis=0)], 1)
         observed = tf.repeat(self._observed, count, axis=0)
         return visible_chamfer_distance(clouds, observed, self._visibility, self._removal)[0]
-
-
-# More observed points than this change the loss by less than its picture shows.
-MOST_OBSERVED = 2048
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,11 @@ from tfapp.pose.evaluation.pose_errors import Symmetries
 LEAST_DEPTH = 0.03
 # Farther apart than this the long axes of two poses point to opposite sides.
 SWAPPED = 0.75 * np.pi
+_NEIGHBOURS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0))
+PRINCIPAL = ("long", "middle", "short")
+AXES = (*PRINCIPAL, "x", "y", "z")
+# Equal extents leave the axes open, by more than the rounding of a file; those of the file are then taken.
+_TIE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,9 +130,6 @@ def _described(minimum, angles, grid, long, symmetries):
     )
 
 
-_NEIGHBOURS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0))
-
-
 @dataclass(frozen=True)
 class LocalMinimum:
     """A cell that is lower than the eight around it.
@@ -191,12 +193,6 @@ def _root(parent, cell):
 def _around(cell, shape):
     row, column = divmod(cell, shape[1])
     return [(row + i) % shape[0] * shape[1] + (column + j) % shape[1] for i, j in _NEIGHBOURS]
-
-
-PRINCIPAL = ("long", "middle", "short")
-AXES = (*PRINCIPAL, "x", "y", "z")
-# Equal extents leave the axes open, by more than the rounding of a file; those of the file are then taken.
-_TIE = 1e-5
 
 
 def part_axes(vertices, triangles):

@@ -23,6 +23,9 @@ from tfapp.landscape.fingerprint import hash_arrays
 
 _FORMAT = 1
 _TINY = 1e-10
+_COMPUTED = ("gradient", "hessian")
+_REQUEST = "request"
+_ENDING = "-directions.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,10 +206,6 @@ def _read(archive, name, shape):
 
 # A gradient and eigenvectors are sums that a machine may order differently each time, and come out different in
 # their last bits; a surface goes on with those that it was begun with.
-
-_COMPUTED = ("gradient", "hessian")
-_REQUEST = "request"
-_ENDING = "-directions.npz"
 
 
 def directions_file(path) -> Path:

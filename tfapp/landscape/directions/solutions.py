@@ -11,6 +11,9 @@ from tfapp.errors import InputError
 from tfapp.landscape.directions.directions import Directions
 from tfapp.landscape.directions.structure import check_same_structure, parameters_of
 
+# Below this sine of their angle two float32 differences are one line, not a plane.
+_COLLINEAR = 1e-4
+
 
 def solution_weights(model: keras.Model, solution, name: str = "The solution") -> list[np.ndarray]:
     """Return the trainable weights of a solution, one array per entry of `model.trainable_variables`.
@@ -101,9 +104,6 @@ def _first_line(error):
 #     Optimization Problems. ICLR 2015, arXiv:1412.6544 (the line).
 #     Timur Garipov, Pavel Izmailov, Dmitrii Podoprikhin, Dmitry Vetrov, Andrew Gordon Wilson: Loss Surfaces,
 #     Mode Connectivity, and Fast Ensembling of DNNs. NeurIPS 2018, arXiv:1802.10026 (the plane, appendix).
-
-# Below this sine of their angle two float32 differences are one line, not a plane.
-_COLLINEAR = 1e-4
 
 
 def line_through(first: keras.Model, second, *, names: tuple[str, str] = ("first", "second")) -> Directions:

@@ -21,6 +21,9 @@ from tfapp.landscape.fingerprint import hash_arrays
 from tfapp.report.tensorboard import check_tensorboard, summary_writer
 
 FREQUENCIES = ("epoch", "step")
+_FORMAT = 1
+_RECORD = "trajectory.json"
+_WHAT = "checkpoint of a trajectory"
 
 
 class TrajectoryRecorder(keras.callbacks.Callback):
@@ -193,11 +196,6 @@ def _norm(a):
 
 def _distance(a, b):
     return _norm([x.astype(np.float64) - y for x, y in zip(a, b, strict=True)])
-
-
-_FORMAT = 1
-_RECORD = "trajectory.json"
-_WHAT = "checkpoint of a trajectory"
 
 
 class Trajectory:

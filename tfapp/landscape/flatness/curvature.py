@@ -23,6 +23,8 @@ from tfapp.landscape.flatness.spectrum import (
 
 _ENDS = {"largest": "LA", "smallest": "SA", "magnitude": "LM"}
 _LEAST_BASIS = 20
+# Products that an end of the spectrum usually takes, for the progress bar only.
+_USUAL_PRODUCTS = 45
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,6 @@ def _eigenpairs(hessian, values, vectors):
     ]
     # A zero eigenvalue has no relative residual; the least positive number keeps 0 / 0 at 0.
     return Eigenpairs(values, vectors, np.array(residuals) / np.maximum(np.abs(values), np.finfo(float).tiny))
-
-
-# Products that an end of the spectrum usually takes, for the progress bar only.
-_USUAL_PRODUCTS = 45
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from tfapp.landscape.flatness.sharpness_search import Neighbourhood, Sharpness, 
 from tfapp.landscape.flatness.spectrum import check_count
 
 BOXES = ("keskar", "filter")
+_FORMAT = 1
 
 
 def sharpness(
@@ -155,8 +156,6 @@ def _check_subspace(subspace, box, n):
 
 # Content: `solution` (hashes of weights, architecture and loss); `sharpness` and `hessian`, lists of entries
 # that begin with their `settings`. It is written whole after every trial, so a killed run loses one.
-
-_FORMAT = 1
 
 
 class SharpnessFile:

@@ -24,6 +24,8 @@ from tfapp.landscape.samples import Batches
 #     Learning: Generalization Gap and Sharp Minima", ICLR 2017, arXiv:1609.04836, eqs. (3), (4).
 #     Jianjie Lu, Kai-yu Tong, "Visualized Insights into the Optimization Landscape of Fully Convolutional
 #     Networks", arXiv, January 2019, which takes over the definition.
+# What a descent is told of a loss that is not finite: very bad, and no slope to follow.
+_WORST = 1e100
 
 
 @dataclass(frozen=True)
@@ -210,9 +212,6 @@ class Neighbourhood:
 
 # Both look for the largest value of a function over |z_i| <= width_i and stop after a few steps, so that what
 # they find is a lower bound of the maximum.
-
-# What a descent is told of a loss that is not finite: very bad, and no slope to follow.
-_WORST = 1e100
 
 
 @dataclass(frozen=True)

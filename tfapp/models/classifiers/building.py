@@ -27,6 +27,14 @@ from tfapp.models.classifiers.residual import (
 )
 
 _ONE_AT_A_TIME = threading.Lock()
+# Sides of an image in pixels below which nothing would be left of it at the end of the convolutions; others take any.
+SMALLEST_SIDES = {
+    "lenet-5": 12,
+    "lenet-mnist": 16,
+    "alexnet": 67,
+    "all-cnn-c": 9,
+    **dict.fromkeys(("vgg-16", "vgg-19", "resnet-50", "resnet-101"), SMALLEST),
+}
 
 
 @contextmanager
@@ -86,14 +94,6 @@ CLASSIFIERS = {
     "resnet-44": resnet_44,
     "resnet-56": resnet_56,
     "resnet-110": resnet_110,
-}
-# Sides of an image in pixels below which nothing would be left of it at the end of the convolutions; others take any.
-SMALLEST_SIDES = {
-    "lenet-5": 12,
-    "lenet-mnist": 16,
-    "alexnet": 67,
-    "all-cnn-c": 9,
-    **dict.fromkeys(("vgg-16", "vgg-19", "resnet-50", "resnet-101"), SMALLEST),
 }
 
 

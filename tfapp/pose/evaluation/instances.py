@@ -14,6 +14,10 @@ from threadpoolctl import threadpool_limits
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import check_labels, check_points, check_visible
 
+_STARTS = 10
+# A cloud of some hundred points is done in milliseconds; threads that wait for one another take ten times as long.
+_one_thread = threadpool_limits.wrap(limits=1)
+
 
 def label_points(points, clouds, visible=None) -> np.ndarray:
     """Return for each observed point the instance that has the nearest predicted point.
@@ -103,11 +107,6 @@ def match_labels(labels, truth) -> np.ndarray:
 
 def _span(values):
     return f"{values.min()} to {values.max()}"
-
-
-_STARTS = 10
-# A cloud of some hundred points is done in milliseconds; threads that wait for one another take ten times as long.
-_one_thread = threadpool_limits.wrap(limits=1)
 
 
 @_one_thread

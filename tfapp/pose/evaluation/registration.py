@@ -14,6 +14,13 @@ _SURFACE_POINTS = 10_000
 # A mirror image must be nearer by more than the noise of a registration, or parts that are their own mirror
 # image would be called reflected at random.
 _CLEARLY_NEARER = 0.95
+_COARSE_STEPS, _FINE_STEPS = 30, 200
+_REFINED = 6
+_COARSE_POINTS, _COARSE_TARGET = 300, 1000
+# Correspondences longer than three times the median are of stray points, which would pull the rest along.
+_TRIM = 3.0
+_POINTS = 2000
+_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -92,13 +99,6 @@ def register_model(
     )
 
 
-_COARSE_STEPS, _FINE_STEPS = 30, 200
-_REFINED = 6
-_COARSE_POINTS, _COARSE_TARGET = 300, 1000
-# Correspondences longer than three times the median are of stray points, which would pull the rest along.
-_TRIM = 3.0
-
-
 def align(points, target, extent):
     """Return the rotation and translation that lay points onto a surface, from 60 start rotations.
 
@@ -175,10 +175,6 @@ def _transform(rotation, translation):
     transform = np.eye(4)
     transform[:3, :3], transform[:3, 3] = rotation, translation
     return transform
-
-
-_POINTS = 2000
-_TOLERANCE = 0.01
 
 
 def mirror_symmetry(vertices, triangles, *, seed=0):

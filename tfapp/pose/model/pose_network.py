@@ -16,6 +16,8 @@ REACH = 0.3
 SPREAD, HEIGHT = 0.4, -0.15
 # Random orientations that those of the hypotheses are taken from.
 CANDIDATES = 512
+WIDTHS = (16, 32, 64, 128)
+ROUNDS = 10
 
 
 def build_pose_network(settings):
@@ -94,9 +96,6 @@ def _far_apart(count, rng):
 def _places(instances):
     across = np.linspace(-SPREAD, SPREAD, instances) if instances > 1 else [0.0]
     return [[float(x), 0.0, HEIGHT] for x in across]
-
-
-WIDTHS = (16, 32, 64, 128)
 
 
 def small_network(points, features=128):
@@ -190,9 +189,6 @@ class PointMap(keras.layers.Layer):
 def _taken(count, size):
     """Return the pixels in the middle of `size` equal parts of a side."""
     return tf.cast((tf.range(size, dtype="float32") + 0.5) * tf.cast(count, "float32") / size, "int32")
-
-
-ROUNDS = 10
 
 
 @keras.saving.register_keras_serializable("tfapp")

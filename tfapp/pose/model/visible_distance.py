@@ -4,6 +4,14 @@ import tensorflow as tf
 
 from tfapp.layers import chamfer_distance
 
+# Cells of the picture that the points are sorted into, and how far behind the nearest point of a cell, as shares of
+# the cloud's extent, half of a point is hidden and how soon it is.
+CELLS = 24
+DEPTH, SOFTNESS = 0.06, 0.02
+# What an observed point pays for a hidden one, as a share of the cloud's extent: so little that no point gains more
+# by coming forward than by coming nearer, else instances overtake each other on their way to the camera.
+HIDDEN_COST = 2 * SOFTNESS
+
 
 def visible_chamfer_distance(clouds, observed, visibility, removal, *, squared=False):
     """Return the distances of eq. 4.1 and how visible each point of the clouds is.
@@ -29,15 +37,6 @@ def visible_chamfer_distance(clouds, observed, visibility, removal, *, squared=F
     visible = removal(tf.stop_gradient(clouds))
     distances = chamfer_distance(clouds, observed, squared=squared, a_mask=visible)
     return distances, tf.cast(visible, clouds.dtype)
-
-
-# Cells of the picture that the points are sorted into, and how far behind the nearest point of a cell, as shares of
-# the cloud's extent, half of a point is hidden and how soon it is.
-CELLS = 24
-DEPTH, SOFTNESS = 0.06, 0.02
-# What an observed point pays for a hidden one, as a share of the cloud's extent: so little that no point gains more
-# by coming forward than by coming nearer, else instances overtake each other on their way to the camera.
-HIDDEN_COST = 2 * SOFTNESS
 
 
 def soft_visibility(points, camera):

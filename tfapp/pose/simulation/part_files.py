@@ -18,6 +18,22 @@ MOST_TRIANGLES = 2_000_000
 _USUAL = 0.05
 # Of the largest side: corners nearer to each other are one.
 _NEAR = 1e-5
+# More open edges than this are holes, not sides that were divided on one face only.
+_MOST_OPEN = 5000
+# What touches other parts is coarser than what is seen, or a mesh with fine threads would take minutes. Measured on
+# parts of T-LESS and nuts and bolts: a hollow part becomes 17 pieces in about 5 s.
+_TRIANGLES = 2000
+_COACD = {
+    "threshold": 0.15,
+    "mcts_iterations": 40,
+    "mcts_nodes": 10,
+    "mcts_max_depth": 2,
+    "resolution": 1000,
+    "preprocess_resolution": 50,
+    "seed": 0,
+}
+# Of the volume of all pieces: thinner ones are left out.
+_THINNEST = 1e-5
 
 
 def part_from_file(path, units=None) -> Part:
@@ -96,10 +112,6 @@ def _volume(vertices, triangles):
     return np.einsum("ij,ij->", a, np.cross(b, c)) / 6
 
 
-# More open edges than this are holes, not sides that were divided on one face only.
-_MOST_OPEN = 5000
-
-
 def is_closed(vertices, triangles, tolerance):
     """Return whether every edge is run along as often in one direction as in the other.
 
@@ -144,22 +156,6 @@ def _divided(vertices, edge, corners, tolerance):
     away = np.linalg.norm(offsets - place[:, None] * along / length, axis=1)
     inside = (away < tolerance) & (place > tolerance) & (place < length - tolerance)
     return np.concatenate([edge[:1], corners[inside][np.argsort(place[inside])], edge[1:]])
-
-
-# What touches other parts is coarser than what is seen, or a mesh with fine threads would take minutes. Measured on
-# parts of T-LESS and nuts and bolts: a hollow part becomes 17 pieces in about 5 s.
-_TRIANGLES = 2000
-_COACD = {
-    "threshold": 0.15,
-    "mcts_iterations": 40,
-    "mcts_nodes": 10,
-    "mcts_max_depth": 2,
-    "resolution": 1000,
-    "preprocess_resolution": 50,
-    "seed": 0,
-}
-# Of the volume of all pieces: thinner ones are left out.
-_THINNEST = 1e-5
 
 
 def with_convex_pieces(part, file=None):

@@ -21,6 +21,11 @@ from tfapp.pose.simulation.scene_picture import save_scenes_png
 from tfapp.pose.simulation.simulator import Simulator
 
 _MOST_SCENES = 100_000
+# What a process takes at a time: short, so that progress is seen and Ctrl-C is soon obeyed.
+_SHARE = 8
+# A process needs seconds to begin; one with fewer shares than this is not worth them.
+_FEWEST_SHARES = 4
+_simulator = None
 
 
 def part_named(name, units=None) -> Part:
@@ -93,14 +98,6 @@ def _make(settings, path, missing, scenes, processes, progress):
         progress(done, scenes)
 
     make_scenes(settings, path, missing, processes, advance)
-
-
-# What a process takes at a time: short, so that progress is seen and Ctrl-C is soon obeyed.
-_SHARE = 8
-# A process needs seconds to begin; one with fewer shares than this is not worth them.
-_FEWEST_SHARES = 4
-
-_simulator = None
 
 
 def make_scenes(settings, path, numbers, processes, progress) -> None:

@@ -17,6 +17,9 @@ _MOST_TRIES = 50
 _MOST_INSTANCES = 50
 _SIZES = 32, 4096
 _STEEPEST = 80
+# Of the half-width of the bin's floor: how far the camera is from its centre.
+DISTANCE = 6.7
+_ANGLES, _TURNS = 9, 72
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +129,6 @@ class Simulator:
 def _check(name, value, low, high):
     if not low <= value <= high:
         raise InputError(f"{name} must be from {low} to {high}. Received: {value}.")
-
-
-# Of the half-width of the bin's floor: how far the camera is from its centre.
-DISTANCE = 6.7
-_ANGLES, _TURNS = 9, 72
 
 
 def bin_camera(size, tilt=0.0) -> Camera:

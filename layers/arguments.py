@@ -1,0 +1,86 @@
+"""Checks of what layers are given, with errors that say what was expected and what came."""
+
+import math
+import warnings
+
+import tensorflow as tf
+
+# The gap is a difference of sums of float32 numbers: below this per pixel it is rounding.
+LEAST_TOLERANCE = 1e-6
+
+
+def check_weight(tv_weight, learned):
+    """Raise ValueError unless the initial lambda is finite and >= 0, and > 0 if it is learned."""
+    if not (math.isfinite(tv_weight) and (tv_weight > 0 or (tv_weight == 0 and not learned))):
+        raise ValueError(
+            "`tv_weight` must be a finite number > 0 (0 is allowed with `learn_tv_weight=False`). "
+            f"Received: tv_weight={tv_weight}, learn_tv_weight={learned}"
+        )
+
+
+def check_positive(**values):
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"`{name}` must be a finite number > 0. Received: {name}={value}")
+
+
+def check_count(**values):
+    for name, value in values.items():
+        if int(value) != value or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value}")
+
+
+def check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+
+
+def checked_voxel_size(voxel_size):
+    """Return the voxel size as a tuple of floats, or None."""
+    if voxel_size is None:
+        return None
+    if not all(math.isfinite(h) and h > 0 for h in voxel_size):
+        raise ValueError(f"`voxel_size` must be finite numbers > 0. Received: voxel_size={voxel_size}")
+    return tuple(float(h) for h in voxel_size)
+
+
+def reachable(tolerance):
+    """Return a tolerance that float32 can reach, with a warning if a smaller one was asked for."""
+    if tolerance is None:
+        return None
+    if not (math.isfinite(tolerance) and tolerance > 0):
+        raise ValueError(f"`tolerance` must be a finite number > 0 or None. Received: tolerance={tolerance}")
+    if tolerance < LEAST_TOLERANCE:
+        warnings.warn(
+            f"`tolerance`={tolerance:g} is below what float32 can reach; {LEAST_TOLERANCE:g} is used.",
+            stacklevel=3,
+        )
+    return max(float(tolerance), LEAST_TOLERANCE)
+
+
+def check_values(name, logits, tv_weight):
+    """Raise ValueError for logits or weights that are not finite, where their values are known (eager mode)."""
+    if not tf.executing_eagerly():
+        return
+    bad = int(tf.reduce_sum(tf.cast(~tf.math.is_finite(logits), tf.int32)))
+    if bad:
+        raise ValueError(
+            f"{name} needs finite logits. Received: {bad} NaN or infinite of {tf.size(logits)} values; look for "
+            "a diverged training or an input that is not scaled"
+        )
+    if tv_weight is not None and not bool(tf.reduce_all((tv_weight >= 0) & tf.math.is_finite(tv_weight))):
+        raise ValueError(
+            f"`tv_weight` must be finite and >= 0 everywhere. Received: smallest {tf.reduce_min(tv_weight)}, "
+            f"largest {tf.reduce_max(tv_weight)}"
+        )
+
+
+def inverse_softplus(value):
+    """Return x with softplus(x) = value > 0: log(exp(v) - 1) without losing digits at either end."""
+    return value + math.log(-math.expm1(-value))
+
+
+def at_least_float32(tensor):
+    """Return the tensor, cast to float32 if it is of half precision."""
+    tensor = tf.convert_to_tensor(tensor)
+    return tf.cast(tensor, tf.float32) if tensor.dtype.size < 4 else tensor
