@@ -39,7 +39,7 @@ def write_batch(path, count=4, **changes):
 @pytest.mark.parametrize("parent", [False, True])
 def test_batches_are_read_in_their_folder_or_below_it(root, parent):
     data = open_classification(f"cifar10:{root.parent if parent else root}")
-    assert [len(part) for part in data.parts] == [3 + 4 + 5 + 6 + 7, 8]
+    assert [len(part) for part in data.splits] == [3 + 4 + 5 + 6 + 7, 8]
     assert data.class_names == CLASS_NAMES
 
 

@@ -30,7 +30,7 @@ def write_mnist(folder, counts=(12, 5), size=(28, 28)):
 
 def test_both_parts_are_read_from_files_with_and_without_compression(root):
     data = open_classification(f"mnist:{root}")
-    assert [len(part) for part in data.parts] == [12, 5]
+    assert [len(part) for part in data.splits] == [12, 5]
     assert data.image_shape == data.test.image_shape == (28, 28, 1)
     content = (root / "train-images-idx3-ubyte").read_bytes()[16:]
     np.testing.assert_array_equal(data.train.images.ravel(), np.frombuffer(content, np.uint8))
@@ -82,7 +82,7 @@ def test_parts_of_different_size_are_refused(root, tmp_path):
 
 def test_official_files_hold_what_their_page_says(real_data):
     data = open_classification(f"mnist:{real_data('mnist')}")
-    assert [part.images.shape for part in data.parts] == [(60000, 28, 28, 1), (10000, 28, 28, 1)]
+    assert [part.images.shape for part in data.splits] == [(60000, 28, 28, 1), (10000, 28, 28, 1)]
     # LeCun, Cortes, Burges 1998: counts of the digits 0 and 9, and the mean 0.1307 that people subtract.
     np.testing.assert_array_equal(data.class_counts()[:, [0, 9]], [[5923, 5949], [980, 1009]])
     assert data.train.labels[:5].tolist() == [5, 0, 4, 1, 9]

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tfapp.data import MultiLabelPart, MultiLabelSet
-from tfapp.data.labelled import files_part
+from tfapp.data.multi_label import files_part
 from tfapp.errors import InputError
 
 TARGETS = np.array([[1, -1, 0], [-1, 1, 1], [1, 1, -1], [-1, -1, 1]], np.int8)
@@ -73,7 +73,7 @@ def test_one_label_is_exactly_one_class_of_which_all_count(row, one):
 
 def test_fingerprint_depends_on_classes_names_targets_and_pixels_and_not_on_the_place():
     before = multi_label_set().fingerprint()
-    assert before == MultiLabelSet("else", ("x", "y", "z"), *multi_label_set().parts).fingerprint()
+    assert before == MultiLabelSet("else", ("x", "y", "z"), *multi_label_set().splits).fingerprint()
     others = [
         multi_label_set(class_names=("x", "y", "w")),
         multi_label_set(array_part(names=("a", "b", "c", "e"))),

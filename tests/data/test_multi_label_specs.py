@@ -11,7 +11,7 @@ def test_lists_of_voc_can_be_named(tmp_path):
     root = write_voc(tmp_path)
     write_list(root, "own", ["000007"])
     spec = f"voc2007:{tmp_path}?train=test&test=trainval"
-    assert [len(part) for part in open_multi_label(spec).parts] == [3, 5]
+    assert [len(part) for part in open_multi_label(spec).splits] == [3, 5]
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_lists_of_voc_can_be_named(tmp_path):
 def test_list_that_is_not_named_is_the_official_one(tmp_path, options, lengths):
     root = write_voc(tmp_path, class_lists=False)
     write_list(root, "own", ["000007"] if "train" in options else ["000001"])
-    assert [len(part) for part in open_multi_label(f"voc2007:{tmp_path}{options}").parts] == lengths
+    assert [len(part) for part in open_multi_label(f"voc2007:{tmp_path}{options}").splits] == lengths
 
 
 @pytest.mark.parametrize("options", ["", "?train=test&test=trainval"])
@@ -52,7 +52,7 @@ def test_folder_with_a_table_of_labels_is_opened(tmp_path):
 def test_images_with_one_label_show_that_class_and_no_other():
     data, labelled = open_multi_label("digits:40"), open_classification("digits:40")
     assert data.one_label and data.class_names == labelled.class_names and data.spec == labelled.spec
-    for part, other in zip(data.parts, labelled.parts, strict=True):
+    for part, other in zip(data.splits, labelled.splits, strict=True):
         np.testing.assert_array_equal(part.targets, np.where(np.eye(10)[other.labels], 1, -1))
         np.testing.assert_array_equal(part.read(3), np.repeat(other.read(3), 3, -1))
     assert len({*data.train.names, *data.test.names}) == 40

@@ -34,7 +34,7 @@ def test_miniature_has_the_official_counts(root):
 def test_class_lists_and_annotations_give_the_same_targets(root, tmp_path):
     listed = voc2007(root, "lists")
     annotated = voc2007(write_voc(tmp_path / "xml", class_lists=False), "annotations")
-    for part, other in zip(listed.parts, annotated.parts, strict=True):
+    for part, other in zip(listed.splits, annotated.splits, strict=True):
         assert part.names == other.names
         np.testing.assert_array_equal(part.targets, other.targets)
 

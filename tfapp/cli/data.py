@@ -143,7 +143,7 @@ def show_targets(spec, out, count):
         count: Images of each class, at most.
     """
     from tfapp.data import open_multi_label
-    from tfapp.data.labelled import NOT_COUNTED, PRESENT
+    from tfapp.data.multi_label import NOT_COUNTED, PRESENT
 
     data = open_multi_label(spec)
     shown = write_class_sheet(data, lambda index: data.train.targets[:, index] == PRESENT, count, out)

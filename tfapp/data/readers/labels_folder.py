@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.labelled import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
 from tfapp.errors import InputError
 
 TABLE = "labels.csv"

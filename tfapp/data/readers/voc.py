@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from tfapp.data.labelled import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
 from tfapp.errors import InputError
 
 YEAR = "VOC2007"
