@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import TensorFlowCommand, console, print_table, print_written, progress_bar
+from tfapp.data.sources import IMAGE_PAIRS, MASKS, ONE_LABEL, SEVERAL_LABELS, forms_in_short
 
 app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
 
@@ -21,8 +22,8 @@ def show(
     spec: Annotated[
         str,
         typer.Argument(
-            help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:, drive:, raindrop:; with labels digits, or "
-            "mnist:PATH, fashion-mnist:, cifar10:, imagenet:; with several labels voc2007:PATH, labels:"
+            help=f"{forms_in_short(MASKS, IMAGE_PAIRS)}; with labels {forms_in_short(ONE_LABEL)}; with several labels "
+            f"{forms_in_short(SEVERAL_LABELS)}"
         ),
     ],
     out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),
@@ -75,7 +76,7 @@ MOST_CLASSES, MOST_LETTERS = 20, 12
 
 
 def show_classes(spec, out, count):
-    """Write a contact sheet with a column of training images for each class; print the counts of both parts.
+    """Write a contact sheet with a column of training images for each class; print the counts of both splits.
 
     Args:
         spec: What `open_classification` takes.
@@ -135,7 +136,7 @@ def write_class_sheet(data, of_class, count, out):
 
 
 def show_targets(spec, out, count):
-    """Write a contact sheet with a column of training images for each class; print the counts of both parts.
+    """Write a contact sheet with a column of training images for each class; print the counts of both splits.
 
     Args:
         spec: What `open_multi_label` takes.

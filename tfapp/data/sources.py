@@ -61,9 +61,8 @@ READERS = (
         "voc2007",
         SEVERAL_LABELS,
         "voc.voc2007",
-        (),
-        {"train": "LIST", "test": "LIST"},
-        "lists in ImageSets/Main",
+        options={"train": "LIST", "test": "LIST"},
+        about_options="lists in ImageSets/Main",
     ),
     Reader("labels", SEVERAL_LABELS, "labels_folder.labels_folder"),
     Reader("mnist", ONE_LABEL),
@@ -88,8 +87,7 @@ def open_dataset(spec):
         InputError: For an unknown name, a missing folder, or data that do not have the layout.
     """
     generated, folders = _forms(MASKS, IMAGE_PAIRS)
-    expected = ", ".join(generated + folders)
-    return _read(_reader(spec, (MASKS, IMAGE_PAIRS), f"Unknown dataset {spec!r}; expected {expected}."), spec)
+    return _open(spec, (MASKS, IMAGE_PAIRS), "dataset", ", ".join(generated + folders))
 
 
 def open_classification(spec):
@@ -106,10 +104,7 @@ def open_classification(spec):
         InputError: For an unknown name, a missing folder, or data that do not have the layout.
     """
     generated, folders = _forms(ONE_LABEL)
-    expected = ", ".join(generated + folders)
-    return _read(
-        _reader(spec, (ONE_LABEL,), f"Unknown images with labels {spec!r}; expected {expected}."), spec
-    )
+    return _open(spec, (ONE_LABEL,), "images with labels", ", ".join(generated + folders))
 
 
 def open_multi_label(spec):
@@ -126,12 +121,10 @@ def open_multi_label(spec):
     Raises:
         InputError: For an unknown name, a missing folder, or data that do not have the layout.
     """
-    kinds = (SEVERAL_LABELS, ONE_LABEL)
-    generated, folders = _forms(*kinds)
+    generated, folders = _forms(SEVERAL_LABELS, ONE_LABEL)
     expected = f"{', '.join(folders)}, or {', '.join(generated)}"
-    reader = _reader(spec, kinds, f"Unknown images with labels {spec!r}; expected {expected}.")
-    data = _read(reader, spec)
-    if reader.gives == SEVERAL_LABELS:
+    data = _open(spec, (SEVERAL_LABELS, ONE_LABEL), "images with labels", expected)
+    if not _names(spec, ONE_LABEL):
         return data
     from tfapp.data.multi_label import one_class_each
 
@@ -182,16 +175,11 @@ def _forms(*kinds):
     )
 
 
-def _reader(spec, kinds, unknown):
+def _open(spec, kinds, what, expected):
     name, _, rest = spec.partition(":")
-    for reader in _of(kinds):
-        if reader.name == name and (rest or not reader.needs_folder):
-            return reader
-    raise InputError(unknown)
-
-
-def _read(reader, spec):
-    name, _, rest = spec.partition(":")
+    reader = next((reader for reader in _of(kinds) if reader.name == name), None)
+    if reader is None or (reader.needs_folder and not rest):
+        raise InputError(f"Unknown {what} {spec!r}; expected {expected}.")
     if not reader.needs_folder:
         return reader.function(spec, *_numbers(reader, spec, rest))
     # Without options a question mark is part of the path.

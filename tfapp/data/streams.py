@@ -11,7 +11,7 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
     """Return an endless stream of shuffled, augmented batches.
 
     The element at any position depends only on the seed and the position, so a run that was killed
-    goes on with exactly the batches that an unbroken run would have seen.
+    resumes with exactly the batches that an unbroken run would have seen.
 
     Args:
         frames: A `Frames`.
@@ -81,12 +81,12 @@ def _augmented(frame, augment, seed):
     draws = tf.unstack(tf.random.stateless_uniform([3], seed, 0, 4, tf.int32))
     turns = draws[2] if augment == "dihedral" else tf.zeros([], tf.int32)
     flip = draws[1] % 2 == 1 if augment != "mirror" else tf.constant(False)
-    return tuple(_transformed(part, draws[0] % 2 == 1, flip, turns) for part in frame)
+    return tuple(_transformed(array, draws[0] % 2 == 1, flip, turns) for array in frame)
 
 
-def _transformed(part, mirror, flip, turns):
-    flat = part.shape.rank == 2
-    image = part[..., None] if flat else part
+def _transformed(array, mirror, flip, turns):
+    flat = array.shape.rank == 2
+    image = array[..., None] if flat else array
     image = tf.cond(mirror, lambda: tf.reverse(image, [1]), lambda: image)
     image = tf.cond(flip, lambda: tf.reverse(image, [0]), lambda: image)
     if image.shape[0] == image.shape[1]:
