@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from tfapp.data import open_dataset
 from tfapp.data.readers.cells import CLASS_NAMES, generate_cell
 from tfapp.data.readers.smear import pixel_centres, smooth_noise
 
@@ -168,3 +169,10 @@ def test_smooth_noise_forgets_after_a_few_grains():
     field = smooth_noise(np.random.default_rng(0), axis, axis, grain=0.02)
     near, far = (np.mean(field[:, :-lag] * field[:, lag:]) for lag in (2, 40))  # 0.25 and 5 grains
     assert near > 0.9 and abs(far) < 0.1
+
+
+def test_cells_count_and_size_are_taken_from_the_specification():
+    dataset = open_dataset("cells:5:64")
+    assert len(dataset.items) == 5
+    assert dataset.items[4].read_image().shape == (64, 64, 3)
+    assert dataset.items[4].read_mask().shape == (64, 64)

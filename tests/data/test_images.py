@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.images import image_size, open_image, read_image, read_mask
 from tfapp.errors import InputError
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -106,3 +106,21 @@ def test_grey_mask_saved_as_rgb_is_read(tmp_path):
 def test_colour_mask_is_refused(tmp_path):
     with pytest.raises(InputError, match="colour picture .* save it as an 8-bit grey or palette PNG"):
         read_mask(saved(tmp_path, Image.fromarray(RGB)))
+
+
+def test_mask_is_taken_as_it_is_stored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    np.testing.assert_array_equal(read_mask(saved(tmp_path, Image.fromarray(GREY), exif=exif)), GREY)
+
+
+def test_folder_in_place_of_a_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="cannot be opened: Is a directory"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n"])
+def test_file_that_is_not_of_the_wanted_form_is_named_with_it(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(InputError, match="a.png is damaged or not a PNG file"):
+        open_image(tmp_path / "a.png", "a PNG file")

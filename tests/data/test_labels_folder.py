@@ -24,7 +24,7 @@ def write(tmp_path):
 
 def by_name(data):
     return {
-        name: row for part in data.parts for name, row in zip(part.names, part.targets.tolist(), strict=True)
+        name: row for part in data.splits for name, row in zip(part.names, part.targets.tolist(), strict=True)
     }
 
 
@@ -65,7 +65,7 @@ def test_a_quarter_is_for_testing_whatever_the_order(write):
 
 def test_two_images_give_one_to_each_part(write):
     data = labels_folder(write("image,x,y", "00.png,1,0", "01.png,0,1"), "")
-    assert [len(part) for part in data.parts] == [1, 1]
+    assert [len(part) for part in data.splits] == [1, 1]
 
 
 def test_class_without_a_positive_example_is_read(write):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data import MultiLabelPart, MultiLabelSet
-from tfapp.data.labelled import files_part
+from tfapp.data import MultiLabelPart, MultiLabelSet, open_classification, open_multi_label
+from tfapp.data.multi_label import files_part
 from tfapp.errors import InputError
 
 TARGETS = np.array([[1, -1, 0], [-1, 1, 1], [1, 1, -1], [-1, -1, 1]], np.int8)
@@ -73,7 +73,7 @@ def test_one_label_is_exactly_one_class_of_which_all_count(row, one):
 
 def test_fingerprint_depends_on_classes_names_targets_and_pixels_and_not_on_the_place():
     before = multi_label_set().fingerprint()
-    assert before == MultiLabelSet("else", ("x", "y", "z"), *multi_label_set().parts).fingerprint()
+    assert before == MultiLabelSet("else", ("x", "y", "z"), *multi_label_set().splits).fingerprint()
     others = [
         multi_label_set(class_names=("x", "y", "w")),
         multi_label_set(array_part(names=("a", "b", "c", "e"))),
@@ -100,3 +100,22 @@ def test_files_are_opened_when_they_are_wanted(tmp_path):
     np.testing.assert_allclose(part.read(0), np.full((4, 5, 3), 0.2), atol=1e-7)
     with pytest.raises(InputError, match="1.png is empty or not an image"):
         part.read(1)
+
+
+def test_images_with_one_label_show_that_class_and_no_other():
+    data, labelled = open_multi_label("digits:40"), open_classification("digits:40")
+    assert data.one_label and data.class_names == labelled.class_names and data.spec == labelled.spec
+    for part, other in zip(data.splits, labelled.splits, strict=True):
+        np.testing.assert_array_equal(part.targets, np.where(np.eye(10)[other.labels], 1, -1))
+        np.testing.assert_array_equal(part.read(3), np.repeat(other.read(3), 3, -1))
+    assert len({*data.train.names, *data.test.names}) == 40
+
+
+def test_files_with_one_label_are_named_with_their_folder(tmp_path):
+    for part in ("train", "val"):
+        for number, name in enumerate(("cat", "dog")):
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.new("L", (4, 4), 51 * number).save(tmp_path / part / name / "1.png")
+    data = open_multi_label(f"imagenet:{tmp_path}")
+    assert data.train.names == ("cat/1.png", "dog/1.png")
+    np.testing.assert_allclose(data.test.read(1), np.full((4, 4, 3), 0.2), atol=1e-7)

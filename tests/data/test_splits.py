@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from tfapp.data import Dataset, Item, Split, split_items
+from tfapp.data.splits import share_out
 from tfapp.errors import InputError
 
 
@@ -86,3 +88,31 @@ def test_test_items_are_the_official_test_part_or_everything():
 def test_split_survives_json():
     split = split_items(dataset(10))
     assert type(split).from_json(split.to_json()) == split
+
+
+def test_shares_are_taken_one_after_the_other_from_one_permutation_of_the_groups():
+    order = np.random.default_rng(5).permutation(20)
+    left, first, second = share_out([[i] for i in range(20)], (3, 4), np.random.default_rng(5))
+    assert (first, second, left) == (order[:3].tolist(), order[3:7].tolist(), order[7:].tolist())
+
+
+def test_share_gets_whole_groups_until_it_has_its_count():
+    groups = [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    left, share, empty = share_out(groups, (4, 0), np.random.default_rng(0))
+    assert (len(left), len(share), empty) == (3, 6, [])
+    assert all(set(group) <= set(left) or set(group) <= set(share) for group in groups)
+
+
+def test_split_of_items_has_their_names():
+    first, second, third = dataset(3).items
+    assert Split.of_items([first, second], (), (third,)) == Split(names(0, 1), (), names(2))
+
+
+def test_split_of_a_seed_is_the_one_that_runs_of_earlier_versions_have():
+    # Written down with version 0.1: a run that is resumed must find its own images.
+    grouped = split_items(dataset(12, {2: "pair", 7: "pair"}), 3, 0.3, 0.2)
+    official = split_items(
+        dataset(10, official=Split(names(*range(8)), (), names(8, 9))), 3, validation_share=0.25
+    )
+    assert grouped == Split(names(3, 2, 7, 8, 1, 9), names(5, 10), names(6, 0, 4, 11))
+    assert official == Split(names(2, 3, 1, 7, 0, 5), names(6, 4), names(8, 9))

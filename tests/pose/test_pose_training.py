@@ -96,6 +96,13 @@ def test_unusable_options_are_refused_and_nothing_is_written(scenes, tmp_path, o
     assert not (tmp_path / "run").exists()
 
 
+def test_scenes_held_out_are_the_first_of_a_permutation_that_the_seed_decides():
+    order = np.random.default_rng(2).permutation(40)
+    training, held_out = split_scenes(40, 0.25, 2)
+    np.testing.assert_array_equal(held_out, np.sort(order[:10]))
+    np.testing.assert_array_equal(training, np.sort(order[10:]))
+
+
 def test_all_scenes_held_out_is_refused():
     with pytest.raises(InputError, match="leaves none to train on"):
         split_scenes(2, 0.9, 0)

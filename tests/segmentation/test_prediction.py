@@ -44,6 +44,7 @@ def test_damaged_image_is_refused(trained, picture, tmp_path):
 
 def test_folders_are_expanded_and_other_files_left(tmp_path, picture):
     (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "._photo.jpg").write_bytes(b"what macOS writes beside a picture")
     assert find_images([tmp_path]) == [picture]
 
 

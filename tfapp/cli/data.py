@@ -7,6 +7,10 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import TensorFlowCommand, console, print_table, print_written, progress_bar
+from tfapp.data.sources import IMAGE_PAIRS, MASKS, ONE_LABEL, SEVERAL_LABELS, forms_in_short
+
+# More would make a sheet that no viewer shows whole, or names that run into each other.
+MOST_CLASSES, MOST_LETTERS = 20, 12
 
 app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
 
@@ -21,8 +25,8 @@ def show(
     spec: Annotated[
         str,
         typer.Argument(
-            help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:, drive:, raindrop:; with labels digits, or "
-            "mnist:PATH, fashion-mnist:, cifar10:, imagenet:; with several labels voc2007:PATH, labels:"
+            help=f"{forms_in_short(MASKS, IMAGE_PAIRS)}; with labels {forms_in_short(ONE_LABEL)}; with several labels "
+            f"{forms_in_short(SEVERAL_LABELS)}"
         ),
     ],
     out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),
@@ -35,9 +39,9 @@ def show(
     from tfapp.segmentation.overview import contact_sheet_of, survey, survey_pairs
 
     if names_classification(spec):
-        return show_classes(spec, out, count)
+        return _show_classes(spec, out, count)
     if names_multi_label(spec):
-        return show_targets(spec, out, count)
+        return _show_targets(spec, out, count)
     dataset = open_dataset(spec)
     with progress_bar() as bar:
         task = bar.add_task("reading", total=len(dataset.items), note="")
@@ -58,6 +62,52 @@ def show(
     print_written(out)
 
 
+def _show_classes(spec, out, count):
+    """Write a contact sheet with a column of training images for each class; print the counts of both splits.
+
+    Args:
+        spec: What `open_classification` takes.
+        out: `Path` of the sheet.
+        count: Images of each class, at most.
+    """
+    from tfapp.data import open_classification
+
+    data = open_classification(spec)
+    shown = _write_class_sheet(data, lambda index: data.train.labels == index, count, out)
+    size = "images of various sizes" if data.image_shape[0] is None else "{1}x{0}".format(*data.image_shape)
+    console.print(
+        f"{data.spec}: {len(data.train)} images for training, {len(data.test)} for testing, {size}, "
+        f"{data.image_shape[-1]} channel(s)",
+        soft_wrap=True,
+    )
+    rows = zip(data.class_names, range(data.num_classes), *data.class_counts(), strict=True)
+    print_table(["class", "index", "training", "testing"], rows)
+    _print_sheet(out, shown, data.num_classes)
+
+
+def _show_targets(spec, out, count):
+    """Write a contact sheet with a column of training images for each class; print the counts of both splits.
+
+    Args:
+        spec: What `open_multi_label` takes.
+        out: `Path` of the sheet.
+        count: Images of each class, at most.
+    """
+    from tfapp.data import open_multi_label
+    from tfapp.data.multi_label import NOT_COUNTED, PRESENT
+
+    data = open_multi_label(spec)
+    shown = _write_class_sheet(data, lambda index: data.train.targets[:, index] == PRESENT, count, out)
+    console.print(
+        f"{data.spec}: {len(data.train)} images for training, {len(data.test)} for testing", soft_wrap=True
+    )
+    (train, test), (train_left_out, test_left_out) = map(data.class_counts, (PRESENT, NOT_COUNTED))
+    columns = (data.class_names, range(data.num_classes), train, train_left_out, test, test_left_out)
+    header = ["class", "index", "training", "not counted", "testing", "not counted"]
+    print_table(header, zip(*columns, strict=True))
+    _print_sheet(out, shown, data.num_classes)
+
+
 def _print_shares(dataset, shares, ignored):
     rows = [
         (name, index, f"{100 * share:.2f} %")
@@ -70,41 +120,7 @@ def _print_shares(dataset, shares, ignored):
         )
 
 
-# More would make a sheet that no viewer shows whole, or names that run into each other.
-MOST_CLASSES, MOST_LETTERS = 20, 12
-
-
-def show_classes(spec, out, count):
-    """Write a contact sheet with a column of training images for each class; print the counts of both parts.
-
-    Args:
-        spec: What `open_classification` takes.
-        out: `Path` of the sheet.
-        count: Images of each class, at most.
-    """
-    from tfapp.data import open_classification
-
-    data = open_classification(spec)
-    shown = write_class_sheet(data, lambda index: data.train.labels == index, count, out)
-    size = "images of various sizes" if data.image_shape[0] is None else "{1}x{0}".format(*data.image_shape)
-    console.print(
-        f"{data.spec}: {len(data.train)} images for training, {len(data.test)} for testing, {size}, "
-        f"{data.image_shape[-1]} channel(s)",
-        soft_wrap=True,
-    )
-    rows = zip(data.class_names, range(data.num_classes), *data.class_counts(), strict=True)
-    print_table(["class", "index", "training", "testing"], rows)
-    print_sheet(out, shown, data.num_classes)
-
-
-def print_sheet(out, shown, num_classes):
-    """Name the sheet, and say so if it leaves out classes."""
-    if len(shown) < num_classes:
-        console.print(f"the sheet shows {len(shown)} of the {num_classes} classes")
-    print_written(out)
-
-
-def write_class_sheet(data, of_class, count, out):
+def _write_class_sheet(data, of_class, count, out):
     """Write a contact sheet with a column of training images for each class, evenly chosen of very many.
 
     Args:
@@ -134,24 +150,8 @@ def write_class_sheet(data, of_class, count, out):
     return shown
 
 
-def show_targets(spec, out, count):
-    """Write a contact sheet with a column of training images for each class; print the counts of both parts.
-
-    Args:
-        spec: What `open_multi_label` takes.
-        out: `Path` of the sheet.
-        count: Images of each class, at most.
-    """
-    from tfapp.data import open_multi_label
-    from tfapp.data.labelled import NOT_COUNTED, PRESENT
-
-    data = open_multi_label(spec)
-    shown = write_class_sheet(data, lambda index: data.train.targets[:, index] == PRESENT, count, out)
-    console.print(
-        f"{data.spec}: {len(data.train)} images for training, {len(data.test)} for testing", soft_wrap=True
-    )
-    (train, test), (train_left_out, test_left_out) = map(data.class_counts, (PRESENT, NOT_COUNTED))
-    columns = (data.class_names, range(data.num_classes), train, train_left_out, test, test_left_out)
-    header = ["class", "index", "training", "not counted", "testing", "not counted"]
-    print_table(header, zip(*columns, strict=True))
-    print_sheet(out, shown, data.num_classes)
+def _print_sheet(out, shown, num_classes):
+    """Name the sheet, and say so if it leaves out classes."""
+    if len(shown) < num_classes:
+        console.print(f"the sheet shows {len(shown)} of the {num_classes} classes")
+    print_written(out)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, console, print_written
+from tfapp.data.sources import IMAGE_PAIRS, MASKS, forms_in_short
 from tfapp.errors import InputError
 
 Option = typer.Option
@@ -15,7 +16,7 @@ Option = typer.Option
 def train(
     spec: Annotated[
         str,
-        typer.Argument(help="cells, or folder:PATH, wbc:, isbi2012:, camvid:, sunrgbd:, drive:, raindrop:"),
+        typer.Argument(help=forms_in_short(MASKS, IMAGE_PAIRS)),
     ],
     out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
     model: Annotated[

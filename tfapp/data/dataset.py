@@ -46,7 +46,7 @@ class Dataset:
         channels: Channels of every image, targets included, 1 or 3.
         items: The images, in the dataset's own order.
         ignore_value: Mask value of pixels that have no label, or None.
-        official_split: The split that comes with the dataset, of which the validation part may be empty,
+        official_split: The split that comes with the dataset, of which the validation list may be empty,
             or None: then `split_items` draws one.
         default_size: `(height, width)` that images are resized to unless asked otherwise, or None.
     """
@@ -75,7 +75,7 @@ class Dataset:
 
     @property
     def test_items(self):
-        """The official test part, or everything where there is no official split."""
+        """The official test images, or everything where there is no official split."""
         return self.items if self.official_split is None else self.select(self.official_split.test)
 
     def select(self, names):

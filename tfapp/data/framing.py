@@ -169,7 +169,7 @@ class Frames:
 
     def __getitem__(self, index):
         item, (top, left, height, width) = self.windows[index]
-        image, target = (part[top : top + height, left : left + width] for part in self._pair(item))
+        image, target = (array[top : top + height, left : left + width] for array in self._pair(item))
         if self.dataset.image_pairs:
             return image, target, np.ones((height, width), np.float32)
         return image, *weighted_labels(target, self.dataset, self.class_weights)

@@ -1,4 +1,8 @@
-"""Read people's images and masks with Pillow; every failure is one sentence that names the file."""
+"""The one reader of people's pictures: images, masks, and depth in pictures; every failure is one sentence.
+
+Decoding is Pillow's. The orientation that cameras note in EXIF is applied to images and their sizes; masks and depth
+are taken as they are stored.
+"""
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -18,7 +22,7 @@ def read_image(path, channels=3):
     Raises:
         InputError: If the file is missing, empty, truncated or not an image.
     """
-    with _opened(path) as image:
+    with open_image(path) as image:
         image = ImageOps.exif_transpose(image)
         if image.mode in _SIXTEEN_BIT_MODES:
             pixels = np.asarray(image, dtype=np.float32)[..., None] / 65535.0
@@ -36,7 +40,7 @@ def read_mask(path):
     Raises:
         InputError: If the file cannot be read, or is a colour picture and not a map of class values.
     """
-    with _opened(path) as image:
+    with open_image(path) as image:
         if image.mode in ("P", "L", *_SIXTEEN_BIT_MODES):
             return np.asarray(image).astype(np.int32)
         if image.mode == "1":
@@ -52,31 +56,55 @@ def read_mask(path):
 
 def image_size(path):
     """Return (height, width) from the header, as `read_image` will deliver it."""
-    with _opened(path, load=False) as image:
+    with open_image(path, load=False) as image:
         width, height = image.size
         # The PNG class's own getexif would decode the whole picture.
         quarter_turned = Image.Image.getexif(image).get(0x0112, 1) in (5, 6, 7, 8)
     return (width, height) if quarter_turned else (height, width)
 
 
-def _opened(path, load=True):
+def open_image(path, form=None, *, load=True):
+    """Return a picture as Pillow's `Image`, as it is stored; the caller closes it.
+
+    Args:
+        path: The file.
+        form: What it must be, such as "a PNG file", for the sentence on a file that is not; any image by default.
+        load: Whether to decode the pixels, so that damage comes to light here.
+
+    Raises:
+        InputError: As `unreadable` words it.
+    """
     try:
         image = Image.open(path)
         if load:
             _load_or_close(image)
         return image
-    except FileNotFoundError:
-        raise InputError(f"Image {path} does not exist.") from None
-    except UnidentifiedImageError:
-        raise InputError(
-            f"{path} is empty or not an image that can be read; expected PNG, JPEG, BMP, TIFF, WebP or GIF."
-        ) from None
-    except Image.DecompressionBombError:
-        raise InputError(f"Image {path} has too many pixels to be opened; cut it into tiles.") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, PermissionError | IsADirectoryError):
-            raise InputError(f"Image {path} cannot be opened: {error.strerror}.") from None
-        raise InputError(f"Image {path} is damaged or truncated ({error}); replace or remove it.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise unreadable(path, error, form) from None
+
+
+def unreadable(path, error, form=None):
+    """Return the InputError for a picture that could not be opened or decoded.
+
+    Args:
+        path: The file.
+        error: What the library raised.
+        form: As for `open_image`.
+    """
+    match error:
+        case FileNotFoundError():
+            sentence = f"Image {path} does not exist."
+        case PermissionError() | IsADirectoryError():
+            sentence = f"Image {path} cannot be opened: {error.strerror}."
+        case Image.DecompressionBombError():
+            sentence = f"Image {path} has too many pixels to be opened; cut it into tiles."
+        case _ if form:
+            sentence = f"{path} is damaged or not {form} ({error})."
+        case UnidentifiedImageError():
+            sentence = f"{path} is empty or not an image that can be read; expected PNG, JPEG, BMP, TIFF, WebP or GIF."
+        case _:
+            sentence = f"Image {path} is damaged or truncated ({error}); replace or remove it."
+    return InputError(sentence)
 
 
 def _load_or_close(image):

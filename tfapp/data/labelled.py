@@ -1,10 +1,10 @@
-"""Images with one label or several each, in memory or in files, and their training and test part."""
+"""Images with one label each, in memory or in files, and their splits for training and testing."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -12,9 +12,47 @@ from tfapp.data.images import read_image
 from tfapp.errors import InputError
 
 
+class LabelledImages(Protocol):
+    """What images with one label each can do, wherever they are kept.
+
+    Attributes:
+        labels: int32 (count,), class indices.
+        image_shape: (height, width, channels); None where it differs from image to image.
+        contents: What tells each image from others, for a fingerprint: its pixels, or its `Path`.
+    """
+
+    labels: np.ndarray
+
+    @property
+    def image_shape(self) -> tuple[int | None, int | None, int]: ...
+
+    @property
+    def contents(self) -> Sequence[np.ndarray | Path]: ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, index):
+        """Return one image, float32 (height, width, channels) in [0, 1]."""
+
+    def select(self, indices):
+        """Return the images at these places, in this order."""
+
+    def image_names(self, split):
+        """Return a name for each image, unique together with those of the other split."""
+
+    def update(self, digest):
+        """Feed a hash with the content and the labels."""
+
+    def loader(self, size, augment, seed):
+        """Return a function that makes batches of images, as those of `tfapp.data.loaders` do.
+
+        The arguments are those of `batches`.
+        """
+
+
 @dataclass(frozen=True)
 class ImageArray:
-    """Labelled images of one size, in memory.
+    """Labelled images of one size, in memory: `LabelledImages`.
 
     Attributes:
         images: uint8 (count, height, width, channels).
@@ -32,6 +70,10 @@ class ImageArray:
         """(height, width, channels)."""
         return self.images.shape[1:]
 
+    @property
+    def contents(self):
+        return self.images
+
     def read(self, index):
         """Return one image, float32 (height, width, channels) in [0, 1]."""
         return self.images[index].astype(np.float32) / 255.0
@@ -39,6 +81,10 @@ class ImageArray:
     def select(self, indices):
         """Return the images at these places, in this order."""
         return ImageArray(self.images[indices], self.labels[indices])
+
+    def image_names(self, split):
+        """Return `SPLIT/NUMBER` for each image."""
+        return tuple(f"{split}/{index:05d}" for index in range(len(self)))
 
     def mean_image(self):
         """Return the mean of all images, float32 (height, width, channels) in [0, 1]."""
@@ -50,10 +96,16 @@ class ImageArray:
             digest.update(str(array.shape).encode())
             digest.update(np.ascontiguousarray(array))
 
+    def loader(self, size, augment, seed):
+        # TensorFlow only where there are batches: the command line looks at data without.
+        from tfapp.data.loaders import array_loader
+
+        return array_loader(self.images, self.labels, size, augment, seed)
+
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Labelled images of any size, in files that are decoded when they are wanted.
+    """Labelled images of any size, in files that are decoded when they are wanted: `LabelledImages`.
 
     Attributes:
         files: One path per image.
@@ -71,6 +123,10 @@ class ImageFiles:
         """(height, width, channels), of which the first two differ from image to image: (None, None, 3)."""
         return (None, None, 3)
 
+    @property
+    def contents(self):
+        return self.files
+
     def read(self, index):
         """Return one image, float32 (height, width, 3) in [0, 1].
 
@@ -83,10 +139,21 @@ class ImageFiles:
         """Return the images at these places, in this order."""
         return ImageFiles(tuple(self.files[index] for index in indices), self.labels[indices])
 
+    def image_names(self, split):
+        """Return `FOLDER/FILE` for each image, whose folder is its class."""
+        del split
+        return tuple(f"{file.parent.name}/{file.name}" for file in self.files)
+
     def update(self, digest):
         """Feed a hash with the names and sizes of the files: reading a million of them would take hours."""
         for file, label in zip(self.files, self.labels, strict=True):
             digest.update(f"{file.parent.name}/{file.name} {file.stat().st_size} {label}\n".encode())
+
+    def loader(self, size, augment, seed):
+        # As in `ImageArray`.
+        from tfapp.data.loaders import file_loader
+
+        return file_loader(self.read, self.labels, self.image_shape, size, augment, seed)
 
 
 @dataclass(frozen=True)
@@ -96,14 +163,14 @@ class ClassificationSet:
     Attributes:
         spec: What names it on the command line, such as `mnist:PATH`.
         class_names: One name per class index.
-        train: `ImageArray` or `ImageFiles`.
-        test: The same for testing; of ImageNet its validation part, whose labels are public.
+        train: `LabelledImages`: `ImageArray` or `ImageFiles`.
+        test: The same for testing; of ImageNet its validation split, whose labels are public.
     """
 
     spec: str
     class_names: tuple[str, ...]
-    train: ImageArray | ImageFiles
-    test: ImageArray | ImageFiles
+    train: LabelledImages
+    test: LabelledImages
 
     @property
     def num_classes(self):
@@ -114,13 +181,13 @@ class ClassificationSet:
         """(height, width, channels) of the images; None where it differs."""
         return self.train.image_shape
 
+    @property
+    def splits(self):
+        return (self.train, self.test)
+
     def class_counts(self):
         """Return int64 (2, num_classes): the images of each class for training and for testing."""
-        return np.stack([np.bincount(part.labels, minlength=self.num_classes) for part in self.parts])
-
-    @property
-    def parts(self):
-        return (self.train, self.test)
+        return np.stack([np.bincount(images.labels, minlength=self.num_classes) for images in self.splits])
 
     def fingerprint(self):
         """Return a SHA-256 over the class names, the images and their labels.
@@ -131,10 +198,10 @@ class ClassificationSet:
 
 
 def fingerprint_of(data):
-    """Return a SHA-256 over the `class_names` of a set of images and over its `parts`, by their own `update`."""
+    """Return a SHA-256 over the `class_names` of a set of images and over its `splits`, by their own `update`."""
     digest = hashlib.sha256("\n".join(data.class_names).encode())
-    for part in data.parts:
-        part.update(digest)
+    for images in data.splits:
+        images.update(digest)
     return digest.hexdigest()
 
 
@@ -160,127 +227,3 @@ def checked_array(images, labels, num_classes, images_from, labels_from):
             f"{labels_from} holds the label {labels[outside][0]}; expected 0 to {num_classes - 1}."
         )
     return ImageArray(images, labels.astype(np.int32))
-
-
-PRESENT, NOT_COUNTED, ABSENT = 1, 0, -1
-
-
-@dataclass(frozen=True)
-class MultiLabelPart:
-    """Images that show any number of classes each, read when they are wanted.
-
-    Attributes:
-        names: A unique name per image.
-        targets: int8 (count, num_classes): 1 where an image shows a class, -1 where it does not, 0 where it does not
-            count, neither for training nor for testing.
-        read_image: Function of an index that returns an image, float32 (height, width, 1 or 3) in [0, 1].
-        contents: What the fingerprint takes for each image: a `Path` by name and size, an array by its values, bytes
-            as they are.
-    """
-
-    names: tuple[str, ...]
-    targets: np.ndarray
-    read_image: Callable[[int], np.ndarray]
-    contents: Sequence[Path | np.ndarray | bytes]
-
-    def __len__(self):
-        return len(self.names)
-
-    def read(self, index):
-        """Return one image, float32 (height, width, 3) in [0, 1]; a grey one in three equal channels.
-
-        Raises:
-            InputError: If its file is missing, damaged or not an image.
-        """
-        image = self.read_image(index)
-        return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
-
-    def select(self, indices):
-        """Return the images at these places, in this order."""
-        indices = [int(index) for index in indices]
-        return MultiLabelPart(
-            tuple(self.names[index] for index in indices),
-            self.targets[indices],
-            partial(_read_chosen, self.read_image, indices),
-            tuple(self.contents[index] for index in indices),
-        )
-
-    def update(self, digest):
-        """Feed a hash with the names, the targets and the content."""
-        digest.update(str(self.targets.shape).encode())
-        digest.update(np.ascontiguousarray(self.targets))
-        for name, content in zip(self.names, self.contents, strict=True):
-            digest.update(f"{name}\n".encode())
-            digest.update(_summary(content))
-
-
-@dataclass(frozen=True)
-class MultiLabelSet:
-    """Images that show any number of classes each.
-
-    Attributes:
-        spec: What names it on the command line, such as `voc2007:PATH`.
-        class_names: One name per column of the targets.
-        train: `MultiLabelPart` for training.
-        test: The one for testing.
-    """
-
-    spec: str
-    class_names: tuple[str, ...]
-    train: MultiLabelPart
-    test: MultiLabelPart
-
-    @property
-    def num_classes(self):
-        return len(self.class_names)
-
-    @property
-    def parts(self):
-        return (self.train, self.test)
-
-    @property
-    def one_label(self):
-        """Whether every image shows exactly one class, and every class counts."""
-        return all(
-            bool((part.targets != NOT_COUNTED).all() and ((part.targets == PRESENT).sum(1) == 1).all())
-            for part in self.parts
-        )
-
-    def class_counts(self, target=PRESENT):
-        """Return int64 (2, num_classes): the images for training and for testing with this target for each class."""
-        return np.stack([(part.targets == target).sum(0, dtype=np.int64) for part in self.parts])
-
-    def fingerprint(self):
-        """Return a SHA-256 over the class names, the images' names, their targets and their content.
-
-        Images in memory count by their pixels, images in files by name and size.
-        """
-        return fingerprint_of(self)
-
-
-def files_part(names, targets, files):
-    """Return the `MultiLabelPart` of images in files, which are not opened before they are wanted.
-
-    Args:
-        names: A unique name per image.
-        targets: Integers (count, num_classes) as in `MultiLabelPart`.
-        files: One `Path` per image.
-    """
-    files = tuple(files)
-    return MultiLabelPart(tuple(names), np.asarray(targets, np.int8), partial(_read_file, files), files)
-
-
-def _read_file(files, index):
-    return read_image(files[index])
-
-
-def _read_chosen(read, indices, index):
-    return read(indices[index])
-
-
-def _summary(content):
-    if isinstance(content, Path):
-        return f"{content.name} {content.stat().st_size}\n".encode()
-    if isinstance(content, np.ndarray):
-        return str(content.shape).encode() + content.tobytes()
-    return content

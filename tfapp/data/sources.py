@@ -1,39 +1,75 @@
-"""From what a person types (`wbc:PATH`, `mnist:PATH`, `cells`) to images with masks or labels."""
+"""The door to all data: from what a person types (`wbc:PATH`, `mnist:PATH`, `cells`) to images with masks or labels.
 
-from functools import lru_cache, partial
+A new dataset is a file in `tfapp/data/readers/` and a line in `READERS`. Readers load when they are wanted: the command
+line asks what a name stands for, and lists the names, without NumPy or TensorFlow.
+"""
+
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
-from tfapp.data.dataset import Dataset, Item
-from tfapp.data.labelled import ABSENT, PRESENT, ImageFiles, MultiLabelPart, MultiLabelSet, files_part
-from tfapp.data.readers.camvid import camvid
-from tfapp.data.readers.cells import CLASS_NAMES, MIN_SIZE, generate_cell
-from tfapp.data.readers.cifar10 import cifar10
-from tfapp.data.readers.digits import COUNT, digits
-from tfapp.data.readers.drive import drive
-from tfapp.data.readers.folder import folder
-from tfapp.data.readers.imagenet import imagenet
-from tfapp.data.readers.isbi2012 import isbi2012
-from tfapp.data.readers.labels_folder import labels_folder
-from tfapp.data.readers.mnist import fashion_mnist, mnist
-from tfapp.data.readers.raindrop import raindrop
-from tfapp.data.readers.sunrgbd import sunrgbd
-from tfapp.data.readers.voc import voc2007
-from tfapp.data.readers.wbc import wbc
 from tfapp.errors import InputError
 
-READERS = {
-    "wbc": wbc,
-    "isbi2012": isbi2012,
-    "camvid": camvid,
-    "sunrgbd": sunrgbd,
-    "drive": drive,
-    "raindrop": raindrop,
-    "folder": folder,
-}
-IMAGE_PAIRS = ("raindrop",)
-CELLS_COUNT, CELLS_SIZE = 100, 128
+# What a reader gives: a `Dataset` with masks or of image pairs, a `ClassificationSet`, a `MultiLabelSet`.
+MASKS, IMAGE_PAIRS, ONE_LABEL, SEVERAL_LABELS = "masks", "image pairs", "one label", "several labels"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A dataset that a person can name.
+
+    Attributes:
+        name: What stands before the colon.
+        gives: `MASKS`, `IMAGE_PAIRS`, `ONE_LABEL` or `SEVERAL_LABELS`.
+        home: Module of `tfapp.data.readers` and function in it, such as `voc.voc2007`; if both are called like the
+            dataset, "". A function that reads a folder takes its absolute path, the specification and the options, one
+            that generates images the specification and the numbers.
+        numbers: For generated images, which need no folder: what the whole numbers behind the colons are, all optional.
+        options: What may stand behind `PATH?`, each as `name=value`: names and what their values are.
+        about_options: Words that say more of these values.
+    """
+
+    name: str
+    gives: str
+    home: str = ""
+    numbers: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    about_options: str = ""
+
+    @property
+    def needs_folder(self):
+        return not self.numbers
+
+    @property
+    def function(self):
+        module, _, name = (self.home or f"{self.name}.{self.name}").partition(".")
+        return getattr(import_module(f"tfapp.data.readers.{module}"), name)
+
+
+# In the order in which messages name them.
+READERS = (
+    Reader("cells", MASKS, numbers=("COUNT", "SIZE")),
+    Reader("wbc", MASKS),
+    Reader("isbi2012", MASKS),
+    Reader("camvid", MASKS),
+    Reader("sunrgbd", MASKS),
+    Reader("drive", MASKS),
+    Reader("raindrop", IMAGE_PAIRS),
+    Reader("folder", MASKS),
+    Reader("digits", ONE_LABEL, numbers=("COUNT",)),
+    Reader(
+        "voc2007",
+        SEVERAL_LABELS,
+        "voc.voc2007",
+        options={"train": "LIST", "test": "LIST"},
+        about_options="lists in ImageSets/Main",
+    ),
+    Reader("labels", SEVERAL_LABELS, "labels_folder.labels_folder"),
+    Reader("mnist", ONE_LABEL),
+    Reader("fashion-mnist", ONE_LABEL, "mnist.fashion_mnist"),
+    Reader("cifar10", ONE_LABEL),
+    Reader("imagenet", ONE_LABEL),
+)
 
 
 def open_dataset(spec):
@@ -44,73 +80,18 @@ def open_dataset(spec):
             `raindrop:PATH` (image pairs), or `cells[:COUNT[:SIZE]]` for generated blood-smear images (100 of
             128x128 pixels unless said otherwise).
 
+    Returns:
+        `Dataset`.
+
     Raises:
         InputError: For an unknown name, a missing folder, or data that do not have the layout.
     """
-    name, _, path = spec.partition(":")
-    if name == "cells":
-        return _cells(spec, path)
-    if name not in READERS or not path:
-        raise InputError(
-            f"Unknown dataset {spec!r}; expected cells, {', '.join(f'{reader}:PATH' for reader in READERS)}."
-        )
-    if not Path(path).expanduser().is_dir():
-        raise InputError(f"Folder {path} (of {spec!r}) does not exist or is not a folder.")
-    # The absolute path goes into the run, so that later commands find the data from anywhere.
-    absolute = Path(path).expanduser().resolve()
-    return READERS[name](absolute, f"{name}:{absolute}")
-
-
-def names_dataset(text):
-    """Return whether `text` names a dataset by its form, and not an existing folder."""
-    return text.partition(":")[0] in ("cells", *READERS) and not Path(text).is_dir()
-
-
-def names_image_pairs(text):
-    """Return whether `text` names a dataset of image pairs by its form."""
-    return text.partition(":")[0] in IMAGE_PAIRS
-
-
-def _cells(spec, options):
-    numbers = options.split(":") if options else []
-    if len(numbers) > 2 or not all(number.isdigit() for number in numbers):
-        raise InputError(f"{spec!r} is not understood; expected cells, cells:COUNT or cells:COUNT:SIZE.")
-    count, size = [*map(int, numbers), *(CELLS_COUNT, CELLS_SIZE)[len(numbers) :]]
-    if count < 1 or size < MIN_SIZE:
-        raise InputError(f"{spec!r} asks for too little; expected COUNT >= 1 and SIZE >= {MIN_SIZE}.")
-    return Dataset(spec, CLASS_NAMES, 3, tuple(_cell(index, size) for index in range(count)))
-
-
-def _cell(index, size):
-    return Item(
-        name=f"{index:04d}",
-        read_image=partial(_cell_image, index, size),
-        read_mask=partial(_cell_mask, index, size),
-        size=(size, size),
-        files=(),
-        group=f"{index:04d}",
-    )
-
-
-def _cell_image(index, size):
-    return _generated(index, size)[0].astype("float32") / 255.0
-
-
-def _cell_mask(index, size):
-    return _generated(index, size)[1].astype("int32")
-
-
-@lru_cache(maxsize=8)
-def _generated(index, size):
-    # An image and its mask are read one after the other: draw the scene once for both.
-    return generate_cell(0, index, size)
-
-
-LABELLED_READERS = {"mnist": mnist, "fashion-mnist": fashion_mnist, "cifar10": cifar10, "imagenet": imagenet}
+    generated, folders = _forms(MASKS, IMAGE_PAIRS)
+    return _open(spec, (MASKS, IMAGE_PAIRS), "dataset", ", ".join(generated + folders))
 
 
 def open_classification(spec):
-    """Open the images with labels that `spec` names.
+    """Open the images with one label each that `spec` names.
 
     Args:
         spec: `mnist:PATH`, `fashion-mnist:PATH`, `cifar10:PATH`, `imagenet:PATH`, a folder in each case, or
@@ -122,32 +103,8 @@ def open_classification(spec):
     Raises:
         InputError: For an unknown name, a missing folder, or data that do not have the layout.
     """
-    name, _, path = spec.partition(":")
-    if name == "digits":
-        return digits(spec, _count(spec, path))
-    if name not in LABELLED_READERS or not path:
-        known = ", ".join(f"{reader}:PATH" for reader in LABELLED_READERS)
-        raise InputError(f"Unknown images with labels {spec!r}; expected digits, {known}.")
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        raise InputError(f"Folder {path} (of {spec!r}) does not exist or is not a folder.")
-    # The absolute path, as in `open_dataset`: later commands find the data from anywhere.
-    return LABELLED_READERS[name](folder.resolve(), spec=f"{name}:{folder.resolve()}")
-
-
-def names_classification(text):
-    """Return whether `text` names images with labels by its form, and not an existing folder."""
-    return text.partition(":")[0] in ("digits", *LABELLED_READERS) and not Path(text).is_dir()
-
-
-def _count(spec, count):
-    if count and not count.isdecimal():
-        raise InputError(f"{spec!r} is not understood; expected digits or digits:COUNT.")
-    return int(count) if count else COUNT
-
-
-NAMES = ("voc2007", "labels")
-VOC_FORM = "voc2007:PATH, or 'voc2007:PATH?train=LIST&test=LIST' with the names of lists in ImageSets/Main"
+    generated, folders = _forms(ONE_LABEL)
+    return _open(spec, (ONE_LABEL,), "images with labels", ", ".join(generated + folders))
 
 
 def open_multi_label(spec):
@@ -164,54 +121,95 @@ def open_multi_label(spec):
     Raises:
         InputError: For an unknown name, a missing folder, or data that do not have the layout.
     """
-    name, _, path = spec.partition(":")
-    if name == "voc2007" and path:
-        path, _, options = path.partition("?")
-        folder = _folder(spec, path)
-        return voc2007(folder, f"{name}:{folder}{'?' if options else ''}{options}", **_lists(spec, options))
-    if name == "labels" and path:
-        folder = _folder(spec, path)
-        return labels_folder(folder, f"{name}:{folder}")
-    if name == "digits" or (name in LABELLED_READERS and path):
-        return _multi_label(open_classification(spec))
-    known = ", ".join(f"{reader}:PATH" for reader in (*NAMES, *LABELLED_READERS))
-    raise InputError(f"Unknown images with labels {spec!r}; expected {known}, or digits.")
+    generated, folders = _forms(SEVERAL_LABELS, ONE_LABEL)
+    expected = f"{', '.join(folders)}, or {', '.join(generated)}"
+    data = _open(spec, (SEVERAL_LABELS, ONE_LABEL), "images with labels", expected)
+    if not _names(spec, ONE_LABEL):
+        return data
+    from tfapp.data.multi_label import one_class_each
+
+    return one_class_each(data)
+
+
+def names_dataset(text):
+    """Return whether `text` names a dataset by its form, and not an existing folder."""
+    return _names(text, MASKS, IMAGE_PAIRS) and not Path(text).is_dir()
+
+
+def names_image_pairs(text):
+    """Return whether `text` names a dataset of image pairs by its form."""
+    return _names(text, IMAGE_PAIRS)
+
+
+def names_classification(text):
+    """Return whether `text` names images with labels by its form, and not an existing folder."""
+    return _names(text, ONE_LABEL) and not Path(text).is_dir()
 
 
 def names_multi_label(text):
     """Return whether `text` names images that `open_multi_label` takes by its form, and not an existing folder."""
-    if text.partition(":")[0] in NAMES:
-        return not Path(text).is_dir()
-    return names_classification(text)
+    return _names(text, SEVERAL_LABELS, ONE_LABEL) and not Path(text).is_dir()
 
 
-def _folder(spec, path):
+def forms_in_short(*kinds):
+    """Return the forms of the datasets of some kinds for a line of help: `digits, or mnist:PATH, cifar10:`."""
+    generated, (first, *others) = _forms(*kinds)
+    folders = ", ".join([first, *(form.removesuffix("PATH") for form in others)])
+    return f"{', '.join(generated)}, or {folders}" if generated else folders
+
+
+def _of(kinds):
+    return [reader for reader in READERS if reader.gives in kinds]
+
+
+def _names(text, *kinds):
+    return any(reader.name == text.partition(":")[0] for reader in _of(kinds))
+
+
+def _forms(*kinds):
+    """Return how to name the generated datasets of some kinds, and those in folders."""
+    readers = _of(kinds)
+    return (
+        [reader.name for reader in readers if not reader.needs_folder],
+        [f"{reader.name}:PATH" for reader in readers if reader.needs_folder],
+    )
+
+
+def _open(spec, kinds, what, expected):
+    name, _, rest = spec.partition(":")
+    reader = next((reader for reader in _of(kinds) if reader.name == name), None)
+    if reader is None or (reader.needs_folder and not rest):
+        raise InputError(f"Unknown {what} {spec!r}; expected {expected}.")
+    if not reader.needs_folder:
+        return reader.function(spec, *_numbers(reader, spec, rest))
+    # Without options a question mark is part of the path.
+    path, mark, options = rest.partition("?") if reader.options else (rest, "", "")
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise InputError(f"Folder {path} (of {spec!r}) does not exist or is not a folder.")
-    # The absolute path, as in `open_dataset`: later commands find the data from anywhere.
-    return folder.resolve()
+    # The absolute path goes into the run, so that later commands find the data from anywhere.
+    folder = folder.resolve()
+    whole = f"{name}:{folder}{mark if options else ''}{options}"
+    return reader.function(folder, whole, **_options(reader, spec, options))
 
 
-def _lists(spec, options):
-    pairs = [option.partition("=")[::2] for option in options.split("&")] if options else []
-    lists = dict(pairs)
-    if len(lists) < len(pairs) or not set(lists) <= {"train", "test"} or not all(lists.values()):
-        raise InputError(f"{spec!r} is not understood; expected {VOC_FORM}.")
-    return lists
+def _numbers(reader, spec, text):
+    numbers = text.split(":") if text else []
+    if len(numbers) > len(reader.numbers) or not all(number.isdecimal() for number in numbers):
+        *forms, longest = (
+            ":".join([reader.name, *reader.numbers[:count]]) for count in range(len(reader.numbers) + 1)
+        )
+        raise InputError(f"{spec!r} is not understood; expected {', '.join(forms)} or {longest}.")
+    return map(int, numbers)
 
 
-def _multi_label(data):
-    parts = [
-        _part(part, name, data.num_classes) for part, name in zip(data.parts, ("train", "test"), strict=True)
-    ]
-    return MultiLabelSet(data.spec, data.class_names, *parts)
-
-
-def _part(part, name, num_classes):
-    targets = np.full((len(part), num_classes), ABSENT, np.int8)
-    targets[np.arange(len(part)), part.labels] = PRESENT
-    if isinstance(part, ImageFiles):
-        return files_part([f"{file.parent.name}/{file.name}" for file in part.files], targets, part.files)
-    names = tuple(f"{name}/{index:05d}" for index in range(len(part)))
-    return MultiLabelPart(names, targets, part.read, part.images)
+def _options(reader, spec, text):
+    pairs = [option.partition("=")[::2] for option in text.split("&")] if text else []
+    options = dict(pairs)
+    if len(options) < len(pairs) or not options.keys() <= reader.options.keys() or not all(options.values()):
+        form = "&".join(f"{name}={value}" for name, value in reader.options.items())
+        raise InputError(
+            f"{spec!r} is not understood; expected {reader.name}:PATH, or '{reader.name}:PATH?{form}' with the names "
+            f"of {reader.about_options}."
+        )
+    return options

@@ -1,4 +1,4 @@
-"""Seeded splits that keep groups together."""
+"""Splits for training, validation and testing: official lists first, otherwise drawn from a seed, by whole groups."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -16,16 +16,21 @@ class Split:
     test: tuple[str, ...]
 
     @classmethod
+    def of_items(cls, train, validation, test):
+        """Return the split of three sequences of items."""
+        return cls(*(tuple(item.name for item in items) for items in (train, validation, test)))
+
+    @classmethod
     def from_json(cls, content):
-        return cls(**{part: tuple(names) for part, names in content.items()})
+        return cls(**{split: tuple(names) for split, names in content.items()})
 
     def to_json(self):
         return asdict(self)
 
     def with_train_images(self, count):
-        """Return the split with only the first `count` training items; the other parts stay.
+        """Return the split with only the first `count` training items; validation and testing stay.
 
-        The training part is shuffled, so the smaller of two counts gives a random subset of the larger.
+        The training items are shuffled, so the smaller of two counts gives a random subset of the larger.
 
         Raises:
             InputError: If `count` is below 1 or above the number of training items.
@@ -40,15 +45,15 @@ class Split:
 def split_items(dataset, seed=0, test_share=0.2, validation_share=0.1):
     """Split a dataset: as its authors did, where they did, otherwise at random, by groups.
 
-    An official split is kept. Its training part is shuffled, and where it has no validation part,
-    `validation_share` of the training part becomes that.
+    An official split is kept. Its training items are shuffled, and where it has none for validation,
+    `validation_share` of the training items becomes that.
 
     Args:
         dataset: The dataset.
         seed: Seed of the permutation.
         test_share: Share of all images for testing, in (0, 1); not used with an official split.
-        validation_share: Share of all images watched while training, in [0, 1); not used with an official
-            validation part.
+        validation_share: Share of all images watched while training, in [0, 1); not used with official
+            validation items.
 
     Returns:
         A `Split`; a group is never divided, so counts may exceed a share by less than one group.
@@ -56,17 +61,15 @@ def split_items(dataset, seed=0, test_share=0.2, validation_share=0.1):
     Raises:
         InputError: If the shares leave no image for training or testing.
     """
+    rng = np.random.default_rng([seed, 0x5EED])
     if dataset.official_split is not None:
-        return _kept(dataset.official_split, seed, validation_share)
+        return _kept(dataset.official_split, rng, validation_share)
     groups = {}
     for item in dataset.items:
         groups.setdefault(item.group, []).append(item.name)
-    order = np.random.default_rng([seed, 0x5EED]).permutation(len(groups))
-    shuffled = [list(groups.values())[i] for i in order]
     total = len(dataset.items)
-    test = _take(shuffled, round(test_share * total))
-    validation = _take(shuffled, round(validation_share * total))
-    train = [name for group in shuffled for name in group]
+    counts = round(test_share * total), round(validation_share * total)
+    train, test, validation = share_out(list(groups.values()), counts, rng)
     if not train or not test:
         raise InputError(
             f"{dataset.spec} has {total} image(s): too few to split into training and test "
@@ -75,16 +78,20 @@ def split_items(dataset, seed=0, test_share=0.2, validation_share=0.1):
     return Split(tuple(train), tuple(validation), tuple(test))
 
 
-def _kept(official, seed, validation_share):
-    # Official lists follow the video: only a shuffled one gives a fair sample of N training images.
-    order = np.random.default_rng([seed, 0x5EED]).permutation(len(official.train))
-    train = tuple(official.train[i] for i in order)
-    count = 0 if official.validation else round(validation_share * len(train))
-    if count == len(train):
-        raise InputError(
-            f"--validation-share {validation_share:g} leaves none of the {count} training images."
-        )
-    return Split(train[count:], official.validation or train[:count], official.test)
+def share_out(groups, counts, rng):
+    """Share out groups at random, none divided.
+
+    Args:
+        groups: Lists of what stays together.
+        counts: How many members each share shall have; it gets whole groups, so the last may take it beyond that.
+        rng: `numpy.random.Generator`, of which one permutation of the groups is drawn.
+
+    Returns:
+        Lists of members: what is left, then each share.
+    """
+    left = [groups[i] for i in rng.permutation(len(groups))]
+    shares = [_take(left, count) for count in counts]
+    return [member for group in left for member in group], *shares
 
 
 def _take(groups, count):
@@ -92,3 +99,15 @@ def _take(groups, count):
     while len(taken) < count and groups:
         taken.extend(groups.pop(0))
     return taken
+
+
+def _kept(official, rng, validation_share):
+    names = official.train
+    count = 0 if official.validation else round(validation_share * len(names))
+    if count == len(names):
+        raise InputError(
+            f"--validation-share {validation_share:g} leaves none of the {count} training images."
+        )
+    # Official lists follow the video: only a shuffled one gives a fair sample of N training images.
+    train, validation = share_out([[name] for name in names], [count], rng)
+    return Split(tuple(train), official.validation or tuple(validation), official.test)

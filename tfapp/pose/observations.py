@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfapp.data.splits import share_out
 from tfapp.errors import InputError
 
 
@@ -67,8 +68,9 @@ def split_scenes(count, held_out, seed):
         raise InputError(
             f"--held-out {held_out} of {count} scenes leaves none to train on; make it smaller, or simulate more."
         )
-    order = np.random.default_rng(seed).permutation(count)
-    return np.sort(order[away:]), np.sort(order[:away])
+    shares = share_out([[number] for number in range(count)], [away], np.random.default_rng(seed))
+    training, held_out = (np.sort(np.array(share, np.int64)) for share in shares)
+    return training, held_out
 
 
 MOST_REPEATS = 8

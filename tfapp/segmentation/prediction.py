@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfapp.data import read_image
-from tfapp.data.images import IMAGE_SUFFIXES
+from tfapp.data.listing import image_files
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.segmentation.pictures import overlay, save_label_png
@@ -23,10 +23,7 @@ def find_images(paths):
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-            if not inside:
-                raise InputError(f"Folder {path} has no images; expected {', '.join(IMAGE_SUFFIXES)} files.")
-            found += inside
+            found += image_files(path)
         elif path.is_file():
             found.append(path)
         else:

@@ -43,11 +43,12 @@ def camvid(path, spec):
             missing, or an image that is listed twice.
     """
     root = Path(path)
-    parts = {part: [_item(root, name, line) for line in _lines(root, name)] for part, name in LISTS.items()}
-    items = tuple(item for part in parts.values() for item in part)
+    listed = {
+        split: [_item(root, name, line) for line in _lines(root, name)] for split, name in LISTS.items()
+    }
+    items = tuple(item for split in listed.values() for item in split)
     _refuse_repeated(root, items)
-    split = Split(**{part: tuple(item.name for item in listed) for part, listed in parts.items()})
-    return Dataset(spec, CLASS_NAMES, 3, items, IGNORE_VALUE, split)
+    return Dataset(spec, CLASS_NAMES, 3, items, IGNORE_VALUE, Split.of_items(**listed))
 
 
 def _lines(root, name):

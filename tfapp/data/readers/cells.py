@@ -1,8 +1,11 @@
 """The embedded default dataset `cells`: stained white blood cells, drawn from a seed, nothing to download."""
 
+from functools import lru_cache, partial
+
 import numpy as np
 from scipy import ndimage
 
+from tfapp.data.dataset import Dataset, Item
 from tfapp.data.readers.smear import (
     LINEAGES,
     Disc,
@@ -14,10 +17,10 @@ from tfapp.data.readers.smear import (
     lay_red,
     lay_white,
 )
+from tfapp.errors import InputError
 
 CLASS_NAMES = ("background", "cytoplasm", "nucleus")
-
-MIN_SIZE = 32
+COUNT, SIZE, MIN_SIZE = 100, 128, 32
 
 # Optical density in (red, green, blue) of one unit of eosin, azure and methylene blue, read off photographs
 # of Wright-stained smears: red cells, nuclei, the cytoplasm of lymphocytes.
@@ -28,6 +31,47 @@ _ALKALINE_EOSIN = np.array([0.34, 0.37, 0.21])
 
 # Drawing finer than the picture, then averaging, anti-aliases every edge.
 _SUPERSAMPLING = 2
+
+
+def cells(spec, count=COUNT, size=SIZE):
+    """Return generated photographs of blood smears; each is drawn when it is read.
+
+    Args:
+        spec: What names the dataset; it decides nothing.
+        count: Number of images, at least 1.
+        size: Side of the square images in pixels, at least 32.
+
+    Raises:
+        InputError: For fewer images or smaller ones.
+    """
+    if count < 1 or size < MIN_SIZE:
+        raise InputError(f"{spec!r} asks for too little; expected COUNT >= 1 and SIZE >= {MIN_SIZE}.")
+    return Dataset(spec, CLASS_NAMES, 3, tuple(_item(index, size) for index in range(count)))
+
+
+def _item(index, size):
+    return Item(
+        name=f"{index:04d}",
+        read_image=partial(_image, index, size),
+        read_mask=partial(_mask, index, size),
+        size=(size, size),
+        files=(),
+        group=f"{index:04d}",
+    )
+
+
+def _image(index, size):
+    return _generated(index, size)[0].astype(np.float32) / 255.0
+
+
+def _mask(index, size):
+    return _generated(index, size)[1].astype(np.int32)
+
+
+@lru_cache(maxsize=8)
+def _generated(index, size):
+    # An image and its mask are read one after the other: draw the scene once for both.
+    return generate_cell(0, index, size)
 
 
 def generate_cell(seed: int, index: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:

@@ -44,7 +44,7 @@ def cifar10(path, spec):
         )
     train = [_batch(root / name) for name in TRAIN_BATCHES]
     images, labels = (
-        np.concatenate([getattr(part, name) for part in train]) for name in ("images", "labels")
+        np.concatenate([getattr(batch, name) for batch in train]) for name in ("images", "labels")
     )
     return ClassificationSet(spec, CLASS_NAMES, ImageArray(images, labels), _batch(root / TEST_BATCH))
 

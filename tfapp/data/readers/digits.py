@@ -31,8 +31,7 @@ def digits(spec, count=COUNT):
     if count < MIN_COUNT:
         raise InputError(f"{spec!r} asks for too little; expected digits:COUNT with COUNT >= {MIN_COUNT}.")
     num_test = count // 5
-    parts = [_part(0, count - num_test), _part(1, num_test)]
-    return ClassificationSet(spec, CLASS_NAMES, *parts)
+    return ClassificationSet(spec, CLASS_NAMES, _drawn(0, count - num_test), _drawn(1, num_test))
 
 
 def generate_digit(seed, index):
@@ -61,7 +60,7 @@ def generate_digit(seed, index):
     return np.clip(np.rint(ink + rng.normal(0, 6, ink.shape)), 0, 255).astype(np.uint8)
 
 
-def _part(seed, count):
+def _drawn(seed, count):
     images = np.stack([generate_digit(seed, index) for index in range(count)])
     return ImageArray(images[..., None], (np.arange(count) % len(STROKES)).astype(np.int32))
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfapp.data.dataset import Dataset, Item, check_same_size
 from tfapp.data.images import image_size, read_image
+from tfapp.data.listing import visible_files
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
 
@@ -23,29 +24,26 @@ FOLDERS = {"train": "training", "test": "test"}
 
 
 def drive(path, spec):
-    """Read the images of the two official parts, which are the split; the labels are the first observer's.
+    """Read the images of the two official folders, which are the split; the labels are the first observer's.
 
     Layout: `training/images/21_training.tif`, ... with `training/1st_manual/21_manual1.gif` and
-    `training/mask/21_training_mask.gif`, and the same below `test`. There is no official validation part: it is
+    `training/mask/21_training_mask.gif`, and the same below `test`. There is no official validation split: it is
     taken from the training images. Without a folder `test` the training images are split at random.
 
     Raises:
-        InputError: For a part without images, or an image without its labels or field of view, as the test
+        InputError: For a folder without images, or an image without its labels or field of view, as the test
             images of the challenge's download are.
     """
     root = Path(path)
-    names = [part for part in FOLDERS if part == "train" or (root / FOLDERS[part]).is_dir()]
-    parts = {part: tuple(_items(root / FOLDERS[part])) for part in names}
-    items = tuple(item for part in parts.values() for item in part)
-    split = None
-    if "test" in parts:
-        train, test = (tuple(item.name for item in parts[part]) for part in ("train", "test"))
-        split = Split(train, (), test)
-    return Dataset(spec, CLASS_NAMES, 3, items, IGNORE_VALUE, split)
+    train = tuple(_items(root / FOLDERS["train"]))
+    if not (root / FOLDERS["test"]).is_dir():
+        return Dataset(spec, CLASS_NAMES, 3, train, IGNORE_VALUE)
+    test = tuple(_items(root / FOLDERS["test"]))
+    return Dataset(spec, CLASS_NAMES, 3, train + test, IGNORE_VALUE, Split.of_items(train, (), test))
 
 
 def _items(folder):
-    images = sorted((folder / "images").glob("*.tif"))
+    images = visible_files(folder / "images", (".tif",))
     if not images:
         raise InputError(
             f"No DRIVE images in {folder / 'images'}; expected NN_{folder.name}.tif there, with 1st_manual and mask "

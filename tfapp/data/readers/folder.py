@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import IMAGE_SUFFIXES, image_size, read_image, read_mask
+from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.listing import by_stem, image_files
 from tfapp.errors import InputError
 
 IGNORE_VALUE = 255
@@ -60,29 +61,17 @@ def read_class_names(path):
 
 
 def _pairs(root):
-    images, masks = (_by_stem(root / name) for name in ("images", "masks"))
+    images, masks = (_images(root / name) for name in ("images", "masks"))
     for stem, image in images.items():
         if stem not in masks:
             raise InputError(f"Image {image} has no mask; expected masks/{stem}.png (any image format).")
     return [(images[stem], masks[stem]) for stem in sorted(images)]
 
 
-def _by_stem(directory):
+def _images(directory):
     if not directory.is_dir():
         raise InputError(f"Folder {directory} does not exist; a dataset folder needs images/ and masks/.")
-    files = sorted(
-        p for p in directory.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
-    )
-    if not files:
-        raise InputError(f"Folder {directory} has no images; expected {', '.join(IMAGE_SUFFIXES)} files.")
-    by_stem = {}
-    for path in files:
-        if path.stem in by_stem:
-            raise InputError(
-                f"{by_stem[path.stem]} and {path} have the same name; rename or remove one of them."
-            )
-        by_stem[path.stem] = path
-    return by_stem
+    return by_stem(image_files(directory))
 
 
 def _check_sizes(item, image, mask):

@@ -8,6 +8,7 @@ import scipy.io
 
 from tfapp.data.images import IMAGE_SUFFIXES
 from tfapp.data.labelled import ClassificationSet, ImageFiles
+from tfapp.data.listing import visible_files, visible_folders
 from tfapp.errors import InputError
 
 
@@ -30,7 +31,7 @@ def imagenet(path, spec):
     class_names = tuple(folder.name for folder in folders)
     train = [(file, folder.name) for folder in folders for file in _images(folder)]
     return ClassificationSet(
-        spec, class_names, *(_part(pairs, class_names, root) for pairs in (train, _validation(root)))
+        spec, class_names, *(_split(pairs, class_names, root) for pairs in (train, _validation(root)))
     )
 
 
@@ -47,21 +48,17 @@ def _folders(directory):
         raise InputError(
             f"Folder {directory} does not exist; expected train/CLASS/*.JPEG and val/CLASS/*.JPEG."
         )
-    return sorted(path for path in directory.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return visible_folders(directory)
 
 
 def _images(folder, expected="at least one image"):
-    files = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    files = visible_files(folder)
     if not files:
         raise InputError(f"Folder {folder} has no images ({', '.join(IMAGE_SUFFIXES)}); expected {expected}.")
     return files
 
 
-def _part(pairs, class_names, root):
+def _split(pairs, class_names, root):
     indices = {name: index for index, name in enumerate(class_names)}
     for file, name in pairs:
         if name not in indices:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfapp.data.dataset import Dataset, Item
 from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.listing import visible_files
 from tfapp.errors import InputError
 
 CLASS_NAMES = ("membrane", "cell")
@@ -20,7 +21,7 @@ def isbi2012(path, spec):
     """Read the labelled slices, `train/image/N.png` with `train/label/N.png`, in numeric order."""
     root = Path(path)
     base = root / "membrane" if (root / "membrane").is_dir() else root
-    slices = [p for p in (base / "train" / "image").glob("*.png") if p.stem.isdigit()]
+    slices = [p for p in visible_files(base / "train" / "image", (".png",)) if p.stem.isdigit()]
     if not slices:
         raise InputError(
             f"No ISBI 2012 slices in {root}; expected train/image/0.png, 1.png, ... and train/label/ of the same names."

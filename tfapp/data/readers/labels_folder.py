@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.labelled import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
 from tfapp.errors import InputError
 
 TABLE = "labels.csv"
@@ -35,7 +35,7 @@ def labels_folder(path, spec):
 
     Raises:
         InputError: For a table that is missing or not of this form, an image that is missing, outside the folder or
-            named twice, fewer than two classes, or a part without images.
+            named twice, fewer than two classes, or no image for training or for testing.
     """
     table = Path(path) / TABLE
     header, rows = _rows(table)
@@ -47,11 +47,11 @@ def labels_folder(path, spec):
     if testing.all() or not testing.any():
         missing = "training" if testing.all() else "testing"
         raise InputError(f"{table} has no image for {missing}; expected images for training and for testing.")
-    parts = [
+    splits = [
         files_part(names[chosen].tolist(), targets[chosen], [Path(path) / name for name in names[chosen]])
         for chosen in (~testing, testing)
     ]
-    return MultiLabelSet(spec, class_names, *parts)
+    return MultiLabelSet(spec, class_names, *splits)
 
 
 def _rows(table):

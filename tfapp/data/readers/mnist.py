@@ -33,9 +33,9 @@ def idx_images(path, spec, class_names):
     Each is taken as it is or, with `.gz` behind its name, compressed.
 
     Raises:
-        InputError: For a file that is missing or damaged, or parts that do not belong together.
+        InputError: For a file that is missing or damaged, or files that do not belong together.
     """
-    train, test = (_part(Path(path), prefix, len(class_names)) for prefix in PREFIXES)
+    train, test = (_split(Path(path), prefix, len(class_names)) for prefix in PREFIXES)
     if train.image_shape != test.image_shape:
         raise InputError(
             f"The images of {path} for training have the shape {train.image_shape}, those for testing "
@@ -44,7 +44,7 @@ def idx_images(path, spec, class_names):
     return ClassificationSet(spec, class_names, train, test)
 
 
-def _part(root, prefix, num_classes):
+def _split(root, prefix, num_classes):
     images_file = _find(root, f"{prefix}-images-idx3-ubyte")
     labels_file = _find(root, f"{prefix}-labels-idx1-ubyte")
     images, labels = read_idx(images_file, 3), read_idx(labels_file, 1)

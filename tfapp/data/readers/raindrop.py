@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import IMAGE_SUFFIXES, image_size, read_image
+from tfapp.data.images import image_size, read_image
+from tfapp.data.listing import visible_files
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
 
@@ -34,7 +35,7 @@ def raindrop(path, spec):
         folder = root / SAMPLE if (root / SAMPLE).is_dir() else root
         return Dataset(spec, (), 3, _pairs(folder), default_size=SIZE)
     train, test = _pairs(root / "train", "train/"), _pairs(root / "test_a", "test_a/")
-    split = Split(tuple(item.name for item in train), (), tuple(item.name for item in test))
+    split = Split.of_items(train, (), test)
     return Dataset(spec, (), 3, train + test, official_split=split, default_size=SIZE)
 
 
@@ -56,8 +57,8 @@ def _pairs(folder, prefix=""):
 
 
 def _images(folder, ending):
-    files = folder.glob(f"*_{ending}.*")
-    return [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.stem.partition("_")[0].isdigit()]
+    files = [p for p in visible_files(folder) if f"_{ending}." in p.name]
+    return [p for p in files if p.stem.partition("_")[0].isdigit()]
 
 
 def _number(file):

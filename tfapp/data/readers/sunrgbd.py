@@ -18,6 +18,7 @@ import numpy as np
 
 from tfapp.data.dataset import Dataset, Item
 from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.listing import visible_files
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
 
@@ -30,7 +31,7 @@ CLASS_NAMES = (
 IGNORE_VALUE = 255
 LABELS = "sunrgbd_train_test_labels"
 # Folder of images, number of images, and the label number of its image 0: the test labels come first.
-PARTS = {"train": ("SUNRGBD-train_images", 5285, 5050), "test": ("SUNRGBD-test_images", 5050, 0)}
+SPLITS = {"train": ("SUNRGBD-train_images", 5285, 5050), "test": ("SUNRGBD-test_images", 5050, 0)}
 
 
 def sunrgbd(path, spec):
@@ -40,21 +41,19 @@ def sunrgbd(path, spec):
     `SUNRGBD-train_images/img-000001.jpg` to `img-005285.jpg`, `SUNRGBD-test_images/img-000001.jpg` to
     `img-005050.jpg`, and `sunrgbd_train_test_labels/img-000001.png` to `img-010335.png`, of which the first
     5050 belong to the test images, and 5051 to the first training image. There is no official validation
-    part: it is taken from the training images.
+    split: it is taken from the training images.
 
     Raises:
         InputError: For a folder without images, an image without its label, or images numbered otherwise.
     """
     root = Path(path)
-    parts = {part: tuple(_items(root, part)) for part in PARTS}
-    names = {part: tuple(item.name for item in items) for part, items in parts.items()}
-    split = Split(names["train"], (), names["test"])
-    return Dataset(spec, CLASS_NAMES, 3, parts["train"] + parts["test"], IGNORE_VALUE, split)
+    train, test = (tuple(_items(root, split)) for split in SPLITS)
+    return Dataset(spec, CLASS_NAMES, 3, train + test, IGNORE_VALUE, Split.of_items(train, (), test))
 
 
-def _items(root, part):
-    folder, count, offset = PARTS[part]
-    images = sorted((root / folder).glob("img-*.jpg"))
+def _items(root, split):
+    folder, count, offset = SPLITS[split]
+    images = [p for p in visible_files(root / folder, (".jpg",)) if p.name.startswith("img-")]
     if not images:
         raise InputError(
             f"No SUN RGB-D images in {root / folder}; expected img-000001.jpg, ... there, and {LABELS} beside it."
@@ -65,12 +64,12 @@ def _items(root, part):
         if not label.is_file():
             raise InputError(f"Image {image} has no label; expected {label}.")
         yield Item(
-            name=f"{part}/{image.stem}",
+            name=f"{split}/{image.stem}",
             read_image=partial(read_image, image),
             read_mask=partial(_read_label, label),
             size=image_size(image),
             files=(image, label),
-            group=f"{part}/{image.stem}",
+            group=f"{split}/{image.stem}",
         )
 
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from tfapp.data.labelled import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
 from tfapp.errors import InputError
 
 YEAR = "VOC2007"
@@ -29,9 +29,9 @@ def voc2007(path, spec, train=None, test=None):
     test = test or _first_list(root, TEST_LISTS)
     # The official `trainval` holds the images of `val`.
     train = train or _first_list(root, TRAIN_LISTS[1:] if test == "val" else TRAIN_LISTS)
-    parts = [voc_part(root, name) for name in (train, test)]
-    _refuse_shared(root, train, test, *parts)
-    return MultiLabelSet(spec, CLASS_NAMES, *parts)
+    splits = [voc_part(root, name) for name in (train, test)]
+    _refuse_shared(root, train, test, *splits)
+    return MultiLabelSet(spec, CLASS_NAMES, *splits)
 
 
 def voc_part(root, list_name):
@@ -137,9 +137,9 @@ def _lines(file):
     return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _refuse_shared(root, train, test, *parts):
-    for_training = set(parts[0].names)
-    shared = [name for name in parts[1].names if name in for_training]
+def _refuse_shared(root, train, test, *splits):
+    for_training = set(splits[0].names)
+    shared = [name for name in splits[1].names if name in for_training]
     if shared:
         raise InputError(
             f"The lists {train} and {test} of {root} share {len(shared)} image(s), the first is {shared[0]}; expected "

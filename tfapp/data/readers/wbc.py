@@ -11,6 +11,7 @@ import numpy as np
 
 from tfapp.data.dataset import Dataset, Item
 from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.listing import visible_files
 from tfapp.errors import InputError
 
 CLASS_NAMES = ("background", "cytoplasm", "nucleus")
@@ -33,7 +34,7 @@ def wbc(path, spec):
 
 
 def _items(folder, with_folder):
-    for path in sorted(folder.glob("*.bmp")):
+    for path in visible_files(folder, (".bmp",)):
         mask = path.with_suffix(".png")
         if not mask.is_file():
             raise InputError(f"Image {path} has no mask; expected {mask.name} beside it.")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
+from tfapp.data.images import open_image, unreadable
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_openexr
 
@@ -47,22 +47,19 @@ def _read_npy(path, depth_scale):
     try:
         depth = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} is damaged or not a plain .npy array ({error}).") from None
+        raise unreadable(path, error, "a plain .npy array") from None
     if not isinstance(depth, np.ndarray) or not np.issubdtype(depth.dtype, np.floating):
         raise InputError(f"{path} does not hold an array of floats; expected depth in metres.")
     return depth
 
 
 def _read_png(path, depth_scale):
-    try:
-        with Image.open(path) as image:
-            if not image.mode.startswith("I"):
-                raise InputError(
-                    f"{path} is a picture of mode {image.mode}; expected a 16-bit grey PNG of millimetres."
-                )
-            return np.asarray(image).astype(np.float32) * np.float32(depth_scale / 1000)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise InputError(f"{path} is damaged or not a PNG file ({error}).") from None
+    with open_image(path, "a PNG file") as image:
+        if not image.mode.startswith("I"):
+            raise InputError(
+                f"{path} is a picture of mode {image.mode}; expected a 16-bit grey PNG of millimetres."
+            )
+        return np.asarray(image).astype(np.float32) * np.float32(depth_scale / 1000)
 
 
 def _read_exr(path, depth_scale):
@@ -72,7 +69,7 @@ def _read_exr(path, depth_scale):
         with openexr.File(str(path)) as file:
             channels = {name: channel.pixels for name, channel in file.channels().items()}
     except (RuntimeError, OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged or not an EXR file ({error}).") from None
+        raise unreadable(path, error, "an EXR file") from None
     name = next((name for name in _EXR_CHANNELS if name in channels), None)
     if name is None:
         raise InputError(f"{path} has the channels {', '.join(channels)}; expected depth in Z, V, Y or R.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.data.images import read_mask
+from tfapp.data.listing import by_stem, visible_files
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.camera import read_camera
@@ -186,21 +187,10 @@ def scene_files(folder, suffixes):
     Raises:
         InputError: The folder is missing or empty, or two files have one stem.
     """
-    files = sorted(
-        file
-        for file in (folder.iterdir() if folder.is_dir() else ())
-        if file.suffix.lower() in suffixes and not file.name.startswith(".")
-    )
+    files = visible_files(folder, suffixes)
     if not files:
         raise InputError(f"{folder} has no depth images; expected {', '.join(suffixes)} files.")
-    by_stem = {}
-    for file in files:
-        if file.stem in by_stem:
-            raise InputError(
-                f"{by_stem[file.stem]} and {file} are both scene {file.stem}; remove one of them."
-            )
-        by_stem[file.stem] = file
-    return by_stem
+    return by_stem(files, "are both scene {stem}; remove one of them")
 
 
 def check_whole(path, stems, record) -> None:

@@ -1,15 +1,13 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfapp.data import (
     ClassificationSet,
     ImageArray,
     ImageFiles,
-    names_classification,
-    names_dataset,
-    open_classification,
+    batches,
 )
-from tfapp.errors import InputError
 
 
 def array_part(count=6, seed=0):
@@ -48,6 +46,35 @@ def test_selection_of_files_keeps_their_labels(tmp_path):
     assert chosen.labels.tolist() == [3, 0]
 
 
+@pytest.fixture(params=["memory", "files"])
+def labelled(request, tmp_path):
+    """Four images of one colour each, wherever they are kept."""
+    images = np.repeat(np.arange(4, dtype=np.uint8) * 50, 4 * 5 * 3).reshape(4, 4, 5, 3)
+    labels = np.array([0, 1, 0, 1], np.int32)
+    if request.param == "memory":
+        return ImageArray(images, labels)
+    files = tuple(tmp_path / str(label) / f"{index}.png" for index, label in enumerate(labels))
+    for file, pixels in zip(files, images, strict=True):
+        file.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(file)
+    return ImageFiles(files, labels)
+
+
+def test_images_in_memory_and_in_files_are_read_alike(labelled):
+    chosen = labelled.select(np.array([3, 0]))
+    assert (len(labelled), len(chosen), len(chosen.contents)) == (4, 2, 2)
+    assert chosen.labels.tolist() == [1, 0] and chosen.image_shape[-1] == 3
+    np.testing.assert_allclose(chosen.read(0), np.full((4, 5, 3), 150 / 255), atol=1e-7)
+    assert len({*labelled.image_names("train")}) == 4
+
+
+def test_images_in_memory_and_in_files_come_in_the_same_batches(labelled):
+    (images, labels), (more, _) = batches(labelled, 3, size=4)
+    assert labels.numpy().tolist() == [0, 1, 0]
+    np.testing.assert_allclose(images[2], np.full((4, 4, 3), 100 / 255), atol=1e-6)
+    np.testing.assert_allclose(more[0], np.full((4, 4, 3), 150 / 255), atol=1e-6)
+
+
 def test_counts_of_the_classes_are_those_of_both_parts():
     np.testing.assert_array_equal(
         dataset(names=("a", "b", "c", "d")).class_counts(), [[2, 2, 2, 0], [1, 1, 1, 0]]
@@ -77,22 +104,3 @@ def test_fingerprint_of_files_depends_on_names_and_sizes(tmp_path):
         return ClassificationSet("files", ("a", "b"), part, part).fingerprint()
 
     assert fingerprint(b"1") == fingerprint(b"2") != fingerprint(b"22")
-
-
-@pytest.mark.parametrize("spec", ["mnist", "mnist:", "cifar100:/tmp", "cells", "folder:/tmp"])
-def test_unknown_name_lists_the_known_ones(spec):
-    with pytest.raises(
-        InputError, match="expected digits, mnist:PATH, fashion-mnist:PATH, cifar10:PATH, imagenet:PATH"
-    ):
-        open_classification(spec)
-
-
-def test_missing_folder_is_refused():
-    with pytest.raises(InputError, match="does not exist or is not a folder"):
-        open_classification("mnist:/nowhere/at/all")
-
-
-def test_names_tell_labels_from_masks():
-    assert names_classification("digits:50") and names_classification("mnist:/data")
-    assert not names_classification("cells") and not names_classification("wbc:/data")
-    assert not names_dataset("digits") and not names_dataset("cifar10:/data")

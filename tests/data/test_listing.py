@@ -1,0 +1,56 @@
+import pytest
+
+from tfapp.data.listing import by_stem, image_files, visible_files, visible_folders
+from tfapp.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.PNG", "a.jpg", "c.npy", "notes.txt", "._a.jpg", ".hidden.png"):
+        (tmp_path / name).touch()
+    for name in ("second", "first", ".cache"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def names(paths):
+    return [path.name for path in paths]
+
+
+def test_files_are_sorted_whatever_the_case_of_their_suffix_and_without_hidden_ones(folder):
+    assert names(visible_files(folder)) == names(image_files(folder)) == ["a.jpg", "b.PNG"]
+
+
+def test_other_suffixes_can_be_asked_for(folder):
+    assert names(visible_files(folder, (".npy", ".jpg"))) == ["a.jpg", "c.npy"]
+
+
+def test_folders_are_sorted_and_without_hidden_ones(folder):
+    assert names(visible_folders(folder)) == ["first", "second"]
+
+
+def test_missing_folder_has_nothing(tmp_path):
+    assert visible_files(tmp_path / "nowhere") == visible_folders(tmp_path / "nowhere") == []
+
+
+def test_folder_without_images_is_refused(tmp_path):
+    (tmp_path / ".hidden.png").touch()
+    with pytest.raises(InputError, match="has no images; expected .png, .jpg"):
+        image_files(tmp_path)
+
+
+def test_files_are_found_by_their_stems(folder):
+    assert {stem: file.name for stem, file in by_stem(visible_files(folder)).items()} == {
+        "a": "a.jpg",
+        "b": "b.PNG",
+    }
+
+
+def test_two_files_of_one_stem_are_refused_with_both_names(folder):
+    (folder / "a.tif").touch()
+    with pytest.raises(
+        InputError, match="a.jpg and .*a.tif have the same name; rename or remove one of them."
+    ):
+        by_stem(visible_files(folder))
+    with pytest.raises(InputError, match="a.jpg and .*a.tif are both picture a."):
+        by_stem(visible_files(folder), "are both picture {stem}")
