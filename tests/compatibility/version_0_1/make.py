@@ -98,6 +98,7 @@ def write_runs():
     backbones.WIDTHS = (2, 2, 2, 2)
     tfapp(f"pose train scenes --out runs/pose --epochs 1 {POSE}")
     tfapp("pose evaluate runs/pose")
+    tfapp("landscape runs/pose --n 3 --samples 1")
     interrupted(f"pose train scenes --out runs/pose-begun --epochs 2 {POSE}")
 
     tfapp(f"transfer train digits:200 --out runs/transfer --iterations 10 {TRANSFER}")
