@@ -6,9 +6,12 @@ What each folder is and how it was made is in version_0_1/README.md.
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
+from tfapp.landscape.fingerprint import hash_loss
+from tfapp.models.probabilities import OneHotMeanSquaredError
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.run import PoseRun
 from tfapp.segmentation.run import Run
@@ -200,6 +203,13 @@ def test_unfinished_surface_is_gone_on_with(place, done):
     assert json.loads(str(after["metadata"]))["key"] == json.loads(str(before["metadata"]))["key"]
     np.testing.assert_array_equal(after["loss"][measured], before["loss"][measured])
     assert np.isfinite(after["loss"]).all()
+
+
+def test_loss_of_regressed_labels_has_the_same_hash():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(loss=OneHotMeanSquaredError())
+    # Of version 0.1, which had the class in another module; surfaces of its runs with --loss mse hold it.
+    assert hash_loss(model) == "708c000673b081f301443ac0af005b2ac7bb4cdc905d7fabd73ab02580fb3584"
 
 
 def test_sharpness_is_not_measured_anew(place, done):
