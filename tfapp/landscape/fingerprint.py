@@ -14,6 +14,40 @@ from tfapp.landscape.surface import Surface
 # What a file meant that was written before there was this option.
 _EARLIER = {"compute_dtype": "float32"}
 _HASHES = ("weights", "data", "model", "loss", "directions")
+# Where version 0.1 had what it registered with Keras. A configuration names the module of every class, but a surface
+# is that of the same network when a class of tfapp has moved: hashed are these names, whatever they are today.
+_MODULES = {
+    "HiddenPointRemoval": "tfapp.layers.hidden_points",
+    "FeatureTransfer": "tfapp.layers.feature_transfer",
+    "MaxPoolWithIndices": "tfapp.layers.max_pool_with_indices",
+    "MaxUnpooling2D": "tfapp.layers.max_unpooling",
+    "ProbabilityLogits": "tfapp.layers.probability_logits",
+    "RigidTransform": "tfapp.layers.rigid_transform",
+    "Rotation": "tfapp.layers.rotation_layer",
+    "CropLike": "tfapp.layers.stride_padding",
+    "PadToStride": "tfapp.layers.stride_padding",
+    "TVReLU": "tfapp.layers.tv_relu",
+    "TVSigmoid": "tfapp.layers.tv_sigmoid",
+    "TVSoftmax": "tfapp.layers.tv_softmax",
+    "CodeDistances": "tfapp.models.classifiers.code_distances",
+    "TableConv2D": "tfapp.models.classifiers.connection_table",
+    "UniformByFanIn": "tfapp.models.classifiers.fan_in",
+    "scaled_tanh": "tfapp.models.classifiers.lenet_1998",
+    "LocalResponseNormalization": "tfapp.models.classifiers.response_normalization",
+    "SubSampling2D": "tfapp.models.classifiers.sub_sampling",
+    "ResizeLike": "tfapp.models.own_size",
+    "ResizeTo": "tfapp.models.own_size",
+    "OneHotMeanSquaredError": "tfapp.models.regression",
+    "SimplexProjection": "tfapp.models.regression",
+    "ChamferModel": "tfapp.pose.landscape.chamfer_model",
+    "Centroids": "tfapp.pose.model.centroids",
+    "AroundCentroids": "tfapp.pose.model.output_layers",
+    "Offset": "tfapp.pose.model.output_layers",
+    "StopGradient": "tfapp.pose.model.output_layers",
+    "UnitQuaternion": "tfapp.pose.model.output_layers",
+    "PointMap": "tfapp.pose.model.point_map",
+    "PoseModel": "tfapp.pose.model.pose_model",
+}
 
 
 def hash_arrays(arrays) -> str:
@@ -46,7 +80,7 @@ def hash_model(model: keras.Model) -> str:
         config = None
     # Keras numbers the layers of a process: built again in a notebook, `dense` is `dense_1`.
     numbers = {layer.name: f"layer {index}" for index, layer in enumerate(model._flatten_layers())}
-    return _hash_json([type(model).__qualname__, _renamed(config, numbers)])
+    return _hash_json([type(model).__qualname__, _in_first_modules(_renamed(config, numbers))])
 
 
 def hash_loss(model: keras.Model) -> str:
@@ -55,7 +89,7 @@ def hash_loss(model: keras.Model) -> str:
         # Keras warns that a serialised lambda is unsafe to load; here it is only hashed.
         warnings.filterwarnings("ignore", message=".*lambda.*")
         config = model.get_compile_config()
-    return _hash_json([config.get("loss"), config.get("loss_weights")])
+    return _hash_json([_in_first_modules(config.get("loss")), config.get("loss_weights")])
 
 
 def hash_directions(directions) -> str:
@@ -70,6 +104,20 @@ def _renamed(content, names):
     if isinstance(content, list | tuple):
         return [_renamed(value, names) for value in content]
     return names.get(content, content) if isinstance(content, str) else content
+
+
+def _in_first_modules(content):
+    """Return a nest of dictionaries and sequences in which classes of tfapp stand where version 0.1 had them."""
+    if isinstance(content, list | tuple):
+        return [_in_first_modules(value) for value in content]
+    if not isinstance(content, dict):
+        return content
+    content = {key: _in_first_modules(value) for key, value in content.items()}
+    package, _, name = str(content.get("registered_name")).partition(">")
+    if package == "tfapp" and "module" in content:
+        # Registered names are unique, so that later ones need no module.
+        content["module"] = _MODULES.get(name, package)
+    return content
 
 
 def _hash_json(content):

@@ -1,0 +1,57 @@
+"""Every command and option of version 0.1 is still there, and means the same."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.compatibility.command_tree import command_tree, commands
+from tfapp.cli.main import app
+
+OLD = json.loads((Path(__file__).parent / "version_0_1" / "commands.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def today():
+    return command_tree()
+
+
+def test_no_command_is_gone(today):
+    assert set(OLD) - set(today) == set()
+
+
+def test_options_have_the_same_flags_types_and_defaults(today):
+    for command, parameters in OLD.items():
+        now, then = (
+            {parameter["flags"][0]: parameter for parameter in described if parameter["kind"] == "option"}
+            for described in (today[command], parameters)
+        )
+        assert {flag: now.get(flag) for flag in then} == then, command
+
+
+def test_arguments_stand_in_the_same_places_and_further_ones_may_be_left_out(today):
+    for command, parameters in OLD.items():
+        now, then = (
+            [parameter for parameter in described if parameter["kind"] == "argument"]
+            for described in (today[command], parameters)
+        )
+        assert now[: len(then)] == then, command
+        assert not any(argument.get("required") for argument in now[len(then) :]), command
+
+
+def test_further_options_may_be_left_out(today):
+    for command, parameters in OLD.items():
+        then = {parameter["flags"][0] for parameter in parameters if parameter["kind"] == "option"}
+        further = [
+            parameter
+            for parameter in today[command]
+            if parameter["kind"] == "option" and parameter["flags"][0] not in then
+        ]
+        assert not any(option.get("required") for option in further), command
+
+
+def test_every_help_page_is_printed():
+    for names, _ in commands():
+        result = CliRunner().invoke(app, [*names[1:], "--help"])
+        assert result.exit_code == 0 and "Usage" in result.output, names
