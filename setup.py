@@ -25,12 +25,26 @@ def packages():
         yield from (f"{name}.{below}" for below in find_packages(str(ROOT / folder)))
 
 
+def long_description():
+    """Return README.md for the page of a package index, which has no files beside it.
+
+    Pictures that stand in the repository are left out with their captions, links to its files become the files' names.
+    """
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n\n(?:\*[^\n]+\*\n\n)?", "", text)
+    return re.sub(
+        r"\[([^]]+)\]\((?!https?:)([^)]+)\)", lambda m: m[1] if m[1] == m[2] else f"{m[1]} ({m[2]})", text
+    )
+
+
 setup(
     name="tfapp",
     version=VERSION,
     description="Spatially regular segmentation networks, loss landscapes and SavedModel export for Keras",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description=long_description(),
     long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     package_dir=PACKAGE_DIRS,
     packages=list(packages()),

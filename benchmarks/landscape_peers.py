@@ -6,23 +6,17 @@ point, each on request, so that both sides can be timed in turn. landscapeviz (A
 is reimplemented here: `set_weights`, `evaluate`, `set_weights`.
 """
 
-import importlib.util
-import os
-import pickle
-import subprocess
-import sys
 import time
+
+from harness import PeerProcess, Requests
 
 NEEDS = ("loss_landscapes", "torch")
 
 
-def missing():
-    """Return the packages of loss-landscapes that are not installed."""
-    return [package for package in NEEDS if importlib.util.find_spec(package) is None]
+def random_plane(size, x, y, threads, points):
+    """Return a `PeerProcess` that measures the next point of a `random_plane`.
 
-
-class RandomPlane:
-    """A `random_plane` waiting in its own process; call it for the next point.
+    Each answer is a dictionary: the seconds of the point, and of a plain forward pass right after it.
 
     Args:
         size: `Size` of the network.
@@ -30,26 +24,7 @@ class RandomPlane:
         threads: Of PyTorch.
         points: How many will be asked for, at most.
     """
-
-    def __init__(self, size, x, y, threads, points):
-        # Threads that spin while they wait would take the processor from the other side.
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen([sys.executable, __file__], env=environment, stdin=pipe, stdout=pipe)
-        pickle.dump((size.base_width, size.depth, x, y, threads, points), self.process.stdin)
-
-    def __call__(self):
-        """Return the seconds of the next point, and of a plain forward pass right after it."""
-        pickle.dump(True, self.process.stdin)
-        self.process.stdin.flush()
-        return pickle.load(self.process.stdout)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
+    return PeerProcess(__file__, threads, size.base_width, size.depth, x, y, points)
 
 
 def set_weights_and_evaluate(model, u, v, x, y, alpha, beta):
@@ -63,18 +38,15 @@ def set_weights_and_evaluate(model, u, v, x, y, alpha, beta):
 
 def serve():
     """Measure a grid, one point on every request."""
-    # What a package prints must not come among the answers.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    requests = Requests()
     import torch
-    from landscape_torch import UNet
     from loss_landscapes import random_plane
     from loss_landscapes.metrics import Loss
 
-    base_width, depth, x, y, threads, points = pickle.load(sys.stdin.buffer)
+    threads, base_width, depth, x, y, points = requests.arguments
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = UNet(base_width, depth).eval()
+    model = torch_unet(base_width, depth).eval()
     x, y = (torch.tensor(array.transpose(0, 3, 1, 2)) for array in (x, y))
     mse = torch.nn.functional.mse_loss
 
@@ -92,19 +64,55 @@ def serve():
             with torch.no_grad():
                 mse(model(x), y).item()
             forward = time.perf_counter() - start
-            pickle.dump({"random_plane": seconds, "its plain forward": forward}, answers)
-            answers.flush()
+            requests.answer({"random_plane": seconds, "its plain forward": forward})
             self.wait()
             return loss
 
         def wait(self):
-            if not sys.stdin.buffer.peek(1):
-                raise SystemExit  # nobody asks any more
-            pickle.load(sys.stdin.buffer)
+            requests.wait()
             self.start = time.perf_counter()
 
     # Without a copy the package would move the weights of the plain forward pass too.
     random_plane(model, OnRequest(mse, x, y), steps=int(points**0.5) + 1, deepcopy_model=True)
+
+
+def torch_unet(base_width, depth):
+    """Return the U-Net of `landscape.py` in PyTorch: one channel to one, linear at its end.
+
+    Args:
+        base_width: Filters of the first level; each of the `depth` levels below has twice as many.
+        depth: Number of levels below the first.
+    """
+    import torch
+    from torch import nn
+
+    def convolve_twice(channels, filters):
+        first = nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU(inplace=True)
+        return nn.Sequential(*first, nn.Conv2d(filters, filters, 3, padding=1), nn.ReLU(inplace=True))
+
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            widths = [base_width << level for level in range(depth + 1)]
+            self.down = nn.ModuleList(
+                convolve_twice(*pair) for pair in zip([1, *widths], widths, strict=False)
+            )
+            pairs = list(zip(widths[1:], widths, strict=False))[::-1]
+            self.up = nn.ModuleList(nn.ConvTranspose2d(low, high, 2, stride=2) for low, high in pairs)
+            self.merge = nn.ModuleList(convolve_twice(2 * high, high) for _, high in pairs)
+            self.scores = nn.Conv2d(base_width, 1, 1)
+
+        def forward(self, features):
+            skips = []
+            for block in self.down[:-1]:
+                skips.append(block(features))
+                features = nn.functional.max_pool2d(skips[-1], 2)
+            features = self.down[-1](features)
+            for up, merge in zip(self.up, self.merge, strict=True):
+                features = merge(torch.cat([skips.pop(), up(features)], 1))
+            return self.scores(features)
+
+    return UNet()
 
 
 if __name__ == "__main__":

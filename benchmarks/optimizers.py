@@ -3,26 +3,19 @@
     python benchmarks/optimizers.py [--quick] [--threads 2] [--steps 20] [--repetitions 10] [--copies 3] [--json FILE]
 
 Whole steps of `fit()` as a user has them: batches of 64 from memory, forward and backward pass, update, metrics, with
-`jit_compile` on and off. All optimizers take turns, `--steps` steps at a time, because the load of a shared machine
-changes from minute to minute, and are compared by their lower quartiles. Equal networks with equal optimizers differ by
-more than a tenth for as long as they live, so each optimizer has `--copies` networks, of which the fastest counts. A
-ratio is what BPGrad takes divided by what Adam takes. Exit code 1 if a target is missed. `--quick` shows in a minute
+`jit_compile` on and off. All optimizers take turns, `--steps` steps at a time, and are compared by their lower
+quartiles. Equal networks with equal optimizers differ by more than a tenth for as long as they live, so each optimizer
+has `--copies` networks, of which the fastest counts. Exit code 1 if a target is missed. `--quick` shows in a minute
 that it runs.
 """
 
-import argparse
 import itertools
-import os
 import sys
-import time
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import harness
 import keras
 import numpy as np
-import tensorflow as tf
-from ratios import Comparison, quartile_milliseconds, report, stopwatch
+from harness import Comparison, milliseconds, stopwatch
 
 from tfapp.models import build_classifier
 from tfapp.optimizers import ALIG, BPGrad, Eve
@@ -41,32 +34,26 @@ OPTIMIZERS = {
 
 def main(argv=None):
     options = parse(argv)
-    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    comparisons = []
-    start = time.perf_counter()
-    for name, network in {"LeNet-5": lenet_5, "10 million parameters": ten_millions}.items():
-        for jit in (True, False):
-            title = f"{name}, jit {'on' if jit else 'off'}"
-            print(f"{time.perf_counter() - start:4.0f} s  {title}", flush=True)
-            comparisons += compare(title, network, jit, options)
-    return report(comparisons, start, options.quick, options.json)
+    harness.use_threads(options.threads)
+    return harness.run(sections(options), options)
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--threads", type=int, default=2, help="threads of every contender (default: 2)")
+    parser = harness.parser(__doc__, threads=2, repetitions=10)
     parser.add_argument("--steps", type=int, default=20, help="steps of one timing (default: 20)")
-    parser.add_argument("--repetitions", type=int, default=10, help="timings of each network (default: 10)")
     parser.add_argument("--copies", type=int, default=3, help="networks of each optimizer (default: 3)")
-    parser.add_argument("--quick", action="store_true", help="few steps, to see that it runs")
-    parser.add_argument("--json", type=Path, help="also write the comparisons to this file")
     options = parser.parse_args(argv)
     if options.quick:
         options.steps, options.repetitions, options.copies = 4, 3, 1
     return options
+
+
+def sections(options):
+    """Yield the title and the function, to a list of comparisons, of every section."""
+    for name, network in {"LeNet-5": lenet_5, "10 million parameters": ten_millions}.items():
+        for jit in (True, False):
+            title = f"{name}, jit {'on' if jit else 'off'}"
+            yield title, lambda title=title, network=network, jit=jit: compare(title, network, jit, options)
 
 
 def lenet_5():
@@ -90,7 +77,7 @@ def compare(title, network, jit, options):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(OPTIMIZERS[name](), loss, jit_compile=jit)
         contenders[name, copy] = stopwatch(train, model, images, labels)
-    every = quartile_milliseconds(contenders, options.repetitions)
+    every = milliseconds(contenders, options.repetitions)
     times = {name: min(every[name, copy] for copy in range(options.copies)) for name in OPTIMIZERS}
     return [
         Comparison(

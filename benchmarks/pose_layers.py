@@ -1,76 +1,38 @@
 """The layers of 3D models and poses side by side: the Chamfer distance and the removal of hidden points.
 
-    python benchmarks/pose_layers.py [--quick] [--threads 2] [--repetitions 15] [--json FILE]
-
 1. The Chamfer distance of 16 scenes of 2048 and 2048 points, forward and backward, against the full matrix of
    distances that is differentiated: time, and peak memory of one step as resident memory of a fresh process.
 2. Trees against matrix products for one step of 16 scenes of 256 to 4096 points: `method="auto"` of
    `chamfer_distance` changes to trees where their ratio falls below 1.
 3. Hidden points of 32 scenes of 2048 points on two threads against one, and against Open3D if it is installed.
-
-All contenders of a section take turns, because the load of a shared machine changes from minute to minute, and are
-compared by their lower quartiles. A ratio is what ours takes divided by what the other takes. Exit code 1 if a target
-is missed. `--quick` shows in a minute that it runs.
 """
 
-import argparse
-import importlib.util
-import os
-import sys
-import time
-from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import harness
 import numpy as np
 import tensorflow as tf
-import tv_memory
-from pose_layers_memory import clouds, peak, step
-from ratios import Comparison, quartile_milliseconds, report, stopwatch
+from harness import Comparison, milliseconds, stopwatch
 
-from tfapp.layers import hidden_point_mask
+from tfapp.layers import chamfer_distance, hidden_point_mask
 
-SCENES, POINTS = 16, 2048
-SWEEP = (256, 512, 768, 1024, 1536, 2048, 4096)
+SCENES = 16
 
 
-def main(argv=None):
-    options, start = parse(argv), time.perf_counter()
-    return report(measure(options, start), start, options.quick, options.json)
+def sections(options):
+    """Return the title and the function, to a list of comparisons, of every section."""
+    points, sweep = (256, (64, 128)) if options.quick else (2048, (256, 512, 768, 1024, 1536, 2048, 4096))
+    repetitions = options.repetitions
+    return [
+        ("time of a Chamfer distance", lambda: chamfer_time(points, repetitions)),
+        ("memory of a Chamfer distance", lambda: chamfer_memory(points, options.threads)),
+        ("trees against products", lambda: crossover(sweep, repetitions)),
+        ("hidden points", lambda: hidden_points(points, repetitions)),
+    ]
 
 
-def measure(options, start):
-    """Return the comparisons of all sections; `start` is the time that progress counts from."""
-    # Contenders are traced once each; the warning that this is one function traced anew is not for them.
-    tf.get_logger().setLevel("ERROR")
-    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    comparisons = []
-    for number, section in enumerate((chamfer_time, chamfer_memory, crossover, hidden_points), 1):
-        print(f"{time.perf_counter() - start:4.0f} s  {number}. {section.__name__}", flush=True)
-        comparisons += section(options)
-    return comparisons
-
-
-def parse(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--threads", type=int, default=2, help="threads of every contender (default: 2)")
-    parser.add_argument("--repetitions", type=int, default=15, help="timings of each (default: 15)")
-    parser.add_argument("--quick", action="store_true", help="small clouds, to see that it runs")
-    parser.add_argument("--json", type=Path, help="also write the comparisons to this file")
-    options = parser.parse_args(argv)
-    options.points, options.sweep = POINTS, SWEEP
-    if options.quick:
-        options.repetitions, options.points, options.sweep = 3, 256, (64, 128)
-    return options
-
-
-def chamfer_time(options):
+def chamfer_time(points, repetitions):
     names = ("full matrix", "auto", "matmul", "tree")
-    times = step_times(names, options.points, options.repetitions)
-    title = f"Chamfer distance and gradient, {SCENES} x {options.points} x {options.points}"
+    times = step_times(names, points, repetitions)
+    title = f"Chamfer distance and gradient, {SCENES} x {points} x {points}"
     return [
         Comparison(
             f"{title}, {name}: against full matrix",
@@ -85,15 +47,14 @@ def chamfer_time(options):
 
 def step_times(names, points, repetitions):
     arguments = list(clouds(SCENES, points))
-    return quartile_milliseconds({name: stopwatch(step(name), *arguments) for name in names}, repetitions)
+    return milliseconds({name: stopwatch(step(name), *arguments) for name in names}, repetitions)
 
 
-def chamfer_memory(options):
-    if not tv_memory.measurable():
-        print("left out: this system does not tell a process's peak memory")
+def chamfer_memory(points, threads):
+    if not harness.memory_is_measurable():
         return []
     of = {
-        name: peak(name, options.threads, SCENES, options.points)
+        name: harness.in_fresh_process(peak_of_step, name, threads, points)
         for name in ("auto", "matmul", "full matrix")
     }
     return [
@@ -108,10 +69,10 @@ def chamfer_memory(options):
     ]
 
 
-def crossover(options):
+def crossover(sweep, repetitions):
     rows = []
-    for points in options.sweep:
-        times = step_times(("matmul", "tree"), points, options.repetitions)
+    for points in sweep:
+        times = step_times(("matmul", "tree"), points, repetitions)
         rows.append(
             Comparison(
                 f"{SCENES} x {points} x {points} ({points**2 / 1e6:.2f} million pairs): trees against products",
@@ -123,16 +84,16 @@ def crossover(options):
     return rows
 
 
-def hidden_points(options):
-    scenes = np.concatenate([surface.numpy() for surface in clouds(32, options.points // 2)], axis=1)
+def hidden_points(points, repetitions):
+    scenes = np.concatenate([surface.numpy() for surface in clouds(32, points // 2)], axis=1)
     contenders = {"one thread": {"threads": 1}, "two threads": {"threads": 2}}
-    if importlib.util.find_spec("open3d"):
+    if not harness.missing(["open3d"]):
         contenders["Open3D"] = {"backend": "open3d"}
-    times = quartile_milliseconds(
+    times = milliseconds(
         {name: stopwatch(lambda o=o: hidden_point_mask(scenes, **o)) for name, o in contenders.items()},
-        options.repetitions,
+        repetitions,
     )
-    title = f"hidden points of 32 scenes of {options.points}, two threads"
+    title = f"hidden points of 32 scenes of {points}, two threads"
     return [
         Comparison(
             f"{title}: against {name}",
@@ -146,5 +107,51 @@ def hidden_points(options):
     ]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def clouds(batch, points):
+    """Return two batches of points on ellipsoids of 10 cm, 60 cm before the camera, a few centimetres apart."""
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        surface = rng.standard_normal((batch, points, 3))
+        surface *= [0.05, 0.03, 0.02] / np.linalg.norm(surface, axis=-1, keepdims=True)
+        yield tf.constant(surface + rng.uniform(-0.02, 0.02, (batch, 1, 3)) + [0, 0, 0.6], tf.float32)
+
+
+def full_matrix(a, b):
+    """Return eq. 4.1 with all distances as one matrix that is differentiated, as it is usually written."""
+    squared = (
+        tf.reduce_sum(tf.square(a), -1)[:, :, None]
+        + tf.reduce_sum(tf.square(b), -1)[:, None]
+        - 2 * tf.matmul(a, b, transpose_b=True)
+    )
+    distances = tf.sqrt(tf.maximum(squared, 1e-12))
+    ours, theirs = tf.reduce_min(distances, 2), tf.reduce_min(distances, 1)
+    return tf.maximum(tf.reduce_mean(ours, 1), tf.reduce_mean(theirs, 1))
+
+
+DISTANCES = {
+    "full matrix": full_matrix,
+    "auto": chamfer_distance,
+    "matmul": lambda a, b: chamfer_distance(a, b, method="matmul"),
+    "tree": lambda a, b: chamfer_distance(a, b, method="tree"),
+}
+
+
+def step(name):
+    """Return a graph of the mean distance and its gradients to both clouds."""
+    distance = DISTANCES[name]
+
+    def value_and_gradients(a, b):
+        with tf.GradientTape() as tape:
+            tape.watch([a, b])
+            value = tf.reduce_mean(distance(a, b))
+        return value, tape.gradient(value, [a, b])
+
+    return tf.function(value_and_gradients)
+
+
+def peak_of_step(name, threads, points):
+    """Return the MiB that a step needs; for a fresh process, in which nothing has run."""
+    harness.use_threads(threads)
+    # A few points first: the threads and the graph's own memory are not what a step needs.
+    step(name)(*clouds(SCENES, 32))
+    return harness.peak_memory(step(name), *clouds(SCENES, points))

@@ -1,24 +1,19 @@
 """Scenes a second of the simulator: two parts in a bin, 224x224 pixels of depth with labels, as files.
 
-    python benchmarks/pose_simulator.py [--quick] [--scenes 200] [--instances 2] [--size 224] [--json FILE]
-
 For every built-in part first what a scene costs one process in processor time, drop, ray casting and files apart and
 together; then the time of a scene in a folder that one process fills, and two, from when the first scenes are written,
-because a process needs seconds to begin, whatever it does then. The load of a shared machine changes from minute to
-minute: the lower quartile of stretches of 32 scenes counts. "ours" is our time of a scene, "other" that of 30 scenes a
-second. Exit code 1 if the processor time is longer, or the time with as many processes as there are cores, two at most.
-`--quick` shows in a minute that it runs.
+because a process needs seconds to begin, whatever it does then. The lower quartile of stretches of 32 scenes counts.
+"ours" is our time of a scene, "other" that of 30 scenes a second; the target is for as many processes as there are
+cores, two at most.
 """
 
-import argparse
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from ratios import Comparison, report
+from harness import Comparison
 
 from tfapp.pose.simulation.parts import BUILT_IN
 from tfapp.pose.simulation.physics import DropWorld
@@ -30,38 +25,18 @@ SCENES_A_SECOND = 30
 STRETCH = 32
 
 
-def main(argv=None):
-    options, start = parse(argv), time.perf_counter()
-    return report(measure(options, start), start, options.quick, options.json)
-
-
-def measure(options, start):
-    """Return the comparisons of every part; `start` is the time that progress counts from."""
-    comparisons = []
+def sections(options):
+    """Yield the title and the function, to a list of comparisons, of every section."""
     for name, build in BUILT_IN.items():
         settings = SceneSettings(build(), options.instances, options.size)
-        comparisons += apart(name, settings, options.scenes)
+        yield (
+            f"{name}, processor time",
+            lambda name=name, settings=settings: apart(name, settings, options.scenes),
+        )
         for processes in (1, 2):
-            print(f"{time.perf_counter() - start:4.0f} s  {name}, {processes} process(es)", flush=True)
             target = 1.0 if processes == min(2, os.cpu_count()) else None
-            comparisons.append(whole(name, settings, options.scenes, processes, target))
-    return comparisons
-
-
-def parse(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--scenes", type=int, default=200, help="of each measurement (default: 200)")
-    parser.add_argument("--instances", type=int, default=2, help="parts in a scene (default: 2)")
-    parser.add_argument("--size", type=int, default=224, help="height and width in pixels (default: 224)")
-    parser.add_argument("--quick", action="store_true", help="few scenes, to see that it runs")
-    parser.add_argument("--json", type=Path, help="also write the comparisons to this file")
-    options = parser.parse_args(argv)
-    if options.quick:
-        # Two processes begin with 64 scenes.
-        options.scenes = 64
-    return options
+            arguments = name, settings, options.scenes, processes, target
+            yield f"{name}, {processes} process(es)", lambda arguments=arguments: [whole(*arguments)]
 
 
 def apart(name, settings, scenes):
@@ -109,7 +84,3 @@ def whole(name, settings, scenes, processes, target):
 
 def compared(claim, seconds, target=None):
     return Comparison(claim, 1e3 * float(seconds), 1e3 / SCENES_A_SECOND, "ms", target)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,47 +1,40 @@
-"""Cost of a `fit()` step of RUnet against one of U-Net: 128x128x3, batch 8, base width 16, depth 4.
+"""A `fit()` step of RUnet against one of U-Net: 128x128x3, batch 8, base width 16, depth 4.
 
-    python benchmarks/runet_step.py
+    python benchmarks/runet_step.py [--quick] [--threads 2] [--repetitions 25] [--json FILE]
 
-Both models are trained alternately, a few steps at a time, so that a busy machine slows both; the
-ratio of the lower quartiles is printed. Exit code 1 above the target of 1.10.
+Both models are trained in turn, four steps at a time, and compared by their lower quartiles. Exit code 1 above the
+target. `--quick` shows in half a minute that it runs.
 """
 
-import os
 import sys
-import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import harness
 import keras
 import numpy as np
+from harness import Comparison, milliseconds, stopwatch
 
 from tfapp.models import build
 from tfapp.segmentation.training import compile_segmenter
 
-TARGET, REPETITIONS, STEPS, BATCH = 1.10, 25, 4, 8
+TARGET, STEPS, BATCH = 1.10, 4, 8
 
 
-def main():
-    images, labels = example_batch()
-    models = {head: compiled(head) for head in ("softmax", "tv-softmax")}
-    for model in models.values():
-        seconds_of_fit(model, images, labels)
-    times = {head: [] for head in models}
-    for _ in range(REPETITIONS):
-        for head, model in models.items():
-            times[head].append(seconds_of_fit(model, images, labels))
-    quartiles = {head: np.quantile(values, 0.25) / STEPS for head, values in times.items()}
-    ratio = quartiles["tv-softmax"] / quartiles["softmax"]
-    for head, seconds in quartiles.items():
-        print(f"{head:12s} {1e3 * seconds:8.1f} ms a step (lower quartile of {REPETITIONS})")
-    print(f"RUnet / U-Net {ratio:.3f} (target at most {TARGET:.2f})")
-    return int(ratio > TARGET)
+def main(argv=None):
+    options = harness.parser(__doc__, threads=2, repetitions=25).parse_args(argv)
+    harness.use_threads(options.threads)
+    return harness.run([("a step of fit()", lambda: fit_step(options))], options)
 
 
-def example_batch():
+def fit_step(options):
+    side, repetitions = (32, 2) if options.quick else (128, options.repetitions)
     rng = np.random.default_rng(0)
-    images = rng.random((BATCH, 128, 128, 3), dtype=np.float32)
-    return images, rng.integers(0, 3, (BATCH, 128, 128))
+    images = rng.random((BATCH, side, side, 3), dtype=np.float32)
+    labels = rng.integers(0, 3, (BATCH, side, side))
+    contenders = {
+        head: stopwatch(train, compiled(head), images, labels) for head in ("softmax", "tv-softmax")
+    }
+    times = {head: time / STEPS for head, time in milliseconds(contenders, repetitions).items()}
+    return [Comparison("a fit() step: RUnet to U-Net", times["tv-softmax"], times["softmax"], "ms", TARGET)]
 
 
 def compiled(head):
@@ -51,10 +44,8 @@ def compiled(head):
     return model
 
 
-def seconds_of_fit(model, images, labels):
-    start = time.perf_counter()
+def train(model, images, labels):
     model.fit(images, labels, batch_size=BATCH, epochs=STEPS, verbose=0)
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -1,56 +1,26 @@
-"""Peers from other packages, each timed in a process of its own, on request.
+"""Peers of the TV layers from other packages, each timed in a process of its own, on request.
 
 deepinv: J. Tachella et al., "DeepInverse: A Python package for solving imaging inverse problems with deep learning",
 2025, its `TVDenoiser` (over-relaxed Chambolle-Pock). cvxpylayers: A. Agrawal et al., "Differentiable Convex
 Optimization Layers", NeurIPS 2019. Their compilers and TensorFlow's do not bear each other in one process.
 """
 
-import importlib.util
-import os
-import pickle
-import subprocess
-import sys
 import time
+
+from harness import PeerProcess, Requests
 
 NEEDS = {"deepinv": ("deepinv", "torch"), "cvxpylayers": ("cvxpylayers", "torch")}
 
 
-def missing(name):
-    """Return the packages of a peer that are not installed."""
-    return [package for package in NEEDS[name] if importlib.util.find_spec(package) is None]
-
-
-class Peer:
-    """A peer waiting in its own process; call it for one run.
+def peer(name, threads, *arguments):
+    """Return a `PeerProcess` that answers with the seconds a run took and its result.
 
     Args:
         name: A key of `NEEDS`.
         threads: Of its operations.
         *arguments: What its function below takes.
     """
-
-    def __init__(self, name, threads, *arguments):
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, __file__]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe)
-        self._say((name, threads, arguments))
-
-    def __call__(self):
-        """Run once; return the seconds it took and its answer."""
-        self._say(True)
-        return pickle.load(self.process.stdout)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
-
-    def _say(self, what):
-        pickle.dump(what, self.process.stdin)
-        self.process.stdin.flush()
+    return PeerProcess(__file__, threads, name, *arguments)
 
 
 def deepinv(logits, weight, iterations):
@@ -95,20 +65,17 @@ def cvxpylayers(logits, labels, weight):
 
 
 def serve():
-    # What a solver prints must not come among the answers.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    requests = Requests()
     import torch
 
-    name, threads, arguments = pickle.load(sys.stdin.buffer)
+    threads, name, *arguments = requests.arguments
     torch.set_num_threads(threads)
     run = {"deepinv": deepinv, "cvxpylayers": cvxpylayers}[name](*arguments)
-    while sys.stdin.buffer.peek(1):
-        pickle.load(sys.stdin.buffer)
+    while True:
+        requests.wait()
         start = time.perf_counter()
         answer = run()
-        pickle.dump((time.perf_counter() - start, answer), answers)
-        answers.flush()
+        requests.answer((time.perf_counter() - start, answer))
 
 
 if __name__ == "__main__":

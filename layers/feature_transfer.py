@@ -29,6 +29,7 @@ class FeatureTransfer(keras.layers.Layer):
         ICCV Workshops 2019, arXiv:1908.10012.
 
     Example:
+        >>> import tensorflow as tf
         >>> FeatureTransfer(1024, 100)(tf.ones((8, 2048))).shape.as_list()
         [8, 100]
     """

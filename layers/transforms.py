@@ -209,6 +209,7 @@ class Rotation(keras.layers.Layer):
         `(..., 3, 3)`, matrices with determinant +1.
 
     Example:
+        >>> import math
         >>> Rotation("axis-angle")(tf.constant([[0.0, 0.0, math.pi / 2]]))[0].numpy().round(3).tolist()
         [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
@@ -275,6 +276,7 @@ class RigidTransform(keras.layers.Layer):
         `(batch, n, m, 3)`.
 
     Example:
+        >>> import math
         >>> corner = tf.constant([[1.0, 2.0, 3.0]])
         >>> turn = Rotation("axis-angle")(tf.constant([[[0.0, 0.0, math.pi]]]))
         >>> RigidTransform()([corner, turn, tf.constant([[[0.0, 0.0, 1.0]]])])[0, 0].numpy().round(3).tolist()
