@@ -1,4 +1,4 @@
-"""`tfapp solvers lipschitz`, and the figures of slopes, condition and bounds, on generated digits."""
+"""`tfapp solvers lipschitz` on generated digits."""
 
 import csv
 import json
@@ -7,9 +7,7 @@ import keras
 import pytest
 from typer.testing import CliRunner
 
-from tfapp.cli import reproduce_bounds
 from tfapp.cli.main import app
-from tfapp.reproduce.bpgrad import lenet as figure_3_15
 
 
 @pytest.fixture
@@ -98,61 +96,3 @@ def test_damaged_model_file_ends_in_one_sentence(invoke, tmp_path):
     (tmp_path / "own.keras").write_text("no model")
     result = invoke("solvers", "lipschitz", tmp_path / "own.keras", "digits:60")
     assert result.exit_code == 2 and "cannot be loaded as a Keras model" in result.output
-
-
-@pytest.fixture
-def short(monkeypatch):
-    monkeypatch.setitem(figure_3_15.STEPS, "small", 3)
-    monkeypatch.setitem(figure_3_15.INITIALISATIONS, "small", 2)
-    monkeypatch.setitem(reproduce_bounds._CONDITION_STEPS, "small", 3)
-
-
-@pytest.mark.usefixtures("short")
-def test_figure_3_15_compares_the_readings(invoke, tmp_path):
-    result = invoke("reproduce", "bpgrad-figure-3.15", "--data", "digits:150")
-    assert result.exit_code == 0, result.output
-    text = (tmp_path / "out" / "bpgrad-figure-3.15.md").read_text()
-    assert "|  | all pairs | successive | same batch | inits |" in text
-    assert "| slopes | 6 | 3 | 3 | 3 |" in text
-    assert (tmp_path / "out" / "bpgrad-figure-3.15.png").is_file()
-
-
-@pytest.mark.usefixtures("short")
-def test_figure_3_6_has_a_table_for_each_momentum(invoke, tmp_path):
-    result = invoke("reproduce", "bpgrad-figure-3.6", "--data", "digits:400", "--lipschitz", "500")
-    assert result.exit_code == 0, result.output
-    for momentum in ("0", "0.9"):
-        rows = rows_of(tmp_path / "out" / f"bpgrad-figure-3.6-momentum-{momentum}.csv")
-        assert len(rows) == 3 and float(rows[0]["condition_lhs"]) == pytest.approx(
-            float(rows[0]["condition_rhs"]), rel=1e-2
-        )
-    assert (tmp_path / "out" / "bpgrad-figure-3.6.png").is_file()
-
-
-def test_figure_3_20_has_a_row_for_each_step(invoke, tmp_path):
-    result = invoke("reproduce", "bpgrad-figure-3.20", "--data", "digits:400", "--lipschitz", "500")
-    assert result.exit_code == 0, result.output
-    assert len(rows_of(tmp_path / "out" / "bpgrad-figure-3.20.csv")) == 3
-    assert (tmp_path / "out" / "bpgrad-figure-3.20.png").is_file()
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        (("--scale", "huge"), "Unknown --scale 'huge'; choose one of: small, paper."),
-        (("--data", "digits:50"), "digits:50 must hold at least 100 images of one size"),
-    ],
-)
-def test_figure_that_cannot_be_made_is_refused(invoke, tmp_path, options, message):
-    for figure in ("3.6", "3.15", "3.20"):
-        result = invoke("reproduce", f"bpgrad-figure-{figure}", "--data", "digits:150", *options)
-        assert result.exit_code == 2 and message in result.output
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("figure", ["3.6", "3.20"])
-@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan"])
-def test_constant_that_is_not_positive_is_refused(invoke, tmp_path, figure, value):
-    result = invoke("reproduce", f"bpgrad-figure-{figure}", "--data", "digits:150", "--lipschitz", value)
-    assert result.exit_code == 2 and "--lipschitz must be a positive number" in result.output
-    assert not (tmp_path / "out").exists()

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.reproduce.bpgrad.two_layer import Curve, draw_objectives, save_objectives_png
 from tfapp.solvers.paths import parabola
 from tfapp.solvers.paths.figures import (
     GapPanel,
@@ -109,17 +108,6 @@ def test_iterates_outside_the_interval_are_left_out(tmp_path):
 def test_descents_have_a_panel_each_and_one_for_the_losses():
     found = [parabola.Descent(parabola.line_search_path(parabola.WORST_START, 6), 0.67) for _ in range(2)]
     assert [axes.axison for axes in draw_descents(found, "title").axes] == [True] * 3 + [False]
-
-
-def test_objectives_are_drawn_with_all_solvers(tmp_path):
-    curves = [
-        Curve("sgd", 0.1, np.array([1.0, 0.5, 0.2])),
-        Curve("bpgrad", 5.0, np.array([1.0, 0.4, np.nan])),
-    ]
-    panels = {"full batch": curves, "batches": curves}
-    assert texts(draw_objectives(panels)) == {"SGD", "BPGrad"}
-    save_objectives_png(panels, tmp_path / "objectives.png", "title")
-    check(tmp_path / "objectives.png")
 
 
 def test_plane_has_contours_paths_and_their_common_start(tmp_path):

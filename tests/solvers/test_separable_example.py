@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from tfapp.reproduce.bpgrad.path_solvers import solver_of, solvers_on
 from tfapp.solvers.paths.paths import Path
 from tfapp.solvers.paths.separable_example import HEADER, fit, rows, separable_problem
+from tfapp.solvers.paths.solvers import solver_of, solvers_on
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from tfapp.optimizers import BPGrad
-from tfapp.reproduce.bpgrad.path_solvers import VALUES, parameter_text, solvers_on
 from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, Path, PathSolver, walk
+from tfapp.solvers.paths.solvers import VALUES, parameter_text, solvers_on
 from tfapp.solvers.search.functions import FUNCTIONS
 
 

@@ -122,6 +122,9 @@ class ConsoleProgress(progress.Progress):
     def say(self, sentence):
         console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
+    def table(self, header, rows):
+        print_table(header, rows)
+
     def opened(self, task):
         if self._bar is None:
             self._bar = progress_bar()

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_written
+from tfapp.cli.console import ConsoleProgress, console, print_written
 from tfapp.cli.data import show
 from tfapp.cli.export import verify_folder, write
 from tfapp.cli.landscape import landscape
-from tfapp.cli.reproduce import compare_heads
+from tfapp.cli.reproduce import print_result
 
 SPEC = "cells:120:128"
 
@@ -22,6 +22,7 @@ def demo(
     overwrite: Annotated[bool, typer.Option(help="Start again, removing the demo's runs in --out.")] = False,
 ):
     """Train U-Net and RUnet on generated blood smears, test, draw, export, and write a report: five minutes."""
+    from tfapp.reproduce.tv.own_data import compare_heads
     from tfapp.segmentation.config import TrainConfig
 
     start = time.perf_counter()
@@ -32,7 +33,9 @@ def demo(
         "2/5 training and noise table", f"tfapp reproduce noise-table {SPEC} --out {out} --seeds {seed}"
     )
     config = TrainConfig(base_width=8, epochs=epochs, steps_per_epoch=50, validation_share=0.1)
-    runs = compare_heads(SPEC, out, config, [seed], post_tv=1.0, overwrite=overwrite)
+    options = {"overwrite": overwrite, "progress": ConsoleProgress()}
+    runs, result = compare_heads(SPEC, out, config, [seed], post_tv=1.0, **options)
+    print_result(result)
 
     for run in runs:
         command = f"tfapp landscape {run.path} --n 15 --range 0.5 --samples 16 --seed {seed}"

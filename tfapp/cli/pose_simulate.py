@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import console, finish, follow, print_written, progress_bar
-from tfapp.cli.reproduce_options import typed
+from tfapp.cli.options import typed
 
 Option = typer.Option
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, console, print_written
-from tfapp.cli.reproduce_options import typed
+from tfapp.cli.options import typed
 
 Option = typer.Option
 
@@ -71,15 +71,17 @@ def train(
     """Learn a part's 3D model and the poses of its instances from depth; killed, the same command goes on."""
     options = dict(locals())
     from tfapp.pose.config import PoseConfig
+    from tfapp.pose.training import train as run_training
 
     config = PoseConfig(**{field.name: options[field.name] for field in fields(PoseConfig)})
-    run = train_with_progress(
+    run = run_training(
         scenes,
         out,
         config,
         command=typed(context),
         overwrite=overwrite,
         callbacks=_tensorboard(tensorboard),
+        progress=ConsoleProgress(),
     )
     print_written(run.path / "model.keras", run.path / "history.csv")
     following = "evaluate" if run.folder().has_truth else "show"
@@ -94,11 +96,3 @@ def _tensorboard(folder):
         return ()
     check_folder(folder, "--tensorboard")
     return (PoseTensorBoard(folder),)
-
-
-def train_with_progress(scenes, out, config, *, command="", overwrite=False, title="training", callbacks=()):
-    """Train under a progress bar that shows the loss and the Chamfer distance."""
-    from tfapp.pose.training import train as run_training
-
-    options = {"command": command, "overwrite": overwrite, "title": title, "callbacks": callbacks}
-    return run_training(scenes, out, config, progress=ConsoleProgress(), **options)

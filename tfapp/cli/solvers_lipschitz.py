@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import console, print_table, print_written
-from tfapp.cli.reproduce_options import typed
+from tfapp.cli.options import typed
 from tfapp.errors import InputError
 from tfapp.files import check_folder
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import console, finish, follow, print_table, print_written, progress_bar
-from tfapp.cli.reproduce_options import parse_seeds, typed
+from tfapp.cli.options import parse_seeds, typed
 from tfapp.errors import InputError
 from tfapp.files import check_folder
 

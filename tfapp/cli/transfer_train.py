@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_written, progress_bar
-from tfapp.cli.reproduce_options import typed
+from tfapp.cli.console import ConsoleProgress, console, print_written
+from tfapp.cli.options import typed
 
 Option = typer.Option
 
@@ -70,31 +70,13 @@ def train(
     """Learn, without labels, to pull features of poor images towards clusters of features of sharp ones."""
     options = dict(locals())
     from tfapp.transfer.config import TransferConfig
+    from tfapp.transfer.training import train as run_training
 
     options["low"] = options["low"] or None
     options["degrade"] = tuple(degrade or ())
     config = TransferConfig(**{field.name: options[field.name] for field in fields(TransferConfig)})
-    run = train_with_progress(spec, out, config, command=typed(context), overwrite=overwrite)
+    run = run_training(
+        spec, out, config, command=typed(context), overwrite=overwrite, progress=ConsoleProgress()
+    )
     print_written(run.path / "transfer.keras", run.path / "history.csv")
     console.print(f"next: tfapp transfer evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
-
-
-def train_with_progress(spec, out, config, *, command="", overwrite=False, title=""):
-    """Train under progress bars, one for each step."""
-    from tfapp.transfer.training import train as run_training
-
-    with progress_bar() as bar:
-        show = steps(bar, title)
-        return run_training(spec, out, config, command=command, overwrite=overwrite, progress=show)
-
-
-def steps(bar, title=""):
-    """Return a `progress(step, done, total, note)` that gives every step of this name a line of its own."""
-    tasks = {}
-
-    def show(step, done, total, note=""):
-        if step not in tasks:
-            tasks[step] = bar.add_task(f"{title}{step}", total=total, note="")
-        bar.update(tasks[step], completed=done, total=total, note=note)
-
-    return show

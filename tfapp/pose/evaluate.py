@@ -1,9 +1,10 @@
-"""How well a pose model segments scenes, and what it learned of the part."""
+"""How well a pose model segments scenes, and what it learned of the part; the files that tell of it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from tfapp.files import write_json
 from tfapp.pose.evaluation.instances import (
     k_means,
     label_points,
@@ -12,11 +13,21 @@ from tfapp.pose.evaluation.instances import (
     spectral_clustering,
 )
 from tfapp.pose.evaluation.pose_errors import Symmetries, part_poses, pose_errors, summarise
-from tfapp.pose.evaluation.registration import mirror_symmetry, register_model
-from tfapp.pose.pictures.scene_pictures import SegmentedScene
+from tfapp.pose.evaluation.registration import Registration, mirror_symmetry, register_model
+from tfapp.pose.observations import observe
+from tfapp.pose.pictures.model_pictures import save_model_beside_cad_png, save_model_png
+from tfapp.pose.pictures.page import save_page
+from tfapp.pose.pictures.scene_pictures import SegmentedScene, save_scenes_png
+from tfapp.pose.predictions import check_choice, predict_poses
+from tfapp.pose.run import PoseRun
+from tfapp.runs.progress import SILENT
 
 # Points of the model that less than this share of the scenes shows count as never seen.
 LEAST_SEEN = 0.01
+# Scenes of each part in the pictures.
+SHOWN = 8
+METRICS = "metrics.json"
+TABLE_HEADER = ("scenes", "F1", "precision", "recall", "Chamfer mm", "rotation °", "translation mm")
 METHODS = {"K-means": k_means, "spectral clustering": spectral_clustering}
 
 
@@ -38,6 +49,151 @@ class PartResults:
 
     def to_json(self):
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class PoseEvaluation:
+    """What was found out of a run.
+
+    Attributes:
+        choose: Which alternative counted, as of `predict_poses`.
+        parts: From the names of parts of the scenes, such as `held-out`, to their `PartResults`.
+        registration: Of the learned model to the part; None without a known mesh.
+        written: Paths of the files.
+    """
+
+    choose: str
+    parts: dict[str, PartResults]
+    registration: Registration | None
+    written: tuple
+
+    def to_json(self):
+        """Return the content of `metrics.json`."""
+        content = {"choose": self.choose, "parts": {name: one.to_json() for name, one in self.parts.items()}}
+        if self.registration is not None:
+            sides = {name: getattr(self.registration, name) for name in ("learned_to_cad", "cad_to_learned")}
+            distances = {name: {"median": side.median, "mean": side.mean} for name, side in sides.items()}
+            content["model"] = {"reflected": bool(self.registration.reflected), **distances}
+        return content
+
+    def rows(self):
+        """Return the rows of `TABLE_HEADER` as text; none without true labels."""
+        return [
+            _table_row(f"{part}, {method}", scores, result if method == "ours" else None)
+            for part, result in self.parts.items()
+            for method, scores in result.scores.items()
+        ]
+
+    def remarks(self):
+        """Return sentences: distances that stand in no table, and how near learned model and part are."""
+        sentences = []
+        if not self.rows():
+            for part, result in self.parts.items():
+                distance = f"{1000 * result.distance:.2f} mm"
+                sentences.append(f"{part}: {result.scenes} scenes, Chamfer distance {distance}")
+        if self.registration is not None:
+            there, back = self.registration.learned_to_cad, self.registration.cad_to_learned
+            sentences.append(
+                f"learned model to part: median {1000 * there.median:.2f} mm; part to learned model: "
+                f"median {1000 * back.median:.2f} mm, mean {1000 * back.mean:.2f} mm"
+                + ("; the mirror image of the part was learned" if self.registration.reflected else "")
+            )
+        return sentences
+
+
+def evaluate_run(path, choose="distance", scenes=None, baselines=True, progress=SILENT):
+    """Evaluate a run, draw its figures and its page, and write `metrics.json`.
+
+    Args:
+        path: Run folder.
+        choose: As `predict_poses`.
+        scenes: Scenes of each part at most; None for all.
+        baselines: Whether to cluster the same points by K-means and spectral clustering too.
+        progress: `Progress`.
+
+    Returns:
+        The `PoseEvaluation`, `metrics.json` first among its files.
+    """
+    run, evaluation = _evaluated(path, choose, scenes, baselines, progress)
+    file = run.path / METRICS
+    # Written last: it tells that all of it is done.
+    write_json(file, evaluation.to_json())
+    return replace(evaluation, written=(file, *evaluation.written))
+
+
+def draw_run(path, choose="distance", scenes=SHOWN, progress=SILENT):
+    """Draw the learned model of a run, some scenes and the page; return the files. No truth is needed.
+
+    Args:
+        path, choose, progress: As for `evaluate_run`.
+        scenes: Scenes of each part at most.
+    """
+    return _evaluated(path, choose, scenes, False, progress)[1].written
+
+
+def _evaluated(path, choose, most, baselines, progress):
+    run = PoseRun.open(path)
+    model, folder = run.load_model(), run.folder()
+    registration = register(model, folder) if folder.has_truth else None
+    # Before all scenes are read.
+    check_choice(choose)
+    results, shown = {}, {}
+    for name, numbers in run.parts.items():
+        if not len(numbers):
+            continue
+        with progress.task(f"{name}: reading") as task:
+            options = {"indices": numbers[:most], "seed": run.config["seed"], "progress": task}
+            observations = observe(folder, run.config["observed"], **options)
+        with progress.task(f"{name}: poses") as task:
+            poses = predict_poses(model, observations, choose=choose, progress=task)
+        with progress.task(f"{name}: comparing") as task:
+            results[name], shown[name] = evaluate_scenes(
+                folder, observations, poses, registration, baselines=baselines, progress=task
+            )
+    written = _draw(run, model, folder, registration, shown, results)
+    return run, PoseEvaluation(choose, results, registration, tuple(written))
+
+
+def _draw(run, model, folder, registration, shown, results):
+    """Draw the model, scenes of each part and the page; return the files."""
+    points, visible = learned_points(model)
+    figures = run.path / "figures"
+    written = [figures / "model.png"]
+    save_model_png(points, written[0], visible=visible)
+    if registration is not None:
+        written.append(figures / "model-beside-part.png")
+        save_model_beside_cad_png(points, registration, *folder.object_mesh(), written[-1], visible=visible)
+    for part, scenes in shown.items():
+        written.append(figures / f"scenes-{part}.png")
+        save_scenes_png(scenes[:SHOWN], written[-1], f"{part} scenes")
+    cad = None if registration is None else (registration, *folder.object_mesh())
+    first = [scene for scenes in reversed(shown.values()) for scene in scenes[:SHOWN]]
+    written.append(run.path / "pose.html")
+    title = f"{(folder.record or {}).get('part', folder.path.name)}, {model.settings.instances} instances"
+    save_page(written[-1], title, points, first, visible=visible, cad=cad, facts=_facts(results))
+    return written
+
+
+def _facts(results):
+    facts = {}
+    for part, result in results.items():
+        facts[f"Chamfer distance, {part} scenes"] = f"{1000 * result.distance:.2f} mm"
+        if "ours" in result.scores:
+            facts[f"F1, {part} scenes"] = f"{result.scores['ours']['f1']:.3f}"
+    return facts
+
+
+def _table_row(title, scores, result):
+    """Return a row of `TABLE_HEADER`; `result` is None for methods that find no poses."""
+    cells = [f"{scores[name]:.3f}" for name in ("f1", "precision", "recall")]
+    if result is None:
+        return [title, *cells, "-", "-", "-"]
+    cells.append(f"{1000 * result.distance:.2f}")
+    if result.poses is None:
+        return [title, *cells, "-", "-"]
+    rotation = result.poses["rotation_median"]
+    degrees = "-" if rotation is None else f"{np.degrees(rotation):.1f}"
+    return [title, *cells, degrees, f"{1000 * result.poses['translation_median']:.1f}"]
 
 
 def learned_points(model):

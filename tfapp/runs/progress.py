@@ -4,6 +4,8 @@ The library reports to a `Progress` that it is given; the command line gives it 
 (`tfapp.cli.console.ConsoleProgress`). So work in the library prints nothing and knows no terminal.
 """
 
+from contextlib import ExitStack, contextmanager
+
 
 class Task:
     """One piece of work with a title.
@@ -64,6 +66,9 @@ class Progress:
     def say(self, sentence):
         """Say a sentence between the tasks."""
 
+    def table(self, header, rows):
+        """Show a table of what has been found so far, between the tasks: titles of columns, and rows of text."""
+
     def opened(self, task):
         """Called when the block of a task begins."""
 
@@ -88,3 +93,22 @@ class OpenTask:
 
 
 SILENT = Progress()
+
+
+@contextmanager
+def steps(progress, title=""):
+    """Give a function of (name of a step, done, total, note) that makes each step a task, from its first call on.
+
+    Args:
+        progress: `Progress`.
+        title: Text before the name of each step.
+    """
+    with ExitStack() as stack:
+        tasks = {}
+
+        def show(step, done, total, note=""):
+            if step not in tasks:
+                tasks[step] = stack.enter_context(progress.task(f"{title}{step}", total))
+            tasks[step](done, total, note)
+
+        yield show

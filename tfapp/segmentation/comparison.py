@@ -1,8 +1,9 @@
-"""Several evaluations side by side: the paper's table, as text, CSV and figure."""
+"""Several segmenters tested side by side: a table of measures under noise, as text, CSV and figure."""
 
 import csv
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +11,16 @@ from matplotlib.figure import Figure
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_text
 from tfapp.report.result_table import markdown_table
+from tfapp.runs.progress import SILENT
 from tfapp.segmentation.config import option_words, with_defaults
+from tfapp.segmentation.evaluation import (
+    EvaluationData,
+    Segmenter,
+    check_membranes,
+    evaluate,
+    store_metrics,
+)
+from tfapp.segmentation.keras_file import KerasFile
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}
 COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
@@ -76,6 +86,55 @@ class Comparison:
         """Return the table as Markdown, in percent."""
         return markdown_table(self.header(), self.table()) + "\n"
 
+    def tables(self):
+        """Return (header, rows, title) of text: a table for each measure, and one of membrane scores if there are any.
+
+        One wide table would not fit a terminal.
+        """
+        titles, found = list(self.groups), []
+        for measure in MEASURES:
+            rows = [
+                [noise, *(str(self.cell(title, i, measure)) for title in titles)]
+                for i, noise in enumerate(self.noises)
+            ]
+            smoother = ", smaller is smoother" if measure == "RE" else ""
+            found.append((["noise", *titles], rows, f"{measure} [%{smoother}]"))
+        membranes = list(self._membrane_rows())
+        if membranes:
+            header = ["", "V_rand [%]", "at threshold", "V_info [%]", "at threshold"]
+            found.append((header, membranes, "membrane scores (ISBI 2012) on clean images"))
+        return found
+
+    def _membrane_rows(self):
+        for title, evaluations in self.groups.items():
+            for evaluation in (each for each in evaluations if each.membranes):
+                rand, information, *thresholds = evaluation.membranes
+                name = title if len(evaluations) == 1 else f"{title}, {Path(evaluation.run).name}"
+                numbers = (
+                    (100 * rand, ".2f"),
+                    (thresholds[0], ".1f"),
+                    (100 * information, ".2f"),
+                    (thresholds[1], ".1f"),
+                )
+                yield name, *(f"{number:{form}}" for number, form in numbers)
+
+    def remarks(self):
+        """Return a sentence for each title: IoU of every class and loss on clean images, of its first run."""
+        sentences = []
+        for title, evaluations in self.groups.items():
+            ious = zip(evaluations[0].class_names, evaluations[0].clean.class_iou, strict=True)
+            shown = ", ".join(f"{name} {100 * value:.2f}" for name, value in ious)
+            sentences.append(f"{title}: IoU on clean images: {shown}; loss {evaluations[0].loss:.4f}")
+        return sentences
+
+    def write(self, folder):
+        """Write the table (Markdown, CSV) and the figure into a folder; return their paths."""
+        paths = [folder / "noise-table.md", folder / "noise-table.csv", folder / "noise.png"]
+        self.write_markdown(paths[0])
+        self.write_csv(paths[1])
+        self.write_figure(paths[2])
+        return paths
+
     def write_csv(self, path):
         """Write one row per (title, noise, seed) with all measures, so that nothing is averaged away."""
         with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
@@ -127,6 +186,55 @@ class Comparison:
         axes.plot(sigma, mean, style, color=colour, label=label or title, markersize=4)
         if cells[0].runs > 1:
             axes.fill_between(sigma, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+
+
+def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=False, progress=SILENT):
+    """Evaluate runs and files, those without a TV head also with each post-TV weight; compare the results.
+
+    Args:
+        sources: List of `Run` and `KerasFile`.
+        noises: List of `Noise`.
+        post_tv: Weights of converged TV behind a softmax.
+        seed: Seed of the noise.
+        dataset: `Dataset` to test on. None for the test images of every run, which its `metrics.json` then tells of;
+            files have those of the first run.
+        membranes: Whether to add the membrane scores.
+        progress: `Progress` that shows how many noises are done.
+
+    Returns:
+        The `Comparison`.
+
+    Raises:
+        InputError: As `Comparison`; for a dataset of other classes; for membrane scores of data without membranes.
+    """
+    weights = [(None, *(() if source.has_tv_head else post_tv)) for source in sources]
+    # In reverse, to be taken from the end and not kept beyond their turn: decoded images are large.
+    jobs = list(zip(sources, _test_data(sources, dataset), weights, strict=True))[::-1]
+    if membranes:
+        for _, data, _ in jobs:
+            check_membranes(data.dataset)
+    evaluations = []
+    with progress.task("evaluating", sum(map(len, weights)) * len(noises)) as task:
+        while jobs:
+            source, data, heads = jobs.pop()
+            for weight in heads:
+                segmenter = Segmenter(source, weight)
+                task(task.done, note=segmenter.title)
+                options = {"seed": seed, "membranes": membranes, "advance": task.advance}
+                evaluations.append(evaluate(segmenter, data, noises, **options))
+                if dataset is None and not isinstance(source, KerasFile):
+                    store_metrics(source, evaluations[-1])
+    return Comparison(evaluations)
+
+
+def _test_data(sources, dataset):
+    first_run = next((source for source in sources if not isinstance(source, KerasFile)), None)
+    return [
+        EvaluationData(source, first_run.dataset, first_run.items("test"))
+        if dataset is None and isinstance(source, KerasFile)
+        else EvaluationData(source, dataset)
+        for source in sources
+    ]
 
 
 def _told_apart(evaluations):

@@ -1,6 +1,8 @@
 """Test a run on image pairs: how much nearer its images come to the targets than the images that it was given."""
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -8,10 +10,12 @@ import tensorflow as tf
 from tfapp.data import network_pair
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
+from tfapp.runs.progress import SILENT
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
 EXAMPLES = 4
+TABLE_HEADER = ["images", "PSNR [dB]", "SSIM"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,46 @@ def store_restoration(run, restoration):
         "images": [{"name": n, "given": _stored(g), "made": _stored(m)} for n, g, m in parts],
     }
     write_json(run.path / "metrics.json", content)
+
+
+def evaluate_restorations(runs, dataset=None, *, progress=SILENT):
+    """Return the `Restoration` of every run, as `evaluate_restoration`.
+
+    Without a dataset every run is tested on its own test images, which its `metrics.json` then tells of.
+    """
+    results = []
+    with progress.task("evaluating") as task:
+        for run in runs:
+            task(task.done, note=run.title)
+            results.append(evaluate_restoration(run, dataset, advance=task.advance))
+            if dataset is None:
+                store_restoration(run, results[-1])
+    return results
+
+
+def restoration_rows(results):
+    """Return the rows of `TABLE_HEADER` as text: means of each run's `Restoration`, as given and as made."""
+    return [
+        (f"{result.title} ({Path(result.run).name}), {name}", f"{quality.psnr:.2f}", f"{quality.ssim:.4f}")
+        for result in results
+        for name, quality in zip(("as given", "as made"), result.means, strict=True)
+    ]
+
+
+def write_restorations(results, folder):
+    """Write PSNR and SSIM image by image, and a sheet of examples for each run; return the paths."""
+    written = [folder / "restoration.csv"]
+    with atomic_path(written[0]) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["title", "run", "image", "PSNR given", "PSNR made", "SSIM given", "SSIM made"])
+        for result in results:
+            for name, given, made in zip(result.names, result.given, result.made, strict=True):
+                values = (given.psnr, made.psnr, given.ssim, made.ssim)
+                writer.writerow([result.title, result.run, name, *(f"{value:.4f}" for value in values)])
+    for number, result in enumerate(results):
+        written.append(folder / (f"restoration-{number}.png" if number else "restoration.png"))
+        write_examples(written[-1], result)
+    return written
 
 
 def write_examples(path, restoration):

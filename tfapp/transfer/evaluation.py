@@ -7,6 +7,7 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import write_json
+from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import (
     COSTS,
     FORMS,
@@ -47,14 +48,15 @@ class Materials:
     skipped: tuple
 
 
-def gather(run, *, classes=None, skip_bad=None, progress=None):
+def gather(run, *, classes=None, skip_bad=None, progress=SILENT, title=""):
     """Extract what is missing of a run's features, transfer them, and return the `Materials`.
 
     Args:
         run: `TransferRun`, trained.
         classes: Names of the classes to look at; None for all.
         skip_bad: Whether to go on without images that cannot be read; None for what the run says.
-        progress: Function of (name of the step, done, in all), or None.
+        progress: `Progress`, of which each step is a task.
+        title: Text before the names of the tasks.
 
     Raises:
         InputError: Changed data or weights, unreadable images, unknown classes, or a class without examples.
@@ -62,17 +64,20 @@ def gather(run, *, classes=None, skip_bad=None, progress=None):
     network, data = run.load_network(), run.data()
     chosen = _chosen(classes, data.class_names)
     backbone = run.backbone()
-    report = progress or (lambda step, done, total: None)
     parts, features, targets, skipped = {}, {}, [], []
+    with steps(progress, title) as report:
+        for part in ("train", "test"):
+            parts[part] = run.features(
+                backbone,
+                data,
+                part,
+                skip_bad=skip_bad,
+                progress=lambda name, done, total, part=part: report(
+                    f"{part}, {name} resolution", done, total
+                ),
+            )
     for part in ("train", "test"):
         images = getattr(data, part)
-        parts[part] = run.features(
-            backbone,
-            data,
-            part,
-            skip_bad=skip_bad,
-            progress=lambda name, done, total, part=part: report(f"{part}, {name} resolution", done, total),
-        )
         kept = parts[part][0].kept
         targets.append(images.targets[kept][:, chosen])
         skipped += sorted(set(images.names) - {images.names[place] for place in kept})

@@ -13,7 +13,7 @@ from tfapp.transfer.config import READINGS
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, transferred
 from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, train_network
 
-GRID, CELL = "grid.json", "cell.json"
+GRID, CELL, CONFIG = "grid.json", "cell.json", "config.json"
 
 
 def cells(hidden, clusters, seeds):
@@ -100,7 +100,14 @@ def grid_table(content):
     return ["", *(f"N2 = {n2}" for n2 in clusters)], rows
 
 
-CONFIG = "config.json"
+def grid_title(content):
+    """Return the line above the table of a grid."""
+    return f"mean average precision ({content['ap']}), %"
+
+
+def grid_remark(content):
+    """Return what features are worth without a transfer, as text."""
+    return f"without a transfer: LR {100 * content['low']:.2f}, HR {100 * content['high']:.2f}"
 
 
 def with_other_reading(run, materials, progress=None):

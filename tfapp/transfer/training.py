@@ -6,13 +6,14 @@ from pathlib import Path
 
 from tfapp.data import open_multi_label
 from tfapp.errors import InputError
+from tfapp.runs.progress import SILENT, steps
 from tfapp.runs.record import RECORD
 from tfapp.transfer.backbones import open_backbone
 from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, read_history, train_network
 from tfapp.transfer.run import TransferRun, check_same, create_run
 
 
-def train(spec, out, config, *, command="", overwrite=False, progress=None):
+def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, title=""):
     """Extract features, cluster the sharp ones, and train the network; what is done already is not done again.
 
     Args:
@@ -21,7 +22,8 @@ def train(spec, out, config, *, command="", overwrite=False, progress=None):
         config: `TransferConfig`.
         command: Command line to keep in `run.json`.
         overwrite: Start again, removing an existing run in `out`.
-        progress: Function of (name of the step, done, in all, note), or None.
+        progress: `Progress`, of which each step is a task.
+        title: Text before the names of the tasks.
 
     Returns:
         The finished `TransferRun`.
@@ -49,15 +51,15 @@ def train(spec, out, config, *, command="", overwrite=False, progress=None):
         input_scale=config.input_scale,
     )
     run = _begun(out, overwrite, config, data, backbone, command)
-    report = progress or (lambda step, done, total, note: None)
-    high, low = run.features(
-        backbone,
-        data,
-        "train",
-        skip_bad=config.skip_bad,
-        progress=lambda name, done, total: report(f"{name} resolution", done, total, ""),
-    )
-    _trained(run, high, low, config, report)
+    with steps(progress, title) as report:
+        high, low = run.features(
+            backbone,
+            data,
+            "train",
+            skip_bad=config.skip_bad,
+            progress=lambda name, done, total: report(f"{name} resolution", done, total, ""),
+        )
+        _trained(run, high, low, config, report)
     return run
 
 

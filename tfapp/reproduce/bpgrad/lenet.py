@@ -13,10 +13,6 @@ from tfapp.solvers.trainings.workload import objective
 
 SOURCE = "Y. Wu, dissertation, chapter 3, eq. 3.17 and figure 3.15"
 TITLE = "Slopes of the loss of LeNet along an epoch of SGD"
-SCALES = {
-    "small": "100 steps and 20 initialisations, a minute.",
-    "paper": "600 steps, one epoch of MNIST, and 100 initialisations; 1 GB of memory.",
-}
 LIPSCHITZ = 15.0  # the text's
 STEPS = {"small": 100, "paper": 600}
 INITIALISATIONS = {"small": 20, "paper": 100}
@@ -40,13 +36,14 @@ NOTES = (
 )
 
 
-def measure(images, scale, seed=0):
+def measure(images, scale, seed=0, advance=lambda: None):
     """Return a dictionary from the names of `READINGS` to `LipschitzEstimate`s.
 
     Args:
         images: `ClassificationSet` of images in memory.
-        scale: One of `SCALES`.
+        scale: One of `STEPS`.
         seed: Of the initial weights and of the order of the images.
+        advance: Called after each reading.
     """
     estimates = {}
     for name, reading in READINGS.items():
@@ -60,6 +57,7 @@ def measure(images, scale, seed=0):
             "seed": seed,
         } | reading
         estimates[name] = estimate_lipschitz(model, lenet_batches(images, seed), **options)
+        advance()
     return estimates
 
 

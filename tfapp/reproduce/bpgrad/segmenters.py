@@ -1,11 +1,17 @@
-"""Solvers that train a segmenter: their options, and the table of what they reach."""
+"""Solvers that train a segmenter: options, trainings, and the table of what they reach."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 
+from tfapp.data import parse_noises
 from tfapp.files import atomic_path
+from tfapp.optimizers import SOLVERS
 from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.runs.callbacks import TrainingDiverged, read_history
+from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
+from tfapp.segmentation.training import train
 
 # Of `TrainConfig`, beside the parameter that is searched.
 OPTIONS = {
@@ -29,6 +35,50 @@ def solver_options(name, parameter, value):
         value: A number, or `auto`.
     """
     return OPTIONS[name] | {parameter: str(value) if parameter == "lipschitz" else value}
+
+
+def train_by(solver, value, spec, out, config, progress):
+    """Train a segmenter by a solver, or go on where it stood; return the `Run`, or None if it diverged.
+
+    Args:
+        solver: One of `OPTIONS`.
+        value: Of its parameter.
+        spec: Dataset as on the command line.
+        out: Folder that holds the folder of the run.
+        config: The `TrainConfig`, options of the solver aside.
+        progress: `Progress`.
+    """
+    folder = f"{solver}-{value}-seed{config.seed}"
+    own = replace(config, **solver_options(solver, SOLVERS[solver].parameter, value))
+    try:
+        return train(spec, out / folder, own, progress=progress, title=folder)
+    except TrainingDiverged:
+        return None
+
+
+def best_value(spec, out, config, solver, progress):
+    """Return the value of a solver's parameter with the smallest validation loss after a short training.
+
+    A solver with one value keeps it; so does one with no epochs for the search, or whose trainings all diverge.
+
+    Args:
+        spec, out, solver, progress: As for `train_by`.
+        config: The `TrainConfig` of the short trainings.
+    """
+    known = SOLVERS[solver]
+    if len(known.values) == 1 or not config.epochs:
+        return known.value
+    losses = {}
+    for value in known.values:
+        run = train_by(solver, value, spec, out, config, progress)
+        if run:
+            losses[value] = read_history(run.path)[-1]["val_loss"]
+    return min(losses, key=losses.get) if losses else known.value
+
+
+def clean_row(run):
+    """Return the `Row` of a run on its clean test images."""
+    return evaluate(Segmenter(run), EvaluationData(run), parse_noises(["gaussian=0"])).rows[0]
 
 
 class SolverTable:

@@ -1,11 +1,6 @@
 """Table 3.1: where solvers are on Rosenbrock's function after 4,000 updates."""
 
-import math
-
-import keras
-
-from tfapp.optimizers import ALIG, BPGrad, Eve
-from tfapp.solvers.paths.paths import PathSolver
+from tfapp.solvers.paths.solvers import ON_ROSENBROCK
 
 UPDATES = 4000
 SOURCE = (
@@ -26,45 +21,7 @@ NOTES = (
     "BPGrad with momentum ends 0.0005 from the table's second digit; the path oscillates by that much.",
     'Eve, ALI-G and L "auto" are not in the table.',
 )
-
-
-def _leaky_adagrad(rate, rho, epsilon):
-    # sum = rho * sum + g^2 is 1 / (1 - rho) times the mean of RMSProp.
-    share = 1 - rho
-    return keras.optimizers.RMSprop(rate * math.sqrt(share), rho=rho, epsilon=share * epsilon**2)
-
-
-# Keras adds epsilon to the square of what MatConvNet adds it to.
-TABLE = (
-    PathSolver("bpgrad-plain", "BPGrad, μ = 0", "L = 500, ρ = 0.1", lambda: BPGrad(500.0, momentum=0.0)),
-    PathSolver("bpgrad", "BPGrad, μ = 0.9", "L = 500, ρ = 0.1", lambda: BPGrad(500.0)),
-    PathSolver("sgd", "SGD", "rate 0.001", lambda: keras.optimizers.SGD(0.001)),
-    PathSolver(
-        "sgd-momentum",
-        "SGD, μ = 0.9, damped",
-        "rate 0.002",
-        lambda: keras.optimizers.SGD(0.0002, momentum=0.9),
-    ),
-    PathSolver(
-        "rmsprop",
-        "RMSProp",
-        "rate 0.02, ρ = 0.99",
-        lambda: keras.optimizers.RMSprop(0.02, rho=0.99, epsilon=1e-16),
-    ),
-    PathSolver(
-        "adagrad", "Adagrad, forgetting", "rate 0.01, ρ = 0.9", lambda: _leaky_adagrad(0.01, 0.9, 1e-10)
-    ),
-    PathSolver("adam", "Adam", "rate 0.02", lambda: keras.optimizers.Adam(0.02, epsilon=1e-8)),
-    PathSolver(
-        "adadelta",
-        "Adadelta",
-        "ρ = 0.99, ε = 1e-6",
-        lambda: keras.optimizers.Adadelta(1.0, rho=0.99, epsilon=1e-6),
-    ),
-    PathSolver("eve", "Eve", "rate 0.02", lambda: Eve(0.02)),
-    PathSolver("alig", "ALI-G", "rate 0.001", lambda: ALIG(0.001)),
-    PathSolver("bpgrad-auto", 'BPGrad, L "auto"', "ρ = 0.1", lambda: BPGrad("auto")),
-)
+TABLE = ON_ROSENBROCK
 # Of the solvers that are in the table.
 PRINTED = {
     "bpgrad-plain": ("0.77", "0.60"),

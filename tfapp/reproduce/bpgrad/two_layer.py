@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from tfapp.models import build_classifier
 from tfapp.optimizers import SOLVERS, BPGrad, make_solver
 from tfapp.report.figures import save_png
-from tfapp.reproduce.bpgrad.path_solvers import parameter_text
 from tfapp.solvers.bounds.logger import BoundsLogger
 from tfapp.solvers.paths.paths import follow
+from tfapp.solvers.paths.solvers import parameter_text
 from tfapp.solvers.styles import colour
 from tfapp.solvers.trainings.comparison import at_the_edge
 from tfapp.solvers.trainings.workload import objective

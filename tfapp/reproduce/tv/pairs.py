@@ -4,16 +4,20 @@ import json
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tfapp.data import Noise
+from tfapp.data import Noise, parse_noises
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.reproduce.tv.tables import spaced
 from tfapp.runs.callbacks import read_history
+from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, measure, store_metrics
 from tfapp.segmentation.run import MODEL, Run
+from tfapp.segmentation.training import train
 
 HEADS = ("softmax", "tv-softmax")
 CHOICE = "post-tv.json"
+WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+CLEAN = Noise("gaussian", 0.0)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,53 @@ def pair_folders(folder, model, seed):
     return {
         head: folder / f"{prefix}{model}-seed{seed}" for head, prefix in zip(HEADS, ("", "r"), strict=True)
     }
+
+
+def train_pairs(spec, folder, config, seeds, overwrite, progress):
+    """Train a network with both heads and every seed, or go on where it stood.
+
+    Args:
+        spec: Dataset as on the command line.
+        folder: Of the runs.
+        config: The `TrainConfig` of all runs, seed and head aside.
+        seeds: Seeds of training.
+        overwrite: Whether to remove existing runs first.
+        progress: `Progress`.
+
+    Returns:
+        One dictionary per seed, from head to `Run`.
+    """
+    jobs = [(seed, *job) for seed in seeds for job in pair_folders(folder, config.model, seed).items()]
+    runs = {}
+    for number, (seed, head, path) in enumerate(jobs, 1):
+        own = replace(config, head=head, seed=seed)
+        title = f"{path.name} {number}/{len(jobs)}"
+        run = train(spec, path, own, overwrite=overwrite, progress=progress, title=title)
+        runs.setdefault(seed, {})[head] = run
+    return list(runs.values())
+
+
+def choose_weights(runs, progress):
+    """Return the `Pair`s of what `train_pairs` returned, lambda chosen for each."""
+    pairs = []
+    with progress.task("choosing λ", len(runs) * len(WEIGHTS), "on validation images") as task:
+        for number, by_head in enumerate(runs, 1):
+            plain, regular = (by_head[head] for head in HEADS)
+            pairs.append(Pair(plain, regular, chosen_weight(plain, advance=task.advance)))
+            task(number * len(WEIGHTS))
+    return pairs
+
+
+def evaluate_pairs(pairs, test_images, progress):
+    """Return the `Comparison` of all pairs under the paper's noises; None takes all test images."""
+    noises = parse_noises(["paper"])
+    evaluations = []
+    with progress.task("evaluating", sum(len(pair.heads) for pair in pairs) * len(noises)) as task:
+        for pair in pairs:
+            evaluations += evaluate_pair(
+                pair, noises, test_images, advance=lambda title: task.advance(note=title)
+            )
+    return Comparison(evaluations)
 
 
 def chosen_weight(run, advance=lambda: None):
@@ -110,10 +161,6 @@ def stored_pairs(folder, model):
             plain = Run.open(file.parent)
             pairs.append(Pair(plain, Run.open(regular), chosen_weight(plain)))
     return sorted(pairs, key=lambda pair: pair.seed)
-
-
-WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-CLEAN = Noise("gaussian", 0.0)
 
 
 def choose_weight(run, weights=WEIGHTS, *, advance=lambda: None):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfapp.files import write_text
 from tfapp.report.result_table import markdown_table
+from tfapp.runs.progress import SILENT
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,22 @@ def walk(function, start, solver: PathSolver, steps: int) -> Path:
         lambda: tf.concat([point.value, function(point.value)[None]], 0),
     )
     return Path(solver, observed[:, :-1], observed[:, -1])
+
+
+def walk_all(solvers, walk_one, progress=SILENT) -> list[Path]:
+    """Return the path of each solver.
+
+    Args:
+        solvers: List of `PathSolver`s.
+        walk_one: Function of a `PathSolver` to its `Path`.
+        progress: `Progress` that shows how many have walked.
+    """
+    found = []
+    with progress.task("solvers", len(solvers)) as task:
+        for solver in solvers:
+            task(len(found), note=solver.title)
+            found.append(walk_one(solver))
+    return found
 
 
 def follow(loss_of, variables, optimizer, steps, observe):
@@ -164,6 +181,11 @@ def markdown(title, command, header, lines, notes=()) -> str:
     return f"# {title}\n\n```\n{command}\n```\n\n{markdown_table(header, lines)}\n" + (
         f"\n{remarks}" if notes else ""
     )
+
+
+def some_columns(header, lines, columns):
+    """Return (header, lines) of some columns of a table, by their places: a terminal has less room than a file."""
+    return [header[place] for place in columns], [[line[place] for place in columns] for line in lines]
 
 
 def write_paths(paths, path) -> None:

@@ -1,23 +1,90 @@
 """Trainings of many solvers: the search of their parameters, the table over seeds and its picture."""
 
 import csv
+import shutil
 from collections import defaultdict
+from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tfapp.errors import InputError, WorkFailed
-from tfapp.files import atomic_path
+from tfapp.files import atomic_path, check_folder, write_text
 from tfapp.optimizers import SOLVERS
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.runs.progress import SILENT
 from tfapp.solvers.trainings.training import Job, train
 from tfapp.workers import dask_workers
 
 MEASURES = ("train_objective", "train_error", "test_error")
 HEADER = ("solver", "parameter", "training objective", "training error %", "test error %")
+
+
+EDGE = "* the smallest or largest value that was tried: a better one may lie beyond it"
+
+
+def compare_solvers(
+    workload,
+    chosen,
+    seeds,
+    epochs,
+    grid_epochs,
+    out,
+    *,
+    command="",
+    dask=None,
+    overwrite=False,
+    progress=SILENT,
+):
+    """Search the parameters, train every solver with every seed, and write table and figure.
+
+    Args:
+        workload: `tfapp.solvers.trainings.workload.Workload`.
+        chosen: Dictionary from the solver to the value of its parameter, None to search it.
+        seeds: List of seeds.
+        epochs, grid_epochs: Epochs of trainings and of the search.
+        out: Folder.
+        command: The line that was typed.
+        dask: Address of a scheduler, `local` or None.
+        overwrite: Whether to start again.
+        progress: `Progress` that shows the epochs.
+
+    Returns:
+        (the `Comparison`, a list of remarks on its table, the list of the files that were written).
+
+    Raises:
+        InputError: For data, network or batches that cannot be used, before anything is written; as `train_all`.
+        WorkFailed: As `train_all`.
+    """
+    out = Path(out)
+    check_folder(out)
+    # Whatever is wrong with data, network or batches is said before anything is written.
+    workload.build(seeds[0])
+    workload.for_choosing().training_batches(seeds[0], 0)
+    for folder in ("grid", "trainings") if overwrite else ():
+        shutil.rmtree(out / folder, ignore_errors=True)
+    written = []
+    searched = [solver for solver, value in chosen.items() if value is None]
+    values = best_values(searched, [])
+    if grid_epochs:
+        jobs = grid_jobs(workload, searched, grid_epochs)
+        tried = train_jobs(jobs, out / "grid", dask, progress=progress, title="search")
+        values = best_values(searched, tried)
+        written.append(out / "grid.csv")
+        write_grid(written[-1], tried)
+    values |= {solver: value for solver, value in chosen.items() if value is not None}
+    jobs = [Job(workload, solver, values[solver], seed, epochs) for seed in seeds for solver in chosen]
+    comparison = Comparison(train_jobs(jobs, out / "trainings", dask, progress=progress))
+    at_edge = any(at_the_edge(solver, values[solver]) for solver in searched if grid_epochs)
+    written += [out / f"comparison{suffix}" for suffix in (".md", ".csv", ".png")]
+    write_text(written[-3], f"{comparison.markdown()}\n```\n{command}\n```\n")
+    comparison.write_csv(written[-2])
+    save_curves_png(comparison, written[-1], f"{workload.model} on {workload.data.partition(':')[0]}")
+    return comparison, [EDGE] if at_edge else [], written
 
 
 class Comparison:
@@ -139,6 +206,20 @@ def write_grid(path, results):
 
 def _cell(value):
     return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def train_jobs(jobs, out, dask=None, *, progress=SILENT, title="trainings"):
+    """Return `train_all` of the jobs, whose epochs are one task of a `Progress`."""
+    # Every training traces its own step, which TensorFlow takes for one function that is traced again and again.
+    tf.get_logger().setLevel("ERROR")
+    with progress.task(title, sum(job.epochs for job in jobs) or None) as task:
+
+        def note(number, epochs):
+            # Epochs that were trained before this command began are counted when their training is done.
+            done = sum(job.epochs for job in jobs[:number]) + epochs if dask is None else task.done + epochs
+            task(done, note=jobs[number].folder)
+
+        return train_all(jobs, out, dask, note)
 
 
 def train_all(jobs, out, dask=None, progress=None):

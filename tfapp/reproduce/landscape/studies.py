@@ -1,15 +1,8 @@
-"""`tfapp reproduce landscape-table-1` to `-6` and `landscape-figure-3` to `-8`: those of Lu and Tong."""
+"""The studies `landscape-table-1` to `-6` and `landscape-figure-3` to `-8`: those of Lu and Tong."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from tfapp.cli.console import print_table, print_written
-from tfapp.cli.landscape_steps import measure_scores, measure_sharpness, measure_surfaces, train_networks
-from tfapp.cli.reproduce_options import check_scale, parse_seeds, spec_of, typed
-from tfapp.cli.train import parse_size
-from tfapp.files import check_folder
 from tfapp.reproduce.landscape.tables import (
     EQUAL_LOSS,
     READING,
@@ -17,25 +10,20 @@ from tfapp.reproduce.landscape.tables import (
     SHARPNESS,
     SOURCE,
     SURFACE,
+    TABLES,
     epoch_frames,
     scale_settings,
 )
+from tfapp.reproduce.study import Option, Result, Study, Table, files_of, spec_of
 
-Option = typer.Option
-OVERRIDES = "epochs base_width learning_rate patch overlap".split()
-
-
-def help_of(table):
-    """Return the help text of a table's or figure's command."""
-    scales = "\n\n".join(f"--scale {name}: {text}" for name, text in SCALES.items())
-    return f"{table.heading}.\n\nAfter {SOURCE}. {READING}\n\n{EQUAL_LOSS}\n\n{scales}"
+# Options of the study that are options of `TrainConfig`, and come before those of the scale.
+OVERRIDES = "epochs base_width learning_rate resize patch overlap".split()
 
 
-def command_of(table):
-    """Return the function behind `tfapp reproduce landscape-table-N` or `landscape-figure-N`."""
+def study_of(table):
+    """Return the `Study` of an `FCNTable`."""
 
-    def fcn_table(
-        context: typer.Context,
+    def make(
         data: Annotated[str, Option(help=f"Folder of the data, or {table.reader}:PATH.")],
         out: Annotated[
             Path,
@@ -43,8 +31,8 @@ def command_of(table):
         ],
         scale: Annotated[str, Option(help="small or paper.")] = "small",
         seeds: Annotated[
-            str, Option(help="Seeds of training, comma-separated; figures show the first.")
-        ] = "0,1,2",
+            tuple, Option(help="Seeds of training, comma-separated; figures show the first.", text="seeds")
+        ] = (0, 1, 2),
         epochs: Annotated[int | None, Option(help="Epochs at most.", show_default="by scale")] = None,
         frames: Annotated[
             int | None,
@@ -59,7 +47,8 @@ def command_of(table):
         ] = None,
         learning_rate: Annotated[float | None, Option(help="Learning rate.", show_default="by scale")] = None,
         resize: Annotated[
-            str | None, Option(help="Resize images to N or HEIGHTxWIDTH.", show_default="by scale")
+            tuple | None,
+            Option(help="Resize images to N or HEIGHTxWIDTH.", show_default="by scale", text="size"),
         ] = None,
         patch: Annotated[int | None, Option(help="Cut square patches.", show_default="by scale")] = None,
         overlap: Annotated[
@@ -74,18 +63,19 @@ def command_of(table):
             ),
         ] = None,
         overwrite: Annotated[bool, Option(help="Start again, removing this table's runs in --out.")] = False,
+        *,
+        progress,
+        command,
     ):
         options = dict(locals())
         given = {name: options[name] for name in OVERRIDES if options[name] is not None}
-        given |= {"resize": parse_size(resize)} if resize else {}
-        make_table(
-            table, data, out, scale, seeds, given, frames, samples, typed(context), overwrite=overwrite
-        )
+        options = {"overwrite": overwrite, "progress": progress, "command": command}
+        return make_table(table, data, out, scale, seeds, given, frames, samples, **options)
 
-    return fcn_table
+    return Study(table.name, table.heading, SOURCE, (READING, EQUAL_LOSS), SCALES, make)
 
 
-def make_table(table, data, out, scale, seeds, given, frames, samples, command, *, overwrite=False):
+def make_table(table, data, out, scale, seeds, given, frames, samples, *, overwrite, progress, command):
     """Train the networks of a table or figure, measure them, and write its files.
 
     Args:
@@ -93,26 +83,25 @@ def make_table(table, data, out, scale, seeds, given, frames, samples, command, 
         data: Folder of its data, or `READER:PATH`.
         out: Folder to write to.
         scale: One of `SCALES`.
-        seeds: Text such as `0,1,2`.
+        seeds: Seeds of training; surfaces are of the first.
         given: Options of `TrainConfig` that come before those of the scale.
         frames: Frames of an epoch, or None for the scale's.
         samples: Frames to measure sharpness and surfaces on, or None for the scale's.
-        command: The command line as it was typed.
         overwrite: Whether to remove the table's runs in `out` first.
+        progress, command: As of `Study.run`.
     """
-    numbers = parse_seeds(seeds)
+    from tfapp.reproduce.landscape.steps import measure_surfaces, train_networks
+
     spec = spec_of(data, table.reader, f"{table.name} is made of other data")
     config, num_frames = _config(table, spec, scale, given)
-    check_folder(out)
     if table.measure == "surfaces":
-        numbers = numbers[:1]
+        seeds = seeds[:1]
     frames = frames or epoch_frames(scale, num_frames)
-    trained = train_networks(table, spec, out, config, numbers, frames, overwrite)
+    trained = train_networks(table, spec, out, config, seeds, frames, overwrite, progress)
     if table.measure == "surfaces":
         options = SURFACE[scale] | ({"samples": samples} if samples else {})
-        print_written(*_draw(table, trained, measure_surfaces(trained, **options), out))
-        return
-    _tabulate(table, scale, command, trained, samples, out)
+        return Result([], _draw(table, trained, measure_surfaces(trained, progress, **options), out))
+    return _tabulate(table, scale, command, trained, samples, out, progress)
 
 
 def _config(table, spec, scale, given):
@@ -120,7 +109,6 @@ def _config(table, spec, scale, given):
     from tfapp.data import Frames, choose_framing, open_dataset, split_items
     from tfapp.segmentation.config import TrainConfig
 
-    check_scale(scale, SCALES)
     config = TrainConfig(**scale_settings(table.reader, scale) | given)
     config.check()
     dataset = open_dataset(spec)
@@ -129,26 +117,25 @@ def _config(table, spec, scale, given):
     return config, len(Frames(dataset, dataset.select(split.train), framing))
 
 
-def _tabulate(table, scale, command, trained, samples, out):
+def _tabulate(table, scale, command, trained, samples, out, progress):
     from tfapp.files import write_text
     from tfapp.models import TITLES
     from tfapp.reproduce.landscape.results import FCNResult
+    from tfapp.reproduce.landscape.steps import measure_scores, measure_sharpness
 
-    result = FCNResult(table, scale, command, TITLES)
     if table.measure == "scores":
-        measured = measure_scores(trained)
+        measured = measure_scores(trained, progress)
     else:
         options = SHARPNESS[scale] | ({"samples": samples} if samples else {})
-        measured = measure_sharpness(trained, **options)
+        measured = measure_sharpness(trained, progress, **options)
+    result = FCNResult(table, scale, command, TITLES)
     for one, values in measured:
         result.add(one.network, one.batch_size, one.seed, values)
-    written = [out / f"{table.name}{suffix}" for suffix in (".md", ".csv")]
+    written = files_of(out, table.name, ".md", ".csv")
     write_text(written[0], result.markdown())
     result.write_csv(written[1])
-    print_table(*result.rows())
-    if result.orderings():
-        print_table(*result.ordering_rows())
-    print_written(*written)
+    orderings = [Table(*result.ordering_rows())] if result.orderings() else []
+    return Result([Table(*result.rows()), *orderings], written)
 
 
 def _draw(table, trained, surfaces, out):
@@ -160,11 +147,14 @@ def _draw(table, trained, surfaces, out):
     pairs = sorted(zip(trained, surfaces, strict=True), key=lambda pair: pair[0].batch_size)
     titles = [_title(table, TITLES[one.network], one.batch_size) for one, _ in pairs]
     surfaces, columns = [surface for _, surface in pairs], len(table.networks)
-    picture, page = (out / f"{table.name}{suffix}" for suffix in (".png", ".html"))
+    picture, page = files_of(out, table.name, ".png", ".html")
     save_side_by_side_png(surfaces, titles, picture, columns=columns)
     save_html(side_by_side(surfaces, titles, columns=columns), page)
-    return picture, page
+    return [picture, page]
 
 
 def _title(table, network, batch_size):
     return network if len(table.batch_sizes) == 1 else f"{network}, batch {batch_size}"
+
+
+STUDIES = tuple(study_of(table) for table in TABLES.values())

@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from tests.conftest import draw_discs
 from tfapp.cli.main import app
-from tfapp.cli.reproduce_landscape import make_table
+from tfapp.reproduce.landscape.studies import make_table
 from tfapp.reproduce.landscape.tables import TABLES
 from tfapp.runs.callbacks import read_history
+from tfapp.runs.progress import SILENT
 
 TINY = {"epochs": 2, "base_width": 2, "resize": (64, 64), "patch": 32, "overlap": 0}
 
@@ -64,7 +65,8 @@ def retinas(tmp_path_factory):
 def make(name, data, out, **changes):
     """Make a table or figure of two networks, or of one with two batches, from one tiny training each."""
     table = replace(TABLES[name], **changes)
-    make_table(table, str(data), out, "small", "3", TINY, 16, 4, f"tfapp reproduce {name}")
+    options = {"overwrite": False, "progress": SILENT, "command": f"tfapp reproduce {name}"}
+    make_table(table, str(data), out, "small", [3], TINY, 16, 4, **options)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfapp.optimizers import SOLVERS
 from tfapp.reproduce.bpgrad import two_layer as two_layer_problem
@@ -9,8 +10,10 @@ from tfapp.reproduce.bpgrad.two_layer import (
     best_curves,
     build_net,
     columns,
+    draw_objectives,
     follow_bounds,
     rows,
+    save_objectives_png,
     train_net,
     two_class_examples,
 )
@@ -77,3 +80,16 @@ def test_columns_have_the_objective_of_every_curve():
     header, lines = columns({"full batch": [Curve("sgd", 1.0, np.array([1.0, 0.25]))]})
     assert header == ("update", "full batch: SGD") and lines == [(0, "1"), (1, "0.25")]
     assert float(lines[1][1]) == pytest.approx(0.25)
+
+
+def test_objectives_are_drawn_with_all_solvers(tmp_path):
+    curves = [
+        Curve("sgd", 0.1, np.array([1.0, 0.5, 0.2])),
+        Curve("bpgrad", 5.0, np.array([1.0, 0.4, np.nan])),
+    ]
+    panels = {"full batch": curves, "batches": curves}
+    (legend,) = draw_objectives(panels).legends
+    assert {text.get_text() for text in legend.get_texts()} == {"SGD", "BPGrad"}
+    save_objectives_png(panels, tmp_path / "objectives.png", "title")
+    with Image.open(tmp_path / "objectives.png") as picture:
+        assert picture.width > 1000 and picture.convert("L").getextrema()[0] < 60

@@ -1,4 +1,4 @@
-"""The study behind the defaults: where does training through the regulariser pay?"""
+"""Where training through the regulariser pays: the trainings of `tv-study`, and the gains that they measure."""
 
 import csv
 import json
@@ -112,7 +112,7 @@ def _measured(run, weight, data):
     }
 
 
-class Study:
+class Gains:
     """Results of all runs, compared with the baseline of the same seed and setting."""
 
     def __init__(self):

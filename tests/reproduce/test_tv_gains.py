@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from tfapp.reproduce.tv.study import BASELINE, METHODS, SETTINGS, Study, jobs
+from tfapp.reproduce.tv.gains import BASELINE, METHODS, SETTINGS, Gains, jobs
 
 
 def result(clean, noisy):
@@ -11,7 +11,7 @@ def result(clean, noisy):
 
 @pytest.fixture
 def study():
-    study = Study()
+    study = Gains()
     for seed, (plain, behind, through) in enumerate([(80.0, 81.0, 82.0), (84.0, 85.0, 88.0)]):
         study.add("base", seed, {"Unet": result(plain, plain - 10), BASELINE: result(behind, behind - 9)})
         study.add("base", seed, {"implicit": result(through, through - 5)})

@@ -1,6 +1,6 @@
 import pytest
 
-from tfapp.reproduce.transfer.tables import merged_grid, table_5_2
+from tfapp.reproduce.transfer.studies import merged_grid, table_5_2
 
 
 def metrics(low, accuracy=0.5):

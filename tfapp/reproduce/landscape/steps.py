@@ -1,11 +1,15 @@
-"""The steps of a table or figure of Lu and Tong, each under a progress bar: training, scores, sharpness, surfaces."""
+"""The steps of a table or figure of Lu and Tong: training, scores, sharpness, surfaces."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from tfapp.cli.console import finish, follow, progress_bar
-from tfapp.cli.train import train_with_progress
+from tfapp.data import parse_noises
+from tfapp.landscape import landscape, sharpness
 from tfapp.reproduce.landscape.tables import LARGE_BATCH, REFERENCE
+from tfapp.runs.callbacks import read_history
+from tfapp.segmentation.evaluation import MEMBRANE, EvaluationData, Segmenter, evaluate, store_metrics
+from tfapp.segmentation.restoration import evaluate_restoration, store_restoration
+from tfapp.segmentation.run import Run
+from tfapp.segmentation.training import train
 
 # The frames that sharpness and surfaces are measured on, the same for all networks and seeds of training.
 SAMPLE_SEED = 0
@@ -19,10 +23,10 @@ class Trained:
     network: str
     batch_size: int
     seed: int
-    run: Any
+    run: Run
 
 
-def train_networks(table, spec, out, config, seeds, frames, overwrite):
+def train_networks(table, spec, out, config, seeds, frames, overwrite, progress):
     """Train what a table compares to one training loss per seed, or go on where it stood.
 
     Args:
@@ -33,12 +37,11 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite):
         seeds: Seeds of training.
         frames: Frames of an epoch.
         overwrite: Whether to remove existing runs first.
+        progress: `Progress`.
 
     Returns:
         A list of `Trained`, by network, batch size and seed.
     """
-    from tfapp.runs.callbacks import read_history
-
     chosen = [(network, batch) for network in table.networks for batch in table.batch_sizes]
     reference = (REFERENCE, LARGE_BATCH)
     order = [reference, *(pair for pair in chosen if pair != reference)]
@@ -50,31 +53,26 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite):
             options = {"model": network, "batch_size": batch, "steps_per_epoch": -(-frames // batch)}
             settings = replace(config, **options, seed=seed, until_loss=until_loss)
             title = f"{path.name} {len(found) + 1}/{total}"
-            run = train_with_progress(spec, path, settings, overwrite=overwrite, title=title)
+            run = train(spec, path, settings, overwrite=overwrite, progress=progress, title=title)
             until_loss = until_loss or read_history(path)[-1]["loss"]
             found[network, batch, seed] = run
     return [Trained(*pair, seed, found[(*pair, seed)]) for pair in chosen for seed in seeds]
 
 
-def measure_scores(trained):
-    """Yield (`Trained`, dictionary from column to number): how well each answers on its test images."""
-    from tfapp.runs.callbacks import read_history
-
-    with progress_bar() as bar:
-        task = bar.add_task("scores", total=len(trained), note="")
-        for one in trained:
-            bar.update(task, note=one.run.path.name)
+def measure_scores(trained, progress):
+    """Return pairs (`Trained`, dictionary from column to number): how well each answers on its test images."""
+    found = []
+    with progress.task("scores", len(trained)) as task:
+        for number, one in enumerate(trained):
+            task(number, note=one.run.path.name)
             history = read_history(one.run.path)
             columns = {"epochs": len(history), "training loss": history[-1]["loss"]}
             score = _restoration_scores if one.run.image_pairs else _segmentation_scores
-            yield one, columns | score(one.run)
-            bar.advance(task)
+            found.append((one, columns | score(one.run)))
+    return found
 
 
 def _segmentation_scores(run):
-    from tfapp.data import parse_noises
-    from tfapp.segmentation.evaluation import MEMBRANE, EvaluationData, Segmenter, evaluate, store_metrics
-
     membranes = MEMBRANE in run.class_names
     evaluation = evaluate(Segmenter(run), EvaluationData(run), parse_noises([]), membranes=membranes)
     store_metrics(run, evaluation)
@@ -90,8 +88,6 @@ def _segmentation_scores(run):
 
 
 def _restoration_scores(run):
-    from tfapp.segmentation.restoration import evaluate_restoration, store_restoration
-
     restoration = evaluate_restoration(run)
     store_restoration(run, restoration)
     given, made = restoration.means
@@ -99,20 +95,19 @@ def _restoration_scores(run):
     return columns | {"SSIM as given": given.ssim, "SSIM": made.ssim}
 
 
-def measure_sharpness(trained, *, samples, repeats, eps):
-    """Yield (`Trained`, dictionary from column to number): sharpness, among all weights and in subspaces.
+def measure_sharpness(trained, progress, *, samples, repeats, eps):
+    """Return pairs (`Trained`, dictionary from column to number): sharpness, among all weights and in subspaces.
 
     Args:
         trained: List of `Trained`.
+        progress: `Progress`.
         samples: Training frames that the loss is averaged over.
         repeats: Trials of each search.
         eps: Sizes of the box.
     """
-    from tfapp.landscape import sharpness
-
-    with progress_bar() as bar:
-        for number, one in enumerate(trained, 1):
-            task = bar.add_task(f"sharpness {number}/{len(trained)}", total=None, note=one.run.path.name)
+    found = []
+    for number, one in enumerate(trained, 1):
+        with progress.task(f"sharpness {number}/{len(trained)}", note=one.run.path.name) as task:
             model, data = one.run.load_model(), one.run.sample("train", samples, SAMPLE_SEED)
             columns = {}
             for subspace in (None, SUBSPACE):
@@ -123,36 +118,35 @@ def measure_sharpness(trained, *, samples, repeats, eps):
                     subspace=subspace,
                     repeats=repeats,
                     path=one.run.path / "landscape" / "sharpness.json",
-                    progress=follow(bar, task, one.run.path.name),
+                    progress=task,
                 )
                 columns.setdefault("training loss", results[0].loss)
                 where = "" if subspace is None else f", p = {subspace}"
                 columns |= {f"sharpness [%], ε = {r.eps:g}{where}": r.mean for r in results}
-            finish(bar, task, note=one.run.path.name)
-            yield one, columns
+        found.append((one, columns))
+    return found
 
 
-def measure_surfaces(trained, *, samples, n):
+def measure_surfaces(trained, progress, *, samples, n):
     """Return the `Surface` of each training, of the same directions' seed and frames.
 
     Args:
         trained: List of `Trained`.
+        progress: `Progress`.
         samples: Training frames that the loss is averaged over.
         n: Points along each axis.
     """
-    from tfapp.landscape import landscape
-
     surfaces = []
-    with progress_bar() as bar:
-        for number, one in enumerate(trained, 1):
-            task = bar.add_task(f"surface {number}/{len(trained)}", total=None, note=one.run.path.name)
+    for number, one in enumerate(trained, 1):
+        with progress.task(f"surface {number}/{len(trained)}", note=one.run.path.name) as task:
             surface = landscape(
                 one.run.load_model(),
                 *one.run.sample("train", samples, SAMPLE_SEED),
                 n=n,
                 path=one.run.path / "landscape" / f"reproduce-n{n}.npz",
-                progress=follow(bar, task, one.run.path.name),
+                progress=task,
             )
-            finish(bar, task, surface.num_measured, one.run.path.name)
-            surfaces.append(surface)
+            # A surface that was measured before this command has reported nothing.
+            task(surface.num_measured, surface.num_measured)
+        surfaces.append(surface)
     return surfaces

@@ -1,4 +1,4 @@
-"""What the commands of `tfapp reproduce` have in common: seeds, data, scale, and the line that was typed."""
+"""Texts that people type as options, and the line that they typed."""
 
 import shlex
 
@@ -18,27 +18,32 @@ def parse_seeds(text):
     return seeds
 
 
-def spec_of(data, reader, made_of):
-    """Return the dataset specification that --data of a table means.
+def chosen_solvers(text):
+    """Return the solvers that --solvers names, each with the value of its parameter or None to search it."""
+    from tfapp.optimizers import SOLVERS
 
-    Args:
-        data: Folder, or `READER:PATH`.
-        reader: Name of the reader of the table's data.
-        made_of: Start of the sentence for other data, such as `Table 3 is made of CamVid`.
-    """
-    from tfapp.data import names_dataset
-
-    if not names_dataset(data):
-        return f"{reader}:{data}"
-    if data.partition(":")[0] != reader:
-        raise InputError(f"{made_of}: expected --data FOLDER or {reader}:FOLDER; got {data!r}.")
-    return data
+    if text == "all":
+        return dict.fromkeys(SOLVERS)
+    chosen = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        if name not in SOLVERS:
+            raise InputError(f"Unknown solver {name!r} in --solvers; choose of: {', '.join(SOLVERS)}.")
+        chosen[name] = _number(name, value) if value else None
+    return chosen
 
 
-def check_scale(scale, scales):
-    """Raise InputError for a --scale that is none of `scales`."""
-    if scale not in scales:
-        raise InputError(f"Unknown --scale {scale!r}; choose one of: {', '.join(scales)}.")
+def _number(name, value):
+    from tfapp.optimizers import make_solver
+
+    try:
+        number = float(value)
+        make_solver(name, number)
+    except ValueError:
+        raise InputError(
+            f"--solvers {name}={value} is not understood; expected a positive number, such as {name}=0.1."
+        ) from None
+    return number
 
 
 def typed(context):

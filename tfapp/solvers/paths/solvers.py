@@ -1,11 +1,10 @@
-"""Which parameters the solvers have on the functions."""
+"""Which parameters the solvers have on the functions of a few variables."""
 
 import math
 
 import keras
 
-from tfapp.optimizers import SOLVERS, make_solver
-from tfapp.reproduce.bpgrad.table_3_1 import TABLE
+from tfapp.optimizers import ALIG, SOLVERS, BPGrad, Eve, make_solver
 from tfapp.solvers.paths.paths import PathSolver
 
 _SINES = {
@@ -56,6 +55,46 @@ VALUES = {
 }
 
 
+def _leaky_adagrad(rate, rho, epsilon):
+    # sum = rho * sum + g^2 is 1 / (1 - rho) times the mean of RMSProp.
+    share = 1 - rho
+    return keras.optimizers.RMSprop(rate * math.sqrt(share), rho=rho, epsilon=share * epsilon**2)
+
+
+# Those of table 3.1 of Y. Wu's dissertation, and of others beside them; `tfapp.reproduce.bpgrad.table_3_1` says where
+# each parameter is from. Keras adds epsilon to the square of what MatConvNet adds it to.
+ON_ROSENBROCK = (
+    PathSolver("bpgrad-plain", "BPGrad, μ = 0", "L = 500, ρ = 0.1", lambda: BPGrad(500.0, momentum=0.0)),
+    PathSolver("bpgrad", "BPGrad, μ = 0.9", "L = 500, ρ = 0.1", lambda: BPGrad(500.0)),
+    PathSolver("sgd", "SGD", "rate 0.001", lambda: keras.optimizers.SGD(0.001)),
+    PathSolver(
+        "sgd-momentum",
+        "SGD, μ = 0.9, damped",
+        "rate 0.002",
+        lambda: keras.optimizers.SGD(0.0002, momentum=0.9),
+    ),
+    PathSolver(
+        "rmsprop",
+        "RMSProp",
+        "rate 0.02, ρ = 0.99",
+        lambda: keras.optimizers.RMSprop(0.02, rho=0.99, epsilon=1e-16),
+    ),
+    PathSolver(
+        "adagrad", "Adagrad, forgetting", "rate 0.01, ρ = 0.9", lambda: _leaky_adagrad(0.01, 0.9, 1e-10)
+    ),
+    PathSolver("adam", "Adam", "rate 0.02", lambda: keras.optimizers.Adam(0.02, epsilon=1e-8)),
+    PathSolver(
+        "adadelta",
+        "Adadelta",
+        "ρ = 0.99, ε = 1e-6",
+        lambda: keras.optimizers.Adadelta(1.0, rho=0.99, epsilon=1e-6),
+    ),
+    PathSolver("eve", "Eve", "rate 0.02", lambda: Eve(0.02)),
+    PathSolver("alig", "ALI-G", "rate 0.001", lambda: ALIG(0.001)),
+    PathSolver("bpgrad-auto", 'BPGrad, L "auto"', "ρ = 0.1", lambda: BPGrad("auto")),
+)
+
+
 def solver_of(name, value) -> PathSolver:
     """Return a solver of `tfapp.optimizers.SOLVERS` with the value of its parameter."""
     return PathSolver(
@@ -73,11 +112,11 @@ def solvers_on(function, chosen) -> list[PathSolver]:
     """Return solvers with the parameters that they have on a function.
 
     Args:
-        function: `rosenbrock`, whose solvers are those of table 3.1, or one of `VALUES`.
+        function: `rosenbrock`, whose solvers are `ON_ROSENBROCK`, or one of `VALUES`.
         chosen: Dictionary from names of `SOLVERS` to values of their parameters, None for the one of the function.
             Names that have none on the function are left out.
     """
-    usual = TABLE if function == "rosenbrock" else _usual(function)
+    usual = ON_ROSENBROCK if function == "rosenbrock" else _usual(function)
     found = []
     for name, value in chosen.items():
         given = [] if value is None else [solver_of(name, value)]

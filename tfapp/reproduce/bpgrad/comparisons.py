@@ -1,0 +1,211 @@
+"""The studies that train networks by every solver: figures 3.16 to 3.19, tables 3.2 and 3.4."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from tfapp.errors import InputError
+from tfapp.reproduce.bpgrad import SOURCE
+from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+
+READING = "The dissertation's text was not at hand: that it is this number is our reading."
+# Network, epochs, epochs of the search, images per batch and further options of `Workload`.
+SETTINGS = {
+    ("mnist", "small"): ("lenet-5", 5, 2, 100, {}),
+    ("mnist", "paper"): ("lenet-mnist", 20, 5, 100, {}),
+    ("cifar10", "small"): ("lenet-cifar10", 12, 4, 100, {}),
+    ("cifar10", "paper"): ("lenet-cifar10", 100, 20, 100, {}),
+    ("imagenet", "small"): ("resnet-18", 2, 1, 64, {"size": 64}),
+    # AlexNet as its paper trains it: 90 passes with batches of 128, random crops and mirror images.
+    ("imagenet", "paper"): ("alexnet", 90, 5, 128, {"size": 227, "augment": "crop-mirror"}),
+}
+# Options of `TrainConfig` for FCN-32s, and epochs of the search for its parameters.
+_FCN = {"model": "fcn-32s", "head": "softmax", "weight_decay": 0.0005, "augment": "mirror"}
+_SLIM = {"base_width": 16, "dropout": 0.0, "batch_size": 8, "epochs": 8, "steps_per_epoch": 50}
+FCN_SETTINGS = {
+    "small": _FCN | _SLIM | {"resize": (96, 128)},
+    "paper": _FCN | {"base_width": 64, "batch_size": 20, "epochs": 50},
+}
+FCN_GRID_EPOCHS = {"small": 2, "paper": 5}
+SCALES = {"small": "for two cores.", "paper": "for a GPU."}
+
+Data = Annotated[str, Option(help="mnist:PATH, cifar10:PATH or imagenet:PATH.")]
+Out = Annotated[Path, Option(help="Folder of trainings and results; a killed command goes on.")]
+Scale = Annotated[str, Option(help="small, for two cores, or paper, for a GPU.")]
+Seeds = Annotated[tuple, Option(help="Seeds, comma-separated.", text="seeds")]
+Epochs = Annotated[int | None, Option(min=1, help="Epochs.", show_default="by scale")]
+GridEpochs = Annotated[
+    int | None, Option(min=0, help="Epochs of the search for parameters.", show_default="by scale")
+]
+Dask = Annotated[str | None, Option(help="local, or a Dask scheduler's address.")]
+
+
+def comparison(name, reader):
+    """Return the function that compares all solvers on the data of one reader, or of any for None."""
+
+    def make(
+        data: Data,
+        out: Out,
+        scale: Scale = "small",
+        seeds: Seeds = (0, 1, 2),
+        epochs: Epochs = None,
+        grid_epochs: GridEpochs = None,
+        dask: Dask = None,
+        overwrite: Annotated[bool, Option(help="Start again, removing the trainings in --out.")] = False,
+        *,
+        progress,
+        command,
+    ):
+        from tfapp.optimizers import SOLVERS
+        from tfapp.solvers.trainings.comparison import HEADER, compare_solvers
+
+        workload, usual_epochs, usual_grid = _workload(name, data, reader, scale)
+        compared, remarks, written = compare_solvers(
+            workload,
+            dict.fromkeys(SOLVERS),
+            seeds,
+            epochs or usual_epochs,
+            usual_grid if grid_epochs is None else grid_epochs,
+            out,
+            command=command,
+            dask=dask,
+            overwrite=overwrite,
+            progress=progress,
+        )
+        return Result([Table(HEADER, compared.rows()), *remarks], written)
+
+    return make
+
+
+def sweep(name, solver):
+    """Return the function that trains BPGrad over the values of one parameter."""
+
+    def make(
+        data: Data,
+        out: Out,
+        scale: Scale = "small",
+        seeds: Seeds = (0, 1, 2),
+        epochs: Epochs = None,
+        dask: Dask = None,
+        *,
+        progress,
+        command,
+    ):
+        del command
+        from tfapp.reproduce.bpgrad.sweep import save_sweep_png, sweep_jobs, sweep_rows
+        from tfapp.solvers.trainings.comparison import Comparison, train_jobs
+
+        workload, usual_epochs, _ = _workload(name, data, "mnist", scale)
+        jobs = sweep_jobs(workload, solver, seeds, epochs or usual_epochs)
+        results = train_jobs(jobs, out / "trainings", dask, progress=progress)
+        written = files_of(out, name, ".png", ".csv")
+        title = f"{workload.model}, {jobs[0].epochs} epochs, {len(seeds)} seeds"
+        save_sweep_png(results, written[0], title)
+        Comparison(results).write_csv(written[1])
+        return Result([Table(*sweep_rows(results))], written)
+
+    return make
+
+
+def _workload(name, data, reader, scale):
+    """Return the `Workload` of a figure or table, its epochs, and those of the search."""
+    from tfapp.data import names_classification, open_classification
+    from tfapp.solvers.trainings.workload import Workload
+
+    named = data.partition(":")[0]
+    if not names_classification(data) and reader:
+        data, named = f"{reader}:{data}", reader
+    allowed = (reader,) if reader else ("mnist", "cifar10", "imagenet")
+    if named not in (*allowed, "digits"):
+        expected = ", ".join(f"{one}:PATH" for one in allowed)
+        raise InputError(f"{name} is made of other images: expected --data {expected}; got {data!r}.")
+    settings = SETTINGS["mnist" if named == "digits" else named, scale]
+    model, epochs, grid_epochs, batch_size, options = settings
+    spec = open_classification(data).spec
+    return Workload(spec, model, batch_size=batch_size, **options), epochs, grid_epochs
+
+
+def table_3_4(
+    data: Annotated[str, Option(help="Images with masks: camvid:PATH, folder:PATH, ...")],
+    out: Out,
+    scale: Scale = "small",
+    seeds: Seeds = (0, 1, 2),
+    solvers: Annotated[
+        dict | None,
+        Option(help="Comma-separated; `tfapp solvers compare --help` has them.", text="solvers"),
+    ] = None,
+    epochs: Epochs = None,
+    grid_epochs: GridEpochs = None,
+    encoder_weights: Annotated[str | None, Option(help="File with VGG-16's weights, at paper scale.")] = None,
+    *,
+    progress,
+    command,
+):
+    """Train FCN-32s by every solver, each with the parameter that has the lowest loss on validation images."""
+    from tfapp.files import write_text
+    from tfapp.optimizers import SOLVERS
+    from tfapp.reproduce.bpgrad.segmenters import HEADER, SolverTable, best_value, clean_row, train_by
+    from tfapp.segmentation.config import TrainConfig
+
+    config = TrainConfig(**FCN_SETTINGS[scale], encoder_weights=encoder_weights)
+    config = replace(config, epochs=epochs or config.epochs)
+    searching = replace(config, epochs=FCN_GRID_EPOCHS[scale] if grid_epochs is None else grid_epochs)
+    table = SolverTable()
+    for name, given in (dict.fromkeys(SOLVERS) if solvers is None else solvers).items():
+        value = best_value(data, out / "grid", searching, name, progress) if given is None else given
+        for seed in seeds:
+            run = train_by(name, value, data, out / "trainings", replace(config, seed=seed), progress)
+            solver = SOLVERS[name]
+            table.add(name, solver.title, solver.parameter, value, seed, run and clean_row(run))
+    written = files_of(out, "bpgrad-table-3.4", ".md", ".csv")
+    write_text(written[0], f"{table.markdown()}\n```\n{command}\n```\n")
+    table.write_csv(written[1])
+    return Result([Table(HEADER, table.rows())], written)
+
+
+def _study(name, heading, make):
+    return Study(name, heading, SOURCE, (READING,), SCALES, make, help=f"{heading}. {READING}")
+
+
+_HEADING_3_4 = (
+    "Table 3.4: FCN-32s trained by every solver, best parameter by the loss of the validation images"
+)
+_READING_3_4 = (
+    "The dissertation has PASCAL VOC 2011 with VGG-16's weights; that it is this number is our reading."
+)
+STUDIES = (
+    _study(
+        "bpgrad-figure-3.16",
+        "Figure 3.16: objective and test error of all solvers on MNIST",
+        comparison("Figure 3.16", "mnist"),
+    ),
+    _study(
+        "bpgrad-figure-3.17",
+        "Figure 3.17: objective and test error of all solvers on CIFAR-10",
+        comparison("Figure 3.17", "cifar10"),
+    ),
+    _study(
+        "bpgrad-figure-3.18",
+        "Figure 3.18: how much L matters to BPGrad, on MNIST",
+        sweep("bpgrad-figure-3.18", "bpgrad"),
+    ),
+    _study(
+        "bpgrad-figure-3.19",
+        "Figure 3.19: how much rho matters to BPGrad, on MNIST",
+        sweep("bpgrad-figure-3.19", "bpgrad-rho"),
+    ),
+    _study(
+        "bpgrad-table-3.2",
+        "Table 3.2: test error of all solvers on MNIST, CIFAR-10 or ImageNet",
+        comparison("Table 3.2", None),
+    ),
+    Study(
+        "bpgrad-table-3.4",
+        _HEADING_3_4,
+        SOURCE,
+        (_READING_3_4,),
+        SCALES,
+        table_3_4,
+        help=f"{_HEADING_3_4}.\n\n{_READING_3_4}",
+    ),
+)

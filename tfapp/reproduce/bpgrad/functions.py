@@ -1,0 +1,170 @@
+"""The studies of functions of one and two variables: figures 3.3, 3.5, 3.7 to 3.11 and table 3.1."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tfapp.reproduce.bpgrad import READING, SOURCE
+from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+
+Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
+Same = Annotated[str, Option(help="small or paper: the same here, it takes seconds.")]
+SCALES = {"small": "it takes seconds.", "paper": "the same."}
+
+
+def figure_3_3(
+    out: Annotated[Path, Option(help="Folder for the figure (PNG and GIF), the samples and the table.")],
+    scale: Same = "small",
+    *,
+    progress,
+    command,
+):
+    """Let Algorithm 1 search on f3, and count its samples on f1 and f2."""
+    del scale, progress
+    from tfapp.files import write_text
+    from tfapp.reproduce.bpgrad import figure_3_3 as figure
+    from tfapp.solvers.search.figures import save_search_gif, save_steps_png
+    from tfapp.solvers.search.functions import FUNCTIONS
+    from tfapp.solvers.search.tables import write_samples
+
+    results = {name: figure.run_algorithm_1(name) for name in ("f3", "f2", "f1")}
+    written = files_of(out, "bpgrad-figure-3.3", ".png", ".gif", ".csv", ".md")
+    save_steps_png(FUNCTIONS["f3"], results["f3"], written[0], title=figure.TITLE)
+    save_search_gif(FUNCTIONS["f3"], results["f3"], written[1])
+    write_samples(results["f3"], written[2])
+    write_text(written[3], figure.markdown(results, command))
+    return Result([Table(*figure.rows(results))], written)
+
+
+def table_3_1(out: Out, scale: Same = "small", *, progress, command):
+    """Let the solvers walk on Rosenbrock's function."""
+    del scale
+    from tfapp.files import write_text
+    from tfapp.reproduce.bpgrad import table_3_1 as table
+    from tfapp.solvers.paths.paths import markdown, some_columns, write_table
+
+    lines = table.rows(_rosenbrock_paths(progress))
+    written = files_of(out, "bpgrad-table-3.1", ".md", ".csv")
+    write_text(written[0], markdown(table.TITLE, command, table.HEADER, lines, table.NOTES))
+    write_table(table.HEADER, lines, written[1])
+    return Result([Table(*some_columns(table.HEADER, lines, (0, 2, 3, 4)))], written)
+
+
+def figure_3_5(out: Out, scale: Same = "small", *, progress, command):
+    """Draw f1, f2 and f3 with the iterates of Algorithm 2."""
+    del scale, progress
+    from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
+    from tfapp.solvers.paths.figures import save_iterates_png
+    from tfapp.solvers.search.functions import FUNCTIONS
+
+    found = {name: algorithm.usual_paths(name) for name in algorithm.NAMES}
+    panels = [
+        (FUNCTIONS[name], found[name][row], f"{name}, {found[name][row].solver.title}")
+        for row in range(len(algorithm.MOMENTA))
+        for name in algorithm.NAMES
+    ]
+    picture = out / "bpgrad-figure-3.5.png"
+    save_iterates_png(panels, picture, "Iterates of Algorithm 2 from 2.5, L = 4π, ρ = 0.1")
+    return _ends("3.5", found, out, picture, command)
+
+
+def gap_figure(number, name):
+    """Return the function that draws |f - f*| of Algorithm 2 on one function."""
+
+    def make(out: Out, scale: Same = "small", *, progress, command):
+        del scale, progress
+        from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
+        from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
+        from tfapp.solvers.search.functions import FUNCTIONS
+
+        function = FUNCTIONS[name]
+        found = algorithm.all_paths(name)
+        local = float(function.function(algorithm.LOCAL_MINIMISER))
+        marks = {} if name == "f1" else {"the local minimum at 4.913": local}
+        title = f"Algorithm 2 on {name} = {function.formula}"
+        picture = out / f"bpgrad-figure-{number}.png"
+        save_gaps_png([GapPanel(title, found, function.minimum, marks)], picture)
+        return _ends(number, {name: found}, out, picture, command)
+
+    return make
+
+
+def figure_3_10(out: Out, scale: Same = "small", *, progress, command):
+    """Draw the paths of the solvers over Rosenbrock's function."""
+    del scale, command
+    from tfapp.reproduce.bpgrad.table_3_1 import TITLE
+    from tfapp.solvers.paths.figures import save_paths_png, window_around
+    from tfapp.solvers.paths.paths import write_paths
+    from tfapp.solvers.search.functions import ROSENBROCK as FUNCTION
+
+    found = _rosenbrock_paths(progress)
+    written = files_of(out, "bpgrad-figure-3.10", ".png", ".csv")
+    window = window_around(found, FUNCTION.minimiser, FUNCTION.bounds)
+    save_paths_png(FUNCTION.function, window, FUNCTION.minimiser, found, written[0], TITLE)
+    write_paths(found, written[1])
+    return Result([], written)
+
+
+def figure_3_11(out: Out, scale: Same = "small", *, progress, command):
+    """Draw |f - f*| of the solvers on Rosenbrock's function."""
+    del scale, command
+    from tfapp.reproduce.bpgrad.table_3_1 import TITLE
+    from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
+    from tfapp.solvers.paths.paths import write_losses
+    from tfapp.solvers.search.functions import ROSENBROCK
+
+    found = _rosenbrock_paths(progress)
+    written = files_of(out, "bpgrad-figure-3.11", ".png", ".csv")
+    save_gaps_png([GapPanel(TITLE, found, ROSENBROCK.minimum)], written[0])
+    write_losses(found, written[1])
+    return Result([], written)
+
+
+def _rosenbrock_paths(progress):
+    from tfapp.reproduce.bpgrad.table_3_1 import TABLE, UPDATES
+    from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, walk, walk_all
+    from tfapp.solvers.search.functions import ROSENBROCK
+
+    function = TENSOR_FUNCTIONS["rosenbrock"]
+    return walk_all(TABLE, lambda solver: walk(function, ROSENBROCK.start, solver, UPDATES), progress)
+
+
+def _ends(number, found, out, picture, command):
+    """Write where the paths of Algorithm 2 end, and their points; return the `Result`."""
+    from tfapp.files import write_text
+    from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
+    from tfapp.solvers.paths.paths import markdown, write_table
+
+    lines = algorithm.rows(found)
+    written = files_of(out, f"bpgrad-figure-{number}", ".md", ".csv")
+    text = markdown(f"Algorithm 2, figure {number}", command, algorithm.HEADER, lines, algorithm.NOTES)
+    write_text(written[0], text)
+    write_table(*algorithm.columns(found), written[1])
+    return Result([Table(algorithm.HEADER, lines)], [picture, *written])
+
+
+def _study(name, heading, make, space="\n\n"):
+    help = f"{heading}.{space}{READING}"
+    return Study(f"bpgrad-{name}", heading, SOURCE, (READING,), SCALES, make, help=help)
+
+
+_GAP = "Figure {}: |f - f*| of Algorithm 2 over its updates on {}"
+_GAPS = (("3.7", "f1"), ("3.8", "f2"), ("3.9", "f3"))
+_HEADING_3_3 = "Figure 3.3: Algorithm 1 on f3, step by step, with the counts for f1 and f2"
+STUDIES = (
+    Study(
+        "bpgrad-figure-3.3",
+        _HEADING_3_3,
+        SOURCE,
+        ("The signs of the text's rule for the next sample are read as those that give its numbers.",),
+        SCALES,
+        figure_3_3,
+        help=f"{_HEADING_3_3}.",
+    ),
+    _study(
+        "table-3.1", "Table 3.1: where solvers are on Rosenbrock's function after 4,000 updates", table_3_1
+    ),
+    _study("figure-3.5", "Figure 3.5: f1, f2 and f3 with the iterates of Algorithm 2", figure_3_5),
+    *(_study(f"figure-{number}", _GAP.format(number, f), gap_figure(number, f), " ") for number, f in _GAPS),
+    _study("figure-3.10", "Figure 3.10: paths of the solvers over Rosenbrock's function", figure_3_10),
+    _study("figure-3.11", "Figure 3.11: |f - f*| of the solvers on Rosenbrock's function", figure_3_11),
+)

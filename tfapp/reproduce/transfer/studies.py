@@ -1,0 +1,216 @@
+"""The studies `transfer-table-5.1`, `transfer-table-5.2` and `transfer-figure-5.3`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from tfapp.errors import InputError
+from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+
+SOURCE = (
+    'Y. Wu, Z. Zhang, G. Wang, "Unsupervised Deep Feature Transfer for Low Resolution Image Classification", ICCV '
+    "Workshops 2019"
+)
+READING = (
+    "The text was not at hand: of its tables only what is told of them is known (on VOC2007 LR 78.1, ours 80.0, HR "
+    "89.1), and the sizes of the grid are ours."
+)
+SCALES = {"small": "CIFAR-10, for two cores.", "paper": "VOC2007 with a backbone of yours, for a GPU."}
+
+
+def study_of(name, heading, make_of_runs):
+    """Return the `Study` that trains a run for each seed, and makes a table or figure of them.
+
+    Args:
+        name: Of the study.
+        heading: What it shows.
+        make_of_runs: Function of the `Scale`, the runs by seed, the folder, the heading of tables and the
+            `Progress` that returns the `Result`.
+    """
+
+    def make(
+        data: Annotated[
+            str,
+            Option(help="cifar10:PATH, voc2007:PATH, ..., or a folder of CIFAR-10 (small), VOC2007 (paper)."),
+        ],
+        out: Annotated[
+            Path, Option(help="Folder of runs and results; commands with the same one share them.")
+        ],
+        scale: Annotated[str, Option(help="small, for two cores, or paper, for a GPU.")] = "small",
+        seeds: Annotated[
+            tuple, Option(help="Seeds of backbone, clusters and network, comma-separated.", text="seeds")
+        ] = (0, 1, 2),
+        backbone: Annotated[
+            str | None,
+            Option(
+                help="Of keras.applications, or a .keras file.",
+                show_default="small: a ResNet-18 trained first",
+            ),
+        ] = None,
+        weights: Annotated[
+            str | None, Option(help="Its weights: a file without the top, or imagenet.")
+        ] = None,
+        epochs: Annotated[
+            int | None, Option(min=1, help="Epochs of a backbone that is trained.", show_default="by scale")
+        ] = None,
+        iterations: Annotated[
+            int | None, Option(min=1, help="Of each network.", show_default="by scale")
+        ] = None,
+        *,
+        progress,
+        command,
+    ):
+        from tfapp.data import names_multi_label
+        from tfapp.reproduce.transfer.scales import SCALES as SETTINGS
+
+        chosen = SETTINGS[scale]
+        spec = data if names_multi_label(data) else f"{chosen.reader}:{data}"
+        options = {"backbone": backbone, "weights": weights, "epochs": epochs, "iterations": iterations}
+        runs = train_runs(spec, chosen, seeds, out, progress=progress, **options)
+        spread = f"mean ± standard deviation over {len(runs)} seeds" if len(runs) > 1 else "one seed"
+        result = make_of_runs(chosen, runs, out, f"After {SOURCE}; {spread}. `{command}`\n\n", progress)
+        result.shown.append(READING)
+        return result
+
+    return Study(name, heading, SOURCE, (READING,), SCALES, make, help=f"{heading}.\n\n{READING}")
+
+
+def train_runs(spec, scale, seeds, out, *, backbone, weights, epochs, iterations, progress):
+    """Train a run for each seed, `out/runs/seed-S`, and return their paths by seed.
+
+    Args:
+        spec: What `open_multi_label` takes.
+        scale: `Scale`.
+        seeds: List of seeds.
+        out: Folder.
+        backbone, weights: As of `tfapp transfer train`; None to train a backbone on the data, one of each seed.
+        epochs, iterations: In place of those of the scale, or None.
+        progress: `Progress`.
+    """
+    from tfapp.transfer.training import train
+
+    if backbone is None and scale.backbone is None:
+        raise InputError("Say the backbone, such as --backbone ResNet101 --weights FILE (or imagenet).")
+    config = scale.config
+    if iterations is not None:
+        config = replace(config, iterations=iterations, decay_every=max(1, iterations // 3))
+    runs = {}
+    for seed in seeds:
+        own = backbone or str(_trained_backbone(spec, scale.backbone, seed, out, epochs, progress))
+        runs[seed] = out / "runs" / f"seed-{seed}"
+        settings = replace(config, backbone=own, weights=weights, seed=seed)
+        train(spec, runs[seed], settings, progress=progress, title=f"seed {seed}: ")
+    return runs
+
+
+def _trained_backbone(spec, training, seed, out, epochs, progress):
+    """Train a classifier on the images and their labels, and return its `.keras` file."""
+    from tfapp.data import open_classification
+    from tfapp.solvers.trainings.training import MODEL, Job, train
+    from tfapp.solvers.trainings.workload import Workload
+
+    data = open_classification(spec)
+    workload = Workload(data.spec, training.model, training.batch_size, augment=training.augment)
+    job = Job(workload, training.solver, training.value, seed, epochs or training.epochs)
+    folder = out / "backbones" / f"seed-{seed}"
+    with progress.task(f"seed {seed}: backbone, epochs", job.epochs, training.model) as task:
+        result = train(job, folder, progress=task)
+        task.finish("" if result["diverged"] else f"test error {result['test_error']:.1f} %")
+    if result["diverged"]:
+        raise InputError(f"The backbone of seed {seed} diverged; choose another --seeds.")
+    return folder / MODEL
+
+
+def make_table_5_1(scale, runs, out, heading, progress):
+    """Write table 5.1, over the sizes of the two layers."""
+    from tfapp.transfer.grid import grid_remark, grid_table, grid_title, write_grid
+    from tfapp.transfer.pictures import save_grid_png
+    from tfapp.transfer.results import grid_of_run
+
+    grids = []
+    for seed, path in runs.items():
+        options = {"costs": scale.costs, "progress": progress, "title": f"seed {seed}: "}
+        grids.append(grid_of_run(path, scale.hidden, scale.clusters, [seed], scale.form, **options)[0])
+    content = merged_grid(grids)
+    folder = out / "transfer-table-5.1"
+    written = [*write_grid(folder, content, heading), folder / "grid.png"]
+    save_grid_png(content, written[-1])
+    return Result([Table(*grid_table(content), grid_title(content)), grid_remark(content)], written)
+
+
+def merged_grid(grids):
+    """Return one content of `grid.json` for those of several runs: all cells, and means of LR and HR."""
+    without = {name: sum(grid[name] for grid in grids) / len(grids) for name in ("low", "high")}
+    return {"ap": grids[0]["ap"], **without, "cells": [cell for grid in grids for cell in grid["cells"]]}
+
+
+def make_table_5_2(scale, runs, out, heading, progress):
+    """Write table 5.2, of sharp, low-resolution and transferred features, on both readings of pseudo-labels."""
+    from tfapp.files import write_json, write_text
+    from tfapp.transfer.results import evaluate_run
+
+    options = {"both_readings": True, "costs": scale.costs, "progress": progress}
+    metrics = [
+        evaluate_run(path, scale.form, title=f"seed {seed}: ", **options)[0] for seed, path in runs.items()
+    ]
+    header, rows = table_5_2(metrics)
+    written = files_of(out, "transfer-table-5.2", ".md", ".json")
+    write_text(written[0], f"{heading}{markdown_table(header, rows)}\n\n{READING}\n")
+    write_json(written[1], {"seeds": list(runs), "metrics": metrics})
+    return Result([Table(header, rows)], written)
+
+
+def table_5_2(metrics):
+    """Return header and rows: HR, LR, ours and the control, means over seeds in percent.
+
+    Args:
+        metrics: Contents of `metrics.json`, one of each seed, with the same features.
+    """
+    from tfapp.transfer.classifiers import FORMS
+
+    one_label = metrics[0]["features"][0]["accuracy"] is not None
+    rows = []
+    for place, first in enumerate(metrics[0]["features"]):
+        results = [content["features"][place] for content in metrics]
+        row = [first["title"], str(first["dimension"])]
+        row += [_percent([result["mean"][form] for result in results]) for form in FORMS]
+        rows.append(row + ([_percent([result["accuracy"] for result in results])] if one_label else []))
+    header = ["features", "length", *(f"mAP {form} %" for form in FORMS)]
+    return header + (["accuracy %"] if one_label else []), rows
+
+
+def _percent(values):
+    return mean_and_spread([100 * value for value in values], ".2f")
+
+
+def make_figure_5_3(scale, runs, out, heading, progress):
+    """Draw figure 5.3 of every run."""
+    del scale, out, heading
+    from tfapp.transfer.results import agreements_table, tsne_of_run
+
+    result = Result()
+    for seed, path in runs.items():
+        embedding, written = tsne_of_run(path, progress=progress, title=f"seed {seed}: ", seed=seed)
+        result.shown.append(Table(*agreements_table(embedding)))
+        result.written += written
+    return result
+
+
+STUDIES = (
+    study_of(
+        "transfer-table-5.1",
+        "Mean average precision over the sizes of the two layers, N1 x N2",
+        make_table_5_1,
+    ),
+    study_of(
+        "transfer-table-5.2",
+        "Sharp, low-resolution and transferred features side by side, with both readings of the pseudo-labels",
+        make_table_5_2,
+    ),
+    study_of(
+        "transfer-figure-5.3",
+        "Sharp, low-resolution and transferred features of test images in the plane, by t-SNE; figure 5.1 too",
+        make_figure_5_3,
+    ),
+)

@@ -1,0 +1,101 @@
+"""Solvers that walk on one function: their paths, side by side in tables and figures."""
+
+from tfapp.files import write_text
+from tfapp.report.result_table import markdown_table
+from tfapp.runs.progress import SILENT
+from tfapp.solvers.paths import parabola, separable_example
+from tfapp.solvers.paths.figures import (
+    GapPanel,
+    save_gaps_png,
+    save_iterates_png,
+    save_paths_png,
+    window_around,
+)
+from tfapp.solvers.paths.paths import (
+    HEADER,
+    TENSOR_FUNCTIONS,
+    markdown,
+    rows,
+    some_columns,
+    walk,
+    walk_all,
+    write_losses,
+    write_paths,
+)
+from tfapp.solvers.search.functions import FUNCTIONS
+
+
+def compare_paths(name, solvers, steps, start, out, *, command="", progress=SILENT):
+    """Let solvers walk on a function, and write tables and figures of where they go.
+
+    Args:
+        name: `parabola`, `separable`, or one of `tfapp.solvers.paths.paths.TENSOR_FUNCTIONS`.
+        solvers: List of `PathSolver`s.
+        steps: Updates of each.
+        start: First point, or None for the function's; `separable` always starts at 0.
+        out: Folder.
+        command: The line that was typed.
+        progress: `Progress` that shows the solvers.
+
+    Returns:
+        (list of (header, rows) as text, narrow enough for a terminal; list of the files that were written).
+    """
+    if name == "separable":
+        return _separable(solvers, steps, out, command, progress)
+    if name == "parabola":
+        return _parabola(solvers, steps, start or parabola.START, out, command, progress)
+    return _analytic(name, solvers, steps, start or FUNCTIONS[name].start, out, command, progress)
+
+
+def _analytic(name, solvers, steps, start, out, command, progress):
+    function = FUNCTIONS[name]
+    found = walk_all(solvers, lambda solver: walk(TENSOR_FUNCTIONS[name], start, solver, steps), progress)
+    title = f"{name}: {function.formula}, {steps:,} updates"
+    table, written = _write(name, found, function.minimum, title, out, command)
+    picture = out / f"{name}-paths.png"
+    if function.dimension == 1:
+        save_iterates_png([(function, path, path.solver.title) for path in found], picture, title)
+    else:
+        _contour(function.function, function.minimiser, function.bounds, found, picture, title)
+    return [table], [*written, picture]
+
+
+def _parabola(solvers, steps, start, out, command, progress):
+    found = walk_all(solvers, lambda solver: walk(parabola.tensor_value, start, solver, steps), progress)
+    title = f"parabola: w'Hw / 2 with curvatures 1 and 10, {steps:,} updates"
+    descents = parabola.descents()
+    lines = parabola.rows(descents)
+    rates = f"\n{markdown_table(parabola.HEADER, lines)}\n\n- {parabola.NOTE}\n"
+    table, written = _write("parabola", found, 0.0, title, out, command, rates)
+    written += [out / "parabola-paths.png", out / "parabola-rates.png"]
+    _contour(parabola.value, parabola.MINIMISER, parabola.WINDOW, found, written[-2], title)
+    heading = "What a learning rate does on a parabola of curvatures 1 and 10"
+    parabola.save_descents_png(descents, written[-1], heading)
+    return [table, some_columns(parabola.HEADER, lines, (0, 2, 3, 4))], written
+
+
+def _separable(solvers, steps, out, command, progress):
+    example = separable_example
+    problem = example.separable_problem()
+    found = walk_all(solvers, lambda solver: example.fit(problem, solver, steps), progress)
+    lines = example.rows(problem, found)
+    written = [out / f"separable{suffix}" for suffix in (".md", ".csv", ".png")]
+    write_text(written[0], markdown(example.TITLE, command, example.HEADER, lines, example.notes(problem)))
+    write_losses(found, written[1])
+    save_gaps_png([GapPanel("training loss on the separable problem", found, 0.0)], written[2])
+    return [some_columns(example.HEADER, lines, (0, 2, 4, 7, 8))], written
+
+
+def _write(name, found, minimum, title, out, command, further=""):
+    """Write the table of the paths, their points and |f - f*|; return the narrow table and the files."""
+    lines = rows(found, minimum)
+    written = [out / f"{name}{suffix}" for suffix in (".md", ".csv", "-gap.png")]
+    write_text(written[0], markdown(title, command, HEADER, lines) + further)
+    write_paths(found, written[1])
+    save_gaps_png([GapPanel(title, found, minimum)], written[2])
+    return some_columns(HEADER, lines, (0, 2, 3, 4, 5)), written
+
+
+def _contour(function, minimiser, bounds, found, path, title):
+    window = window_around(found, minimiser, bounds)
+    save_paths_png(function, window, minimiser, found, path, title)

@@ -1,0 +1,184 @@
+"""What is made of a trained run: its evaluation, a grid of other networks, a map; with their figures and the page."""
+
+from functools import partial
+
+from tfapp.errors import InputError
+from tfapp.runs.progress import SILENT, steps
+from tfapp.transfer.classifiers import AREA, FORMS
+from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_materials, write_embedding
+from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, write_metrics
+from tfapp.transfer.grid import cells, check_cells, grid_of, measure_cell, with_other_reading, write_grid
+from tfapp.transfer.network import read_history
+from tfapp.transfer.page import save_page
+from tfapp.transfer.pictures import (
+    save_embedding_png,
+    save_grid_png,
+    save_history_png,
+    save_precision_png,
+    save_samples_png,
+)
+from tfapp.transfer.run import TransferRun
+
+
+def open_materials(path, form=AREA, classes=None, *, skip_bad=None, progress=SILENT, title=""):
+    """Open a run and return it with its `Materials`, whose missing features are extracted.
+
+    Args:
+        path: Run folder.
+        form: Form of the average precision, one of `FORMS`.
+        classes, skip_bad, progress, title: As for `gather`.
+
+    Raises:
+        InputError: Unknown form; as `gather`.
+    """
+    if form not in FORMS:
+        raise InputError(f"Unknown --ap {form!r}; choose one of: {', '.join(FORMS)}.")
+    run = TransferRun.open(path)
+    return run, gather(run, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
+
+
+def evaluate_run(
+    path,
+    form=AREA,
+    classes=None,
+    *,
+    skip_bad=None,
+    both_readings=False,
+    progress=SILENT,
+    title="",
+    **options,
+):
+    """Test classifiers on sharp, poor and transferred features of a run, and write the results and figures.
+
+    Args:
+        path, form, classes, skip_bad, progress, title: As for `open_materials`.
+        both_readings: Whether to train a second network on the other reading of the pseudo-labels.
+        **options: Of `assess`.
+
+    Returns:
+        (the content of `metrics.json`, the list of the files that were written).
+    """
+    run, materials = open_materials(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
+    with steps(progress, title) as show:
+        if both_readings:
+            materials = with_other_reading(run, materials, partial(show, "training, other reading"))
+        results = [_assess(run, materials, name, show, options) for name in materials.features]
+    metrics = write_metrics(run, materials, results, form)
+    figures = run.path / "figures"
+    written = [figures / f"{name}.png" for name in ("precision", "history", "samples")]
+    save_precision_png(metrics, written[0])
+    save_history_png(read_history(run.path), written[1])
+    save_samples_png(run.data().test, run.config.resolution(), written[2], 6, run.config.seed)
+    return metrics, [run.path / METRICS, *written, write_page(run)]
+
+
+def metrics_table(metrics):
+    """Return (header, rows) as text of HR, LR, ours and the control.
+
+    Args:
+        metrics: Content of `metrics.json`.
+    """
+    header = ["features", "length", "C", "mAP area %", "mAP 11-point %"]
+    one_label = metrics["features"][0]["accuracy"] is not None
+    rows = []
+    for result in metrics["features"]:
+        mean = result["mean"]
+        row = [result["title"], result["dimension"], f"{result['cost']:g}"]
+        row += [f"{100 * mean['area']:.2f}", f"{100 * mean['11-point']:.2f}"]
+        rows.append(row + ([f"{100 * result['accuracy']:.2f}"] if one_label else []))
+    return header + (["accuracy %"] if one_label else []), rows
+
+
+def metrics_remark(metrics):
+    """Return a sentence of the numbers of images, and how well the pseudo-labels are learned and agree."""
+    images, labels = metrics["images"], metrics["pseudo_labels"]
+    skipped = f", {len(images['skipped'])} could not be read" if images["skipped"] else ""
+    return (
+        f"{images['train']} images to fit on, {images['test']} to test on{skipped}; the network gives "
+        f"{100 * labels['accuracy']:.1f} % of the former their pseudo-label, and both readings of pseudo-labels agree "
+        f"on {100 * labels['agreement']:.1f} %"
+    )
+
+
+def grid_of_run(
+    path,
+    hidden,
+    clusters,
+    seeds,
+    form=AREA,
+    classes=None,
+    *,
+    skip_bad=None,
+    progress=SILENT,
+    title="",
+    **options,
+):
+    """Train and test networks of other sizes on the features of a run, and write table and figure.
+
+    Args:
+        path, form, classes, skip_bad, progress, title: As for `open_materials`.
+        hidden, clusters: Values of N1 and of N2 = k.
+        seeds: Of clusters and trainings.
+        **options: Of `assess` and `measure_cell`.
+
+    Returns:
+        (the content of `grid.json`, the list of the files that were written).
+    """
+    run, materials = open_materials(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
+    chosen = cells(hidden, clusters, seeds)
+    check_cells(chosen, len(materials.features[LOW][0]))
+    with steps(progress, title) as show:
+        without = {name: _assess(run, materials, name, show, options).mean for name in (HIGH, LOW)}
+        measured = []
+        for number, cell in enumerate(chosen):
+            show("cells", number, len(chosen), "N1 {hidden}, N2 {clusters}, seed {seed}".format(**cell))
+            measured.append(measure_cell(run, materials, cell, **options))
+        show("cells", len(chosen), len(chosen))
+    content = grid_of(measured, without[LOW], without[HIGH], form)
+    written = write_grid(run.path, content)
+    figure = run.path / "figures" / "grid.png"
+    save_grid_png(content, figure)
+    return content, [*written, figure, write_page(run)]
+
+
+def tsne_of_run(path, classes=None, *, skip_bad=None, progress=SILENT, title="", **options):
+    """Lay out the test images of a run in the plane, and write the places and the figure.
+
+    Args:
+        path, classes, skip_bad, progress, title: As for `open_materials`.
+        **options: Of `embed_materials`.
+
+    Returns:
+        (the `Embedding`, the list of the files that were written).
+    """
+    run, materials = open_materials(path, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
+    with progress.task(f"{title}t-SNE") as task:
+        embedding = embed_materials(
+            materials, progress=lambda name, done, total: task(done, total, name), **options
+        )
+    written = [run.path / EMBEDDING, run.path / "figures" / "tsne.png"]
+    write_embedding(embedding, written[0])
+    save_embedding_png(embedding, written[1])
+    return embedding, [*written, write_page(run)]
+
+
+def agreements_table(embedding):
+    """Return (header, rows, title) as text: how many of an image's nearest neighbours have its class."""
+    rows = [
+        [TITLES[name], *(f"{100 * share:.1f}" for share in shares)]
+        for name, shares in embedding.agreements.items()
+    ]
+    title = f"share of the {NEIGHBOURS} nearest neighbours that have an image's class, %"
+    return ["features", "by the features", "in the plane"], rows, title
+
+
+def write_page(run):
+    """Write the page of a run, with all that it has by now, and return its path."""
+    page = run.path / "transfer.html"
+    save_page(run, page)
+    return page
+
+
+def _assess(run, materials, name, show, options):
+    report = partial(show, f"classifiers, {TITLES[name]}")
+    return assess(materials, name, seed=run.config.seed, folder=run.path, progress=report, **options)
