@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from tfapp.models import build
-from tfapp.segmentation.training import compile_segmenter
+from tfapp.segmentation.compiling import compile_segmenter
 
 TARGET, REPETITIONS, STEPS, BATCH = 1.10, 25, 4, 8
 

@@ -13,7 +13,7 @@ from tfapp.errors import InputError
 from tfapp.pose.config import PoseConfig
 from tfapp.pose.tensorboard import PoseTensorBoard
 from tfapp.pose.training import train
-from tfapp.runs.callbacks import read_history
+from tfapp.runs.history import read_history
 
 CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, epochs=3, batch_size=4, decay_epochs=1)
 SCALARS = ("loss", "chamfer_mm", "learning_rate", "model_learning_rate", "points_seen")

@@ -37,7 +37,7 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite):
     Returns:
         A list of `Trained`, by network, batch size and seed.
     """
-    from tfapp.runs.callbacks import read_history
+    from tfapp.runs.history import read_history
 
     chosen = [(network, batch) for network in table.networks for batch in table.batch_sizes]
     reference = (REFERENCE, LARGE_BATCH)
@@ -58,7 +58,7 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite):
 
 def measure_scores(trained):
     """Yield (`Trained`, dictionary from column to number): how well each answers on its test images."""
-    from tfapp.runs.callbacks import read_history
+    from tfapp.runs.history import read_history
 
     with progress_bar() as bar:
         task = bar.add_task("scores", total=len(trained), note="")

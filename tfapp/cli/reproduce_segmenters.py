@@ -78,7 +78,7 @@ def _described(name):
 def _best_value(data, out, config, name):
     """Return the value with the smallest loss on the validation images after a short training."""
     from tfapp.optimizers import SOLVERS
-    from tfapp.runs.callbacks import read_history
+    from tfapp.runs.history import read_history
 
     solver = SOLVERS[name]
     if len(solver.values) == 1 or not config.epochs:

@@ -101,7 +101,7 @@ def print_metrics(metrics):
 
 
 def _draw(run, metrics):
-    from tfapp.transfer.network import read_history
+    from tfapp.runs.history import read_history
     from tfapp.transfer.pictures import save_history_png, save_precision_png, save_samples_png
 
     figures = run.path / "figures"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, console, print_written
 from tfapp.cli.reproduce_options import typed
 
 Option = typer.Option
@@ -83,9 +83,8 @@ def train_with_progress(spec, out, config, *, command="", overwrite=False, title
     """Train under progress bars, one for each step."""
     from tfapp.transfer.training import train as run_training
 
-    with progress_bar() as bar:
-        show = steps(bar, title)
-        return run_training(spec, out, config, command=command, overwrite=overwrite, progress=show)
+    options = {"command": command, "overwrite": overwrite, "title": title}
+    return run_training(spec, out, config, progress=ConsoleProgress(), **options)
 
 
 def steps(bar, title=""):
