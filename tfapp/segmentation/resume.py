@@ -4,6 +4,8 @@ from dataclasses import asdict
 
 from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
 from tfapp.errors import InputError
+from tfapp.runs.checkpoints import Checkpoints
+from tfapp.runs.fitting import refuse_fewer
 from tfapp.segmentation.class_weights import class_weights
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.run import Run
@@ -26,6 +28,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite):
     run = Run.begun(out, overwrite)
     if run is not None:
         _check_same(run, config, dataset)
+        refuse_fewer(Checkpoints(out), config.epochs)
         extended = {name: getattr(config, name) for name in config.extendable}
         if any(run.config.get(name) != value for name, value in extended.items()):
             run.config.update(extended)
@@ -69,7 +72,11 @@ def _read_all(frames):
 
 
 def _check_same(run, config, dataset):
-    now = {name: value for name, value in asdict(config).items() if name not in config.extendable}
+    now = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(config).items()
+        if name not in config.extendable
+    }
     now["dataset"] = dataset.spec
     # An option that is younger than the run had its default then.
     then = with_defaults(run.config) | run.config["requested"] | {"dataset": run.record["data"]["spec"]}
