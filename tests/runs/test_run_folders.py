@@ -39,7 +39,8 @@ def test_new_record_names_its_kind_but_for_a_segmenter(tmp_path, kind, named):
 
 
 def test_new_run_takes_the_place_of_a_damaged_one(tmp_path):
-    folder = write(tmp_path / "run", {})
+    folder = write(tmp_path / "run", RECORDS[PoseRun])
+    (folder / "run.json").write_text("{")
     (folder / "history.csv").touch()
     PoseRun.create(folder, "tfapp pose train")
     assert [file.name for file in folder.iterdir()] == ["run.json"]

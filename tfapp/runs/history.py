@@ -21,7 +21,8 @@ def read_history(folder):
     try:
         with file.open(newline="") as stream:
             return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(stream)]
-    except (ValueError, TypeError):
+    except (ValueError, AttributeError):
+        # The one of a text that is no number, the other of a row with cells too many or too few.
         raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
 
 

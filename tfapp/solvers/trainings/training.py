@@ -9,12 +9,12 @@ import keras
 
 from tfapp.files import write_json
 from tfapp.optimizers import SOLVERS, SWEEPS, make_solver, unwrapped
-from tfapp.runs.checkpoints import LastModel
+from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
 from tfapp.runs.settings import keep_settings
 from tfapp.solvers.trainings.workload import Workload, objective
 
-JOB, RESULT = "job.json", "result.json"
+JOB, MODEL, RESULT = "job.json", LAST, "result.json"
 COLUMNS = ("epoch", "train_objective", "train_error", "test_objective", "test_error")
 
 
