@@ -14,7 +14,7 @@ import numpy as np
 from harness import Comparison, milliseconds, stopwatch
 
 from tfapp.models import build
-from tfapp.segmentation.training import compile_segmenter
+from tfapp.segmentation.compiling import compile_segmenter
 
 TARGET, STEPS, BATCH = 1.10, 4, 8
 

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "data": SHARED,
     "models": SHARED | {"layers", "data"},
     "landscape": SHARED | {"layers", "report"},
-    "runs": SHARED | {"data", "models", "report", "landscape"},
+    "runs": SHARED | {"optimizers", "data", "models", "report", "landscape"},
     **dict.fromkeys(sorted(TASKS), BELOW_TASKS),
     "reproduce": BELOW_TASKS | TASKS,
     "cli": BELOW_TASKS | TASKS | {"reproduce"},

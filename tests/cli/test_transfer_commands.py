@@ -114,7 +114,7 @@ def test_export_scores_files_as_evaluation_scored_their_images(run, place):
         gather(opened),
         read_classifiers(path / "classifiers" / "transferred.npz"),
     )
-    expected = machines.scores(transferred(opened.load_network(), materials.features["low"][1]))
+    expected = machines.scores(transferred(opened.load_model(), materials.features["low"][1]))
     images, resolution = opened.data().test, opened.config.resolution()
     files = [png(resolution.small(images.read(index), 0, index)) for index in range(len(images))]
     request = Request("serving_bytes", {"image_bytes": np.array(files, "S")})

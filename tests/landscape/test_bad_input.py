@@ -1,6 +1,5 @@
 """What no surface can be drawn of, through the whole command line: a sentence, exit code 2, and no file."""
 
-import sys
 from types import SimpleNamespace
 
 import keras
@@ -13,6 +12,7 @@ from tfapp.cli.main import app
 from tfapp.errors import InputError
 from tfapp.landscape import Surface, landscape
 from tfapp.landscape.directions.random_directions import random_directions
+from tfapp.runs.run import Solution
 
 OPTIONS = ["--n", "3", "--samples", "10", "--batch-size", "4"]
 
@@ -22,12 +22,10 @@ def command(monkeypatch, data, tmp_path):
     """Return a function that runs the command on a run folder with this model."""
 
     def run_with(model, *options, data=data):
-        run = SimpleNamespace(
-            path=tmp_path / "run", title="U-Net", load_model=lambda: model, sample=lambda *_: data
-        )
-        module = SimpleNamespace(Run=SimpleNamespace(open=lambda path: run))
-        monkeypatch.setitem(sys.modules, "tfapp.segmentation.run", module)
-        arguments = ["landscape", str(run.path), *OPTIONS, *options]
+        solution = Solution(tmp_path / "run", "U-Net", lambda: model, lambda *_: data)
+        run = SimpleNamespace(solution=lambda **options: solution)
+        monkeypatch.setattr("tfapp.cli.landscape.open_run", lambda path: run)
+        arguments = ["landscape", str(solution.path), *OPTIONS, *options]
         return CliRunner().invoke(app, arguments, env={"TF_CPP_MIN_LOG_LEVEL": "3", "COLUMNS": "160"})
 
     return run_with

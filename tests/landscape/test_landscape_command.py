@@ -1,4 +1,3 @@
-import sys
 from types import SimpleNamespace
 
 import keras
@@ -12,6 +11,7 @@ from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape import landscape as measure
 from tfapp.landscape.directions.trajectory import begin, write_checkpoint
+from tfapp.runs.run import Solution
 
 OPTIONS = ["--n", "3", "--samples", "10", "--batch-size", "4"]
 
@@ -38,15 +38,17 @@ def invoke(monkeypatch, segmenter, data, tmp_path):
     }
 
     def open_run(path):
-        return SimpleNamespace(
-            path=tmp_path if path == tmp_path else tmp_path / path,
-            title="RUnet",
-            load_model=lambda: models[path],
-            sample=lambda part, count, seed: data if (part, count) == ("train", 10) else None,
+        folder = tmp_path if path == tmp_path else tmp_path / path
+        solution = Solution(
+            folder,
+            "RUnet",
+            lambda: models[path],
+            lambda count, seed: data if count == 10 else None,
+            trajectory=folder / "trajectory",
         )
+        return SimpleNamespace(solution=lambda **options: solution)
 
-    module = SimpleNamespace(Run=SimpleNamespace(open=open_run), TRAJECTORY="trajectory")
-    monkeypatch.setitem(sys.modules, "tfapp.segmentation.run", module)
+    monkeypatch.setattr("tfapp.cli.landscape.open_run", open_run)
     app = typer.Typer()
     app.command()(landscape)
     return lambda *options: CliRunner().invoke(

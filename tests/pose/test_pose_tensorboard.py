@@ -13,7 +13,7 @@ from tfapp.errors import InputError
 from tfapp.pose.config import PoseConfig
 from tfapp.pose.tensorboard import PoseTensorBoard
 from tfapp.pose.training import train
-from tfapp.runs.callbacks import read_history
+from tfapp.runs.history import read_history
 
 CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, epochs=3, batch_size=4, decay_epochs=1)
 SCALARS = ("loss", "chamfer_mm", "learning_rate", "model_learning_rate", "points_seen")
@@ -83,7 +83,7 @@ def test_training_that_goes_on_goes_on_with_the_steps(scenes, tmp_path):
 
 
 def test_model_without_a_seen_point_is_a_warning_and_no_end(scenes, tmp_path, monkeypatch):
-    monkeypatch.setattr("tfapp.pose.evaluate.LEAST_SEEN", 2.0)
+    monkeypatch.setattr("tfapp.pose.predictions.LEAST_SEEN", 2.0)
     log = PoseTensorBoard(tmp_path / "log")
     with pytest.warns(UserWarning, match="No picture of the object model after epoch 1: Expected `visible`"):
         run = train(scenes, tmp_path / "run", replace(CONFIG, epochs=1), callbacks=[log])

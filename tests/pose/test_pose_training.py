@@ -13,7 +13,7 @@ from tfapp.pose.observations import observe, split_scenes
 from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.training import train
-from tfapp.runs.callbacks import read_history
+from tfapp.runs.history import read_history
 
 CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, epochs=3, batch_size=3, held_out=0.25)
 

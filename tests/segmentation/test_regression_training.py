@@ -6,11 +6,12 @@ from tfapp.data import parse_noises
 from tfapp.errors import InputError
 from tfapp.models import OneHotMeanSquaredError
 from tfapp.optimizers import ALIG, BPGrad, Eve
-from tfapp.runs.callbacks import read_history
+from tfapp.runs.history import read_history
+from tfapp.segmentation.compiling import make_optimizer
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
 from tfapp.segmentation.run import Run
-from tfapp.segmentation.training import make_optimizer, train
+from tfapp.segmentation.training import train
 
 SPEC = "cells:20:32"
 CLEAN = parse_noises(["gaussian=0"])

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tfapp.data import open_dataset
 from tfapp.errors import InputError
-from tfapp.runs.callbacks import read_history
+from tfapp.runs.history import read_history
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.prediction import restore
 from tfapp.segmentation.restoration import (

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.runs.callbacks import TrainingDiverged, latest_checkpoint, read_history
+from tfapp.runs.callbacks import TrainingDiverged
+from tfapp.runs.checkpoints import latest_checkpoint
+from tfapp.runs.history import read_history
 from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 

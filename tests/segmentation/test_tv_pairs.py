@@ -6,7 +6,7 @@ import pytest
 from tfapp.data import parse_noises
 from tfapp.reproduce.tv import pairs as tv_pairs
 from tfapp.reproduce.tv.pairs import Pair, chosen_weight, evaluate_pair, pair_folders, stored_pairs
-from tfapp.runs.callbacks import read_history
+from tfapp.runs.history import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, measure
 from tfapp.segmentation.run import Run
 

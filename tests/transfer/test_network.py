@@ -4,9 +4,10 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.runs.callbacks import TrainingDiverged
+from tfapp.runs.history import read_history
 from tfapp.transfer import network as module
 from tfapp.transfer.config import NetworkConfig
-from tfapp.transfer.network import batch_of, build_network, read_history, train_network
+from tfapp.transfer.network import batch_of, build_network, train_network
 
 CONFIG = {"hidden": 16, "clusters": 3, "batch_size": 20, "iterations": 40, "decay_every": 30}
 

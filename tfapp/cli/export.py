@@ -16,16 +16,8 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from tfapp.cli.console import TensorFlowCommand
-from tfapp.cli.sources import (
-    OUTPUT_HELP,
-    RESIZE_HELP,
-    SCALE_HELP,
-    is_keras_file,
-    open_sources,
-    refuse_segmenter_options,
-)
+from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, open_source
 from tfapp.errors import InputError
-from tfapp.runs.record import POSE, TRANSFER, run_kind
 
 _WRITE = "from-run"
 
@@ -81,68 +73,10 @@ def write(
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
-    console, further = Console(), []
-    kind = run_kind(run)
-    if kind in (POSE, TRANSFER):
-        options = {"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes, "--resize": resize}
-        others = {"--input-scale": input_scale != 1.0, "--model-output": model_output != "auto"}
-        refuse_segmenter_options(run, {**options, **others})
-        with _sentences(), console.status("Exporting and checking"):
-            write_run = export_pose_run if kind == POSE else export_transfer_run
-            folder = write_run(run, base_dir, version)
-        if kind == POSE:
-            # What is served has no observed points to choose a pose by.
-            further.append(f"tfapp pose evaluate {run} --choose network")
-    else:
-        [source] = open_sources([run], resize, input_scale, model_output)
-        if source.image_pairs:
-            source.refuse_image_pairs("tfapp export")
-        with _sentences(), console.status("Exporting and checking"):
-            folder = _export_segmenter(source, base_dir, version, post_tv, gap, classes)
-    print_exported(console, folder, further)
-
-
-def _export_segmenter(source, base_dir, version, post_tv, gap, classes):
-    from tfapp.export import export
-
-    names = _class_names(source, classes)
-    metadata = {**_facts(source), "post_tv": post_tv}
-    # The segmenter pads to the network's stride by itself, exactly as `tfapp evaluate` measured it.
-    segmenter = source.segmenter(post_tv, gap=gap)
-    return export(segmenter, base_dir, version=version, class_names=names, metadata=metadata)
-
-
-def _facts(source):
-    """Return what the exported folder keeps of its origin."""
-    if is_keras_file(source.path):
-        return {
-            "model_file": source.path.name,
-            "input_scale": source.input_scale,
-            "resize": source.framing.resize,
-            "network_stride": source.stride,
-        }
-    return {
-        "run": source.path.name,
-        "config": source.config,
-        "metrics": source.metrics(),
-        "data_fingerprint": source.data_fingerprint,
-        "network_stride": source.stride,
-    }
-
-
-def _class_names(source, classes):
-    if not is_keras_file(source.path):
-        if classes is not None:
-            raise InputError(f"--classes is for .keras files; {source.path} has the names of its classes.")
-        return source.class_names
-    if classes is None:
-        return [f"class {index}" for index in range(source.num_classes)]
-    from tfapp.data import read_class_names
-
-    names = read_class_names(Path(classes)) if Path(classes).is_file() else classes.split(",")
-    if len(names) != source.num_classes:
-        raise InputError(f"--classes names {len(names)} classes; {source.path} has {source.num_classes}.")
-    return [name.strip() for name in names]
+    console, source = Console(), open_source(run, resize, input_scale, model_output)
+    with _sentences(), console.status("Exporting and checking"):
+        folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes)
+    print_exported(console, folder, source.after_export)
 
 
 @app.command("verify", cls=TensorFlowCommand)
@@ -268,63 +202,3 @@ def signature_table(name, signature):
             shape = "any" if tensor["shape"] is None else str(tuple(tensor["shape"])).replace("None", "?")
             table.add_row(side[:-1], tensor["alias"], tensor["dtype"], escape(shape), tensor["meaning"] or "")
     return table
-
-
-def export_pose_run(path, base_dir, version):
-    """Export the network of a pose run and return the version folder.
-
-    Raises:
-        InputError: The run's training has not ended, or its files are damaged.
-        ExportError: As `tfapp.export.export_pose_network`.
-    """
-    from tfapp.export import export_pose_network
-    from tfapp.pose.evaluate import learned_points
-    from tfapp.pose.predictions import chosen_pose_network
-    from tfapp.pose.run import PoseRun
-
-    run = PoseRun.open(path)
-    model = run.load_model()
-    points, seen = learned_points(model)
-    return export_pose_network(
-        chosen_pose_network(model),
-        base_dir,
-        camera=run.record["camera"],
-        distance=model.settings.centre[2],
-        # Points that no scene showed stayed where they began: no part of the object.
-        object_points=points[seen],
-        version=version,
-        metadata={"run": path.name, "config": run.config, "frame": run.record["frame"]},
-    )
-
-
-def export_transfer_run(path, base_dir, version):
-    """Export the backbone, the transfer network and the classifiers of a run, and return the version folder.
-
-    Raises:
-        InputError: The run was not trained or evaluated to its end, or its files have changed or are damaged.
-        ExportError: As `tfapp.export.export_scorer`.
-    """
-    import json
-
-    from tfapp.export import export_scorer
-    from tfapp.transfer.evaluation import METRICS
-    from tfapp.transfer.exporting import scoring_model_of
-    from tfapp.transfer.run import TransferRun
-
-    run = TransferRun.open(path)
-    model, class_names = scoring_model_of(run)
-    metrics = json.loads((run.path / METRICS).read_text(encoding="utf-8"))
-    low = run.config.low or run.config.high
-    return export_scorer(
-        model,
-        base_dir,
-        class_names=class_names,
-        warmup_sizes=((low, low),),
-        version=version,
-        metadata={
-            "run": path.name,
-            "config": run.record["config"],
-            "backbone": run.record["backbone"],
-            "mean_average_precision": {one["name"]: one["mean"] for one in metrics["features"]},
-        },
-    )

@@ -1,17 +1,15 @@
 """`tfapp landscape`."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tfapp.cli.console import finish, follow, print_table, print_written, progress_bar
 from tfapp.cli.landscape_output import check_formats, draw, export, parse_formats, summary
-from tfapp.cli.sources import refuse_segmenter_options
+from tfapp.cli.sources import open_run
 from tfapp.errors import InputError
-from tfapp.runs.record import POSE, run_kind
 
 Option = typer.Option
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -92,8 +90,7 @@ def landscape(
     limits, seconds = parse_range(range), parse_seconds(budget)
     formats = parse_formats(export_to)
     check_choice(directions, to)
-    check_kind(run, directions, bfloat16=bfloat16, held_out=held_out)
-    source = open_solution(run)
+    source = open_run(run).solution(trajectory=directions == "pca", bfloat16=bfloat16, held_out=held_out)
     model = source.load_model()
     chosen = choose_directions(source, model, directions, to)
     check_formats(formats, line=line or getattr(chosen, "v", ()) is None)
@@ -107,14 +104,14 @@ def landscape(
 
         surface = measure(
             model,
-            *source.sample("held-out" if held_out else "train", samples, seed),
+            *source.sample(samples, seed),
             n=n,
             range=limits,
             seed=seed,
             exact=exact,
             tolerance=tolerance,
             directions=chosen,
-            layers=moved_layers(run, layers, directions, to),
+            layers=moved_layers(source, layers, directions, to),
             biases=biases,
             line=line,
             sample_errors=True,
@@ -191,19 +188,19 @@ def leads_to_solutions(directions, to):
     return to is not None or directions == "pca" or directions.endswith(".npz")
 
 
-def choose_directions(run, model, directions, to):
+def choose_directions(solution, model, directions, to):
     """Return what `landscape` takes: the name of a kind, or `Directions`.
 
     Args:
-        run: The `Run`, or `PoseSolution`, whose landscape is drawn.
+        solution: The `Solution` whose landscape is drawn.
         model: Its model.
         directions: Name of a kind, `pca`, or an .npz file.
         to: Folders of one or two further runs, comma-separated, or None.
     """
     if to is not None:
-        return _through(run, model, to.split(","))
+        return _through(solution, model, to.split(","))
     if directions == "pca":
-        return _of_trajectory(run, model)
+        return _of_trajectory(solution, model)
     if directions.endswith(".npz"):
         from tfapp.landscape import Directions
 
@@ -211,91 +208,40 @@ def choose_directions(run, model, directions, to):
     return directions
 
 
-def _through(run, model, others):
+def _through(solution, model, others):
     from tfapp.landscape import line_through, plane_through
 
-    runs = [run, *(open_solution(other) for other in others)]
-    names = [Path(each.path).resolve().name for each in runs]
+    solutions = [solution, *(open_run(other).solution() for other in others)]
+    names = [Path(each.path).resolve().name for each in solutions]
     if len(set(names)) < len(names):
-        names = [str(each.path) for each in runs]
-    solutions = [each.load_model() for each in runs[1:]]
-    return (line_through if len(runs) == 2 else plane_through)(model, *solutions, names=tuple(names))
+        names = [str(each.path) for each in solutions]
+    models = [each.load_model() for each in solutions[1:]]
+    return (line_through if len(solutions) == 2 else plane_through)(model, *models, names=tuple(names))
 
 
-def _of_trajectory(run, model):
+def _of_trajectory(solution, model):
     from tfapp.landscape import pca_directions
-    from tfapp.segmentation.run import TRAJECTORY
 
-    if not (run.path / TRAJECTORY).is_dir():
+    if not solution.trajectory.is_dir():
         raise InputError(
-            f"{run.path} has no trajectory for --directions pca; train it again with --trajectory 1 --overwrite, "
+            f"{solution.path} has no trajectory for --directions pca; train it again with --trajectory 1 --overwrite, "
             "which records the weights after every epoch."
         )
-    return pca_directions(model, run.path / TRAJECTORY)
+    return pca_directions(model, solution.trajectory)
 
 
 # Directions that are made for one run; those to another run, or of the whole Hessian, move all that was trained.
 _OF_ONE_RUN = ("filter", "unit-filter", "layer", "gradient")
 
 
-@dataclass(frozen=True)
-class PoseSolution:
-    """A run of `tfapp pose train` with the attributes of a `Run` that a landscape needs.
-
-    Attributes:
-        run: The `PoseRun`.
-    """
-
-    run: Any
-
-    @property
-    def path(self):
-        return self.run.path
-
-    @property
-    def title(self):
-        return self.run.title
-
-    def load_model(self):
-        """Return the compiled model, with the Chamfer distance alone as its loss."""
-        from tfapp.pose.posed_loss import ChamferModel
-
-        return ChamferModel.of(self.run.load_model())
-
-    def sample(self, part, count, seed):
-        """Return depth and points of scenes of the part `train` or `held-out`; see `PoseRun.sample`."""
-        return self.run.sample("training" if part == "train" else part, count, seed)
-
-
-def open_solution(path):
-    """Return the `Run` or the `PoseSolution` in a folder."""
-    if run_kind(path) != POSE:
-        from tfapp.segmentation.run import Run
-
-        return Run.open(path)
-    from tfapp.pose.run import PoseRun
-
-    return PoseSolution(PoseRun.open(path))
-
-
-def check_kind(path, directions, *, bfloat16, held_out):
-    """Raise InputError for an option that the kind of a run does not know."""
-    if run_kind(path) == POSE:
-        refuse_segmenter_options(path, {"--directions pca": directions == "pca", "--bfloat16": bfloat16})
-    elif held_out:
-        raise InputError(
-            f"--held-out is for runs of `tfapp pose train`; {Path(path)} is none, leave the option out."
-        )
-
-
-def moved_layers(path, layers, directions, to):
+def moved_layers(solution, layers, directions, to):
     """Return the names of the layers that directions are limited to, or None for all that was trained.
 
     Args:
-        path: Run folder.
-        layers: What the user typed, or None: then the object model of a run of poses stays as it is.
+        solution: The `Solution` whose landscape is drawn.
+        layers: What the user typed, or None for what the solution says.
         directions, to: As the user typed them.
     """
     if layers is not None:
         return layers.split(",")
-    return ["pose_network"] if run_kind(path) == POSE and to is None and directions in _OF_ONE_RUN else None
+    return solution.moved if to is None and directions in _OF_ONE_RUN else None

@@ -99,8 +99,9 @@ def landscape(
 
 def _object_points(folder, run, points, seed):
     """Return the object (m, 3) in the part's frame, metres: of the true mesh, or what a run learned of it."""
-    from tfapp.pose.evaluate import learned_points, register
+    from tfapp.pose.evaluate import register
     from tfapp.pose.evaluation.cad_surface import CadSurface
+    from tfapp.pose.predictions import learned_points
     from tfapp.pose.run import PoseRun
 
     if run is None:

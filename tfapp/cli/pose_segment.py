@@ -10,6 +10,7 @@ import typer
 from tfapp.cli.console import print_written, progress_bar
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_folder, write_json
+from tfapp.runs.settings import other_settings
 
 Option = typer.Option
 RECORD = "segment.json"
@@ -38,7 +39,7 @@ def segment(
     check_folder(out)
     _check_camera(model, folder)
     record = _record(opened, folder, choose)
-    begun = _check_same(out, record)
+    begun = _is_begun(out, record)
     missing = [
         index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()
     ]
@@ -76,7 +77,7 @@ def _record(run, folder, choose):
     }
 
 
-def _check_same(out, record):
+def _is_begun(out, record):
     """Return whether `out` has scenes of this record; raise InputError if it has those of another, or other files."""
     try:
         then = json.loads((out / RECORD).read_text(encoding="utf-8"))
@@ -88,9 +89,7 @@ def _check_same(out, record):
         return False
     except ValueError:
         raise InputError(f"{out / RECORD} is damaged; choose another --out, or remove this folder.") from None
-    changed = [
-        name for name, value in record.items() if not isinstance(then, dict) or then.get(name) != value
-    ]
+    changed = other_settings(record, then)
     if changed:
         raise InputError(
             f"{out} holds labels of another {' and '.join(changed)}; choose another --out, or remove this folder."

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, print_written
+from tfapp.cli.sources import page_writer
 from tfapp.errors import InputError
-from tfapp.runs.record import TRANSFER, run_kind
 
 Option = typer.Option
-_OF_SEGMENTERS = ("export", "noise", "examples", "title")
 
 
 def report(
@@ -28,41 +27,20 @@ def report(
     title: Annotated[str | None, Option(help="Heading [default: the networks and the data].")] = None,
 ):
     """Write one page about runs: pictures, noise tables, curves, loss landscapes, next steps."""
-    if any(run_kind(run) == TRANSFER for run in runs):
-        return _report_transfer(context, runs, out)
-    with progress_bar() as bar:
-        task = bar.add_task("report", total=None, note="reading runs")
-        from tfapp.segmentation.page import write_report
-
-        def show(done, total, note):
-            bar.update(task, completed=done, total=total, note=note)
-
-        written = write_report(
-            runs,
-            out,
-            exports=export or (),
-            title=title,
-            noise=_one_noise(noise),
-            examples=examples,
-            progress=show,
-        )
-    print_written(written)
-
-
-def _report_transfer(context, runs, out):
-    given = [name for name in _OF_SEGMENTERS if context.get_parameter_source(name).name == "COMMANDLINE"]
-    if given:
-        raise InputError(
-            f"--{given[0]} is for reports on segmenters; leave it out for a run of `tfapp transfer train`."
-        )
-    if len(runs) > 1:
-        raise InputError(
-            f"A report on a run of `tfapp transfer train` shows that run alone; got {len(runs)} runs."
-        )
-    from tfapp.transfer.page import save_page
-    from tfapp.transfer.run import TransferRun
-
-    save_page(TransferRun.open(runs[0]), out)
+    options = {
+        "exports": ("export", export),
+        "noise": ("noise", _one_noise(noise)),
+        "examples": ("examples", examples),
+        "title": ("title", title),
+    }
+    typed = {
+        argument: value
+        for argument, (name, value) in options.items()
+        if context.get_parameter_source(name).name == "COMMANDLINE"
+    }
+    write = page_writer(runs[0])
+    with ConsoleProgress().task("report", note="reading runs") as task:
+        write(runs, out, progress=task, **typed)
     print_written(out)
 
 

@@ -1,10 +1,22 @@
-"""What a person names as a trained model: a run folder, or anybody's `.keras` file."""
+"""What a person names as a trained model: a run folder of any kind, or anybody's `.keras` file."""
 
+from importlib import import_module
 from pathlib import Path
 
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
-from tfapp.runs.record import POSE, TRANSFER, run_kind
+from tfapp.runs.record import COMMANDS, POSE, SEGMENTATION, TRANSFER, run_kind
+
+# The class of each kind of runs, and the function that writes a page about some; by name, as they load Keras.
+RUNS = {
+    SEGMENTATION: "tfapp.segmentation.run:Run",
+    POSE: "tfapp.pose.run:PoseRun",
+    TRANSFER: "tfapp.transfer.run:TransferRun",
+}
+PAGES = {
+    SEGMENTATION: "tfapp.segmentation.page:write_report",
+    TRANSFER: "tfapp.transfer.page:write_page",
+}
 
 RESIZE_HELP = (
     "For .keras files: resize images to N or HEIGHTxWIDTH [default: own size, or the model's fixed one]."
@@ -14,8 +26,51 @@ OUTPUT_HELP = "For .keras files: what the model gives: auto (by its last layers)
 OUTPUTS = ("auto", "logits", "probabilities")
 
 
+def open_run(path):
+    """Open a run of any kind.
+
+    Raises:
+        InputError: The folder is no run, or a damaged one.
+    """
+    return _imported(RUNS.get(run_kind(path), RUNS[SEGMENTATION])).open(path)
+
+
+def page_writer(path):
+    """Return the function that writes a page about a run.
+
+    Returns:
+        Function of paths of runs, the HTML file, `progress`, and options that it may know.
+
+    Raises:
+        InputError: There are no pages about runs of this kind.
+    """
+    kind = run_kind(path)
+    if kind in COMMANDS and kind not in PAGES:
+        raise InputError(f"{path} is a run of `{COMMANDS[kind]}`, about which there is no page.")
+    return _imported(PAGES.get(kind, PAGES[SEGMENTATION]))
+
+
+def open_source(path, resize=None, input_scale=1.0, model_output="auto"):
+    """Open a run of any kind, or a `.keras` file.
+
+    Args:
+        path: The path.
+        resize, input_scale, model_output: Options for a file, as they were typed.
+
+    Raises:
+        InputError: For what is neither, or an option for files where there is none.
+    """
+    if is_keras_file(Path(path)):
+        return open_sources([path], resize, input_scale, model_output)[0]
+    run = open_run(path)
+    options = {"--resize": resize, "--input-scale": input_scale != 1.0}
+    run.refuse_segmenter_options({**options, "--model-output": model_output != "auto"})
+    _refuse_file_options(resize, input_scale, model_output)
+    return run
+
+
 def open_sources(paths, resize=None, input_scale=1.0, model_output="auto"):
-    """Open run folders as `Run` and `.keras` files as `KerasFile`.
+    """Open run folders of segmenters as `Run` and `.keras` files as `KerasFile`.
 
     Args:
         paths: The paths.
@@ -28,10 +83,8 @@ def open_sources(paths, resize=None, input_scale=1.0, model_output="auto"):
     from tfapp.segmentation.run import Run
 
     files = [path for path in map(Path, paths) if is_keras_file(path)]
-    if not files and (resize, input_scale, model_output) != (None, 1.0, "auto"):
-        raise InputError(
-            "--resize, --input-scale and --model-output are for .keras files; a run keeps what it was trained with."
-        )
+    if not files:
+        _refuse_file_options(resize, input_scale, model_output)
     if model_output not in OUTPUTS:
         raise InputError(f"Unknown --model-output {model_output!r}; choose one of: {', '.join(OUTPUTS)}.")
     doubled = next((file for file in files if [other.stem for other in files].count(file.stem) > 1), None)
@@ -50,9 +103,13 @@ def is_keras_file(path):
     return path.suffix == ".keras" and not path.is_dir()
 
 
-def refuse_segmenter_options(path, options):
-    """Raise InputError for the first of `options`, from flags to values, that was given for a run of another kind."""
-    given = next((flag for flag, value in options.items() if value), None)
-    if given is not None:
-        held = {POSE: "a pose model", TRANSFER: "a transfer network"}[run_kind(path)]
-        raise InputError(f"{given} is for segmenters; {path} holds {held}, leave the option out.")
+def _refuse_file_options(resize, input_scale, model_output):
+    if (resize, input_scale, model_output) != (None, 1.0, "auto"):
+        raise InputError(
+            "--resize, --input-scale and --model-output are for .keras files; a run keeps what it was trained with."
+        )
+
+
+def _imported(name):
+    module, attribute = name.split(":")
+    return getattr(import_module(module), attribute)

@@ -125,11 +125,13 @@ def train(
     options = dict(locals())
     from tfapp.data import names_image_pairs
     from tfapp.segmentation.config import TrainConfig
+    from tfapp.segmentation.training import train as run_training
 
     values = {field.name: options[field.name] for field in fields(TrainConfig)}
     default = ("identity", "mse") if names_image_pairs(spec) else ("tv-softmax", "cross-entropy")
     values.update(head=head or default[0], loss=loss or default[1], resize=parse_size(resize))
-    run = train_with_progress(spec, out, TrainConfig(**values), overwrite=overwrite)
+    config = TrainConfig(**values)
+    run = run_training(spec, out, config, overwrite=overwrite, progress=ConsoleProgress())
     print_written(run.path / "model.keras", run.path / "history.csv")
     console.print(f"next: tfapp evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
 
@@ -144,10 +146,3 @@ def parse_size(text):
             f"--resize {text!r} is not a size; expected N or HEIGHTxWIDTH, such as 128 or 96x128."
         )
     return (int(parts[0]), int(parts[-1]))
-
-
-def train_with_progress(spec, out, config, *, overwrite=False, title="training"):
-    """Call `train` under a progress bar that shows loss and lambda."""
-    from tfapp.segmentation.training import train as run_training
-
-    return run_training(spec, out, config, overwrite=overwrite, progress=ConsoleProgress(), title=title)

@@ -8,7 +8,7 @@ import warnings
 import keras
 import numpy as np
 
-from tfapp.errors import InputError
+from tfapp.errors import InputError, changes
 from tfapp.landscape.surface import Surface
 
 # What a file meant that was written before there was this option.
@@ -144,14 +144,7 @@ def resume(path, key: dict, overwrite: bool) -> Surface | None:
     changed = [name for name in key if stored.get(name) != key[name]]
     if changed:
         raise InputError(
-            f"{path} holds a surface of another setting; changed: {_describe(changed, stored, key)}. Choose "
+            f"{path} holds a surface of another setting; changed: {changes(changed, stored, key, _HASHES)}. Choose "
             "another path, or start again with overwrite=True (--overwrite)."
         )
     return surface
-
-
-def _describe(changed, stored, key):
-    """Name what changed, with both values where they are not hashes."""
-    return ", ".join(
-        name if name in _HASHES else f"{name} (was {stored.get(name)}, is {key[name]})" for name in changed
-    )

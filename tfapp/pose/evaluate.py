@@ -18,12 +18,10 @@ from tfapp.pose.observations import observe
 from tfapp.pose.pictures.model_pictures import save_model_beside_cad_png, save_model_png
 from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.scene_pictures import SegmentedScene, save_scenes_png
-from tfapp.pose.predictions import check_choice, predict_poses
+from tfapp.pose.predictions import check_choice, learned_points, predict_poses
 from tfapp.pose.run import PoseRun
 from tfapp.runs.progress import SILENT
 
-# Points of the model that less than this share of the scenes shows count as never seen.
-LEAST_SEEN = 0.01
 # Scenes of each part in the pictures.
 SHOWN = 8
 METRICS = "metrics.json"
@@ -194,11 +192,6 @@ def _table_row(title, scores, result):
     rotation = result.poses["rotation_median"]
     degrees = "-" if rotation is None else f"{np.degrees(rotation):.1f}"
     return [title, *cells, degrees, f"{1000 * result.poses['translation_median']:.1f}"]
-
-
-def learned_points(model):
-    """Return the object model in metres `(m, 3)`, in its own frame, and which of its points scenes show, `(m,)`."""
-    return model.object_points.numpy() * model.settings.unit, model.seen.numpy() >= LEAST_SEEN
 
 
 def register(model, folder):

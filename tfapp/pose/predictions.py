@@ -1,4 +1,4 @@
-"""The poses that a trained model gives to scenes, and the network as a robot calls it."""
+"""What a trained model knows: its points, the poses that it gives to scenes, and the network as a robot calls it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,14 @@ from tfapp.layers import rotation_from_quaternion
 from tfapp.pose.model.hypotheses import pick
 
 BATCH = 32
+# Points of the model that less than this share of the scenes shows count as never seen.
+LEAST_SEEN = 0.01
 CHOICES = ("distance", "network")
+
+
+def learned_points(model):
+    """Return the object model in metres `(m, 3)`, in its own frame, and which of its points scenes show, `(m,)`."""
+    return model.object_points.numpy() * model.settings.unit, model.seen.numpy() >= LEAST_SEEN
 
 
 @dataclass(frozen=True, eq=False)

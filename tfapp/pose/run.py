@@ -1,26 +1,25 @@
 """The run folder of a pose model."""
 
 from dataclasses import asdict
-from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.pose.config import EXTENDABLE
 from tfapp.pose.observations import observe
+from tfapp.pose.posed_loss import ChamferModel
 from tfapp.pose.scenes.scene_folder import SceneFolder
-from tfapp.runs.record import POSE, versions
-from tfapp.runs.run import RunFolder
-
-MODEL, FORMAT = "model.keras", 1
+from tfapp.runs.record import POSE
+from tfapp.runs.run import Run, Solution
 
 
-class PoseRun(RunFolder):
+class PoseRun(Run):
     """A pose model in a folder: `run.json`, `checkpoints/`, `history.csv`, `model.keras`, `figures/`."""
 
-    kind, newest = POSE, FORMAT
+    kind = POSE
+    holds = "a pose model"
 
     @property
     def config(self):
@@ -71,53 +70,48 @@ class PoseRun(RunFolder):
         drawn = observe(self.folder(), self.config["observed"], indices=chosen, seed=self.config["seed"])
         return drawn.depth, drawn.points
 
-    def load_model(self):
-        """Return the trained `PoseModel`.
+    def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
+        """Return the `Solution` that a landscape is drawn around: its loss is the Chamfer distance alone.
 
-        Raises:
-            InputError: The training has not ended, or the file is damaged.
+        Directions of one run move the network and leave the object model as it is.
         """
-        from tfapp.pose.model.pose_model import PoseModel
+        self.refuse_segmenter_options({"--directions pca": trajectory, "--bfloat16": bfloat16})
+        return Solution(
+            self.path,
+            self.title,
+            lambda: ChamferModel.of(self.load_model()),
+            partial(self.sample, "held-out" if held_out else "training"),
+            moved=["pose_network"],
+        )
 
-        file = self.path / MODEL
-        if not file.is_file():
-            raise InputError(
-                f"{self.path} has no {MODEL}: its training has not ended; run the same `tfapp pose train` to go on."
-            )
-        try:
-            return keras.models.load_model(file, custom_objects={"PoseModel": PoseModel})
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{file} cannot be loaded ({error}); train again with --overwrite.") from error
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+        """Write the network for TensorFlow Serving, and return the version folder; see `export_pose_network`."""
+        from tfapp.export import export_pose_network
+        from tfapp.pose.predictions import chosen_pose_network, learned_points
 
+        self.refuse_segmenter_options({"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes})
+        model = self.load_model()
+        points, seen = learned_points(model)
+        return export_pose_network(
+            chosen_pose_network(model),
+            base_dir,
+            camera=self.record["camera"],
+            distance=model.settings.centre[2],
+            # Points that no scene showed stayed where they began: no part of the object.
+            object_points=points[seen],
+            version=version,
+            metadata={"run": self.path.name, "config": self.config, "frame": self.record["frame"]},
+        )
 
-def create_run(path, command, config, folder, frame, instances, parts):
-    """Write `run.json` of a new run and return the run."""
-    record = {
-        "format": FORMAT,
-        "kind": POSE,
-        "command": command,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "config": asdict(config),
-        "instances": instances,
-        "frame": asdict(frame),
-        "camera": asdict(folder.camera),
-        "data": {
-            "path": str(folder.path.resolve()),
-            "foreground": folder.foreground,
-            "stems": list(folder.stems),
-            "parts": {name: numbers.tolist() for name, numbers in parts.items()},
-        },
-        "versions": versions(),
-    }
-    run = PoseRun(Path(path), record)
-    run.save()
-    return run
+    @property
+    def after_export(self):
+        # What is served has no observed points to choose a pose by.
+        return (f"tfapp pose evaluate {self.path} --choose network",)
 
-
-def check_same(run, config, folder):
-    """Raise InputError if a run has other scenes or options than these, but for those that may extend it."""
-    here, there = (Path(path).resolve() for path in (folder.path, run.record["data"]["path"]))
-    run.refuse_other({"scenes": str(here)}, {"scenes": str(there)})
-    run.refuse_other(
-        {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}, run.config
-    )
+    def check_same(self, config, folder):
+        """Raise InputError if it has other scenes or options than these, but for those that may extend it."""
+        here, there = (Path(path).resolve() for path in (folder.path, self.record["data"]["path"]))
+        self.refuse_other({"scenes": str(here)}, {"scenes": str(there)})
+        self.refuse_other(
+            {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}, self.config
+        )

@@ -5,8 +5,8 @@ import warnings
 import keras
 
 from tfapp.errors import InputError
-from tfapp.pose.evaluate import learned_points
 from tfapp.pose.pictures.model_pictures import draw_model
+from tfapp.pose.predictions import learned_points
 from tfapp.report.figures import png_bytes
 from tfapp.report.tensorboard import summary_writer, write_png, write_scalar
 

@@ -1,21 +1,20 @@
 """Train a pose model in a run folder, with Keras `fit()`; a killed run resumes."""
 
-import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.files import atomic_path
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import observe, split_scenes
-from tfapp.pose.run import MODEL, PoseRun, check_same, create_run
+from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes.scene_folder import SceneFolder
-from tfapp.runs.callbacks import ReportProgress, RunRecorder, StopOnDivergence, latest_checkpoint
+from tfapp.runs.callbacks import ReportProgress
+from tfapp.runs.checkpoints import Checkpoints
+from tfapp.runs.fitting import fit_or_resume, save_finished
 from tfapp.runs.progress import SILENT
-from tfapp.runs.record import RECORD
 
 
 def train(
@@ -44,11 +43,9 @@ def train(
     config.check()
     folder = SceneFolder(scenes, config.foreground)
     instances = _instances(config, folder)
-    PoseRun.check_free(out)
-    begun = (out / RECORD).is_file() and not overwrite
-    if begun:
-        run = PoseRun.open(out)
-        check_same(run, config, folder)
+    run = PoseRun.begun(out, overwrite)
+    if run is not None:
+        run.check_same(config, folder)
         training = run.parts["training"]
     else:
         training, held_out = split_scenes(len(folder), config.held_out, config.seed)
@@ -57,14 +54,25 @@ def train(
     frame = frame_of(observations.points)
     keras.utils.set_random_seed(config.seed)
     model = PoseModel(**vars(config.settings(folder.camera, frame, instances)))
-    if not begun:
+    if run is None:
         # Only now that nothing in the input can fail any more.
-        shutil.rmtree(out, ignore_errors=True)
-        parts = {"training": training, "held-out": held_out}
-        run = create_run(out, command, config, folder, frame, instances, parts)
+        run = PoseRun.create(
+            out,
+            command,
+            config=asdict(config),
+            instances=instances,
+            frame=asdict(frame),
+            camera=asdict(folder.camera),
+            data={
+                "path": str(folder.path.resolve()),
+                "foreground": folder.foreground,
+                "stems": list(folder.stems),
+                "parts": {"training": training.tolist(), "held-out": held_out.tolist()},
+            },
+        )
     with progress.task(title) as task:
         watchers = [ReportProgress(task, _chamfer), *callbacks]
-        _trained(run, model, config, observations, folder.camera, watchers)
+        _train(run, model, config, observations, folder.camera, watchers)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -85,32 +93,28 @@ def _instances(config, folder):
     return asked or said
 
 
-def _trained(run, model, config, observations, camera, callbacks):
-    checkpoint, epoch = latest_checkpoint(run.path)
-    if epoch > config.epochs:
-        raise InputError(
-            f"{run.path} already has {epoch} epochs; --epochs {config.epochs} would take some back."
-        )
-    turning = camera if config.turn else None
-    batches = SceneBatches(observations, config.batch_size, config.seed, epoch, turning)
-    if checkpoint is None:
-        compile_pose_model(model, config, len(batches))
-    else:
-        model = keras.models.load_model(checkpoint)
-    if epoch < config.epochs:
-        model.fit(
-            batches,
-            epochs=config.epochs,
-            initial_epoch=epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[StopOnDivergence(run.path), RunRecorder(run.path), *callbacks],
-        )
+def _train(run, model, config, observations, camera, callbacks):
+    kept, turning = Checkpoints(run.path), camera if config.turn else None
+
+    def batches(epochs):
+        return SceneBatches(observations, config.batch_size, config.seed, epochs, turning)
+
+    def begin():
+        compile_pose_model(model, config, len(batches(0)))
+        return model
+
+    fitted = fit_or_resume(
+        kept,
+        config.epochs,
+        begin,
+        lambda epochs: {"x": batches(epochs)},
+        diverged=kept.diverged,
+        callbacks=callbacks,
+    )
+    if fitted.trained:
         run.config["epochs"] = config.epochs
         run.save()
-    if epoch < config.epochs or not (run.path / MODEL).is_file():
-        with atomic_path(run.path / MODEL) as temporary:
-            model.save(temporary)
+    save_finished(fitted, run.path / run.model_file)
 
 
 def compile_pose_model(model, config, steps):

@@ -1,16 +1,11 @@
-"""Callbacks of a training: checkpoints, history, a stop before NaN is saved, progress."""
+"""Callbacks of a training: what is kept after every epoch, a stop before NaN is saved, progress."""
 
-import csv
 import math
 import time
-from pathlib import Path
 
 import keras
 
-from tfapp.errors import InputError, WorkFailed
-from tfapp.files import atomic_path
-
-KEPT_CHECKPOINTS = 2
+from tfapp.errors import WorkFailed
 
 
 class TrainingDiverged(WorkFailed):
@@ -18,11 +13,17 @@ class TrainingDiverged(WorkFailed):
 
 
 class StopOnDivergence(keras.callbacks.Callback):
-    """Stop as soon as the loss is not finite, before the weights reach a checkpoint."""
+    """Stop as soon as the loss is not finite, before the weights are kept.
 
-    def __init__(self, folder):
+    Args:
+        sentence: Function of (loss, epoch, step), both counted from 1, to the message of the `TrainingDiverged` that is
+            raised; None to end the training without an error.
+        first_step: Steps that were done before the first one of an epoch.
+    """
+
+    def __init__(self, sentence, first_step=0):
         super().__init__()
-        self.folder = folder
+        self.sentence, self.first_step = sentence, first_step
         self.epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -32,12 +33,9 @@ class StopOnDivergence(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if math.isfinite(loss):
             return
-        checkpoint, _ = latest_checkpoint(self.folder)
-        kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "no epoch was finished"
-        raise TrainingDiverged(
-            f"The loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}; {kept}. "
-            "Train again with --overwrite and a smaller --learning-rate."
-        )
+        if self.sentence is not None:
+            raise TrainingDiverged(self.sentence(loss, self.epoch + 1, self.first_step + batch + 1))
+        self.model.stop_training = True
 
 
 class StopAtLoss(keras.callbacks.Callback):
@@ -48,83 +46,41 @@ class StopAtLoss(keras.callbacks.Callback):
         self.loss = loss
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.loss is not None and logs["loss"] <= self.loss:
+        if has_reached(logs, self.loss):
             self.model.stop_training = True
 
 
-class RunRecorder(keras.callbacks.Callback):
-    """After every epoch write a checkpoint and then one row of `history.csv`.
+def has_reached(row, loss):
+    """Return whether the training loss in a row of a history is at most `loss`, which may be None."""
+    return loss is not None and row["loss"] <= loss
 
-    In this order, and each by write-then-rename, so that the history never has an epoch that the
-    checkpoints lack; rows beyond the checkpoint that a run goes on from are dropped, and so is what
-    a kill in the middle of a checkpoint left behind.
+
+class RunRecorder(keras.callbacks.Callback):
+    """After every epoch keep the model and one more row of the history; an epoch whose loss is not finite has none.
 
     Args:
-        folder: The run folder.
-        further_columns: Function of the model to a dictionary of further numbers of an epoch, or None.
+        kept: `Checkpoints` or `LastModel`, which keep them.
+        rows: Rows of the history so far; the new ones are put to them.
+        row: Function of (model, logs, seconds that the epoch took) to a row, without its number.
     """
 
-    def __init__(self, folder, further_columns=None):
+    def __init__(self, kept, rows, row):
         super().__init__()
-        self.folder = Path(folder)
-        self.further_columns = further_columns
-        self.rows = []
-
-    def on_train_begin(self, logs=None):
-        for abandoned in (self.folder / "checkpoints").glob(".epoch-*.part.keras"):
-            abandoned.unlink()
-        _, epochs = latest_checkpoint(self.folder)
-        self.rows = read_history(self.folder)[:epochs]
+        self.kept, self.rows, self.row = kept, rows, row
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
-        if self.further_columns:
-            row.update(self.further_columns(self.model))
-        row["seconds"] = round(time.perf_counter() - self._start, 3)
-        self.rows.append(row)
-        with atomic_path(_checkpoint_path(self.folder, epoch + 1)) as temporary:
-            self.model.save(temporary)
-        with atomic_path(self.folder / "history.csv") as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            writer.writeheader()
-            writer.writerows(self.rows)
-        for old in _checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
-            old.unlink()
+        self.record(epoch + 1, logs)
 
-
-def read_history(folder):
-    """Return the rows of `history.csv` as dictionaries of floats, empty if there is none."""
-    file = Path(folder) / "history.csv"
-    if not file.is_file():
-        return []
-    try:
-        with file.open(newline="") as stream:
-            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
-    except (ValueError, TypeError):
-        raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
-
-
-def has_reached(folder, loss):
-    """Return whether the last epoch of a run ended with a training loss of at most `loss`, which may be None."""
-    rows = read_history(folder)[: latest_checkpoint(folder)[1]]
-    return loss is not None and bool(rows) and rows[-1]["loss"] <= loss
-
-
-def latest_checkpoint(folder):
-    """Return (path, finished epochs) of the newest checkpoint, or (None, 0)."""
-    found = _checkpoints(folder)
-    return (found[-1], int(found[-1].stem.split("-")[1])) if found else (None, 0)
-
-
-def _checkpoints(folder):
-    return sorted((Path(folder) / "checkpoints").glob("epoch-*.keras"))
-
-
-def _checkpoint_path(folder, epoch):
-    return Path(folder) / "checkpoints" / f"epoch-{epoch:05d}.keras"
+    def record(self, number, logs):
+        """Keep the model and the row of this number."""
+        if not math.isfinite(logs["loss"]):
+            return
+        seconds = round(time.perf_counter() - self._start, 3)
+        self.rows.append({self.kept.unit: number, **self.row(self.model, logs, seconds)})
+        self.kept.keep(self.model, self.rows)
 
 
 class ReportProgress(keras.callbacks.Callback):

@@ -1,7 +1,8 @@
-"""`run.json`, the record that every run folder has, read in the same way whatever was trained."""
+"""`run.json`, the record that every run folder has, read and written in the same way whatever was trained."""
 
 import json
 import platform
+from datetime import datetime, timezone
 from pathlib import Path
 
 from tfapp import __version__
@@ -54,8 +55,27 @@ def read_run_record(path, kind, newest):
     return record
 
 
+def new_run_record(kind, run_format, command, content):
+    """Return the content of `run.json` of a run that begins now.
+
+    Args:
+        kind: Key of `COMMANDS`.
+        run_format: Its format, an integer.
+        command: The command line that makes the run.
+        content: Dictionary of what runs of this kind keep besides.
+    """
+    return {
+        "format": run_format,
+        **({} if kind == SEGMENTATION else {"kind": kind}),
+        "command": command,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **content,
+        "versions": versions(),
+    }
+
+
 def versions():
-    """Return the versions of what a training rests on, for its record."""
+    """Return the versions of what a training rests on."""
     import keras
     import numpy as np
     import tensorflow as tf

@@ -1,28 +1,38 @@
-"""A run in a folder: its record, and what keeps another run from being mixed with it."""
+"""A run of any kind in a folder: its record, its trained model, and what other commands can make of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
-from tfapp.runs.record import RECORD, read_run_record
+from tfapp.runs.record import COMMANDS, RECORD, new_run_record, read_run_record, run_kind
+from tfapp.runs.settings import other_settings
 
 
-@dataclass(frozen=True)
-class RunFolder:
-    """What runs of every kind have.
+class Run:
+    """What runs of every kind have; each kind derives its own class.
 
     Attributes:
         path: The folder.
         record: Content of `run.json`.
         kind: Kind of the run, a key of `tfapp.runs.record.COMMANDS`.
-        newest: Newest format of the record that can be read.
+        newest: Newest format of the record that can be read, and the one that is written.
+        holds: What a run of this kind holds, for sentences.
+        model_file: Name of the file of the trained model.
+        after_export: Command lines to go on with once it was exported.
     """
 
-    path: Path
-    record: dict
     kind = None
     newest = 1
+    holds = "a model"
+    model_file = "model.keras"
+    after_export = ()
+
+    def __init__(self, path, record):
+        self.path = Path(path)
+        self.record = record
 
     @classmethod
     def open(cls, path):
@@ -31,16 +41,54 @@ class RunFolder:
         Raises:
             InputError: The folder holds no run of this kind, or one of a newer version.
         """
-        return cls(Path(path), read_run_record(path, cls.kind, cls.newest))
+        return cls(path, read_run_record(path, cls.kind, cls.newest))
 
     @classmethod
-    def check_free(cls, path):
-        """Raise InputError if a folder holds anything else than a run of this kind."""
+    def begun(cls, path, overwrite=False):
+        """Return the run that was begun in a folder and is to be resumed; None if a new one is to begin there.
+
+        Raises:
+            InputError: As `check_free`.
+        """
+        path = Path(path)
+        cls.check_free(path, overwrite)
+        return cls.open(path) if (path / RECORD).is_file() and not overwrite else None
+
+    @classmethod
+    def check_free(cls, path, overwrite=False):
+        """Raise InputError if a folder holds anything else than a run of this kind.
+
+        Args:
+            path: The folder; it need not exist.
+            overwrite: Whether a run that is there is going to be removed: it may be damaged then, or of a newer
+                version.
+        """
         check_folder(path)
-        if path.exists() and any(path.iterdir()):
-            if not (path / RECORD).is_file():
-                raise InputError(f"Folder {path} is not empty and not a run; choose another --out.")
+        if not path.exists() or not any(path.iterdir()):
+            return
+        if not (path / RECORD).is_file():
+            raise InputError(f"Folder {path} is not empty and not a run; choose another --out.")
+        if not overwrite or run_kind(path) not in (cls.kind, None):
             cls.open(path)
+
+    @classmethod
+    def create(cls, path, command, **content):
+        """Begin a run, in place of one that a folder holds, and return it.
+
+        Args:
+            path: The folder.
+            command: The command line that makes the run.
+            **content: What `run.json` keeps besides, by its names there.
+
+        Raises:
+            InputError: The folder holds something else than a run of this kind.
+        """
+        path = Path(path)
+        cls.check_free(path, overwrite=True)
+        rmtree(path, ignore_errors=True)
+        run = cls(path, new_run_record(cls.kind, cls.newest, command, content))
+        run.save()
+        return run
 
     def save(self):
         """Write `run.json`."""
@@ -48,9 +96,89 @@ class RunFolder:
 
     def refuse_other(self, now, then):
         """Raise InputError for the first setting of `now`, by name, that is another in `then`."""
-        for name, value in now.items():
-            if value != then.get(name):
-                raise InputError(
-                    f"{self.path} holds a run with another {name.replace('_', ' ')} ({then.get(name)}, not {value}); "
-                    "use another --out, or --overwrite to start again."
-                )
+        changed = other_settings(now, then)
+        if changed:
+            name = changed[0]
+            raise InputError(
+                f"{self.path} holds a run with another {name.replace('_', ' ')} ({then.get(name)}, not {now[name]}); "
+                "use another --out, or --overwrite to start again."
+            )
+
+    def refuse_segmenter_options(self, options):
+        """Raise InputError for the first of `options` that was given: they are for segmenters.
+
+        Args:
+            options: Dictionary from flags to whether each was given.
+        """
+        given = next((flag for flag, value in options.items() if value), None)
+        if given is not None:
+            raise InputError(
+                f"{given} is for segmenters; {self.path} holds {self.holds}, leave the option out."
+            )
+
+    def load_model(self):
+        """Return the trained Keras model.
+
+        Raises:
+            InputError: The training has not ended, or the file cannot be loaded.
+        """
+        import keras
+
+        file = self.path / self.model_file
+        if not file.is_file():
+            raise InputError(
+                f"{self.path} has no {self.model_file}: its training has not ended; run the same "
+                f"`{COMMANDS[self.kind]}` again to go on."
+            )
+        try:
+            return keras.models.load_model(file)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{file} cannot be loaded ({error}); train again with --overwrite.") from error
+
+    def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
+        """Return the `Solution` that a landscape is drawn around.
+
+        Args:
+            trajectory: Whether its directions are to be those of a recorded trajectory.
+            bfloat16: Whether the loss is to be measured in half precision.
+            held_out: Whether the loss is to be that of data that nothing was learned from.
+
+        Raises:
+            InputError: Runs of this kind have no landscape, or none of this sort.
+        """
+        raise InputError(f"{self.path} holds {self.holds}, of which no landscape can be drawn.")
+
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+        """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.
+
+        Args:
+            base_dir: Folder of the served model.
+            version: Version to write; None for the highest plus one.
+            post_tv, gap, classes: Of segmenters; see `tfapp.segmentation.run.Run.export`.
+
+        Raises:
+            InputError: Runs of this kind cannot be served, or not with these options; the training has not ended.
+            ExportError: As `tfapp.export.export`.
+        """
+        raise InputError(f"{self.path} holds {self.holds}, which cannot be served.")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A trained model and the data that its loss is measured on: what a landscape is drawn around.
+
+    Attributes:
+        path: Folder of the run.
+        title: What was learned, for pictures.
+        load_model: Function to the compiled model.
+        sample: Function of (count, seed) to the data of the loss, the arguments of `landscape` behind the model.
+        trajectory: Folder of the recorded trajectory, whether there is one or not.
+        moved: Names of the layers that directions of this run alone move; None for all that was trained.
+    """
+
+    path: Path
+    title: str
+    load_model: Callable
+    sample: Callable
+    trajectory: Path | None = None
+    moved: list[str] | None = None

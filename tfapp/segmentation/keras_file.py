@@ -4,11 +4,12 @@ import math
 from functools import cached_property
 from pathlib import Path
 
-from tfapp.data import Framing
+from tfapp.data import Framing, read_class_names
 from tfapp.errors import InputError
 from tfapp.layers.tv.attach import ends_in_tv_layer
 from tfapp.models import at_own_size, find_stride, fitted, with_probabilities
 from tfapp.models.weights import load_keras_model
+from tfapp.segmentation.exporting import export_segmenter
 
 
 class KerasFile:
@@ -36,6 +37,7 @@ class KerasFile:
     image_pairs = False
     loss = "cross-entropy"
     settings = {}
+    after_export = ()
 
     def __init__(self, path, *, resize=None, input_scale=1.0, output="auto"):
         self.path = Path(path)
@@ -71,6 +73,36 @@ class KerasFile:
     def segmenter(self, post_tv=None, *, gap=False):
         """Return the `network` for images of any size, with probabilities at each image's own size."""
         return at_own_size(self.network(post_tv, gap=gap), self.framing.resize)
+
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+        """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.
+
+        Args:
+            base_dir: Folder of the served model.
+            version: Version to write; None for the highest plus one.
+            post_tv: Weight of converged total variation behind the logits, or None.
+            gap: Whether to serve the duality gap too.
+            classes: Class names with commas between them, or a file of them like `classes.txt`; None to number them.
+
+        Raises:
+            InputError: Other names than the model has classes, or options that it cannot have.
+            ExportError: As `tfapp.export.export`.
+        """
+        names = self._class_names(classes)
+        facts = {
+            "model_file": self.path.name,
+            "input_scale": self.input_scale,
+            "resize": self.framing.resize,
+        }
+        return export_segmenter(self, base_dir, version, names, post_tv=post_tv, gap=gap, facts=facts)
+
+    def _class_names(self, classes):
+        if classes is None:
+            return [f"class {index}" for index in range(self.num_classes)]
+        names = read_class_names(Path(classes)) if Path(classes).is_file() else classes.split(",")
+        if len(names) != self.num_classes:
+            raise InputError(f"--classes names {len(names)} classes; {self.path} has {self.num_classes}.")
+        return [name.strip() for name in names]
 
 
 def _image_shape(model, path):

@@ -1,72 +1,31 @@
-"""The run folder: what a command leaves behind, and what every later command reads."""
+"""The run folder of a segmenter, or of a network from images to images."""
 
 import json
-from datetime import datetime, timezone
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 
 import numpy as np
 
 from tfapp.data import Frames, Framing, Split, noisy_set, open_dataset
 from tfapp.errors import InputError
-from tfapp.files import write_json
 from tfapp.models import REGRESSION_HEADS, TITLES, at_own_size, on_simplex, stride_of, with_probabilities
-from tfapp.runs.record import RECORD, SEGMENTATION, read_run_record, versions
+from tfapp.runs import run as runs
+from tfapp.runs.record import SEGMENTATION
+from tfapp.segmentation.exporting import export_segmenter
 
-FORMAT = 1
 MODEL = "model.keras"
 TRAJECTORY = "trajectory"
 
 
-class Run:
-    """A training run in a folder.
+class Run(runs.Run):
+    """A segmenter in a folder.
 
     Layout: `run.json` (configuration, versions, seeds, data), `checkpoints/`, `history.csv`,
     `model.keras`, `metrics.json`, `figures/`, `landscape/`, and with `--trajectory` `trajectory/`.
-
-    Attributes:
-        path: The folder.
-        record: The content of `run.json`.
     """
 
-    def __init__(self, path, record):
-        self.path = Path(path)
-        self.record = record
-
-    @classmethod
-    def open(cls, path):
-        """Open an existing run.
-
-        Raises:
-            InputError: If the folder is not such a run, or was written by a newer version.
-        """
-        return cls(path, read_run_record(path, SEGMENTATION, FORMAT))
-
-    @classmethod
-    def create(cls, path, command, config, dataset, split):
-        """Write `run.json` of a new run and return the run."""
-        record = {
-            "format": FORMAT,
-            "command": command,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "config": config,
-            "data": {
-                "spec": dataset.spec,
-                "fingerprint": dataset.fingerprint(),
-                "class_names": list(dataset.class_names),
-                "channels": dataset.channels,
-                "ignore_value": dataset.ignore_value,
-                "split": split.to_json(),
-            },
-            "versions": versions(),
-        }
-        run = cls(path, record)
-        run.save()
-        return run
-
-    def save(self):
-        """Write `run.json`."""
-        write_json(self.path / RECORD, self.record)
+    kind = SEGMENTATION
+    holds = "a segmenter"
+    model_file = MODEL
 
     @property
     def config(self):
@@ -150,28 +109,11 @@ class Run:
                 "and its landscape drawn."
             )
 
-    def load_model(self):
-        """Return the trained, compiled Keras model: network-sized images to probabilities.
-
-        Trained with a regression head it gives that head's numbers, and of image pairs images.
-        """
-        import keras
-
-        if not (self.path / MODEL).is_file():
-            raise InputError(
-                f"{self.path} has no {MODEL}: its training has not ended; run the same `tfapp train` again to go on."
-            )
-        try:
-            return keras.models.load_model(self.path / MODEL)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(
-                f"{self.path / MODEL} cannot be loaded ({error}); train again with --overwrite."
-            ) from error
-
     def network(self, post_tv=None, *, gap=False):
         """Return a Keras model from network-sized images to probabilities; see `with_probabilities`.
 
-        What a regression head gives is projected onto the simplex; of image pairs it is the image.
+        `load_model` gives what was trained: of a regression head its own numbers, which are projected onto the simplex
+        here; of image pairs it is the image.
         """
         if self.config["head"] in REGRESSION_HEADS:
             return self._regressed_network(post_tv, gap)
@@ -225,3 +167,42 @@ class Run:
             raise InputError(
                 f"{file} is damaged; remove it and run `tfapp evaluate {self.path}` again."
             ) from None
+
+    def refuse_segmenter_options(self, options):
+        """Refuse none of `options`: they are for segmenters."""
+
+    def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
+        """Return the `Solution` that a landscape is drawn around; its loss is that of training frames."""
+        if held_out:
+            raise InputError(
+                f"--held-out is for runs of `tfapp pose train`; {self.path} is none, leave the option out."
+            )
+        return runs.Solution(
+            self.path,
+            self.title,
+            self.load_model,
+            partial(self.sample, "train"),
+            trajectory=self.path / TRAJECTORY,
+        )
+
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+        """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.
+
+        Args:
+            base_dir, version: As of every run.
+            post_tv: Weight of converged total variation behind the logits, or None.
+            gap: Whether to serve the duality gap too.
+            classes: None: the run has the names of its classes.
+        """
+        self.refuse_image_pairs("tfapp export")
+        if classes is not None:
+            raise InputError(f"--classes is for .keras files; {self.path} has the names of its classes.")
+        facts = {
+            "run": self.path.name,
+            "config": self.config,
+            "metrics": self.metrics(),
+            "data_fingerprint": self.data_fingerprint,
+        }
+        return export_segmenter(
+            self, base_dir, version, self.class_names, post_tv=post_tv, gap=gap, facts=facts
+        )

@@ -19,7 +19,6 @@ from tfapp.transfer.classifiers import (
     kept_classifiers,
 )
 from tfapp.transfer.network import build_network
-from tfapp.transfer.training import training_labels
 
 HIGH, LOW, TRANSFERRED, OTHER, UNTRAINED = "high", "low", "transferred", "other", "untrained"
 _BATCH = 4096
@@ -61,7 +60,7 @@ def gather(run, *, classes=None, skip_bad=None, progress=SILENT, title=""):
     Raises:
         InputError: Changed data or weights, unreadable images, unknown classes, or a class without examples.
     """
-    network, data = run.load_network(), run.data()
+    network, data = run.load_model(), run.data()
     chosen = _chosen(classes, data.class_names)
     backbone = run.backbone()
     parts, features, targets, skipped = {}, {}, [], []
@@ -89,8 +88,8 @@ def gather(run, *, classes=None, skip_bad=None, progress=SILENT, title=""):
     features = {HIGH: (high.values, test_high.values), LOW: (low.values, test_low.values)}
     for name, model in ((TRANSFERRED, network), (UNTRAINED, plain)):
         features[name] = (transferred(model, low.values), transferred(model, test_low.values))
-    labels = training_labels(run, high, low)
-    others = training_labels(run, high, low, "nearest" if run.config.pseudo == "own" else "own")
+    labels = run.pseudo_labels(high, low)
+    others = run.pseudo_labels(high, low, "nearest" if run.config.pseudo == "own" else "own")
     return Materials(
         features,
         tuple(targets),

@@ -16,7 +16,7 @@ def scoring_model(backbone, network, machines, side):
 
     Args:
         backbone: `Backbone`.
-        network: Transfer network, as `TransferRun.load_network` returns it; None to score the plain features.
+        network: Transfer network, as `TransferRun.load_model` returns it; None to score the plain features.
         machines: `LinearClassifiers` on its features.
         side: Side in pixels of what the backbone sees.
     """
@@ -42,7 +42,7 @@ def scoring_model_of(run):
     Raises:
         InputError: The run was not trained or evaluated to its end, or its files have changed or are damaged.
     """
-    network, file = run.load_network(), run.path / CLASSIFIERS / f"{TRANSFERRED}.npz"
+    network, file = run.load_model(), run.path / CLASSIFIERS / f"{TRANSFERRED}.npz"
     if not file.is_file():
         raise InputError(
             f"{run.path} has no classifiers yet; run `tfapp transfer evaluate {run.path}` first."

@@ -8,6 +8,7 @@ from pathlib import Path
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.runs.settings import keep_settings
 from tfapp.transfer.classifiers import COSTS
 from tfapp.transfer.config import READINGS
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, transferred
@@ -143,7 +144,11 @@ def features_of(run, materials, folder, changes, progress=None):
     import keras
 
     config = replace(run.network_config, **changes)
-    _check_same(folder / CONFIG, asdict(config))
+    keep_settings(
+        folder / CONFIG,
+        asdict(config),
+        f"{folder} holds a network of other settings; remove that folder.",
+    )
     low, test_low = materials.features[LOW]
     if (folder / MODEL).is_file():
         network = keras.models.load_model(folder / MODEL)
@@ -157,10 +162,3 @@ def _labels(run, materials, config):
     same = (config.clusters, config.seed) == (run.config.clusters, run.config.seed)
     centroids = run.centroids() if same else k_means_centroids(high, config.clusters, seed=config.seed)
     return pseudo_labels(high, low, centroids, config.pseudo)
-
-
-def _check_same(file, wanted):
-    if not file.is_file():
-        write_json(file, wanted)
-    elif json.loads(file.read_text(encoding="utf-8")) != wanted:
-        raise InputError(f"{file.parent} holds a network of other settings; remove that folder.")

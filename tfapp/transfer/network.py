@@ -1,7 +1,6 @@
 """Pseudo-labels from clusters of sharp features, and the network of two layers that is trained on them."""
 
-import csv
-import math
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -10,14 +9,14 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances_argmin
 
 from tfapp.errors import InputError
-from tfapp.files import atomic_path
 from tfapp.layers import FeatureTransfer
 from tfapp.optimizers import SOLVERS, make_solver, unwrapped
-from tfapp.runs.callbacks import TrainingDiverged
+from tfapp.runs.callbacks import RunRecorder
+from tfapp.runs.checkpoints import LastModel
+from tfapp.runs.fitting import fit_or_resume, save_finished
 from tfapp.transfer.config import DECAY
 
-MODEL, LAST, HISTORY = "transfer.keras", "last.keras", "history.csv"
-COLUMNS = ("iteration", "loss", "accuracy")
+MODEL = "transfer.keras"
 # Iterations between two rows of the history, and two checkpoints.
 WINDOW = 250
 
@@ -58,23 +57,27 @@ def train_network(folder, features, labels, config, progress=None):
         TrainingDiverged: The loss became NaN or infinite.
     """
     folder = Path(folder)
-    model, rows = _begun(folder, features.shape[1], config)
-    done = rows[-1]["iteration"] if rows else 0
-    for iteration in range(done, config.iterations):
-        batch = batch_of(iteration, len(features), config)
-        logs = model.train_on_batch(features[batch], labels[batch], return_dict=True)
-        if not math.isfinite(logs["loss"]):
-            raise TrainingDiverged(_diverged(logs["loss"], iteration, config))
-        if (iteration + 1) % WINDOW == 0 or iteration + 1 == config.iterations:
-            rows.append({"iteration": iteration + 1, **{name: float(logs[name]) for name in COLUMNS[1:]}})
-            model.reset_metrics()
-            _keep(folder, model, rows)
-        if progress and (iteration + 1) % 10 == 0:
-            progress(iteration + 1, config.iterations, f"loss {logs['loss']:.3f}")
+    fitted = fit_or_resume(
+        kept_in(folder),
+        config.iterations,
+        lambda: _compiled(build_network(features.shape[1], config), config),
+        lambda done: {"x": _Batches(features, labels, config, done)},
+        row=lambda model, logs, seconds: {name: float(logs[name]) for name in ("loss", "accuracy")},
+        diverged=lambda loss, epoch, step: (
+            f"The loss became {loss} in iteration {step}; train again with --overwrite and "
+            f"a smaller --value than {config.parameter():g}, or another --solver."
+        ),
+        recorder=partial(_WindowRecorder, config.iterations, progress),
+    )
+    model = fitted.model
     network = keras.Model(model.input, model.output, name=model.name)
-    with atomic_path(folder / MODEL) as temporary:
-        network.save(temporary)
+    save_finished(fitted, folder / MODEL, network)
     return network
+
+
+def kept_in(folder):
+    """Return where the training in a folder keeps what it has: `last.keras` and `history.csv`."""
+    return LastModel(folder, "iteration")
 
 
 def batch_of(iteration, count, config):
@@ -86,26 +89,50 @@ def batch_of(iteration, count, config):
     return order[place * size : (place + 1) * size]
 
 
-def read_history(folder):
-    """Return the rows of `history.csv` as dictionaries of numbers, empty if there is none."""
-    file = Path(folder) / HISTORY
-    if not file.is_file():
-        return []
-    with file.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return [{"iteration": int(row["iteration"]), **{n: float(row[n]) for n in COLUMNS[1:]}} for row in rows]
+class _Batches(keras.utils.PyDataset):
+    """The batches of the iterations that are left."""
+
+    def __init__(self, features, labels, config, done):
+        super().__init__()
+        self._features, self._labels, self._config, self._done = features, labels, config, done
+
+    def __len__(self):
+        return self._config.iterations - self._done
+
+    def __getitem__(self, index):
+        batch = batch_of(self._done + index, len(self._features), self._config)
+        return self._features[batch], self._labels[batch]
 
 
-def _begun(folder, dimension, config):
-    """Return the compiled model as it was kept last, or a new one, and the history so far."""
-    if not (folder / LAST).is_file():
-        model = build_network(dimension, config)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(_solver(config), loss, metrics=["accuracy"])
-        return model, []
-    model = keras.models.load_model(folder / LAST)
-    done = int(unwrapped(model.optimizer).iterations)
-    return model, [row for row in read_history(folder) if row["iteration"] <= done]
+class _WindowRecorder(RunRecorder):
+    """Keeps the model and a row after every `WINDOW` iterations, and after the last one."""
+
+    def __init__(self, last, progress, kept, rows, row):
+        super().__init__(kept, rows, row)
+        self._last, self._progress = last, progress
+
+    def on_train_begin(self, logs=None):
+        self._done = int(unwrapped(self.model.optimizer).iterations)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # Loss and accuracy are those of a batch, not means over what was trained so far.
+        self.model.reset_metrics()
+
+    def on_train_batch_end(self, batch, logs=None):
+        number = self._done + batch + 1
+        if number % WINDOW == 0 or number == self._last:
+            self.record(number, logs)
+        if self._progress and number % 10 == 0:
+            self._progress(number, self._last, f"loss {logs['loss']:.3f}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keep nothing: the one epoch ends with a window."""
+
+
+def _compiled(model, config):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(_solver(config), loss, metrics=["accuracy"])
+    return model
 
 
 def _solver(config):
@@ -118,23 +145,6 @@ def _solver(config):
         return make_solver(config.solver, value)
     rate = keras.optimizers.schedules.ExponentialDecay(value, config.decay_every, DECAY, staircase=True)
     return make_solver(config.solver, rate)
-
-
-def _keep(folder, model, rows):
-    with atomic_path(folder / HISTORY) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    # After the history: a model that was kept has its row.
-    with atomic_path(folder / LAST) as temporary:
-        model.save(temporary)
-
-
-def _diverged(loss, iteration, config):
-    return (
-        f"The loss became {loss} in iteration {iteration + 1}; train again with --overwrite and "
-        f"a smaller --value than {config.parameter():g}, or another --solver."
-    )
 
 
 def k_means_centroids(features, clusters, *, seed=0):

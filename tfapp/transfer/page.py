@@ -59,6 +59,30 @@ def save_page(run, path) -> None:
     write_text(path, shell(TITLE, SOURCE, list(filter(None, sections))))
 
 
+def write_page(runs, path, *, progress=None, **given) -> None:
+    """Write the page of `tfapp report` about one run, and refuse what reports on segmenters alone know.
+
+    Args:
+        runs: List of one path of a run.
+        path: HTML file, as of `save_page`.
+        progress: Not called: the page is written at once.
+        **given: Options of reports on segmenters that were given.
+
+    Raises:
+        InputError: Several runs, an option, or as `save_page`.
+    """
+    if given:
+        flag = "export" if "exports" in given else next(iter(given))
+        raise InputError(
+            f"--{flag} is for reports on segmenters; leave it out for a run of `tfapp transfer train`."
+        )
+    if len(runs) > 1:
+        raise InputError(
+            f"A report on a run of `tfapp transfer train` shows that run alone; got {len(runs)} runs."
+        )
+    save_page(TransferRun.open(runs[0]), path)
+
+
 FIGURES = "figures"
 
 

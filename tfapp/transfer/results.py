@@ -3,12 +3,12 @@
 from functools import partial
 
 from tfapp.errors import InputError
+from tfapp.runs.history import read_history
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import AREA, FORMS
 from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_materials, write_embedding
 from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, write_metrics
 from tfapp.transfer.grid import cells, check_cells, grid_of, measure_cell, with_other_reading, write_grid
-from tfapp.transfer.network import read_history
 from tfapp.transfer.page import save_page
 from tfapp.transfer.pictures import (
     save_embedding_png,

@@ -1,30 +1,31 @@
 """The run folder of a transfer network."""
 
+import json
 from dataclasses import asdict
-from datetime import datetime, timezone
-from pathlib import Path
 from zipfile import BadZipFile
 
-import keras
 import numpy as np
 
 from tfapp.data import open_multi_label
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
-from tfapp.runs.record import TRANSFER, versions
-from tfapp.runs.run import RunFolder
+from tfapp.runs.record import TRANSFER
+from tfapp.runs.run import Run
 from tfapp.transfer.backbones import open_backbone
 from tfapp.transfer.config import EXTENDABLE, NetworkConfig, TransferConfig
 from tfapp.transfer.features import View, extract
-from tfapp.transfer.network import MODEL
+from tfapp.transfer.network import MODEL, pseudo_labels
 
-FORMAT, FEATURES, CLUSTERS = 1, "features", "clusters.npz"
+FEATURES, CLUSTERS = "features", "clusters.npz"
 
 
-class TransferRun(RunFolder):
+class TransferRun(Run):
     """A transfer network in a folder: `run.json`, `features/`, `clusters.npz`, `history.csv`, `transfer.keras`."""
 
-    kind, newest = TRANSFER, FORMAT
+    kind = TRANSFER
+    holds = "a transfer network"
+    # A Keras model from features to transferred features.
+    model_file = MODEL
 
     @property
     def config(self):
@@ -121,50 +122,55 @@ class TransferRun(RunFolder):
         with atomic_path(self.path / CLUSTERS) as temporary:
             np.savez(temporary, centroids=centroids)
 
-    def load_network(self):
-        """Return the trained transfer network, a Keras model from features to transferred features.
+    def pseudo_labels(self, high, low, reading=None):
+        """Return the pseudo-labels of the training images, int32 (n,).
+
+        Args:
+            high, low: Their `Features`, sharp and at low resolution.
+            reading: As of `tfapp.transfer.network.pseudo_labels`; None for the run's own.
+        """
+        return pseudo_labels(high.values, low.values, self.centroids(), reading or self.config.pseudo)
+
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+        """Write backbone, network and classifiers for TensorFlow Serving, and return the version folder.
 
         Raises:
-            InputError: The training has not ended, or the file is damaged.
+            InputError: The run was not trained or evaluated to its end, or its files have changed or are damaged.
+            ExportError: As `tfapp.export.export_scorer`.
         """
-        file = self.path / MODEL
-        if not file.is_file():
+        from tfapp.export import export_scorer
+        from tfapp.transfer.evaluation import METRICS
+        from tfapp.transfer.exporting import scoring_model_of
+
+        self.refuse_segmenter_options({"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes})
+        model, class_names = scoring_model_of(self)
+        metrics = json.loads((self.path / METRICS).read_text(encoding="utf-8"))
+        low = self.config.low or self.config.high
+        return export_scorer(
+            model,
+            base_dir,
+            class_names=class_names,
+            warmup_sizes=((low, low),),
+            version=version,
+            metadata={
+                "run": self.path.name,
+                "config": self.record["config"],
+                "backbone": self.record["backbone"],
+                "mean_average_precision": {one["name"]: one["mean"] for one in metrics["features"]},
+            },
+        )
+
+    def check_same(self, config, data, backbone):
+        """Raise InputError if it has other data, options or weights than these, but for those that may extend it."""
+        self.refuse_other({"data": data.spec}, {"data": self.record["data"]["spec"]})
+        now = {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}
+        self.refuse_other(now, asdict(self.config))
+        if self.record["data"]["fingerprint"] != data.fingerprint():
             raise InputError(
-                f"{self.path} has no {MODEL}: its training has not ended; run the same `tfapp transfer train` to go on."
+                f"{data.spec} has other images or labels than when {self.path} was begun; use another --out."
             )
-        try:
-            return keras.models.load_model(file)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{file} cannot be loaded ({error}); train again with --overwrite.") from error
-
-
-def create_run(path, command, config, data, backbone):
-    """Write `run.json` of a new run and return the run."""
-    record = {
-        "format": FORMAT,
-        "kind": TRANSFER,
-        "command": command,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "config": asdict(config),
-        "data": {"spec": data.spec, "fingerprint": data.fingerprint(), "class_names": list(data.class_names)},
-        "backbone": backbone.description(),
-        "versions": versions(),
-    }
-    run = TransferRun(Path(path), record)
-    run.save()
-    return run
-
-
-def check_same(run, config, data, backbone):
-    """Raise InputError if a run has other data, options or weights than these, but for those that may extend it."""
-    run.refuse_other({"data": data.spec}, {"data": run.record["data"]["spec"]})
-    now = {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}
-    run.refuse_other(now, asdict(run.config))
-    if run.record["data"]["fingerprint"] != data.fingerprint():
-        raise InputError(
-            f"{data.spec} has other images or labels than when {run.path} was begun; use another --out."
-        )
-    if run.record["backbone"] != backbone.description():
-        raise InputError(
-            f"{config.backbone} has other weights than when {run.path} was begun; restore it, or use another --out."
-        )
+        if self.record["backbone"] != backbone.description():
+            raise InputError(
+                f"{config.backbone} has other weights than when {self.path} was begun; restore it, or use another "
+                "--out."
+            )

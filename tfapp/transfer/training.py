@@ -1,16 +1,15 @@
 """From images to a trained transfer network in a run folder."""
 
-import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tfapp.data import open_multi_label
 from tfapp.errors import InputError
-from tfapp.runs.progress import SILENT, steps
-from tfapp.runs.record import RECORD
+from tfapp.runs.fitting import refuse_fewer
+from tfapp.runs.progress import SILENT
 from tfapp.transfer.backbones import open_backbone
-from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, read_history, train_network
-from tfapp.transfer.run import TransferRun, check_same, create_run
+from tfapp.transfer.network import k_means_centroids, kept_in, train_network
+from tfapp.transfer.run import TransferRun
 
 
 def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, title=""):
@@ -22,8 +21,8 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         config: `TransferConfig`.
         command: Command line to keep in `run.json`.
         overwrite: Start again, removing an existing run in `out`.
-        progress: `Progress`, of which each step is a task.
-        title: Text before the names of the tasks.
+        progress: `Progress` that shows each step: the features, the clusters, and the iterations with the loss.
+        title: What the names of the steps there begin with.
 
     Returns:
         The finished `TransferRun`.
@@ -35,7 +34,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
     out = Path(out)
     config.check()
     resolution = config.resolution()
-    TransferRun.check_free(out)
+    begun = TransferRun.begun(out, overwrite)
     data = open_multi_label(spec)
     if config.clusters > len(data.train):
         raise InputError(
@@ -50,23 +49,25 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         layer=config.layer,
         input_scale=config.input_scale,
     )
-    run = _begun(out, overwrite, config, data, backbone, command)
-    with steps(progress, title) as report:
-        high, low = run.features(
-            backbone,
-            data,
-            "train",
-            skip_bad=config.skip_bad,
-            progress=lambda name, done, total: report(f"{name} resolution", done, total, ""),
+    if begun is None:
+        stored = {
+            "spec": data.spec,
+            "fingerprint": data.fingerprint(),
+            "class_names": list(data.class_names),
+        }
+        run = TransferRun.create(
+            out, command, config=asdict(config), data=stored, backbone=backbone.description()
         )
-        _trained(run, high, low, config, report)
+    else:
+        run = begun
+        run.check_same(config, data, backbone)
+        refuse_fewer(kept_in(out), config.iterations)
+        # Evaluation goes on without the same images.
+        run.record["config"]["skip_bad"] = config.skip_bad
+        run.save()
+    high, low = _features(run, backbone, data, config, progress, title)
+    _train(run, high, low, config, progress, title)
     return run
-
-
-def training_labels(run, high, low, reading=None):
-    """Return the pseudo-labels of a run's training images, int32 (n,), by its own reading or another one."""
-    centroids = run.centroids()
-    return pseudo_labels(high.values, low.values, centroids, reading or run.config.pseudo)
 
 
 def _with_full_paths(config):
@@ -79,39 +80,25 @@ def _with_full_paths(config):
     return replace(config, **full)
 
 
-def _begun(out, overwrite, config, data, backbone, command):
-    if (out / RECORD).is_file() and not overwrite:
-        run = TransferRun.open(out)
-        check_same(run, config, data, backbone)
-        done = read_history(out)
-        if done and done[-1]["iteration"] > config.iterations:
-            raise InputError(
-                f"{out} already has {done[-1]['iteration']} iterations; --iterations {config.iterations} would take "
-                "some back."
-            )
-        # Evaluation goes on without the same images.
-        run.record["config"]["skip_bad"] = config.skip_bad
-        run.save()
-        return run
-    shutil.rmtree(out, ignore_errors=True)
-    return create_run(out, command, config, data, backbone)
-
-
-def _trained(run, high, low, config, report):
-    if run.centroids() is None:
-        report("k-means", 0, None, "")
-        run.keep_centroids(k_means_centroids(high.values, config.clusters, seed=config.seed))
-    report("k-means", 1, 1, "")
-    rows = read_history(run.path)
-    if not (rows and rows[-1]["iteration"] == config.iterations and (run.path / MODEL).is_file()):
-        labels = training_labels(run, high, low)
-        train_network(
-            run.path,
-            low.values,
-            labels,
-            config,
-            lambda done, total, note: report("training", done, total, note),
+def _features(run, backbone, data, config, progress, title):
+    with progress.task(f"{title}high resolution") as high, progress.task(f"{title}low resolution") as low:
+        tasks = {"high": high, "low": low}
+        return run.features(
+            backbone,
+            data,
+            "train",
+            skip_bad=config.skip_bad,
+            progress=lambda name, done, total: tasks[name](done, total),
         )
+
+
+def _train(run, high, low, config, progress, title):
+    with progress.task(f"{title}k-means", 1):
+        if run.centroids() is None:
+            run.keep_centroids(k_means_centroids(high.values, config.clusters, seed=config.seed))
+    with progress.task(f"{title}training", config.iterations) as task:
+        if kept_in(run.path).done() == config.iterations and (run.path / run.model_file).is_file():
+            return
+        train_network(run.path, low.values, run.pseudo_labels(high, low), config, task)
         run.record["config"]["iterations"] = config.iterations
         run.save()
-    report("training", config.iterations, config.iterations, "")

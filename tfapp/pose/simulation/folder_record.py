@@ -8,17 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from tfapp import __version__
-from tfapp.errors import InputError
+from tfapp.errors import InputError, changes
 from tfapp.files import write_json
 from tfapp.pose.scenes.camera import write_camera
 from tfapp.pose.scenes.mesh_files import write_mesh
 from tfapp.pose.scenes.scene_folder import FORMAT, RECORD, VERSION, read_record
 from tfapp.pose.simulation.part_files import write_pieces
 from tfapp.pose.simulation.simulator import DISTANCE
+from tfapp.runs.settings import other_settings
 
 PIECES = Path("truth") / "pieces.npz"
 _OWN = ("camera.json", RECORD, "scenes.png", "depth", "mask", "truth")
 _DECISIVE = ("part", "mesh", "instances", "size", "tilt", "seed", "bin")
+# Its value is a hash.
+_MESH = "the mesh of the part"
 
 
 def record_of(settings, count, command=None) -> dict:
@@ -61,21 +64,22 @@ def check_folder(path, record, overwrite) -> None:
     if overwrite:
         return
     stored = read_record(path)
-    changed = [
-        f"{name} (was {stored.get(name)}, is {record[name]})" if name != "mesh" else "the mesh of the part"
-        for name in _DECISIVE
-        if stored.get(name) != record[name]
-    ]
+    then, now = _decisive(stored), _decisive(record)
+    changed = other_settings(now, then)
     if changed:
         raise InputError(
-            f"{path} holds scenes of other settings; changed: {', '.join(changed)}. Choose another folder, or start "
-            "again with --overwrite."
+            f"{path} holds scenes of other settings; changed: {changes(changed, then, now, [_MESH])}. Choose another "
+            "folder, or start again with --overwrite."
         )
     if stored["count"] > record["count"]:
         raise InputError(
             f"{path} holds {stored['count']} scenes, more than {record['count']}; choose another folder, or start "
             "again with --overwrite."
         )
+
+
+def _decisive(record):
+    return {_MESH if name == "mesh" else name: record.get(name) for name in _DECISIVE}
 
 
 def begin(path, settings, record, overwrite) -> None:

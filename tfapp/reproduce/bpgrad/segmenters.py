@@ -9,7 +9,8 @@ from tfapp.data import parse_noises
 from tfapp.files import atomic_path
 from tfapp.optimizers import SOLVERS
 from tfapp.report.result_table import markdown_table, mean_and_spread
-from tfapp.runs.callbacks import TrainingDiverged, read_history
+from tfapp.runs.callbacks import TrainingDiverged
+from tfapp.runs.history import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
 from tfapp.segmentation.training import train
 

@@ -9,7 +9,7 @@ from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape.directions.directions import is_directions_file
 from tfapp.report.markup import sentence_list
-from tfapp.runs.callbacks import read_history
+from tfapp.runs.history import read_history
 from tfapp.segmentation.comparison import COLOURS, Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run

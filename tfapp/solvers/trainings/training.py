@@ -1,6 +1,5 @@
 """One training of one solver, in a folder, from which a killed one goes on."""
 
-import csv
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -8,12 +7,14 @@ from pathlib import Path
 
 import keras
 
-from tfapp.errors import InputError
-from tfapp.files import atomic_path, write_json
+from tfapp.files import write_json
 from tfapp.optimizers import SOLVERS, SWEEPS, make_solver, unwrapped
+from tfapp.runs.checkpoints import LAST, LastModel
+from tfapp.runs.fitting import fit_or_resume
+from tfapp.runs.settings import keep_settings
 from tfapp.solvers.trainings.workload import Workload, objective
 
-JOB, MODEL, HISTORY, RESULT = "job.json", "last.keras", "history.csv", "result.json"
+JOB, MODEL, RESULT = "job.json", LAST, "result.json"
 COLUMNS = ("epoch", "train_objective", "train_error", "test_objective", "test_error")
 
 
@@ -62,82 +63,47 @@ def train(job, folder, progress=None, callbacks=()):
     Raises:
         InputError: If the folder holds another training.
     """
-    folder = Path(folder)
-    _check_same(job, folder)
+    folder, workload = Path(folder), job.workload
+    keep_settings(
+        folder / JOB,
+        job.to_json(),
+        f"{folder} holds a training with other settings; choose another --out, or remove it with --overwrite.",
+    )
     if (folder / RESULT).is_file():
         return json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    model, rows = _begun(job, folder)
-    batches, steps = job.workload.training_batches(job.seed, len(rows))
-    model.fit(
-        batches,
-        steps_per_epoch=steps,
-        initial_epoch=len(rows),
-        epochs=job.epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[*callbacks, _Keep(job, folder, rows, progress)],
+    _, steps = workload.training_batches(job.seed, 0)
+
+    def tested(model, logs, seconds):
+        found = model.evaluate(workload.test_batches(), verbose=0, return_dict=True)
+        values = [logs["loss"], 100 * (1 - logs["accuracy"]), found["loss"], 100 * (1 - found["accuracy"])]
+        return dict(zip(COLUMNS[1:], values, strict=True))
+
+    def show(epoch, logs):
+        if progress and math.isfinite(logs["loss"]):
+            progress(epoch + 1)
+
+    fitted = fit_or_resume(
+        LastModel(folder, steps=steps),
+        job.epochs,
+        lambda: _compiled(job),
+        lambda epochs: {"x": workload.training_batches(job.seed, epochs)[0], "steps_per_epoch": steps},
+        row=tested,
+        before=callbacks,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=show)],
     )
-    result = _result(job, model, rows)
+    result = _result(job, fitted.model, fitted.rows)
     write_json(folder / RESULT, result)
     return result
 
 
-def _check_same(job, folder):
-    file = folder / JOB
-    wanted = json.loads(json.dumps(job.to_json()))
-    if not file.is_file():
-        write_json(file, wanted)
-    elif json.loads(file.read_text(encoding="utf-8")) != wanted:
-        raise InputError(
-            f"{folder} holds a training with other settings; choose another --out, or remove it with --overwrite."
-        )
-
-
-def _begun(job, folder):
-    """Return the model as it was kept after its last epoch, or a new one, and the history so far."""
-    if not (folder / MODEL).is_file():
-        model = job.workload.build(job.seed)
-        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        model.compile(make_solver(job.solver, job.value), objective(), metrics=[accuracy])
-        # Left to the first step, the variables of the solver, or of a metric given by its name, have TensorFlow
-        # trace that step twice.
-        model.optimizer.build(model.trainable_variables)
-        return model, []
-    model = keras.models.load_model(folder / MODEL)
-    done = math.ceil(
-        int(unwrapped(model.optimizer).iterations) / job.workload.training_batches(job.seed, 0)[1]
-    )
-    with (folder / HISTORY).open(newline="") as file:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    return model, rows[:done]
-
-
-class _Keep(keras.callbacks.Callback):
-    """Tests the model and keeps it and the history after every epoch; ends a training that has diverged."""
-
-    def __init__(self, job, folder, rows, progress):
-        super().__init__()
-        self._job, self._folder, self._rows, self._progress = job, folder, rows, progress
-
-    def on_train_batch_end(self, batch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            return
-        tested = self.model.evaluate(self._job.workload.test_batches(), verbose=0, return_dict=True)
-        values = [logs["loss"], 100 * (1 - logs["accuracy"]), tested["loss"], 100 * (1 - tested["accuracy"])]
-        self._rows.append(dict(zip(COLUMNS, [epoch + 1, *values], strict=True)))
-        with atomic_path(self._folder / HISTORY) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(self._rows)
-        # After the history: a model that was kept has its row.
-        with atomic_path(self._folder / MODEL) as temporary:
-            self.model.save(temporary)
-        if self._progress:
-            self._progress(epoch + 1)
+def _compiled(job):
+    model = job.workload.build(job.seed)
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(make_solver(job.solver, job.value), objective(), metrics=[accuracy])
+    # Left to the first step, the variables of the solver, or of a metric given by its name, have TensorFlow
+    # trace that step twice.
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def _result(job, model, rows):

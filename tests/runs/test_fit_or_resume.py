@@ -1,0 +1,105 @@
+"""The engine of all trainings, on a line that is fitted to three points."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfapp.errors import InputError
+from tfapp.runs.callbacks import TrainingDiverged
+from tfapp.runs.checkpoints import Checkpoints, LastModel
+from tfapp.runs.fitting import fit_or_resume, save_finished
+from tfapp.runs.history import read_history, write_history
+
+X = np.array([[0.0], [1.0], [2.0]], "f4")
+KEEPERS = {"checkpoints": Checkpoints, "last model": lambda folder: LastModel(folder, steps=3)}
+
+
+def begin(rate=0.1):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(rate, momentum=0.9), "mse", jit_compile=False)
+    return model
+
+
+def data(done):
+    return {"x": X, "y": 2 * X + 1, "batch_size": 1}
+
+
+class KillAfter(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.last = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.last:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
+def test_killed_training_ends_with_weights_and_history_of_an_unbroken_one(tmp_path, keeper):
+    whole = fit_or_resume(keeper(tmp_path / "whole"), 3, begin, data)
+    with pytest.raises(KeyboardInterrupt):
+        fit_or_resume(keeper(tmp_path / "killed"), 3, begin, data, callbacks=[KillAfter(2)])
+    resumed = fit_or_resume(keeper(tmp_path / "killed"), 3, begin, data)
+    for one, other in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [row["epoch"] for row in resumed.rows] == [1, 2, 3]
+    assert [row["loss"] for row in resumed.rows] == [row["loss"] for row in whole.rows]
+
+
+@pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
+def test_epoch_that_was_killed_before_it_was_kept_is_trained_again(tmp_path, keeper):
+    with pytest.raises(KeyboardInterrupt):
+        fit_or_resume(keeper(tmp_path), 3, begin, data, before=[KillAfter(2)])
+    assert [row["epoch"] for row in read_history(tmp_path)] == [1]
+    assert [row["epoch"] for row in fit_or_resume(keeper(tmp_path), 3, begin, data).rows] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
+def test_finished_training_is_not_done_again(tmp_path, keeper):
+    assert fit_or_resume(keeper(tmp_path), 2, begin, data).trained
+    again = fit_or_resume(keeper(tmp_path), 2, begin, data)
+    assert not again.trained and len(again.rows) == 2
+    save_finished(again, tmp_path / "model.keras")
+    written = (tmp_path / "model.keras").stat().st_mtime_ns
+    save_finished(again, tmp_path / "model.keras")
+    assert (tmp_path / "model.keras").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
+def test_fewer_epochs_than_are_done_are_refused(tmp_path, keeper):
+    fit_or_resume(keeper(tmp_path), 2, begin, data)
+    with pytest.raises(InputError, match="already has 2 epochs; --epochs 1 would take some back"):
+        fit_or_resume(keeper(tmp_path), 1, begin, data)
+
+
+def test_loss_that_is_reached_ends_the_training_for_good(tmp_path):
+    fitted = fit_or_resume(Checkpoints(tmp_path), 5, begin, data, until_loss=100.0)
+    assert len(fitted.rows) == 1
+    assert not fit_or_resume(Checkpoints(tmp_path), 5, begin, data, until_loss=100.0).trained
+
+
+def test_divergence_is_an_error_that_says_where_the_last_good_checkpoint_is(tmp_path):
+    kept = Checkpoints(tmp_path)
+    fit_or_resume(kept, 1, begin, data, diverged=kept.diverged)
+    x = np.full_like(X, np.nan)
+    with pytest.raises(TrainingDiverged, match="in epoch 2, step 1; .*epoch-00001.keras.*--learning-rate"):
+        fit_or_resume(kept, 2, begin, lambda done: {"x": x, "y": x}, diverged=kept.diverged)
+
+
+def test_divergence_without_a_sentence_ends_the_training_and_leaves_no_row(tmp_path):
+    kept = LastModel(tmp_path, steps=3)
+    fitted = fit_or_resume(kept, 400, lambda: begin(1e10), data)
+    assert len(fitted.rows) < 400 and read_history(tmp_path) == fitted.rows
+
+
+def test_history_that_is_read_and_written_again_keeps_its_text(tmp_path):
+    write_history(tmp_path, [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1e-07}])
+    text = (tmp_path / "history.csv").read_text()
+    write_history(tmp_path, read_history(tmp_path))
+    assert (tmp_path / "history.csv").read_text() == text and text.splitlines()[1] == "1,2.0"
+
+
+def test_damaged_history_is_one_sentence(tmp_path):
+    (tmp_path / "history.csv").write_text("epoch,loss\n1,2.0,3\n")
+    with pytest.raises(InputError, match="history.csv is damaged; restore it"):
+        read_history(tmp_path)

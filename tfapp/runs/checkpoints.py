@@ -1,0 +1,102 @@
+"""What a training keeps on its way: the newest model, from which it resumes, and the history up to there."""
+
+import math
+from pathlib import Path
+
+import keras
+
+from tfapp.files import atomic_path
+from tfapp.optimizers import unwrapped
+from tfapp.runs.history import read_history, write_history
+
+KEPT_CHECKPOINTS = 2
+LAST = "last.keras"
+
+
+class Checkpoints:
+    """The models after the two newest epochs, `checkpoints/epoch-00001.keras` and so on, beside `history.csv`.
+
+    Attributes:
+        folder: Folder of the training.
+        unit: What a row of the history counts.
+    """
+
+    unit = "epoch"
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def done(self):
+        """Return the number of finished epochs."""
+        return latest_checkpoint(self.folder)[1]
+
+    def resume(self):
+        """Return (model, epochs that it has done, rows of the history up to there); the model is None at the start."""
+        for abandoned in (self.folder / "checkpoints").glob(".epoch-*.part.keras"):
+            abandoned.unlink()
+        checkpoint, done = latest_checkpoint(self.folder)
+        model = None if checkpoint is None else keras.models.load_model(checkpoint)
+        return model, done, read_history(self.folder)[:done]
+
+    def diverged(self, loss, epoch, step):
+        """Return the sentence that the loss became NaN or infinite; it names the newest checkpoint."""
+        checkpoint, _ = latest_checkpoint(self.folder)
+        kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "no epoch was finished"
+        return (
+            f"The loss became {loss} in epoch {epoch}, step {step}; {kept}. "
+            "Train again with --overwrite and a smaller --learning-rate."
+        )
+
+    def keep(self, model, rows):
+        """Write the model after the epoch of the last row, and then the history, which so has no epoch without one."""
+        with atomic_path(_checkpoint_path(self.folder, rows[-1][self.unit])) as temporary:
+            model.save(temporary)
+        write_history(self.folder, rows)
+        for old in _checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
+            old.unlink()
+
+
+class LastModel:
+    """One model, `last.keras`, whose optimizer tells how far it is, beside `history.csv`.
+
+    Args:
+        folder: Folder of the training.
+        unit: What a row of the history counts, `epoch` or `iteration`.
+        steps: Iterations of one unit.
+    """
+
+    def __init__(self, folder, unit="epoch", steps=1):
+        self.folder, self.unit, self.steps = Path(folder), unit, steps
+
+    def done(self):
+        """Return the number of units that the history has."""
+        rows = read_history(self.folder)
+        return int(rows[-1][self.unit]) if rows else 0
+
+    def resume(self):
+        """Return (model, units that it has done, rows of the history up to there); the model is None at the start."""
+        if not (self.folder / LAST).is_file():
+            return None, 0, []
+        model = keras.models.load_model(self.folder / LAST)
+        done = math.ceil(int(unwrapped(model.optimizer).iterations) / self.steps)
+        return model, done, [row for row in read_history(self.folder) if row[self.unit] <= done]
+
+    def keep(self, model, rows):
+        """Write the history, and then the model: a model that was kept has its row."""
+        write_history(self.folder, rows)
+        with atomic_path(self.folder / LAST) as temporary:
+            model.save(temporary)
+
+
+def latest_checkpoint(folder):
+    """Return (path, finished epochs) of the newest of the `Checkpoints` in a folder, or (None, 0)."""
+    found = _checkpoints(folder)
+    return (found[-1], int(found[-1].stem.split("-")[1])) if found else (None, 0)
+
+
+def _checkpoints(folder):
+    return sorted((Path(folder) / "checkpoints").glob("epoch-*.keras"))
+
+
+def _checkpoint_path(folder, epoch):
+    return Path(folder) / "checkpoints" / f"epoch-{epoch:05d}.keras"

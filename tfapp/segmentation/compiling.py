@@ -1,0 +1,86 @@
+"""Loss, metrics and optimizer that segmenters and restorers are compiled with."""
+
+import keras
+
+from tfapp.models import OneHotMeanSquaredError
+from tfapp.optimizers import ALIG, BPGrad, Eve
+from tfapp.segmentation.config import LOSS_AWARE
+
+
+def compile_configured(model, config, dataset, steps):
+    """Compile with what a configuration says.
+
+    Args:
+        model: Segmenter, or restorer for image pairs.
+        config: A completed `TrainConfig`.
+        dataset: The opened dataset.
+        steps: Batches of an epoch.
+    """
+    optimizer = make_optimizer(config)
+    if dataset.image_pairs:
+        compile_restorer(model, optimizer, _learning_rate(config, steps))
+    else:
+        compile_segmenter(model, optimizer, _learning_rate(config, steps), config.loss)
+
+
+def compile_segmenter(model, optimizer, learning_rate, loss="cross-entropy"):
+    """Compile with the weighted loss that all commands share.
+
+    Pixel weights carry the class weights and are 0 at ignored pixels; the mean is over the weights.
+
+    Args:
+        model: Segmenter that ends in probabilities, or for `mse` in any numbers.
+        optimizer: Keras optimizer, or the name of one.
+        learning_rate: Number or `keras.optimizers.schedules.LearningRateSchedule`.
+        loss: `cross-entropy`, or `mse` against the one-hot labels.
+    """
+    make_loss = {
+        "cross-entropy": keras.losses.SparseCategoricalCrossentropy,
+        "mse": OneHotMeanSquaredError,
+    }[loss]
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    _compile_weighted(model, optimizer, learning_rate, make_loss, [accuracy])
+
+
+def compile_restorer(model, optimizer, learning_rate):
+    """Compile a network from images to images with the mean squared error over pixels and channels.
+
+    Args:
+        model: Network that ends in images.
+        optimizer, learning_rate: As for `compile_segmenter`.
+    """
+    _compile_weighted(model, optimizer, learning_rate, keras.losses.MeanSquaredError, [])
+
+
+def _compile_weighted(model, optimizer, learning_rate, make_loss, metrics):
+    optimizer = keras.optimizers.get(optimizer)
+    optimizer.learning_rate = learning_rate
+    model.compile(
+        optimizer=optimizer,
+        loss=make_loss(reduction="mean_with_sample_weight"),
+        weighted_metrics=metrics,
+        # XLA's convolutions are slower than the default ones on a CPU.
+        jit_compile=False,
+    )
+    # Left to the first step, the variables of the optimizer have TensorFlow trace that step twice.
+    model.optimizer.build(model.trainable_variables)
+
+
+def make_optimizer(config):
+    """Return the optimizer of a `TrainConfig`, at any learning rate: compiling sets it."""
+    if config.optimizer == "bpgrad":
+        lipschitz = config.lipschitz if config.lipschitz == "auto" else float(config.lipschitz)
+        return BPGrad(lipschitz, momentum=config.momentum)
+    if config.optimizer in LOSS_AWARE:
+        optimizer = {"alig": ALIG, "eve": Eve}[config.optimizer]()
+    else:
+        optimizer = keras.optimizers.get(config.optimizer)
+    if config.momentum:
+        optimizer.momentum = config.momentum
+    return optimizer
+
+
+def _learning_rate(config, steps):
+    if config.schedule == "constant":
+        return config.learning_rate
+    return keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)

@@ -1,0 +1,25 @@
+"""The export of a segmenter, whether of a run or of a `.keras` file."""
+
+
+def export_segmenter(source, base_dir, version, class_names, *, post_tv, gap, facts):
+    """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.
+
+    Args:
+        source: `Run` or `KerasFile`.
+        base_dir: Folder of the served model.
+        version: Version to write; None for the highest plus one.
+        class_names: One name per class.
+        post_tv: Weight of converged total variation behind the logits, or None.
+        gap: Whether to serve the duality gap too.
+        facts: Dictionary of what the folder keeps of its origin.
+
+    Raises:
+        InputError: The network cannot be loaded, or not with these options.
+        ExportError: As `tfapp.export.export`.
+    """
+    from tfapp.export import export
+
+    # The segmenter pads to the network's stride by itself, exactly as `tfapp evaluate` measured it.
+    segmenter = source.segmenter(post_tv, gap=gap)
+    metadata = {**facts, "network_stride": source.stride, "post_tv": post_tv}
+    return export(segmenter, base_dir, version=version, class_names=class_names, metadata=metadata)
