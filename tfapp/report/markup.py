@@ -1,10 +1,11 @@
 """Small pieces of HTML that the sections of pages share; text from people is escaped here."""
 
-import base64
 from dataclasses import dataclass
 from html import escape
 
 from PIL import Image
+
+from tfapp.report.images import data_address
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ def picture(path, caption):
     """Return a PNG file as a figure that holds it whole, with a caption of plain text."""
     with Image.open(path) as opened:
         size = f'width="{opened.width}" height="{opened.height}"'
-    content = base64.b64encode(path.read_bytes()).decode("ascii")
-    image = f'<img src="data:image/png;base64,{content}" {size} alt="{escape(caption)}">'
+    source = data_address("image/png", path.read_bytes())
+    image = f'<img src="{source}" {size} alt="{escape(caption)}">'
     return figure(image, caption, "card")
 
 

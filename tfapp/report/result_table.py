@@ -74,17 +74,18 @@ def _block(block):
 class Summary:
     """Mean and spread of one measure over trainings that differ by seed.
 
-    Formatted as the mean is, such as `f"{summary:.2f}"`, it reads `81.20 ± 0.35`, or `81.20` of one training.
+    Formatted as the mean is, such as `f"{summary:.1f}"`, it reads `81.2 ± 0.4`, or `81.2` of one training; as it
+    stands, `f"{summary}"`, with two decimals.
 
     Attributes:
         mean: Arithmetic mean.
         spread: Sample standard deviation (n - 1); 0 of one training.
-        count: Number of trainings, n >= 1.
+        runs: Number of trainings, n >= 1.
     """
 
     mean: float
     spread: float
-    count: int
+    runs: int
 
     @classmethod
     def of(cls, values) -> "Summary":
@@ -92,8 +93,11 @@ class Summary:
         spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         return cls(float(np.mean(values)), spread, len(values))
 
+    def __str__(self):
+        return self.text(".2f")
+
     def __format__(self, form):
-        return self.text(form)
+        return self.text(form) if form else str(self)
 
     def text(self, form, spread_form=None) -> str:
         """Return `mean ± spread`, or the mean alone of one training.
@@ -103,7 +107,7 @@ class Summary:
             spread_form: Format of the spread; by default that of the mean.
         """
         mean = f"{self.mean:{form}}"
-        return mean if self.count == 1 else f"{mean} ± {self.spread:{spread_form or form}}"
+        return mean if self.runs == 1 else f"{mean} ± {self.spread:{spread_form or form}}"
 
 
 def mean_and_spread(values, form, spread_form=None) -> str:

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.registration import Registration
+from tfapp.report.colours import SEQUENTIAL
 from tfapp.report.figures import save_png
 
 
@@ -192,12 +193,11 @@ def round_length(length) -> float:
 
 
 _HIDDEN = "0.72"
-COLOURS = "viridis"
 # Of the half width of the window: few points lie nearer or farther away.
 DEPTHS = np.array([-0.75, 0.75])
 
 
-def draw_points(axes, points, values, limits, cmap=COLOURS):
+def draw_points(axes, points, values, limits, cmap=SEQUENTIAL):
     """Draw points (n, 3), seen along z, the nearest last and largest, coloured by values within limits.
 
     Returns:

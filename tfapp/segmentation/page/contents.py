@@ -8,9 +8,10 @@ from tfapp.data import parse_noise
 from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape.directions.directions import is_directions_file
+from tfapp.report.colours import qualitative
 from tfapp.report.markup import sentence_list
 from tfapp.runs.callbacks import read_history
-from tfapp.segmentation.comparison import COLOURS, Comparison
+from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run
 
@@ -71,7 +72,7 @@ def gather(runs):
     shared, left_out = _on_shared_noises(evaluations)
     comparison = Comparison(shared) if shared else None
     titles = dict.fromkeys([*(run.title for run in opened), *(comparison.groups if comparison else ())])
-    colours = {title: COLOURS[index % len(COLOURS)] for index, title in enumerate(titles)}
+    colours = {title: qualitative(index) for index, title in enumerate(titles)}
     return Material(entries, comparison, colours, tuple(_cautions(opened, evaluations, left_out)))
 
 
@@ -215,9 +216,8 @@ def key_results(comparison):
 
 
 def percent(cell):
-    """Return a `Cell` of the comparison with one decimal, as `84.1 %` or `84.1 ± 0.6 %`."""
-    spread = f" ± {cell.spread:.1f}" if cell.runs > 1 else ""
-    return f"{cell.mean:.1f}{spread} %"
+    """Return a `Summary` with one decimal, as `84.1 %` or `84.1 ± 0.6 %`."""
+    return f"{cell:.1f} %"
 
 
 def _strongest_gaussian(comparison):
