@@ -97,6 +97,32 @@ def picture(path, caption):
     return figure(image, caption, "card")
 
 
+def plot(figure, name):
+    """Return the place of a Plotly figure and its description, which the page's script draws.
+
+    Drawn only when the whole page stands, since a figure takes the width that its neighbours leave. The page needs
+    the script of Plotly as its library.
+
+    Args:
+        figure: Plotly figure.
+        name: Identifier, unique on the page.
+    """
+    return f'<div id="{name}" class="plot"></div>{json_script(figure.to_json(), "data-plot", name)}'
+
+
+def json_script(content, attribute, name):
+    """Return JSON for the scripts of a page, which find it by an attribute; it cannot end its own element.
+
+    Args:
+        content: Text in JSON.
+        attribute: Such as `id`.
+        name: Value of the attribute.
+    """
+    # "</script>" within a text would end the element; JSON knows the same letter by its number.
+    safe = content.replace("<", "\\u003c")
+    return f'<script type="application/json" {attribute}="{name}">{safe}</script>'
+
+
 def result_box(sentences):
     """Return sentences on a result, the first in bold."""
     first, *more = sentences

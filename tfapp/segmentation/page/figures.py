@@ -1,4 +1,4 @@
-"""The interactive Plotly figures of the page, each as a part of HTML without the script of Plotly."""
+"""The interactive Plotly figures of the page: curves over the noise, trainings, loss surfaces."""
 
 from html import escape
 
@@ -92,23 +92,6 @@ def surface_panels(surfaces, titles):
         panel.update_layout(scene=scene, coloraxis=colours, showlegend=False, font=_FONT | {"size": 11})
         panels.append(panel.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}))
     return panels
-
-
-def figure_html(figure, name):
-    """Return the place of a figure and its description as JSON, which the page's script draws.
-
-    Drawn only when the whole page stands, since a figure takes the width that its neighbours leave.
-
-    Args:
-        figure: Plotly figure.
-        name: Identifier, unique on the page.
-    """
-    # "</script>" within a name would end the element; JSON knows the same letter by its number.
-    content = figure.to_json().replace("<", "\\u003c")
-    return (
-        f'<div id="{name}" class="plot"></div>'
-        f'<script type="application/json" data-plot="{name}">{content}</script>'
-    )
 
 
 def _dashes(entries):
