@@ -18,17 +18,17 @@ class ResultTable:
     Attributes:
         header: Texts of the first row, one for each column.
         rows: Cells, as many in every row as the header has; texts, or numbers in their shortest form.
+        title: Line above the table at the terminal, or None.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence]
+    title: str | None = None
 
     def columns(self, *chosen: int) -> "ResultTable":
         """Return the table with some of its columns: a file has room for more of them than a terminal."""
-        return ResultTable(
-            [self.header[column] for column in chosen],
-            [[row[column] for column in chosen] for row in self.rows],
-        )
+        header, *rows = ([line[place] for place in chosen] for line in (self.header, *self.rows))
+        return ResultTable(header, rows, self.title)
 
     def markdown(self) -> str:
         """Return the table in Markdown, without a line end after the last row."""
