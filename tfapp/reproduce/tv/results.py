@@ -18,17 +18,12 @@ from tfapp.reproduce.tv.tables import BASELINE, READING, SCALES, SOURCE, TABLES,
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.evaluation import Segmenter
-from tfapp.segmentation.page.contents import (
-    entries_of,
-    in_words,
-    key_results,
-    read_metrics,
-    training_noise_in_words,
-)
+from tfapp.segmentation.page.contents import entries_of, read_metrics
 from tfapp.segmentation.page.noise_tables import class_tables, measure_tables
 from tfapp.segmentation.page.page import origin_section
 from tfapp.segmentation.page.pictures import noisy_at_own_size, share_right
 from tfapp.segmentation.page.sections import legend
+from tfapp.segmentation.page.sentences import in_words, key_results, training_noise_in_words
 from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
 
 EXAMPLE_NOISE = Noise("gaussian", 0.07)

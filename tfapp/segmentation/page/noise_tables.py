@@ -17,8 +17,8 @@ from tfapp.report.markup import (
     table,
     to_do,
 )
-from tfapp.segmentation.page.contents import amounts_in_words, training_noise_in_words
 from tfapp.segmentation.page.figures import noise_curve
+from tfapp.segmentation.page.sentences import amounts_in_words, training_noise_in_words
 
 EXPLANATION = "Each row is one corruption of all test images, put on them before the network sees them."
 MEASURES = {

@@ -9,7 +9,7 @@ from tfapp.data import network_pair
 from tfapp.errors import InputError
 from tfapp.report.images import jpeg_address
 from tfapp.segmentation.evaluation import Segmenter
-from tfapp.segmentation.page.contents import in_words
+from tfapp.segmentation.page.sentences import in_words
 from tfapp.segmentation.pictures import as_rgb, overlay
 
 LONGEST_SIDE = 320

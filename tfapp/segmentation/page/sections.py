@@ -18,8 +18,8 @@ from tfapp.report.markup import (
     table,
     to_do,
 )
-from tfapp.segmentation.page.contents import in_words, key_results
 from tfapp.segmentation.page.figures import surface_panels, training_curve
+from tfapp.segmentation.page.sentences import in_words, key_results
 from tfapp.segmentation.pictures import palette
 
 HOW_TO_READ = (
