@@ -11,8 +11,25 @@ from tfapp.report.figures import save_png
 from tfapp.transfer.embedding import EMBEDDED, NEIGHBOURS, chance_agreement
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TITLES, TRANSFERRED, UNTRAINED
 
+_WINE, _GREY = "#882255", "#a8a8a8"  # a wine red of P. Tol: eight colours are too few for many datasets
+_CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BLACK, YELLOW, _WINE, _GREY)
+_ENOUGH_COLOURS = 8
+# No common divisor with the number of colours: the two together repeat after seventy classes only.
+_CLASS_MARKERS = ("o", "^", "s", "D", "P", "v", "X")
+# The untrained network is the same network: its colour, but hollow.
+FEATURE_STYLES = {
+    HIGH: {"marker": "s", "color": BLACK, "ms": 5.5},
+    LOW: {"marker": "o", "color": SKY, "ms": 6.5, "markeredgecolor": "0.25", "markeredgewidth": 0.6},
+    TRANSFERRED: {"marker": "D", "color": RED, "ms": 6},
+    OTHER: {"marker": "^", "color": GREEN, "ms": 6},
+    UNTRAINED: {"marker": "D", "color": RED, "ms": 5.5, "markerfacecolor": "white"},
+}
 # Dots of few images are larger, and those of many leave gaps.
 _INK, _SMALLEST, _LARGEST = 9000, 7, 40
+_CURVES = {
+    "loss": ("loss: cross-entropy and weight decay", BLUE),
+    "accuracy": ("images put into their pseudo-label, %", RED),
+}
 
 
 def save_embedding_png(embedding, path) -> None:
@@ -118,12 +135,6 @@ def _name_rows(panel, places, names):
     panel.grid(axis="x", alpha=0.3)
     panel.grid(axis="y", alpha=0.15)
     panel.set_axisbelow(True)
-
-
-_CURVES = {
-    "loss": ("loss: cross-entropy and weight decay", BLUE),
-    "accuracy": ("images put into their pseudo-label, %", RED),
-}
 
 
 def save_history_png(rows, path) -> None:
@@ -304,21 +315,6 @@ def _readable(part, count, seed):
 def _short(name):
     name = PurePath(name).name
     return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
-
-
-_WINE, _GREY = "#882255", "#a8a8a8"  # a wine red of P. Tol: eight colours are too few for many datasets
-_CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BLACK, YELLOW, _WINE, _GREY)
-_ENOUGH_COLOURS = 8
-# No common divisor with the number of colours: the two together repeat after seventy classes only.
-_CLASS_MARKERS = ("o", "^", "s", "D", "P", "v", "X")
-# The untrained network is the same network: its colour, but hollow.
-FEATURE_STYLES = {
-    HIGH: {"marker": "s", "color": BLACK, "ms": 5.5},
-    LOW: {"marker": "o", "color": SKY, "ms": 6.5, "markeredgecolor": "0.25", "markeredgewidth": 0.6},
-    TRANSFERRED: {"marker": "D", "color": RED, "ms": 6},
-    OTHER: {"marker": "^", "color": GREEN, "ms": 6},
-    UNTRAINED: {"marker": "D", "color": RED, "ms": 5.5, "markerfacecolor": "white"},
-}
 
 
 def class_style(index, count):

@@ -23,6 +23,7 @@ from tfapp.report.colours import SEQUENTIAL, SOLUTION, qualitative
 from tfapp.report.figures import save_png
 
 _PANEL, _BAR = 5.2, 0.9  # inches: the side of one picture, the width of the colour bar with its label
+BAND = 1.96  # standard errors of a 95 % band of a mean
 
 
 def save_surface_png(surface: Grid, path: str | os.PathLike, title: str | None = None) -> None:
@@ -120,9 +121,6 @@ def label_bar(bar, scale) -> None:
     bar.set_ticks([float(scale.transform(tick)) for tick in scale.ticks()])
     bar.set_ticklabels([tick_label(tick) for tick in scale.ticks()])
     bar.set_label("loss (logarithmic)" if scale.log else "loss")
-
-
-BAND = 1.96  # standard errors of a 95 % band of a mean
 
 
 def save_curves_png(surfaces: Sequence[Grid], titles: Sequence[str], path: str | os.PathLike) -> None:
