@@ -13,6 +13,8 @@ from tfapp.solvers.styles import LOWER, UPPER
 _LOG_RATIO = 10.0
 # Of an axis that begins at 0, so that what vanishes does not stretch it over all decades.
 _DECADES = 1e-4
+# Without momentum both sides are equal but for the rounding of float32.
+_ROUNDING = 1e-3
 
 
 def save_training_bounds_png(steps, path, title=None) -> None:
@@ -85,10 +87,6 @@ def _scale(axes, values, others=None):
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0)
-
-
-# Without momentum both sides are equal but for the rounding of float32.
-_ROUNDING = 1e-3
 
 
 def save_condition_png(steps, path) -> None:

@@ -12,6 +12,9 @@ USELESS = (
     "Random initialisations are far apart and alike in their loss: this L is thousands of times too small to train "
     "with; use --mode trajectory."
 )
+_BINS = 60
+# This share, the smallest slopes, is drawn in the first bin: a slope may be as small as one likes.
+_LEFT_OUT = 0.005
 
 
 def estimate_rows(estimate) -> list:
@@ -52,11 +55,6 @@ def estimate_json(estimate, settings: dict) -> dict:
 def write_slopes(estimate, path) -> None:
     """Write one slope a row as CSV, in the order of the path."""
     ResultTable(["slope"], [[f"{slope:.9g}"] for slope in estimate.slopes]).write_csv(path)
-
-
-_BINS = 60
-# This share, the smallest slopes, is drawn in the first bin: a slope may be as small as one likes.
-_LEFT_OUT = 0.005
 
 
 def save_slopes_png(estimate, path, chosen=None) -> None:

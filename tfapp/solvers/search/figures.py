@@ -16,6 +16,14 @@ from tfapp.solvers.styles import LOWER, UPPER, label_lowest
 _POINTS = 800
 _COLUMNS, _MOST_PANELS, _MOST_FRAMES = 4, 16, 80
 _REMOVED, _NEW, _SAWTOOTH = "#cfe3f0", "#fdbe85", "#6a51a3"
+_SIDE = 301
+_MOST_PLANE_PANELS, _MOST_PLANE_FRAMES = 4, 80
+_NEWEST, _BEST = "#cb181d", "white"
+# Beyond this ratio of the largest to the smallest value a linear colour scale shows the heights only.
+_LOG_RATIO = 1000.0
+_CHART_COLUMNS = 3
+# Errors below this are drawn at it: the axis is logarithmic and some searches reach 0.
+_LEAST_ERROR = 1e-9
 
 
 def save_steps_png(function: AnalyticFunction, result, path, *, title=None) -> None:
@@ -114,13 +122,6 @@ def _uncovered(result, count, known=None):
     radii = result.radii_after(known or count)[:count]
     removed = removed_intervals(certificate.low, np.ones(1), result.samples[:count], radii)
     return uncovered_gaps(removed, certificate.high[0] - certificate.low[0])
-
-
-_SIDE = 301
-_MOST_PLANE_PANELS, _MOST_PLANE_FRAMES = 4, 80
-_NEWEST, _BEST = "#cb181d", "white"
-# Beyond this ratio of the largest to the smallest value a linear colour scale shows the heights only.
-_LOG_RATIO = 1000.0
 
 
 def save_discs_png(function: AnalyticFunction, result, path, *, title=None) -> None:
@@ -223,11 +224,6 @@ def _draw_edges(axes, samples, radii):
             linewidths=0.6,
         )
     )
-
-
-_CHART_COLUMNS = 3
-# Errors below this are drawn at it: the axis is logarithmic and some searches reach 0.
-_LEAST_ERROR = 1e-9
 
 
 def save_comparison_png(table, path) -> None:

@@ -17,6 +17,12 @@ NOTES = (
     "One run of a deterministic method is one run: a sample can lie near the minimum by chance.",
     "LIPO, AdaLIPO: as their authors set them (p = 0.1, growth 0.01 / n). SHGO, DIRECT: SciPy with its defaults.",
 )
+_STOPPED = {
+    "covered": "the bound is proven for the whole box",
+    "evaluations": "the evaluations are spent",
+    "seconds": "the time is spent",
+    "callback": "the callback asked for it",
+}
 
 
 class SearchTable:
@@ -98,14 +104,6 @@ def _ends(traces):
     evaluations = np.median([len(trace.errors) for trace in traces])
     certificate = traces[0].certificate
     return f"{error:.2g}", f"{evaluations:.0f}", f"{certificate.gap:.3g}" if certificate else "none"
-
-
-_STOPPED = {
-    "covered": "the bound is proven for the whole box",
-    "evaluations": "the evaluations are spent",
-    "seconds": "the time is spent",
-    "callback": "the callback asked for it",
-}
 
 
 def search_rows(function, result) -> list:
