@@ -1,5 +1,8 @@
 """Style sheet and script of every page; no font, picture or library from elsewhere."""
 
+# Of Plotly figures within pages: the ink and the letters of the style sheet.
+PLOT_FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "color": "#1c2330"}
+
 STYLE = """
 :root { --ink: #1c2330; --soft: #556070; --line: #dde2ea; --back: #f5f6f9; --card: #fff; --accent: #1f5fae; }
 * { box-sizing: border-box; }
