@@ -9,7 +9,7 @@ from tests.transfer.made_up_run import begun_run, embedding, finished_run, grid,
 from tfapp.errors import InputError
 from tfapp.transfer.embedding import write_embedding
 from tfapp.transfer.page import save_page
-from tfapp.transfer.page_sections import findings, grid_finding
+from tfapp.transfer.page_sentences import findings, grid_finding
 
 HOSTILE = "<script>alert('x')</script>"
 

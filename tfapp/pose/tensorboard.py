@@ -7,10 +7,8 @@ import keras
 from tfapp.errors import InputError
 from tfapp.pose.pictures.model_pictures import draw_model
 from tfapp.pose.predictions import learned_points
-from tfapp.report.figures import png_bytes
+from tfapp.report.figures import screen_png
 from tfapp.report.tensorboard import summary_writer, write_png, write_scalar
-
-_DPI = 100
 
 
 class PoseTensorBoard(keras.callbacks.Callback):
@@ -62,9 +60,9 @@ class PoseTensorBoard(keras.callbacks.Callback):
             # A night of training is worth more than its picture.
             warnings.warn(f"No picture of the object model after epoch {self._epoch}: {error}", stacklevel=2)
             return
-        width, height = (round(_DPI * inches) for inches in figure.get_size_inches())
+        png, width, height = screen_png(figure)
         with self._writer.as_default():
-            write_png("pose/model", png_bytes(figure, _DPI), self._epoch, width, height)
+            write_png("pose/model", png, self._epoch, width, height)
 
 
 def _figures(model, logs):

@@ -1,1 +1,1 @@
-"""What every page, table and figure is made with: markup and style, figures as files, tables of results."""
+"""What every page, table and figure is made with: shell, markup and style; files and colours; tables of results."""

@@ -1,24 +1,57 @@
-"""Figures as PNG, in a file that is written by write-then-rename or in memory."""
+"""Figures as files and in memory: every picture is written here, whole or not at all, on white."""
 
+from collections.abc import Callable, Sequence
 from io import BytesIO
 
+from matplotlib.animation import PillowWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tfapp.files import atomic_path
 
-_DPI = 180
+# Dots per inch of files, which are also printed, and of what is shown on screens only.
+_DPI, _SCREEN_DPI = 200, 100
+_MARGIN = 0.12  # inches around a cropped figure
 
 
-def save_png(figure, path) -> None:
-    """Write a Matplotlib figure as a PNG file."""
+def save_png(figure, path, *, crop=False) -> None:
+    """Write a Matplotlib figure as a PNG file, by write-then-rename.
+
+    Args:
+        figure: Matplotlib figure.
+        path: PNG file.
+        crop: Whether the file ends where the drawing ends, for axes that leave room around themselves or labels that
+            lie outside of the figure; otherwise it has the size of the figure.
+    """
     FigureCanvasAgg(figure)
+    options = {"bbox_inches": "tight", "pad_inches": _MARGIN} if crop else {}
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI, facecolor="white")
+        figure.savefig(temporary, format="png", dpi=_DPI, facecolor="white", **options)
 
 
-def png_bytes(figure, dpi) -> bytes:
-    """Return a Matplotlib figure as the content of a PNG file."""
+def screen_png(figure) -> tuple[bytes, int, int]:
+    """Return a Matplotlib figure as the content of a PNG file for a screen, its width and height in pixels."""
     FigureCanvasAgg(figure)
     stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
-    return stream.getvalue()
+    figure.savefig(stream, format="png", dpi=_SCREEN_DPI, facecolor="white")
+    return stream.getvalue(), *(round(_SCREEN_DPI * inches) for inches in figure.get_size_inches())
+
+
+def save_gif(figure, frames: Sequence[Callable], path, *, per_second=2, hold=5) -> None:
+    """Write an animated GIF, by write-then-rename.
+
+    Args:
+        figure: Matplotlib figure.
+        frames: Functions without arguments, each of which draws one picture into the figure.
+        path: GIF file.
+        per_second: Pictures in a second.
+        hold: How many times the last picture is shown.
+    """
+    FigureCanvasAgg(figure)
+    writer = PillowWriter(fps=per_second)
+    with atomic_path(path) as temporary, writer.saving(figure, temporary, _SCREEN_DPI):
+        for draw in frames:
+            figure.clear()
+            draw()
+            writer.grab_frame(facecolor="white")
+        for _ in range(hold - 1):
+            writer.grab_frame(facecolor="white")

@@ -1,10 +1,11 @@
 """Small pieces of HTML that the sections of pages share; text from people is escaped here."""
 
-import base64
 from dataclasses import dataclass
 from html import escape
 
 from PIL import Image
+
+from tfapp.report.images import data_address
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,35 @@ def picture(path, caption):
     """Return a PNG file as a figure that holds it whole, with a caption of plain text."""
     with Image.open(path) as opened:
         size = f'width="{opened.width}" height="{opened.height}"'
-    content = base64.b64encode(path.read_bytes()).decode("ascii")
-    image = f'<img src="data:image/png;base64,{content}" {size} alt="{escape(caption)}">'
+    source = data_address("image/png", path.read_bytes())
+    image = f'<img src="{source}" {size} alt="{escape(caption)}">'
     return figure(image, caption, "card")
+
+
+def plot(figure, name):
+    """Return the place of a Plotly figure and its description, which the page's script draws.
+
+    Drawn only when the whole page stands, since a figure takes the width that its neighbours leave. The page needs
+    the script of Plotly as its library.
+
+    Args:
+        figure: Plotly figure.
+        name: Identifier, unique on the page.
+    """
+    return f'<div id="{name}" class="plot"></div>{json_script(figure.to_json(), "data-plot", name)}'
+
+
+def json_script(content, attribute, name):
+    """Return JSON for the scripts of a page, which find it by an attribute; it cannot end its own element.
+
+    Args:
+        content: Text in JSON.
+        attribute: Such as `id`.
+        name: Value of the attribute.
+    """
+    # "</script>" within a text would end the element; JSON knows the same letter by its number.
+    safe = content.replace("<", "\\u003c")
+    return f'<script type="application/json" {attribute}="{name}">{safe}</script>'
 
 
 def result_box(sentences):

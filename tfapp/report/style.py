@@ -1,4 +1,7 @@
-"""Style sheet and script of the page; no font, picture or library from elsewhere."""
+"""Style sheet and script of every page; no font, picture or library from elsewhere."""
+
+# Of Plotly figures within pages: the ink and the letters of the style sheet.
+PLOT_FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "color": "#1c2330"}
 
 STYLE = """
 :root { --ink: #1c2330; --soft: #556070; --line: #dde2ea; --back: #f5f6f9; --card: #fff; --accent: #1f5fae; }
@@ -109,25 +112,27 @@ for (const pre of document.querySelectorAll("pre.line")) {
 }
 // No logo, and above all no button that sends the reader's data to a company's server; a wheel that zooms
 // would catch readers who only scroll past.
-const options = {
+const plotOptions = {
   displaylogo: false, responsive: true, scrollZoom: false, showSendToCloud: false, plotlyServerURL: "",
   modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "tableRotation",
     "resetCameraLastSave3d"],
 };
 for (const description of document.querySelectorAll("script[data-plot]")) {
   const { data, layout } = JSON.parse(description.textContent);
-  Plotly.newPlot(description.dataset.plot, data, layout, options);
+  Plotly.newPlot(description.dataset.plot, data, layout, plotOptions);
 }
-const surfaces = [...document.querySelectorAll(".surface .plot")];
-let turning = false;
-for (const turned of surfaces) {
-  turned.on("plotly_relayout", (change) => {
-    const camera = change["scene.camera"];
-    if (!camera || turning) return;
-    turning = true;
-    const others = surfaces.filter((surface) => surface !== turned);
-    Promise.all(others.map((surface) => Plotly.relayout(surface, {"scene.camera": camera})))
-      .finally(() => { turning = false; });
-  });
+function turnTogether(plots) {
+  let busy = false;
+  for (const turned of plots) {
+    turned.on("plotly_relayout", (change) => {
+      const camera = change["scene.camera"];
+      if (!camera || busy) return;
+      busy = true;
+      const others = plots.filter((plot) => plot !== turned);
+      Promise.all(others.map((plot) => Plotly.relayout(plot, {"scene.camera": camera})))
+        .finally(() => { busy = false; });
+    });
+  }
 }
+turnTogether([...document.querySelectorAll(".surface .plot")]);
 """

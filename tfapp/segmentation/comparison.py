@@ -1,16 +1,15 @@
 """Several segmenters tested side by side: a table of measures under noise, as text, CSV and figure."""
 
-import csv
-from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, write_text
-from tfapp.report.result_table import markdown_table
+from tfapp.files import write_text
+from tfapp.report.colours import qualitative
+from tfapp.report.figures import save_png
+from tfapp.report.result_table import ResultTable, Summary, document
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.config import option_words, with_defaults
 from tfapp.segmentation.evaluation import (
@@ -23,19 +22,6 @@ from tfapp.segmentation.evaluation import (
 from tfapp.segmentation.keras_file import KerasFile
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}
-COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Mean and spread (standard deviation, n - 1) over runs that differ by seed; in percent."""
-
-    mean: float
-    spread: float
-    runs: int
-
-    def __str__(self):
-        return f"{self.mean:.2f}" if self.runs == 1 else f"{self.mean:.2f} ± {self.spread:.2f}"
 
 
 class Comparison:
@@ -63,28 +49,41 @@ class Comparison:
             self.groups.setdefault(title, []).append(evaluation)
 
     def cell(self, title, noise_index, measure):
-        """Return the `Cell` of one measure (`mIoU`, `accuracy` or `RE`), in percent."""
+        """Return the `Summary` over seeds of one measure (`mIoU`, `accuracy` or `RE`), in percent."""
         scale = 1.0 if measure == "RE" else 100.0
-        values = [
-            scale * getattr(evaluation.rows[noise_index], MEASURES[measure])
-            for evaluation in self.groups[title]
-        ]
-        spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        return Cell(float(np.mean(values)), spread, len(values))
+        return Summary.of(
+            [
+                scale * getattr(evaluation.rows[noise_index], MEASURES[measure])
+                for evaluation in self.groups[title]
+            ]
+        )
 
-    def header(self):
-        return ["noise", *(f"{title} {measure}" for measure in MEASURES for title in self.groups)]
+    def table(self) -> ResultTable:
+        """Return a row for each noise with every measure of every title, in percent."""
+        columns = [(title, measure) for measure in MEASURES for title in self.groups]
+        return ResultTable(
+            ["noise", *(f"{title} {measure}" for title, measure in columns)],
+            [
+                [noise, *(f"{self.cell(title, i, measure)}" for title, measure in columns)]
+                for i, noise in enumerate(self.noises)
+            ],
+        )
 
-    def table(self):
-        """Return rows of text: the noise, then every measure of every title."""
-        return [
-            [noise, *(str(self.cell(title, i, measure)) for measure in MEASURES for title in self.groups)]
-            for i, noise in enumerate(self.noises)
-        ]
+    def runs_table(self) -> ResultTable:
+        """Return a row for each title, run and noise with all measures, so that nothing is averaged away."""
+        names = next(iter(self.groups.values()))[0].class_names
+        rows = []
+        for title, evaluations in self.groups.items():
+            for evaluation in evaluations:
+                for row in evaluation.rows:
+                    measures = [100 * row.mean_iou, 100 * row.accuracy, row.regularisation_effect]
+                    numbers = [*measures, *(100 * value for value in row.class_iou)]
+                    rows.append([title, evaluation.run, row.noise, *(f"{value:.4f}" for value in numbers)])
+        return ResultTable(["title", "run", "noise", *MEASURES, *(f"IoU {name}" for name in names)], rows)
 
     def markdown(self):
         """Return the table as Markdown, in percent."""
-        return markdown_table(self.header(), self.table()) + "\n"
+        return document(self.table())
 
     def tables(self):
         """Return (header, rows, title) of text: a table for each measure, and one of membrane scores if there are any.
@@ -136,24 +135,8 @@ class Comparison:
         return paths
 
     def write_csv(self, path):
-        """Write one row per (title, noise, seed) with all measures, so that nothing is averaged away."""
-        with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.writer(file)
-            names = next(iter(self.groups.values()))[0].class_names
-            writer.writerow(["title", "run", "noise", *MEASURES, *(f"IoU {name}" for name in names)])
-            for title, evaluations in self.groups.items():
-                for evaluation in evaluations:
-                    for row in evaluation.rows:
-                        measures = [100 * row.mean_iou, 100 * row.accuracy, row.regularisation_effect]
-                        ious = [100 * value for value in row.class_iou]
-                        writer.writerow(
-                            [
-                                title,
-                                evaluation.run,
-                                row.noise,
-                                *(f"{value:.4f}" for value in [*measures, *ious]),
-                            ]
-                        )
+        """Write the `runs_table`."""
+        self.runs_table().write_csv(path)
 
     def write_markdown(self, path):
         write_text(path, self.markdown())
@@ -162,8 +145,8 @@ class Comparison:
         """Return the figure of mIoU and RE against the standard deviation of Gaussian noise."""
         figure = Figure(figsize=(10, 4), layout="constrained")
         for axes, measure in zip(figure.subplots(1, 2), ("mIoU", "RE"), strict=True):
-            for colour, title in zip(cycle(COLOURS), self.groups, strict=False):
-                self.plot(axes, title, measure, colour)
+            for index, title in enumerate(self.groups):
+                self.plot(axes, title, measure, qualitative(index))
             axes.set_xlabel("standard deviation σ of Gaussian noise")
             axes.set_ylabel(f"{measure} [%]" + (" (smaller is smoother)" if measure == "RE" else ""))
             axes.grid(alpha=0.3)
@@ -172,8 +155,7 @@ class Comparison:
         return figure
 
     def write_figure(self, path):
-        with atomic_path(path) as temporary:
-            self.figure().savefig(temporary, dpi=150)
+        save_png(self.figure(), path)
 
     def plot(self, axes, title, measure, colour, label=None, style="o-"):
         """Draw the mean of a measure against sigma into Matplotlib axes, with a band of the spread over seeds."""

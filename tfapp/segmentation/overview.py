@@ -4,7 +4,7 @@ import numpy as np
 
 from tfapp.data import network_pair
 from tfapp.data.dataset import check_pair
-from tfapp.files import atomic_path
+from tfapp.report.images import save_image
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
 
@@ -48,9 +48,8 @@ def contact_sheet_of(dataset, count, path):
             captions.append([])
         rows[-1] += [as_rgb(image), _second(dataset, item, image)]
         captions[-1] += [item.name, ""]
-    with atomic_path(path) as temporary:
-        titles = ["image", "target" if dataset.image_pairs else "mask"]
-        contact_sheet(rows, titles * across, captions=captions).save(temporary)
+    titles = ["image", "target" if dataset.image_pairs else "mask"]
+    save_image(contact_sheet(rows, titles * across, captions=captions), path)
 
 
 def _second(dataset, item, image):

@@ -3,20 +3,12 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tfapp.files import atomic_path
+from tfapp.report.colours import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, rgb
+from tfapp.report.images import save_image
 from tfapp.segmentation.metrics import label_borders
 
-# M. Okabe and K. Ito, "Color Universal Design" (2008), after black for the background.
-OKABE_ITO = (
-    (0, 0, 0),
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-    (204, 121, 167),
-)
+# Black first, for the background.
+_COLOURS = (BLACK, SKY, ORANGE, GREEN, YELLOW, BLUE, RED, PURPLE)
 
 
 def palette(num_classes):
@@ -26,7 +18,7 @@ def palette(num_classes):
     """
     colours = np.zeros((num_classes, 3), np.uint8)
     for index in range(num_classes):
-        colours[index] = OKABE_ITO[index] if index < len(OKABE_ITO) else _voc_colour(index)
+        colours[index] = rgb(_COLOURS[index]) if index < len(_COLOURS) else _voc_colour(index)
     return colours
 
 
@@ -43,8 +35,7 @@ def save_label_png(path, labels):
     """Write a label map (height, width) as a palette PNG whose pixel values are the classes."""
     picture = Image.fromarray(labels.astype(np.uint8), mode="P")
     picture.putpalette(palette(256).tobytes())
-    with atomic_path(path) as temporary:
-        picture.save(temporary)
+    save_image(picture, path)
 
 
 def overlay(image, labels, num_classes, opacity=0.45):

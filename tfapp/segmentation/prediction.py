@@ -9,7 +9,7 @@ from PIL import Image
 from tfapp.data import read_image
 from tfapp.data.listing import image_files
 from tfapp.errors import InputError
-from tfapp.files import atomic_path
+from tfapp.report.images import save_image
 from tfapp.segmentation.pictures import overlay, save_label_png
 
 
@@ -56,8 +56,8 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
     for path, image, probabilities in _answers(segmenter, images, channels, stride):
         labels = np.argmax(probabilities, -1)
         save_label_png(Path(out) / f"{path.stem}.png", labels)
-        with atomic_path(Path(out) / f"{path.stem}-overlay.png") as temporary:
-            Image.fromarray(overlay(image, labels, len(class_names))).save(temporary)
+        tinted = Image.fromarray(overlay(image, labels, len(class_names)))
+        save_image(tinted, Path(out) / f"{path.stem}-overlay.png")
         counts = np.bincount(labels.ravel(), minlength=len(class_names))
         shares.append((path, counts / labels.size))
         advance()
@@ -73,8 +73,8 @@ def restore(restorer, images, out, channels, stride, *, advance=lambda: None):
     """
     for path, _, answer in _answers(restorer, images, channels, stride):
         pixels = np.rint(255 * np.clip(answer, 0, 1)).astype(np.uint8)
-        with atomic_path(Path(out) / f"{path.stem}.png") as temporary:
-            Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(temporary)
+        picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+        save_image(picture, Path(out) / f"{path.stem}.png")
         advance()
 
 

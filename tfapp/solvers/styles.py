@@ -1,9 +1,4 @@
-"""How figures draw each solver, so that it has the same colour in all of them; animations as files."""
-
-from matplotlib.animation import PillowWriter
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-from tfapp.files import atomic_path
+"""How figures draw each solver, so that it has the same colour in all of them."""
 
 _COLOURS = {
     "bpgrad": "#d62728",
@@ -18,6 +13,8 @@ _COLOURS = {
     "eve": "#8c564b",
     "alig": "#e377c2",
 }
+# Bounds of the smallest value: what was found, and what cannot be undercut.
+UPPER, LOWER = "#238b45", "#cb181d"
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop", "adam", "eve")
 
 
@@ -32,9 +29,6 @@ def colour(name) -> str:
     return _COLOURS[name]
 
 
-_ANIMATION_DPI = 100
-
-
 def label_lowest(panels, used, columns) -> None:
     """Switch off the panels of a grid that are not used, and label the axis of the last one in every column.
 
@@ -47,24 +41,3 @@ def label_lowest(panels, used, columns) -> None:
         panel.set_axis_off()
     for panel in panels[max(0, used - columns) : used]:
         panel.xaxis.set_tick_params(labelbottom=True)
-
-
-def save_gif(figure, frames, path, *, per_second=2, hold=5) -> None:
-    """Write an animated GIF.
-
-    Args:
-        figure: Matplotlib figure.
-        frames: Functions without arguments, each of which draws one picture into the figure.
-        path: File to write.
-        per_second: Pictures in a second.
-        hold: How many times the last picture is shown.
-    """
-    FigureCanvasAgg(figure)
-    writer = PillowWriter(fps=per_second)
-    with atomic_path(path) as temporary, writer.saving(figure, temporary, _ANIMATION_DPI):
-        for draw in frames:
-            figure.clear()
-            draw()
-            writer.grab_frame(facecolor="white")
-        for _ in range(hold - 1):
-            writer.grab_frame(facecolor="white")

@@ -6,8 +6,8 @@ from itertools import product
 from pathlib import Path
 
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, write_json
-from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.files import write_json, write_text
+from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.runs.settings import keep_settings
 from tfapp.transfer.classifiers import COSTS
 from tfapp.transfer.config import READINGS
@@ -81,9 +81,8 @@ def write_grid(folder, content, heading=""):
     write_json(files[0], content)
     header, rows = grid_table(content)
     low, high = (100 * content[name] for name in ("low", "high"))
-    text = f"{heading}Mean average precision ({content['ap']}), %; LR {low:.2f}, HR {high:.2f}.\n\n"
-    with atomic_path(files[1]) as temporary:
-        temporary.write_text(f"{text}{markdown_table(header, rows)}\n", encoding="utf-8")
+    text = f"{heading}Mean average precision ({content['ap']}), %; LR {low:.2f}, HR {high:.2f}."
+    write_text(files[1], document(text, ResultTable(header, rows)))
     return files
 
 

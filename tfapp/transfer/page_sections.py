@@ -1,22 +1,66 @@
-"""The sections of the page about a transfer network, and what its measures say, in sentences."""
+"""The sections of the page about a transfer network."""
 
 from pathlib import PurePath
 
 from tfapp.report.markup import Section, command, details, facts, moment, paragraph, result_box, table, to_do
-from tfapp.report.result_table import mean_and_spread
 from tfapp.transfer.classifiers import FORMS
 from tfapp.transfer.config import SOLVER
 from tfapp.transfer.embedding import NEIGHBOURS, chance_agreement
-from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TITLES, TRANSFERRED, UNTRAINED
+from tfapp.transfer.evaluation import TITLES
 from tfapp.transfer.grid import grid_table
 from tfapp.transfer.network import WINDOW
+from tfapp.transfer.page_sentences import findings, grid_finding, percent
 
+HOW_TO_READ = (
+    "Average precision (AP) of a class looks at all test images in the order of their scores: it is 100 % if every "
+    "image with the class comes before every one without, and about the share of the images with the class if the "
+    "order is random. The area is that under precision over recall; 11-point is the form of VOC2007, the mean of "
+    "the best precisions at eleven recalls. Mean AP is the mean over the classes.",
+    "HR are the features of sharp images, what a better camera would give. LR are those of low-resolution images as "
+    "the backbone gives them. Ours are the same, passed through the transfer network, which has seen no labels; labels "
+    "are for the linear classifiers alone, one for each class and kind of features.",
+    "The same network, not trained, is a control: it has the two layers with the weights that they started with. What "
+    "it gains or loses comes from the shape of the network alone, so that only what ours has beyond it was learned.",
+    "All this is one training with one seed. The command tfapp transfer grid with several --seeds shows how much of a "
+    "difference is chance.",
+)
+READINGS = {
+    "own": "own: the cluster of the image's sharp features",
+    "nearest": "nearest: the centroid nearest to its low-resolution features",
+}
 ABOUT_EMBEDDING = (
     "t-SNE lays images close together whose features are close. Which images are neighbours means something; the "
     "distances between groups, their sizes and the directions mean nothing. So count: the table has the share of the "
     f"{NEIGHBOURS} nearest neighbours of an image that are of its class, among the features themselves and in the "
     "plane."
 )
+
+
+def result_section(material):
+    """Return the `Section` of the result in words, and of what was trained."""
+    parts = [facts(_settings(material.run))]
+    if not material.trained:
+        parts.insert(0, to_do("The training has not ended; go on with", material.command("train")))
+    elif material.metrics is None:
+        parts.insert(0, to_do("Nothing is measured yet; run", material.command("evaluate")))
+    else:
+        parts.insert(0, result_box(findings(material.metrics)))
+    return Section("result", "Result", "The result in short", "\n".join(parts))
+
+
+def precision_section(material):
+    """Return the `Section` of the average precisions, over all and of every class, None before the evaluation."""
+    metrics = material.metrics
+    if metrics is None:
+        return None
+    parts = [
+        _measure_table(metrics),
+        *map(paragraph, HOW_TO_READ),
+        material.figures("evaluate", {"precision.png": "Average precision of each class."}),
+        details("Table of all classes", _class_table(metrics)),
+        _images(metrics),
+    ]
+    return Section("precision", "Precision", "Average precision", "\n".join(parts))
 
 
 def training_section(material):
@@ -92,52 +136,6 @@ def next_section(material):
     return Section("next", "Go on", "To go on, and how this run was made", body)
 
 
-HOW_TO_READ = (
-    "Average precision (AP) of a class looks at all test images in the order of their scores: it is 100 % if every "
-    "image with the class comes before every one without, and about the share of the images with the class if the "
-    "order is random. The area is that under precision over recall; 11-point is the form of VOC2007, the mean of "
-    "the best precisions at eleven recalls. Mean AP is the mean over the classes.",
-    "HR are the features of sharp images, what a better camera would give. LR are those of low-resolution images as "
-    "the backbone gives them. Ours are the same, passed through the transfer network, which has seen no labels; labels "
-    "are for the linear classifiers alone, one for each class and kind of features.",
-    "The same network, not trained, is a control: it has the two layers with the weights that they started with. What "
-    "it gains or loses comes from the shape of the network alone, so that only what ours has beyond it was learned.",
-    "All this is one training with one seed. The command tfapp transfer grid with several --seeds shows how much of a "
-    "difference is chance.",
-)
-READINGS = {
-    "own": "own: the cluster of the image's sharp features",
-    "nearest": "nearest: the centroid nearest to its low-resolution features",
-}
-
-
-def result_section(material):
-    """Return the `Section` of the result in words, and of what was trained."""
-    parts = [facts(_settings(material.run))]
-    if not material.trained:
-        parts.insert(0, to_do("The training has not ended; go on with", material.command("train")))
-    elif material.metrics is None:
-        parts.insert(0, to_do("Nothing is measured yet; run", material.command("evaluate")))
-    else:
-        parts.insert(0, result_box(findings(material.metrics)))
-    return Section("result", "Result", "The result in short", "\n".join(parts))
-
-
-def precision_section(material):
-    """Return the `Section` of the average precisions, over all and of every class, None before the evaluation."""
-    metrics = material.metrics
-    if metrics is None:
-        return None
-    parts = [
-        _measure_table(metrics),
-        *map(paragraph, HOW_TO_READ),
-        material.figures("evaluate", {"precision.png": "Average precision of each class."}),
-        details("Table of all classes", _class_table(metrics)),
-        _images(metrics),
-    ]
-    return Section("precision", "Precision", "Average precision", "\n".join(parts))
-
-
 def _settings(run):
     config, network = run.config, run.record["backbone"]
     weights = f", weights {PurePath(config.weights).name}" if config.weights else ""
@@ -186,98 +184,3 @@ def _images(metrics):
     if images["skipped"]:
         text += f" {len(images['skipped'])} images could not be read: {', '.join(images['skipped'])}."
     return paragraph(text, "aside")
-
-
-# In points of average precision: less is no difference.
-_LEAST = 0.05
-
-
-def findings(metrics) -> list[str]:
-    """Return sentences: whether transferred features beat LR, what low resolution costs, and what training adds.
-
-    Args:
-        metrics: Content of `metrics.json`.
-    """
-    # Rounded as they are written, so that a reader's own subtraction agrees.
-    means = {one["name"]: round(100 * one["mean"][metrics["ap"]], 1) for one in metrics["features"]}
-    sentences = [_cost(means)]
-    if TRANSFERRED in means:
-        sentences = [_gain(means), *sentences, _classes(metrics)]
-    if {TRANSFERRED, UNTRAINED} <= means.keys():
-        sentences.append(_training(means))
-    if {TRANSFERRED, OTHER} <= means.keys():
-        compared = _difference(means[OTHER] - means[TRANSFERRED])
-        sentences.append(
-            f"The other reading of the pseudo-labels gives {means[OTHER]:.1f} %, {compared} the first."
-        )
-    return sentences
-
-
-def _gain(means):
-    ours, low, high = means[TRANSFERRED], means[LOW], means[HIGH]
-    gain, against = ours - low, f"mean AP {ours:.1f} % against {low:.1f} %"
-    if abs(gain) < _LEAST:
-        return f"Transferred features are as good as those of low-resolution images: {against}."
-    if gain < 0:
-        return (
-            f"Transferred features are worse than those of low-resolution images: {against}, a loss of "
-            f"{-gain:.1f} points. As trained here, the transfer does harm; use the features as they are."
-        )
-    better = "Transferred features are better than those of low-resolution images"
-    text = f"{better}: {against}, a gain of {gain:.1f} points"
-    if high - low < _LEAST:
-        return f"{text}."
-    return f"{text}, or {100 * gain / (high - low):.0f} % of what low resolution costs."
-
-
-def _cost(means):
-    cost = means[HIGH] - means[LOW]
-    if cost < _LEAST:
-        return (
-            f"Sharp images are no better than low-resolution ones here ({means[HIGH]:.1f} % against "
-            f"{means[LOW]:.1f} %), so there is nothing for a transfer to win back."
-        )
-    return f"Low resolution costs {cost:.1f} points: sharp images have {means[HIGH]:.1f} %."
-
-
-def _classes(metrics):
-    values = {one["name"]: one["average_precision"][metrics["ap"]] for one in metrics["features"]}
-    gains = [ours - low for ours, low in zip(values[TRANSFERRED], values[LOW], strict=True)]
-    better, worse = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
-    return f"Of {len(gains)} classes {better} gain by the transfer and {worse} lose."
-
-
-def _training(means):
-    ours, plain, low = means[TRANSFERRED], means[UNTRAINED], means[LOW]
-    by_shape = f"The same network without any training has {plain:.1f} %, {_difference(plain - low)} LR"
-    if abs(ours - plain) < _LEAST:
-        return f"{by_shape}: training it made no difference."
-    if ours < plain:
-        return f"{by_shape}: training it took {plain - ours:.1f} points away."
-    return f"{by_shape}: training it added {ours - plain:.1f} points."
-
-
-def _difference(points):
-    if abs(points) < _LEAST:
-        return "as good as"
-    return f"{abs(points):.1f} points {'above' if points > 0 else 'below'}"
-
-
-def grid_finding(grid) -> str:
-    """Return a sentence on the best cell of a grid against LR, from the content of `grid.json`."""
-    cells = {}
-    for cell in grid["cells"]:
-        cells.setdefault((cell["hidden"], cell["clusters"]), []).append(100 * cell["mean"][grid["ap"]])
-    means = {place: sum(values) / len(values) for place, values in cells.items()}
-    (hidden, clusters), best = max(means.items(), key=lambda item: item[1])
-    above = sum(mean > 100 * grid["low"] for mean in means.values())
-    return (
-        f"{above} of {len(means)} sizes are better than LR ({100 * grid['low']:.1f} %). The best has N1 = {hidden}, "
-        f"N2 = {clusters}: {mean_and_spread(cells[hidden, clusters], '.1f')} %; it was picked by these same test "
-        "images, so expect less of it on new ones."
-    )
-
-
-def percent(share) -> str:
-    """Return a share from 0 to 1 in percent, without the sign."""
-    return f"{100 * share:.1f}"

@@ -6,12 +6,30 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
+from tfapp.report.colours import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW
 from tfapp.report.figures import save_png
 from tfapp.transfer.embedding import EMBEDDED, NEIGHBOURS, chance_agreement
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TITLES, TRANSFERRED, UNTRAINED
 
+_WINE, _GREY = "#882255", "#a8a8a8"  # a wine red of P. Tol: eight colours are too few for many datasets
+_CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BLACK, YELLOW, _WINE, _GREY)
+_ENOUGH_COLOURS = 8
+# No common divisor with the number of colours: the two together repeat after seventy classes only.
+_CLASS_MARKERS = ("o", "^", "s", "D", "P", "v", "X")
+# The untrained network is the same network: its colour, but hollow.
+FEATURE_STYLES = {
+    HIGH: {"marker": "s", "color": BLACK, "ms": 5.5},
+    LOW: {"marker": "o", "color": SKY, "ms": 6.5, "markeredgecolor": "0.25", "markeredgewidth": 0.6},
+    TRANSFERRED: {"marker": "D", "color": RED, "ms": 6},
+    OTHER: {"marker": "^", "color": GREEN, "ms": 6},
+    UNTRAINED: {"marker": "D", "color": RED, "ms": 5.5, "markerfacecolor": "white"},
+}
 # Dots of few images are larger, and those of many leave gaps.
 _INK, _SMALLEST, _LARGEST = 9000, 7, 40
+_CURVES = {
+    "loss": ("loss: cross-entropy and weight decay", BLUE),
+    "accuracy": ("images put into their pseudo-label, %", RED),
+}
 
 
 def save_embedding_png(embedding, path) -> None:
@@ -117,12 +135,6 @@ def _name_rows(panel, places, names):
     panel.grid(axis="x", alpha=0.3)
     panel.grid(axis="y", alpha=0.15)
     panel.set_axisbelow(True)
-
-
-_CURVES = {
-    "loss": ("loss: cross-entropy and weight decay", "#0072b2"),
-    "accuracy": ("images put into their pseudo-label, %", "#d55e00"),
-}
 
 
 def save_history_png(rows, path) -> None:
@@ -303,23 +315,6 @@ def _readable(part, count, seed):
 def _short(name):
     name = PurePath(name).name
     return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
-
-
-# The colours of M. Okabe and K. Ito, which most colour-blind people tell apart, a wine red of P. Tol, and a grey.
-_BLUE, _ORANGE, _GREEN, _PURPLE, _RED = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"
-_SKY, _BLACK, _YELLOW, _WINE, _GREY = "#56b4e9", "#000000", "#f0e442", "#882255", "#a8a8a8"
-_CLASS_COLOURS = (_BLUE, _ORANGE, _GREEN, _PURPLE, _RED, _SKY, _BLACK, _YELLOW, _WINE, _GREY)
-_ENOUGH_COLOURS = 8
-# No common divisor with the number of colours: the two together repeat after seventy classes only.
-_CLASS_MARKERS = ("o", "^", "s", "D", "P", "v", "X")
-# The untrained network is the same network: its colour, but hollow.
-FEATURE_STYLES = {
-    HIGH: {"marker": "s", "color": _BLACK, "ms": 5.5},
-    LOW: {"marker": "o", "color": _SKY, "ms": 6.5, "markeredgecolor": "0.25", "markeredgewidth": 0.6},
-    TRANSFERRED: {"marker": "D", "color": _RED, "ms": 6},
-    OTHER: {"marker": "^", "color": _GREEN, "ms": 6},
-    UNTRAINED: {"marker": "D", "color": _RED, "ms": 5.5, "markerfacecolor": "white"},
-}
 
 
 def class_style(index, count):

@@ -9,8 +9,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from tfapp.landscape.figures.panels import common_scale, common_window, make_panels, tick_label, window_ticks
-from tfapp.landscape.figures.plots import COLOURS, MARK, label_bar, save_figure
+from tfapp.landscape.figures.plots import label_bar
 from tfapp.landscape.grid import Grid
+from tfapp.report.colours import SEQUENTIAL, SOLUTION
+from tfapp.report.figures import save_png
 
 _PATH = "#ff9f1c"
 _HALO = [withStroke(linewidth=2.5, foreground="black", alpha=0.6)]
@@ -47,11 +49,11 @@ def save_contours_png(surfaces: Sequence[Grid], titles: Sequence[str], path: str
         elif len(panel.points):
             _name_solutions(axes, panel)
         if panel.has_solution:
-            axes.plot(0, 0, "*", color=MARK, ms=15, markeredgecolor="white", label="solution", zorder=6)
+            axes.plot(0, 0, "*", color=SOLUTION, ms=15, markeredgecolor="white", label="solution", zorder=6)
         _label_axes(axes, panel, window)
     _add_legend(figure, columns)
     label_bar(figure.colorbar(filled, ax=list(columns), pad=0.02), scale)
-    save_figure(figure, path)
+    save_png(figure, path, crop=True)
 
 
 def _draw_contours(axes, panel, scale):
@@ -59,7 +61,7 @@ def _draw_contours(axes, panel, scale):
     grid = panel.alphas, panel.betas, np.ma.masked_invalid(scale.transform(panel.loss).T)
     if np.ma.is_masked(grid[2]):
         _draw_ground(axes, panel)
-    filled = axes.contourf(*grid, np.linspace(*scale.limits, 65), cmap=COLOURS)
+    filled = axes.contourf(*grid, np.linspace(*scale.limits, 65), cmap=SEQUENTIAL)
     lines = {"colors": "white", "linestyles": "solid"}
     axes.contour(*grid, np.linspace(*scale.limits, 25), linewidths=0.4, alpha=0.35, **lines)
     labels = {float(scale.transform(tick)): tick_label(tick) for tick in scale.ticks()}

@@ -17,10 +17,10 @@ from tfapp.landscape.figures.panels import (
     window_ticks,
 )
 from tfapp.landscape.grid import Grid
+from tfapp.report.colours import SOLUTION
 
 # Plotly's button that uploads a chart to its makers' server stays off: the data are the user's.
 PAGE_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
-_MARK = "#d62728"
 _VIEW = {"eye": {"x": 1.3, "y": -1.6, "z": 1.2}, "center": {"x": 0, "y": 0, "z": -0.12}}
 
 
@@ -125,8 +125,8 @@ def _solution_trace(panel, scale):
         y=[0.0, 0.0],
         z=[panel.centre, scale.high] if panel.has_solution else [None, None],
         mode="lines+markers",
-        line={"color": _MARK, "width": 4},
-        marker={"size": [6, 3], "color": _MARK},
+        line={"color": SOLUTION, "width": 4},
+        marker={"size": [6, 3], "color": SOLUTION},
         hovertemplate=f"solution<br>loss {panel.centre:.5g}<extra></extra>",
     )
 
@@ -134,7 +134,7 @@ def _solution_trace(panel, scale):
 def _heading(panel):
     lines = [escape(panel.title)]
     if panel.has_solution:
-        lines.append(f"<sub style='color:{_MARK}'>● solution, loss {panel.centre:.4g}</sub>")
+        lines.append(f"<sub style='color:{SOLUTION}'>● solution, loss {panel.centre:.4g}</sub>")
     return "<br>".join([*lines, *([f"<sub>{panel.note}</sub>"] if panel.note else [])])
 
 

@@ -13,6 +13,10 @@ from tfapp.landscape.grid import Grid
 
 _LETTERS = ("α", "β")
 _WIDTH = 46  # characters of a line, which fits under a picture
+# Beyond this ratio of largest to smallest loss a linear axis shows the walls only, not the basin.
+_LOG_RATIO = 10.0
+_MAX_TICKS = 8
+_NICE_STEPS = (1, 2, 5, 10)
 
 
 def axis_labels(surface: Grid) -> tuple[str, str]:
@@ -62,12 +66,6 @@ def _pair(directions, entry):
 
 def _label(name, unit):
     return "\n".join([fill(name, _WIDTH), *([f"({unit})"] if unit else [])])
-
-
-# Beyond this ratio of largest to smallest loss a linear axis shows the walls only, not the basin.
-_LOG_RATIO = 10.0
-_MAX_TICKS = 8
-_NICE_STEPS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,9 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
-from tfapp.files import atomic_path
 from tfapp.landscape.figures.panels import (
     LossScale,
     common_label,
@@ -21,11 +19,11 @@ from tfapp.landscape.figures.panels import (
     window_ticks,
 )
 from tfapp.landscape.grid import Grid
+from tfapp.report.colours import SEQUENTIAL, SOLUTION, qualitative
+from tfapp.report.figures import save_png
 
-COLOURS = "viridis"
-MARK = "#d62728"
-_DPI = 200
 _PANEL, _BAR = 5.2, 0.9  # inches: the side of one picture, the width of the colour bar with its label
+BAND = 1.96  # standard errors of a 95 % band of a mean
 
 
 def save_surface_png(surface: Grid, path: str | os.PathLike, title: str | None = None) -> None:
@@ -74,14 +72,14 @@ def save_side_by_side_png(
     middle = 0.5 - 0.25 * height
     bar = figure.add_axes(((columns + 0.01) * width, middle - 0.03 * height, 0.03 * width, 0.5 * height))
     label_bar(figure.colorbar(drawn, cax=bar), scale)
-    save_figure(figure, path)
+    save_png(figure, path, crop=True)
 
 
 def _draw_surface(axes, panel, scale, window):
     low, high = scale.limits
     heights = scale.transform(panel.loss).T
     x, y = np.meshgrid(panel.alphas, panel.betas)
-    options = {"cmap": COLOURS, "vmin": low, "vmax": high}
+    options = {"cmap": SEQUENTIAL, "vmin": low, "vmax": high}
     # A floor of contours shows the shape of the basin, which the walls in front may hide.
     floor = low - 0.28 * (high - low)
     levels = np.linspace(low, high, 13)
@@ -112,9 +110,9 @@ def _label_box(axes, panel, scale, window, heights):
 def _mark_solution(axes, centre, scale, floor):
     height = float(scale.transform(centre))
     # Drawn over the walls on purpose: the solution is what one looks for.
-    axes.plot([0, 0], [0, 0], [floor, height], color=MARK, linewidth=1.2, linestyle=":", zorder=9)
-    axes.plot([0], [0], [height], "o", color=MARK, markersize=6, markeredgecolor="white", zorder=10)
-    axes.plot([], [], "o", color=MARK, markeredgecolor="white", label=f"solution, loss {centre:.4g}")
+    axes.plot([0, 0], [0, 0], [floor, height], color=SOLUTION, linewidth=1.2, linestyle=":", zorder=9)
+    axes.plot([0], [0], [height], "o", color=SOLUTION, markersize=6, markeredgecolor="white", zorder=10)
+    axes.plot([], [], "o", color=SOLUTION, markeredgecolor="white", label=f"solution, loss {centre:.4g}")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.955), fontsize=9, frameon=False, handletextpad=0)
 
 
@@ -123,18 +121,6 @@ def label_bar(bar, scale) -> None:
     bar.set_ticks([float(scale.transform(tick)) for tick in scale.ticks()])
     bar.set_ticklabels([tick_label(tick) for tick in scale.ticks()])
     bar.set_label("loss (logarithmic)" if scale.log else "loss")
-
-
-def save_figure(figure, path) -> None:
-    """Write a Matplotlib figure as a PNG file, by write-then-rename."""
-    FigureCanvasAgg(figure)
-    with atomic_path(path) as temporary:
-        figure.savefig(
-            temporary, format="png", dpi=_DPI, facecolor="white", bbox_inches="tight", pad_inches=0.12
-        )
-
-
-BAND = 1.96  # standard errors of a 95 % band of a mean
 
 
 def save_curves_png(surfaces: Sequence[Grid], titles: Sequence[str], path: str | os.PathLike) -> None:
@@ -157,13 +143,13 @@ def save_curves_png(surfaces: Sequence[Grid], titles: Sequence[str], path: str |
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.add_subplot()
     for index, (surface, title) in enumerate(zip(surfaces, _with_units(surfaces, titles), strict=True)):
-        _draw_line(axes, surface, title, f"C{index}")
+        _draw_line(axes, surface, title, qualitative(index))
     if scale.log:
         axes.set_yscale("log")
     axes.set(xlabel=common_label(surfaces), ylabel="loss")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    save_figure(figure, path)
+    save_png(figure, path, crop=True)
 
 
 def _check(surfaces, titles):

@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
-from tfapp.landscape.figures.plots import save_figure
 from tfapp.landscape.flatness.sharpness_search import Sharpness
 from tfapp.landscape.flatness.spectrum import SpectralDensity
+from tfapp.report.colours import qualitative
+from tfapp.report.figures import save_png
 
 # Beyond this ratio of the largest to the smallest a linear axis shows one network only.
 _LOG_RATIO = 10.0
@@ -30,7 +31,7 @@ def save_sharpness_png(
     Raises:
         InputError: no results, as many titles as results are not given, or results for different sizes.
     """
-    save_figure(draw_sharpness(results, titles), path)
+    save_png(draw_sharpness(results, titles), path, crop=True)
 
 
 def draw_sharpness(results: Sequence[Sequence[Sharpness]], titles: Sequence[str]) -> Figure:
@@ -65,7 +66,7 @@ def save_spectra_png(
     Raises:
         InputError: no density, or as many titles as densities are not given.
     """
-    save_figure(draw_spectra(densities, titles), path)
+    save_png(draw_spectra(densities, titles), path, crop=True)
 
 
 def draw_spectra(densities: Sequence[SpectralDensity], titles: Sequence[str]) -> Figure:
@@ -74,7 +75,7 @@ def draw_spectra(densities: Sequence[SpectralDensity], titles: Sequence[str]) ->
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.add_subplot()
     for index, (spectrum, title) in enumerate(zip(densities, titles, strict=True)):
-        axes.plot(spectrum.grid, spectrum.density, color=f"C{index}", linewidth=1.2, label=title)
+        axes.plot(spectrum.grid, spectrum.density, color=qualitative(index), linewidth=1.2, label=title)
     highest = max(spectrum.density.max() for spectrum in densities)
     axes.set_yscale("log")
     axes.set_ylim(_LEAST_DENSITY * highest, 3 * highest)
@@ -94,9 +95,11 @@ def _check(items, titles, name):
 
 def _draw_trials(axes, index, measured):
     spread = np.nan_to_num(measured.spread)
-    axes.errorbar(index, measured.mean, spread, fmt="_", color=f"C{index}", markersize=22, capsize=5)
+    axes.errorbar(index, measured.mean, spread, fmt="_", color=qualitative(index), markersize=22, capsize=5)
     offsets = np.linspace(-0.12, 0.12, len(measured.trials)) if len(measured.trials) > 1 else [0.0]
-    axes.plot(index + np.asarray(offsets), measured.values, "o", color=f"C{index}", markersize=4, alpha=0.5)
+    axes.plot(
+        index + np.asarray(offsets), measured.values, "o", color=qualitative(index), markersize=4, alpha=0.5
+    )
 
 
 def _scale(axes, values):

@@ -9,7 +9,24 @@ from scipy.spatial.transform import Rotation
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.registration import Registration
+from tfapp.report.colours import SEQUENTIAL
 from tfapp.report.figures import save_png
+
+# A turn and a tilt of the main axes, away from all three of them.
+_OBLIQUE = Rotation.from_euler("xy", [-58, 28], degrees=True).as_matrix()
+VIEWS = {
+    "broad side": np.eye(3),
+    "long edge": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
+    "end": np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]]),
+    "oblique": _OBLIQUE,
+}
+# Of the half width of the window: few points lie nearer or farther away.
+DEPTHS = np.array([-0.75, 0.75])
+_ERRORS, _HIDDEN = "plasma", "0.72"
+_PIXELS = 420
+# Towards the light, in the frame of the view: from above on the left, behind the viewer.
+_LIGHT = np.array([-0.35, 0.5, 0.79])
+_DARKEST = 0.35
 
 
 def save_model_png(points, path, visible=None, title=None) -> None:
@@ -47,9 +64,6 @@ def draw_model(points, visible=None, title=None) -> Figure:
             f"grey: {np.count_nonzero(~visible)} of {len(points)} points were visible in no scene", fontsize=9
         )
     return figure
-
-
-_ERRORS = "plasma"
 
 
 def save_model_beside_cad_png(
@@ -120,16 +134,6 @@ def _mm(metres):
     return f"{1000 * metres:.2f} mm"
 
 
-# A turn and a tilt of the main axes, away from all three of them.
-_OBLIQUE = Rotation.from_euler("xy", [-58, 28], degrees=True).as_matrix()
-VIEWS = {
-    "broad side": np.eye(3),
-    "long edge": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
-    "end": np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]]),
-    "oblique": _OBLIQUE,
-}
-
-
 @dataclass(frozen=True, eq=False)
 class MainAxes:
     """The frame of a cloud's principal axes: x along its length, z through its thickness.
@@ -191,13 +195,7 @@ def round_length(length) -> float:
     return float(next(step * power for step in (5, 2, 1) if step * power <= length * (1 + 1e-9)))
 
 
-_HIDDEN = "0.72"
-COLOURS = "viridis"
-# Of the half width of the window: few points lie nearer or farther away.
-DEPTHS = np.array([-0.75, 0.75])
-
-
-def draw_points(axes, points, values, limits, cmap=COLOURS):
+def draw_points(axes, points, values, limits, cmap=SEQUENTIAL):
     """Draw points (n, 3), seen along z, the nearest last and largest, coloured by values within limits.
 
     Returns:
@@ -243,12 +241,6 @@ def label_bar(figure, drawn, panels, label) -> None:
     bar.set_label(label, fontsize=9)
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{1000 * value:g}".replace("-", "−"))
     bar.ax.tick_params(labelsize=8)
-
-
-_PIXELS = 420
-# Towards the light, in the frame of the view: from above on the left, behind the viewer.
-_LIGHT = np.array([-0.35, 0.5, 0.79])
-_DARKEST = 0.35
 
 
 def shade_mesh(surface: CadSurface, to_view, reach, pixels=_PIXELS) -> np.ndarray:

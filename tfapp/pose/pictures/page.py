@@ -10,7 +10,9 @@ from tfapp.files import write_text
 from tfapp.pose.pictures.page_figures import model_figures, scene_figures
 from tfapp.pose.pictures.page_style import SCRIPT, STYLE
 from tfapp.pose.pictures.scene_pictures import SegmentedScene
-from tfapp.report.page import html_page
+from tfapp.report.markup import Section, figure, grid, json_script, paragraph
+from tfapp.report.markup import facts as facts_list
+from tfapp.report.page import shell
 
 _LEAD = "A model of the part and the poses of its instances, learned from depth images alone."
 _NO_SCRIPT = "The figures of this page need JavaScript."
@@ -44,32 +46,25 @@ def save_page(
     Raises:
         InputError: Points of another shape or not finite, or none visible; nothing is written then.
     """
-    parts = [_facts(facts or {}), _model_section(model_figures(points, visible, cad), cad)]
+    sections = [_model_section(model_figures(points, visible, cad), cad)]
+    if facts:
+        sections.insert(0, Section("result", "Result", "The result in short", facts_list(facts)))
     if scenes:
-        parts.append(_scene_section(scenes))
-    page = html_page(
-        title,
-        _LEAD,
-        "\n".join(parts),
-        style=STYLE,
-        scripts=(get_plotlyjs(), SCRIPT),
-        no_script=_NO_SCRIPT,
-        lead_class="soft",
-    )
+        sections.append(_scene_section(scenes))
+    page = shell(title, _LEAD, sections, get_plotlyjs(), _NO_SCRIPT, style=STYLE, script=SCRIPT)
     write_text(path, page)
 
 
 def _model_section(figures, cad):
     mirrored = cad is not None and cad[0].reflected
     captions = ("learned model, mirrored onto the part" if mirrored else "learned model", "CAD model")
-    plots, data = "", ""
-    for number, (figure, caption) in enumerate(zip(figures, captions, strict=False)):
-        plots += _plot("model", caption, f"model-{number}")
-        data += _json(f"model-{number}", figure.to_json())
+    plots, data = [], ""
+    for number, (drawing, caption) in enumerate(zip(figures, captions, strict=False)):
+        plots.append(_plot("model", caption, f"model-{number}"))
+        data += json_script(drawing.to_json(), "id", f"model-{number}")
     button = '<div class="bar"><button type="button" id="turn" hidden>Turn</button></div>'
-    return _section(
-        "Object model", f'<p class="soft">{_HOW}</p>{button}<div class="pair">{plots}</div>{data}'
-    )
+    body = paragraph(_HOW) + button + grid(plots, "pair") + data
+    return Section("model", "Object model", "Object model", body)
 
 
 def _scene_section(scenes):
@@ -78,14 +73,13 @@ def _scene_section(scenes):
         for number, scene in enumerate(scenes)
     )
     true = any(scene.truth is not None for scene in scenes)
-    plots = _plot("scene", "") * (1 + true)
-    data = "".join(_json(f"scene-{number}", _scene_json(scene)) for number, scene in enumerate(scenes))
     posed = any(scene.clouds is not None for scene in scenes)
-    text = _SCENES + _TRUTH * true + _MODELS * posed
-    return _section(
-        "Scenes",
-        f'<p class="soft">{text}</p><div class="bar">{choices}</div><div class="pair">{plots}</div>{data}',
+    data = "".join(
+        json_script(_scene_json(scene), "id", f"scene-{number}") for number, scene in enumerate(scenes)
     )
+    text = paragraph(_SCENES + _TRUTH * true + _MODELS * posed)
+    plots = grid([_plot("scene", "")] * (1 + true), "pair")
+    return Section("scenes", "Scenes", "Scenes", f'{text}<div class="bar">{choices}</div>{plots}{data}')
 
 
 def _scene_json(scene):
@@ -94,11 +88,11 @@ def _scene_json(scene):
         "predicted instances" if scene.f1 is None else f"predicted instances, F1 {scene.f1:.3f}",
         "truth",
     )
-    figures = [figure for figure in scene_figures(scene) if figure is not None]
+    figures = [drawing for drawing in scene_figures(scene) if drawing is not None]
     return json.dumps(
         [
-            json.loads(figure.to_json()) | {"caption": caption}
-            for figure, caption in zip(figures, captions, strict=False)
+            json.loads(drawing.to_json()) | {"caption": caption}
+            for drawing, caption in zip(figures, captions, strict=False)
         ]
     )
 
@@ -108,23 +102,5 @@ def _name(scene, number):
 
 
 def _plot(group, caption, name=""):
-    return (
-        f"<figure><figcaption>{escape(caption)}</figcaption>"
-        f'<div class="plot" data-group="{group}" data-figure="{name}"></div></figure>'
-    )
-
-
-def _json(name, content):
-    # "</script>" within a name would end the element; JSON knows the same letter by its number.
-    return f'<script type="application/json" id="{name}">{content.replace("<", chr(92) + "u003c")}</script>'
-
-
-def _section(heading, body):
-    return f"<section><h2>{escape(heading)}</h2>{body}</section>"
-
-
-def _facts(facts):
-    boxes = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items()
-    )
-    return f'<dl class="facts">{boxes}</dl>' if boxes else ""
+    """Return the place of a figure; its script finds it by the group, and what to draw there by the name."""
+    return figure(f'<div class="plot" data-group="{group}" data-figure="{name}"></div>', caption, "card")

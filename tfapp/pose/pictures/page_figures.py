@@ -6,8 +6,8 @@ import plotly.graph_objects as go
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.pictures.model_pictures import MainAxes, finite_points
 from tfapp.pose.pictures.scene_pictures import instance_colour
+from tfapp.report.style import PLOT_FONT
 
-_FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 12, "color": "#1c2330"}
 _PLACE = "x %{x:.1f}<br>y %{y:.1f}<br>z %{z:.1f} mm"
 # Of the camera frame: y points down, and one looks along z.
 _FROM_THE_CAMERA = {"eye": {"x": 0.3, "y": -0.55, "z": -1.15}, "up": {"x": 0, "y": -1, "z": 0}}
@@ -51,7 +51,7 @@ def scene_figures(scene) -> tuple[go.Figure, go.Figure | None]:
     for index, cloud in enumerate(() if scene.clouds is None else scene.clouds):
         # What the model explains has its colour: the label that its points got in the picture.
         ours = predicted[np.asarray(scene.labels) == index]
-        colour = instance_colour(int(ours[0])) if len(ours) else "#1c2330"
+        colour = instance_colour(int(ours[0])) if len(ours) else PLOT_FONT["color"]
         traces.append(_cloud(cloud, f"model at pose {index + 1}", colour, 1.8, visible="legendonly"))
     cube = _cube(points)
     figure = _figure(traces, cube, _FROM_THE_CAMERA)
@@ -109,7 +109,7 @@ def _figure(traces, cube, camera):
     }
     figure.update_layout(
         template="none",
-        font=_FONT,
+        font=PLOT_FONT | {"size": 12},
         scene={**axes, "aspectmode": "cube", "camera": camera, "dragmode": "orbit"},
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         showlegend=len(traces) > 1,

@@ -1,63 +1,24 @@
-"""Style sheet and script of the page; no font, picture or library from elsewhere."""
+"""What the page of a learned model has beyond the common style sheet and script."""
 
 STYLE = """
-:root { --ink: #1c2330; --soft: #556070; --line: #dde2ea; --back: #f5f6f9; --card: #fff; --accent: #1f5fae; }
-* { box-sizing: border-box; }
-body { margin: 0; color: var(--ink); background: var(--back); -webkit-text-size-adjust: 100%;
-  font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-header, main, footer { max-width: 1120px; margin: 0 auto; padding: 0 1.25rem; }
-header { padding-top: 2rem; padding-bottom: .5rem; }
-h1 { font-size: clamp(1.6rem, 4vw, 2.2rem); line-height: 1.2; margin: 0 0 .4rem; }
-h2 { font-size: 1.3rem; margin: 0 0 .6rem; }
-p { margin: 0 0 .8rem; max-width: 78ch; }
-section { padding: 1.4rem 0; }
-section + section { border-top: 1px solid var(--line); }
-.soft, figcaption, dt, footer { color: var(--soft); }
-footer { font-size: .9rem; padding-bottom: 2rem; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .75rem; margin: 1rem 0; }
-.facts div, figure { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
-.facts div { padding: .6rem .9rem; }
-dt { font-size: .82rem; }
-dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
-.pair { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); }
-figure { margin: 0; padding: .75rem; min-width: 0; }
-figcaption { font-size: .92rem; margin-bottom: .4rem; font-weight: 600; }
+.pair { grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); }
 .plot { height: 400px; }
+.card figcaption { font-weight: 600; color: var(--ink); text-align: center; }
 .bar { display: flex; flex-wrap: wrap; gap: .4rem; margin: 0 0 .8rem; }
-button { font: inherit; font-size: .9rem; padding: .2rem .8rem; color: var(--accent); background: #fff;
+.bar button { font: inherit; font-size: .9rem; padding: .2rem .8rem; color: var(--accent); background: #fff;
   border: 1px solid #c3ccd9; border-radius: 6px; cursor: pointer; }
-button:hover, button:focus-visible { background: #e8eef8; }
-button[aria-pressed="true"] { color: #fff; background: var(--accent); border-color: var(--accent); }
-.note { background: #fff7e3; border: 1px solid #eed9a0; border-radius: 8px; padding: .6rem .9rem; }
-@media (max-width: 600px) { .plot { height: 320px; } header, main, footer { padding-left: .9rem;
-  padding-right: .9rem; } }
+.bar button:hover, .bar button:focus-visible { background: #e8eef8; }
+.bar button[aria-pressed="true"] { color: #fff; background: var(--accent); border-color: var(--accent); }
+@media (max-width: 600px) { .plot { height: 320px; } }
 """
 
 # A browser draws only some 3D figures at once, so all scenes share two of them.
 SCRIPT = """
-// No logo, and above all no button that sends the reader's data to a company's server; a wheel that zooms
-// would catch readers who only scroll past.
-const options = {
-  displaylogo: false, responsive: true, scrollZoom: false, showSendToCloud: false, plotlyServerURL: "",
-  modeBarButtonsToRemove: ["tableRotation", "resetCameraLastSave3d", "pan3d"],
-};
+// Models and scenes are turned and zoomed, never moved out of their frame.
+const options = {...plotOptions, modeBarButtonsToRemove: [...plotOptions.modeBarButtonsToRemove, "pan3d"]};
 const read = (name) => JSON.parse(document.getElementById(name).textContent);
 const draw = (plot, figure) => Plotly.react(plot, figure.data, figure.layout, options);
 const plots = (name) => [...document.querySelectorAll(`[data-group="${name}"]`)];
-
-function turnTogether(group) {
-  let busy = false;
-  for (const plot of group) {
-    plot.on("plotly_relayout", (change) => {
-      const camera = change["scene.camera"];
-      if (!camera || busy) return;
-      busy = true;
-      const others = group.filter((other) => other !== plot);
-      Promise.all(others.map((other) => Plotly.relayout(other, {"scene.camera": camera})))
-        .finally(() => { busy = false; });
-    });
-  }
-}
 
 const models = plots("model");
 const button = document.getElementById("turn");

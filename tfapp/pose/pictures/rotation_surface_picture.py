@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from tfapp.report.colours import SEQUENTIAL, SOLUTION
 from tfapp.report.figures import save_png
 
-COLOURS = "viridis"
 _MARKS = {
-    "truth": {"marker": "*", "ms": 16, "color": "#d62728", "markeredgecolor": "white"},
+    "truth": {"marker": "*", "ms": 16, "color": SOLUTION, "markeredgecolor": "white"},
     "other": {"marker": "o", "ms": 7, "color": "white", "markeredgecolor": "black"},
     "swapped": {"marker": "v", "ms": 9, "color": "#ff9f1c", "markeredgecolor": "black"},
 }
@@ -80,7 +80,7 @@ def _ends(angle):
 
 
 def _draw_above(axes, angles, loss, marks, names):
-    drawn = axes.contourf(angles, angles, loss.T, 40, cmap=COLOURS)
+    drawn = axes.contourf(angles, angles, loss.T, 40, cmap=SEQUENTIAL)
     axes.contour(angles, angles, loss.T, 13, colors="white", linewidths=0.5, alpha=0.5)
     for kind, label, places, losses in marks:
         axes.plot(*places.T, ls="", label=label, clip_on=False, zorder=6, **_MARKS[kind])
@@ -108,9 +108,9 @@ def _draw_perspective(axes, angles, loss, marks, names):
     x, y = np.meshgrid(angles, angles)
     low, high = loss.min(), loss.max()
     floor = low - 0.3 * (high - low)
-    axes.contour(x, y, loss.T, 13, offset=floor, linewidths=0.8, cmap=COLOURS)
+    axes.contour(x, y, loss.T, 13, offset=floor, linewidths=0.8, cmap=SEQUENTIAL)
     axes.plot_surface(
-        x, y, loss.T, rcount=90, ccount=90, cmap=COLOURS, linewidth=0.2, edgecolor=(1, 1, 1, 0.3), zorder=2
+        x, y, loss.T, rcount=90, ccount=90, cmap=SEQUENTIAL, linewidth=0.2, edgecolor=(1, 1, 1, 0.3), zorder=2
     )
     for kind, _, places, losses in marks:
         # Drawn over the walls on purpose: the minima are what one looks for.

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.instances import match_labels, pair_scores
+from tfapp.report.colours import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW
 from tfapp.report.figures import save_png
 
 
@@ -163,8 +164,8 @@ def _depth_range(scene):
     return near - 0.05 * spread, far + 0.25 * spread
 
 
-# The order and colours of M. Okabe and K. Ito, which most colour-blind people tell apart; black is left out.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442")
+# Without black, which is the ground.
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, YELLOW)
 
 
 def instance_colour(label) -> str:

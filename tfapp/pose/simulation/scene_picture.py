@@ -3,24 +3,14 @@
 import numpy as np
 from PIL import Image
 
-from tfapp.files import atomic_path
+from tfapp.report.colours import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, rgb
+from tfapp.report.images import save_image
 
 _COLUMNS, _GAP = 4, 6
 _LIGHT = np.array([-0.4, -0.5, -0.77])
 _NOTHING = np.array([30, 34, 42])
 _NEAR, _FAR = np.array([255, 244, 224]), np.array([176, 190, 206])
-# Okabe and Ito, *Color Universal Design*, 2008, without black.
-_COLOURS = np.array(
-    [
-        [230, 159, 0],
-        [86, 180, 233],
-        [0, 158, 115],
-        [240, 228, 66],
-        [0, 114, 178],
-        [213, 94, 0],
-        [204, 121, 167],
-    ]
-)
+_COLOURS = np.array([rgb(colour) for colour in (ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE)])
 
 
 def save_scenes_png(folder, path, count=8) -> None:
@@ -32,8 +22,7 @@ def save_scenes_png(folder, path, count=8) -> None:
         count: Scenes on the sheet, at most.
     """
     pairs = [_pair(folder, index) for index in range(min(count, len(folder)))]
-    with atomic_path(path) as temporary:
-        Image.fromarray(_sheet(pairs)).save(temporary, format="png")
+    save_image(Image.fromarray(_sheet(pairs)), path)
 
 
 def _pair(folder, index):

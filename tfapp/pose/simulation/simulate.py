@@ -19,6 +19,7 @@ from tfapp.pose.simulation.part_files import part_from_file, with_convex_pieces
 from tfapp.pose.simulation.parts import BUILT_IN, Part
 from tfapp.pose.simulation.scene_picture import save_scenes_png
 from tfapp.pose.simulation.simulator import Simulator
+from tfapp.report.images import save_image
 
 _MOST_SCENES = 100_000
 # What a process takes at a time: short, so that progress is seen and Ctrl-C is soon obeyed.
@@ -166,16 +167,12 @@ def write_scene(path, number, scene) -> None:
     stem = stem_of(number)
     with atomic_path(path / "depth" / f"{stem}.npy") as temporary:
         np.save(temporary, scene.view.depth)
-    _write_png(path / "mask" / f"{stem}.png", np.where(scene.view.labels, 255, 0).astype(np.uint8))
-    _write_png(path / "truth" / "labels" / f"{stem}.png", scene.view.labels)
+    mask = np.where(scene.view.labels, 255, 0).astype(np.uint8)
+    save_image(Image.fromarray(mask), path / "mask" / f"{stem}.png")
+    save_image(Image.fromarray(scene.view.labels), path / "truth" / "labels" / f"{stem}.png")
     poses = {"rotation": scene.rotation.tolist(), "translation": scene.translation.tolist()}
     write_json(_poses(path, number), poses)
 
 
 def _poses(path, number):
     return path / "truth" / "poses" / f"{stem_of(number)}.json"
-
-
-def _write_png(path, picture):
-    with atomic_path(path) as temporary:
-        Image.fromarray(picture).save(temporary)

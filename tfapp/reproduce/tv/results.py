@@ -6,26 +6,24 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from tfapp.data import Noise, network_pair
-from tfapp.files import atomic_path, write_text
+from tfapp.files import write_text
+from tfapp.report.colours import QUALITATIVE
+from tfapp.report.figures import save_png
+from tfapp.report.images import save_image
 from tfapp.report.markup import Section, command, grid, paragraph, picture, result_box, table
 from tfapp.report.page import shell
 from tfapp.report.result_table import markdown_table
 from tfapp.reproduce.tv.pairs import Pair, stored_pairs
 from tfapp.reproduce.tv.tables import BASELINE, READING, SCALES, SOURCE, TABLES, TVTable, spaced
-from tfapp.segmentation.comparison import COLOURS, Comparison
+from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.evaluation import Segmenter
-from tfapp.segmentation.page.contents import (
-    entries_of,
-    in_words,
-    key_results,
-    read_metrics,
-    training_noise_in_words,
-)
+from tfapp.segmentation.page.contents import entries_of, read_metrics
 from tfapp.segmentation.page.noise_tables import class_tables, measure_tables
 from tfapp.segmentation.page.page import origin_section
 from tfapp.segmentation.page.pictures import noisy_at_own_size, share_right
 from tfapp.segmentation.page.sections import legend
+from tfapp.segmentation.page.sentences import in_words, key_results, training_noise_in_words
 from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
 
 EXAMPLE_NOISE = Noise("gaussian", 0.07)
@@ -45,11 +43,9 @@ def write_table(result, out):
         pairs[3 - table.model_number] = other
         comparisons[3 - table.model_number] = Comparison([e for pair in other for e in _evaluations(pair)])
     curve, examples = (out / f"figure-{n}.png" for n in (table.curve_figure, table.example_figure))
-    with atomic_path(curve) as temporary:
-        curve_figure(dict(sorted(comparisons.items()))).savefig(temporary, dpi=150)
+    save_png(curve_figure(dict(sorted(comparisons.items()))), curve)
     first = {model: of_model[0] for model, of_model in sorted(pairs.items())}
-    with atomic_path(examples) as temporary:
-        example_sheet(first, EXAMPLE_NOISE, EXAMPLES).save(temporary)
+    save_image(example_sheet(first, EXAMPLE_NOISE, EXAMPLES), examples)
     captions = (_curve_caption(table, comparisons), _example_caption(table, first))
     result = replace(result, figures=list(zip((curve, examples), captions, strict=True)))
     written = [out / f"{table.name}{suffix}" for suffix in (".md", ".csv", ".html")]
@@ -187,7 +183,7 @@ def curve_figure(comparisons):
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     axes = figure.subplots()
     for model, comparison in comparisons.items():
-        for colour, title in zip(COLOURS, comparison.groups, strict=False):
+        for colour, title in zip(QUALITATIVE, comparison.groups, strict=False):
             comparison.plot(axes, title, "mIoU", colour, f"{title}, model {model}", STYLES[model])
     axes.set_xlabel("standard deviation σ of Gaussian noise in the test images")
     axes.set_ylabel("mIoU [%]")

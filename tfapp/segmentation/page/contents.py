@@ -1,16 +1,15 @@
-"""What the page about runs is made of, read from the run folders, and its result in sentences."""
+"""What the page about runs is made of, read from the run folders."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tfapp.data import parse_noise
 from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape.directions.directions import is_directions_file
-from tfapp.report.markup import sentence_list
+from tfapp.report.colours import qualitative
 from tfapp.runs.history import read_history
-from tfapp.segmentation.comparison import COLOURS, Comparison
+from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run
 
@@ -71,7 +70,7 @@ def gather(runs):
     shared, left_out = _on_shared_noises(evaluations)
     comparison = Comparison(shared) if shared else None
     titles = dict.fromkeys([*(run.title for run in opened), *(comparison.groups if comparison else ())])
-    colours = {title: COLOURS[index % len(COLOURS)] for index, title in enumerate(titles)}
+    colours = {title: qualitative(index) for index, title in enumerate(titles)}
     return Material(entries, comparison, colours, tuple(_cautions(opened, evaluations, left_out)))
 
 
@@ -194,99 +193,3 @@ def _cautions(runs, evaluations, left_out):
         yield "The runs were tested with different draws of the noise (other noise seeds)."
     if left_out:
         yield f"Left out, because not every run was tested with it: {', '.join(left_out)}."
-
-
-def key_results(comparison):
-    """Return one to three sentences: under the strongest Gaussian noise, on clean images, how sure.
-
-    Args:
-        comparison: A `Comparison` of one or more titles.
-    """
-    strongest = _strongest_gaussian(comparison)
-    sentences = []
-    if strongest is not None:
-        amount = next(iter(comparison.groups.values()))[0].rows[strongest].amount
-        sentences.append(
-            f"Under Gaussian noise of σ = {amount:g}, {_standing(comparison, strongest, 'keeps')}."
-        )
-    sentences.append(f"On clean images {_standing(comparison, 0, 'reaches')}.")
-    doubt = _doubt(comparison, 0 if strongest is None else strongest)
-    return [*sentences, doubt] if doubt else sentences
-
-
-def percent(cell):
-    """Return a `Cell` of the comparison with one decimal, as `84.1 %` or `84.1 ± 0.6 %`."""
-    spread = f" ± {cell.spread:.1f}" if cell.runs > 1 else ""
-    return f"{cell.mean:.1f}{spread} %"
-
-
-def _strongest_gaussian(comparison):
-    rows = next(iter(comparison.groups.values()))[0].rows
-    noisy = [(row.amount, i) for i, row in enumerate(rows) if row.kind == "gaussian" and row.amount > 0]
-    return max(noisy)[1] if noisy else None
-
-
-def _ranked(comparison, index):
-    cells = [(title, comparison.cell(title, index, "mIoU")) for title in comparison.groups]
-    return sorted(cells, key=lambda pair: -pair[1].mean)
-
-
-def _standing(comparison, index, verb):
-    (title, best), *others = _ranked(comparison, index)
-    first = f"{title} {verb} {percent(best)} mIoU"
-    return sentence_list([first, *(f"{title} {percent(cell)}" for title, cell in others)])
-
-
-def _doubt(comparison, index):
-    """Say how far the ranking can be trusted; None for a single title."""
-    ranked = [cell for _, cell in _ranked(comparison, index)]
-    if len(ranked) < 2:
-        return None
-    if min(cell.runs for cell in ranked) < 2:
-        return "At least one of these numbers comes from a single training; with other seeds they may swap places."
-    if ranked[0].mean - ranked[1].mean < max(ranked[0].spread, ranked[1].spread):
-        return "The first two differ by less than the spread between seeds, so the ranking may be chance."
-    return None
-
-
-AMOUNTS = {
-    "gaussian": "standard deviation σ, in units of the image's range from 0 to 1",
-    "salt": "share of the pixels",
-    "pepper": "share of the pixels",
-    "salt-and-pepper": "share of the pixels",
-    "blur": "standard deviation in pixels",
-    "jpeg": "quality of the compression from 1 to 100, the smaller the worse",
-    "brightness": "offset, in units of the image's range from 0 to 1",
-}
-_FORMS = {
-    "gaussian": "Gaussian noise of σ = {0:g}",
-    "salt": "salt on {1:g} % of the pixels",
-    "pepper": "pepper on {1:g} % of the pixels",
-    "salt-and-pepper": "salt and pepper on {1:g} % of the pixels",
-    "blur": "a blur of σ = {0:g} pixels",
-    "jpeg": "JPEG compression of quality {0:g}",
-    "brightness": "a brightness changed by {0:+g}",
-}
-
-
-def in_words(noise):
-    """Return a `Noise` of any amount but 0 as it follows "under" or "had"."""
-    return _FORMS[noise.kind].format(noise.amount, 100 * noise.amount)
-
-
-def amounts_in_words(kinds):
-    """Return what the amounts of these kinds of corruption mean, as one sentence."""
-    by_meaning = {}
-    for kind in dict.fromkeys(kinds):
-        by_meaning.setdefault(AMOUNTS[kind], []).append(kind)
-    return f"Amounts: {'; '.join(f'{sentence_list(names)}: {meaning}' for meaning, names in by_meaning.items())}."
-
-
-def training_noise_in_words(run):
-    """Return which share of a run's training images had which noise, or None if they were clean."""
-    # Runs from before this option have neither entry.
-    text, share = (run.config.get(name) for name in ("train_noise", "noisy_share"))
-    if text is None:
-        return None
-    part = "third" if abs(share - 1 / 3) < 1e-3 else f"{100 * share:.0f} %"
-    return f"a random {part} of the training images had {in_words(parse_noise(text))}"

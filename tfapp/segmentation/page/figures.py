@@ -1,4 +1,4 @@
-"""The interactive Plotly figures of the page, each as a part of HTML without the script of Plotly."""
+"""The interactive Plotly figures of the page: curves over the noise, trainings, loss surfaces."""
 
 from html import escape
 
@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tfapp.landscape import side_by_side
+from tfapp.report.style import PLOT_FONT
 
-_FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13, "color": "#1c2330"}
 _GRID = {"gridcolor": "#e6e9ef", "zeroline": False, "linecolor": "#b9c1cd", "showline": True}
 _DASHES = ("solid", "dot", "dashdot", "longdash")
 
@@ -89,26 +89,9 @@ def surface_panels(surfaces, titles):
         # A phone would cut this title off; the text beside the panels says what the height is.
         scene["zaxis"]["title"] = {"text": ""}
         panel = go.Figure([_in_own_scene(trace) for trace in figure.data if (trace.scene or "scene") == name])
-        panel.update_layout(scene=scene, coloraxis=colours, showlegend=False, font=_FONT | {"size": 11})
+        panel.update_layout(scene=scene, coloraxis=colours, showlegend=False, font=PLOT_FONT | {"size": 11})
         panels.append(panel.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}))
     return panels
-
-
-def figure_html(figure, name):
-    """Return the place of a figure and its description as JSON, which the page's script draws.
-
-    Drawn only when the whole page stands, since a figure takes the width that its neighbours leave.
-
-    Args:
-        figure: Plotly figure.
-        name: Identifier, unique on the page.
-    """
-    # "</script>" within a name would end the element; JSON knows the same letter by its number.
-    content = figure.to_json().replace("<", "\\u003c")
-    return (
-        f'<div id="{name}" class="plot"></div>'
-        f'<script type="application/json" data-plot="{name}">{content}</script>'
-    )
 
 
 def _dashes(entries):
@@ -130,7 +113,7 @@ def _in_own_scene(trace):
 def _styled(figure, x_title, y_title):
     figure.update_layout(
         template="none",
-        font=_FONT,
+        font=PLOT_FONT | {"size": 13},
         margin={"l": 62, "r": 14, "t": 34, "b": 52},
         legend={"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0},
         hoverlabel={"namelength": -1},

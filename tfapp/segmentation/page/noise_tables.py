@@ -5,9 +5,20 @@ from html import escape
 
 import numpy as np
 
-from tfapp.report.markup import Cell, Section, details, figure, grid, paragraph, sentence_list, table, to_do
-from tfapp.segmentation.page.contents import amounts_in_words, training_noise_in_words
-from tfapp.segmentation.page.figures import figure_html, noise_curve
+from tfapp.report.markup import (
+    Cell,
+    Section,
+    details,
+    figure,
+    grid,
+    paragraph,
+    plot,
+    sentence_list,
+    table,
+    to_do,
+)
+from tfapp.segmentation.page.figures import noise_curve
+from tfapp.segmentation.page.sentences import amounts_in_words, training_noise_in_words
 
 EXPLANATION = "Each row is one corruption of all test images, put on them before the network sees them."
 MEASURES = {
@@ -116,7 +127,7 @@ def _curves(material):
     }
     drawn = {measure: noise_curve(material.comparison, material.colours, measure) for measure in captions}
     figures = [
-        figure(figure_html(drawing, f"curve-{measure.lower()}"), captions[measure], "card")
+        figure(plot(drawing, f"curve-{measure.lower()}"), captions[measure], "card")
         for measure, drawing in drawn.items()
         if drawing is not None
     ]

@@ -9,7 +9,7 @@ from tfapp.errors import InputError
 from tfapp.files import write_text
 from tfapp.report.markup import Section, command, details, layout, moment, paragraph, table
 from tfapp.report.page import shell
-from tfapp.segmentation.page.contents import gather, training_noise_in_words
+from tfapp.segmentation.page.contents import gather
 from tfapp.segmentation.page.noise_tables import noise_section
 from tfapp.segmentation.page.pictures import examples_of
 from tfapp.segmentation.page.sections import (
@@ -19,6 +19,7 @@ from tfapp.segmentation.page.sections import (
     pictures_section,
     training_section,
 )
+from tfapp.segmentation.page.sentences import training_noise_in_words
 from tfapp.segmentation.page.serving import export_section
 
 DEFAULT_NOISE = Noise("gaussian", 0.07)

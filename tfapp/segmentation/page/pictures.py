@@ -1,7 +1,5 @@
 """Test images with the truth and every run's answer, as pictures inside the page."""
 
-import base64
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +7,9 @@ from PIL import Image
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
+from tfapp.report.images import jpeg_address
 from tfapp.segmentation.evaluation import Segmenter
-from tfapp.segmentation.page.contents import in_words
+from tfapp.segmentation.page.sentences import in_words
 from tfapp.segmentation.pictures import as_rgb, overlay
 
 LONGEST_SIDE = 320
@@ -145,8 +144,4 @@ def _picture(pixels, caption, alt):
     if scale < 1:
         size = tuple(max(1, round(length * scale)) for length in image.size)
         image = image.resize(size, Image.Resampling.LANCZOS)
-    content = io.BytesIO()
-    # Full colour resolution: the borders of the overlay are one pixel wide.
-    image.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
-    text = base64.b64encode(content.getvalue()).decode("ascii")
-    return Picture(f"data:image/jpeg;base64,{text}", *image.size, caption, alt)
+    return Picture(jpeg_address(image, JPEG_QUALITY), *image.size, caption, alt)

@@ -12,13 +12,14 @@ from tfapp.report.markup import (
     figure,
     grid,
     paragraph,
+    plot,
     result_box,
     sentence_list,
     table,
     to_do,
 )
-from tfapp.segmentation.page.contents import in_words, key_results
-from tfapp.segmentation.page.figures import figure_html, surface_panels, training_curve
+from tfapp.segmentation.page.figures import surface_panels, training_curve
+from tfapp.segmentation.page.sentences import in_words, key_results
 from tfapp.segmentation.pictures import palette
 
 HOW_TO_READ = (
@@ -97,7 +98,7 @@ def training_section(material):
         ),
     }
     figures = [
-        figure(figure_html(drawing, f"training-{name}"), caption, "card")
+        figure(plot(drawing, f"training-{name}"), caption, "card")
         for name, (drawing, caption) in drawings.items()
         if drawing is not None
     ]
@@ -113,7 +114,7 @@ def landscape_section(entries):
     if shown:
         panels = surface_panels([entry.surface for entry in shown], [entry.label for entry in shown])
         figures = [
-            figure(figure_html(panel, f"surface-{i}"), _surface_caption(entry), "card surface")
+            figure(plot(panel, f"surface-{i}"), _surface_caption(entry), "card surface")
             for i, (panel, entry) in enumerate(zip(panels, shown, strict=True))
         ]
         parts = [

@@ -5,12 +5,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from tfapp.errors import InputError
+from tfapp.report.colours import qualitative
 from tfapp.report.figures import save_png
+from tfapp.solvers.styles import LOWER, UPPER
 
 # Beyond this ratio of the largest to the smallest a linear axis shows one of them only.
 _LOG_RATIO = 10.0
 # Of an axis that begins at 0, so that what vanishes does not stretch it over all decades.
 _DECADES = 1e-4
+# Without momentum both sides are equal but for the rounding of float32.
+_ROUNDING = 1e-3
 
 
 def save_training_bounds_png(steps, path, title=None) -> None:
@@ -37,7 +41,7 @@ def draw_training_bounds(steps, title=None) -> Figure:
     figure = Figure(figsize=(8.4, 8.4), layout="constrained")
     losses, sizes, norms = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
     _draw_losses(losses, steps)
-    sizes.plot(steps["step"], steps["step_size"], color="C0", lw=0.6)
+    sizes.plot(steps["step"], steps["step_size"], color=qualitative(0), lw=0.6)
     sizes.set_ylabel("step size η")
     _draw_norms(norms, steps)
     for axes, column in ((losses, "loss"), (sizes, "step_size"), (norms, "gradient_norm")):
@@ -54,17 +58,17 @@ def _draw_losses(axes, steps):
     step, best, lower = steps["step"], steps["best_loss"], steps["lower_bound"]
     axes.plot(step, steps["loss"], color="0.65", lw=0.5, label="loss of the batch")
     for bound, colour, label in (
-        (best, "#238b45", "upper bound: smallest loss"),
-        (lower, "#cb181d", "lower bound: ρ × smallest loss, not proven"),
+        (best, UPPER, "upper bound: smallest loss"),
+        (lower, LOWER, "lower bound: ρ × smallest loss, not proven"),
     ):
         axes.plot(step, bound, color=colour, lw=1.6, drawstyle="steps-post", label=label)
-    axes.fill_between(step, lower, best, color="#cb181d", alpha=0.08, lw=0, step="post")
+    axes.fill_between(step, lower, best, color=LOWER, alpha=0.08, lw=0, step="post")
     axes.set_ylabel("loss")
     axes.legend(frameon=False)
 
 
 def _draw_norms(axes, steps):
-    axes.plot(steps["step"], steps["gradient_norm"], color="C0", lw=0.6, label="gradient norm")
+    axes.plot(steps["step"], steps["gradient_norm"], color=qualitative(0), lw=0.6, label="gradient norm")
     lipschitz = steps.get("lipschitz", np.zeros(1))
     if lipschitz.any():
         # Before "auto" has found L it is 0.
@@ -83,10 +87,6 @@ def _scale(axes, values, others=None):
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0)
-
-
-# Without momentum both sides are equal but for the rounding of float32.
-_ROUNDING = 1e-3
 
 
 def save_condition_png(steps, path) -> None:
@@ -128,7 +128,7 @@ def draw_conditions(trainings) -> Figure:
 def _draw(axes, title, steps):
     step, left, right = checked_steps(steps)
     axes.plot(step, left, color="#2b6cb0", lw=0.9, label="left: largest f(xᵢ) − L |xₜ₊₁ − xᵢ|")
-    axes.plot(step, right, color="#cb181d", lw=1.6, label="right: ρ × smallest loss")
+    axes.plot(step, right, color=LOWER, lw=1.6, label="right: ρ × smallest loss")
     axes.axhline(0, color="black", lw=0.6)
     axes.set_ylabel("loss")
     share = f"condition (3.4) holds at {share_that_holds(steps):.0%} of {len(step)} steps"

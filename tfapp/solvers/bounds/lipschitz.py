@@ -1,18 +1,20 @@
 """An estimate of a Lipschitz constant in words, as files and as a picture."""
 
-import csv
 from dataclasses import asdict
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfapp.files import atomic_path
 from tfapp.report.figures import save_png
+from tfapp.report.result_table import ResultTable
 
 USELESS = (
     "Random initialisations are far apart and alike in their loss: this L is thousands of times too small to train "
     "with; use --mode trajectory."
 )
+_BINS = 60
+# This share, the smallest slopes, is drawn in the first bin: a slope may be as small as one likes.
+_LEFT_OUT = 0.005
 
 
 def estimate_rows(estimate) -> list:
@@ -52,15 +54,7 @@ def estimate_json(estimate, settings: dict) -> dict:
 
 def write_slopes(estimate, path) -> None:
     """Write one slope a row as CSV, in the order of the path."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["slope"])
-        writer.writerows([f"{slope:.9g}"] for slope in estimate.slopes)
-
-
-_BINS = 60
-# This share, the smallest slopes, is drawn in the first bin: a slope may be as small as one likes.
-_LEFT_OUT = 0.005
+    ResultTable(["slope"], [[f"{slope:.9g}"] for slope in estimate.slopes]).write_csv(path)
 
 
 def save_slopes_png(estimate, path, chosen=None) -> None:

@@ -16,6 +16,14 @@ _LEVELS = 22
 _COLOURS = "Greys"
 # Matplotlib cannot draw lines to points that are farther away than this.
 _FAR = 1e6
+_FEW = 6
+# Below this a difference of two float64 values of order 1 is rounding.
+_LEAST = 1e-12
+_MOST = 1e6
+# Beyond this ratio of the largest to the smallest a linear axis shows one of them only.
+_LOG_RATIO = 30.0
+_HALO = [withStroke(linewidth=3.2, foreground="white", alpha=0.85)]
+_PLANE_LEVELS = 24
 
 
 def save_paths_png(function, window, minimiser, paths, path, title=None) -> None:
@@ -111,9 +119,6 @@ def mark_ends(axes, paths, minimiser) -> None:
     axes.plot(*minimiser, "*", color="gold", mec="black", ms=15, zorder=3.9, label="minimum")
 
 
-_FEW = 6
-
-
 def save_iterates_png(panels, path, title=None) -> None:
     """Draw functions of one variable with the iterates of solvers on them, coloured by their number.
 
@@ -159,13 +164,6 @@ def _draw_iterates(axes, function, path, most):
         axes.plot(x[-1], losses[-1], "o", color="#d62728", mec="white", ms=8, zorder=3)
     axes.set(xlim=function.bounds[0], xlabel="x", ylabel="f")
     return drawn
-
-
-# Below this a difference of two float64 values of order 1 is rounding.
-_LEAST = 1e-12
-_MOST = 1e6
-# Beyond this ratio of the largest to the smallest a linear axis shows one of them only.
-_LOG_RATIO = 30.0
 
 
 @dataclass(frozen=True)
@@ -235,10 +233,6 @@ def _shown(path, minimum):
     # The start is update 0, which a logarithmic axis has not.
     gaps = path.gaps(minimum)[1:]
     return np.where(np.isfinite(gaps) & (gaps < _MOST), np.maximum(gaps, _LEAST), np.nan)
-
-
-_HALO = [withStroke(linewidth=3.2, foreground="white", alpha=0.85)]
-_PLANE_LEVELS = 24
 
 
 def save_plane_png(grid, paths, labels, path, title=None) -> None:

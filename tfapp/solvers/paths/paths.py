@@ -1,7 +1,5 @@
 """Keras optimizers on functions of a few variables: where they go, as arrays, tables and files."""
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,8 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.files import write_text
-from tfapp.report.result_table import markdown_table
+from tfapp.report.result_table import ResultTable, document
 from tfapp.runs.progress import SILENT
 
 
@@ -177,10 +174,7 @@ def _row(path, minimum):
 
 def markdown(title, command, header, lines, notes=()) -> str:
     """Return heading, command, table and notes as Markdown."""
-    remarks = "".join(f"- {note}\n" for note in notes)
-    return f"# {title}\n\n```\n{command}\n```\n\n{markdown_table(header, lines)}\n" + (
-        f"\n{remarks}" if notes else ""
-    )
+    return document(ResultTable(header, lines), notes, title=title, command=command)
 
 
 def some_columns(header, lines, columns):
@@ -191,27 +185,21 @@ def some_columns(header, lines, columns):
 def write_paths(paths, path) -> None:
     """Write a row for each point of each path: solver, update, coordinates, f."""
     axes = range(1, paths[0].points.shape[1] + 1)
-    lines = [("solver", "update", *(f"x{axis}" for axis in axes), "f")]
-    for one in paths:
-        for update, (point, loss) in enumerate(zip(one.points, one.losses, strict=True)):
-            lines.append((one.solver.title, update, *(f"{number:.9g}" for number in (*point, loss))))
-    _write(lines, path)
+    rows = [
+        (one.solver.title, update, *(f"{number:.9g}" for number in (*point, loss)))
+        for one in paths
+        for update, (point, loss) in enumerate(zip(one.points, one.losses, strict=True))
+    ]
+    write_table(("solver", "update", *(f"x{axis}" for axis in axes), "f"), rows, path)
 
 
 def write_losses(paths, path) -> None:
     """Write a row for each update and a column for each solver: the loss."""
-    lines = [("update", *(one.solver.title for one in paths))]
-    for update, losses in enumerate(zip(*(one.losses for one in paths), strict=True)):
-        lines.append((update, *(f"{loss:.9g}" for loss in losses)))
-    _write(lines, path)
+    updates = zip(*(one.losses for one in paths), strict=True)
+    rows = [(update, *(f"{loss:.9g}" for loss in losses)) for update, losses in enumerate(updates)]
+    write_table(("update", *(one.solver.title for one in paths)), rows, path)
 
 
 def write_table(header, lines, path) -> None:
     """Write a table as CSV."""
-    _write([header, *lines], path)
-
-
-def _write(lines, path):
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    write_text(path, text.getvalue())
+    ResultTable(header, lines).write_csv(path)

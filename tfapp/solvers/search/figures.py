@@ -8,13 +8,22 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from tfapp.optimizers.branch_and_prune.covers import removed_intervals, uncovered_gaps
-from tfapp.report.figures import save_png
+from tfapp.report.colours import SEQUENTIAL, qualitative
+from tfapp.report.figures import save_gif, save_png
 from tfapp.solvers.search.functions import AnalyticFunction
-from tfapp.solvers.styles import label_lowest, save_gif
+from tfapp.solvers.styles import LOWER, UPPER, label_lowest
 
 _POINTS = 800
 _COLUMNS, _MOST_PANELS, _MOST_FRAMES = 4, 16, 80
-_REMOVED, _NEW, _UPPER, _LOWER, _SAWTOOTH = "#cfe3f0", "#fdbe85", "#238b45", "#cb181d", "#6a51a3"
+_REMOVED, _NEW, _SAWTOOTH = "#cfe3f0", "#fdbe85", "#6a51a3"
+_SIDE = 301
+_MOST_PLANE_PANELS, _MOST_PLANE_FRAMES = 4, 80
+_NEWEST, _BEST = "#cb181d", "white"
+# Beyond this ratio of the largest to the smallest value a linear colour scale shows the heights only.
+_LOG_RATIO = 1000.0
+_CHART_COLUMNS = 3
+# Errors below this are drawn at it: the axis is logarithmic and some searches reach 0.
+_LEAST_ERROR = 1e-9
 
 
 def save_steps_png(function: AnalyticFunction, result, path, *, title=None) -> None:
@@ -80,12 +89,12 @@ def draw_step(axes, function, result, count) -> None:
     _draw_removed(axes, result, count)
     axes.plot(x, curve, color="black", lw=1.2, label="function")
     axes.plot(x, sawtooth, color=_SAWTOOTH, lw=0.7, label="sawtooth of the samples")
-    axes.axhline(values.min(), color=_UPPER, lw=1.1, ls="--", label="upper bound: smallest value")
+    axes.axhline(values.min(), color=UPPER, lw=1.1, ls="--", label="upper bound: smallest value")
     axes.axhline(
-        result.targets[count - 1], color=_LOWER, lw=1.1, ls="--", label="lower bound once all is removed"
+        result.targets[count - 1], color=LOWER, lw=1.1, ls="--", label="lower bound once all is removed"
     )
     axes.plot(samples, values, "o", color="black", ms=3.5)
-    axes.plot(samples[-1:], values[-1:], "o", color=_LOWER, ms=5)
+    axes.plot(samples[-1:], values[-1:], "o", color=LOWER, ms=5)
     margin = 0.06 * np.ptp(curve)
     axes.set(xlim=function.bounds[0], ylim=(min(0.0, curve.min()) - margin, curve.max() + margin))
 
@@ -113,13 +122,6 @@ def _uncovered(result, count, known=None):
     radii = result.radii_after(known or count)[:count]
     removed = removed_intervals(certificate.low, np.ones(1), result.samples[:count], radii)
     return uncovered_gaps(removed, certificate.high[0] - certificate.low[0])
-
-
-_SIDE = 301
-_MOST_PLANE_PANELS, _MOST_PLANE_FRAMES = 4, 80
-_COLOURS, _NEWEST, _BEST = "viridis", "#cb181d", "white"
-# Beyond this ratio of the largest to the smallest value a linear colour scale shows the heights only.
-_LOG_RATIO = 1000.0
 
 
 def save_discs_png(function: AnalyticFunction, result, path, *, title=None) -> None:
@@ -173,7 +175,7 @@ def draw_plane_step(axes, function, result, count):
     values = function.function(points)
     window = (*function.bounds[0], *function.bounds[1])
     shown = {"origin": "lower", "interpolation": "bilinear", "extent": window}
-    drawn = axes.imshow(values, cmap=_COLOURS, norm=_norm(values), **shown)
+    drawn = axes.imshow(values, cmap=SEQUENTIAL, norm=_norm(values), **shown)
     removed = _removed(points, samples, radii)
     axes.contourf(x, y, removed, levels=(0.5, 1.5), colors="white", alpha=0.7)
     _draw_edges(axes, samples, radii)
@@ -224,11 +226,6 @@ def _draw_edges(axes, samples, radii):
     )
 
 
-_CHART_COLUMNS = 3
-# Errors below this are drawn at it: the axis is logarithmic and some searches reach 0.
-_LEAST_ERROR = 1e-9
-
-
 def save_comparison_png(table, path) -> None:
     """Draw the smallest error so far of every method over evaluations, one panel per function.
 
@@ -251,7 +248,7 @@ def draw_comparison(table) -> Figure:
     groups = table.grouped()
     for panel, function in zip(panels, table.functions, strict=False):
         for index, method in enumerate(methods):
-            _draw_method(panel, groups[function.name, method], f"C{index}")
+            _draw_method(panel, groups[function.name, method], qualitative(index))
         panel.set(xscale="log", yscale="log", xlim=(1, table.budget), title=function.name)
         panel.grid(alpha=0.3)
     label_lowest(panels, len(table.functions), columns)
@@ -295,8 +292,8 @@ def draw_bounds(function, result) -> Figure:
     count = np.arange(1, len(result.values) + 1)
     smallest = np.minimum.accumulate(result.values)
     axes.plot(count, result.values, ".", color="0.6", ms=4, label="values")
-    _draw_bound(axes, smallest, "#238b45", "upper bound: smallest value")
-    _draw_bound(axes, result.lower_bounds, "#cb181d", "lower bound: proven")
+    _draw_bound(axes, smallest, UPPER, "upper bound: smallest value")
+    _draw_bound(axes, result.lower_bounds, LOWER, "lower bound: proven")
     axes.axhline(function.minimum, color="black", lw=0.8, ls=":", label="minimum")
     axes.set(xlabel="evaluations", ylabel="f", title=f"{function.name}: {function.formula}")
     _limit_height(axes, result)

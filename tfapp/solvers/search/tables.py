@@ -1,12 +1,10 @@
 """What searches found, proved and needed, as tables and files."""
 
-import csv
 from collections import defaultdict
 
 import numpy as np
 
-from tfapp.files import atomic_path
-from tfapp.report.result_table import markdown_table
+from tfapp.report.result_table import ResultTable, document
 
 GAPS = (1e-1, 1e-2, 1e-3)
 NOTES = (
@@ -19,6 +17,12 @@ NOTES = (
     "One run of a deterministic method is one run: a sample can lie near the minimum by chance.",
     "LIPO, AdaLIPO: as their authors set them (p = 0.1, growth 0.01 / n). SHGO, DIRECT: SciPy with its defaults.",
 )
+_STOPPED = {
+    "covered": "the bound is proven for the whole box",
+    "evaluations": "the evaluations are spent",
+    "seconds": "the time is spent",
+    "callback": "the callback asked for it",
+}
 
 
 class SearchTable:
@@ -61,32 +65,31 @@ class SearchTable:
         """Return heading, command, functions, table and notes."""
         seeds = max(map(len, self.grouped().values()))
         functions = [
-            f"- {one.name}: {one.formula}, L = {one.lipschitz:.4g}, on "
+            f"{one.name}: {one.formula}, L = {one.lipschitz:.4g}, on "
             + " × ".join(f"[{low:.4g}, {high:.4g}]" for low, high in one.bounds)
             for one in self.functions
         ]
-        parts = [
-            f"# Global searches, {self.budget} evaluations, {seeds} seeds",
-            f"```\n{self.command}\n```",
-            "\n".join(functions),
-            markdown_table(*self.rows()),
-            "\n".join(f"- {note}" for note in NOTES),
-        ]
-        return "\n\n".join(parts) + "\n"
+        return document(
+            functions,
+            ResultTable(*self.rows()),
+            NOTES,
+            title=f"Global searches, {self.budget} evaluations, {seeds} seeds",
+            command=self.command,
+        )
 
     def write_csv(self, path) -> None:
         """Write one row for each search."""
-        with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            reached = [f"evaluations to {gap:g}" for gap in GAPS]
-            writer.writerow(["function", "method", "seed", *reached, "error", "evaluations", "proven gap"])
-            for trace in self.traces:
-                counts = [trace.evaluations_to(gap) for gap in GAPS]
-                counts = [f"{count:.0f}" if np.isfinite(count) else "" for count in counts]
-                proven = trace.certificate.gap if trace.certificate else ""
-                seed = "" if trace.seed is None else trace.seed
-                ends = [f"{trace.best_errors[-1]:.6g}", len(trace.errors), proven]
-                writer.writerow([trace.function, trace.method, seed, *counts, *ends])
+        rows = []
+        for trace in self.traces:
+            counts = [trace.evaluations_to(gap) for gap in GAPS]
+            counts = [f"{count:.0f}" if np.isfinite(count) else "" for count in counts]
+            proven = trace.certificate.gap if trace.certificate else ""
+            seed = "" if trace.seed is None else trace.seed
+            ends = [f"{trace.best_errors[-1]:.6g}", len(trace.errors), proven]
+            rows.append([trace.function, trace.method, seed, *counts, *ends])
+        reached = [f"evaluations to {gap:g}" for gap in GAPS]
+        header = ["function", "method", "seed", *reached, "error", "evaluations", "proven gap"]
+        ResultTable(header, rows).write_csv(path)
 
 
 def _reached(traces, gap):
@@ -101,14 +104,6 @@ def _ends(traces):
     evaluations = np.median([len(trace.errors) for trace in traces])
     certificate = traces[0].certificate
     return f"{error:.2g}", f"{evaluations:.0f}", f"{certificate.gap:.3g}" if certificate else "none"
-
-
-_STOPPED = {
-    "covered": "the bound is proven for the whole box",
-    "evaluations": "the evaluations are spent",
-    "seconds": "the time is spent",
-    "callback": "the callback asked for it",
-}
 
 
 def search_rows(function, result) -> list:
@@ -152,9 +147,9 @@ def search_json(function, result, command: str) -> dict:
 def write_samples(result, path) -> None:
     """Write one row for each sample as CSV: point, value, final radius of its ball, lower bound proven by then."""
     coordinates = [f"x{axis + 1}" for axis in range(result.samples.shape[1])]
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["sample", *coordinates, "value", "radius", "lower bound"])
-        columns = zip(result.samples, result.values, result.radii, result.lower_bounds, strict=True)
-        for number, (sample, value, radius, bound) in enumerate(columns, 1):
-            writer.writerow([number, *(f"{x:.10g}" for x in (*sample, value, radius, bound))])
+    columns = zip(result.samples, result.values, result.radii, result.lower_bounds, strict=True)
+    rows = [
+        [number, *(f"{x:.10g}" for x in (*sample, value, radius, bound))]
+        for number, (sample, value, radius, bound) in enumerate(columns, 1)
+    ]
+    ResultTable(["sample", *coordinates, "value", "radius", "lower bound"], rows).write_csv(path)

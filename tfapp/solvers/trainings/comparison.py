@@ -1,6 +1,5 @@
 """Trainings of many solvers: the search of their parameters, the table over seeds and its picture."""
 
-import csv
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -12,10 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tfapp.errors import InputError, WorkFailed
-from tfapp.files import atomic_path, check_folder, write_text
+from tfapp.files import check_folder, write_text
 from tfapp.optimizers import SOLVERS
+from tfapp.report.colours import QUALITATIVE, qualitative
 from tfapp.report.figures import save_png
-from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.runs.progress import SILENT
 from tfapp.solvers.trainings.training import Job, train
 from tfapp.workers import dask_workers
@@ -111,20 +111,24 @@ class Comparison:
         }
         return {title: np.array(values) for title, values in curves.items() if values}
 
+    def table(self) -> ResultTable:
+        """Return the `rows` below `HEADER`."""
+        return ResultTable(HEADER, self.rows())
+
     def markdown(self):
         """Return the table as Markdown."""
-        return markdown_table(HEADER, self.rows()) + "\n"
+        return document(self.table())
 
     def write_csv(self, path):
         """Write one row for each training."""
-        with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["solver", "parameter", "value", "seed", "epochs", *MEASURES, "diverged"])
-            for results in self.by_solver.values():
-                for r in results:
-                    numbers = ["" if r["diverged"] else f"{r[name]:.6g}" for name in MEASURES]
-                    row = [r[name] for name in ("solver", "parameter", "value", "seed", "epochs")]
-                    writer.writerow([*row, *numbers, r["diverged"]])
+        rows = []
+        for results in self.by_solver.values():
+            for r in results:
+                numbers = ["" if r["diverged"] else f"{r[name]:.6g}" for name in MEASURES]
+                told = [r[name] for name in ("solver", "parameter", "value", "seed", "epochs")]
+                rows.append([*told, *numbers, r["diverged"]])
+        header = ["solver", "parameter", "value", "seed", "epochs", *MEASURES, "diverged"]
+        ResultTable(header, rows).write_csv(path)
 
     def _row(self, solver):
         results = self.by_solver[solver]
@@ -197,11 +201,8 @@ def write_grid(path, results):
         "validation error %",
         "diverged",
     )
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(titles)
-        for result in results:
-            writer.writerow([_cell(result.get(column, "")) for column in columns])
+    rows = [[_cell(result.get(column, "")) for column in columns] for result in results]
+    ResultTable(titles, rows).write_csv(path)
 
 
 def _cell(value):
@@ -304,7 +305,7 @@ def save_curves_png(comparison, path, title=None):
 
 def _draw(axes, curves, name, number):
     epochs = np.arange(1, curves.shape[1] + 1)
-    colour, style = f"C{number % 10}", _STYLES[number // 10 % len(_STYLES)]
+    colour, style = qualitative(number), _STYLES[number // len(QUALITATIVE) % len(_STYLES)]
     # BPGrad is what the picture is about.
     width = 2.4 if name.startswith("BPGrad") else 1.2
     axes.plot(epochs, curves.mean(0), style, color=colour, linewidth=width, label=name)

@@ -8,8 +8,9 @@ from tfapp.data import Noise
 from tfapp.errors import InputError
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
-from tfapp.segmentation.page.contents import gather, key_results, read_metrics
+from tfapp.segmentation.page.contents import gather, read_metrics
 from tfapp.segmentation.page.pictures import examples_of
+from tfapp.segmentation.page.sentences import key_results
 from tfapp.segmentation.run import Run
 
 

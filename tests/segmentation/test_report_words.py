@@ -2,7 +2,7 @@ import pytest
 
 from tfapp.data import Noise, parse_noises
 from tfapp.data.noise import KINDS
-from tfapp.segmentation.page.contents import amounts_in_words, in_words, training_noise_in_words
+from tfapp.segmentation.page.sentences import amounts_in_words, in_words, training_noise_in_words
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,13 @@ HOSTILE = "<script>alert('x')</script>"
 
 
 @pytest.fixture(scope="module")
+def report(evaluated_run, plain_run, tmp_path_factory):
+    """The page about both runs."""
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    return write_report([evaluated_run.path, plain_run.path], out, examples=2)
+
+
+@pytest.fixture(scope="module")
 def page(report):
     return Reader(report.read_text(encoding="utf-8"))
 
