@@ -1,5 +1,6 @@
 import gc
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,20 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def let_go_of_the_file():
+    """Let go of the models, graphs, kernels and figures of a test file when it ends.
+
+    Keras and TensorFlow keep them in tables of the process, where a worker would collect those of all its files.
+    Libraries that no test has imported yet have nothing to let go of.
+    """
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+    if "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()  # collects the garbage too
 
 
 @pytest.fixture
