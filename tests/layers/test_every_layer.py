@@ -236,6 +236,10 @@ def model_of(case):
     return keras.Model(symbols, case.call(case.layer_class(**case.options), symbols))
 
 
+def shapes_of(case):
+    return [case.shapes] if isinstance(case.shapes[0], int) else case.shapes
+
+
 def assert_equal(ours, expected, **tolerances):
     for one, other in zip(tf.nest.flatten(ours), tf.nest.flatten(expected), strict=True):
         assert one.dtype == other.dtype
@@ -249,7 +253,7 @@ def test_keras_has_no_objection(case):
     first, *others = case.inputs(5)
     given = {"input_data": tf.constant(first)}
     if case.call in (call_with_list, call_with_sign):
-        given = {"input_data": [tf.constant(array) for array in case.inputs(5)[:3]]}
+        given = {"input_data": tuple(tf.constant(array) for array in case.inputs(5)[:3])}
     elif case.layer_class is MaxUnpooling2D:
         given["call_kwargs"] = {"indices": others[0], "reference": others[1]}
     run_layer_test(
@@ -322,6 +326,8 @@ def test_graph_of_unknown_sizes_gives_what_eager_mode_gives(graph_case, jit_comp
         jit_compile=jit_compile,
         autograph=False,
     )
+    known = tf.nest.flatten(graph.get_concrete_function().structured_outputs)
+    assert [tensor.shape.rank for tensor in known] == [len(shape) for shape in shapes_of(case)]
     # XLA compiles for each size anew.
     for size in (8,) if jit_compile else (5, 8):
         assert_equal(graph(*case.inputs(size)), case.call(layer, case.inputs(size)), atol=1e-5)
