@@ -1,3 +1,4 @@
+import ctypes
 import gc
 import os
 import sys
@@ -32,6 +33,8 @@ def let_go_of_the_file():
         sys.modules["matplotlib.pyplot"].close("all")
     if "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()  # collects the garbage too
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)  # glibc keeps what is freed unless it is asked for it
 
 
 @pytest.fixture
