@@ -24,6 +24,12 @@ def test_weights_begin_with_the_variance_of_he():
     assert np.var(layer.second.kernel) == pytest.approx(2 / 400, rel=0.05)
 
 
+def test_parts_compute_in_the_type_of_the_layer():
+    layer = FeatureTransfer(6, 3, dtype="mixed_float16")
+    assert layer(FEATURES).dtype == layer.first(FEATURES).dtype == "float16"
+    assert layer.first.kernel.dtype == layer.second.kernel.dtype == "float32"
+
+
 def test_penalty_is_of_both_kernels():
     layer = FeatureTransfer(6, 3, kernel_regularizer=keras.regularizers.L2(0.5))
     layer(FEATURES)

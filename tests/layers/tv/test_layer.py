@@ -28,6 +28,9 @@ NOT_DEFAULT = {
     "return_gap": True,
 }
 
+# Whether an option arrives does not take more.
+FEW = {"iterations": 20, "inference_iterations": 20}
+
 
 @pytest.fixture
 def logits(scene):
@@ -59,7 +62,7 @@ def test_training_of_one_step_takes_the_papers_step(logits, layer_class):
 
 @EVERY_LAYER
 def test_inference_of_one_step_is_the_converged_form(logits, layer_class):
-    one, implicit = layer_class(gradient="one-step"), layer_class()
+    one, implicit = (layer_class(gradient=kind, **FEW) for kind in ("one-step", "implicit"))
     np.testing.assert_array_equal(one(logits, training=False), implicit(logits, training=False))
 
 
@@ -93,46 +96,48 @@ def test_softplus_starts_at_the_weight_asked_for(value):
 
 
 def test_fixed_weight_has_no_variable(logits):
-    layer = TVSoftmax(0.5, learn_tv_weight=False)
+    layer = TVSoftmax(0.5, learn_tv_weight=False, **FEW)
     layer(logits)
     assert layer.weights == [] and float(layer.current_tv_weight()) == 0.5
 
 
 def test_per_class_has_one_weight_for_each_class(logits):
-    layer = TVSoftmax(0.5, per_class=True)
+    layer = TVSoftmax(0.5, per_class=True, **FEW)
     layer(logits)
     assert layer.raw_tv_weight.shape == (3,)
     np.testing.assert_allclose(layer.current_tv_weight(), [0.5] * 3, rtol=1e-6)
 
 
 def test_weights_per_class_act_on_their_class(logits):
-    layer = TVSigmoid(0.5, per_class=True)
+    layer = TVSigmoid(0.5, per_class=True, **FEW)
     layer.build(logits.shape)
     layer.raw_tv_weight.assign([-100.0, 0.0, 3.0])
     for index, raw in enumerate([-100.0, 0.0, 3.0]):
-        alone = TVSigmoid()(logits[..., index : index + 1], tv_weight=tf.nn.softplus(raw))
+        alone = TVSigmoid(**FEW)(logits[..., index : index + 1], tv_weight=tf.nn.softplus(raw))
         np.testing.assert_allclose(layer(logits)[..., index : index + 1], alone, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 9, 7, 1), (2, 9, 7, 3)])
 def test_weight_given_to_the_call_takes_the_place_of_the_layers_own(logits, shape, solved, rng):
     weight = rng.uniform(0, 1, shape).astype(np.float32)
-    expected = solved(logits, weight, TVProblem(iterations=100)).logits
-    np.testing.assert_allclose(TVSoftmax()(logits, tv_weight=weight), tf.nn.softmax(expected), atol=1e-5)
+    expected = solved(logits, weight, TVProblem(iterations=20)).logits
+    np.testing.assert_allclose(TVSoftmax(**FEW)(logits, tv_weight=weight), tf.nn.softmax(expected), atol=1e-5)
 
 
 def test_guide_multiplies_lambda_by_its_edge_weights(logits, rng):
     guide = rng.uniform(0, 1, (2, 9, 7, 3)).astype(np.float32)
-    expected = TVSoftmax()(logits, tv_weight=0.8 * edge_weights(guide, 0.3))
-    np.testing.assert_allclose(TVSoftmax(0.8, edge_contrast=0.3)(logits, guide=guide), expected, atol=1e-6)
+    expected = TVSoftmax(**FEW)(logits, tv_weight=0.8 * edge_weights(guide, 0.3))
+    np.testing.assert_allclose(
+        TVSoftmax(0.8, edge_contrast=0.3, **FEW)(logits, guide=guide), expected, atol=1e-6
+    )
 
 
 def test_guide_multiplies_the_weights_of_the_classes_too(logits, rng):
     guide = rng.uniform(0, 1, (2, 9, 7, 1)).astype(np.float32)
     per_class = np.float32([0.1, 0.5, 1.0])
-    both = TVSoftmax()(logits, guide=guide, tv_weight=per_class)
+    both = TVSoftmax(**FEW)(logits, guide=guide, tv_weight=per_class)
     np.testing.assert_allclose(
-        both, TVSoftmax()(logits, tv_weight=per_class * edge_weights(guide)), atol=1e-6
+        both, TVSoftmax(**FEW)(logits, tv_weight=per_class * edge_weights(guide)), atol=1e-6
     )
 
 
@@ -141,7 +146,7 @@ def test_guide_of_a_volume_sees_the_voxel_size(scene, rng):
         tf.cast(scene((3, 4, 5)), tf.float32),
         rng.uniform(0, 1, (1, 3, 4, 5, 1)).astype(np.float32),
     )
-    layer = TVSoftmax(0.5, voxel_size=(3, 1, 1))
+    layer = TVSoftmax(0.5, voxel_size=(3, 1, 1), **FEW)
     expected = layer(logits, tv_weight=0.5 * edge_weights(guide, 0.1, (3, 1, 1)))
     np.testing.assert_allclose(layer(logits, guide=guide), expected, atol=1e-6)
 
@@ -157,9 +162,9 @@ def test_voxel_size_weighs_the_axes(logits):
 @EVERY_LAYER
 @pytest.mark.parametrize("training", [True, False])
 def test_gap_comes_second_with_one_number_for_each_sample(logits, layer_class, training):
-    layer = layer_class(return_gap=True, jit_compile=False)
+    layer = layer_class(return_gap=True, jit_compile=False, **FEW)
     output, gap = layer(logits, training=training)
-    np.testing.assert_array_equal(output, layer_class(jit_compile=False)(logits, training=training))
+    np.testing.assert_array_equal(output, layer_class(jit_compile=False, **FEW)(logits, training=training))
     np.testing.assert_array_equal(gap, layer.regularise(logits, training=training).gap)
     assert gap.shape == (2,)
 
