@@ -6,13 +6,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+# A worker takes its share of the files in order; one that is done takes over half of what another has left.
+PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+SLOW := slow or reproduce
+
+.PHONY: demo test test-all test-slow lint clean
 
 demo: $(STAMP)
 	$(BIN)/tfapp demo --out runs/demo
 
+# Everything that takes no training, no process of its own and no paper's study.
 test: $(STAMP) lint
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not ($(SLOW))"
+
+test-all: $(STAMP) lint
+	$(PYTEST)
+
+# What `make test` leaves out.
+test-slow: $(STAMP)
+	$(PYTEST) -m "$(SLOW)"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

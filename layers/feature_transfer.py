@@ -41,7 +41,11 @@ class FeatureTransfer(keras.layers.Layer):
                 raise ValueError(f"`{name}` must be a positive integer. Received: {name}={units!r}")
         self.hidden, self.clusters = hidden, clusters
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        common = {"kernel_initializer": "he_normal", "kernel_regularizer": self.kernel_regularizer}
+        common = {
+            "kernel_initializer": "he_normal",
+            "kernel_regularizer": self.kernel_regularizer,
+            "dtype": self.dtype_policy,
+        }
         self.first = keras.layers.Dense(hidden, "relu", name="first", **common)
         self.second = keras.layers.Dense(clusters, name="second", **common)
 

@@ -1,5 +1,7 @@
+import ctypes
 import gc
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,22 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def let_go_of_the_file():
+    """Let go of the models, graphs, kernels and figures of a test file when it ends.
+
+    Keras and TensorFlow keep them in tables of the process, where a worker would collect those of all its files.
+    Libraries that no test has imported yet have nothing to let go of.
+    """
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+    if "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()  # collects the garbage too
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)  # glibc keeps what is freed unless it is asked for it
 
 
 @pytest.fixture

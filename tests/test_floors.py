@@ -86,6 +86,7 @@ def test_imports_have_no_circle(imports):
     assert not left
 
 
+@pytest.mark.slow
 def test_layers_need_nothing_else_of_tfapp():
     code = (
         "import sys, tfapp.layers; "

@@ -60,6 +60,7 @@ def trained(monkeypatch, tmp_path, build_net):
     return run
 
 
+@pytest.mark.slow
 def test_run_is_exported_checked_and_the_next_commands_are_shown(tfapp, trained, tmp_path):
     shown = tfapp("export", trained.path, tmp_path / "served", "--version", 4)
     assert shown.code == 0

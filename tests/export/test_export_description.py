@@ -69,6 +69,7 @@ def test_description_follows_the_graph_and_not_the_manifest(exported, tmp_path):
     assert (found["name"], found["version"], found["class_names"]) == (tmp_path.name, 7, None)
 
 
+@pytest.mark.slow
 def test_saved_model_cli_reproduces_the_labels_of_every_signature(
     exported, described, picture, keras_answer, tmp_path
 ):

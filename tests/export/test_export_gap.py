@@ -15,6 +15,8 @@ from tfapp.export.segmenter import inspect_model
 from tfapp.export.signatures import compiled_functions, read_signatures
 from tfapp.layers import TVSoftmax, regularise, with_gap
 
+pytestmark = pytest.mark.slow
+
 
 def regular_net(build_net, **options):
     """A net whose TV head stops early enough to leave a gap."""

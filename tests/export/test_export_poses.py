@@ -15,6 +15,8 @@ from tfapp.export import pose as pose_export
 from tfapp.export.requests import Request, load_requests, save_requests
 from tfapp.export.signatures import read_signatures
 
+pytestmark = pytest.mark.slow
+
 GIVEN = {"camera": CAMERA, "distance": 0.6, "object_points": POINTS}
 
 

@@ -12,6 +12,8 @@ from tfapp.export.signatures import compiled_functions
 from tfapp.layers import TVReLU
 from tfapp.models import build, stride_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data():

@@ -11,6 +11,8 @@ from tfapp.export import ExportError, session, verify
 from tfapp.export.archive import write_warmup
 from tfapp.export.requests import Request
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = "variables/variables.data-00000-of-00001"
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 

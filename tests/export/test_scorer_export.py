@@ -12,6 +12,8 @@ from tfapp.export import scorer as scorer_export
 from tfapp.export.session import Answers
 from tfapp.export.signatures import read_signatures
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):

@@ -12,6 +12,8 @@ from tfapp.export import ExportError, describe, export_scorer
 from tfapp.export.requests import load_requests
 from tfapp.export.signatures import read_signatures
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sized(tmp_path_factory):

@@ -11,6 +11,8 @@ from dask.distributed import Client, LocalCluster
 from tfapp.errors import InputError
 from tfapp.landscape import landscape
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def address():

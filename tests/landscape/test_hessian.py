@@ -100,6 +100,7 @@ def tv_network():
     return model, x, y
 
 
+@pytest.mark.slow
 def test_a_tv_head_takes_differences_because_its_second_derivatives_are_not_symmetric(tv_network):
     hessian = Hessian(*tv_network, batch_size=3)
     assert (hessian.method, hessian.asymmetry) == ("differences", None)
@@ -108,6 +109,7 @@ def test_a_tv_head_takes_differences_because_its_second_derivatives_are_not_symm
     assert asymmetry(vectors, [twice.matvec(v) for v in vectors]) > LARGEST_ASYMMETRY
 
 
+@pytest.mark.slow
 def test_an_unrolled_tv_head_is_differentiated_twice(tv_network):
     model, x, y = tv_network
     inputs = keras.Input((8, 8, 2))

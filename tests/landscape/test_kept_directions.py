@@ -8,6 +8,8 @@ from tfapp.landscape import Directions, landscape
 from tfapp.landscape import evaluate as evaluate_module
 from tfapp.landscape.directions.directions import directions_file
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"n": 3, "range": 0.1, "batch_size": 4, "exact": True}
 
 

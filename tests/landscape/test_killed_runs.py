@@ -9,6 +9,8 @@ import surface_process
 
 from tfapp.landscape import Surface, landscape
 
+pytestmark = pytest.mark.slow
+
 
 def killed_after(count, path, mode):
     """Start the process and kill it once it has measured so many cells; the kill lands wherever it then is."""

@@ -214,6 +214,7 @@ def test_hashes_tell_models_losses_and_data_apart(segmenter, data):
     assert hash_loss(segmenter) != before
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_neither_tensorflow_nor_plotting():
     heavy = "{'tensorflow', 'keras', 'matplotlib', 'plotly'}"
     code = f"import sys, tfapp.landscape; print({heavy} & set(sys.modules))"

@@ -10,6 +10,8 @@ from tensorboard_events import summaries
 from tfapp.errors import InputError
 from tfapp.landscape import LandscapeTensorBoard, TrajectoryRecorder, landscape
 
+pytestmark = pytest.mark.slow
+
 L = keras.layers
 RNG = np.random.default_rng(1)
 X, Y = RNG.random((10, 4), np.float32), RNG.random((10, 1), np.float32)

@@ -24,17 +24,10 @@ def test_weights_begin_with_the_variance_of_he():
     assert np.var(layer.second.kernel) == pytest.approx(2 / 400, rel=0.05)
 
 
-def test_saved_model_gives_the_same_features_and_keeps_the_regularizer(tmp_path):
-    images = keras.Input((8, 8, 3))
-    features = keras.layers.GlobalAveragePooling2D()(images)
-    model = keras.Model(
-        images, FeatureTransfer(6, 3, kernel_regularizer=keras.regularizers.L2(0.1))(features)
-    )
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    batch = np.random.default_rng(1).random((2, 8, 8, 3)).astype(np.float32)
-    np.testing.assert_array_equal(again(batch), model(batch))
-    assert float(tf.add_n(again.losses)) == pytest.approx(float(tf.add_n(model.losses)))
+def test_parts_compute_in_the_type_of_the_layer():
+    layer = FeatureTransfer(6, 3, dtype="mixed_float16")
+    assert layer(FEATURES).dtype == layer.first(FEATURES).dtype == "float16"
+    assert layer.first.kernel.dtype == layer.second.kernel.dtype == "float32"
 
 
 def test_penalty_is_of_both_kernels():

@@ -138,6 +138,7 @@ def test_weights_that_cannot_be_used_are_refused_before_anything_is_written(tmp_
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_run_goes_on_and_loads_without_the_weights_file(tmp_path, vgg):
     file = tmp_path / "vgg16.weights.h5"
     vgg.save_weights(file)

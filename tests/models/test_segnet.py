@@ -89,6 +89,7 @@ def test_dropout_is_at_the_lowest_level():
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.slow
 def test_rsegnet_learns(jit_compile):
     model, images = small("tv-softmax", depth=1), pictures(count=4)
     labels = (images[..., 0] > 0.5).astype(int)

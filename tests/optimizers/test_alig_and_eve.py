@@ -5,6 +5,8 @@ import pytest
 from tests.optimizers import loss_aware_rules as rules
 from tfapp.optimizers import ALIG, Eve
 
+pytestmark = pytest.mark.slow
+
 BETAS = (0.9, 0.99, 0.9)
 
 

@@ -16,6 +16,8 @@ import tensorflow as tf
 from tests.optimizers.two_replicas import CASES, network
 from tfapp.optimizers import BPGrad
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 QUIET = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 

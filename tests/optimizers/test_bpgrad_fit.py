@@ -44,7 +44,8 @@ def fit(model, inputs, targets, size=64, steps=STEPS, sample_weight=None):
 
 
 def trained(model, optimizer, size=64, steps=STEPS, **options):
-    model.compile(optimizer, "mse", **options)
+    # XLA, Keras's default, would compile each of these small networks for longer than it trains.
+    model.compile(optimizer, "mse", **{"jit_compile": False, **options})
     fit(model, X, Y, size, steps)
     return model
 
@@ -157,7 +158,7 @@ def test_four_accumulated_batches_are_one_of_the_joined_size(options):
 
 def test_weight_average_is_that_of_the_path():
     model, path = network(), []
-    model.compile(BPGrad(20.0), "mse")
+    model.compile(BPGrad(20.0), "mse", jit_compile=False)
     recorder = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs=None: path.append(model.get_weights())
     )
@@ -229,7 +230,7 @@ def weighted_errors(model, batch):
 def test_several_inputs_and_outputs():
     model, reference = two_by_two(), two_by_two()
     follow(reference, weighted_errors, batches(), lipschitz=20.0)
-    model.compile(BPGrad(20.0), ["mse", "mse"], loss_weights=[0.3, 0.7])
+    model.compile(BPGrad(20.0), ["mse", "mse"], loss_weights=[0.3, 0.7], jit_compile=False)
     fit(model, [X, 2 * X], [Y, -Y])
     assert distance(model, reference) < 2e-6
 
@@ -261,6 +262,6 @@ def test_sample_weights_are_part_of_the_loss():
 
     model, reference = network(), network()
     follow(reference, weighted, batches(), lipschitz=20.0)
-    model.compile(BPGrad(20.0), "mse")
+    model.compile(BPGrad(20.0), "mse", jit_compile=False)
     fit(model, X, Y, sample_weight=weights)
     assert distance(model, reference) < 2e-6

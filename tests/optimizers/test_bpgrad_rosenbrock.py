@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfapp.optimizers import BPGrad
 
+pytestmark = pytest.mark.slow
+
 START, UPDATES, LIPSCHITZ, RHO = (-1.2, 2.5), 4000, 500.0, 0.1
 
 

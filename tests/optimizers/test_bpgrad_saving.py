@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from tfapp.optimizers import BPGrad
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 4)).astype("float32")
 Y = (X @ RNG.normal(size=(4, 2))).astype("float32")
@@ -35,9 +37,9 @@ def fit(model, epochs):
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_training_resumed_from_a_keras_file_equals_the_unbroken_one(options, tmp_path):
     unbroken, broken = network(), network()
-    unbroken.compile(BPGrad(**options), "mse")
+    unbroken.compile(BPGrad(**options), "mse", jit_compile=False)
     fit(unbroken, 2)
-    broken.compile(BPGrad(**options), "mse")
+    broken.compile(BPGrad(**options), "mse", jit_compile=False)
     fit(broken, 1).save(tmp_path / "half.keras")
     resumed = fit(keras.models.load_model(tmp_path / "half.keras"), 1)
     for a, b in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
@@ -48,7 +50,7 @@ def test_training_resumed_from_a_keras_file_equals_the_unbroken_one(options, tmp
 def test_training_resumed_from_a_tensorflow_checkpoint_equals_the_unbroken_one(tmp_path):
     unbroken, broken, resumed = network(), network(), network()
     for model in (unbroken, broken, resumed):
-        model.compile(BPGrad(20.0), "mse")
+        model.compile(BPGrad(20.0), "mse", jit_compile=False)
     fit(unbroken, 2)
     path = tf.train.Checkpoint(model=fit(broken, 1)).save(tmp_path / "half")
     resumed.optimizer.build(resumed.trainable_variables)

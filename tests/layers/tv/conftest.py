@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,13 +32,22 @@ def scene():
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def solved():
-    """Return `regularise_logits` as a graph, where thousands of iterations on small maps are quick."""
+    """Return `regularise_logits` as a graph, where thousands of iterations on small maps are quick.
 
-    def solve(logits, tv_weight, problem, **options):
-        graph = tf.function(lambda o, w: regularise_logits(o, w, problem, **options), autograph=False)
+    The graphs of a problem are made once for a test file.
+    """
+
+    @cache
+    def graph_of(problem):
+        return tf.function(
+            lambda o, weight, start: regularise_logits(o, weight, problem, start=start), autograph=False
+        )
+
+    def solve(logits, tv_weight, problem, start=None):
         logits = tf.convert_to_tensor(logits)
-        return graph(logits, tf.convert_to_tensor(tv_weight, logits.dtype))
+        weight = tf.convert_to_tensor(tv_weight, logits.dtype)
+        return graph_of(problem)(logits, weight, None if start is None else tf.convert_to_tensor(start))
 
     return solve

@@ -1,6 +1,5 @@
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -188,22 +187,6 @@ def test_tiny_and_huge_clouds(backend, size):
     np.testing.assert_array_equal(visible(size * clouds, backend), visible(clouds, backend))
 
 
-@BACKENDS
-def test_graph_with_unknown_batch_and_points(backend):
-    layer = HiddenPointRemoval(backend=backend)
-    graph = tf.function(layer, input_signature=[tf.TensorSpec((None, None, 3))])
-    assert graph.get_concrete_function().structured_outputs.shape.rank == 2
-    for batch in (1, 3):
-        clouds = scenes(batch).astype(np.float32)
-        np.testing.assert_array_equal(graph(clouds), visible(clouds, backend))
-
-
-def test_z_buffer_compiles_with_xla():
-    clouds = scenes(3).astype(np.float32)
-    compiled = tf.function(HiddenPointRemoval(backend="z-buffer"), jit_compile=True)
-    assert np.mean(compiled(clouds).numpy() == visible(clouds, "z-buffer")) > 0.99
-
-
 @HULLS
 def test_hull_with_xla_is_refused(backend):
     compiled = tf.function(HiddenPointRemoval(backend=backend), jit_compile=True)
@@ -223,20 +206,6 @@ def test_result_has_no_gradient(backend):
         tape.watch(points)
         seen = tf.cast(HiddenPointRemoval(backend=backend)(points), tf.float64)
     assert tape.gradient(seen, points) is None
-
-
-@BACKENDS
-def test_layer_survives_a_keras_file(tmp_path, backend):
-    inputs = keras.Input((300, 3))
-    options = dict(exponent=2.0, camera=CAMERA, backend=backend, threads=2, pixels=32, splat=1, tolerance=0.1)
-    model = keras.Model(inputs, HiddenPointRemoval(**options)(inputs))
-    assert (model.output_shape, model.output.dtype) == ((None, 300), "bool")
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    config = loaded.layers[-1].get_config()
-    assert {name: config[name] for name in options} == options
-    clouds = scenes(2).astype(np.float32)
-    np.testing.assert_array_equal(loaded(clouds), model(clouds))
 
 
 @pytest.mark.parametrize("shape", [(300, 3), (4, 300, 3)])
