@@ -1,6 +1,7 @@
 """How well a pose model segments scenes, and what it learned of the part; the files that tell of it."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.scene_pictures import SegmentedScene, save_scenes_png
 from tfapp.pose.predictions import check_choice, learned_points, predict_poses
 from tfapp.pose.run import PoseRun
-from tfapp.runs.progress import SILENT
+from tfapp.runs.progress import SILENT, steps
 
 # Scenes of each part in the pictures.
 SHOWN = 8
@@ -136,17 +137,27 @@ def _evaluated(path, choose, most, baselines, progress):
     # Before all scenes are read.
     check_choice(choose)
     results, shown = {}, {}
-    for name, numbers in run.parts.items():
-        if not len(numbers):
-            continue
-        with progress.task(f"{name}: reading") as task:
-            options = {"indices": numbers[:most], "seed": run.config["seed"], "progress": task}
-            observations = observe(folder, run.config["observed"], **options)
-        with progress.task(f"{name}: poses") as task:
-            poses = predict_poses(model, observations, choose=choose, progress=task)
-        with progress.task(f"{name}: comparing") as task:
+    with steps(progress) as show:
+        for name, numbers in run.parts.items():
+            if not len(numbers):
+                continue
+            observations = observe(
+                folder,
+                run.config["observed"],
+                indices=numbers[:most],
+                seed=run.config["seed"],
+                progress=partial(show, f"{name}: reading"),
+            )
+            poses = predict_poses(
+                model, observations, choose=choose, progress=partial(show, f"{name}: poses")
+            )
             results[name], shown[name] = evaluate_scenes(
-                folder, observations, poses, registration, baselines=baselines, progress=task
+                folder,
+                observations,
+                poses,
+                registration,
+                baselines=baselines,
+                progress=partial(show, f"{name}: comparing"),
             )
     written = _draw(run, model, folder, registration, shown, results)
     return run, PoseEvaluation(choose, results, registration, tuple(written))

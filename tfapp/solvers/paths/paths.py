@@ -96,6 +96,7 @@ def walk_all(solvers, walk_one, progress=SILENT) -> list[Path]:
         for solver in solvers:
             task(len(found), note=solver.title)
             found.append(walk_one(solver))
+        task.finish("")
     return found
 
 

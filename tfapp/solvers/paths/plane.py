@@ -79,6 +79,7 @@ def _train(workload, chosen, seed, epochs, out, progress):
                 progress.say(f"{SOLVERS[name].title} diverged and is left out.")
             else:
                 found[name] = (result, out / job.folder)
+        task.finish("")
     return found
 
 

@@ -220,7 +220,9 @@ def train_jobs(jobs, out, dask=None, *, progress=SILENT, title="trainings"):
             done = sum(job.epochs for job in jobs[:number]) + epochs if dask is None else task.done + epochs
             task(done, note=jobs[number].folder)
 
-        return train_all(jobs, out, dask, note)
+        results = train_all(jobs, out, dask, note)
+        task.finish("")
+    return results
 
 
 def train_all(jobs, out, dask=None, progress=None):
