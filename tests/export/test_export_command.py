@@ -46,16 +46,18 @@ def trained(monkeypatch, tmp_path, build_net):
 
     images = keras.Input((None, None, 3))
     segmenter = keras.Model(images, Cropped()(build_net()(Padded()(images)), images))
-    run = SimpleNamespace(
-        path=tmp_path / "run",
-        config={"model": "unet", "steps": 10},
-        class_names=("a", "b", "c"),
-        image_pairs=False,
-        data_fingerprint="sha256:12",
-        stride=2,
-        metrics=lambda: {"accuracy": 0.5},
-        segmenter=lambda post_tv, gap: segmenter,
-    )
+
+    class Trained(runs.Run):
+        stride = 2
+
+        def metrics(self):
+            return {"accuracy": 0.5}
+
+        def segmenter(self, post_tv=None, *, gap=False):
+            return segmenter
+
+    data = {"class_names": ["a", "b", "c"], "fingerprint": "sha256:12"}
+    run = Trained(tmp_path / "run", {"config": {"model": "unet", "steps": 10}, "data": data})
     monkeypatch.setattr(runs.Run, "open", classmethod(lambda cls, path: run))
     return run
 
