@@ -31,6 +31,8 @@ def let_go_of_the_file():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+    if "tfapp.layers.tv.gradients" in sys.modules:
+        sys.modules["tfapp.layers.tv.gradients"]._compiled.cache_clear()  # up to 64 compiled solvers
     if "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()  # collects the garbage too
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
