@@ -36,7 +36,7 @@ def scene():
 def solved():
     """Return `regularise_logits` as a graph, where thousands of iterations on small maps are quick.
 
-    The graphs of a problem are made once for a test file.
+    The graphs of a problem are made once for the tests of a file that stand together; all of them would be large.
     """
 
     @cache
