@@ -202,7 +202,7 @@ def test_help_says_what_the_table_is_taken_for(number):
         (1, "{cells}", "--train-noise salt=0.01", "--train-noise is for model 2, tv-table-2"),
         (2, "{cells}", "--train-noise fog=1", "Unknown noise 'fog=1'"),
         (1, "{cells}", "--tv-gradient magic", "Unknown tv gradient 'magic'"),
-        (1, "{cells}", "--encoder-weights imagenet", "got --model unet"),
+        (1, "{cells}", "--encoder-weights imagenet", "got `model` unet"),
         (1, "{few}", "", "too few to keep some for validation"),
     ],
 )

@@ -67,7 +67,7 @@ def test_model_that_is_missing_or_damaged_is_one_sentence(tmp_path, kind, comman
         run.load_model()
     (tmp_path / run.model_file).write_bytes(b"PK")
     with pytest.raises(
-        InputError, match=f"{run.model_file} cannot be loaded .*; train again with --overwrite"
+        InputError, match=f"{run.model_file} cannot be loaded .*; train again with `overwrite`"
     ):
         run.load_model()
 

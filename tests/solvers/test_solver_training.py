@@ -71,7 +71,7 @@ def test_diverged_training_is_told_and_not_reported_as_a_number(tmp_path):
 
 
 def test_more_training_images_than_there_are_is_refused():
-    with pytest.raises(InputError, match="training images; got --train-images 5000"):
+    with pytest.raises(InputError, match="training images; got `train_images` 5000"):
         Workload("digits:120", "two-layer", train_images=5000).parts()
 
 

@@ -116,6 +116,6 @@ def test_option_that_does_not_fit_the_file_gets_one_sentence(file, options, sent
 
 def test_other_size_than_the_file_takes_is_refused(file):
     with pytest.raises(
-        InputError, match="takes images of 16x16 pixels; expected 32x32: say its size by --high"
+        InputError, match="takes images of 16x16 pixels; expected 32x32: say its size by `high`"
     ):
         open_backbone(str(file), 32)

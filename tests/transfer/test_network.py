@@ -80,7 +80,7 @@ def test_same_seed_builds_the_same_network():
 
 def test_loss_that_becomes_infinite_says_what_to_do(tmp_path):
     features, labels = clouds()
-    with pytest.raises(TrainingDiverged, match="The loss became .* a smaller --value than 1e\\+30"):
+    with pytest.raises(TrainingDiverged, match="The loss became .* a smaller `value` than 1e\\+30"):
         train_network(tmp_path, 1e6 * features, labels, config(value=1e30))
 
 

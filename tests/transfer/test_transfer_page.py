@@ -131,7 +131,7 @@ def test_damaged_files_are_named_and_nothing_is_written(tmp_path, name, content)
 
 
 def test_a_folder_is_not_overwritten_by_the_page(tmp_path):
-    with pytest.raises(InputError, match="is a folder; --out must name an HTML file"):
+    with pytest.raises(InputError, match="is a folder; `out` must name an HTML file"):
         save_page(begun_run(tmp_path), tmp_path)
 
 

@@ -94,5 +94,5 @@ def _tensorboard(folder):
 
     if folder is None:
         return ()
-    check_folder(folder, "--tensorboard")
+    check_folder(folder, "tensorboard")
     return (PoseTensorBoard(folder),)

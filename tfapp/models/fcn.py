@@ -41,7 +41,7 @@ def fcn_32s(num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5,
         CVPR 2015, arXiv:1411.4038.
     """
     if depth != DEPTH:
-        raise InputError(f"FCN-32s has {DEPTH} poolings; got a depth of {depth}; leave out --depth.")
+        raise InputError(f"FCN-32s has {DEPTH} poolings; got a depth of {depth}; leave out `depth`.")
     images = keras.Input((None, None, channels), name="images")
     padded = PadToStride(2**DEPTH, name="pad")(images)
     x = padded if encoder_weights is None else centre_as_imagenet(padded)

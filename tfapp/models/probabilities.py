@@ -28,14 +28,14 @@ def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto")
         InputError: For a TV weight behind a TV head, a gap without one, or a model that does not fit.
     """
     if post_tv is not None and not (math.isfinite(post_tv) and post_tv >= 0):
-        raise InputError(f"--post-tv must be a number of at least 0; got {post_tv}.")
+        raise InputError(f"`post_tv` must be a number of at least 0; got {post_tv}.")
     regular = ends_in_tv_layer(model)
     if regular and post_tv is not None:
-        raise InputError(f"--post-tv is for models without a TV head; {source} has one.")
+        raise InputError(f"`post_tv` is for models without a TV head; {source} has one.")
     if gap and not regular and post_tv is None:
         raise InputError(
-            f"--gap is the certificate of a TV head and {source} has none; add --post-tv 1, or train it with "
-            "--head tv-softmax."
+            f"`gap` is the certificate of a TV head and {source} has none; add `post_tv` 1, or train it with "
+            "`head` tv-softmax."
         )
     try:
         if regular:
@@ -46,7 +46,7 @@ def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto")
     except UnclearOutput:
         raise InputError(
             f"The last layers of {source} do not tell whether it gives logits or probabilities; say it by "
-            "--model-output logits or --model-output probabilities."
+            "`model_output` logits or `model_output` probabilities."
         ) from None
     except ValueError as error:
         raise InputError(f"{source} cannot be used as a segmenter: {error}.") from error

@@ -105,7 +105,7 @@ def choose_scene(folder, scene="0", instance=None, *, seed=0):
     if instance is None:
         instance = 1 + int(np.argmax(np.bincount(folder.labels(index).ravel(), minlength=count + 1)[1:]))
     if not 1 <= instance <= count:
-        raise InputError(f"--instance must be from 1 to {count}, as many as the scene has; got {instance}.")
+        raise InputError(f"`instance` must be from 1 to {count}, as many as the scene has; got {instance}.")
     observed, _ = folder.camera.back_project(folder.parts(index))
     if len(observed) > MOST_OBSERVED:
         chosen = np.random.default_rng([seed, index]).permutation(len(observed))[:MOST_OBSERVED]

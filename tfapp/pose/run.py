@@ -65,7 +65,7 @@ class PoseRun(Run):
         """
         numbers = self.parts[part]
         if not len(numbers):
-            raise InputError(f"{self.path} has no {part} scenes; it was trained with --held-out 0.")
+            raise InputError(f"{self.path} has no {part} scenes; it was trained with `held_out` 0.")
         chosen = np.sort(np.random.default_rng(seed).permutation(numbers)[:count])
         drawn = observe(self.folder(), self.config["observed"], indices=chosen, seed=self.config["seed"])
         return drawn.depth, drawn.points
@@ -75,7 +75,7 @@ class PoseRun(Run):
 
         Directions of one run move the network and leave the object model as it is.
         """
-        self.refuse_segmenter_options({"--directions pca": trajectory, "--bfloat16": bfloat16})
+        self.refuse_segmenter_options({"`directions` pca": trajectory, "`bfloat16`": bfloat16})
         return Solution(
             self.path,
             self.title,
@@ -89,7 +89,7 @@ class PoseRun(Run):
         from tfapp.export import export_pose_network
         from tfapp.pose.predictions import chosen_pose_network, learned_points
 
-        self.refuse_segmenter_options({"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes})
+        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
         model = self.load_model()
         points, seen = learned_points(model)
         return export_pose_network(

@@ -85,10 +85,10 @@ def _chamfer(model):
 def _instances(config, folder):
     said, asked = folder.instances, config.instances
     if said is None and asked is None:
-        raise InputError(f"{folder.path} does not say how many parts each scene has; give --instances N.")
+        raise InputError(f"{folder.path} does not say how many parts each scene has; give `instances` N.")
     if None not in (said, asked) and said != asked:
         raise InputError(
-            f"{folder.path} has {said} parts in every scene, not --instances {asked}; leave it out."
+            f"{folder.path} has {said} parts in every scene, not `instances` {asked}; leave it out."
         )
     return asked or said
 

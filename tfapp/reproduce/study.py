@@ -110,13 +110,13 @@ class Study:
         """
         scale = options.get("scale")
         if scale is not None and scale not in self.scales:
-            raise InputError(f"Unknown --scale {scale!r}; choose one of: {', '.join(self.scales)}.")
+            raise InputError(f"Unknown `scale` {scale!r}; choose one of: {', '.join(self.scales)}.")
         check_folder(options["out"])
         return self.make(**options, progress=progress, command=command)
 
 
 def spec_of(data, reader, made_of):
-    """Return the dataset specification that --data of a table means.
+    """Return the dataset specification that `data` of a table means.
 
     Args:
         data: Folder, or `READER:PATH`.
@@ -128,7 +128,7 @@ def spec_of(data, reader, made_of):
     if not names_dataset(data):
         return f"{reader}:{data}"
     if data.partition(":")[0] != reader:
-        raise InputError(f"{made_of}: expected --data FOLDER or {reader}:FOLDER; got {data!r}.")
+        raise InputError(f"{made_of}: expected `data` FOLDER or {reader}:FOLDER; got {data!r}.")
     return data
 
 

@@ -20,7 +20,7 @@ class Run(runs.Run):
     """A segmenter in a folder.
 
     Layout: `run.json` (configuration, versions, seeds, data), `checkpoints/`, `history.csv`,
-    `model.keras`, `metrics.json`, `figures/`, `landscape/`, and with `--trajectory` `trajectory/`.
+    `model.keras`, `metrics.json`, `figures/`, `landscape/`, and where it was recorded `trajectory/`.
     """
 
     kind = SEGMENTATION
@@ -124,7 +124,7 @@ class Run(runs.Run):
     def _regressed_network(self, post_tv, gap):
         if post_tv is not None or gap:
             raise InputError(
-                f"--post-tv and --gap need logits, or a TV head; {self.path} was trained with --head "
+                f"`post_tv` and `gap` need logits, or a TV head; {self.path} was trained with `head` "
                 f"{self.config['head']}."
             )
         return self.load_model() if self.image_pairs else on_simplex(self.load_model())
@@ -175,7 +175,7 @@ class Run(runs.Run):
         """Return the `Solution` that a landscape is drawn around; its loss is that of training frames."""
         if held_out:
             raise InputError(
-                f"--held-out is for runs of `tfapp pose train`; {self.path} is none, leave the option out."
+                f"`held_out` is for runs of `tfapp pose train`; {self.path} is none, leave the option out."
             )
         return runs.Solution(
             self.path,
@@ -196,7 +196,7 @@ class Run(runs.Run):
         """
         self.refuse_image_pairs("tfapp export")
         if classes is not None:
-            raise InputError(f"--classes is for .keras files; {self.path} has the names of its classes.")
+            raise InputError(f"`classes` is for .keras files; {self.path} has the names of its classes.")
         facts = {
             "run": self.path.name,
             "config": self.config,

@@ -107,7 +107,7 @@ def check_examples(targets, class_names, part):
             if not (column == sign).any():
                 raise InputError(
                     f"The class {name} has no {kind} example among the {len(column)} {part}; leave it out by "
-                    "--classes, or add images."
+                    "`classes`, or add images."
                 )
 
 

@@ -126,7 +126,7 @@ def _check_home(home, details):
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(f"{file} is missing or damaged; remove the folder {home}.") from None
     if changed:
-        raise InputError(f"{home} holds features of {WORDS[changed[0]]}; remove it, or choose another --out.")
+        raise InputError(f"{home} holds features of {WORDS[changed[0]]}; remove it, or choose another `out`.")
 
 
 def _stored(file):
@@ -158,14 +158,14 @@ def _image(view, part, place, skip_bad):
     except InputError as error:
         if skip_bad:
             return None
-        raise InputError(f"{error} Or leave out such images by --skip-bad.") from error
+        raise InputError(f"{error} Or leave out such images by `skip_bad`.") from error
 
 
 def _refuse_skipped(part, places, shard):
     missing = sorted(set(places) - set(shard.kept.tolist()))
     raise InputError(
         f"The image {part.names[missing[0]]} could not be read when features were extracted; restore it and remove the "
-        "folder of the features, or go on without it by --skip-bad."
+        "folder of the features, or go on without it by `skip_bad`."
     )
 
 

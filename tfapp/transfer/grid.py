@@ -27,10 +27,10 @@ def check_cells(chosen, images):
     most = max(cell["clusters"] for cell in chosen)
     if most > images:
         raise InputError(
-            f"--clusters {most} is more than the {images} training images; give at most that many."
+            f"`clusters` {most} is more than the {images} training images; give at most that many."
         )
     if min(cell["hidden"] for cell in chosen) < 1 or min(cell["clusters"] for cell in chosen) < 2:
-        raise InputError("The sizes must be at least 1 for --hidden and 2 for --clusters.")
+        raise InputError("The sizes must be at least 1 for `hidden` and 2 for `clusters`.")
 
 
 def measure_cell(run, materials, cell, *, costs=COSTS, progress=None):

@@ -64,8 +64,8 @@ def train_network(folder, features, labels, config, progress=None):
         lambda done: {"x": _Batches(features, labels, config, done)},
         row=lambda model, logs, seconds: {name: float(logs[name]) for name in ("loss", "accuracy")},
         diverged=lambda loss, epoch, step: (
-            f"The loss became {loss} in iteration {step}; train again with --overwrite and "
-            f"a smaller --value than {config.parameter():g}, or another --solver."
+            f"The loss became {loss} in iteration {step}; train again with `overwrite` and "
+            f"a smaller `value` than {config.parameter():g}, or another `solver`."
         ),
         recorder=partial(_WindowRecorder, config.iterations, progress),
     )
@@ -161,7 +161,7 @@ def k_means_centroids(features, clusters, *, seed=0):
     different = len(np.unique(features, axis=0))
     if clusters > different:
         raise InputError(
-            f"--clusters {clusters} is more than the {different} images whose features differ; give at most that many."
+            f"`clusters` {clusters} is more than the {different} images whose features differ; give at most that many."
         )
     model = KMeans(clusters, random_state=seed).fit(features)
     return model.cluster_centers_.astype(np.float32)

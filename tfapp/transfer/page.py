@@ -45,7 +45,7 @@ def save_page(run, path) -> None:
     path = Path(path)
     if path.is_dir():
         raise InputError(
-            f"{path} is a folder; --out must name an HTML file, such as {path / 'transfer.html'}."
+            f"{path} is a folder; `out` must name an HTML file, such as {path / 'transfer.html'}."
         )
     material = PageMaterial.of(run)
     sections = [
@@ -72,9 +72,8 @@ def write_page(runs, path, *, progress=None, **given) -> None:
         InputError: Several runs, an option, or as `save_page`.
     """
     if given:
-        flag = "export" if "exports" in given else next(iter(given))
         raise InputError(
-            f"--{flag} is for reports on segmenters; leave it out for a run of `tfapp transfer train`."
+            f"`{next(iter(given))}` is for reports on segmenters; leave it out for a run of `tfapp transfer train`."
         )
     if len(runs) > 1:
         raise InputError(

@@ -32,7 +32,7 @@ def open_materials(path, form=AREA, classes=None, *, skip_bad=None, progress=SIL
         InputError: Unknown form; as `gather`.
     """
     if form not in FORMS:
-        raise InputError(f"Unknown --ap {form!r}; choose one of: {', '.join(FORMS)}.")
+        raise InputError(f"Unknown `ap` {form!r}; choose one of: {', '.join(FORMS)}.")
     run = TransferRun.open(path)
     return run, gather(run, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
 

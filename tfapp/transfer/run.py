@@ -115,7 +115,7 @@ class TransferRun(Run):
             with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
                 return content["centroids"]
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            raise InputError(f"{file} is damaged; train again with --overwrite.") from None
+            raise InputError(f"{file} is damaged; train again with `overwrite`.") from None
 
     def keep_centroids(self, centroids):
         """Write what `centroids` returns."""
@@ -142,7 +142,7 @@ class TransferRun(Run):
         from tfapp.transfer.evaluation import METRICS
         from tfapp.transfer.exporting import scoring_model_of
 
-        self.refuse_segmenter_options({"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes})
+        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
         model, class_names = scoring_model_of(self)
         metrics = json.loads((self.path / METRICS).read_text(encoding="utf-8"))
         low = self.config.low or self.config.high
@@ -167,10 +167,10 @@ class TransferRun(Run):
         self.refuse_other(now, asdict(self.config))
         if self.record["data"]["fingerprint"] != data.fingerprint():
             raise InputError(
-                f"{data.spec} has other images or labels than when {self.path} was begun; use another --out."
+                f"{data.spec} has other images or labels than when {self.path} was begun; use another `out`."
             )
         if self.record["backbone"] != backbone.description():
             raise InputError(
                 f"{config.backbone} has other weights than when {self.path} was begun; restore it, or use another "
-                "--out."
+                "`out`."
             )

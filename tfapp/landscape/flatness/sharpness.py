@@ -182,7 +182,7 @@ class SharpnessFile:
             elif not overwrite:
                 raise InputError(
                     f"{self.path} belongs to another solution; changed: {', '.join(changed)}. Choose another path, "
-                    "or start again with overwrite=True (--overwrite)."
+                    "or start again with `overwrite`."
                 )
 
     def entry(self, kind: str, settings: dict, overwrite: bool = False) -> dict:

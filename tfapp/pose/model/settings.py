@@ -75,17 +75,17 @@ class PoseSettings(ModelOptions):
         least = {"instances": 1, "points": 5, "hypotheses": 1, "size": 16}
         for name, low in least.items():
             if getattr(self, name) < low:
-                raise InputError(f"--{name} must be at least {low}; got {getattr(self, name)}.")
+                raise InputError(f"`{name}` must be at least {low}; got {getattr(self, name)}.")
         if self.channels not in (1, 2):
-            raise InputError(f"--channels must be 1 or 2; got {self.channels}.")
+            raise InputError(f"`channels` must be 1 or 2; got {self.channels}.")
         if not (self.side > 0 and self.unit > 0):
             raise InputError(f"The sides of the cube must be longer than 0; got {self.side * self.unit} m.")
         if self.squared and self.visibility == "soft":
-            raise InputError("--squared is for whole points; leave it out with --visibility soft.")
+            raise InputError("`squared` is for whole points; leave it out with `visibility` soft.")
         for name, allowed in (("combination", COMBINATIONS), ("visibility", VISIBILITIES)):
             if getattr(self, name) not in allowed:
                 raise InputError(
-                    f"Unknown --{name} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
+                    f"Unknown `{name}` {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
 
     @property

@@ -255,7 +255,7 @@ def read_record(path):
             "tfapp."
         )
     if not whole:
-        raise InputError(f"{file} is damaged; restore it, or simulate again with --overwrite.")
+        raise InputError(f"{file} is damaged; restore it, or simulate again with `overwrite`.")
     return record
 
 

@@ -76,7 +76,7 @@ def _scale(path, vertices, units):
             f"{LARGEST:g} m in any of the units {', '.join(UNITS)}; scale it."
         )
     likely = min(fitting, key=lambda name: abs(np.log(extent * UNITS[name] / _USUAL)))
-    advice = f"its largest side is {extent:.4g}, so they are probably {likely}: --units {likely}."
+    advice = f"its largest side is {extent:.4g}, so they are probably {likely}: `units` {likely}."
     if units is None:
         raise InputError(f"The units of {path} are not stated; {advice}")
     if units not in UNITS:

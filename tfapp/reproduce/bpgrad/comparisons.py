@@ -118,7 +118,7 @@ def _workload(name, data, reader, scale):
     allowed = (reader,) if reader else ("mnist", "cifar10", "imagenet")
     if named not in (*allowed, "digits"):
         expected = ", ".join(f"{one}:PATH" for one in allowed)
-        raise InputError(f"{name} is made of other images: expected --data {expected}; got {data!r}.")
+        raise InputError(f"{name} is made of other images: expected `data` {expected}; got {data!r}.")
     settings = SETTINGS["mnist" if named == "digits" else named, scale]
     model, epochs, grid_epochs, batch_size, options = settings
     spec = open_classification(data).spec

@@ -162,11 +162,11 @@ def figure_3_20(
 
 def _check_lipschitz(lipschitz):
     if not 0 < lipschitz < float("inf"):
-        raise InputError(f"--lipschitz must be a positive number; got {lipschitz:g}.")
+        raise InputError(f"`lipschitz` must be a positive number; got {lipschitz:g}.")
 
 
 def _open(data):
-    """Return the `ClassificationSet` that --data means."""
+    """Return the `ClassificationSet` that `data` means."""
     from tfapp.data import names_classification, open_classification
 
     images = open_classification(data if names_classification(data) else f"mnist:{data}")

@@ -127,7 +127,7 @@ def _cells(parts, instances, variants, seeds):
         counts = []
     if not counts or min(counts) < 1:
         raise InputError(
-            f"--instances {instances!r} is not understood; expected numbers of at least 1 such as 2,3."
+            f"`instances` {instances!r} is not understood; expected numbers of at least 1 such as 2,3."
         )
     return [
         (part, count, variant, seed)

@@ -29,7 +29,7 @@ class Scale:
     """What the tables are made with.
 
     Attributes:
-        reader: Name of the reader of the data, where --data is a folder.
+        reader: Name of the reader of the data, where `data` is a folder.
         form: Form of the average precision.
         config: `TransferConfig` of the runs, but for backbone and seed.
         backbone: `BackboneTraining`, or None where the user names a backbone.

@@ -91,7 +91,7 @@ def train_runs(spec, scale, seeds, out, *, backbone, weights, epochs, iterations
     from tfapp.transfer.training import train
 
     if backbone is None and scale.backbone is None:
-        raise InputError("Say the backbone, such as --backbone ResNet101 --weights FILE (or imagenet).")
+        raise InputError("Say the backbone, such as `backbone` ResNet101 `weights` FILE (or imagenet).")
     config = scale.config
     if iterations is not None:
         config = replace(config, iterations=iterations, decay_every=max(1, iterations // 3))
@@ -118,7 +118,7 @@ def _trained_backbone(spec, training, seed, out, epochs, progress):
         result = train(job, folder, progress=task)
         task.finish("" if result["diverged"] else f"test error {result['test_error']:.1f} %")
     if result["diverged"]:
-        raise InputError(f"The backbone of seed {seed} diverged; choose another --seeds.")
+        raise InputError(f"The backbone of seed {seed} diverged; choose another `seeds`.")
     return folder / MODEL
 
 

@@ -124,7 +124,7 @@ def tv_study(
     from tfapp.reproduce.tv.gains import BASE, METHODS, SETTINGS, Gains, jobs, measure
     from tfapp.segmentation.training import train
 
-    chosen = [_named(settings, SETTINGS, "--settings"), _named(methods, METHODS, "--methods")]
+    chosen = [_named(settings, SETTINGS, "settings"), _named(methods, METHODS, "methods")]
     common = {"resize": resize, "patch": patch, "augment": augment, "steps_per_epoch": steps_per_epoch}
     available = split_items(open_dataset(spec), 0, BASE.test_share, BASE.validation_share).train
     planned = jobs(common, len(available), *chosen, seeds)
@@ -139,11 +139,11 @@ def tv_study(
     return Result([gains.markdown()], written)
 
 
-def _named(text, known, option):
+def _named(text, known, argument):
     names = list(known) if text == "all" else text.split(",")
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None:
-        raise InputError(f"{option} {unknown!r} is unknown; choose of: {', '.join(known)}.")
+        raise InputError(f"`{argument}` {unknown!r} is unknown; choose of: {', '.join(known)}.")
     return names
 
 

@@ -180,7 +180,7 @@ def choose_weight(run, weights=WEIGHTS, *, advance=lambda: None):
     items = run.items("validation")
     if not items:
         raise InputError(
-            f"{run.path} has no validation images to choose lambda on; train with a --validation-share above 0."
+            f"{run.path} has no validation images to choose lambda on; train with a `validation_share` above 0."
         )
     data = EvaluationData(run, run.dataset, items)
     scores = {}

@@ -102,7 +102,7 @@ def make_table(table, data, out, scale, seeds, given, *, overwrite, progress, co
 def _train_noise(table, given):
     if table.model_number == 1 and given is not None:
         raise InputError(
-            f"Table {table.number} is of model 1, which trains on clean images; --train-noise is for model 2, "
+            f"Table {table.number} is of model 1, which trains on clean images; `train_noise` is for model 2, "
             f"tv-table-{table.number + 1}."
         )
     return given

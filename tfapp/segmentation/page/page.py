@@ -60,9 +60,9 @@ def write_report(
     """
     out = Path(out)
     if out.is_dir():
-        raise InputError(f"{out} is a folder; --out must name an HTML file, such as {out / 'report.html'}.")
+        raise InputError(f"{out} is a folder; `out` must name an HTML file, such as {out / 'report.html'}.")
     if examples < 1:
-        raise InputError(f"--examples must be at least 1; got {examples}.")
+        raise InputError(f"`examples` must be at least 1; got {examples}.")
     material = gather(runs)
     exported = export_section(exports)
     shown, problem = _examples(material.entries, examples, noise, progress)

@@ -93,7 +93,7 @@ def _plane(paths):
     """Return the best solver, its trained model, the plane of all checkpoints, and their points by solver."""
     if not paths:
         raise InputError(
-            "Every solver diverged; choose smaller rates or larger L with --solvers SOLVER=VALUE."
+            "Every solver diverged; choose smaller rates or larger L with `solvers` SOLVER=VALUE."
         )
     # The plane passes through the last of its points: the best end, by the objective that is measured there.
     ranked = sorted(paths, key=lambda name: -paths[name][0]["test_objective"])

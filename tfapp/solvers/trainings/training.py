@@ -67,7 +67,7 @@ def train(job, folder, progress=None, callbacks=()):
     keep_settings(
         folder / JOB,
         job.to_json(),
-        f"{folder} holds a training with other settings; choose another --out, or remove it with --overwrite.",
+        f"{folder} holds a training with other settings; choose another `out`, or remove it with `overwrite`.",
     )
     if (folder / RESULT).is_file():
         return json.loads((folder / RESULT).read_text(encoding="utf-8"))

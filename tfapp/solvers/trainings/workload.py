@@ -60,7 +60,7 @@ class Workload:
         images = _opened(self.data)
         shape = images.image_shape if self.size is None else (self.size, self.size, images.image_shape[-1])
         if None in shape:
-            raise InputError(f"The images of {self.data} have many sizes; say one with --size.")
+            raise InputError(f"The images of {self.data} have many sizes; say one with `size`.")
         options = {
             "seed": seed,
             "weight_decay": self.weight_decay,
@@ -95,7 +95,7 @@ def _parts(workload):
     if workload.train_images is not None:
         if not 0 < workload.train_images <= len(train):
             raise InputError(
-                f"{workload.data} has {len(train)} training images; got --train-images {workload.train_images}."
+                f"{workload.data} has {len(train)} training images; got `train_images` {workload.train_images}."
             )
         train = train.select(np.arange(workload.train_images))
     if workload.holds_out:
