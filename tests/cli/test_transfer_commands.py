@@ -110,11 +110,11 @@ def test_export_scores_files_as_evaluation_scored_their_images(run, place):
     path = run[0]
     done(f"export {path} {place / 'served'}")
     opened = TransferRun.open(path)
-    materials, (machines, names, _) = (
+    compared, (machines, names, _) = (
         gather(opened),
         read_classifiers(path / "classifiers" / "transferred.npz"),
     )
-    expected = machines.scores(transferred(opened.load_model(), materials.features["low"][1]))
+    expected = machines.scores(transferred(opened.load_model(), compared.features["low"][1]))
     images, resolution = opened.data().test, opened.config.resolution()
     files = [png(resolution.small(images.read(index), 0, index)) for index in range(len(images))]
     request = Request("serving_bytes", {"image_bytes": np.array(files, "S")})

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data import MultiLabelPart, MultiLabelSet, open_classification, open_multi_label
+from tfapp.data import MultiLabelImages, MultiLabelSet, open_classification, open_multi_label
 from tfapp.data.multi_label import files_part
 from tfapp.errors import InputError
 
@@ -15,7 +15,7 @@ NAMES = ("a", "b", "c", "d")
 
 
 def array_part(names=NAMES, targets=TARGETS, pixels=PIXELS):
-    return MultiLabelPart(names, targets, pixels.__getitem__, pixels)
+    return MultiLabelImages(names, targets, pixels.__getitem__, pixels)
 
 
 def multi_label_set(train=None, class_names=("x", "y", "z")):

@@ -60,7 +60,7 @@ def test_more_epochs_extend_a_run(scenes, tmp_path):
 
 
 def test_held_out_scenes_are_none_of_the_trained_ones(run):
-    parts = run.parts
+    parts = run.splits
     assert len(parts["held-out"]) == 2
     assert sorted([*parts["training"], *parts["held-out"]]) == list(range(8))
 

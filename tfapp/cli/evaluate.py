@@ -15,7 +15,7 @@ def evaluate(
         list[str],
         typer.Argument(
             help="Run folders, and .keras files of any Keras segmenter; a last argument like folder:PATH tests on "
-            "other data, their official test part if any."
+            "other data, their official test split if any."
         ),
     ],
     noise: Annotated[

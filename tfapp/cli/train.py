@@ -102,7 +102,7 @@ def train(
         float, Option(help="Share kept for testing; a dataset's official split comes first.")
     ] = 0.2,
     validation_share: Annotated[
-        float, Option(help="Share watched while training; an official validation part comes first.")
+        float, Option(help="Share watched while training; an official validation split comes first.")
     ] = 0.1,
     train_images: Annotated[
         int | None, Option(help="Train on the first N training images only, for learning curves.")

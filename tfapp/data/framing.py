@@ -176,9 +176,9 @@ class Frames:
 
     def weighted(self, class_weights):
         """Return the same frames with other class weights; what is decoded already is shared."""
-        twin = copy.copy(self)
-        twin.class_weights = class_weights
-        return twin
+        shared = copy.copy(self)
+        shared.class_weights = class_weights
+        return shared
 
     def arrays(self, indices):
         """Return stacked images, targets and weights of the windows with these indices."""

@@ -35,7 +35,7 @@ from tfapp.landscape.fingerprint import (
     hash_weights,
     resume,
 )
-from tfapp.landscape.measure import Measuring, Stopwatch
+from tfapp.landscape.measure import LocalEvaluator, Measuring
 from tfapp.landscape.point_loss import make_bare_forward, make_point_loss
 from tfapp.landscape.precision import FLOAT32, check_compute_dtype, check_forward
 from tfapp.landscape.samples import Batches, as_arrays
@@ -164,7 +164,7 @@ def landscape(
         reference = None if compute_dtype == FLOAT32 else make_point()
         forward = make_bare_forward(model, batches, compute_dtype)
         point_loss = make_point(compute_dtype=compute_dtype)
-        evaluator = Stopwatch(point_loss, forward, surface.metadata["timing"], reference)
+        evaluator = LocalEvaluator(point_loss, forward, surface.metadata["timing"], reference)
     else:
         data, options = (x, y, sample_weight), options | {"compute_dtype": compute_dtype}
         evaluator = _dask_cells(dask, model, data, directions.u, v, batch_size=batch_size, **options)

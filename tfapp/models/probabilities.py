@@ -42,7 +42,7 @@ def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto")
             return with_gap(model) if gap else model
         if post_tv is not None:
             return regularise(model, post_tv, output=output, return_gap=gap, **POST_TV)
-        inputs, logits, link = model_logits(model, output)
+        inputs, logits, activation = model_logits(model, output)
     except UnclearOutput:
         raise InputError(
             f"The last layers of {source} do not tell whether it gives logits or probabilities; say it by "
@@ -50,8 +50,8 @@ def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto")
         ) from None
     except ValueError as error:
         raise InputError(f"{source} cannot be used as a segmenter: {error}.") from error
-    activation = keras.layers.Activation(link, dtype="float32")
-    return keras.Model(inputs, activation(logits), name=model.name)
+    probabilities = keras.layers.Activation(activation, dtype="float32")(logits)
+    return keras.Model(inputs, probabilities, name=model.name)
 
 
 @keras.saving.register_keras_serializable(package="tfapp")

@@ -62,7 +62,7 @@ class PoseConfig(ModelOptions):
             raise InputError(f"`side` must be a positive length in metres; got {self.side}.")
 
     def settings(self, camera, frame, instances):
-        """Return the `PoseSettings` for a camera and the `Frame` of its scenes."""
+        """Return the `PoseSettings` for a camera and the `CoordinateFrame` of its scenes."""
         side = {} if self.side is None else {"side": self.side / frame.unit}
         return PoseSettings(
             camera={name: getattr(camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")},

@@ -47,14 +47,14 @@ def save_page(run, path) -> None:
         raise InputError(
             f"{path} is a folder; `out` must name an HTML file, such as {path / 'transfer.html'}."
         )
-    material = PageMaterial.of(run)
+    data = ReportData.of(run)
     sections = [
-        result_section(material),
-        precision_section(material),
-        training_section(material),
-        embedding_section(material),
-        grid_section(material),
-        next_section(material),
+        result_section(data),
+        precision_section(data),
+        training_section(data),
+        embedding_section(data),
+        grid_section(data),
+        next_section(data),
     ]
     write_text(path, shell(TITLE, SOURCE, list(filter(None, sections))))
 
@@ -86,7 +86,7 @@ FIGURES = "figures"
 
 
 @dataclass(frozen=True)
-class PageMaterial:
+class ReportData:
     """A run and what its commands have made so far.
 
     Attributes:
@@ -104,7 +104,7 @@ class PageMaterial:
     embedding: Embedding | None
 
     @classmethod
-    def of(cls, run) -> "PageMaterial":
+    def of(cls, run) -> "ReportData":
         """Read the folder of a `TransferRun`.
 
         Raises:

@@ -71,20 +71,20 @@ class TransferRun(Run):
             )
         return backbone
 
-    def features(self, backbone, data, part, *, skip_bad=None, progress=None):
-        """Return the `Features` of one part of the data, sharp and at low resolution, of the same images.
+    def features(self, backbone, data, split, *, skip_bad=None, progress=None):
+        """Return the `Features` of one split of the data, sharp and at low resolution, of the same images.
 
         Args:
             backbone: `Backbone`.
             data: `MultiLabelSet`.
-            part: `train` or `test`.
+            split: `train` or `test`.
             skip_bad: Whether to go on without images that cannot be read; None for what the run says.
             progress: Function of (name, images done, images in all), or None.
 
         Raises:
             InputError: As `extract`.
         """
-        config, images = self.config, getattr(data, part)
+        config, images = self.config, getattr(data, split)
         found = []
         for name, low in (("high", False), ("low", True)):
             view = View(backbone, config.resolution(), low, config.seed)
@@ -94,7 +94,7 @@ class TransferRun(Run):
                     view,
                     images,
                     self.path / FEATURES,
-                    f"{part}-{name}",
+                    f"{split}-{name}",
                     skip_bad=config.skip_bad if skip_bad is None else skip_bad,
                     progress=report,
                 )

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from tfapp.optimizers import BPGrad
-from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, Path, PathSolver, walk
+from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, PathSolver, SolverPath, trace_path
 from tfapp.solvers.search.functions import FUNCTIONS
 
 NAMES = ("f1", "f2", "f3")
@@ -23,7 +23,7 @@ NOTES = (
 )
 
 
-def algorithm_2_path(name, momentum, doubles, steps=UPDATES) -> Path:
+def algorithm_2_path(name, momentum, doubles, steps=UPDATES) -> SolverPath:
     """Return the path of Algorithm 2.
 
     Args:
@@ -41,7 +41,7 @@ def algorithm_2_path(name, momentum, doubles, steps=UPDATES) -> Path:
         lambda: BPGrad(_lipschitz(function, doubles), momentum=momentum),
         dashed=doubles,
     )
-    return walk(TENSOR_FUNCTIONS[name], function.start, solver, steps)
+    return trace_path(TENSOR_FUNCTIONS[name], function.start, solver, steps)
 
 
 def _lipschitz(function, doubles):
@@ -50,12 +50,12 @@ def _lipschitz(function, doubles):
     return keras.optimizers.schedules.ExponentialDecay(function.lipschitz, DOUBLING, 2.0, staircase=True)
 
 
-def usual_paths(name, steps=UPDATES) -> list[Path]:
+def usual_paths(name, steps=UPDATES) -> list[SolverPath]:
     """Return the paths without and with momentum, L doubled where the text doubles it: on f2 and f3."""
     return [algorithm_2_path(name, momentum, name != "f1", steps) for momentum in MOMENTA]
 
 
-def all_paths(name, steps=UPDATES) -> list[Path]:
+def all_paths(name, steps=UPDATES) -> list[SolverPath]:
     """Return the paths without and with momentum; on f2 and f3 also those with a constant L."""
     constant = [algorithm_2_path(name, momentum, False, steps) for momentum in MOMENTA]
     return constant if name == "f1" else [*constant, *usual_paths(name, steps)]
@@ -68,7 +68,7 @@ def rows(found):
     """Return the rows of `HEADER` as text.
 
     Args:
-        found: Dictionary from names to `Path`s.
+        found: Dictionary from names to `SolverPath`s.
     """
     return [_row(name, path) for name, paths in found.items() for path in paths]
 

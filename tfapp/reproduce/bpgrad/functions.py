@@ -36,7 +36,7 @@ def figure_3_3(
 
 
 def table_3_1(out: Out, scale: Same = "small", *, progress, command):
-    """Let the solvers walk on Rosenbrock's function."""
+    """Run the solvers on Rosenbrock's function."""
     del scale
     from tfapp.files import write_text
     from tfapp.reproduce.bpgrad import table_3_1 as table
@@ -121,11 +121,13 @@ def figure_3_11(out: Out, scale: Same = "small", *, progress, command):
 
 def _rosenbrock_paths(progress):
     from tfapp.reproduce.bpgrad.table_3_1 import TABLE, UPDATES
-    from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, walk, walk_all
+    from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, trace_path, trace_paths
     from tfapp.solvers.search.functions import ROSENBROCK
 
     function = TENSOR_FUNCTIONS["rosenbrock"]
-    return walk_all(TABLE, lambda solver: walk(function, ROSENBROCK.start, solver, UPDATES), progress)
+    return trace_paths(
+        TABLE, lambda solver: trace_path(function, ROSENBROCK.start, solver, UPDATES), progress
+    )
 
 
 def _ends(number, found, out, picture, command):

@@ -39,7 +39,7 @@ def rows(paths):
     """Return the rows of `HEADER` as text.
 
     Args:
-        paths: `Path`s of the solvers of `TABLE` on Rosenbrock's function, of `UPDATES` updates.
+        paths: `SolverPath`s of the solvers of `TABLE` on Rosenbrock's function, of `UPDATES` updates.
     """
     return [_row(path) for path in paths]
 

@@ -45,15 +45,15 @@ def draw_plane(
         InputError: For a network that cannot be built, before anything is written; if every solver diverges.
     """
     workload.build(seed)
-    part, _ = workload.parts()
+    train, _ = workload.splits()
     if overwrite:
         _remove(out)
     paths = _train(workload, chosen, seed, epochs, out / "paths", progress)
     best, model, directions, points = _plane(paths)
-    inputs = part.images[:samples].astype("float32") / 255
+    inputs = train.images[:samples].astype("float32") / 255
     with progress.task("surface") as task:
         options = {"directions": directions, "range": "auto", "n": grid, "batch_size": 100, "progress": task}
-        surface = landscape(model, inputs, part.labels[:samples], **options)
+        surface = landscape(model, inputs, train.labels[:samples], **options)
     written = [out / f"plane{suffix}" for suffix in (".png", ".csv", ".md", ".npz")]
     table = _write(written, surface, directions, points, paths, best, title, command)
     surface.save(written[-1])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from tfapp.solvers.paths.paths import Path, PathSolver, walk
+from tfapp.solvers.paths.paths import PathSolver, SolverPath, trace_path
 
 SOURCE = (
     "A. C. Wilson, R. Roelofs, M. Stern, N. Srebro, B. Recht, The Marginal Value of Adaptive Gradient Methods in "
@@ -96,9 +96,9 @@ def separable_problem(count=200, share=0.6, seed=0) -> SeparableProblem:
     return SeparableProblem(features, labels, share)
 
 
-def fit(problem, solver: PathSolver, steps) -> Path:
+def fit(problem, solver: PathSolver, steps) -> SolverPath:
     """Return the path of a solver from 0, on all examples at once."""
-    return walk(problem.loss(), np.zeros(problem.features.shape[1]), solver, steps)
+    return trace_path(problem.loss(), np.zeros(problem.features.shape[1]), solver, steps)
 
 
 def rows(problem, paths):
