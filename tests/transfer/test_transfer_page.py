@@ -97,7 +97,7 @@ def test_text_from_people_is_escaped(tmp_path):
 
 def test_what_is_missing_is_named_with_its_command(empty_page):
     words = empty_page.words
-    assert "The training has not ended; go on with" in words
+    assert "The training has not ended; resume it with" in words
     for command in ("evaluate", "tsne", "grid"):
         assert re.search(rf"run\s*tfapp transfer {command} '[^']*/begun folder0/own run'", words)
 

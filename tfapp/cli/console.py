@@ -88,7 +88,7 @@ class GuardedGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise _leave("Interrupted; the same command goes on where it stood.", EXIT_INTERRUPTED) from None
+            raise _leave("Interrupted; the same command resumes where it stood.", EXIT_INTERRUPTED) from None
         except InputError as error:
             raise _leave(in_flags(str(error), _command(self, ctx)), EXIT_BAD_INPUT) from None
         except WorkFailed as error:

@@ -15,7 +15,7 @@ Option = typer.Option
 def train(
     context: typer.Context,
     scenes: Annotated[Path, typer.Argument(help="Folder of scenes, of `tfapp pose simulate` or your own.")],
-    out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
+    out: Annotated[Path, Option(help="Run folder; a killed run there resumes.")],
     instances: Annotated[
         int | None,
         Option(help="Parts in every scene.", show_default="what scenes.json says"),
@@ -68,7 +68,7 @@ def train(
     ] = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
-    """Learn a part's 3D model and the poses of its instances from depth; killed, the same command goes on."""
+    """Learn a part's 3D model and the poses of its instances from depth; killed, the same command resumes."""
     options = dict(locals())
     from tfapp.pose.config import PoseConfig
     from tfapp.pose.training import train as run_training

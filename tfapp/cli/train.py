@@ -18,7 +18,7 @@ def train(
         str,
         typer.Argument(help=forms_in_short(MASKS, IMAGE_PAIRS)),
     ],
-    out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
+    out: Annotated[Path, Option(help="Run folder; a killed run there resumes.")],
     model: Annotated[
         str, Option(help="unet, res-unet, fcn-4s, fcn-8s, fcn-16s, fcn-32s or segnet.")
     ] = "unet",
@@ -121,7 +121,7 @@ def train(
     split_seed: Annotated[int, Option(help="Seed of the split and of the noise in the training set.")] = 0,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
-    """Train a segmenter, or on image pairs a network that makes images; killed, the same command goes on."""
+    """Train a segmenter, or on image pairs a network that makes images; killed, the same command resumes."""
     options = dict(locals())
     from tfapp.data import names_image_pairs
     from tfapp.segmentation.config import TrainConfig

@@ -74,7 +74,7 @@ def landscape(
 
     The model is not changed. Points are measured from a coarse lattice to finer ones, where the surface is not
     smooth enough to be predicted (`adaptive`), or all of them with `exact`. With `path`, the surface is saved
-    every two seconds and when the run ends for whatever reason, and the same call goes on where it stopped.
+    every two seconds and when the run ends for whatever reason, and the same call resumes where it stopped.
     Layers run in inference mode with their stored moving statistics.
 
     Args:
@@ -98,9 +98,9 @@ def landscape(
         reestimate: estimate the moving statistics of batch normalisation anew at every point, by one more pass
             over the data in training mode with dropout off. The centre then differs from `model.evaluate`.
         batch_size: samples per forward pass, >= 1.
-        budget: seconds after which no more points are begun; the same call goes on later.
+        budget: seconds after which no more points are begun; the same call resumes later.
         path: file of the surface (.npz), or None to keep it in memory only. Directions "gradient" and "hessian"
-            are kept beside it, in NAME-directions.npz, for the same call to go on with.
+            are kept beside it, in NAME-directions.npz, for the same call to resume with.
         progress: called as `progress(measured, expected)` after every point.
         overwrite: start again even if `path` holds a surface.
         dask: address of a Dask scheduler whose workers measure the points, or "local" for a cluster of this

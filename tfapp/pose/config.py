@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from tfapp.errors import InputError
 from tfapp.pose.model.settings import ModelOptions, PoseSettings
 
-# What may be another in a run that goes on.
+# What may be another in a run that resumes.
 EXTENDABLE = ("epochs",)
 
 

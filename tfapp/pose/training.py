@@ -20,7 +20,7 @@ from tfapp.runs.progress import SILENT
 def train(
     scenes, out, config, *, command="", overwrite=False, callbacks=(), progress=SILENT, title="training"
 ):
-    """Train, or go on with, the run in `out`.
+    """Train the run in `out`, or resume it.
 
     Args:
         scenes: Folder of scenes.
@@ -143,7 +143,7 @@ class SceneBatches(keras.utils.PyDataset):
         observations: `Observations`.
         batch_size: Scenes in a batch; the last one of an epoch may have fewer.
         seed: Of the orders.
-        first_epoch: Epochs that were trained before: the orders go on.
+        first_epoch: Epochs that were trained before: the orders continue.
         camera: `Camera` to turn each scene about, every time by another angle; None to leave them as they are.
     """
 

@@ -21,7 +21,7 @@ class Run:
         newest: Newest format of the record that can be read, and the one that is written.
         holds: What a run of this kind holds, for sentences.
         model_file: Name of the file of the trained model.
-        after_export: Command lines to go on with once it was exported.
+        after_export: Command lines to try next once it was exported.
     """
 
     kind = None
@@ -128,7 +128,7 @@ class Run:
         if not file.is_file():
             raise InputError(
                 f"{self.path} has no {self.model_file}: its training has not ended; run the same "
-                f"`{COMMANDS[self.kind]}` again to go on."
+                f"`{COMMANDS[self.kind]}` again to resume."
             )
         try:
             return keras.models.load_model(file)

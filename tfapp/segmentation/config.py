@@ -175,7 +175,7 @@ class TrainConfig:
 
     @property
     def extendable(self):
-        """Names of the options that may change when a run goes on.
+        """Names of the options that may change when a run resumes.
 
         A cosine schedule ends with the last epoch, so only a constant rate can be given more of them.
         """

@@ -1,4 +1,4 @@
-"""Features of images, extracted once and kept in a folder from which a killed extraction goes on."""
+"""Features of images, extracted once and kept in a folder from which a killed extraction resumes."""
 
 import hashlib
 import json
@@ -166,8 +166,8 @@ def _image(view, split, place, skip_bad):
 def _refuse_skipped(split, places, shard):
     missing = sorted(set(places) - set(shard.kept.tolist()))
     raise InputError(
-        f"The image {split.names[missing[0]]} could not be read when features were extracted; restore it and remove the "
-        "folder of the features, or go on without it by `skip_bad`."
+        f"The image {split.names[missing[0]]} could not be read when features were extracted; restore it and "
+        "remove the folder of the features, or go on without it by `skip_bad`."
     )
 
 

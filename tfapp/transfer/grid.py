@@ -132,7 +132,7 @@ def features_of(run, compared, folder, changes, progress=None):
     Args:
         run: `TransferRun`.
         compared: Its `ComparedFeatures`.
-        folder: Of the network; a training that was finished there is not done again, one that was begun goes on.
+        folder: Of the network; a training that was finished there is not done again, one that was begun resumes.
         changes: Settings of `NetworkConfig` that are others.
         progress: Function of (iterations done, iterations in all, text), or None.
 

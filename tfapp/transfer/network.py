@@ -41,7 +41,7 @@ def build_network(dimension, config):
 
 
 def train_network(folder, features, labels, config, progress=None):
-    """Train, or go on with, the network in a folder.
+    """Train the network in a folder, or resume it.
 
     Args:
         folder: Gets `transfer.keras` when the training ends, and `last.keras` and `history.csv` on the way.

@@ -40,7 +40,7 @@ def result_section(data):
     """Return the `Section` of the result in words, and of what was trained."""
     parts = [facts(_settings(data.run))]
     if not data.trained:
-        parts.insert(0, to_do("The training has not ended; go on with", data.command("train")))
+        parts.insert(0, to_do("The training has not ended; resume it with", data.command("train")))
     elif data.metrics is None:
         parts.insert(0, to_do("Nothing is measured yet; run", data.command("evaluate")))
     else:
@@ -113,7 +113,7 @@ def grid_section(data):
 
 
 def next_section(data):
-    """Return the `Section` of the commands to go on with, and of how the run was made."""
+    """Return the `Section` of the commands to try next, and of how the run was made."""
     run = data.run
     folder = data.command("evaluate").removeprefix("tfapp transfer evaluate ")
     steps = {

@@ -216,7 +216,7 @@ def summarise_curvature(
         method: of the products, see `Hessian`; networks are compared by the same one only.
         seed: integer >= 0.
         path: file (.json) of `sharpness`, to which every part is added when it is known, and from which the same
-            call goes on; or None.
+            call resumes; or None.
         progress: called as `progress(done, total)` in products, of which the total is nominal.
         overwrite: measure again even if `path` has it.
 

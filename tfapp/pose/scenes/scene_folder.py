@@ -224,7 +224,9 @@ def _and_others(count):
 
 def _remedy(record):
     return (
-        "run the same `tfapp pose simulate` again to go on." if record else "restore it, or remove its scene."
+        "run the same `tfapp pose simulate` again to resume."
+        if record
+        else "restore it, or remove its scene."
     )
 
 

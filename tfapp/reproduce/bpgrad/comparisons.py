@@ -30,7 +30,7 @@ FCN_GRID_EPOCHS = {"small": 2, "paper": 5}
 SCALES = {"small": "for two cores.", "paper": "for a GPU."}
 
 Data = Annotated[str, Option(help="mnist:PATH, cifar10:PATH or imagenet:PATH.")]
-Out = Annotated[Path, Option(help="Folder of trainings and results; a killed command goes on.")]
+Out = Annotated[Path, Option(help="Folder of trainings and results; a killed command resumes.")]
 Scale = Annotated[str, Option(help="small, for two cores, or paper, for a GPU.")]
 Seeds = Annotated[tuple, Option(help="Seeds, comma-separated.", text="seeds")]
 Epochs = Annotated[int | None, Option(min=1, help="Epochs.", show_default="by scale")]

@@ -27,7 +27,7 @@ class Trained:
 
 
 def train_networks(table, spec, out, config, seeds, frames, overwrite, progress):
-    """Train what a table compares to one training loss per seed, or go on where it stood.
+    """Train what a table compares to one training loss per seed, or resume where it stood.
 
     Args:
         table: The `FCNTable`.

@@ -103,7 +103,7 @@ def compare_heads(spec, out, config, seeds, post_tv, *, overwrite, progress):
 
 def tv_study(
     spec: Spec,
-    out: Annotated[Path, Option(help="Folder for the runs and the tables; a killed study goes on.")],
+    out: Annotated[Path, Option(help="Folder for the runs and the tables; a killed study resumes.")],
     seeds: Seeds = (0, 1, 2),
     settings: Annotated[str, Option(help="Of base, few, many, long, sgd; comma-separated.")] = "all",
     methods: Annotated[

@@ -62,7 +62,7 @@ def pair_folders(folder, model, seed):
 
 
 def train_pairs(spec, folder, config, seeds, overwrite, progress):
-    """Train a network with both heads and every seed, or go on where it stood.
+    """Train a network with both heads and every seed, or resume where it stood.
 
     Args:
         spec: Dataset as on the command line.
@@ -125,7 +125,7 @@ def chosen_weight(run, advance=lambda: None):
 def _stored_weight(run):
     try:
         stored = json.loads((run.path / CHOICE).read_text(encoding="utf-8"))
-        # A run that went on for more epochs is another network.
+        # A run that resumed for more epochs is another network.
         return stored["weight"] if stored["epochs"] == run.config["epochs"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -26,7 +26,7 @@ def study_of(table):
 
     def make(
         data: Annotated[str, Option(help=f"{table.subject.data}: its folder, or {reader}:PATH.")],
-        out: Annotated[Path, Option(help="Folder of runs, tables, figures; a killed command goes on there.")],
+        out: Annotated[Path, Option(help="Folder of runs, tables, figures; a killed command resumes there.")],
         scale: Annotated[str, Option(help="small or paper.")] = "small",
         seeds: Annotated[tuple, Option(help="Seeds of training, comma-separated.", text="seeds")] = (0, 1, 2),
         train_noise: Annotated[

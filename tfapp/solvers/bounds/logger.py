@@ -35,7 +35,7 @@ class BoundsLogger(keras.callbacks.Callback):
 
     Args:
         path: CSV file with a row for each step, which grows at the end of each epoch; None for none. A training that
-            goes on, after a restored backup or in a second `fit`, goes on with the file; rows beyond its step are
+            resumes, after a restored backup or in a second `fit`, resumes the file; rows beyond its step are
             dropped.
         every: Integer >= 1: rows are those of every so many steps. Of steps within one execution
             (`steps_per_execution`) only the last can be seen.

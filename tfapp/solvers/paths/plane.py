@@ -83,7 +83,7 @@ def _train(workload, chosen, seed, epochs, out, progress):
 
 
 def _train_one(job, folder, every, progress):
-    # Of a training that was killed before its first model was kept nothing is left to go on with.
+    # Of a training that was killed before its first model was kept nothing is left to resume from.
     begins = not (folder / MODEL).is_file()
     recorder = TrajectoryRecorder(folder / _TRAJECTORY, every, frequency="step", overwrite=begins)
     return train(job, folder, progress, [recorder])
