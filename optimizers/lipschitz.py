@@ -98,7 +98,7 @@ def estimate_lipschitz(
         steps: Number of steps, at least 1.
         batch_size: Samples in a batch of arrays; give that of the training, for L depends on it.
         learning_rate: Of the SGD; positive.
-        mode: `"trajectory"`, or `"inits"`: x_i are new random initialisations instead, which is how the text words it.
+        mode: `"trajectory"`, or `"inits"`: x_i are new random initialisations instead, as Wu words it.
             They are so far apart, and so alike in their loss, that the slopes are thousands of times smaller than any
             L that works: to see it, not to use it. The model must be sequential or functional.
         pairs: `"successive"`, or `"all"` pairs of steps, which keeps `4 * (steps + 1)` bytes per weight in memory

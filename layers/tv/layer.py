@@ -30,13 +30,13 @@ class TVLayer(keras.layers.Layer):
         iterations: Integer >= 1, number of iterations in training; the largest number with a `tolerance`.
         gradient: How training differentiates. `"implicit"`: the exact gradient of the converged form, in memory that
             does not depend on the iterations. `"jacobian-free"`: its first term, cheaper. `"unrolled"`: through
-            every iteration, for reference. `"one-step"`: training takes one dual step, the paper's form.
+            every iteration, for reference. `"one-step"`: training takes one dual step, as Jia, Liu and Tai (2019) do.
         isotropic: Euclidean length of the gradient (rotation-fair) if True, sum of absolute values (exactly
             symmetric under flips) if not.
         step: Float > 0, the constant c = tau * lambda of `"one-step"`.
         per_class: One lambda for each class instead of one for all.
         method: `"fista"`, `"preconditioned-fista"` (larger steps where the output is confident) or
-            `"projected-gradient"` (the paper's).
+            `"projected-gradient"` (that of Jia, Liu and Tai).
         inference_iterations: Integer >= 1, the same with `training=False`. At lambda = 1 a gap per pixel of 1e-3 takes
             about 80, and more at a larger one: look at the gap, or set a `tolerance`.
         tolerance: Float, duality gap per pixel to stop at, or None for a fixed number of iterations.

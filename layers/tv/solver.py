@@ -31,7 +31,7 @@ class TVProblem:
         potential: Name of the potential whose gradient is the output: `softmax`, `sigmoid` or `relu`.
         isotropic: Isotropic or anisotropic total variation.
         spacing: Distance of neighbours along each spatial axis.
-        method: One of `METHODS`. `projected-gradient` is the paper's, `fista` is proven to converge
+        method: One of `METHODS`. `projected-gradient` is that of Jia, Liu and Tai (2019), `fista` is proven to converge
             quadratically faster, `preconditioned-fista` takes larger steps where the output is confident and goes
             back where the dual value rose.
         iterations: Number of iterations; the largest number if there is a tolerance.

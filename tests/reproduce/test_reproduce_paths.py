@@ -36,9 +36,9 @@ def quick(monkeypatch):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_says_that_the_number_is_a_reading(command):
+def test_help_says_that_the_number_is_assumed(command):
     words = " ".join(reproduce(command, "--help").output.split())
-    assert "That it is this number is our reading: the text was not at hand." in words
+    assert "The number of the table or figure is assumed." in words
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -29,7 +29,7 @@ def evaluate(
     post_tv: Annotated[
         list[float] | None,
         typer.Option(
-            help="Also test models without a TV head with converged TV of this weight (the paper's Unet+TV); "
+            help="Also test models without a TV head with converged TV of this weight (Unet+TV of Jia, Liu, Tai); "
             "repeatable."
         ),
     ] = None,

@@ -30,7 +30,7 @@ def train(
     combination: Annotated[str, Option(help="Over the channels: min, or softmin as eq. 4.2.")] = "min",
     gamma_rate: Annotated[float, Option(help="What gamma of the softmin grows by in a step.")] = 0.002,
     hypotheses: Annotated[
-        int, Option(help="Poses that each part takes the best of; more than 1 is beyond the text.")
+        int, Option(help="Poses that each part takes the best of; more than 1 is beyond Wu (2020).")
     ] = 8,
     backbone: Annotated[str, Option(help="small or resnet-18.")] = "small",
     size: Annotated[int, Option(help="Side in pixels of what the network sees.")] = 64,
@@ -52,7 +52,7 @@ def train(
         ),
     ] = None,
     turn: Annotated[
-        bool, Option(help="Turn scenes about the optical axis, each time by another angle; beyond the text.")
+        bool, Option(help="Turn scenes about the optical axis, each time by another angle; beyond Wu (2020).")
     ] = True,
     epochs: Annotated[int, Option(help="Epochs in all.")] = 60,
     batch_size: Annotated[int, Option(help="Scenes per batch.")] = 32,

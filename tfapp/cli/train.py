@@ -80,7 +80,10 @@ def train(
     learn_tv_weight: Annotated[bool, Option(help="Learn lambda, or keep it.")] = True,
     tv_per_class: Annotated[bool, Option(help="One lambda for each class.")] = False,
     tv_gradient: Annotated[
-        str, Option(help="implicit (converged, exact), jacobian-free, unrolled, or one-step (the paper's).")
+        str,
+        Option(
+            help="implicit (converged, exact), jacobian-free, unrolled, or one-step (that of Jia, Liu, Tai)."
+        ),
     ] = "implicit",
     tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the one step.")] = 0.25,
     tv_iterations: Annotated[int, Option(help="FISTA iterations in training.")] = 30,

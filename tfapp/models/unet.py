@@ -105,7 +105,7 @@ def fcn_4s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
     FCN-Ns fuses encoder and decoder only where maps that were pooled N times or more are upsampled: there the
     features before that pooling join the upsampled ones, as in U-Net, and nothing joins above. So the
     skip connections of FCN-16s are among those of FCN-8s, those among FCN-4s's, and those among U-Net's; levels
-    and widths are the same. This is our reading of "fusion after N-fold pooling".
+    and widths are the same. "Fusion after N-fold pooling" is taken to mean this.
 
     Args:
         num_classes: Number of classes, at least 2.

@@ -66,7 +66,7 @@ class Study:
         name: Of its command.
         heading: What it shows, without a full stop.
         source: The paper, and where in it.
-        assumed: Paragraphs of what is assumed where the paper does not say, or was not at hand.
+        assumed: Paragraphs of what is assumed where the source does not say.
         scales: From the names of the scales that it is made at to what they mean; empty where there is one only.
         make: Function of the options and the keywords `progress`, a `tfapp.runs.progress.Progress`, and `command`,
             the line that was typed for it; it returns a `Result`. Its other parameters are the options, each of

@@ -9,7 +9,7 @@ from tfapp.optimizers import SOLVERS
 READINGS = ("own", "nearest")
 # What may be another in a run that resumes.
 EXTENDABLE = ("iterations", "skip_bad")
-# The text's: SGD with momentum, its rate divided by ten every so many iterations.
+# Of Wu (2020), chapter 5: SGD with momentum, its rate divided by ten every so many iterations.
 SOLVER, RATE, DECAY = "sgd-momentum", 0.01, 0.1
 
 

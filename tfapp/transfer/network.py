@@ -170,7 +170,8 @@ def k_means_centroids(features, clusters, *, seed=0):
 def pseudo_labels(high, low, centroids, reading):
     """Return the pseudo-labels of low-resolution images, int32 (n,).
 
-    The text says that they are given "by the nearest centroid", and leaves open whose features are compared.
+    Wu (2020), chapter 5, says that they are given "by the nearest centroid", and leaves open whose features are
+    compared.
 
     Args:
         high, low: Features float32 (n, dimension) of the same images, sharp and at low resolution.

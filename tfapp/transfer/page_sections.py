@@ -75,7 +75,7 @@ def training_section(data):
         parts.append(
             paragraph(
                 f"At the end the network gives {percent(labels['accuracy'])} % of the training images their "
-                f"pseudo-label. Both readings of the text, by the sharp and by the low-resolution features, give "
+                f"pseudo-label. Both readings of Wu (2020), by the sharp and by the low-resolution features, give "
                 f"{percent(labels['agreement'])} % of these images the same one."
             )
         )

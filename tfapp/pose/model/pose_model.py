@@ -249,7 +249,7 @@ def combined_channels(losses, gamma=None):
 
     Args:
         losses: `(..., alternatives)`.
-        gamma: Number or scalar tensor, or None for the minimum, the text's simplified variant.
+        gamma: Number or scalar tensor, or None for the minimum, the simplified variant of Wu (2020).
     """
     if gamma is None:
         return tf.reduce_min(losses, -1)

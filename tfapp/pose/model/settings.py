@@ -28,7 +28,7 @@ class ModelOptions:
         channels: 1 for one rotation of each instance, 2 for R and -R, eq. 4.2.
         combination: `min` or `softmin` over the channels.
         gamma_rate: What gamma of the softmin grows by in a step.
-        hypotheses: Number K of poses that each instance takes the best of; 1 is the text's.
+        hypotheses: Number K of poses that each instance takes the best of; 1 is that of Wu (2020).
         backbone: `small` or `resnet-18`.
         size: Height and width of what the backbone sees, in pixels.
         translation: `direct`, or `centroid` for places around the centroids of the points.

@@ -1,4 +1,4 @@
-"""Algorithm 2 on f1, f2 and f3 as the text sets it: figures 3.5 and 3.7 to 3.9."""
+"""Algorithm 2 on f1, f2 and f3 as Wu (2020) sets it: figures 3.5 and 3.7 to 3.9."""
 
 import keras
 import numpy as np
@@ -10,12 +10,11 @@ from tfapp.solvers.search.functions import FUNCTIONS
 NAMES = ("f1", "f2", "f3")
 MOMENTA = (0.0, 0.9)
 UPDATES = 1000
-# Where all of them go from the text's start, and the global minimum of f1 only.
+# Where all of them go from Wu's start, and the global minimum of f1 only.
 LOCAL_MINIMISER = FUNCTIONS["f1"].minimiser
 DOUBLING = 10
-READING = "the number of the figure is this project's reading of the text"
 NOTES = (
-    "Start 2.5 (the text gives none), L = 4π, ρ = 0.1. " + READING.capitalize() + ".",
+    "Start 2.5 (Wu gives none), L = 4π, ρ = 0.1. The number of the figure is assumed.",
     "The last column counts the updates until f is within 1e-4 of its value at 4.913 for the first time.",
     "On f2 and f3 the path ends in the local minimum at 4.913; the global one is at 11.086.",
     "Without doubling L it never settles there, since a step is at least (1 - ρ) f / L and f is far above 0: it goes "
@@ -51,7 +50,7 @@ def _lipschitz(function, doubles):
 
 
 def usual_paths(name, steps=UPDATES) -> list[SolverPath]:
-    """Return the paths without and with momentum, L doubled where the text doubles it: on f2 and f3."""
+    """Return the paths without and with momentum, L doubled where Wu doubles it: on f2 and f3."""
     return [algorithm_2_path(name, momentum, name != "f1", steps) for momentum in MOMENTA]
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from tfapp.reproduce.bpgrad import READING, SOURCE
+from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
 from tfapp.reproduce.study import Option, Result, Study, Table, files_of
 
 Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
@@ -145,8 +145,8 @@ def _ends(number, found, out, picture, command):
 
 
 def _study(name, heading, make, space="\n\n"):
-    help = f"{heading}.{space}{READING}"
-    return Study(f"bpgrad-{name}", heading, SOURCE, (READING,), SCALES, make, help=help)
+    help = f"{heading}.{space}{ASSUMED}"
+    return Study(f"bpgrad-{name}", heading, SOURCE, (ASSUMED,), SCALES, make, help=help)
 
 
 _GAP = "Figure {}: |f - f*| of Algorithm 2 over its updates on {}"
@@ -157,7 +157,9 @@ STUDIES = (
         "bpgrad-figure-3.3",
         _HEADING_3_3,
         SOURCE,
-        ("The signs of the text's rule for the next sample are read as those that give its numbers.",),
+        (
+            "The signs in the rule for the next sample are assumed to be those that give the numbers of Wu (2020).",
+        ),
         SCALES,
         figure_3_3,
         help=f"{_HEADING_3_3}.",

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.bpgrad import READING, SOURCE
+from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
 from tfapp.reproduce.study import Option, Result, Study, Table, files_of
 
 Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
@@ -16,7 +16,9 @@ NetSeed = Annotated[int, Option(min=0, help="Of examples, initial weights and ba
 # Of LeNet.
 Data = Annotated[str, Option(help="Folder of MNIST, or mnist:PATH, fashion-mnist:PATH, digits.")]
 Seed = Annotated[int, Option(min=0, help="Of the initial weights and of the order of the images.")]
-Lipschitz = Annotated[float, Option(help="L of BPGrad. With the text's 15 one of three seeds diverges.")]
+Lipschitz = Annotated[
+    float, Option(help="L of BPGrad. With 15, as Wu (2020) has it, one of three seeds diverges.")
+]
 CONDITION_STEPS = {"small": 200, "paper": 600}
 EPOCHS = {"small": 1, "paper": 20}
 MOMENTA = (0.0, 0.9)
@@ -202,14 +204,14 @@ STUDIES = (
         "Figure 3.12: objective of the solvers on a two-layer net of 10,302 parameters",
         figure_3_12,
         _NET_SCALES,
-        READING,
+        ASSUMED,
     ),
     _study(
         "bpgrad-figure-3.13",
         "Figure 3.13: bounds and step size of BPGrad on the two-layer net",
         figure_3_13,
         _NET_SCALES,
-        READING,
+        ASSUMED,
     ),
     _study(
         "bpgrad-figure-3.6",

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.reproduce.landscape.tables import (
+    ASSUMED,
     EQUAL_LOSS,
-    READING,
     SCALES,
     SHARPNESS,
     SOURCE,
@@ -72,7 +72,7 @@ def study_of(table):
         options = {"overwrite": overwrite, "progress": progress, "command": command}
         return make_table(table, data, out, scale, seeds, given, frames, samples, **options)
 
-    return Study(table.name, table.heading, SOURCE, (READING, EQUAL_LOSS), SCALES, make)
+    return Study(table.name, table.heading, SOURCE, (ASSUMED, EQUAL_LOSS), SCALES, make)
 
 
 def make_table(table, data, out, scale, seeds, given, frames, samples, *, overwrite, progress, command):

@@ -75,7 +75,7 @@ class Scale:
 
 SCALES = {
     "small": Scale(500, 64, PoseConfig()),
-    # Section 4.3 of the dissertation, as far as it says: 5,000 scenes, ResNet-18, Adam, 250 passes.
+    # Section 4.3 of Wu (2020), as far as it says: 5,000 scenes, ResNet-18, Adam, 250 passes.
     "paper": Scale(
         5000,
         224,

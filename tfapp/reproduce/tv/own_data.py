@@ -1,4 +1,4 @@
-"""The studies `noise-table` and `tv-study`: the paper's question, asked of data that one has."""
+"""The studies `noise-table` and `tv-study`: the question of Jia, Liu and Tai (2019), asked of data that one has."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,7 @@ def noise_table(
     progress,
     command,
 ):
-    """Train Unet and RUnet with every seed, and evaluate Unet, Unet+TV and RUnet under the paper's noises."""
+    """Train Unet and RUnet with every seed, and evaluate Unet, Unet+TV and RUnet under their noises."""
     del command
     from tfapp.segmentation.config import TrainConfig
 
@@ -64,7 +64,7 @@ def noise_table(
 
 
 def compare_heads(spec, out, config, seeds, post_tv, *, overwrite, progress):
-    """Train both heads with every seed, evaluate all under the paper's noises, write table and figure.
+    """Train both heads with every seed, evaluate all under their noises, write table and figure.
 
     Args:
         spec: Dataset as on the command line.
@@ -161,7 +161,7 @@ STUDIES = (
         "tv-study",
         "Unet+TV with lambda chosen on validation images, against training through the TV, in several settings",
         SOURCE,
-        ("The settings are our choice, not the paper's.",),
+        ("The settings are our choice, not that of Jia, Liu and Tai.",),
         {},
         tv_study,
         help="Unet+TV with lambda chosen on validation images, against training through the TV, in several settings.",

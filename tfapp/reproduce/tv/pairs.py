@@ -1,4 +1,4 @@
-"""A network and its regularised twin, trained alike, and the baseline with TV behind a trained network."""
+"""Pairs of a network and its regularised form, trained alike, and the baseline with TV behind a trained network."""
 
 import json
 from dataclasses import dataclass, replace
@@ -97,7 +97,7 @@ def choose_weights(runs, progress):
 
 
 def evaluate_pairs(pairs, test_images, progress):
-    """Return the `Comparison` of all pairs under the paper's noises; None takes all test images."""
+    """Return the `Comparison` of all pairs under the noises of Jia, Liu and Tai (2019); None takes all test images."""
     noises = parse_noises(["paper"])
     evaluations = []
     with progress.task("evaluating", sum(len(pair.heads) for pair in pairs) * len(noises)) as task:

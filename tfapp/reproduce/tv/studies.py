@@ -6,9 +6,9 @@ from typing import Annotated
 from tfapp.errors import InputError
 from tfapp.reproduce.study import Option, Result, Study, Table, spec_of
 from tfapp.reproduce.tv.tables import (
+    ASSUMED,
     BASELINE,
     DEFAULT_TRAIN_NOISE,
-    READING,
     SCALES,
     SOURCE,
     TABLES,
@@ -35,7 +35,9 @@ def study_of(table):
         ] = DEFAULT_TRAIN_NOISE if table.model_number == 2 else None,
         tv_gradient: Annotated[
             str,
-            Option(help="implicit (converged, exact), jacobian-free, unrolled, or one-step (the paper's)."),
+            Option(
+                help="implicit (converged, exact), jacobian-free, unrolled, or one-step (that of Jia, Liu, Tai)."
+            ),
         ] = "implicit",
         encoder_weights: Annotated[
             str | None,
@@ -69,7 +71,7 @@ def study_of(table):
             table, data, out, scale, seeds, given, overwrite=overwrite, progress=progress, command=command
         )
 
-    return Study(table.name, table.heading, SOURCE, (READING, BASELINE), SCALES, make)
+    return Study(table.name, table.heading, SOURCE, (ASSUMED, BASELINE), SCALES, make)
 
 
 def make_table(table, data, out, scale, seeds, given, *, overwrite, progress, command):

@@ -121,7 +121,7 @@ def notes(problem) -> tuple[str, ...]:
         f"Answering class 1 always is wrong in {1 - problem.share:.0%}.",
         "The last columns are angles of the weights to the fit of least norm and to sign(X'y).",
         "Keras's Adagrad begins its sum of squares at 0.1, far above the squares of most gradients here, and is then "
-        "close to plain gradient descent; from 0, as in the paper on it, it fails as the lemma says.",
+        "close to plain gradient descent; from 0, as in Wilson et al. (2017), it fails as the lemma says.",
     )
 
 
