@@ -1,4 +1,4 @@
-"""The Chamfer distance of clouds of points, and which point of the other cloud is nearest."""
+"""Chamfer distance of clouds of points, and which point of the other cloud is nearest."""
 
 import numpy as np
 import tensorflow as tf

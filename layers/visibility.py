@@ -1,4 +1,4 @@
-"""Which points of a cloud a camera sees: a Keras layer, by spherical flipping and a hull or by a depth buffer."""
+"""Visibility of the points of a cloud: a Keras layer, by spherical flipping and a hull or by a depth buffer."""
 
 import math
 from functools import partial

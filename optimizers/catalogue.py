@@ -1,4 +1,4 @@
-"""The solvers that are compared with each other, each with the one parameter that is searched."""
+"""Solvers that are compared with each other, each with the one parameter that is searched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster, for work whose parts do not need each other."""
+"""Workers of a Dask cluster, for work whose parts do not need each other."""
 
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""The TV-regularised softmax, sigmoid and ReLU as Keras layers."""
+"""TV-regularised softmax, sigmoid and ReLU as Keras layers."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What a search has proven, and the samples that prove it."""
+"""Certificate of a search: what it has proven, and the samples that prove it."""
 
 import math
 from dataclasses import dataclass

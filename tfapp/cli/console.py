@@ -1,4 +1,4 @@
-"""What all commands share at the terminal: sentences instead of tracebacks, tables, progress."""
+"""Common ground of all commands at the terminal: sentences instead of tracebacks, flags, tables, progress."""
 
 import errno
 import os

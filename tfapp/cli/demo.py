@@ -1,4 +1,4 @@
-"""`tfapp demo`: the whole path on generated images, and the same commands for one's own."""
+"""Command `tfapp demo`: the whole path on generated images, and the same commands for one's own."""
 
 import time
 from pathlib import Path

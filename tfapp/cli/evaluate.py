@@ -1,4 +1,4 @@
-"""`tfapp evaluate`."""
+"""Command `tfapp evaluate`."""
 
 from pathlib import Path
 from typing import Annotated

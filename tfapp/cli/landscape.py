@@ -1,4 +1,4 @@
-"""`tfapp landscape`."""
+"""Command `tfapp landscape`."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `tfapp landscape` leaves: its table, figures and files for other programs."""
+"""Output of `tfapp landscape`: its table, figures and files for other programs."""
 
 from functools import partial
 

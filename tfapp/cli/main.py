@@ -1,4 +1,4 @@
-"""The command `tfapp`.
+"""Command `tfapp`.
 
     tfapp data show SPEC              look at a dataset
     tfapp train SPEC --out RUN        train a segmenter

@@ -1,4 +1,4 @@
-"""`tfapp pose evaluate` and `tfapp pose show`."""
+"""Commands `tfapp pose evaluate` and `tfapp pose show`."""
 
 from pathlib import Path
 from typing import Annotated

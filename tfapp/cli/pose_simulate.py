@@ -1,4 +1,4 @@
-"""`tfapp pose simulate`."""
+"""Command `tfapp pose simulate`."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`tfapp pose train`."""
+"""Command `tfapp pose train`."""
 
 from dataclasses import fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`tfapp report`."""
+"""Command `tfapp report`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`tfapp sharpness`."""
+"""Command `tfapp sharpness`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`tfapp solvers compare`: solvers side by side on images, each at its best parameter."""
+"""Command `tfapp solvers compare`: solvers side by side on images, each at its best parameter."""
 
 from pathlib import Path
 from typing import Annotated

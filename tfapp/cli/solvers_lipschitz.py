@@ -1,4 +1,4 @@
-"""`tfapp solvers lipschitz`: the L for BPGrad, from the slopes of the loss along a short training."""
+"""Command `tfapp solvers lipschitz`: the L for BPGrad, from the slopes of the loss along a short training."""
 
 from pathlib import Path
 from typing import Annotated

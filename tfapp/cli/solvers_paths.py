@@ -1,4 +1,4 @@
-"""`tfapp solvers paths`: where the solvers go on functions of a few variables."""
+"""Command `tfapp solvers paths`: where the solvers go on functions of a few variables."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`tfapp solvers plane`: the paths of several solvers in the PCA plane of a trained network."""
+"""Command `tfapp solvers plane`: the paths of several solvers in the PCA plane of a trained network."""
 
 from pathlib import Path
 from typing import Annotated

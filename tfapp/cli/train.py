@@ -1,4 +1,4 @@
-"""`tfapp train`."""
+"""Command `tfapp train`."""
 
 from dataclasses import fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`tfapp transfer grid`."""
+"""Command `tfapp transfer grid`."""
 
 from typing import Annotated
 

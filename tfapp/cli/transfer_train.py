@@ -1,4 +1,4 @@
-"""`tfapp transfer train`."""
+"""Command `tfapp transfer train`."""
 
 from dataclasses import fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The one description of a dataset, of masks or of image pairs, that everything else reads."""
+"""Description of a dataset, of masks or of image pairs, that everything else reads."""
 
 import hashlib
 from collections.abc import Callable

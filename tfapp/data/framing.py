@@ -1,4 +1,4 @@
-"""How images of any size become inputs of one size: resized, cut into patches, or as they are."""
+"""Framing: how images of any size become inputs of one size, resized, cut into patches, or as they are."""
 
 import copy
 from dataclasses import dataclass

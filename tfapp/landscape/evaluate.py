@@ -1,4 +1,4 @@
-"""The loss around a solution on a grid, with the checks that make the picture trustworthy.
+"""Loss around a solution on a grid, with the checks that make the picture trustworthy.
 
 Algorithm 1 of Lu and Tong: two random directions u and v, and the loss at w + alpha*u + beta*v for every
 (alpha, beta) of a grid. Here most points of a smooth surface are predicted from the others, and the error of

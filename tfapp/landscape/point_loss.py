@@ -1,4 +1,4 @@
-"""The loss at one point of the plane, as one graph."""
+"""Loss at one point of the plane, as one graph."""
 
 import inspect
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The probabilities of a trained network: its own, of converged total variation, or nearest to a regression."""
+"""Probabilities of a trained network: its own, of converged total variation, or nearest to a regression."""
 
 import math
 

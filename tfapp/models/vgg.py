@@ -1,4 +1,4 @@
-"""The convolutions of VGG-16 (Simonyan, Zisserman, 2015), which SegNet and FCN encode images with."""
+"""Convolutions of VGG-16 (Simonyan, Zisserman, 2015), which SegNet and FCN encode images with."""
 
 from keras import layers
 

@@ -1,4 +1,4 @@
-"""Everything that decides the training of a pose model."""
+"""Settings of the training of a pose model."""
 
 import math
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""How well a pose model segments scenes, and what it learned of the part; the files that tell of it."""
+"""Evaluation of a pose model: how well it segments scenes, what it learned of the part, and the files of both."""
 
 from dataclasses import asdict, dataclass, replace
 

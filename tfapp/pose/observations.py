@@ -1,4 +1,4 @@
-"""What a pose model is trained on: depth of the parts alone, and points that it shows."""
+"""Observations that a pose model is trained on: depth of the parts alone, and points that it shows."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The loss of a scene when one of its parts is turned and the others are where they are."""
+"""Loss of a scene when one of its parts is turned and the others are where they are."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The loss over two rotation angles of one part around its true pose, and its local minima."""
+"""Loss over two rotation angles of one part around its true pose, and its local minima."""
 
 from dataclasses import dataclass
 

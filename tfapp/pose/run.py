@@ -1,4 +1,4 @@
-"""The run folder of a pose model."""
+"""Run folder of a pose model."""
 
 from dataclasses import asdict
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a study of a paper is: its name, where it comes from, what it takes, and what it gives back.
+"""Study of a paper: its name, where it comes from, what it takes, and what it gives back.
 
 The sub-rooms register their studies in `STUDIES`, and the command line makes a command of each. Nothing slow is
 imported where studies are declared: what they need is imported when they run.

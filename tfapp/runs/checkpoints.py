@@ -1,4 +1,4 @@
-"""What a training keeps on its way: the newest model, from which it resumes, and the history up to there."""
+"""Checkpoints of a training: the newest model, from which it resumes, and the history up to there."""
 
 import math
 from pathlib import Path

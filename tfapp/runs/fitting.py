@@ -1,4 +1,4 @@
-"""The one engine that trains: from the newest checkpoint, if there is one, to the last epoch, with Keras `fit()`."""
+"""Engine of all trainings: from the newest checkpoint, if there is one, to the last epoch, with Keras `fit()`."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""A run of any kind in a folder: its record, its trained model, and what other commands can make of it."""
+"""Run of any kind in a folder: its record, its trained model, and what other commands can make of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

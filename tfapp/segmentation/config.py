@@ -1,4 +1,4 @@
-"""Everything that decides a training run."""
+"""Settings of a training run."""
 
 import math
 import shlex

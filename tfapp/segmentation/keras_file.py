@@ -1,4 +1,4 @@
-"""Anybody's segmenter in a `.keras` file, with what evaluation and export ask of a run."""
+"""Segmenter of anybody's in a `.keras` file, with what evaluation and export ask of a run."""
 
 import math
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""The run folder of a segmenter, or of a network from images to images."""
+"""Run folder of a segmenter, or of a network from images to images."""
 
 import json
 from functools import cached_property, partial

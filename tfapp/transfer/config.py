@@ -1,4 +1,4 @@
-"""Everything that decides a transfer network."""
+"""Settings of a transfer network."""
 
 import math
 from dataclasses import dataclass

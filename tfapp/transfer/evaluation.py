@@ -1,4 +1,4 @@
-"""What features are worth: classifiers on sharp, low-resolution and transferred features, side by side."""
+"""Evaluation of features: classifiers on sharp, low-resolution and transferred features, side by side."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

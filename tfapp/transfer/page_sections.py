@@ -1,4 +1,4 @@
-"""The sections of the page about a transfer network."""
+"""Sections of the page about a transfer network."""
 
 from pathlib import PurePath
 

@@ -1,4 +1,4 @@
-"""What the measures of a transfer network say, in sentences."""
+"""Sentences that say what the measures of a transfer network mean."""
 
 from tfapp.report.result_table import mean_and_spread
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED

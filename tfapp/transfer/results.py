@@ -1,4 +1,4 @@
-"""What is made of a trained run: its evaluation, a grid of other networks, a map; with their figures and the page."""
+"""Results of a trained run: its evaluation, a grid of other networks, a map; with their figures and the page."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The run folder of a transfer network."""
+"""Run folder of a transfer network."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""From images to a trained transfer network in a run folder."""
+"""Train a transfer network in a run folder, from the images."""
 
 from dataclasses import asdict, replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The embedded default dataset `cells`: stained white blood cells, drawn from a seed, nothing to download."""
+"""Embedded default dataset `cells`: stained white blood cells, drawn from a seed, nothing to download."""
 
 from functools import lru_cache, partial
 

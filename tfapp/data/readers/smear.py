@@ -1,4 +1,4 @@
-"""The cells of a synthetic blood smear: outlines, stain and labels, before light and camera.
+"""Cells of a synthetic blood smear: outlines, stain and labels, before light and camera.
 
 The slide is the unit square and every length a share of its side, so the resolution does not change how large
 things look. Outlines are signed distances (negative inside), which makes union, cutting and soft edges

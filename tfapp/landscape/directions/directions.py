@@ -1,4 +1,4 @@
-"""One or two directions in weight space: what they mean, their file, and the copy beside a surface."""
+"""Directions in weight space, one or two: what they mean, their file, and the copy beside a surface."""
 
 import dataclasses
 import json

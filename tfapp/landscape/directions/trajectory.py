@@ -1,4 +1,4 @@
-"""The path of the weights through a training: the callback that records it, and its folder."""
+"""Path of the weights through a training: the callback that records it, and its folder."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The object model and the pose network, trained together by Keras's `fit()`."""
+"""Object model and pose network, trained together by Keras's `fit()`."""
 
 import itertools
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""The network from a depth image to the poses of the instances."""
+"""Network from a depth image to the poses of the instances."""
 
 import keras
 import numpy as np

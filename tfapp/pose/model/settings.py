@@ -1,4 +1,4 @@
-"""What a pose model is made of."""
+"""Settings of a pose model: what it is made of."""
 
 from dataclasses import dataclass
 

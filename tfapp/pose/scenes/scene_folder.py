@@ -1,4 +1,4 @@
-"""The folder of scenes: one depth image each, what is known beside it, and where it is kept."""
+"""Folder of scenes: one depth image each, what is known beside it, and where it is kept."""
 
 import json
 from functools import cached_property

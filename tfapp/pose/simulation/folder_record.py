@@ -1,4 +1,4 @@
-"""Whether a folder may hold the scenes of these settings, and what is written before the first of them."""
+"""Record of a folder of scenes: whether it may hold those of these settings, and what is written before the first."""
 
 import hashlib
 import shutil

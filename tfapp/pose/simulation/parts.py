@@ -1,4 +1,4 @@
-"""The built-in parts and the bin, as stacks of prisms."""
+"""Built-in parts, and the bin, as stacks of prisms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

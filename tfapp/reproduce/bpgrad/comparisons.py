@@ -1,4 +1,4 @@
-"""The studies that train networks by every solver: figures 3.16 to 3.19, tables 3.2 and 3.4."""
+"""Studies that train networks by every solver: figures 3.16 to 3.19, tables 3.2 and 3.4."""
 
 from dataclasses import replace
 from pathlib import Path

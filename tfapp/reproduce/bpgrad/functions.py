@@ -1,4 +1,4 @@
-"""The studies of functions of one and two variables: figures 3.3, 3.5, 3.7 to 3.11 and table 3.1."""
+"""Studies of functions of one and two variables: figures 3.3, 3.5, 3.7 to 3.11 and table 3.1."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The studies that follow trainings update by update: figures 3.12 and 3.13 of a two-layer net, the others of LeNet."""
+"""Studies that follow trainings update by update: figures 3.12 and 3.13 of a two-layer net, the others of LeNet."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What was measured for a table of Lu and Tong: means over seeds, and whether their orderings appear."""
+"""Results for a table of Lu and Tong: means over seeds, and whether their orderings appear."""
 
 import csv
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The steps of a table or figure of Lu and Tong: training, scores, sharpness, surfaces."""
+"""Steps of a table or figure of Lu and Tong: training, scores, sharpness, surfaces."""
 
 from dataclasses import dataclass, replace
 

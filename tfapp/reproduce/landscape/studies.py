@@ -1,4 +1,4 @@
-"""The studies `landscape-table-1` to `-6` and `landscape-figure-3` to `-8`: those of Lu and Tong."""
+"""Studies `landscape-table-1` to `-6` and `landscape-figure-3` to `-8`: those of Lu and Tong."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What each table and figure of Lu and Tong is made of: data, networks, batch sizes, and settings to train with.
+"""Tables and figures of Lu and Tong: their data, networks, batch sizes, and settings to train with.
 
 Imports nothing slow: the command line describes the tables without TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""The studies `pose-table-4.2` and `pose-table-b.2` to `-b.7`: models and poses of parts in a bin."""
+"""Studies `pose-table-4.2` and `pose-table-b.2` to `-b.7`: models and poses of parts in a bin."""
 
 import json
 import os

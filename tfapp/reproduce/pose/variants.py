@@ -1,4 +1,4 @@
-"""What is trained for the tables: variants of the method, and the scales they run at."""
+"""Variants of the method that are trained for the tables, and the scales they run at."""
 
 from dataclasses import dataclass, field, replace
 

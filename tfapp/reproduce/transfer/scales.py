@@ -1,4 +1,4 @@
-"""The settings of the study: small, for two cores, and as Wu (2020), chapter 5, has them."""
+"""Settings of the study: small, for two cores, and as Wu (2020), chapter 5, has them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The studies `transfer-table-5.1`, `transfer-table-5.2` and `transfer-figure-5.3`."""
+"""Studies `transfer-table-5.1`, `transfer-table-5.2` and `transfer-figure-5.3`."""
 
 from dataclasses import replace
 from pathlib import Path

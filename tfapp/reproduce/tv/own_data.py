@@ -1,4 +1,4 @@
-"""The studies `noise-table` and `tv-study`: the question of Jia, Liu and Tai (2019), asked of data that one has."""
+"""Studies `noise-table` and `tv-study`: the question of Jia, Liu and Tai (2019), asked of data that one has."""
 
 from dataclasses import replace
 from pathlib import Path

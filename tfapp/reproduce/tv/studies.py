@@ -1,4 +1,4 @@
-"""The studies `tv-table-1` to `tv-table-6`: the tables and figures of Jia, Liu and Tai."""
+"""Studies `tv-table-1` to `tv-table-6`: the tables and figures of Jia, Liu and Tai."""
 
 from pathlib import Path
 from typing import Annotated

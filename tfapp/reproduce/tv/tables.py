@@ -1,4 +1,4 @@
-"""What each table of Jia, Liu and Tai is: its data, its network, its training set, and settings to make it with.
+"""Tables of Jia, Liu and Tai: their data, networks, training sets, and settings to make them with.
 
 Imports nothing slow: the command line describes the tables without TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""What the page about runs is made of, read from the run folders."""
+"""Data of the page about runs, read from the run folders."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""The section of the noise tables."""
+"""Section of the noise tables."""
 
 import shlex
 from html import escape

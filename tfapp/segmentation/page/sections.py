@@ -1,4 +1,4 @@
-"""The sections on the result, the pictures, the training and the loss landscapes."""
+"""Sections on the result, the pictures, the training and the loss landscapes."""
 
 import shlex
 from html import escape

@@ -1,4 +1,4 @@
-"""The section on exported SavedModels, read from the exported folders themselves."""
+"""Section on exported SavedModels, read from the exported folders themselves."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""The ellipsoidal parabola f(w) = w'Hw / 2: what a learning rate does, and what line search and momentum do."""
+"""Ellipsoidal parabola f(w) = w'Hw / 2: what a learning rate does, and what line search and momentum do."""
 
 import math
 from dataclasses import dataclass

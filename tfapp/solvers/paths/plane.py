@@ -1,4 +1,4 @@
-"""The paths of several solvers through a training, in one plane of the network's loss."""
+"""Paths of several solvers through a training, in one plane of the network's loss."""
 
 import shutil
 

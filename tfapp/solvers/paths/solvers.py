@@ -1,4 +1,4 @@
-"""Which parameters the solvers have on the functions of a few variables."""
+"""Parameters that the solvers have on the functions of a few variables."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What every solver is given alike: images, network, initial weights, order of the batches."""
+"""Workload that every solver is given alike: images, network, initial weights, order of the batches."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
