@@ -9,13 +9,13 @@ from tfapp.data import Resolution
 from tfapp.errors import InputError
 from tfapp.transfer import features as module
 from tfapp.transfer.backbones import Backbone
-from tfapp.transfer.features import View, extract
+from tfapp.transfer.features import FeatureExtractor, extract
 
 
 @pytest.fixture(scope="module")
 def view(tmp_path_factory):
     network = backbone(tmp_path_factory.mktemp("backbone") / "small.keras")
-    return View(network, Resolution(SIDE, LOW), low=True, seed=0)
+    return FeatureExtractor(network, Resolution(SIDE, LOW), low=True, seed=0)
 
 
 @pytest.fixture(autouse=True)

@@ -43,7 +43,7 @@ class PosedLoss:
         self._rotation = rotation[instance]
         self._visibility, self._removal = visibility, HiddenPointRemoval(exponent)
         self.batch = max(1, PAIRS // (len(points) * len(rotation) * len(observed)))
-        # The hulls are computed outside of the graph, where XLA does not reach.
+        # The hulls are computed by SciPy, which TensorFlow calls between its operations: XLA cannot compile that.
         self._of_batch = tf.function(
             self._distances,
             input_signature=[tf.TensorSpec((None, 3, 3), tf.float32)],

@@ -36,7 +36,7 @@ class Features:
 
 
 @dataclass(frozen=True)
-class View:
+class FeatureExtractor:
     """How a backbone sees the images of a split.
 
     Attributes:
@@ -77,14 +77,14 @@ class View:
         return {"high": resolution.high, "low": resolution.low, "degradations": degradations}
 
 
-def extract(view, split, folder, name, *, skip_bad=False, progress=None):
+def extract(extractor, split, folder, name, *, skip_bad=False, progress=None):
     """Return the features of all images of a split; those that the folder has are not extracted again.
 
     Args:
-        view: `View`.
+        extractor: `FeatureExtractor`.
         split: `MultiLabelImages`.
         folder: Where features are kept: in `NAME-HASH/`, whose hash is over all that they depend on.
-        name: Word for the split and the view, such as `train-low`.
+        name: Word for the split and the extractor, such as `train-low`.
         skip_bad: Whether to leave out images that cannot be read.
         progress: Function of (images done, images in all), or None.
 
@@ -95,7 +95,7 @@ def extract(view, split, folder, name, *, skip_bad=False, progress=None):
         InputError: An image that cannot be read, without `skip_bad`; features in that folder that are damaged,
             or of another backbone, other images or another resolution.
     """
-    details = view.details(split)
+    details = extractor.details(split)
     key = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
     home = Path(folder) / f"{name}-{key[:12]}"
     _check_home(home, details)
@@ -104,7 +104,9 @@ def extract(view, split, folder, name, *, skip_bad=False, progress=None):
         for first in range(0, len(split), SHARD):
             places = range(first, min(first + SHARD, len(split)))
             file = home / f"{first:07d}.npz"
-            shard = _stored(file) if file.is_file() else _extracted(view, split, places, readers, skip_bad)
+            shard = (
+                _stored(file) if file.is_file() else _extracted(extractor, split, places, readers, skip_bad)
+            )
             if not file.is_file():
                 with atomic_path(file) as temporary:
                     np.savez(temporary, **vars(shard))
@@ -139,24 +141,25 @@ def _stored(file):
         raise InputError(f"{file} is damaged ({error}); remove it and run the same command again.") from None
 
 
-def _extracted(view, split, places, readers, skip_bad):
-    images = list(readers.map(lambda place: _image(view, split, place, skip_bad), places))
+def _extracted(extractor, split, places, readers, skip_bad):
+    images = list(readers.map(lambda place: _image(extractor, split, place, skip_bad), places))
     kept = [place for place, image in zip(places, images, strict=True) if image is not None]
     read = [image for image in images if image is not None]
     values = [
-        view.backbone.features(np.stack(read[first : first + BATCH])) for first in range(0, len(read), BATCH)
+        extractor.backbone.features(np.stack(read[first : first + BATCH]))
+        for first in range(0, len(read), BATCH)
     ]
-    values = np.concatenate(values) if values else np.empty((0, view.backbone.dimension), np.float32)
+    values = np.concatenate(values) if values else np.empty((0, extractor.backbone.dimension), np.float32)
     if not np.isfinite(values).all():
         raise InputError(
-            f"The backbone {view.backbone.name} gives features that are not finite; expected trained weights."
+            f"The backbone {extractor.backbone.name} gives features that are not finite; expected trained weights."
         )
     return Features(values.astype(np.float32), np.array(kept, np.int64))
 
 
-def _image(view, split, place, skip_bad):
+def _image(extractor, split, place, skip_bad):
     try:
-        return view.image(split, place)
+        return extractor.image(split, place)
     except InputError as error:
         if skip_bad:
             return None

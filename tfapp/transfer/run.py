@@ -13,7 +13,7 @@ from tfapp.runs.record import TRANSFER
 from tfapp.runs.run import Run
 from tfapp.transfer.backbones import open_backbone
 from tfapp.transfer.config import EXTENDABLE, NetworkConfig, TransferConfig
-from tfapp.transfer.features import View, extract
+from tfapp.transfer.features import FeatureExtractor, extract
 from tfapp.transfer.network import MODEL, pseudo_labels
 
 FEATURES, CLUSTERS = "features", "clusters.npz"
@@ -87,11 +87,11 @@ class TransferRun(Run):
         config, images = self.config, getattr(data, split)
         found = []
         for name, low in (("high", False), ("low", True)):
-            view = View(backbone, config.resolution(), low, config.seed)
+            extractor = FeatureExtractor(backbone, config.resolution(), low, config.seed)
             report = None if progress is None else lambda done, total, name=name: progress(name, done, total)
             found.append(
                 extract(
-                    view,
+                    extractor,
                     images,
                     self.path / FEATURES,
                     f"{split}-{name}",

@@ -41,7 +41,7 @@ def logits(scene):
 def test_output_is_the_gradient_of_the_potential_at_the_regularised_logits(logits, layer_class, solved):
     layer = layer_class(0.7, isotropic=False, inference_iterations=7)
     problem = TVProblem(layer_class.potential, False, iterations=7)
-    expected = problem.phi.value(tf.transpose(solved(logits, 0.7, problem).logits, [3, 0, 1, 2]))
+    expected = problem.phi.gradient(tf.transpose(solved(logits, 0.7, problem).logits, [3, 0, 1, 2]))
     np.testing.assert_allclose(layer(logits), tf.transpose(expected, [1, 2, 3, 0]), atol=1e-6)
 
 

@@ -153,7 +153,7 @@ def _eigenpairs(hessian, values, vectors):
 
 
 @dataclass(frozen=True)
-class End:
+class SpectrumEnd:
     """Eigenvalues at one end of the spectrum.
 
     Attributes:
@@ -182,8 +182,8 @@ class CurvatureSummary:
 
     method: str
     step: float | None
-    largest: End
-    smallest: End
+    largest: SpectrumEnd
+    smallest: SpectrumEnd
     trace: Trace
     density: SpectralDensity
 
@@ -256,8 +256,8 @@ def summarise_curvature(
     return CurvatureSummary(
         entry["method"],
         entry["step"],
-        End(**entry["largest"]),
-        End(**entry["smallest"]),
+        SpectrumEnd(**entry["largest"]),
+        SpectrumEnd(**entry["smallest"]),
         Trace(**entry["trace"]),
         SpectralDensity.smoothed(**entry["density"]),
     )

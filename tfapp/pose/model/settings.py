@@ -97,6 +97,6 @@ class PoseSettings(ModelOptions):
         return np.asarray(points, float) * self.unit + np.array(self.centre)
 
     @property
-    def camera_place(self):
+    def camera_position(self):
         """Where the camera is, in units of the network."""
         return tuple(-coordinate / self.unit for coordinate in self.centre)
