@@ -37,7 +37,7 @@ class Features:
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """How a backbone sees the images of a split.
+    """A backbone with the resolution at which it sees images.
 
     Attributes:
         backbone: `Backbone`.

@@ -33,7 +33,7 @@ EXAMPLES = 3
 def write_table(result, out):
     """Write the files of a `TVResult` to `out` and return their paths.
 
-    The figures show the other model of the same experiment too, if `out` has its runs, made with the same
+    The figures show the other model of the same subject too, if `out` has its runs, made with the same
     settings from the same data.
     """
     table = result.table
@@ -58,7 +58,7 @@ def write_table(result, out):
 def _other_model(result, out):
     """Return the `Pair`s of the other model in `out` that were trained and tested like those of the result."""
     folder = out / f"model-{3 - result.table.model_number}"
-    found = stored_pairs(folder, result.table.experiment.model)
+    found = stored_pairs(folder, result.table.subject.model)
     return [pair for pair in found if _alike(pair, result.pairs[0]) and _tested(pair, result.comparison)]
 
 

@@ -22,10 +22,10 @@ OVERRIDES = "epochs steps_per_epoch batch_size resize base_width depth optimizer
 
 def study_of(table):
     """Return the `Study` of a `TVTable`."""
-    reader = table.experiment.reader
+    reader = table.subject.reader
 
     def make(
-        data: Annotated[str, Option(help=f"{table.experiment.data}: its folder, or {reader}:PATH.")],
+        data: Annotated[str, Option(help=f"{table.subject.data}: its folder, or {reader}:PATH.")],
         out: Annotated[Path, Option(help="Folder of runs, tables, figures; a killed command resumes there.")],
         scale: Annotated[str, Option(help="small or paper.")] = "small",
         seeds: Annotated[tuple, Option(help="Seeds of training, comma-separated.", text="seeds")] = (0, 1, 2),
@@ -90,7 +90,7 @@ def make_table(table, data, out, scale, seeds, given, *, overwrite, progress, co
     from tfapp.reproduce.tv.pairs import choose_weights, evaluate_pairs, train_pairs
     from tfapp.reproduce.tv.results import TVResult, write_table
 
-    spec = spec_of(data, table.experiment.reader, f"Table {table.number} is made of {table.experiment.data}")
+    spec = spec_of(data, table.subject.reader, f"Table {table.number} is made of {table.subject.data}")
     config = _config(table, spec, scale, given)
     folder = out / f"model-{table.model_number}"
     pairs = choose_weights(train_pairs(spec, folder, config, seeds, overwrite, progress), progress)
@@ -117,7 +117,7 @@ def _config(table, spec, scale, given):
 
     dataset = open_dataset(spec)
     sizes = {item.size for item in dataset.items}
-    config = TrainConfig(**scale_settings(table.experiment.reader, scale, sizes) | given)
+    config = TrainConfig(**scale_settings(table.subject.reader, scale, sizes) | given)
     config.check()
     split = split_items(dataset, config.split_seed, config.test_share, config.validation_share)
     if not split.validation:

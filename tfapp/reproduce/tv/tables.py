@@ -32,7 +32,7 @@ DEFAULT_TRAIN_NOISE = "gaussian=0.05"
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Subject:
     """What two tables share: the data and the network.
 
     Attributes:
@@ -49,9 +49,9 @@ class Experiment:
 
 
 SUBJECTS = (
-    Experiment("wbc", "white blood cells", "unet", "Unet"),
-    Experiment("camvid", "CamVid", "segnet", "Segnet"),
-    Experiment("sunrgbd", "SUN RGB-D", "segnet", "Segnet"),
+    Subject("wbc", "white blood cells", "unet", "Unet"),
+    Subject("camvid", "CamVid", "segnet", "Segnet"),
+    Subject("sunrgbd", "SUN RGB-D", "segnet", "Segnet"),
 )
 
 
@@ -62,7 +62,7 @@ class TVTable:
     number: int
 
     @property
-    def experiment(self):
+    def subject(self):
         return SUBJECTS[(self.number - 1) // 2]
 
     @property
@@ -86,9 +86,9 @@ class TVTable:
 
     @property
     def heading(self):
-        plain = self.experiment.plain
+        plain = self.subject.plain
         training = "on clean images" if self.model_number == 1 else "on a set of which a third is noisy"
-        return f"Table {self.number}: {plain}, {plain}+TV and R{plain} on {self.experiment.data}, trained {training}"
+        return f"Table {self.number}: {plain}, {plain}+TV and R{plain} on {self.subject.data}, trained {training}"
 
 
 TABLES = {number: TVTable(number) for number in range(1, 7)}
