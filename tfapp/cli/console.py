@@ -56,7 +56,7 @@ def _import_quietly(module):
 
 
 # Options of the commands that made what a later command reads: its errors advise them too.
-_OF_OTHER_COMMANDS = ("out", "overwrite", "head", "learning_rate", "validation_share")
+_OF_OTHER_COMMANDS = ("out", "overwrite", "head", "learning_rate", "validation_share", "gap")
 
 
 def in_flags(sentence, command):

@@ -40,7 +40,7 @@ def vgg_block(x, block, base_width, batch_norm=False):
     Args:
         x: Feature maps `(batch, height, width, channels)`.
         block: Number of the block, 1 to 5.
-        base_width: Filters of block 1, 64 in the paper.
+        base_width: Filters of block 1, 64 in VGG-16.
         batch_norm: Whether to normalise before each ReLU.
 
     Returns:
