@@ -106,7 +106,7 @@ class MultiLabelSet:
         return fingerprint_of(self)
 
 
-def files_part(names, targets, files):
+def images_in_files(names, targets, files):
     """Return the `MultiLabelImages` of images in files, which are not opened before they are wanted.
 
     Args:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.errors import InputError
 
 YEAR = "VOC2007"
@@ -64,7 +64,7 @@ def voc_part(root, list_name):
     else:
         annotations = [Path(root) / "Annotations" / f"{image}.xml" for image in listed]
         targets = [annotated_targets(file) for file in annotations]
-    return files_part(listed, targets, files)
+    return images_in_files(listed, targets, files)
 
 
 def _root(path):

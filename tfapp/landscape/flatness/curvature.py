@@ -1,4 +1,4 @@
-"""Ends, trace and density of a Hessian's spectrum, from its products with vectors only."""
+"""Ends, trace and density of a Hessian's spectrum in one summary, from its products with vectors only."""
 
 import os
 from collections.abc import Callable

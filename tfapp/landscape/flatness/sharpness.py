@@ -1,4 +1,4 @@
-"""Sharpness of a solution: how much the loss can rise within a small box around it."""
+"""Sharpness of a solution: how much the loss can rise within a small box around it, and its file."""
 
 import json
 import os
