@@ -126,7 +126,7 @@ def test_weights_of_another_network_are_told(tmp_path, name):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "unet"}, r"networks with a VGG-16 encoder \(fcn-32s, segnet\); got --model unet"),
+        ({"model": "unet"}, r"networks with a VGG-16 encoder \(fcn-32s, segnet\); got `model` unet"),
         ({"model": "segnet"}, "for RGB images and an encoder of `base_width` 64"),
         ({"model": "segnet", "base_width": 64}, "do not exist"),
     ],
