@@ -1,4 +1,4 @@
-"""Write what is exported as a version folder for TensorFlow Serving, checked before it appears."""
+"""Writer of what is exported: a version folder for TensorFlow Serving, checked before it appears."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""The exception of this package, and other errors turned into its sentences."""
+"""Exception of this package, and other errors turned into its sentences."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""What exports of models of images have in common: the model, its endpoints, encoded images as tensors."""
+"""Common ground of the exports of models of images: the model, its endpoints, encoded images as tensors."""
 
 from abc import abstractmethod
 from dataclasses import dataclass

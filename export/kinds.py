@@ -1,4 +1,4 @@
-"""The kinds of export: how their answers compare with the expected ones, and what a client is told of them."""
+"""Kinds of export: how their answers compare with the expected ones, and what a client is told of them."""
 
 import io
 from collections.abc import Callable

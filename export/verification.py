@@ -85,7 +85,7 @@ def check(folder, requests, tolerance, *, compare, warmup_expected, failures=(),
             failures.append(f"{request.signature}, request {number}: {failure}.")
         gap = _largest_gap(request, answers.outputs[number])
         results.setdefault(request.signature, []).append((difference, share, gap))
-    warmup_failures, notes = _warmup_findings(answers, warmup_expected)
+    warmup_failures, notes = _warmup_failures_and_notes(answers, warmup_expected)
     return VerificationReport(
         directory=folder,
         tolerance=tolerance,
@@ -112,7 +112,7 @@ def _probe(folder):
             failure = promise_failure(signatures[request.signature], answers.outputs[number])
         if failure:
             failures.append(f"{request.signature}: {failure}.")
-    warmup_failures, warmup_notes = _warmup_findings(answers, None)
+    warmup_failures, warmup_notes = _warmup_failures_and_notes(answers, None)
     return VerificationReport(
         directory=folder,
         tolerance=None,
@@ -139,7 +139,7 @@ def _load_failures(answers):
     return [f"The SavedModel does not load: {answers.load_error}."] if answers.load_error else []
 
 
-def _warmup_findings(answers, expected):
+def _warmup_failures_and_notes(answers, expected):
     warmup = answers.warmup
     if warmup["error"]:
         return [f"Warm-up fails, and with it the start of the server: {warmup['error']}."], []

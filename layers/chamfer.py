@@ -1,4 +1,4 @@
-"""The Chamfer distance of clouds of points, and which point of the other cloud is nearest."""
+"""Chamfer distance of clouds of points, and which point of the other cloud is nearest."""
 
 import numpy as np
 import tensorflow as tf
@@ -32,8 +32,8 @@ def chamfer_distance(a, b, *, squared=False, reduction="max", a_mask=None, b_mas
         a_mask: Boolean `(batch, m)`, True for points that count, on either side; the others may be anything, also
             NaN. All points if None.
         b_mask: Boolean `(batch, n)`, the same.
-        method: `"matmul"` looks at all pairs, a few scenes at a time. `"tree"` asks SciPy's k-d trees in threads,
-            outside of the graph: not with XLA, not in a SavedModel. `"auto"` takes trees on a CPU without XLA for
+        method: `"matmul"` looks at all pairs, a few scenes at a time. `"tree"` asks SciPy's k-d trees in threads
+            of Python: not with XLA, not in a SavedModel. `"auto"` takes trees on a CPU without XLA for
             more than a million pairs in a scene, where they are faster.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The network that transfers features of low-resolution images, as a Keras layer."""
+"""Network that transfers features of low-resolution images, as a Keras layer."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""Which points of a cloud a camera sees: a Keras layer, by spherical flipping and a hull or by a depth buffer."""
+"""Visibility of the points of a cloud: a Keras layer, by spherical flipping and a hull or by a depth buffer."""
 
 import math
 from functools import partial
@@ -72,7 +72,7 @@ class HiddenPointRemoval(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         check_choice("backend", backend, (*BACKENDS, "z-buffer"))
         self.exponent = checked_exponent(exponent)
-        self.camera = checked_place(camera)
+        self.camera = checked_position(camera)
         self.backend = backend
         if threads is not None:
             check_count(threads=threads)
@@ -167,7 +167,7 @@ def hidden_point_mask(
         relative and its logarithm the parameter is how Y. Wu, dissertation, chapter 4, gives it.
     """
     check_choice("backend", backend, BACKENDS)
-    radius, camera = 10.0 ** checked_exponent(exponent), checked_place(camera)
+    radius, camera = 10.0 ** checked_exponent(exponent), checked_position(camera)
     points = np.asarray(points, np.float64)
     if points.ndim not in (2, 3) or points.shape[-1] != 3:
         raise ValueError(
@@ -201,7 +201,7 @@ def checked_exponent(exponent):
     return float(exponent)
 
 
-def checked_place(camera):
+def checked_position(camera):
     """Return the camera's place as three floats."""
     place = tuple(float(x) for x in camera)
     if len(place) != 3 or not all(map(math.isfinite, place)):

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 
-class PendingLoss:
+class StepLoss:
     """Loss of each replica between `scale_loss` and `apply`.
 
     Replica threads of MirroredStrategy take turns while a step is traced, so that one attribute would be
@@ -98,7 +98,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         if not float("-inf") < loss_offset < float("inf"):
             raise ValueError(f"`loss_offset` must be a finite number. Received: loss_offset={loss_offset}.")
         self.loss_offset = float(loss_offset)
-        self._pending_loss = PendingLoss()
+        self._step_loss = StepLoss()
 
     def build(self, variables):
         super().build(variables)
@@ -125,7 +125,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
 
     def record_loss(self, loss):
         """Keep the loss, a scalar tensor, for the next `apply`."""
-        self._pending_loss.put(loss)
+        self._step_loss.put(loss)
 
     def scale_loss(self, loss):
         self.record_loss(loss)
@@ -164,7 +164,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     def _backend_apply_gradients(self, grads, trainable_variables):
         variables = [plain(variable) for variable in trainable_variables]
         # Inside the branch of the loss-scaling wrapper the loss must become a tensor of that branch first.
-        loss = tf.identity(tf.cast(self._pending_loss.take(self.name), self._scalars.dtype))
+        loss = tf.identity(tf.cast(self._step_loss.take(self.name), self._scalars.dtype))
         grads = [_dense(grad, variable) for grad, variable in zip(grads, variables, strict=True)]
         *grads, loss = _summed_over_replicas([*grads, loss])
         slots = []

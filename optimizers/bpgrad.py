@@ -25,13 +25,13 @@ class BPGrad(LossAwareOptimizer):
 
     `measured()` has the numbers of the last step: `loss`, `best_loss` (the running minimum, an upper bound of the
     optimum on the batches seen), `gradient_norm`, `step_size` (eta), `lipschitz` (L, 0 before `"auto"` has found
-    it), `num_skipped` and `max_gradient_norm`. rho * best_loss is what the text calls the lower bound. In
+    it), `num_skipped` and `max_gradient_norm`. rho * best_loss is what Wu (2020) calls the lower bound. In
     Algorithm 2 it is *no certificate*: nothing covers the space; `branch_and_prune` gives one. A
     `max_gradient_norm` above L proves that L is too small to be a Lipschitz constant, which training often
     does not mind.
 
     A step is skipped, and counted, when the loss or the gradient is NaN or infinite, the gradient is zero, or the
-    loss is negative: the text needs f >= 0, so raise a loss that can be negative by `loss_offset`. L is not free of
+    loss is negative: Algorithm 2 needs f >= 0, so raise a loss that can be negative by `loss_offset`. L is not free of
     scale (it has the unit of the loss per length of the weight vector): the default is only a place to start;
     `lipschitz="auto"` finds one. If L is too small, the loss and with it the step can grow without bound:
     `max_step` stops that. Steps do not vanish where the loss does not, since eta >= (1 - rho) f / L: where the
@@ -39,7 +39,7 @@ class BPGrad(LossAwareOptimizer):
 
     Args:
         lipschitz: L > 0: a number; a `keras.optimizers.schedules.LearningRateSchedule` from the number of updates
-            to L (`ExponentialDecay(50.0, decay_steps=k, decay_rate=2.0, staircase=True)` is the text's "doubled
+            to L (`ExponentialDecay(50.0, decay_steps=k, decay_rate=2.0, staircase=True)` is Wu's "doubled
             every k steps"); or `"auto"`: the first updates are normalised gradient steps, 1 % of the norm of the
             weights long with momentum counted in; L is the `auto_quantile` of the gradient norms on this way,
             divided by sqrt(1 - momentum^2), and stays; and no step is longer than 2 % of the weights' norm,

@@ -1,4 +1,4 @@
-"""The solvers that are compared with each other, each with the one parameter that is searched."""
+"""Solvers that are compared with each other, each with the one parameter that is searched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Solver:
 
     Attributes:
         title: As tables write it.
-        make: Function of the parameter that returns the optimizer; everything else is at the values of its paper.
+        make: Function of the parameter that returns the optimizer; everything else is at the values of its authors.
         parameter: Name of the parameter.
         values: Values that a grid search tries, the smallest first.
         value: Value that is taken without a search.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.optimizers.weight_paths import descent, initialisations, pair_distances, walk
+from tfapp.optimizers.weight_paths import descent, initialisations, measure_path, pair_distances
 
 MODES = ("trajectory", "inits")
 PAIRS = ("successive", "all")
@@ -22,11 +22,11 @@ class LipschitzEstimate:
     purpose: by how much, `max` and `max_gradient_norm`, below which no Lipschitz constant can be, show.
 
     Attributes:
-        slopes: float64 `(slopes,)`, in the order of the path; of all pairs, those of the first place with all later
+        slopes: float64 `(slopes,)`, in the order of the path; of all pairs, those of the first point with all later
             ones, then those of the second. Places that coincide have none.
         quantile: In (0, 1]: which quantile of the slopes is taken.
         momentum: In [0, 1): of the `BPGrad` that the estimate is for.
-        max_gradient_norm: Largest norm of the gradient over all weights, at the places of the path.
+        max_gradient_norm: Largest norm of the gradient over all weights, at the points of the path.
         mode: `"trajectory"` or `"inits"`.
         pairs: `"successive"` or `"all"`.
         same_batch: Whether both losses of a slope are of the same batch.
@@ -98,7 +98,7 @@ def estimate_lipschitz(
         steps: Number of steps, at least 1.
         batch_size: Samples in a batch of arrays; give that of the training, for L depends on it.
         learning_rate: Of the SGD; positive.
-        mode: `"trajectory"`, or `"inits"`: x_i are new random initialisations instead, which is how the text words it.
+        mode: `"trajectory"`, or `"inits"`: x_i are new random initialisations instead, as Wu words it.
             They are so far apart, and so alike in their loss, that the slopes are thousands of times smaller than any
             L that works: to see it, not to use it. The model must be sequential or functional.
         pairs: `"successive"`, or `"all"` pairs of steps, which keeps `4 * (steps + 1)` bytes per weight in memory
@@ -124,49 +124,49 @@ def estimate_lipschitz(
     _check_choices(mode, pairs, same_batch)
     batches = sample_batches(x, y, sample_weight, batch_size=batch_size, seed=seed)
     path = initialisations(model, seed) if mode == "inits" else descent(model, learning_rate, momentum)
-    places = walk(model, path, batches, same_batch=same_batch, keep_weights=pairs == "all")
-    places = _finite(itertools.islice(places, steps + (not same_batch)), mode, learning_rate)
-    norms, slopes = [place.gradient_norm for place in places], _slopes(places, pairs, same_batch)
+    points = measure_path(model, path, batches, same_batch=same_batch, keep_weights=pairs == "all")
+    points = _finite(itertools.islice(points, steps + (not same_batch)), mode, learning_rate)
+    norms, slopes = [point.gradient_norm for point in points], _slopes(points, pairs, same_batch)
     if not slopes.any():
         cause = "its gradient is zero" if mode == "trajectory" else "its initialisers have seeds of their own"
         raise ValueError(
             f"`model` must have a loss that changes along the path; this one is constant, or {cause}. "
-            f"Received: a loss of {places[0].loss:g} and no slope at {len(places)} places."
+            f"Received: a loss of {points[0].loss:g} and no slope at {len(points)} places."
         )
     return LipschitzEstimate(slopes, quantile, momentum, max(norms), mode, pairs, same_batch)
 
 
-def _finite(places, mode, learning_rate):
-    """Return the places as a list, once all losses and gradients turned out to be finite."""
+def _finite(points, mode, learning_rate):
+    """Return the points as a list, once all losses and gradients turned out to be finite."""
     known = []
-    for step, place in enumerate(places):
-        known.append(place)
-        if math.isfinite(place.loss + place.gradient_norm + (place.next_loss or 0)):
+    for step, point in enumerate(points):
+        known.append(point)
+        if math.isfinite(point.loss + point.gradient_norm + (point.next_loss or 0)):
             continue
-        is_data = mode == "inits" or (not step and not math.isfinite(place.loss + place.gradient_norm))
+        is_data = mode == "inits" or (not step and not math.isfinite(point.loss + point.gradient_norm))
         cure = "other data" if is_data else f"a smaller `learning_rate` than {learning_rate}"
-        then = "" if place.next_loss is None else f", then a loss of {place.next_loss}"
+        then = "" if point.next_loss is None else f", then a loss of {point.next_loss}"
         raise ValueError(
-            f"`model` must have a finite loss and gradient on the path; try {cure}. Received: a loss of {place.loss} "
-            f"with a gradient of norm {place.gradient_norm:g} at step {step}{then}."
+            f"`model` must have a finite loss and gradient on the path; try {cure}. Received: a loss of {point.loss} "
+            f"with a gradient of norm {point.gradient_norm:g} at step {step}{then}."
         )
     if not known:
         raise ValueError("`x` must hold at least one batch. Received: a dataset without any.")
     return known
 
 
-def _slopes(places, pairs, same_batch):
-    losses = np.array([place.loss for place in places])
+def _slopes(points, pairs, same_batch):
+    losses = np.array([point.loss for point in points])
     if pairs == "all":
-        earlier, later = np.triu_indices(len(places), 1)
+        earlier, later = np.triu_indices(len(points), 1)
         differences = losses[later] - losses[earlier]
-        distances = pair_distances([place.weights for place in places])
+        distances = pair_distances([point.weights for point in points])
     elif same_batch:
-        differences = np.array([place.next_loss for place in places]) - losses
-        distances = np.array([place.distance for place in places])
+        differences = np.array([point.next_loss for point in points]) - losses
+        distances = np.array([point.distance for point in points])
     else:
         differences = np.diff(losses)
-        distances = np.array([place.distance for place in places[:-1]])
+        distances = np.array([point.distance for point in points[:-1]])
     moved = distances > 0
     return np.abs(differences[moved]) / distances[moved]
 

@@ -16,14 +16,14 @@ _ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
-class Place:
-    """What was measured at one place of a path.
+class PathPoint:
+    """What was measured at one point of a path.
 
     Attributes:
-        loss: Of the batch of this place.
+        loss: Of the batch of this point.
         gradient_norm: Of that loss, over all weights.
-        distance: To the next place.
-        next_loss: Of the same batch at the next place, or None.
+        distance: To the next point.
+        next_loss: Of the same batch at the next point, or None.
         weights: float32 `(weights,)`, or None.
     """
 
@@ -34,14 +34,14 @@ class Place:
     weights: np.ndarray | None
 
 
-def walk(model, next_weights, batches, *, same_batch, keep_weights):
-    """Yield a `Place` after the other, without end; no variable of the model is written.
+def measure_path(model, next_weights, batches, *, same_batch, keep_weights):
+    """Yield a `PathPoint` after the other, without end; no variable of the model is written.
 
     Args:
-        model: Compiled and built Keras model, whose weights are the first place.
+        model: Compiled and built Keras model, whose weights are the first point.
         next_weights: Function from weights and gradients to the next weights, `descent` or `initialisations`.
-        batches: Iterator of `(x, y, sample_weight)`, one for each place.
-        same_batch: Whether to measure the loss of each batch at the next place too.
+        batches: Iterator of `(x, y, sample_weight)`, one for each point.
+        same_batch: Whether to measure the loss of each batch at the next point too.
         keep_weights: Whether to hand out the weights.
     """
     gradients_of = tf.function(lambda *given: gradients_at(model, *given), autograph=False)
@@ -52,10 +52,10 @@ def walk(model, next_weights, batches, *, same_batch, keep_weights):
         loss, gradients, next_state = gradients_of(weights, state, batch)
         there = next_weights(weights, gradients)
         distance = _norm([b - a for a, b in zip(weights, there, strict=True)])
-        # With the same state, so the same seeds of dropout: one function at two places.
+        # With the same state, so the same seeds of dropout: one function at two points.
         next_loss = float(loss_of(there, state, batch)) if same_batch else None
         flat = np.concatenate([w.numpy().ravel() for w in weights]) if keep_weights else None
-        yield Place(float(loss), _norm(gradients), distance, next_loss, flat)
+        yield PathPoint(float(loss), _norm(gradients), distance, next_loss, flat)
         weights, state = there, next_state
 
 

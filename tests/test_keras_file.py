@@ -126,10 +126,10 @@ def test_archive_without_a_model_is_one_sentence(tmp_path):
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
 def test_scale_must_be_above_0(saved, scale):
-    with pytest.raises(InputError, match="--input-scale must be a number above 0"):
+    with pytest.raises(InputError, match="`input_scale` must be a number above 0"):
         KerasFile(saved(), input_scale=scale)
 
 
 def test_another_size_than_the_fixed_one_is_refused(saved):
-    with pytest.raises(InputError, match="takes images of 12x8 pixels only.* leave out --resize"):
+    with pytest.raises(InputError, match="takes images of 12x8 pixels only.* leave out `resize`"):
         KerasFile(saved(shape=(8, 12, 3)), resize=(16, 16))

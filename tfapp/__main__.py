@@ -1,4 +1,4 @@
-"""`python -m tfapp` is the command `tfapp`."""
+"""Entry of `python -m tfapp`, which is the command `tfapp`."""
 
 from tfapp.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The exceptions that the command line turns into one sentence without a traceback, and words of such sentences."""
+"""Exceptions that the command line turns into one sentence without a traceback, and words of such sentences."""
 
 
 class InputError(ValueError):

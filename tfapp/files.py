@@ -24,10 +24,10 @@ def atomic_path(path):
         temporary.unlink(missing_ok=True)
 
 
-def check_folder(path, option="--out"):
-    """Raise InputError if what an option names is a file."""
+def check_folder(path, argument="out"):
+    """Raise InputError if what an argument names is a file."""
     if Path(path).is_file():
-        raise InputError(f"{path} is a file; {option} must name a folder.")
+        raise InputError(f"{path} is a file; `{argument}` must name a folder.")
 
 
 def write_text(path, text):

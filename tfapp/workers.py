@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster, for work whose parts do not need each other."""
+"""Workers of a Dask cluster, for work whose parts do not need each other."""
 
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -38,6 +38,6 @@ def dask_workers(address):
         except (OSError, TimeoutError, ValueError) as error:
             raise InputError(
                 f"Expected a Dask scheduler with workers at {address}, but it does not answer; start "
-                "`dask scheduler` and `dask worker ADDRESS`, or use --dask local."
+                "`dask scheduler` and `dask worker ADDRESS`, or use `dask` local."
             ) from error
         yield client

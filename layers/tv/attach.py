@@ -10,7 +10,7 @@ from tfapp.layers.tv.layer import TVLayer, TVSigmoid, TVSoftmax
 
 _HEADS = {"softmax": TVSoftmax, "sigmoid": TVSigmoid}
 OUTPUTS = ("auto", "logits", "probabilities")
-_LINKS = ("softmax", "sigmoid")
+_PROBABILITIES = ("softmax", "sigmoid")
 _LINEAR, _REGULARISED, _ANOTHER_AXIS = "linear", "tv", "another axis"
 # Layers that apply their activation last, to all that they computed before.
 _ACTIVATED = tuple(
@@ -72,8 +72,8 @@ def regularise(model, tv_weight=1.0, *, learn_tv_weight=False, output="auto", na
         >>> regularise(segmenter, tv_weight=2.0).output_shape
         (None, None, None, 4)
     """
-    inputs, logits, link = model_logits(model, output)
-    head = _HEADS[link](tv_weight, learn_tv_weight, **options)
+    inputs, logits, activation = model_logits(model, output)
+    head = _HEADS[activation](tv_weight, learn_tv_weight, **options)
     return keras.Model(inputs, head(logits), name=name or model.name)
 
 
@@ -99,7 +99,7 @@ def with_gap(model):
 def _output_and_gap(model, output):
     layer, arguments, index = call_of(output)
     if isinstance(layer, TVLayer):
-        return list(twin(layer, return_gap=True)(*arguments.args, **arguments.kwargs))
+        return list(shared_copy(layer, return_gap=True)(*arguments.args, **arguments.kwargs))
     if not is_functional(layer):
         raise _no_tv_layer(model)
     inner = keras.Model(inputs_of(layer), _output_and_gap(model, layer.outputs[index]), name=layer.name)
@@ -120,16 +120,16 @@ class ModelLogits(NamedTuple):
     Attributes:
         inputs: Symbolic input of the model.
         logits: Symbolic tensor (batch, *spatial, classes), on the variables of the model.
-        link: What makes probabilities of them: `softmax` or `sigmoid`.
+        activation: What makes probabilities of them: `softmax` or `sigmoid`.
     """
 
     inputs: object
     logits: keras.KerasTensor
-    link: str
+    activation: str
 
 
 class _Ending(NamedTuple):
-    form: str | None  # a link, one of the names above, or None where the structure does not tell
+    form: str | None  # an activation, one of the names above, or None where the structure does not tell
     logits: keras.KerasTensor
 
 
@@ -146,11 +146,11 @@ def model_logits(model, output="auto"):
     """
     check_choice("output", output, OUTPUTS)
     inputs, answer = _ends(model)
-    link = "sigmoid" if answer.shape[-1] == 1 else "softmax"
+    activation = "sigmoid" if answer.shape[-1] == 1 else "softmax"
     if output == "logits":
-        return ModelLogits(inputs, answer, link)
+        return ModelLogits(inputs, answer, activation)
     if output == "probabilities":
-        return ModelLogits(inputs, ProbabilityLogits(link)(answer), link)
+        return ModelLogits(inputs, ProbabilityLogits(activation)(answer), activation)
     ending = _trace(answer)
     if ending.form == _REGULARISED:
         raise ValueError(
@@ -168,7 +168,7 @@ def model_logits(model, output="auto"):
             "`output` must be 'logits' or 'probabilities' for a model whose last layers do not tell which of them "
             f"it gives. Received: output='auto' and a model that ends in {type(operation).__name__}"
         )
-    return ModelLogits(inputs, ending.logits, link if ending.form == _LINEAR else ending.form)
+    return ModelLogits(inputs, ending.logits, activation if ending.form == _LINEAR else ending.form)
 
 
 def ends_in_tv_layer(model):
@@ -237,7 +237,7 @@ def _trace(tensor):
     activation = _activation(operation)
     if name in _UNCHANGED or (activation == _LINEAR and isinstance(operation, keras.layers.Activation)):
         return _trace(arguments.keras_tensors[0])
-    if activation in _LINKS:
+    if activation in _PROBABILITIES:
         if not _over_last_axis(operation, tensor):
             return _Ending(_ANOTHER_AXIS, tensor)
         return _Ending(activation, _before(operation, arguments.keras_tensors[0]))
@@ -259,7 +259,7 @@ def _over_last_axis(operation, tensor):
 
 def _before(operation, tensor):
     if isinstance(operation, _ACTIVATED):
-        return twin(operation, activation="linear")(tensor)
+        return shared_copy(operation, activation="linear")(tensor)
     return tensor
 
 
@@ -268,14 +268,14 @@ def _carried(tensor, sources):
     forms = {_trace(source).form for source in sources}
     form = forms.pop() if len(forms) == 1 else None
     # The logits themselves were moved by a layer that works on probabilities.
-    return _Ending(form, ProbabilityLogits(form)(tensor) if form in _LINKS else tensor)
+    return _Ending(form, ProbabilityLogits(form)(tensor) if form in _PROBABILITIES else tensor)
 
 
 def _trace_nested(tensor, model, arguments, index):
     if not is_functional(model):
         return _Ending(None, tensor)
     ending = _trace(model.outputs[index])
-    if ending.form not in _LINKS:
+    if ending.form not in _PROBABILITIES:
         return _Ending(ending.form, tensor)
     inner = keras.Model(inputs_of(model), ending.logits, name=model.name)
     return _Ending(ending.form, inner(*arguments.args, **arguments.kwargs))
@@ -318,10 +318,10 @@ class ProbabilityLogits(keras.layers.Layer):
         return {**super().get_config(), "link": self.link}
 
 
-def twin(layer, **changes):
+def shared_copy(layer, **changes):
     """Return a layer with some options changed that shares the variables of a built layer.
 
-    Training one trains the other, and the twin is saved as the plain layer that it is.
+    Training one trains the other, and the copy is saved as the plain layer that it is.
 
     Args:
         layer: Built Keras layer that makes its own variables, such as a convolution.

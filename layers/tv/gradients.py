@@ -26,7 +26,7 @@ class Regularised(NamedTuple):
     """The solution of the TV problem.
 
     Attributes:
-        logits: u = o - div zeta, (batch, *spatial, classes); the link's value at u is the output.
+        logits: u = o - div zeta, (batch, *spatial, classes); the gradient of the potential at u is the output.
         gap: Duality gap per pixel of each sample, (batch,).
         dual: zeta in the solver's own layout, (axes, classes, batch, *spatial), to be handed back as `start`.
         iterations: Number of iterations done.
@@ -326,7 +326,7 @@ def regularise_one_step(logits, tv_weight, problem, step=0.25):
     Args:
         logits: float tensor (batch, *spatial, classes).
         tv_weight: lambda >= 0 as for `regularise_logits`.
-        problem: A `TVProblem`; its link, its total variation and its spacing are used.
+        problem: A `TVProblem`; its potential, its total variation and its spacing are used.
         step: Python float, the constant c = tau * lambda > 0.
 
     Returns:
@@ -341,11 +341,11 @@ def regularise_one_step(logits, tv_weight, problem, step=0.25):
     spacing, isotropic = problem.spacing, problem.isotropic
     # Differences of probabilities are at most 1, so a small step never reaches the ball's surface.
     steepest = sum(1 / h**2 for h in spacing) ** 0.5 if isotropic else 1 / min(spacing)
-    inside = problem.link != "relu" and step * steepest <= 1.0
+    inside = problem.potential != "relu" and step * steepest <= 1.0
 
     @tf.custom_gradient
     def forward(o, weight):
-        a = problem.phi.value(o)
+        a = problem.phi.gradient(o)
         ascent = tuple(-step * slope for slope in forward_differences(a, spacing))
         one = tf.ones([], o.dtype)
         eta = ascent if inside else project(ascent, one, isotropic)

@@ -1,4 +1,4 @@
-"""The TV-regularised softmax, sigmoid and ReLU as Keras layers."""
+"""TV-regularised softmax, sigmoid and ReLU as Keras layers."""
 
 import inspect
 
@@ -30,13 +30,13 @@ class TVLayer(keras.layers.Layer):
         iterations: Integer >= 1, number of iterations in training; the largest number with a `tolerance`.
         gradient: How training differentiates. `"implicit"`: the exact gradient of the converged form, in memory that
             does not depend on the iterations. `"jacobian-free"`: its first term, cheaper. `"unrolled"`: through
-            every iteration, for reference. `"one-step"`: training takes one dual step, the paper's form.
+            every iteration, for reference. `"one-step"`: training takes one dual step, as Jia, Liu and Tai (2019) do.
         isotropic: Euclidean length of the gradient (rotation-fair) if True, sum of absolute values (exactly
             symmetric under flips) if not.
         step: Float > 0, the constant c = tau * lambda of `"one-step"`.
         per_class: One lambda for each class instead of one for all.
         method: `"fista"`, `"preconditioned-fista"` (larger steps where the output is confident) or
-            `"projected-gradient"` (the paper's).
+            `"projected-gradient"` (that of Jia, Liu and Tai).
         inference_iterations: Integer >= 1, the same with `training=False`. At lambda = 1 a gap per pixel of 1e-3 takes
             about 80, and more at a larger one: look at the gap, or set a `tolerance`.
         tolerance: Float, duality gap per pixel to stop at, or None for a fixed number of iterations.
@@ -50,7 +50,7 @@ class TVLayer(keras.layers.Layer):
         return_gap: Return `(output, gap)` with the duality gap per pixel of each sample, `(batch,)`.
     """
 
-    link = None
+    potential = None
     least_classes = 1
 
     def __init__(
@@ -144,7 +144,7 @@ class TVLayer(keras.layers.Layer):
         weight = self._effective_weight(logits, guide, tv_weight)
         spatial = logits.shape.rank - 2
         problem = TVProblem(
-            self.link,
+            self.potential,
             self.isotropic,
             self.voxel_size or (1.0,) * spatial,
             self.method,
@@ -164,7 +164,7 @@ class TVLayer(keras.layers.Layer):
         )
 
     def regularised_logits(self, logits, training=None):
-        """Return u, whose link is the layer's output, for a loss with `from_logits=True`."""
+        """Return u, whose softmax, sigmoid or ReLU is the layer's output, for a loss with `from_logits=True`."""
         return self.regularise(logits, training=training).logits
 
     def current_tv_weight(self):
@@ -278,7 +278,7 @@ class TVSoftmax(TVLayer):
         TensorShape([1, 32, 32, 3])
     """
 
-    link = "softmax"
+    potential = "softmax"
     least_classes = 2
 
     def _output(self, regularised):
@@ -310,7 +310,7 @@ class TVSigmoid(TVLayer):
         Semantic Image Segmentation", 2019, arXiv:1907.05287, eq. (3.5).
     """
 
-    link = "sigmoid"
+    potential = "sigmoid"
 
     def _output(self, regularised):
         return with_logits(tf.math.sigmoid(regularised), regularised)
@@ -342,7 +342,7 @@ class TVReLU(TVLayer):
         Segmentation", 2019, arXiv:1907.05287, eqs. (3.10)-(3.12).
     """
 
-    link = "relu"
+    potential = "relu"
 
     def _output(self, regularised):
         return tf.cast(tf.nn.relu(regularised), self.compute_dtype)

@@ -28,17 +28,17 @@ class TVProblem:
     """What stays the same for all tensors: the kind of TV problem and how it is solved.
 
     Attributes:
-        link: What the network ends in: `softmax`, `sigmoid` or `relu`.
+        potential: Name of the potential whose gradient is the output: `softmax`, `sigmoid` or `relu`.
         isotropic: Isotropic or anisotropic total variation.
         spacing: Distance of neighbours along each spatial axis.
-        method: One of `METHODS`. `projected-gradient` is the paper's, `fista` is proven to converge
+        method: One of `METHODS`. `projected-gradient` is that of Jia, Liu and Tai (2019), `fista` is proven to converge
             quadratically faster, `preconditioned-fista` takes larger steps where the output is confident and goes
             back where the dual value rose.
         iterations: Number of iterations; the largest number if there is a tolerance.
         tolerance: Stop when every sample's gap per pixel is at most this; None for all iterations.
     """
 
-    link: str = "softmax"
+    potential: str = "softmax"
     isotropic: bool = True
     spacing: tuple[float, ...] = (1.0, 1.0)
     method: str = "fista"
@@ -47,7 +47,7 @@ class TVProblem:
 
     @property
     def phi(self):
-        return LINKS[self.link]
+        return POTENTIALS[self.potential]
 
     @property
     def step(self):
@@ -56,7 +56,7 @@ class TVProblem:
 
     def output(self, o, zeta):
         """Return A = phi'(o - div zeta)."""
-        return self.phi.value(o - divergence(zeta, self.spacing))
+        return self.phi.gradient(o - divergence(zeta, self.spacing))
 
 
 def gap(problem, o, radius, zeta):
@@ -190,7 +190,7 @@ def _go_back_where_risen(problem, o, before, after):
 
 
 def _dual_value(problem, o, zeta):
-    return per_sample(problem.phi.potential(o - divergence(zeta, problem.spacing)))
+    return per_sample(problem.phi.terms(o - divergence(zeta, problem.spacing)))
 
 
 def _local_step(problem, a):
@@ -207,19 +207,17 @@ def _local_step(problem, a):
     return tf.math.reciprocal(largest)
 
 
-# Each is the gradient A = phi'(u) of a convex function phi of the regularised logits u = o - div zeta, so
-# that the dual problem is  min over |zeta| <= lambda  of  sum phi(o - div zeta).
-
-
 @dataclass(frozen=True)
-class Link:
-    """A monotone map from regularised logits to the output.
+class Potential:
+    """A convex function phi of the regularised logits u = o - div zeta whose gradient A = phi'(u) is the output.
+
+    The dual problem is  min over |zeta| <= lambda  of  sum phi(o - div zeta).
 
     Attributes:
-        name: `softmax`, `sigmoid` or `relu`.
-        potential: phi(u) with its class axis summed or kept: planes of a sum's terms.
-        value: A = phi'(u), planes (classes, batch, *spatial).
-        jacobian: Function (A, v) -> J(A) v, the symmetric derivative of `value` at the output A.
+        name: That of its gradient: `softmax`, `sigmoid` or `relu`.
+        terms: phi(u) with its class axis summed or kept: planes of a sum's terms.
+        gradient: A = phi'(u), planes (classes, batch, *spatial).
+        jacobian: Function (A, v) -> J(A) v, the symmetric derivative of `gradient` at the output A.
         visible: Function (A, h) -> the part of a gradient h = dL/du that changes of u along the null space of J
             do not feel: what a loss on A sends back, whatever the loss.
         bound: The largest eigenvalue that J can have.
@@ -227,8 +225,8 @@ class Link:
     """
 
     name: str
-    potential: Callable
-    value: Callable
+    terms: Callable
+    gradient: Callable
     jacobian: Callable
     visible: Callable
     bound: float
@@ -245,7 +243,7 @@ def _softmax_jacobian(a, v):
 
 
 # J = diag(p) - p p^T <= 2 diag(p (1 - p)) by Gershgorin's circles.
-SOFTMAX = Link(
+SOFTMAX = Potential(
     "softmax",
     lambda u: tf.reduce_logsumexp(u, axis=0, keepdims=True),
     _softmax,
@@ -262,7 +260,7 @@ def _relu(u):
     return tf.reduce_max(tf.stack([u, tf.zeros_like(u)]), axis=0)
 
 
-SIGMOID = Link(
+SIGMOID = Potential(
     "sigmoid",
     tf.math.softplus,
     tf.math.sigmoid,
@@ -271,7 +269,7 @@ SIGMOID = Link(
     0.25,
     lambda a: a * (1.0 - a),
 )
-RELU = Link(
+RELU = Potential(
     "relu",
     lambda u: 0.5 * tf.square(tf.nn.relu(u)),
     _relu,
@@ -280,4 +278,4 @@ RELU = Link(
     1.0,
     lambda a: tf.cast(a > 0, a.dtype),
 )
-LINKS = {link.name: link for link in (SOFTMAX, SIGMOID, RELU)}
+POTENTIALS = {potential.name: potential for potential in (SOFTMAX, SIGMOID, RELU)}

@@ -1,4 +1,4 @@
-"""What a search has proven, and the samples that prove it."""
+"""Certificate of a search: what it has proven, and the samples that prove it."""
 
 import math
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Certificate:
 
     @property
     def theorem_2(self) -> float:
-        """The text's bound of the number of samples: (2 / r)^d Vol(X) / C_d.
+        """The bound of Wu (2020) on the number of samples: (2 / r)^d Vol(X) / C_d.
 
         r is the smallest radius, (1 - rho) min f / L unless the tolerance is larger; C_d the volume of the unit ball
         in d dimensions. It counts disjoint balls of radius r / 2 and forgets that these can stick out of X, so that

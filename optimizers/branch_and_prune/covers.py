@@ -1,4 +1,4 @@
-"""What samples of a Lipschitz function prove: exactly on an interval, by branch and bound on a box."""
+"""Covers: what samples of a Lipschitz function prove, exactly on an interval, by branch and bound on a box."""
 
 import numpy as np
 

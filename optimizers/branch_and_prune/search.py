@@ -227,7 +227,7 @@ class BorderRule:
         return cover.next_border(sample, self._descent(sample), target)
 
     def lower_bound(self, cover, target):
-        """Return what is proven: the text's bound, rho min f, once all is covered, though samples may prove more."""
+        """Return what is proven: Wu's bound, rho min f, once all is covered, though samples may prove more."""
         return min(cover.lower_bound(), target)
 
     def _descent(self, sample):

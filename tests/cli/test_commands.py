@@ -257,7 +257,7 @@ def test_interrupt_exits_with_130_and_the_run_goes_on(tmp_path):
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted; the same command goes on" in " ".join(complaint.split())
+    assert "Interrupted; the same command resumes" in " ".join(complaint.split())
     epochs = len((out / "history.csv").read_text().splitlines()) - 1
     command[command.index("--epochs") + 1] = str(epochs + 1)
     finished = tfapp(*command[3:])

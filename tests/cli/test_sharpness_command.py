@@ -119,8 +119,8 @@ def test_the_command_reads_what_is_complete_and_starts_over_on_request(invoke, t
     "options,message",
     [
         (["--eps", "a"], "--eps expects positive numbers such as 1e-3,5e-4; got 'a'"),
-        (["--box", "ball"], "`box` must be one of"),
-        (["--subspace", "100000"], "`subspace` must be an integer from 1 to"),
+        (["--box", "ball"], "--box must be one of"),
+        (["--subspace", "100000"], "--subspace must be an integer from 1 to"),
         (["--subspace", "2", "--box", "filter"], "A random subspace has no filters"),
     ],
 )

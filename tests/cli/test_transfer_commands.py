@@ -13,7 +13,7 @@ from tfapp.export.requests import Request
 from tfapp.export.session import ask_session
 from tfapp.transfer.classifiers import read_classifiers
 from tfapp.transfer.evaluation import gather, transferred
-from tfapp.transfer.features import View
+from tfapp.transfer.features import FeatureExtractor
 from tfapp.transfer.run import TransferRun
 
 SMALL = f"--high {SIDE} --low {LOW} --hidden 8 --clusters 4 --iterations 30 --batch-size 12 --value 0.1"
@@ -73,7 +73,7 @@ def test_same_training_again_extracts_and_trains_nothing(run, place, monkeypatch
     def fail(*_):
         raise AssertionError("an image was read")
 
-    monkeypatch.setattr(View, "image", fail)
+    monkeypatch.setattr(FeatureExtractor, "image", fail)
     path, before = run[0], (run[0] / "transfer.keras").stat().st_mtime_ns
     done(f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {SMALL}")
     assert (path / "transfer.keras").stat().st_mtime_ns == before
@@ -110,11 +110,11 @@ def test_export_scores_files_as_evaluation_scored_their_images(run, place):
     path = run[0]
     done(f"export {path} {place / 'served'}")
     opened = TransferRun.open(path)
-    materials, (machines, names, _) = (
+    compared, (machines, names, _) = (
         gather(opened),
         read_classifiers(path / "classifiers" / "transferred.npz"),
     )
-    expected = machines.scores(transferred(opened.load_model(), materials.features["low"][1]))
+    expected = machines.scores(transferred(opened.load_model(), compared.features["low"][1]))
     images, resolution = opened.data().test, opened.config.resolution()
     files = [png(resolution.small(images.read(index), 0, index)) for index in range(len(images))]
     request = Request("serving_bytes", {"image_bytes": np.array(files, "S")})

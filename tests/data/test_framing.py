@@ -48,7 +48,7 @@ def test_an_image_smaller_than_the_stride_is_named(make_folder):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"resize": (8, 64)}, "--resize"), ({"patch": 8}, "--patch"), ({"overlap": 3}, "--overlap")],
+    [({"resize": (8, 64)}, "`resize`"), ({"patch": 8}, "`patch`"), ({"overlap": 3}, "`overlap`")],
 )
 def test_unusable_sizes_are_refused(make_folder, options, message):
     with pytest.raises(InputError, match=message):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data import MultiLabelPart, MultiLabelSet, open_classification, open_multi_label
-from tfapp.data.multi_label import files_part
+from tfapp.data import MultiLabelImages, MultiLabelSet, open_classification, open_multi_label
+from tfapp.data.multi_label import images_in_files
 from tfapp.errors import InputError
 
 TARGETS = np.array([[1, -1, 0], [-1, 1, 1], [1, 1, -1], [-1, -1, 1]], np.int8)
@@ -15,7 +15,7 @@ NAMES = ("a", "b", "c", "d")
 
 
 def array_part(names=NAMES, targets=TARGETS, pixels=PIXELS):
-    return MultiLabelPart(names, targets, pixels.__getitem__, pixels)
+    return MultiLabelImages(names, targets, pixels.__getitem__, pixels)
 
 
 def multi_label_set(train=None, class_names=("x", "y", "z")):
@@ -86,7 +86,7 @@ def test_fingerprint_depends_on_classes_names_targets_and_pixels_and_not_on_the_
 def test_fingerprint_of_files_depends_on_names_and_sizes(tmp_path):
     def fingerprint(name, content):
         (tmp_path / name).write_bytes(content)
-        part = files_part(["a"], [[1, -1]], [tmp_path / name])
+        part = images_in_files(["a"], [[1, -1]], [tmp_path / name])
         return MultiLabelSet("files", ("x", "y"), part, part).fingerprint()
 
     assert fingerprint("1.png", b"1") == fingerprint("1.png", b"2")
@@ -96,7 +96,7 @@ def test_fingerprint_of_files_depends_on_names_and_sizes(tmp_path):
 def test_files_are_opened_when_they_are_wanted(tmp_path):
     Image.fromarray(np.full((4, 5), 51, np.uint8)).save(tmp_path / "0.png")
     (tmp_path / "1.png").write_bytes(b"spoilt")
-    part = files_part(["0", "1"], [[1, -1], [-1, 1]], [tmp_path / "0.png", tmp_path / "1.png"])
+    part = images_in_files(["0", "1"], [[1, -1], [-1, 1]], [tmp_path / "0.png", tmp_path / "1.png"])
     np.testing.assert_allclose(part.read(0), np.full((4, 5, 3), 0.2), atol=1e-7)
     with pytest.raises(InputError, match="1.png is empty or not an image"):
         part.read(1)

@@ -174,7 +174,7 @@ def test_noise_is_not_the_one_that_an_evaluation_adds():
 
 
 def test_share_that_comes_to_no_image_is_refused():
-    with pytest.raises(InputError, match="--noisy-share 0.1 of 4 training image.s. is none"):
+    with pytest.raises(InputError, match="`noisy_share` 0.1 of 4 training image.s. is none"):
         NoisySet(NAMES[:4], Noise("gaussian", 0.05), 0.1, 0)
 
 

@@ -42,7 +42,7 @@ def test_fewer_training_images_leave_the_other_parts():
 
 @pytest.mark.parametrize("count", [-1, 0, 36])
 def test_training_images_that_the_split_does_not_have_are_refused(count):
-    with pytest.raises(InputError, match=f"--train-images must be from 1 to 35, .*; got {count}"):
+    with pytest.raises(InputError, match=f"`train_images` must be from 1 to 35, .*; got {count}"):
         split_items(dataset(50)).with_train_images(count)
 
 
@@ -75,7 +75,7 @@ def test_official_split_without_validation_gives_some_training_items_to_it():
 
 def test_validation_share_that_leaves_no_official_training_item_is_refused():
     of = dataset(4, official=Split(names(0, 1), (), names(2, 3)))
-    with pytest.raises(InputError, match="--validation-share 0.9 leaves none of the 2 training images"):
+    with pytest.raises(InputError, match="`validation_share` 0.9 leaves none of the 2 training images"):
         split_items(of, 0, validation_share=0.9)
 
 

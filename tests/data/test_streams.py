@@ -61,13 +61,13 @@ def test_image_labels_and_weights_turn_together(make_folder):
 
 
 def test_more_images_per_batch_than_there_are_is_refused(frames):
-    with pytest.raises(InputError, match="batch size is 7 but there are only 6 .* --batch-size 6 or less"):
+    with pytest.raises(InputError, match="batch size is 7 but there are only 6 .* `batch_size` 6 or less"):
         training_stream(frames, batch_size=7, seed=0)
 
 
 def test_quarter_turns_of_oblong_frames_are_refused(make_folder):
     dataset = open_dataset(f"folder:{make_folder()}")
-    with pytest.raises(InputError, match="--augment flips"):
+    with pytest.raises(InputError, match="`augment` flips"):
         training_stream(Frames(dataset, dataset.items, Framing()), batch_size=2, seed=0)
 
 

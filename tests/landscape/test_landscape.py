@@ -102,7 +102,7 @@ def test_a_run_killed_before_its_checks_makes_up_for_them(segmenter, data, tmp_p
 )
 def test_a_file_of_another_setting_is_refused_with_what_changed(segmenter, data, tmp_path, options, message):
     started(segmenter, data, tmp_path / "surface.npz")
-    with pytest.raises(InputError, match=f"another setting; changed: {message}.*--overwrite"):
+    with pytest.raises(InputError, match=f"another setting; changed: {message}.*`overwrite`"):
         small(segmenter, data, path=tmp_path / "surface.npz", **options)
 
 

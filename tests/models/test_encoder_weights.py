@@ -98,7 +98,7 @@ def test_failed_download_names_the_file_to_give_instead(monkeypatch):
 )
 def test_encoder_that_the_weights_do_not_fit_is_refused(weights_file, options, got):
     with pytest.raises(
-        InputError, match=f"for RGB images and an encoder of --base-width 64; got images of {got}"
+        InputError, match=f"for RGB images and an encoder of `base_width` 64; got images of {got}"
     ):
         build("segnet", 3, depth=1, encoder_weights=weights_file, **options)
 
@@ -126,8 +126,8 @@ def test_weights_of_another_network_are_told(tmp_path, name):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "unet"}, r"networks with a VGG-16 encoder \(fcn-32s, segnet\); got --model unet"),
-        ({"model": "segnet"}, "for RGB images and an encoder of --base-width 64"),
+        ({"model": "unet"}, r"networks with a VGG-16 encoder \(fcn-32s, segnet\); got `model` unet"),
+        ({"model": "segnet"}, "for RGB images and an encoder of `base_width` 64"),
         ({"model": "segnet", "base_width": 64}, "do not exist"),
     ],
 )

@@ -113,5 +113,5 @@ def test_saved_model_loads_with_the_same_answers(tmp_path):
 
 
 def test_another_depth_is_refused():
-    with pytest.raises(InputError, match="FCN-32s has 5 poolings; got a depth of 4; leave out --depth"):
+    with pytest.raises(InputError, match="FCN-32s has 5 poolings; got a depth of 4; leave out `depth`"):
         small(depth=4)

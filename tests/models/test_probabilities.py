@@ -65,18 +65,18 @@ def channels_first():
         (
             lambda: small("tv-softmax"),
             {"post_tv": 1.0},
-            "--post-tv is for models without a TV head; m.keras has one",
+            "`post_tv` is for models without a TV head; m.keras has one",
         ),
-        (lambda: small("softmax"), {"post_tv": -1.0}, "--post-tv must be a number of at least 0; got -1.0"),
+        (lambda: small("softmax"), {"post_tv": -1.0}, "`post_tv` must be a number of at least 0; got -1.0"),
         (
             lambda: small("softmax"),
             {"post_tv": float("nan")},
-            "--post-tv must be a number of at least 0; got nan",
+            "`post_tv` must be a number of at least 0; got nan",
         ),
         (
             lambda: small("softmax"),
             {"gap": True},
-            "--gap is the certificate of a TV head and m.keras has none",
+            "`gap` is the certificate of a TV head and m.keras has none",
         ),
         (unclear, {}, "do not tell whether it gives logits or probabilities; say it by --model-output"),
         (channels_first, {}, "m.keras cannot be used as a segmenter: .* over another"),

@@ -106,7 +106,7 @@ def test_held_out_scenes_of_a_segmenter_are_refused(tmp_path):
 
 def test_run_without_held_out_scenes_says_so(run):
     record = {**run.record, "data": {**run.record["data"], "parts": {"training": [0, 1], "held-out": []}}}
-    with pytest.raises(ValueError, match="has no held-out scenes; it was trained with --held-out 0"):
+    with pytest.raises(ValueError, match="has no held-out scenes; it was trained with `held_out` 0"):
         PoseRun(run.path, record).sample("held-out", 4, 0)
 
 

@@ -76,13 +76,13 @@ def test_side_divided_on_one_face_only_is_no_hole():
 @pytest.mark.parametrize("units", [None, "m", "cm", "inch"])
 def test_missing_or_wrong_units_are_refused_with_the_likely_ones(tmp_path, units):
     file = write_stl(tmp_path / "a.stl", BRACKET.vertices, BRACKET.triangles, 1300)
-    with pytest.raises(InputError, match="largest side is 65, so they are probably mm: --units mm"):
+    with pytest.raises(InputError, match="largest side is 65, so they are probably mm: `units` mm"):
         part_from_file(file, units)
 
 
 def test_part_that_would_be_too_small_is_refused(tmp_path):
     file = write_obj(tmp_path / "a.obj", BRACKET.vertices, BRACKET.triangles, 1)
-    with pytest.raises(InputError, match="smaller than 2 mm, in mm; .* probably m: --units m"):
+    with pytest.raises(InputError, match="smaller than 2 mm, in mm; .* probably m: `units` m"):
         part_from_file(file, "mm")
 
 

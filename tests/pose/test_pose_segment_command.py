@@ -87,7 +87,7 @@ def test_broken_off_command_goes_on_and_leaves_finished_scenes(
     with monkeypatch.context() as patch:
         patch.setattr(predictions, "predict_poses", kill)
         killed = tfapp(*command)
-    assert killed.exit_code == 130 and "the same command goes on" in killed.output
+    assert killed.exit_code == 130 and "the same command resumes" in killed.output
     finished = files_of(tmp_path / "out")
     assert finished == [
         "labels/00000.png",

@@ -54,7 +54,7 @@ def test_killed_command_goes_on_with_run_and_tensorboard(bolt_scenes, tmp_path, 
     with monkeypatch.context() as patch:
         patch.setattr(RunRecorder, "on_epoch_begin", kill)
         killed = tfapp(*command)
-    assert killed.exit_code == 130 and "the same command goes on where it stood" in killed.output
+    assert killed.exit_code == 130 and "the same command resumes where it stood" in killed.output
     assert not (tmp_path / "run" / "model.keras").exists()
     finished = tfapp(*command)
     assert finished.exit_code == 0, finished.output

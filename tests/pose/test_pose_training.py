@@ -60,7 +60,7 @@ def test_more_epochs_extend_a_run(scenes, tmp_path):
 
 
 def test_held_out_scenes_are_none_of_the_trained_ones(run):
-    parts = run.parts
+    parts = run.splits
     assert len(parts["held-out"]) == 2
     assert sorted([*parts["training"], *parts["held-out"]]) == list(range(8))
 
@@ -81,12 +81,12 @@ def test_both_learning_rates_fall_together(scenes, tmp_path):
     ("options", "sentence"),
     [
         ({"instances": None}, "does not say how many parts each scene has; give --instances N"),
-        ({"epochs": 0}, "--epochs must be at least 1; got 0"),
-        ({"learning_rate": -1.0}, "--learning-rate must be a positive number; got -1.0"),
-        ({"held_out": 1.0}, "--held-out is a share from 0 to below 1; got 1.0"),
-        ({"side": -0.1}, "--side must be a positive length in metres; got -0.1"),
+        ({"epochs": 0}, "`epochs` must be at least 1; got 0"),
+        ({"learning_rate": -1.0}, "`learning_rate` must be a positive number; got -1.0"),
+        ({"held_out": 1.0}, "`held_out` is a share from 0 to below 1; got 1.0"),
+        ({"side": -0.1}, "`side` must be a positive length in metres; got -0.1"),
         ({"observed": 5000}, "too few for 5000"),
-        ({"channels": 4}, "--channels must be 1 or 2; got 4"),
+        ({"channels": 4}, "`channels` must be 1 or 2; got 4"),
     ],
     ids=str,
 )

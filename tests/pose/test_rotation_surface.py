@@ -65,7 +65,7 @@ def test_axes_across_a_part_with_equal_sides_are_those_of_its_file():
 
 @pytest.mark.parametrize("text", ["long", "long,long", "long,wide", "x,y,z", ""])
 def test_axes_that_are_no_two_names_are_refused(text):
-    with pytest.raises(InputError, match="--axes expects two of long, middle, short, x, y, z"):
+    with pytest.raises(InputError, match="`axes` expects two of long, middle, short, x, y, z"):
         parse_axes(text)
 
 

@@ -36,9 +36,9 @@ def quick(monkeypatch):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_says_that_the_number_is_a_reading(command):
+def test_help_says_that_the_number_is_assumed(command):
     words = " ".join(reproduce(command, "--help").output.split())
-    assert "That it is this number is our reading: the text was not at hand." in words
+    assert "The number of the table or figure is assumed." in words
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -94,5 +94,5 @@ def test_two_layer_net_has_bounds_in_both_ways_of_training(tmp_path):
 
 def test_constant_that_is_none_is_refused(tmp_path):
     result = reproduce("bpgrad-figure-3.13", "--out", tmp_path / "out", "--lipschitz", "0")
-    assert result.exit_code == 2 and "`lipschitz` must be a positive number" in result.output
+    assert result.exit_code == 2 and "--lipschitz must be a positive number" in result.output
     assert not (tmp_path / "out").exists()

@@ -108,7 +108,7 @@ def test_page_and_table_show_the_command_as_it_was_typed(first, cells, suffix):
 @pytest.mark.parametrize("suffix", ["md", "html"])
 def test_page_and_table_say_what_they_take_the_paper_s_tables_for(first, suffix):
     text = (first / f"tv-table-1.{suffix}").read_text(encoding="utf-8")
-    assert "Our reading of that section" in text and "arXiv:1907.05287" in text
+    assert "Assumed of that section" in text and "arXiv:1907.05287" in text
 
 
 def test_page_shows_the_chosen_and_the_learned_lambda_of_every_seed(first):
@@ -181,7 +181,7 @@ def test_tables_of_camvid_are_of_segnet(scenes, tmp_path):
 @pytest.mark.parametrize("number", range(1, 7))
 def test_help_says_what_the_table_is_taken_for(number):
     text = said(tfapp("reproduce", f"tv-table-{number}", "--help"))
-    assert f"Table {number}: " in text and "Our reading of that section" in text
+    assert f"Table {number}: " in text and "Assumed of that section" in text
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_help_says_what_the_table_is_taken_for(number):
         (1, "{cells}", "--train-noise salt=0.01", "--train-noise is for model 2, tv-table-2"),
         (2, "{cells}", "--train-noise fog=1", "Unknown noise 'fog=1'"),
         (1, "{cells}", "--tv-gradient magic", "Unknown tv gradient 'magic'"),
-        (1, "{cells}", "--encoder-weights imagenet", "got --model unet"),
+        (1, "{cells}", "--encoder-weights imagenet", "got `model` unet"),
         (1, "{few}", "", "too few to keep some for validation"),
     ],
 )

@@ -95,17 +95,17 @@ def test_unknown_scale_and_a_file_as_folder_are_refused_before_the_study_begins(
         raise AssertionError
 
     study = Study("name", "heading", "source", (), {"small": ""}, never)
-    with pytest.raises(InputError, match="Unknown --scale 'huge'; choose one of: small."):
+    with pytest.raises(InputError, match="Unknown `scale` 'huge'; choose one of: small."):
         study.run({"out": tmp_path, "scale": "huge"})
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="--out must name a folder"):
+    with pytest.raises(InputError, match="`out` must name a folder"):
         study.run({"out": tmp_path / "file", "scale": "small"})
 
 
 def test_data_of_a_table_are_a_folder_or_of_its_reader():
     assert spec_of("some/folder", "camvid", "Table 3") == "camvid:some/folder"
     assert spec_of("camvid:x", "camvid", "Table 3") == "camvid:x"
-    with pytest.raises(InputError, match="Table 3 is of CamVid: expected --data FOLDER or camvid:FOLDER"):
+    with pytest.raises(InputError, match="Table 3 is of CamVid: expected `data` FOLDER or camvid:FOLDER"):
         spec_of("wbc:x", "camvid", "Table 3 is of CamVid")
 
 

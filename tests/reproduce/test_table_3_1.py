@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from tfapp.reproduce.bpgrad.table_3_1 import PRINTED, TABLE, UPDATES, rows
-from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, Path, walk
+from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, SolverPath, trace_path
 from tfapp.solvers.search.functions import ROSENBROCK
 
 SOLVERS = {solver.name: solver for solver in TABLE}
 
 
 def path_of(name, steps=UPDATES):
-    return walk(TENSOR_FUNCTIONS["rosenbrock"], ROSENBROCK.start, SOLVERS[name], steps)
+    return trace_path(TENSOR_FUNCTIONS["rosenbrock"], ROSENBROCK.start, SOLVERS[name], steps)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_rules_are_those_of_matconvnet(name, rate, rho, share, epsilon):
 
 
 def ended(name, *point):
-    return Path(SOLVERS[name], np.array([ROSENBROCK.start, point]), np.zeros(2))
+    return SolverPath(SOLVERS[name], np.array([ROSENBROCK.start, point]), np.zeros(2))
 
 
 def test_table_says_which_digits_agree():

@@ -68,7 +68,7 @@ def test_finished_training_is_not_done_again(tmp_path, keeper):
 @pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
 def test_fewer_epochs_than_are_done_are_refused(tmp_path, keeper):
     fit_or_resume(keeper(tmp_path), 2, begin, data)
-    with pytest.raises(InputError, match="already has 2 epochs; --epochs 1 would take some back"):
+    with pytest.raises(InputError, match="already has 2 epochs; `epochs` 1 would take some back"):
         fit_or_resume(keeper(tmp_path), 1, begin, data)
 
 
@@ -82,7 +82,7 @@ def test_divergence_is_an_error_that_says_where_the_last_good_checkpoint_is(tmp_
     kept = Checkpoints(tmp_path)
     fit_or_resume(kept, 1, begin, data, diverged=kept.diverged)
     x = np.full_like(X, np.nan)
-    with pytest.raises(TrainingDiverged, match="in epoch 2, step 1; .*epoch-00001.keras.*--learning-rate"):
+    with pytest.raises(TrainingDiverged, match="in epoch 2, step 1; .*epoch-00001.keras.*`learning_rate`"):
         fit_or_resume(kept, 2, begin, lambda done: {"x": x, "y": x}, diverged=kept.diverged)
 
 

@@ -50,7 +50,7 @@ def test_new_run_takes_the_place_of_a_damaged_one(tmp_path):
 def test_run_of_another_kind_is_never_resumed_nor_removed(tmp_path, overwrite):
     folder = write(tmp_path / "run", RECORDS[PoseRun])
     with pytest.raises(
-        InputError, match="is a run of `tfapp pose train`; expected the --out of `tfapp train`"
+        InputError, match="is a run of `tfapp pose train`; expected the `out` of `tfapp train`"
     ):
         Run.begun(folder, overwrite)
     with pytest.raises(InputError, match="is a run of `tfapp pose train`"):
@@ -67,7 +67,7 @@ def test_model_that_is_missing_or_damaged_is_one_sentence(tmp_path, kind, comman
         run.load_model()
     (tmp_path / run.model_file).write_bytes(b"PK")
     with pytest.raises(
-        InputError, match=f"{run.model_file} cannot be loaded .*; train again with --overwrite"
+        InputError, match=f"{run.model_file} cannot be loaded .*; train again with `overwrite`"
     ):
         run.load_model()
 

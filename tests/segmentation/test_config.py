@@ -53,7 +53,7 @@ def test_number_of_training_images_limits_the_training_part(tmp_path, tiny):
 
 
 def test_too_many_training_images_are_refused_before_anything_is_written(tmp_path, tiny):
-    with pytest.raises(InputError, match="--train-images must be from 1 to 10"):
+    with pytest.raises(InputError, match="`train_images` must be from 1 to 10"):
         train("cells:20:32", tmp_path / "run", tiny(train_images=11))
     assert not (tmp_path / "run").exists()
 
@@ -80,8 +80,8 @@ def test_run_with_training_noise_goes_on_with_the_same_noise(tmp_path, tiny):
     [
         ({"train_noise": "gaussian=0.1,0.2"}, "is not one noise"),
         ({"train_noise": "gaussian=2"}, "a number from 0 to 1"),
-        ({"noisy_share": 0.0}, "--noisy-share must be above 0"),
-        ({"noisy_share": 1.5}, "--noisy-share must be above 0 and at most 1"),
+        ({"noisy_share": 0.0}, "`noisy_share` must be above 0"),
+        ({"noisy_share": 1.5}, "`noisy_share` must be above 0 and at most 1"),
         ({"train_noise": "gaussian=0.1", "noisy_share": 0.01}, "of 10 training image.s. is none"),
     ],
 )

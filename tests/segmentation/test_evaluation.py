@@ -69,13 +69,13 @@ def test_post_tv_makes_the_label_maps_smoother(trained):
 
 
 def test_post_tv_on_a_tv_run_is_refused(trained):
-    with pytest.raises(InputError, match="--post-tv is for models without a TV head; .* has one"):
+    with pytest.raises(InputError, match="`post_tv` is for models without a TV head; .* has one"):
         Segmenter(trained["tv-softmax"], 1.0)
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan")])
 def test_post_tv_weight_must_be_a_weight(trained, weight):
-    with pytest.raises(InputError, match="--post-tv must be"):
+    with pytest.raises(InputError, match="`post_tv` must be"):
         Segmenter(trained["softmax"], weight)
 
 

@@ -83,7 +83,7 @@ def test_test_images_have_no_say(learned, tmp_path):
 
 def test_run_without_validation_images_is_refused(tmp_path, tiny):
     run = train("cells:20:32", tmp_path / "run", tiny(head="softmax", validation_share=0.0, epochs=1))
-    with pytest.raises(InputError, match="has no validation images to choose lambda on; train with a --val"):
+    with pytest.raises(InputError, match="has no validation images to choose lambda on; train with a `val"):
         choose_weight(run)
 
 

@@ -86,7 +86,7 @@ def test_run_of_a_regression_is_exported(tmp_path, regressed):
 
 @pytest.mark.parametrize("options", [{"post_tv": 1.0}, {"gap": True}])
 def test_total_variation_behind_a_regression_head_is_refused(regressed, options):
-    with pytest.raises(InputError, match="need logits, or a TV head; .* was trained with --head identity"):
+    with pytest.raises(InputError, match="need logits, or a TV head; .* was trained with `head` identity"):
         regressed["identity"].network(**options)
 
 
@@ -144,14 +144,14 @@ def test_run_trained_by_bpgrad_with_weight_decay_goes_on(tmp_path, tiny):
         ({"loss": "hinge"}, "Unknown loss 'hinge'; choose one of: cross-entropy, mse"),
         (
             {"head": "sigmoid"},
-            "--head sigmoid gives no probabilities for --loss cross-entropy; use --loss mse",
+            "`head` sigmoid gives no probabilities for `loss` cross-entropy; use `loss` mse",
         ),
-        ({"head": "identity"}, "--head identity gives no probabilities"),
-        ({"optimizer": "sgd", "momentum": 1.0}, "--momentum must be from 0 to below 1; got 1.0"),
-        ({"lipschitz": "0", "optimizer": "bpgrad"}, "--lipschitz must be auto or a number above 0; got 0"),
-        ({"lipschitz": "20"}, "--lipschitz is for --optimizer bpgrad; got --optimizer adam"),
-        ({"weight_decay": -1.0}, "--weight-decay must be at least 0; got -1.0"),
-        ({"momentum": 0.8}, "--momentum is for --optimizer sgd, bpgrad or alig; got --optimizer adam"),
+        ({"head": "identity"}, "`head` identity gives no probabilities"),
+        ({"optimizer": "sgd", "momentum": 1.0}, "`momentum` must be from 0 to below 1; got 1.0"),
+        ({"lipschitz": "0", "optimizer": "bpgrad"}, "`lipschitz` must be auto or a number above 0; got 0"),
+        ({"lipschitz": "20"}, "`lipschitz` is for `optimizer` bpgrad; got `optimizer` adam"),
+        ({"weight_decay": -1.0}, "`weight_decay` must be at least 0; got -1.0"),
+        ({"momentum": 0.8}, "`momentum` is for `optimizer` sgd, bpgrad or alig; got `optimizer` adam"),
     ],
 )
 def test_bad_combinations_are_refused_and_nothing_is_written(tmp_path, tiny, options, message):

@@ -114,10 +114,10 @@ def test_only_noises_that_all_runs_share_are_compared(evaluated_run, tmp_path):
     # Without the second of three rows, the third would be taken for the second by position.
     del metrics["RUnet"]["rows"][1]
     (other.path / "metrics.json").write_text(json.dumps(metrics))
-    material = gather([evaluated_run, other])
-    assert material.comparison.noises == ["clean", "salt 0.02"]
-    assert material.comparison.cell("RUnet", 1, "mIoU").spread == 0
-    assert any("gaussian 0.05" in caution for caution in material.cautions)
+    data = gather([evaluated_run, other])
+    assert data.comparison.noises == ["clean", "salt 0.02"]
+    assert data.comparison.cell("RUnet", 1, "mIoU").spread == 0
+    assert any("gaussian 0.05" in caution for caution in data.cautions)
 
 
 def test_runs_tested_on_other_images_come_with_a_caution(plain_run, tmp_path):
@@ -125,8 +125,8 @@ def test_runs_tested_on_other_images_come_with_a_caution(plain_run, tmp_path):
         split = record["data"]["split"]
         split["test"][0], split["train"][0] = split["train"][0], split["test"][0]
 
-    material = gather([plain_run, variant(plain_run, tmp_path / "o", swap)])
-    assert any("different images" in caution for caution in material.cautions)
+    data = gather([plain_run, variant(plain_run, tmp_path / "o", swap)])
+    assert any("different images" in caution for caution in data.cautions)
 
 
 def test_pictures_are_of_images_that_no_run_was_trained_on(plain_run, tmp_path):

@@ -226,7 +226,7 @@ def test_wrong_option_writes_nothing(evaluated_run, tmp_path, options, message):
 
 
 def test_folder_as_output_is_refused(evaluated_run, tmp_path):
-    with pytest.raises(InputError, match="is a folder; --out must name"):
+    with pytest.raises(InputError, match="is a folder; `out` must name"):
         write_report([evaluated_run], tmp_path)
 
 

@@ -137,10 +137,10 @@ def test_prediction_is_the_answer_in_eight_bits(tmp_path, restorer):
     [
         (
             {"loss": "cross-entropy", "head": "softmax"},
-            "holds image pairs, not classes: use --loss mse with --head",
+            "holds image pairs, not classes: use `loss` mse with `head`",
         ),
-        ({"head": "tv-softmax"}, "got --loss mse with --head tv-softmax"),
-        ({"class_weighting": "balanced"}, "--class-weighting is for data with classes"),
+        ({"head": "tv-softmax"}, "got `loss` mse with `head` tv-softmax"),
+        ({"class_weighting": "balanced"}, "`class_weighting` is for data with classes"),
     ],
 )
 def test_options_for_classes_are_refused_and_nothing_is_written(tmp_path, tiny, make_pairs, options, message):

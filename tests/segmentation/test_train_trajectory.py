@@ -49,7 +49,7 @@ def test_without_the_option_nothing_is_recorded(tmp_path):
 
 
 def test_no_epochs_between_two_records_are_refused(tmp_path):
-    with pytest.raises(InputError, match="--trajectory must be at least 1; got 0"):
+    with pytest.raises(InputError, match="`trajectory` must be at least 1; got 0"):
         train(SPEC, tmp_path / "run", TrainConfig(**OPTIONS, trajectory=0))
     assert not any(tmp_path.iterdir())
 

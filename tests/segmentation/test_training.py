@@ -147,7 +147,7 @@ def test_diverging_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path, tiny)
             kernel.assign(kernel * np.nan)
 
     with pytest.raises(
-        TrainingDiverged, match="last good checkpoint is .*epoch-00001.keras.* smaller --learning-rate"
+        TrainingDiverged, match="last good checkpoint is .*epoch-00001.keras.* smaller `learning_rate`"
     ):
         train(SPEC, tmp_path / "run", tiny(optimizer="sgd"), callbacks=[Poison()])
     assert latest_checkpoint(tmp_path / "run")[1] == 1
@@ -182,11 +182,11 @@ def test_balanced_weights_are_larger_for_rarer_classes(tmp_path, tiny):
         ({"optimizer": "magic"}, "Unknown optimizer 'magic'"),
         ({"augment": "mixup"}, "Unknown augment 'mixup'"),
         ({"batch_size": 100}, "batch size is 100 but there are only 10"),
-        ({"epochs": 0}, "--epochs must be above 0"),
-        ({"learning_rate": -1.0}, "--learning-rate must be above 0"),
+        ({"epochs": 0}, "`epochs` must be above 0"),
+        ({"learning_rate": -1.0}, "`learning_rate` must be above 0"),
         ({"depth": 6}, "smaller than the network's stride of 64"),
-        ({"test_share": 1.0}, "--test-share"),
-        ({"dropout": 1.0}, "--dropout"),
+        ({"test_share": 1.0}, "`test_share`"),
+        ({"dropout": 1.0}, "`dropout`"),
     ],
 )
 def test_bad_options_are_refused_and_nothing_is_written(tmp_path, tiny, options, message):
@@ -197,7 +197,7 @@ def test_bad_options_are_refused_and_nothing_is_written(tmp_path, tiny, options,
 
 def test_another_configuration_in_the_same_folder_is_refused(trained, tiny):
     with pytest.raises(
-        InputError, match=r"another learning rate \(0.003, not 0.1\); use another --out, or --overwrite"
+        InputError, match=r"another learning rate \(0.003, not 0.1\); use another `out`, or `overwrite`"
     ):
         train(SPEC, trained["softmax"].path, tiny(head="softmax", learning_rate=0.1))
 

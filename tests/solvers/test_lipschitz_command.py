@@ -80,10 +80,10 @@ def test_saved_model_gets_images_of_its_size_and_scale(invoke, tmp_path):
             (),
             "expected (None, height, width, 1) for digits:60",
         ),
-        (lambda folder: "two-layer", ("--momentum", "1"), "`momentum` must lie in [0, 1)"),
+        (lambda folder: "two-layer", ("--momentum", "1"), "--momentum must lie in [0, 1)"),
         (lambda folder: "two-layer", ("--pairs", "all"), '`same_batch` must be False with pairs="all"'),
         (lambda folder: "two-layer", ("--batch-size", "49"), "The batch size must be from 1 to 48"),
-        (lambda folder: "two-layer", ("--learning-rate", "1e30"), "try a smaller `learning_rate`"),
+        (lambda folder: "two-layer", ("--learning-rate", "1e30"), "try a smaller --learning-rate"),
     ],
 )
 def test_bad_input_ends_in_one_sentence_and_writes_nothing(invoke, tmp_path, model, options, message):

@@ -44,11 +44,11 @@ def test_more_than_two_variables_have_bounds_but_no_picture(tmp_path):
     ("arguments", "message"),
     [
         (["f9"], "Unknown function 'f9'; choose one of: f1, f2, f3, rosenbrock, sines-2"),
-        (["f3", "--lipschitz", "0"], "`lipschitz` must be a finite number > 0. Received: lipschitz=0.0"),
-        (["f3", "--lipschitz", "2"], "`lipschitz` must be at least"),
-        (["f3", "--rho", "1"], "`rho` must be in [0, 1)"),
+        (["f3", "--lipschitz", "0"], "--lipschitz must be a finite number > 0. Received: lipschitz=0.0"),
+        (["f3", "--lipschitz", "2"], "--lipschitz must be at least"),
+        (["f3", "--rho", "1"], "--rho must be in [0, 1)"),
         (["f3", "--start", "x"], "--start 'x' is not understood; expected 1 numbers such as 2.5."),
-        (["f3", "--start", "99"], "`start` must be a point of the box"),
+        (["f3", "--start", "99"], "--start must be a point of the box"),
         (["sines-3", "--animate"], "--animate draws one or two variables; sines-3 has 3."),
     ],
 )

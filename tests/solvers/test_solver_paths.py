@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tfapp.optimizers import BPGrad
-from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, Path, PathSolver, walk
+from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, PathSolver, SolverPath, trace_path
 from tfapp.solvers.paths.solvers import VALUES, parameter_text, solvers_on
 from tfapp.solvers.search.functions import FUNCTIONS
 
@@ -16,7 +16,7 @@ def solver(make, name="sgd"):
 @pytest.fixture(scope="module")
 def bpgrad_path():
     plain = solver(lambda: BPGrad(500.0, momentum=0.0), "bpgrad-plain")
-    return walk(TENSOR_FUNCTIONS["rosenbrock"], (-1.2, 2.5), plain, 40)
+    return trace_path(TENSOR_FUNCTIONS["rosenbrock"], (-1.2, 2.5), plain, 40)
 
 
 @pytest.mark.parametrize("name", TENSOR_FUNCTIONS)
@@ -31,7 +31,9 @@ def test_tensor_functions_are_those_of_numpy_with_their_gradients(name):
 
 
 def test_path_of_gradient_descent_is_that_of_numpy():
-    path = walk(TENSOR_FUNCTIONS["rosenbrock"], (-1.2, 2.5), solver(lambda: keras.optimizers.SGD(0.0005)), 30)
+    path = trace_path(
+        TENSOR_FUNCTIONS["rosenbrock"], (-1.2, 2.5), solver(lambda: keras.optimizers.SGD(0.0005)), 30
+    )
     point = np.array([-1.2, 2.5])
     for update in range(31):
         np.testing.assert_allclose(path.points[update], point, rtol=1e-6)
@@ -50,12 +52,14 @@ def test_steps_of_bpgrad_without_momentum_are_as_long_as_its_formula_says(bpgrad
 
 
 def test_path_that_leaves_all_bounds_has_diverged(bpgrad_path):
-    far = walk(TENSOR_FUNCTIONS["rosenbrock"], (-1.2, 2.5), solver(lambda: keras.optimizers.SGD(0.1)), 20)
+    far = trace_path(
+        TENSOR_FUNCTIONS["rosenbrock"], (-1.2, 2.5), solver(lambda: keras.optimizers.SGD(0.1)), 20
+    )
     assert far.diverged and not bpgrad_path.diverged
 
 
 def test_updates_are_counted_to_the_first_gap_that_is_small_enough():
-    path = Path(solver(None), np.zeros((4, 1)), np.array([3.0, 1.05, 2.0, 1.01]))
+    path = SolverPath(solver(None), np.zeros((4, 1)), np.array([3.0, 1.05, 2.0, 1.01]))
     assert [path.updates_to(gap, 1.0) for gap in (5, 0.1, 0.02, 0.001)] == [0, 1, 3, None]
 
 

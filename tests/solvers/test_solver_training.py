@@ -21,8 +21,8 @@ def test_every_seed_has_its_own_initial_weights_and_all_solvers_share_them():
 
 
 def test_validation_images_are_none_of_the_trained_ones():
-    train_part, validation = WORKLOAD.for_choosing().parts()
-    whole, _ = WORKLOAD.parts()
+    train_part, validation = WORKLOAD.for_choosing().splits()
+    whole, _ = WORKLOAD.splits()
     assert len(train_part) + len(validation) == len(whole) and len(validation) == len(whole) // 10
     np.testing.assert_array_equal(np.concatenate([train_part.images, validation.images]), whole.images)
 
@@ -71,8 +71,8 @@ def test_diverged_training_is_told_and_not_reported_as_a_number(tmp_path):
 
 
 def test_more_training_images_than_there_are_is_refused():
-    with pytest.raises(InputError, match="training images; got --train-images 5000"):
-        Workload("digits:120", "two-layer", train_images=5000).parts()
+    with pytest.raises(InputError, match="training images; got `train_images` 5000"):
+        Workload("digits:120", "two-layer", train_images=5000).splits()
 
 
 def test_workers_of_a_cluster_train_what_one_process_trains(tmp_path):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from tfapp.data import MultiLabelPart
+from tfapp.data import MultiLabelImages
 from tfapp.transfer.backbones import open_backbone
 from tfapp.transfer.config import TransferConfig
 
@@ -24,11 +24,11 @@ def picture(index, rng):
 
 
 def part(count, seed=0):
-    """Return a `MultiLabelPart` in memory."""
+    """Return a `MultiLabelImages` in memory."""
     rng = np.random.default_rng(seed)
     images, targets = zip(*(picture(index, rng) for index in range(count)), strict=True)
     names = tuple(f"{seed}/{index}" for index in range(count))
-    return MultiLabelPart(
+    return MultiLabelImages(
         names, np.array(targets, np.int8), lambda index: images[index].astype(np.float32) / 255, images
     )
 

@@ -73,15 +73,15 @@ def test_description_changes_with_the_weights_and_with_nothing_else(tmp_path):
             "Unknown backbone 'ResNet1'; expected a network of keras.applications, such as ResNet101",
         ),
         ("resnet", {}, "Unknown backbone 'resnet'"),
-        ("ResNet101", {}, "ResNet101 needs trained weights; give --weights FILE"),
+        ("ResNet101", {}, "ResNet101 needs trained weights; give `weights` FILE"),
         ("ResNet101", {"weights": "none.h5"}, "The weights none.h5 do not exist"),
         (
             "MobileNet",
             {"weights": "imagenet", "layer": "x"},
-            "--layer and --input-scale are for .keras files",
+            "`layer` and `input_scale` are for .keras files",
         ),
         ("no.keras", {}, "The model no.keras does not exist"),
-        ("no.keras", {"weights": "imagenet"}, "--weights is for networks of keras.applications"),
+        ("no.keras", {"weights": "imagenet"}, "`weights` is for networks of keras.applications"),
     ],
 )
 def test_backbone_that_cannot_be_opened_gets_one_sentence(name, options, sentence):
@@ -106,7 +106,7 @@ def test_images_too_small_for_the_network_get_one_sentence(weights):
     "options, sentence",
     [
         ({"layer": "conv9"}, "has no layer 'conv9'; the last ones are"),
-        ({"input_scale": 0.0}, "--input-scale must be a number above 0"),
+        ({"input_scale": 0.0}, "`input_scale` must be a number above 0"),
     ],
 )
 def test_option_that_does_not_fit_the_file_gets_one_sentence(file, options, sentence):
@@ -116,6 +116,6 @@ def test_option_that_does_not_fit_the_file_gets_one_sentence(file, options, sent
 
 def test_other_size_than_the_file_takes_is_refused(file):
     with pytest.raises(
-        InputError, match="takes images of 16x16 pixels; expected 32x32: say its size by --high"
+        InputError, match="takes images of 16x16 pixels; expected 32x32: say its size by `high`"
     ):
         open_backbone(str(file), 32)

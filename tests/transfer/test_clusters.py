@@ -24,7 +24,7 @@ def test_readings_compare_other_features():
 
 def test_more_clusters_than_different_images_are_refused():
     features = np.repeat(CENTRES, 4, 0)
-    with pytest.raises(InputError, match="--clusters 4 is more than the 3 images whose features differ"):
+    with pytest.raises(InputError, match="`clusters` 4 is more than the 3 images whose features differ"):
         k_means_centroids(features, 4)
 
 

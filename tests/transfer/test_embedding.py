@@ -10,7 +10,7 @@ from tfapp.transfer.embedding import (
     chance_agreement,
     chosen_images,
     embed,
-    embed_materials,
+    embed_compared,
     neighbour_agreement,
     read_embedding,
     write_embedding,
@@ -136,15 +136,13 @@ def test_too_few_images_or_classes_are_refused(targets, options, message):
 
 def test_all_features_are_laid_out_for_the_same_images():
     features, labels = clouds()
-    materials = SimpleNamespace(
+    compared = SimpleNamespace(
         features={name: (None, features * scale) for name, scale in zip(EMBEDDED, (1, 2, 4), strict=True)},
         targets=(None, targets_of(labels)),
         class_names=("a", "b", "c"),
     )
     steps = []
-    found = embed_materials(
-        materials, most_images=18, perplexity=3, progress=lambda *step: steps.append(step)
-    )
+    found = embed_compared(compared, most_images=18, perplexity=3, progress=lambda *step: steps.append(step))
     np.testing.assert_array_equal(labels[found.images], found.classes)
     np.testing.assert_array_equal(found.points["low"], found.points["high"])
     # Ten neighbours, of which only the five others of the cloud are of the class.

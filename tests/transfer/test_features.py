@@ -9,13 +9,13 @@ from tfapp.data import Resolution
 from tfapp.errors import InputError
 from tfapp.transfer import features as module
 from tfapp.transfer.backbones import Backbone
-from tfapp.transfer.features import View, extract
+from tfapp.transfer.features import FeatureExtractor, extract
 
 
 @pytest.fixture(scope="module")
 def view(tmp_path_factory):
     network = backbone(tmp_path_factory.mktemp("backbone") / "small.keras")
-    return View(network, Resolution(SIDE, LOW), low=True, seed=0)
+    return FeatureExtractor(network, Resolution(SIDE, LOW), low=True, seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_progress_ends_at_the_number_of_images(view, tmp_path):
 
 def test_unreadable_image_is_named(view, tmp_path):
     images, _ = counting(part(6), bad=[5])
-    with pytest.raises(InputError, match="Image 5.png is damaged. Or leave out such images by --skip-bad."):
+    with pytest.raises(InputError, match="Image 5.png is damaged. Or leave out such images by `skip_bad`."):
         extract(view, images, tmp_path, "train-low")
 
 
@@ -113,7 +113,7 @@ def test_features_of_something_else_are_refused(view, tmp_path, change, words):
     [mine] = (tmp_path / "mine").iterdir()
     # As if features of another run had been copied here under the name of this run's.
     stranger.rename(tmp_path / mine.name)
-    with pytest.raises(InputError, match=f"holds features of {words}; remove it, or choose another --out"):
+    with pytest.raises(InputError, match=f"holds features of {words}; remove it, or choose another `out`"):
         extract(view, part(4), tmp_path, "train-low")
 
 

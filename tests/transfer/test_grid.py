@@ -25,7 +25,7 @@ def test_table_has_means_and_spreads_in_percent():
 @pytest.mark.parametrize(
     "hidden, clusters, sentence",
     [
-        ([4], [50], "--clusters 50 is more than the 40"),
+        ([4], [50], "`clusters` 50 is more than the 40"),
         ([0], [4], "at least 1"),
         ([4], [1], "at least 1 .* and 2"),
     ],

@@ -80,20 +80,20 @@ def test_same_seed_builds_the_same_network():
 
 def test_loss_that_becomes_infinite_says_what_to_do(tmp_path):
     features, labels = clouds()
-    with pytest.raises(TrainingDiverged, match="The loss became .* a smaller --value than 1e\\+30"):
+    with pytest.raises(TrainingDiverged, match="The loss became .* a smaller `value` than 1e\\+30"):
         train_network(tmp_path, 1e6 * features, labels, config(value=1e30))
 
 
 @pytest.mark.parametrize(
     "change, sentence",
     [
-        ({"clusters": 1}, "--clusters must be at least 2; got 1"),
-        ({"hidden": 0}, "--hidden must be at least 1; got 0"),
-        ({"iterations": 0}, "--iterations must be at least 1"),
-        ({"decay_every": -1}, "--decay-every must not be negative"),
+        ({"clusters": 1}, "`clusters` must be at least 2; got 1"),
+        ({"hidden": 0}, "`hidden` must be at least 1; got 0"),
+        ({"iterations": 0}, "`iterations` must be at least 1"),
+        ({"decay_every": -1}, "`decay_every` must not be negative"),
         ({"pseudo": "both"}, "Unknown --pseudo 'both'; choose one of: own, nearest"),
         ({"solver": "sgdm"}, "Unknown solver 'sgdm'; choose one of: bpgrad"),
-        ({"value": 0.0}, "--value must be a number above 0"),
+        ({"value": 0.0}, "`value` must be a number above 0"),
     ],
 )
 def test_setting_out_of_range_gets_one_sentence(change, sentence):

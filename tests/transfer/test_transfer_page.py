@@ -9,7 +9,7 @@ from tests.transfer.made_up_run import begun_run, embedding, finished_run, grid,
 from tfapp.errors import InputError
 from tfapp.transfer.embedding import write_embedding
 from tfapp.transfer.page import save_page
-from tfapp.transfer.page_sentences import findings, grid_finding
+from tfapp.transfer.page_sentences import grid_sentence, result_sentences
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -97,7 +97,7 @@ def test_text_from_people_is_escaped(tmp_path):
 
 def test_what_is_missing_is_named_with_its_command(empty_page):
     words = empty_page.words
-    assert "The training has not ended; go on with" in words
+    assert "The training has not ended; resume it with" in words
     for command in ("evaluate", "tsne", "grid"):
         assert re.search(rf"run\s*tfapp transfer {command} '[^']*/begun folder0/own run'", words)
 
@@ -131,13 +131,13 @@ def test_damaged_files_are_named_and_nothing_is_written(tmp_path, name, content)
 
 
 def test_a_folder_is_not_overwritten_by_the_page(tmp_path):
-    with pytest.raises(InputError, match="is a folder; --out must name an HTML file"):
+    with pytest.raises(InputError, match="is a folder; `out` must name an HTML file"):
         save_page(begun_run(tmp_path), tmp_path)
 
 
 def test_a_gain_is_told_with_its_share_of_what_low_resolution_costs():
     # HR 88.3, LR 67.3: 21 points.
-    first, second, *_ = findings(metrics(ours=0.021))
+    first, second, *_ = result_sentences(metrics(ours=0.021))
     assert first.endswith(
         "mean AP 69.4 % against 67.3 %, a gain of 2.1 points, or 10 % of what low resolution costs."
     )
@@ -145,7 +145,7 @@ def test_a_gain_is_told_with_its_share_of_what_low_resolution_costs():
 
 
 def test_a_loss_is_called_a_loss():
-    first, *_ = findings(metrics(ours=-0.03))
+    first, *_ = result_sentences(metrics(ours=-0.03))
     assert (
         "worse than those of low-resolution images: mean AP 64.3 % against 67.3 %, a loss of 3.0 points"
         in first
@@ -154,20 +154,20 @@ def test_a_loss_is_called_a_loss():
 
 
 def test_less_than_can_be_written_is_no_difference():
-    first, *_ = findings(metrics(ours=0.0001))
+    first, *_ = result_sentences(metrics(ours=0.0001))
     assert first == (
         "Transferred features are as good as those of low-resolution images: mean AP 67.3 % against 67.3 %."
     )
 
 
 def test_nothing_is_to_be_won_where_sharp_images_are_no_better():
-    sentences = findings(metrics(high=(0.6, 0.7, 0.5)))
+    sentences = result_sentences(metrics(high=(0.6, 0.7, 0.5)))
     assert "there is nothing for a transfer to win back" in sentences[1]
     assert sentences[0].endswith("a gain of 2.0 points.")
 
 
 def test_classes_that_gain_and_lose_are_counted():
-    assert "Of 3 classes 1 gain by the transfer and 1 lose." in findings(
+    assert "Of 3 classes 1 gain by the transfer and 1 lose." in result_sentences(
         metrics(ours=np.array([0.1, 0, -0.1]))
     )
 
@@ -183,21 +183,21 @@ def test_classes_that_gain_and_lose_are_counted():
     ],
 )
 def test_the_untrained_network_says_what_training_added(ours, untrained, expected):
-    sentence = findings(metrics(ours=ours, untrained=untrained))[-1]
+    sentence = result_sentences(metrics(ours=ours, untrained=untrained))[-1]
     assert sentence == f"The same network without any training has {expected}"
 
 
 def test_the_other_reading_is_compared_with_the_first():
     measured = metrics()
     measured["features"].append(result("other", "ours, nearest centroid", np.array([0.7, 0.72, 0.6])))
-    assert findings(measured)[-1] == (
+    assert result_sentences(measured)[-1] == (
         "The other reading of the pseudo-labels gives 67.3 %, 2.0 points below the first."
     )
 
 
 def test_the_best_size_of_a_grid_is_told_as_picked():
     # Means 62, 71 and 65 % against 66 %.
-    sentence = grid_finding(grid())
+    sentence = grid_sentence(grid())
     assert sentence.startswith(
         "1 of 3 sizes are better than LR (66.0 %). The best has N1 = 128, N2 = 10: 71.0 ± 1.4 %"
     )

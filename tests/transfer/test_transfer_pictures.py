@@ -4,7 +4,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from tests.transfer.made_up_run import CLASSES, HR, LR, ROWS, embedding, grid, metrics
-from tfapp.data import MultiLabelPart, Noise, Resolution
+from tfapp.data import MultiLabelImages, Noise, Resolution
 from tfapp.errors import InputError
 from tfapp.transfer.embedding import EMBEDDED
 from tfapp.transfer.pictures import (
@@ -33,7 +33,7 @@ def images(count=5, bad=()):
         return np.random.default_rng(index).random((16, 16, 3), np.float32)
 
     names = tuple(f"folder/an image with a long name {index}.png" for index in range(count))
-    return MultiLabelPart(names, np.ones((count, 2), np.int8), read, names)
+    return MultiLabelImages(names, np.ones((count, 2), np.int8), read, names)
 
 
 def texts(axes):

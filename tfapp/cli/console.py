@@ -1,7 +1,8 @@
-"""What all commands share at the terminal: sentences instead of tracebacks, tables, progress."""
+"""Common ground of all commands at the terminal: sentences instead of tracebacks, flags, tables, progress."""
 
 import errno
 import os
+import re
 import sys
 import tempfile
 from importlib import import_module
@@ -17,6 +18,7 @@ from tfapp.errors import InputError, WorkFailed
 from tfapp.runs import progress
 
 EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+_TYPED = "tfapp.typed"
 
 console = Console()
 error_console = Console(stderr=True)
@@ -53,24 +55,60 @@ def _import_quietly(module):
             os.close(kept)
 
 
+# Options of the commands that made what a later command reads: its errors advise them too.
+_OF_OTHER_COMMANDS = ("out", "overwrite", "head", "learning_rate", "validation_share", "gap")
+
+
+def in_flags(sentence, command):
+    """Return a sentence of the library for the command line: arguments that are options become their flags.
+
+    Args:
+        sentence: Text that names arguments in backticks, such as `batch_size`.
+        command: The command that was typed, with its parameters. A name that is none of its options stays as it is,
+            but for a few that other commands have.
+    """
+    flags = {name: "--" + name.replace("_", "-") for name in _OF_OTHER_COMMANDS}
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            flags[parameter.name] = next(flag for flag in parameter.opts if flag.startswith("--"))
+    return re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), sentence)
+
+
 class GuardedGroup(TyperGroup):
-    """Command group that turns expected errors of any command below it into a sentence and an exit code."""
+    """Command group that turns expected errors of any command below it into a sentence and an exit code.
+
+    The library's sentences name arguments; what is printed names the options of the command that was typed.
+    """
+
+    def parse_args(self, ctx, args):
+        ctx.meta[_TYPED] = list(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise _leave("Interrupted; the same command goes on where it stood.", EXIT_INTERRUPTED) from None
+            raise _leave("Interrupted; the same command resumes where it stood.", EXIT_INTERRUPTED) from None
         except InputError as error:
-            raise _leave(str(error), EXIT_BAD_INPUT) from None
+            raise _leave(in_flags(str(error), _command(self, ctx)), EXIT_BAD_INPUT) from None
         except WorkFailed as error:
-            raise _leave(str(error), EXIT_FAILURE) from None
+            raise _leave(in_flags(str(error), _command(self, ctx)), EXIT_FAILURE) from None
         except BrokenPipeError:
             # The reader of a pipe such as `| head` has had enough; Python must not write there again at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_FAILURE) from None
         except OSError as error:
             raise _leave(_explain(error), EXIT_BAD_INPUT) from None
+
+
+def _command(group, ctx):
+    """Return the command below a group that was typed: the first words name it, and the groups on the way."""
+    command = group
+    for word in ctx.meta[_TYPED]:
+        if not isinstance(command, TyperGroup):
+            break
+        command = command.get_command(ctx, word) or command
+    return command
 
 
 def _leave(message, code):

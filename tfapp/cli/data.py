@@ -1,4 +1,4 @@
-"""`tfapp data show`."""
+"""Command `tfapp data show`."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`tfapp demo`: the whole path on generated images, and the same commands for one's own."""
+"""Command `tfapp demo`: the whole path on generated images, and the same commands for one's own."""
 
 import time
 from pathlib import Path
@@ -44,7 +44,7 @@ def demo(
 
     served = out / "served"
     _headline("4/5 export for TensorFlow Serving", f"tfapp export {runs[-1].path} {served}")
-    # A demo that goes on after an interruption must not add a version each time.
+    # A demo that resumes after an interruption must not add a version each time.
     if overwrite or not any(served.glob("*/saved_model.pb")):
         write(runs[-1].path, served, version=None)
     verify_folder(served)

@@ -1,4 +1,4 @@
-"""`tfapp evaluate`."""
+"""Command `tfapp evaluate`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ def evaluate(
         list[str],
         typer.Argument(
             help="Run folders, and .keras files of any Keras segmenter; a last argument like folder:PATH tests on "
-            "other data, their official test part if any."
+            "other data, their official test split if any."
         ),
     ],
     noise: Annotated[
@@ -29,7 +29,7 @@ def evaluate(
     post_tv: Annotated[
         list[float] | None,
         typer.Option(
-            help="Also test models without a TV head with converged TV of this weight (the paper's Unet+TV); "
+            help="Also test models without a TV head with converged TV of this weight (Unet+TV of Jia, Liu, Tai); "
             "repeatable."
         ),
     ] = None,

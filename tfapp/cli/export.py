@@ -144,7 +144,7 @@ PARITY_COLUMNS = (
 
 
 def print_exported(console, folder, further=()):
-    """Print what was exported to the version folder, how it compares with the model, and commands to go on with."""
+    """Print what was exported to the version folder, how it compares with the model, and commands to try next."""
     from tfapp.export import describe
     from tfapp.export.manifest import read_manifest
 

@@ -1,4 +1,4 @@
-"""`tfapp landscape`."""
+"""Command `tfapp landscape`."""
 
 import re
 from pathlib import Path
@@ -61,7 +61,7 @@ def landscape(
         float, Option(help="Error of predicted points that is aimed at, as a share of the range of losses.")
     ] = 0.01,
     budget: Annotated[
-        str | None, Option(help="Stop after so long (60s, 5m, 1h); the same command goes on.")
+        str | None, Option(help="Stop after so long (60s, 5m, 1h); the same command resumes.")
     ] = None,
     dask: Annotated[
         str | None,
@@ -81,7 +81,7 @@ def landscape(
     ] = None,
     overwrite: Annotated[bool, Option(help="Start again, replacing the surface of these options.")] = False,
 ):
-    """Draw the training loss on a plane through the solution; interrupted, the same command goes on.
+    """Draw the training loss on a plane through the solution; interrupted, the same command resumes.
 
     Of a run of `tfapp pose train` it is the Chamfer distance, in units of its network.
     """

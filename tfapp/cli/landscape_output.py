@@ -1,4 +1,4 @@
-"""What `tfapp landscape` leaves: its table, figures and files for other programs."""
+"""Output of `tfapp landscape`: its table, figures and files for other programs."""
 
 from functools import partial
 
@@ -83,7 +83,7 @@ def _prediction_rows(surface):
     measured, found = surface.num_measured, surface.metadata["prediction"]
     rows = [("points measured", f"{measured} of {surface.status.size}")]
     if not surface.metadata["finished"]:
-        return [*rows, ("budget", "ended; the same command goes on")]
+        return [*rows, ("budget", "ended; the same command resumes")]
     if found["failed"]:
         rows.append(("prediction", "did not work here: every point was measured"))
     elif found["points"]:

@@ -1,4 +1,4 @@
-"""The command `tfapp`.
+"""Command `tfapp`.
 
     tfapp data show SPEC              look at a dataset
     tfapp train SPEC --out RUN        train a segmenter
@@ -14,7 +14,7 @@
     tfapp transfer train SPEC         better features of low-resolution images
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
-    tfapp reproduce noise-table SPEC  the paper's table over seeds
+    tfapp reproduce noise-table SPEC  a table of Jia, Liu and Tai over seeds
     tfapp reproduce tv-table-1        its tables 1 to 6, with their figures
     tfapp demo                        all of it, on generated images
 

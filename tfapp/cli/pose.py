@@ -1,4 +1,4 @@
-"""`tfapp pose`: parts in a bin, from depth images."""
+"""Commands `tfapp pose`: parts in a bin, from depth images."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""`tfapp pose evaluate` and `tfapp pose show`."""
+"""Commands `tfapp pose evaluate` and `tfapp pose show`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ Choose = Annotated[
 def evaluate(
     run: Run,
     choose: Choose = "distance",
-    scenes: Annotated[int | None, Option(min=1, help="Scenes of each part.", show_default="all")] = None,
+    scenes: Annotated[int | None, Option(min=1, help="Scenes of each split.", show_default="all")] = None,
     baselines: Annotated[bool, Option(help="K-means and spectral clustering of the same points.")] = True,
 ):
     """Segmentation, object model and poses against the truth of simulated scenes, held out and trained on."""

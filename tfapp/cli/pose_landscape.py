@@ -1,4 +1,4 @@
-"""`tfapp pose landscape`."""
+"""Command `tfapp pose landscape`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`tfapp pose segment`."""
+"""Command `tfapp pose segment`."""
 
 import json
 from pathlib import Path

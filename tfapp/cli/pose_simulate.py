@@ -1,4 +1,4 @@
-"""`tfapp pose simulate`."""
+"""Command `tfapp pose simulate`."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ Option = typer.Option
 def simulate(
     context: typer.Context,
     part: Annotated[str, Option(help="nut, bolt, l-bracket, camera-head, or an STL, OBJ or PLY file.")],
-    out: Annotated[Path, Option(help="Folder for the scenes; a broken-off one is gone on with.")],
+    out: Annotated[Path, Option(help="Folder for the scenes; a broken-off one resumes.")],
     instances: Annotated[int, Option(help="Copies of the part in each scene.")] = 2,
     scenes: Annotated[int, Option(help="Scenes in the folder; more than it has are added.")] = 500,
     units: Annotated[

@@ -1,4 +1,4 @@
-"""`tfapp pose train`."""
+"""Command `tfapp pose train`."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +15,7 @@ Option = typer.Option
 def train(
     context: typer.Context,
     scenes: Annotated[Path, typer.Argument(help="Folder of scenes, of `tfapp pose simulate` or your own.")],
-    out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
+    out: Annotated[Path, Option(help="Run folder; a killed run there resumes.")],
     instances: Annotated[
         int | None,
         Option(help="Parts in every scene.", show_default="what scenes.json says"),
@@ -30,7 +30,7 @@ def train(
     combination: Annotated[str, Option(help="Over the channels: min, or softmin as eq. 4.2.")] = "min",
     gamma_rate: Annotated[float, Option(help="What gamma of the softmin grows by in a step.")] = 0.002,
     hypotheses: Annotated[
-        int, Option(help="Poses that each part takes the best of; more than 1 is beyond the text.")
+        int, Option(help="Poses that each part takes the best of; more than 1 is beyond Wu (2020).")
     ] = 8,
     backbone: Annotated[str, Option(help="small or resnet-18.")] = "small",
     size: Annotated[int, Option(help="Side in pixels of what the network sees.")] = 64,
@@ -52,7 +52,7 @@ def train(
         ),
     ] = None,
     turn: Annotated[
-        bool, Option(help="Turn scenes about the optical axis, each time by another angle; beyond the text.")
+        bool, Option(help="Turn scenes about the optical axis, each time by another angle; beyond Wu (2020).")
     ] = True,
     epochs: Annotated[int, Option(help="Epochs in all.")] = 60,
     batch_size: Annotated[int, Option(help="Scenes per batch.")] = 32,
@@ -68,7 +68,7 @@ def train(
     ] = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
-    """Learn a part's 3D model and the poses of its instances from depth; killed, the same command goes on."""
+    """Learn a part's 3D model and the poses of its instances from depth; killed, the same command resumes."""
     options = dict(locals())
     from tfapp.pose.config import PoseConfig
     from tfapp.pose.training import train as run_training
@@ -94,5 +94,5 @@ def _tensorboard(folder):
 
     if folder is None:
         return ()
-    check_folder(folder, "--tensorboard")
+    check_folder(folder, "tensorboard")
     return (PoseTensorBoard(folder),)

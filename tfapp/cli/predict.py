@@ -1,4 +1,4 @@
-"""`tfapp predict`."""
+"""Command `tfapp predict`."""
 
 from functools import partial
 from pathlib import Path

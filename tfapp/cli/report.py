@@ -1,4 +1,4 @@
-"""`tfapp report`."""
+"""Command `tfapp report`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,21 +21,18 @@ def report(
         ),
     ],
     out: Annotated[Path, Option(help="HTML file to write.")] = Path("report.html"),
-    export: Annotated[list[Path] | None, Option(help="Folder that `tfapp export` wrote; repeatable.")] = None,
+    exports: Annotated[
+        list[Path] | None, Option("--export", help="Folder that `tfapp export` wrote; repeatable.")
+    ] = None,
     noise: Annotated[str, Option(help="Noise of the pictures, such as gaussian=0.07.")] = "gaussian=0.07",
     examples: Annotated[int, Option(min=1, max=24, help="Test images to show.")] = 4,
     title: Annotated[str | None, Option(help="Heading [default: the networks and the data].")] = None,
 ):
     """Write one page about runs: pictures, noise tables, curves, loss landscapes, next steps."""
-    options = {
-        "exports": ("export", export),
-        "noise": ("noise", _one_noise(noise)),
-        "examples": ("examples", examples),
-        "title": ("title", title),
-    }
+    options = {"exports": exports, "noise": _one_noise(noise), "examples": examples, "title": title}
     typed = {
-        argument: value
-        for argument, (name, value) in options.items()
+        name: value
+        for name, value in options.items()
         if context.get_parameter_source(name).name == "COMMANDLINE"
     }
     write = page_writer(runs[0])

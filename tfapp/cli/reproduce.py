@@ -1,4 +1,4 @@
-"""`tfapp reproduce`: a command for each study of `tfapp.reproduce`."""
+"""Commands `tfapp reproduce`: a command for each study of `tfapp.reproduce`."""
 
 import inspect
 from typing import Annotated, get_args

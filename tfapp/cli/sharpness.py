@@ -1,4 +1,4 @@
-"""`tfapp sharpness`."""
+"""Command `tfapp sharpness`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -39,7 +39,7 @@ def sharpness(
     batch_size: Annotated[int, Option(min=1, help="Frames per pass.")] = 8,
     overwrite: Annotated[bool, Option(help="Start again, replacing the trials of these options.")] = False,
 ):
-    """Measure how much the training loss can rise near the solution; interrupted, the same command goes on."""
+    """Measure how much the training loss can rise near the solution; interrupted, the same command resumes."""
     from tfapp.segmentation.run import Run
 
     sizes = parse_sizes(eps)

@@ -1,4 +1,4 @@
-"""`tfapp solvers`: optimizers and global searches on functions with a known minimum."""
+"""Commands `tfapp solvers`: optimizers and global searches on functions with a known minimum."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""`tfapp solvers compare`: solvers side by side on images, each at its best parameter."""
+"""Command `tfapp solvers compare`: solvers side by side on images, each at its best parameter."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ def compare(
     data: Annotated[
         str, typer.Argument(help="digits, or mnist:PATH, fashion-mnist:PATH, cifar10:PATH, imagenet:PATH.")
     ],
-    out: Annotated[Path, Option(help="Folder of trainings and results; a killed comparison goes on.")],
+    out: Annotated[Path, Option(help="Folder of trainings and results; a killed comparison resumes.")],
     model: Annotated[
         str, Option(help="lenet-5, lenet-mnist, lenet-cifar10, two-layer, resnet-18, ...")
     ] = "lenet-5",
@@ -51,7 +51,7 @@ def compare(
     from tfapp.solvers.trainings.comparison import HEADER, compare_solvers
     from tfapp.solvers.trainings.workload import Workload
 
-    # The full path, so that the command goes on from any folder.
+    # The full path, so that the command resumes from any folder.
     spec = open_classification(data).spec
     workload = Workload(spec, model, batch_size, weight_decay, train_images, size, augment)
     options = {"command": typed(context), "dask": dask, "overwrite": overwrite, "progress": ConsoleProgress()}

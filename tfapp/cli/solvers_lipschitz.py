@@ -1,11 +1,11 @@
-"""`tfapp solvers lipschitz`: the L for BPGrad, from the slopes of the loss along a short training."""
+"""Command `tfapp solvers lipschitz`: the L for BPGrad, from the slopes of the loss along a short training."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, print_table, print_written
+from tfapp.cli.console import console, in_flags, print_table, print_written
 from tfapp.cli.options import typed
 from tfapp.errors import InputError
 from tfapp.files import check_folder
@@ -65,7 +65,7 @@ def lipschitz(
         raise InputError(str(error)) from error
     print_table(("what", model), estimate_rows(estimate))
     if mode == "inits":
-        console.print(USELESS, soft_wrap=True, highlight=False)
+        console.print(in_flags(USELESS, context.command), soft_wrap=True, highlight=False)
     written = [out / name for name in ("lipschitz.json", "slopes.csv", "slopes.png")]
     settings = {"command": typed(context), "model": model, "data": data} | source | options
     write_json(written[0], estimate_json(estimate, settings))

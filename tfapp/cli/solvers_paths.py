@@ -1,4 +1,4 @@
-"""`tfapp solvers paths`: where the solvers go on functions of a few variables."""
+"""Command `tfapp solvers paths`: where the solvers go on functions of a few variables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +34,7 @@ def paths(
         str | None, Option(help="Start, coordinates comma-separated.", show_default="the function's")
     ] = None,
 ):
-    """Let solvers walk on an analytic function, the ellipsoidal parabola or Wilson's separable example."""
+    """Run solvers on an analytic function, the ellipsoidal parabola or Wilson's separable example."""
     if function not in _FUNCTIONS:
         raise InputError(f"Unknown function {function!r}; choose one of: {', '.join(_FUNCTIONS)}.")
     check_folder(out)

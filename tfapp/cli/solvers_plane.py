@@ -1,4 +1,4 @@
-"""`tfapp solvers plane`: the paths of several solvers in the PCA plane of a trained network."""
+"""Command `tfapp solvers plane`: the paths of several solvers in the PCA plane of a trained network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ Option = typer.Option
 def plane(
     context: typer.Context,
     data: Annotated[str, typer.Argument(help="digits, or mnist:PATH, fashion-mnist:PATH, cifar10:PATH.")],
-    out: Annotated[Path, Option(help="Folder of trainings, surface and figure; a killed command goes on.")],
+    out: Annotated[Path, Option(help="Folder of trainings, surface and figure; a killed command resumes.")],
     model: Annotated[str, Option(help="lenet-5, lenet-mnist, lenet-cifar10, two-layer, ...")] = "lenet-5",
     solvers: Annotated[
         str,

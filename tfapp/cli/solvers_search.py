@@ -1,4 +1,4 @@
-"""`tfapp solvers minimise` and `tfapp solvers search`: global searches, one with its certificate, or side by side."""
+"""Commands `tfapp solvers minimise`, a global search with its certificate, and `search`, several side by side."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a person names as a trained model: a run folder of any kind, or anybody's `.keras` file."""
+"""Trained models as a person names them: a run folder of any kind, or anybody's `.keras` file."""
 
 from importlib import import_module
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`tfapp train`."""
+"""Command `tfapp train`."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -18,7 +18,7 @@ def train(
         str,
         typer.Argument(help=forms_in_short(MASKS, IMAGE_PAIRS)),
     ],
-    out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
+    out: Annotated[Path, Option(help="Run folder; a killed run there resumes.")],
     model: Annotated[
         str, Option(help="unet, res-unet, fcn-4s, fcn-8s, fcn-16s, fcn-32s or segnet.")
     ] = "unet",
@@ -80,7 +80,10 @@ def train(
     learn_tv_weight: Annotated[bool, Option(help="Learn lambda, or keep it.")] = True,
     tv_per_class: Annotated[bool, Option(help="One lambda for each class.")] = False,
     tv_gradient: Annotated[
-        str, Option(help="implicit (converged, exact), jacobian-free, unrolled, or one-step (the paper's).")
+        str,
+        Option(
+            help="implicit (converged, exact), jacobian-free, unrolled, or one-step (that of Jia, Liu, Tai)."
+        ),
     ] = "implicit",
     tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the one step.")] = 0.25,
     tv_iterations: Annotated[int, Option(help="FISTA iterations in training.")] = 30,
@@ -102,7 +105,7 @@ def train(
         float, Option(help="Share kept for testing; a dataset's official split comes first.")
     ] = 0.2,
     validation_share: Annotated[
-        float, Option(help="Share watched while training; an official validation part comes first.")
+        float, Option(help="Share watched while training; an official validation split comes first.")
     ] = 0.1,
     train_images: Annotated[
         int | None, Option(help="Train on the first N training images only, for learning curves.")
@@ -121,7 +124,7 @@ def train(
     split_seed: Annotated[int, Option(help="Seed of the split and of the noise in the training set.")] = 0,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
-    """Train a segmenter, or on image pairs a network that makes images; killed, the same command goes on."""
+    """Train a segmenter, or on image pairs a network that makes images; killed, the same command resumes."""
     options = dict(locals())
     from tfapp.data import names_image_pairs
     from tfapp.segmentation.config import TrainConfig

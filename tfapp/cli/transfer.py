@@ -1,4 +1,4 @@
-"""`tfapp transfer`: features of low-resolution images."""
+"""Commands `tfapp transfer`: features of low-resolution images."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""`tfapp transfer evaluate`."""
+"""Command `tfapp transfer evaluate`."""
 
 from pathlib import Path
 from typing import Annotated

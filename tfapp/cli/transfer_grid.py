@@ -1,4 +1,4 @@
-"""`tfapp transfer grid`."""
+"""Command `tfapp transfer grid`."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ def grid(
     classes: Classes = None,
     skip_bad: SkipBad = False,
 ):
-    """Transfer networks of other sizes on the features of a run, N1 x N2; a killed grid goes on."""
+    """Transfer networks of other sizes on the features of a run, N1 x N2; a killed grid resumes."""
     from tfapp.transfer.grid import grid_remark, grid_table, grid_title
     from tfapp.transfer.results import grid_of_run
 

@@ -1,4 +1,4 @@
-"""`tfapp transfer train`."""
+"""Command `tfapp transfer train`."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -20,7 +20,7 @@ def train(
             help="voc2007:PATH, labels:PATH (labels.csv), or digits, mnist:PATH, cifar10:PATH, imagenet:PATH."
         ),
     ],
-    out: Annotated[Path, Option(help="Run folder; a killed run there goes on.")],
+    out: Annotated[Path, Option(help="Run folder; a killed run there resumes.")],
     backbone: Annotated[
         str, Option(help="A network of keras.applications, or a .keras file of any model for images.")
     ] = "ResNet101",

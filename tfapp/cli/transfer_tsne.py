@@ -1,4 +1,4 @@
-"""`tfapp transfer tsne`."""
+"""Command `tfapp transfer tsne`."""
 
 from typing import Annotated
 

@@ -19,7 +19,7 @@ _HOMES = {
     "ClassificationSet": "labelled",
     "ImageArray": "labelled",
     "ImageFiles": "labelled",
-    "MultiLabelPart": "multi_label",
+    "MultiLabelImages": "multi_label",
     "MultiLabelSet": "multi_label",
     "Split": "splits",
     "split_items": "splits",

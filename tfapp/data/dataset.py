@@ -1,4 +1,4 @@
-"""The one description of a dataset, of masks or of image pairs, that everything else reads."""
+"""Description of a dataset, of masks or of image pairs, that everything else reads."""
 
 import hashlib
 from collections.abc import Callable
@@ -85,7 +85,7 @@ class Dataset:
         if missing:
             raise InputError(
                 f"{self.spec} no longer has {len(missing)} image(s) of the run's split, the first is {missing[0]!r}; "
-                "restore the data, or train again with --overwrite."
+                "restore the data, or train again with `overwrite`."
             )
         return tuple(by_name[name] for name in names)
 

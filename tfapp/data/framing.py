@@ -1,4 +1,4 @@
-"""How images of any size become inputs of one size: resized, cut into patches, or as they are."""
+"""Framing: how images of any size become inputs of one size, resized, cut into patches, or as they are."""
 
 import copy
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Framing:
         if self.patch > min(height, width):
             raise InputError(
                 f"An image of {width}x{height} pixels is smaller than the patch of {self.patch}; "
-                "choose a smaller --patch."
+                "choose a smaller `patch`."
             )
         rows, columns = (self._starts(length) for length in (height, width))
         return [(top, left, self.patch, self.patch) for top in rows for left in columns]
@@ -58,23 +58,23 @@ def choose_framing(dataset, stride, resize=None, patch=None, overlap=0):
         resize = dataset.default_size
     if resize is not None and min(resize) < stride:
         raise InputError(
-            f"--resize {resize[1]}x{resize[0]} is smaller than the network's stride of {stride}."
+            f"`resize` {resize[1]}x{resize[0]} is smaller than the network's stride of {stride}."
         )
     if patch is not None and patch < stride:
-        raise InputError(f"--patch {patch} is smaller than the network's stride of {stride}.")
+        raise InputError(f"`patch` {patch} is smaller than the network's stride of {stride}.")
     sizes = {item.size for item in dataset.items} if resize is None else {resize}
     smallest = min(min(size) for size in sizes)
     if smallest < stride:
         item = min(dataset.items, key=lambda item: min(item.size))
         raise InputError(
             f"Image {item.name} is {item.size[1]}x{item.size[0]} pixels, smaller than the network's stride "
-            f"of {stride}; remove it, use --resize, or a smaller --depth."
+            f"of {stride}; remove it, use `resize`, or a smaller `depth`."
         )
     if patch is None and (len(sizes) > 1 or max(map(max, sizes)) > LARGEST_WHOLE_IMAGE):
         patch = min(DEFAULT_PATCH, smallest // stride * stride)
     if overlap and (patch is None or not 0 <= overlap < patch):
         raise InputError(
-            f"--overlap {overlap} must be at least 0 and below the patch size ({patch or 'no patches'})."
+            f"`overlap` {overlap} must be at least 0 and below the patch size ({patch or 'no patches'})."
         )
     return Framing(resize, patch, overlap)
 
@@ -176,9 +176,9 @@ class Frames:
 
     def weighted(self, class_weights):
         """Return the same frames with other class weights; what is decoded already is shared."""
-        twin = copy.copy(self)
-        twin.class_weights = class_weights
-        return twin
+        shared = copy.copy(self)
+        shared.class_weights = class_weights
+        return shared
 
     def arrays(self, indices):
         """Return stacked images, targets and weights of the windows with these indices."""

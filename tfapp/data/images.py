@@ -1,4 +1,4 @@
-"""The one reader of people's pictures: images, masks, and depth in pictures; every failure is one sentence.
+"""Reader of all pictures of people's own: images, masks, and depth in pictures; every failure is one sentence.
 
 Decoding is Pillow's. The orientation that cameras note in EXIF is applied to images and their sizes; masks and depth
 are taken as they are stored.

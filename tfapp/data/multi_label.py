@@ -14,7 +14,7 @@ PRESENT, NOT_COUNTED, ABSENT = 1, 0, -1
 
 
 @dataclass(frozen=True)
-class MultiLabelPart:
+class MultiLabelImages:
     """Images that show any number of classes each, read when they are wanted.
 
     Attributes:
@@ -46,7 +46,7 @@ class MultiLabelPart:
     def select(self, indices):
         """Return the images at these places, in this order."""
         indices = [int(index) for index in indices]
-        return MultiLabelPart(
+        return MultiLabelImages(
             tuple(self.names[index] for index in indices),
             self.targets[indices],
             partial(_read_chosen, self.read_image, indices),
@@ -69,14 +69,14 @@ class MultiLabelSet:
     Attributes:
         spec: What names it on the command line, such as `voc2007:PATH`.
         class_names: One name per column of the targets.
-        train: `MultiLabelPart` for training.
+        train: `MultiLabelImages` for training.
         test: The one for testing.
     """
 
     spec: str
     class_names: tuple[str, ...]
-    train: MultiLabelPart
-    test: MultiLabelPart
+    train: MultiLabelImages
+    test: MultiLabelImages
 
     @property
     def num_classes(self):
@@ -106,16 +106,16 @@ class MultiLabelSet:
         return fingerprint_of(self)
 
 
-def files_part(names, targets, files):
-    """Return the `MultiLabelPart` of images in files, which are not opened before they are wanted.
+def images_in_files(names, targets, files):
+    """Return the `MultiLabelImages` of images in files, which are not opened before they are wanted.
 
     Args:
         names: A unique name per image.
-        targets: Integers (count, num_classes) as in `MultiLabelPart`.
+        targets: Integers (count, num_classes) as in `MultiLabelImages`.
         files: One `Path` per image.
     """
     files = tuple(files)
-    return MultiLabelPart(tuple(names), np.asarray(targets, np.int8), partial(_read_file, files), files)
+    return MultiLabelImages(tuple(names), np.asarray(targets, np.int8), partial(_read_file, files), files)
 
 
 def one_class_each(data):
@@ -130,7 +130,7 @@ def one_class_each(data):
 def _one_class_each(images, split, num_classes):
     targets = np.full((len(images), num_classes), ABSENT, np.int8)
     targets[np.arange(len(images)), images.labels] = PRESENT
-    return MultiLabelPart(images.image_names(split), targets, images.read, images.contents)
+    return MultiLabelImages(images.image_names(split), targets, images.read, images.contents)
 
 
 def _read_file(files, index):

@@ -205,7 +205,7 @@ class NoisySet:
         chosen = rng.permutation(len(names))[: round(share * len(names))]
         if not len(chosen):
             raise InputError(
-                f"--noisy-share {share:g} of {len(names)} training image(s) is none; choose a larger share."
+                f"`noisy_share` {share:g} of {len(names)} training image(s) is none; choose a larger share."
             )
         self.noise = noise
         self.positions = {names[i]: int(i) for i in chosen}

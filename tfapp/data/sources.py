@@ -1,4 +1,4 @@
-"""The door to all data: from what a person types (`wbc:PATH`, `mnist:PATH`, `cells`) to images with masks or labels.
+"""Door to all data: from what a person types (`wbc:PATH`, `mnist:PATH`, `cells`) to images with masks or labels.
 
 A new dataset is a file in `tfapp/data/readers/` and a line in `READERS`. Readers load when they are wanted: the command
 line asks what a name stands for, and lists the names, without NumPy or TensorFlow.

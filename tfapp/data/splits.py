@@ -37,7 +37,7 @@ class Split:
         """
         if not 1 <= count <= len(self.train):
             raise InputError(
-                f"--train-images must be from 1 to {len(self.train)}, the training images of the split; got {count}."
+                f"`train_images` must be from 1 to {len(self.train)}, the training images of the split; got {count}."
             )
         return replace(self, train=self.train[:count])
 
@@ -106,7 +106,7 @@ def _kept(official, rng, validation_share):
     count = 0 if official.validation else round(validation_share * len(names))
     if count == len(names):
         raise InputError(
-            f"--validation-share {validation_share:g} leaves none of the {count} training images."
+            f"`validation_share` {validation_share:g} leaves none of the {count} training images."
         )
     # Official lists follow the video: only a shuffled one gives a fair sample of N training images.
     train, validation = share_out([[name] for name in names], [count], rng)

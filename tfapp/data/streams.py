@@ -32,12 +32,12 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
     if batch_size > count:
         raise InputError(
             f"The batch size is {batch_size} but there are only {count} training image(s) or patches; "
-            f"use --batch-size {count} or less, or smaller patches."
+            f"use `batch_size` {count} or less, or smaller patches."
         )
     height, width, _ = frames.frame_shape
     if augment == "dihedral" and height != width:
         raise InputError(
-            f"Quarter turns need square frames, these are {width}x{height}; use --augment flips."
+            f"Quarter turns need square frames, these are {width}x{height}; use `augment` flips."
         )
     first_pass, offset = divmod(first_step * batch_size, count)
     positions = (

@@ -1,4 +1,4 @@
-"""The loss around a solution, on a plane of two filter-normalised random directions.
+"""Loss around a solution, on a plane of two filter-normalised random directions.
 
     from tfapp.landscape import landscape, save_surface_png
 

@@ -1,4 +1,4 @@
-"""Which points of a surface to measure so that the others can be predicted, and the prediction."""
+"""Choice of the points of a surface to measure so that the others can be predicted, and the prediction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What must hold before a surface is measured, and what is printed with it, so that one can trust it."""
+"""Checks before a surface is measured, and what is printed with it, so that one can trust it."""
 
 import re
 import warnings

@@ -1,4 +1,4 @@
-"""The loss around a solution on a grid, with the checks that make the picture trustworthy.
+"""Loss around a solution on a grid, with the checks that make the picture trustworthy.
 
 Algorithm 1 of Lu and Tong: two random directions u and v, and the loss at w + alpha*u + beta*v for every
 (alpha, beta) of a grid. Here most points of a smooth surface are predicted from the others, and the error of
@@ -35,7 +35,7 @@ from tfapp.landscape.fingerprint import (
     hash_weights,
     resume,
 )
-from tfapp.landscape.measure import Measuring, Stopwatch
+from tfapp.landscape.measure import LocalEvaluator, Measuring
 from tfapp.landscape.point_loss import make_bare_forward, make_point_loss
 from tfapp.landscape.precision import FLOAT32, check_compute_dtype, check_forward
 from tfapp.landscape.samples import Batches, as_arrays
@@ -74,7 +74,7 @@ def landscape(
 
     The model is not changed. Points are measured from a coarse lattice to finer ones, where the surface is not
     smooth enough to be predicted (`adaptive`), or all of them with `exact`. With `path`, the surface is saved
-    every two seconds and when the run ends for whatever reason, and the same call goes on where it stopped.
+    every two seconds and when the run ends for whatever reason, and the same call resumes where it stopped.
     Layers run in inference mode with their stored moving statistics.
 
     Args:
@@ -98,9 +98,9 @@ def landscape(
         reestimate: estimate the moving statistics of batch normalisation anew at every point, by one more pass
             over the data in training mode with dropout off. The centre then differs from `model.evaluate`.
         batch_size: samples per forward pass, >= 1.
-        budget: seconds after which no more points are begun; the same call goes on later.
+        budget: seconds after which no more points are begun; the same call resumes later.
         path: file of the surface (.npz), or None to keep it in memory only. Directions "gradient" and "hessian"
-            are kept beside it, in NAME-directions.npz, for the same call to go on with.
+            are kept beside it, in NAME-directions.npz, for the same call to resume with.
         progress: called as `progress(measured, expected)` after every point.
         overwrite: start again even if `path` holds a surface.
         dask: address of a Dask scheduler whose workers measure the points, or "local" for a cluster of this
@@ -164,7 +164,7 @@ def landscape(
         reference = None if compute_dtype == FLOAT32 else make_point()
         forward = make_bare_forward(model, batches, compute_dtype)
         point_loss = make_point(compute_dtype=compute_dtype)
-        evaluator = Stopwatch(point_loss, forward, surface.metadata["timing"], reference)
+        evaluator = LocalEvaluator(point_loss, forward, surface.metadata["timing"], reference)
     else:
         data, options = (x, y, sample_weight), options | {"compute_dtype": compute_dtype}
         evaluator = _dask_cells(dask, model, data, directions.u, v, batch_size=batch_size, **options)

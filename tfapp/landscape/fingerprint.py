@@ -145,6 +145,6 @@ def resume(path, key: dict, overwrite: bool) -> Surface | None:
     if changed:
         raise InputError(
             f"{path} holds a surface of another setting; changed: {changes(changed, stored, key, _HASHES)}. Choose "
-            "another path, or start again with overwrite=True (--overwrite)."
+            "another path, or start again with `overwrite`."
         )
     return surface

@@ -136,7 +136,7 @@ class Grid:
                 return self.alphas[i], self.betas[j], self.loss[np.ix_(i, j)]
         raise InputError(
             f"Expected at least 3 x 3 measured points to draw. Received: {self.num_measured} points; "
-            "run the same command again to go on."
+            "run the same command again to resume."
         )
 
     def save(self, path) -> None:

@@ -95,7 +95,7 @@ class Measuring:
             self._progress(done, max(done, expected))
 
 
-class Stopwatch:
+class LocalEvaluator:
     """Evaluates points in this process, the first few of them side by side with a bare forward pass.
 
     Args:

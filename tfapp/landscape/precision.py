@@ -20,7 +20,7 @@ from tfapp.landscape.checks import one_line
 from tfapp.landscape.samples import Batches
 
 FLOAT32, BFLOAT16 = COMPUTE_DTYPES = ("float32", "bfloat16")
-_LINKS = (keras.activations.softmax, keras.activations.sigmoid)
+_TO_PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid)
 
 
 def check_compute_dtype(compute_dtype: str) -> None:
@@ -82,7 +82,10 @@ def _layers_to_change(model):
         layer
         # Keras has no public walk through layers nested in models, wrappers and composite layers.
         for layer in model._flatten_layers()
-        if _computes_in_float32(layer) and layer.autocast and not _is_link(layer) and layer not in last
+        if _computes_in_float32(layer)
+        and layer.autocast
+        and not _gives_probabilities(layer)
+        and layer not in last
     ]
 
 
@@ -95,8 +98,8 @@ def _computes_in_float32(layer):
     return plain and policy.compute_dtype == policy.variable_dtype == FLOAT32
 
 
-def _is_link(layer):
-    return isinstance(layer, keras.layers.Softmax) or getattr(layer, "activation", None) in _LINKS
+def _gives_probabilities(layer):
+    return isinstance(layer, keras.layers.Softmax) or getattr(layer, "activation", None) in _TO_PROBABILITIES
 
 
 def _outputs(layer):

@@ -1,4 +1,4 @@
-"""The samples that a loss is averaged over, in the forms that Keras takes, batch by batch."""
+"""Samples that a loss is averaged over, in the forms that Keras takes, batch by batch."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The loss around a solution as people use it: a grid that can draw itself."""
+"""Loss around a solution as people use it: a grid that can draw itself."""
 
 from tfapp.landscape.grid import Grid
 

@@ -14,7 +14,7 @@ from tfapp.landscape.samples import as_arrays
 from tfapp.report.tensorboard import check_tensorboard, summary_writer
 
 _POINTS = 17  # along each axis: a picture in a browser, at a tenth of the evaluations of a printed one
-# The weights differ from surface to surface, so that none goes on with the file of another.
+# The weights differ from surface to surface, so that none resumes the file of another.
 _OWN = {"path", "overwrite", "progress"}
 
 

@@ -1,4 +1,4 @@
-"""The window of a surface, which alpha and beta its grid spans, and the nested lattices of that grid."""
+"""Window of a surface, which alpha and beta its grid spans, and the nested lattices of that grid."""
 
 import numpy as np
 

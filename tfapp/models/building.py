@@ -1,4 +1,4 @@
-"""From a model name and a head name to a Keras model."""
+"""Builder of segmenters: from a model name and a head name to a Keras model, and what a built one has."""
 
 import keras
 import tensorflow as tf

@@ -16,14 +16,14 @@ def fcn_32s(num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5,
     """Return an FCN-32s that maps images to logits of the same height and width.
 
     All of VGG-16, its fully connected layers as convolutions, scores every 32nd pixel, and bilinear
-    interpolation fills in the others. "Same" convolutions replace the paper's padding by 100 pixels; other
+    interpolation fills in the others. "Same" convolutions replace the padding by 100 pixels of Long et al.; other
     image sizes than multiples of 32 are mirrored up to one, and the logits are cropped back.
 
     Args:
         num_classes: Number of classes, at least 2.
         channels: Image channels.
         base_width: Filters of the first block; the others have 2, 4, 8 and 8 times as many, the two layers
-            that were fully connected 64 times. The paper has 64.
+            that were fully connected 64 times. Long et al. have 64.
         depth: Number of 2x2 poolings: always 5, to which the 32 in the name belongs.
         dropout: Rate of dropout after the two layers that were fully connected, in [0, 1).
         encoder_weights: Where the encoder's weights come from, as `load_encoder_weights` takes it, or None
@@ -41,14 +41,14 @@ def fcn_32s(num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5,
         CVPR 2015, arXiv:1411.4038.
     """
     if depth != DEPTH:
-        raise InputError(f"FCN-32s has {DEPTH} poolings; got a depth of {depth}; leave out --depth.")
+        raise InputError(f"FCN-32s has {DEPTH} poolings; got a depth of {depth}; leave out `depth`.")
     images = keras.Input((None, None, channels), name="images")
     padded = PadToStride(2**DEPTH, name="pad")(images)
     x = padded if encoder_weights is None else centre_as_imagenet(padded)
     x = _encode(x, base_width, dropout)
-    # From zero, as in the paper: no class is preferred before the first step.
+    # From zero, as Long et al. have it: no class is preferred before the first step.
     x = layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name="scores")(x)
-    # The paper's last transposed convolution, which is kept at bilinear interpolation, but without its
+    # The last transposed convolution of Long et al., which is kept at bilinear interpolation, but without its
     # fading to zero at the border of the image. In float32, because XLA's derivative of the interpolation has
     # another precision than a float16 input.
     x = ResizeLike(name="upsampled", dtype="float32")([x, padded])

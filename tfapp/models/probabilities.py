@@ -1,4 +1,4 @@
-"""The probabilities of a trained network: its own, of converged total variation, or nearest to a regression."""
+"""Probabilities of a trained network: its own, of converged total variation, or nearest to a regression."""
 
 import math
 
@@ -28,30 +28,30 @@ def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto")
         InputError: For a TV weight behind a TV head, a gap without one, or a model that does not fit.
     """
     if post_tv is not None and not (math.isfinite(post_tv) and post_tv >= 0):
-        raise InputError(f"--post-tv must be a number of at least 0; got {post_tv}.")
+        raise InputError(f"`post_tv` must be a number of at least 0; got {post_tv}.")
     regular = ends_in_tv_layer(model)
     if regular and post_tv is not None:
-        raise InputError(f"--post-tv is for models without a TV head; {source} has one.")
+        raise InputError(f"`post_tv` is for models without a TV head; {source} has one.")
     if gap and not regular and post_tv is None:
         raise InputError(
-            f"--gap is the certificate of a TV head and {source} has none; add --post-tv 1, or train it with "
-            "--head tv-softmax."
+            f"`gap` is the certificate of a TV head and {source} has none; add `post_tv` 1, or train it with "
+            "`head` tv-softmax."
         )
     try:
         if regular:
             return with_gap(model) if gap else model
         if post_tv is not None:
             return regularise(model, post_tv, output=output, return_gap=gap, **POST_TV)
-        inputs, logits, link = model_logits(model, output)
+        inputs, logits, activation = model_logits(model, output)
     except UnclearOutput:
         raise InputError(
             f"The last layers of {source} do not tell whether it gives logits or probabilities; say it by "
-            "--model-output logits or --model-output probabilities."
+            "`model_output` logits or `model_output` probabilities."
         ) from None
     except ValueError as error:
         raise InputError(f"{source} cannot be used as a segmenter: {error}.") from error
-    activation = keras.layers.Activation(link, dtype="float32")
-    return keras.Model(inputs, activation(logits), name=model.name)
+    probabilities = keras.layers.Activation(activation, dtype="float32")(logits)
+    return keras.Model(inputs, probabilities, name=model.name)
 
 
 @keras.saving.register_keras_serializable(package="tfapp")

@@ -34,7 +34,7 @@ def segnet(
     Args:
         num_classes: Number of classes, at least 2.
         channels: Image channels.
-        base_width: Filters of the first block; the others have 2, 4, 8 and 8 times as many. The paper has 64.
+        base_width: Filters of the first block; the others have 2, 4, 8 and 8 times as many. SegNet has 64.
         depth: Number of VGG-16's blocks, 1 to 5, each with a 2x2 pooling; the stride is `2 ** depth`. The
             paper has 5.
         dropout: Rate of dropout at the lowest level, in [0, 1).

@@ -10,13 +10,13 @@ from tfapp.layers import CropLike, PadToStride
 def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_activation=None):
     """Return a U-Net that maps images to logits of the same height and width.
 
-    "Same" convolutions replace the paper's unpadded ones, so that every pixel gets an answer; the
+    "Same" convolutions replace the unpadded ones of Ronneberger et al., so that every pixel gets an answer; the
     image is mirrored up to a multiple of the stride and the logits are cropped back.
 
     Args:
         num_classes: Number of classes, at least 2.
         channels: Image channels.
-        base_width: Filters of the first level; each level below has twice as many. The paper has 64.
+        base_width: Filters of the first level; each level below has twice as many. Ronneberger et al. have 64.
         depth: Number of 2x2 poolings; the stride is `2 ** depth`.
         dropout: Rate of dropout at the lowest level, in [0, 1).
         last_activation: Layer in the place of the last ReLU of the decoder, such as `tfapp.layers.TVReLU()`.
@@ -45,8 +45,9 @@ def res_unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
 
     A module is ReLU(x + F(x)) with two 3x3 convolutions F of the level's width (K. He, X. Zhang, S. Ren, J. Sun,
     "Deep Residual Learning for Image Recognition", CVPR 2016). What they add in parameters the lowest level
-    gives up: it has 3/4 of U-Net's filters, our choice of the paper's slimmer layers at low resolution. From a
-    base width of 2 both networks have the same number of parameters within 10 %, at depth 4 within 2 %.
+    gives up: it has 3/4 of U-Net's filters, which is assumed for the slimmer layers at low resolution of Lu and
+    Tong (2019). From a base width of 2 both networks have the same number of parameters within 10 %, at depth 4
+    within 2 %.
 
     Args:
         num_classes: Number of classes, at least 2.
@@ -105,7 +106,7 @@ def fcn_4s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
     FCN-Ns fuses encoder and decoder only where maps that were pooled N times or more are upsampled: there the
     features before that pooling join the upsampled ones, as in U-Net, and nothing joins above. So the
     skip connections of FCN-16s are among those of FCN-8s, those among FCN-4s's, and those among U-Net's; levels
-    and widths are the same. This is our reading of "fusion after N-fold pooling".
+    and widths are the same. "Fusion after N-fold pooling" is taken to mean this.
 
     Args:
         num_classes: Number of classes, at least 2.

@@ -1,4 +1,4 @@
-"""The convolutions of VGG-16 (Simonyan, Zisserman, 2015), which SegNet and FCN encode images with."""
+"""Convolutions of VGG-16 (Simonyan, Zisserman, 2015), which SegNet and FCN encode images with."""
 
 from keras import layers
 
@@ -40,7 +40,7 @@ def vgg_block(x, block, base_width, batch_norm=False):
     Args:
         x: Feature maps `(batch, height, width, channels)`.
         block: Number of the block, 1 to 5.
-        base_width: Filters of block 1, 64 in the paper.
+        base_width: Filters of block 1, 64 in VGG-16.
         batch_norm: Whether to normalise before each ReLU.
 
     Returns:

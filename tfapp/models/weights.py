@@ -57,7 +57,7 @@ def load_encoder_weights(model, source):
     *_, channels, width = convolutions[0].kernel.shape
     if (channels, width) != (3, 64):
         raise InputError(
-            "The weights of VGG-16 are for RGB images and an encoder of --base-width 64; "
+            "The weights of VGG-16 are for RGB images and an encoder of `base_width` 64; "
             f"got images of {channels} channel(s) and a base width of {width}."
         )
     trained = _downloaded_vgg16() if source == "imagenet" else _stored_vgg16(Path(source))

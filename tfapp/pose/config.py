@@ -1,4 +1,4 @@
-"""Everything that decides the training of a pose model."""
+"""Settings of the training of a pose model."""
 
 import math
 from dataclasses import dataclass, fields
@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from tfapp.errors import InputError
 from tfapp.pose.model.settings import ModelOptions, PoseSettings
 
-# What may be another in a run that goes on.
+# What may be another in a run that resumes.
 EXTENDABLE = ("epochs",)
 
 
@@ -46,23 +46,23 @@ class PoseConfig(ModelOptions):
         """Raise InputError for what `PoseSettings` does not look at."""
         for name in ("observed", "epochs", "batch_size", "decay_epochs"):
             if getattr(self, name) < 1:
-                raise InputError(f"{_option(name)} must be at least 1; got {getattr(self, name)}.")
+                raise InputError(f"`{name}` must be at least 1; got {getattr(self, name)}.")
         for name in ("learning_rate", "model_learning_rate", "decay", "gamma_rate"):
             if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
-                raise InputError(f"{_option(name)} must be a positive number; got {getattr(self, name)}.")
+                raise InputError(f"`{name}` must be a positive number; got {getattr(self, name)}.")
         if self.instances is not None and self.instances < 1:
-            raise InputError(f"--instances must be at least 1; got {self.instances}.")
+            raise InputError(f"`instances` must be at least 1; got {self.instances}.")
         if self.seed < 0:
-            raise InputError(f"--seed must not be negative; got {self.seed}.")
+            raise InputError(f"`seed` must not be negative; got {self.seed}.")
         if self.exponent is not None and not 0 <= self.exponent <= 10:
-            raise InputError(f"--exponent must be a number from 0 to 10; got {self.exponent}.")
+            raise InputError(f"`exponent` must be a number from 0 to 10; got {self.exponent}.")
         if not 0 <= self.held_out < 1:
-            raise InputError(f"--held-out is a share from 0 to below 1; got {self.held_out}.")
+            raise InputError(f"`held_out` is a share from 0 to below 1; got {self.held_out}.")
         if self.side is not None and not (self.side > 0 and math.isfinite(self.side)):
-            raise InputError(f"--side must be a positive length in metres; got {self.side}.")
+            raise InputError(f"`side` must be a positive length in metres; got {self.side}.")
 
     def settings(self, camera, frame, instances):
-        """Return the `PoseSettings` for a camera and the `Frame` of its scenes."""
+        """Return the `PoseSettings` for a camera and the `CoordinateFrame` of its scenes."""
         side = {} if self.side is None else {"side": self.side / frame.unit}
         return PoseSettings(
             camera={name: getattr(camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")},
@@ -72,7 +72,3 @@ class PoseConfig(ModelOptions):
             **side,
             **{field.name: getattr(self, field.name) for field in fields(ModelOptions)},
         )
-
-
-def _option(name):
-    return "--" + name.replace("_", "-")

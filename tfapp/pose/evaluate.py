@@ -1,4 +1,4 @@
-"""How well a pose model segments scenes, and what it learned of the part; the files that tell of it."""
+"""Evaluation of a pose model: how well it segments scenes, what it learned of the part, and the files of both."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -23,7 +23,7 @@ from tfapp.pose.predictions import check_choice, learned_points, predict_poses
 from tfapp.pose.run import PoseRun
 from tfapp.runs.progress import SILENT, steps
 
-# Scenes of each part in the pictures.
+# Scenes of each split in the pictures.
 SHOWN = 8
 METRICS = "metrics.json"
 TABLE_HEADER = ("scenes", "F1", "precision", "recall", "Chamfer mm", "rotation °", "translation mm")
@@ -31,7 +31,7 @@ METHODS = {"K-means": k_means, "spectral clustering": spectral_clustering}
 
 
 @dataclass(frozen=True)
-class PartResults:
+class SplitResults:
     """Means over some scenes.
 
     Attributes:
@@ -56,19 +56,19 @@ class PoseEvaluation:
 
     Attributes:
         choose: Which alternative counted, as of `predict_poses`.
-        parts: From the names of parts of the scenes, such as `held-out`, to their `PartResults`.
+        splits: From the names of splits of the scenes, such as `held-out`, to their `SplitResults`.
         registration: Of the learned model to the part; None without a known mesh.
         written: Paths of the files.
     """
 
     choose: str
-    parts: dict[str, PartResults]
+    splits: dict[str, SplitResults]
     registration: Registration | None
     written: tuple
 
     def to_json(self):
         """Return the content of `metrics.json`."""
-        content = {"choose": self.choose, "parts": {name: one.to_json() for name, one in self.parts.items()}}
+        content = {"choose": self.choose, "parts": {name: one.to_json() for name, one in self.splits.items()}}
         if self.registration is not None:
             sides = {name: getattr(self.registration, name) for name in ("learned_to_cad", "cad_to_learned")}
             distances = {name: {"median": side.median, "mean": side.mean} for name, side in sides.items()}
@@ -78,8 +78,8 @@ class PoseEvaluation:
     def rows(self):
         """Return the rows of `TABLE_HEADER` as text; none without true labels."""
         return [
-            _table_row(f"{part}, {method}", scores, result if method == "ours" else None)
-            for part, result in self.parts.items()
+            _table_row(f"{split}, {method}", scores, result if method == "ours" else None)
+            for split, result in self.splits.items()
             for method, scores in result.scores.items()
         ]
 
@@ -87,9 +87,9 @@ class PoseEvaluation:
         """Return sentences: distances that stand in no table, and how near learned model and part are."""
         sentences = []
         if not self.rows():
-            for part, result in self.parts.items():
+            for split, result in self.splits.items():
                 distance = f"{1000 * result.distance:.2f} mm"
-                sentences.append(f"{part}: {result.scenes} scenes, Chamfer distance {distance}")
+                sentences.append(f"{split}: {result.scenes} scenes, Chamfer distance {distance}")
         if self.registration is not None:
             there, back = self.registration.learned_to_cad, self.registration.cad_to_learned
             sentences.append(
@@ -106,7 +106,7 @@ def evaluate_run(path, choose="distance", scenes=None, baselines=True, progress=
     Args:
         path: Run folder.
         choose: As `predict_poses`.
-        scenes: Scenes of each part at most; None for all.
+        scenes: Scenes of each split at most; None for all.
         baselines: Whether to cluster the same points by K-means and spectral clustering too.
         progress: `Progress`.
 
@@ -125,7 +125,7 @@ def draw_run(path, choose="distance", scenes=SHOWN, progress=SILENT):
 
     Args:
         path, choose, progress: As for `evaluate_run`.
-        scenes: Scenes of each part at most.
+        scenes: Scenes of each split at most.
     """
     return _evaluated(path, choose, scenes, False, progress)[1].written
 
@@ -138,7 +138,7 @@ def _evaluated(path, choose, most, baselines, progress):
     check_choice(choose)
     results, shown = {}, {}
     with steps(progress) as show:
-        for name, numbers in run.parts.items():
+        for name, numbers in run.splits.items():
             if not len(numbers):
                 continue
             observations = observe(
@@ -164,7 +164,7 @@ def _evaluated(path, choose, most, baselines, progress):
 
 
 def _draw(run, model, folder, registration, shown, results):
-    """Draw the model, scenes of each part and the page; return the files."""
+    """Draw the model, scenes of each split and the page; return the files."""
     points, visible = learned_points(model)
     figures = run.path / "figures"
     written = [figures / "model.png"]
@@ -172,9 +172,9 @@ def _draw(run, model, folder, registration, shown, results):
     if registration is not None:
         written.append(figures / "model-beside-part.png")
         save_model_beside_cad_png(points, registration, *folder.object_mesh(), written[-1], visible=visible)
-    for part, scenes in shown.items():
-        written.append(figures / f"scenes-{part}.png")
-        save_scenes_png(scenes[:SHOWN], written[-1], f"{part} scenes")
+    for split, scenes in shown.items():
+        written.append(figures / f"scenes-{split}.png")
+        save_scenes_png(scenes[:SHOWN], written[-1], f"{split} scenes")
     cad = None if registration is None else (registration, *folder.object_mesh())
     first = [scene for scenes in reversed(shown.values()) for scene in scenes[:SHOWN]]
     written.append(run.path / "pose.html")
@@ -185,10 +185,10 @@ def _draw(run, model, folder, registration, shown, results):
 
 def _facts(results):
     facts = {}
-    for part, result in results.items():
-        facts[f"Chamfer distance, {part} scenes"] = f"{1000 * result.distance:.2f} mm"
+    for split, result in results.items():
+        facts[f"Chamfer distance, {split} scenes"] = f"{1000 * result.distance:.2f} mm"
         if "ours" in result.scores:
-            facts[f"F1, {part} scenes"] = f"{result.scores['ours']['f1']:.3f}"
+            facts[f"F1, {split} scenes"] = f"{result.scores['ours']['f1']:.3f}"
     return facts
 
 
@@ -223,7 +223,7 @@ def evaluate_scenes(folder, observations, poses, registration=None, *, baselines
         progress: Function of (scenes done, scenes in all), or None.
 
     Returns:
-        (`PartResults`, list of `SegmentedScene`).
+        (`SplitResults`, list of `SegmentedScene`).
     """
     symmetries = None if registration is None else part_symmetries(folder)
     shown, errors, scores = [], [], {}
@@ -241,7 +241,7 @@ def evaluate_scenes(folder, observations, poses, registration=None, *, baselines
             progress(number + 1, len(poses))
     means = {name: asdict(mean_over_scenes(each)) for name, each in scores.items()}
     distance = float(np.mean([found.distance for found in poses]))
-    return PartResults(len(poses), distance, means, summarise(errors) if errors else None), shown
+    return SplitResults(len(poses), distance, means, summarise(errors) if errors else None), shown
 
 
 def part_symmetries(folder):

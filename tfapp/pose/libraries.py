@@ -1,4 +1,4 @@
-"""The libraries of the pose task, imported where they are needed; a missing one becomes one sentence."""
+"""Libraries of the pose task, imported where they are needed; a missing one becomes one sentence."""
 
 from importlib import import_module
 

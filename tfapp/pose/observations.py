@@ -1,4 +1,4 @@
-"""What a pose model is trained on: depth of the parts alone, and points that it shows."""
+"""Observations that a pose model is trained on: depth of the parts alone, and points that it shows."""
 
 from dataclasses import dataclass
 
@@ -66,7 +66,7 @@ def split_scenes(count, held_out, seed):
     away = round(held_out * count)
     if away >= count:
         raise InputError(
-            f"--held-out {held_out} of {count} scenes leaves none to train on; make it smaller, or simulate more."
+            f"`held_out` {held_out} of {count} scenes leaves none to train on; make it smaller, or simulate more."
         )
     shares = share_out([[number] for number in range(count)], [away], np.random.default_rng(seed))
     training, held_out = (np.sort(np.array(share, np.int64)) for share in shares)

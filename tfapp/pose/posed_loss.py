@@ -1,4 +1,4 @@
-"""The loss of a scene when one of its parts is turned and the others are where they are."""
+"""Loss of a scene when one of its parts is turned and the others are where they are."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class PosedLoss:
         self._rotation = rotation[instance]
         self._visibility, self._removal = visibility, HiddenPointRemoval(exponent)
         self.batch = max(1, PAIRS // (len(points) * len(rotation) * len(observed)))
-        # The hulls are computed outside of the graph, where XLA does not reach.
+        # The hulls are computed by SciPy, which TensorFlow calls between its operations: XLA cannot compile that.
         self._of_batch = tf.function(
             self._distances,
             input_signature=[tf.TensorSpec((None, 3, 3), tf.float32)],
@@ -105,7 +105,7 @@ def choose_scene(folder, scene="0", instance=None, *, seed=0):
     if instance is None:
         instance = 1 + int(np.argmax(np.bincount(folder.labels(index).ravel(), minlength=count + 1)[1:]))
     if not 1 <= instance <= count:
-        raise InputError(f"--instance must be from 1 to {count}, as many as the scene has; got {instance}.")
+        raise InputError(f"`instance` must be from 1 to {count}, as many as the scene has; got {instance}.")
     observed, _ = folder.camera.back_project(folder.parts(index))
     if len(observed) > MOST_OBSERVED:
         chosen = np.random.default_rng([seed, index]).permutation(len(observed))[:MOST_OBSERVED]

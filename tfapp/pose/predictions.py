@@ -1,4 +1,4 @@
-"""What a trained model knows: its points, the poses that it gives to scenes, and the network as a robot calls it."""
+"""Predictions of a trained model: its points, the poses that it gives to scenes, the network as a robot calls it."""
 
 from dataclasses import dataclass
 

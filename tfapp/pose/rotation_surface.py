@@ -1,4 +1,4 @@
-"""The loss over two rotation angles of one part around its true pose, and its local minima."""
+"""Loss over two rotation angles of one part around its true pose, and its local minima."""
 
 from dataclasses import dataclass
 
@@ -222,7 +222,7 @@ def parse_axes(text):
     """
     names = tuple(part.strip() for part in text.split(","))
     if len(names) != 2 or names[0] == names[1] or not set(names) <= set(AXES):
-        raise InputError(f"--axes expects two of {', '.join(AXES)}, such as short,long; got {text!r}.")
+        raise InputError(f"`axes` expects two of {', '.join(AXES)}, such as short,long; got {text!r}.")
     return names
 
 

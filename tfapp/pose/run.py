@@ -1,4 +1,4 @@
-"""The run folder of a pose model."""
+"""Run folder of a pose model."""
 
 from dataclasses import asdict
 from functools import partial
@@ -26,7 +26,7 @@ class PoseRun(Run):
         return self.record["config"]
 
     @property
-    def parts(self):
+    def splits(self):
         """Numbers of the scenes of `training` and `held-out`, by these names."""
         return {name: np.array(numbers, int) for name, numbers in self.record["data"]["parts"].items()}
 
@@ -52,20 +52,20 @@ class PoseRun(Run):
         folder = Path(self.record["data"]["path"]).name
         return f"poses of {self.record['instances']} in {folder}, {self.config['backbone']} network"
 
-    def sample(self, part, count, seed):
+    def sample(self, split, count, seed):
         """Return depth `(count, height, width)` and points `(count, n, 3)` of scenes, drawn without replacement.
 
         Args:
-            part: `training` or `held-out`.
-            count: Number of scenes; fewer if the part has fewer.
+            split: `training` or `held-out`.
+            count: Number of scenes; fewer if the split has fewer.
             seed: Of which ones.
 
         Raises:
-            InputError: The part has no scenes, or they cannot be read.
+            InputError: The split has no scenes, or they cannot be read.
         """
-        numbers = self.parts[part]
+        numbers = self.splits[split]
         if not len(numbers):
-            raise InputError(f"{self.path} has no {part} scenes; it was trained with --held-out 0.")
+            raise InputError(f"{self.path} has no {split} scenes; it was trained with `held_out` 0.")
         chosen = np.sort(np.random.default_rng(seed).permutation(numbers)[:count])
         drawn = observe(self.folder(), self.config["observed"], indices=chosen, seed=self.config["seed"])
         return drawn.depth, drawn.points
@@ -75,7 +75,7 @@ class PoseRun(Run):
 
         Directions of one run move the network and leave the object model as it is.
         """
-        self.refuse_segmenter_options({"--directions pca": trajectory, "--bfloat16": bfloat16})
+        self.refuse_segmenter_options({"`directions` pca": trajectory, "`bfloat16`": bfloat16})
         return Solution(
             self.path,
             self.title,
@@ -89,7 +89,7 @@ class PoseRun(Run):
         from tfapp.export import export_pose_network
         from tfapp.pose.predictions import chosen_pose_network, learned_points
 
-        self.refuse_segmenter_options({"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes})
+        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
         model = self.load_model()
         points, seen = learned_points(model)
         return export_pose_network(

@@ -12,7 +12,7 @@ from tfapp.report.tensorboard import summary_writer, write_png, write_scalar
 
 
 class PoseTensorBoard(keras.callbacks.Callback):
-    """Write what a `PoseModel` learns; steps are epochs, and a training that goes on goes on with them.
+    """Write what a `PoseModel` learns; steps are epochs, and a training that resumes continues them.
 
     After every epoch the scalars `pose/loss`, `pose/chamfer_mm`, `pose/learning_rate`, `pose/model_learning_rate` and
     `pose/points_seen`, the share of the object model's points that scenes show; every so many epochs, and when the

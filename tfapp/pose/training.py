@@ -20,7 +20,7 @@ from tfapp.runs.progress import SILENT
 def train(
     scenes, out, config, *, command="", overwrite=False, callbacks=(), progress=SILENT, title="training"
 ):
-    """Train, or go on with, the run in `out`.
+    """Train the run in `out`, or resume it.
 
     Args:
         scenes: Folder of scenes.
@@ -46,7 +46,7 @@ def train(
     run = PoseRun.begun(out, overwrite)
     if run is not None:
         run.check_same(config, folder)
-        training = run.parts["training"]
+        training = run.splits["training"]
     else:
         training, held_out = split_scenes(len(folder), config.held_out, config.seed)
     with progress.task("scenes") as task:
@@ -85,19 +85,19 @@ def _chamfer(model):
 def _instances(config, folder):
     said, asked = folder.instances, config.instances
     if said is None and asked is None:
-        raise InputError(f"{folder.path} does not say how many parts each scene has; give --instances N.")
+        raise InputError(f"{folder.path} does not say how many parts each scene has; give `instances` N.")
     if None not in (said, asked) and said != asked:
         raise InputError(
-            f"{folder.path} has {said} parts in every scene, not --instances {asked}; leave it out."
+            f"{folder.path} has {said} parts in every scene, not `instances` {asked}; leave it out."
         )
     return asked or said
 
 
 def _train(run, model, config, observations, camera, callbacks):
-    kept, turning = Checkpoints(run.path), camera if config.turn else None
+    kept, turned_by = Checkpoints(run.path), camera if config.turn else None
 
     def batches(epochs):
-        return SceneBatches(observations, config.batch_size, config.seed, epochs, turning)
+        return SceneBatches(observations, config.batch_size, config.seed, epochs, turned_by)
 
     def begin():
         compile_pose_model(model, config, len(batches(0)))
@@ -143,7 +143,7 @@ class SceneBatches(keras.utils.PyDataset):
         observations: `Observations`.
         batch_size: Scenes in a batch; the last one of an epoch may have fewer.
         seed: Of the orders.
-        first_epoch: Epochs that were trained before: the orders go on.
+        first_epoch: Epochs that were trained before: the orders continue.
         camera: `Camera` to turn each scene about, every time by another angle; None to leave them as they are.
     """
 
@@ -205,7 +205,7 @@ def turned(depth, points, angles, camera):
 
 
 @dataclass(frozen=True)
-class Frame:
+class CoordinateFrame:
     """The network's frame in that of the camera.
 
     Attributes:
@@ -218,7 +218,7 @@ class Frame:
 
 
 def frame_of(points):
-    """Return the `Frame` of observed points.
+    """Return the `CoordinateFrame` of observed points.
 
     The origin lies on the optical axis at the median depth; the unit is such that 95 % of the points lie within 1 of
     it, across and along the axis.
@@ -228,4 +228,4 @@ def frame_of(points):
     """
     depth = float(np.median(points[..., 2]))
     away = np.abs(points - np.array([0.0, 0.0, depth])).max(-1)
-    return Frame((0.0, 0.0, round(depth, 6)), round(float(np.quantile(away, 0.95)), 6))
+    return CoordinateFrame((0.0, 0.0, round(depth, 6)), round(float(np.quantile(away, 0.95)), 6))

@@ -1,1 +1,1 @@
-"""What every page, table and figure is made with: shell, markup and style; files and colours; tables of results."""
+"""Kit of every page, table and figure: shell, markup and style; files and colours; tables of results."""

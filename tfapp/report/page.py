@@ -1,4 +1,4 @@
-"""The HTML around every page of ours: one file that asks no other machine for anything."""
+"""HTML around every page of ours: one file that asks no other machine for anything."""
 
 import platform
 from datetime import datetime

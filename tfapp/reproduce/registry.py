@@ -1,4 +1,4 @@
-"""All studies by name, in the order in which the command line lists them."""
+"""Registry of all studies by name, in the order in which the command line lists them."""
 
 from tfapp.reproduce.bpgrad import comparisons, functions, networks
 from tfapp.reproduce.landscape import studies as landscape

@@ -1,4 +1,4 @@
-"""What a study of a paper is: its name, where it comes from, what it takes, and what it gives back.
+"""Study of a paper: its name, where it comes from, what it takes, and what it gives back.
 
 The sub-rooms register their studies in `STUDIES`, and the command line makes a command of each. Nothing slow is
 imported where studies are declared: what they need is imported when they run.
@@ -66,7 +66,7 @@ class Study:
         name: Of its command.
         heading: What it shows, without a full stop.
         source: The paper, and where in it.
-        assumed: Paragraphs of what is assumed where the paper does not say, or was not at hand.
+        assumed: Paragraphs of what is assumed where the source does not say.
         scales: From the names of the scales that it is made at to what they mean; empty where there is one only.
         make: Function of the options and the keywords `progress`, a `tfapp.runs.progress.Progress`, and `command`,
             the line that was typed for it; it returns a `Result`. Its other parameters are the options, each of
@@ -110,13 +110,13 @@ class Study:
         """
         scale = options.get("scale")
         if scale is not None and scale not in self.scales:
-            raise InputError(f"Unknown --scale {scale!r}; choose one of: {', '.join(self.scales)}.")
+            raise InputError(f"Unknown `scale` {scale!r}; choose one of: {', '.join(self.scales)}.")
         check_folder(options["out"])
         return self.make(**options, progress=progress, command=command)
 
 
 def spec_of(data, reader, made_of):
-    """Return the dataset specification that --data of a table means.
+    """Return the dataset specification that `data` of a table means.
 
     Args:
         data: Folder, or `READER:PATH`.
@@ -128,7 +128,7 @@ def spec_of(data, reader, made_of):
     if not names_dataset(data):
         return f"{reader}:{data}"
     if data.partition(":")[0] != reader:
-        raise InputError(f"{made_of}: expected --data FOLDER or {reader}:FOLDER; got {data!r}.")
+        raise InputError(f"{made_of}: expected `data` FOLDER or {reader}:FOLDER; got {data!r}.")
     return data
 
 

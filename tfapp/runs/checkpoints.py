@@ -1,4 +1,4 @@
-"""What a training keeps on its way: the newest model, from which it resumes, and the history up to there."""
+"""Checkpoints of a training: the newest model, from which it resumes, and the history up to there."""
 
 import math
 from pathlib import Path
@@ -44,7 +44,7 @@ class Checkpoints:
         kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "no epoch was finished"
         return (
             f"The loss became {loss} in epoch {epoch}, step {step}; {kept}. "
-            "Train again with --overwrite and a smaller --learning-rate."
+            "Train again with `overwrite` and a smaller `learning_rate`."
         )
 
     def keep(self, model, rows):

@@ -1,4 +1,4 @@
-"""The one engine that trains: from the newest checkpoint, if there is one, to the last epoch, with Keras `fit()`."""
+"""Engine of all trainings: from the newest checkpoint, if there is one, to the last epoch, with Keras `fit()`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +86,7 @@ def refuse_fewer(kept, last):
     """Raise InputError if more epochs, or iterations, are done already than `last`."""
     done, units = kept.done(), f"{kept.unit}s"
     if done > last:
-        raise InputError(f"{kept.folder} already has {done} {units}; --{units} {last} would take some back.")
+        raise InputError(f"{kept.folder} already has {done} {units}; `{units}` {last} would take some back.")
 
 
 def save_finished(fitted, file, finished=None):

@@ -23,7 +23,7 @@ def read_history(folder):
             return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(stream)]
     except (ValueError, AttributeError):
         # The one of a text that is no number, the other of a row with cells too many or too few.
-        raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
+        raise InputError(f"{file} is damaged; restore it, or train again with `overwrite`.") from None
 
 
 def write_history(folder, rows):

@@ -36,16 +36,16 @@ def read_run_record(path, kind, newest):
     file, command = Path(path) / RECORD, COMMANDS[kind]
     if not file.is_file():
         raise InputError(
-            f"{path} is not a run folder (it has no {RECORD}); expected the --out of `{command}`."
+            f"{path} is not a run folder (it has no {RECORD}); expected the `out` of `{command}`."
         )
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
         found, version = record.get("kind", SEGMENTATION), int(record["format"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{file} is damaged; restore it, or train again with --overwrite.") from None
+        raise InputError(f"{file} is damaged; restore it, or train again with `overwrite`.") from None
     if found != kind:
         raise InputError(
-            f"{path} is a run of `{COMMANDS.get(found, found)}`; expected the --out of `{command}`."
+            f"{path} is a run of `{COMMANDS.get(found, found)}`; expected the `out` of `{command}`."
         )
     if version > newest:
         raise InputError(

@@ -1,4 +1,4 @@
-"""A run of any kind in a folder: its record, its trained model, and what other commands can make of it."""
+"""Run of any kind in a folder: its record, its trained model, and what other commands can make of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Run:
         newest: Newest format of the record that can be read, and the one that is written.
         holds: What a run of this kind holds, for sentences.
         model_file: Name of the file of the trained model.
-        after_export: Command lines to go on with once it was exported.
+        after_export: Command lines to try next once it was exported.
     """
 
     kind = None
@@ -67,7 +67,7 @@ class Run:
         if not path.exists() or not any(path.iterdir()):
             return
         if not (path / RECORD).is_file():
-            raise InputError(f"Folder {path} is not empty and not a run; choose another --out.")
+            raise InputError(f"Folder {path} is not empty and not a run; choose another `out`.")
         if not overwrite or run_kind(path) not in (cls.kind, None):
             cls.open(path)
 
@@ -101,16 +101,16 @@ class Run:
             name = changed[0]
             raise InputError(
                 f"{self.path} holds a run with another {name.replace('_', ' ')} ({then.get(name)}, not {now[name]}); "
-                "use another --out, or --overwrite to start again."
+                "use another `out`, or `overwrite` to start again."
             )
 
     def refuse_segmenter_options(self, options):
         """Raise InputError for the first of `options` that was given: they are for segmenters.
 
         Args:
-            options: Dictionary from flags to whether each was given.
+            options: Dictionary from options, as the message names them, to whether each was given.
         """
-        given = next((flag for flag, value in options.items() if value), None)
+        given = next((option for option, value in options.items() if value), None)
         if given is not None:
             raise InputError(
                 f"{given} is for segmenters; {self.path} holds {self.holds}, leave the option out."
@@ -128,12 +128,12 @@ class Run:
         if not file.is_file():
             raise InputError(
                 f"{self.path} has no {self.model_file}: its training has not ended; run the same "
-                f"`{COMMANDS[self.kind]}` again to go on."
+                f"`{COMMANDS[self.kind]}` again to resume."
             )
         try:
             return keras.models.load_model(file)
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{file} cannot be loaded ({error}); train again with --overwrite.") from error
+            raise InputError(f"{file} cannot be loaded ({error}); train again with `overwrite`.") from error
 
     def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
         """Return the `Solution` that a landscape is drawn around.

@@ -1,4 +1,4 @@
-"""Same settings or refuse: what keeps results of different settings from being mixed in one folder."""
+"""Comparison of settings: what keeps results of different ones from being mixed in one folder."""
 
 import json
 

@@ -20,7 +20,7 @@ def class_weights(frames, weighting):
     counts = np.stack([_label_counts(frames, index) for index in range(len(frames))])
     if not counts.any():
         raise InputError(
-            f"No training pixel of {frames.dataset.spec} has a label; use --class-weighting none, or other data."
+            f"No training pixel of {frames.dataset.spec} has a label; use `class_weighting` none, or other data."
         )
     rule = {"balanced": balanced, "median-frequency": median_frequency}[weighting]
     return [float(weight) for weight in rule(counts)]

@@ -1,4 +1,4 @@
-"""Several segmenters tested side by side: a table of measures under noise, as text, CSV and figure."""
+"""Comparison of several segmenters: a table of measures under noise, as text, CSV and figure."""
 
 from pathlib import Path
 

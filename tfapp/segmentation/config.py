@@ -1,4 +1,4 @@
-"""Everything that decides a training run."""
+"""Settings of a training run."""
 
 import math
 import shlex
@@ -107,17 +107,17 @@ class TrainConfig:
         for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"--{name.replace('_', '-')} must be above 0; got {value}.")
+                raise InputError(f"`{name}` must be above 0; got {value}.")
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
-            raise InputError(f"--steps-per-epoch must be at least 1; got {self.steps_per_epoch}.")
+            raise InputError(f"`steps_per_epoch` must be at least 1; got {self.steps_per_epoch}.")
         if self.trajectory is not None and self.trajectory < 1:
-            raise InputError(f"--trajectory must be at least 1; got {self.trajectory}.")
+            raise InputError(f"`trajectory` must be at least 1; got {self.trajectory}.")
         if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise InputError(f"--dropout must be from 0 to below 1; got {self.dropout}.")
+            raise InputError(f"`dropout` must be from 0 to below 1; got {self.dropout}.")
         if not (0 < self.test_share < 1 and 0 <= self.validation_share < 1):
-            raise InputError("--test-share must lie between 0 and 1, --validation-share from 0 to below 1.")
+            raise InputError("`test_share` must lie between 0 and 1, `validation_share` from 0 to below 1.")
         if not 0 < self.noisy_share <= 1:
-            raise InputError(f"--noisy-share must be above 0 and at most 1; got {self.noisy_share}.")
+            raise InputError(f"`noisy_share` must be above 0 and at most 1; got {self.noisy_share}.")
         if self.train_noise is not None:
             parse_noise(self.train_noise)
 
@@ -125,29 +125,29 @@ class TrainConfig:
         takers = [name for name, model in MODELS.items() if "encoder_weights" in signature(model).parameters]
         if self.encoder_weights is not None and self.model not in takers:
             raise InputError(
-                f"--encoder-weights are for networks with a VGG-16 encoder ({', '.join(takers)}); "
-                f"got --model {self.model}."
+                f"`encoder_weights` are for networks with a VGG-16 encoder ({', '.join(takers)}); "
+                f"got `model` {self.model}."
             )
 
     def _check_loss(self):
         if self.loss == "cross-entropy" and self.head in REGRESSION_HEADS:
             raise InputError(
-                f"--head {self.head} gives no probabilities for --loss cross-entropy; use --loss mse, or another head."
+                f"`head` {self.head} gives no probabilities for `loss` cross-entropy; use `loss` mse, or another head."
             )
 
     def _check_optimizer(self):
         if self.momentum is not None and not 0 <= self.momentum < 1:
-            raise InputError(f"--momentum must be from 0 to below 1; got {self.momentum}.")
+            raise InputError(f"`momentum` must be from 0 to below 1; got {self.momentum}.")
         if self.momentum and self.optimizer not in MOMENTUM:
             raise InputError(
-                f"--momentum is for --optimizer {_either(MOMENTUM)}; got --optimizer {self.optimizer}."
+                f"`momentum` is for `optimizer` {_either(MOMENTUM)}; got `optimizer` {self.optimizer}."
             )
         if self.lipschitz != "auto" and not is_positive_number(self.lipschitz):
-            raise InputError(f"--lipschitz must be auto or a number above 0; got {self.lipschitz}.")
+            raise InputError(f"`lipschitz` must be auto or a number above 0; got {self.lipschitz}.")
         if self.lipschitz != "auto" and self.optimizer != "bpgrad":
-            raise InputError(f"--lipschitz is for --optimizer bpgrad; got --optimizer {self.optimizer}.")
+            raise InputError(f"`lipschitz` is for `optimizer` bpgrad; got `optimizer` {self.optimizer}.")
         if not 0 <= self.weight_decay < math.inf:
-            raise InputError(f"--weight-decay must be at least 0; got {self.weight_decay}.")
+            raise InputError(f"`weight_decay` must be at least 0; got {self.weight_decay}.")
 
     def check_data(self, dataset):
         """Raise InputError for options that do not suit the kind of data, masks or image pairs."""
@@ -155,11 +155,11 @@ class TrainConfig:
             return
         if self.loss != "mse" or self.head not in REGRESSION_HEADS:
             raise InputError(
-                f"{dataset.spec} holds image pairs, not classes: use --loss mse with --head identity or sigmoid; got "
-                f"--loss {self.loss} with --head {self.head}."
+                f"{dataset.spec} holds image pairs, not classes: use `loss` mse with `head` identity or sigmoid; got "
+                f"`loss` {self.loss} with `head` {self.head}."
             )
         if self.class_weighting != "none":
-            raise InputError(f"--class-weighting is for data with classes; {dataset.spec} holds image pairs.")
+            raise InputError(f"`class_weighting` is for data with classes; {dataset.spec} holds image pairs.")
 
     def completed(self):
         """Return the configuration with the model's and the optimizer's own values where it has None."""
@@ -175,7 +175,7 @@ class TrainConfig:
 
     @property
     def extendable(self):
-        """Names of the options that may change when a run goes on.
+        """Names of the options that may change when a run resumes.
 
         A cosine schedule ends with the last epoch, so only a constant rate can be given more of them.
         """

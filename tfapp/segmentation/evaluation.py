@@ -115,7 +115,7 @@ class EvaluationData:
     Args:
         source: `Run` or `KerasFile`.
         dataset: `Dataset` to test on; None for the test images of the run.
-        items: Its `Item`s to test on; None for its official test part, or everything where there is none.
+        items: Its `Item`s to test on; None for its official test split, or everything where there is none.
     """
 
     def __init__(self, source, dataset=None, items=None):

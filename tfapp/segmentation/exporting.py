@@ -1,4 +1,4 @@
-"""The export of a segmenter, whether of a run or of a `.keras` file."""
+"""Export of a segmenter, whether of a run or of a `.keras` file."""
 
 
 def export_segmenter(source, base_dir, version, class_names, *, post_tv, gap, facts):

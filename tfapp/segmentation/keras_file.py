@@ -1,4 +1,4 @@
-"""Anybody's segmenter in a `.keras` file, with what evaluation and export ask of a run."""
+"""Segmenter of anybody's in a `.keras` file, with what evaluation and export ask of a run."""
 
 import math
 from functools import cached_property
@@ -44,13 +44,13 @@ class KerasFile:
         self.title = self.path.stem
         self.input_scale, self.output = float(input_scale), output
         if not (math.isfinite(self.input_scale) and self.input_scale > 0):
-            raise InputError(f"--input-scale must be a number above 0, such as 255; got {input_scale}.")
+            raise InputError(f"`input_scale` must be a number above 0, such as 255; got {input_scale}.")
         self.model = load_keras_model(self.path)
         self.channels, fixed = _image_shape(self.model, self.path)
         if fixed and resize and fixed != tuple(resize):
             raise InputError(
                 f"{self.path} takes images of {fixed[1]}x{fixed[0]} pixels only, which are resized to that; leave out "
-                "--resize."
+                "`resize`."
             )
         self._fixed = fixed
         self.framing = Framing(resize=fixed or resize)
@@ -101,7 +101,7 @@ class KerasFile:
             return [f"class {index}" for index in range(self.num_classes)]
         names = read_class_names(Path(classes)) if Path(classes).is_file() else classes.split(",")
         if len(names) != self.num_classes:
-            raise InputError(f"--classes names {len(names)} classes; {self.path} has {self.num_classes}.")
+            raise InputError(f"`classes` names {len(names)} classes; {self.path} has {self.num_classes}.")
         return [name.strip() for name in names]
 
 

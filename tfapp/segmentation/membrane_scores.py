@@ -1,7 +1,7 @@
-"""The scores of the ISBI 2012 challenge: how well thresholded membranes part the cells from each other.
+"""Scores of the ISBI 2012 challenge: how well thresholded membranes part the cells from each other.
 
 I. Arganda-Carreras et al., "Crowdsourcing the creation of image segmentation algorithms for connectomics",
-Frontiers in Neuroanatomy 9:142, 2015, with alpha = 1/2. What the paper leaves open (connectivity, thresholds, how
+Frontiers in Neuroanatomy 9:142, 2015, with alpha = 1/2. What they leave open (connectivity, thresholds, how
 borders are thinned and slices averaged) is as in the challenge's evaluation script for Fiji.
 """
 

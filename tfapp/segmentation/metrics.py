@@ -65,7 +65,7 @@ def regularisation_effect(labels):
     """Return RE of a label map: its border length per pixel, in percent; the smaller the smoother.
 
     RE = 100 / N * sum_i |grad x|_i, where |grad x|_i is 1 if pixel i has another label than its lower or
-    its right neighbour, and 0 otherwise: our reading of F. Jia, J. Liu, X.-C. Tai, 2019, eqs. 4.1 and 4.2.
+    its right neighbour, and 0 otherwise. Jia, Liu and Tai (2019), eqs. 4.1 and 4.2, are taken to mean this.
 
     Args:
         labels: Integers (height, width), a predicted label map at the image's original size.

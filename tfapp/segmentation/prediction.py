@@ -32,7 +32,7 @@ def find_images(paths):
     doubled = next((path for path in found if stems.count(path.stem) > 1), None)
     if doubled:
         raise InputError(
-            f"Two images are called {doubled.stem!r}; predict them into different --out folders."
+            f"Two images are called {doubled.stem!r}; predict them into different `out` folders."
         )
     return found
 

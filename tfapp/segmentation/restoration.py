@@ -49,7 +49,7 @@ def evaluate_restoration(run, dataset=None, *, advance=lambda: None):
 
     Args:
         run: Finished `Run` on image pairs.
-        dataset: `Dataset` of image pairs to test on: its official test part, or everything where there is none.
+        dataset: `Dataset` of image pairs to test on: its official test split, or everything where there is none.
             None for the test images of the run.
         advance: Called after each image, for a progress bar.
 

@@ -83,5 +83,5 @@ def _check_same(run, config, dataset):
     run.refuse_other(now, then)
     if dataset.fingerprint() != run.data_fingerprint:
         raise InputError(
-            f"The data of {dataset.spec} changed since {run.path} began; use --overwrite to start again."
+            f"The data of {dataset.spec} changed since {run.path} began; use `overwrite` to start again."
         )

@@ -1,4 +1,4 @@
-"""The run folder of a segmenter, or of a network from images to images."""
+"""Run folder of a segmenter, or of a network from images to images."""
 
 import json
 from functools import cached_property, partial
@@ -20,7 +20,7 @@ class Run(runs.Run):
     """A segmenter in a folder.
 
     Layout: `run.json` (configuration, versions, seeds, data), `checkpoints/`, `history.csv`,
-    `model.keras`, `metrics.json`, `figures/`, `landscape/`, and with `--trajectory` `trajectory/`.
+    `model.keras`, `metrics.json`, `figures/`, `landscape/`, and where it was recorded `trajectory/`.
     """
 
     kind = SEGMENTATION
@@ -97,9 +97,9 @@ class Run(runs.Run):
         """The data that the run was trained on, found again where they were."""
         return open_dataset(self.record["data"]["spec"])
 
-    def items(self, part):
+    def items(self, split):
         """Return the items of `train`, `validation` or `test`."""
-        return self.dataset.select(getattr(self.split, part))
+        return self.dataset.select(getattr(self.split, split))
 
     def refuse_image_pairs(self, what):
         """Raise InputError if this run makes images: `what`, a command or an option, is for segmenters."""
@@ -124,7 +124,7 @@ class Run(runs.Run):
     def _regressed_network(self, post_tv, gap):
         if post_tv is not None or gap:
             raise InputError(
-                f"--post-tv and --gap need logits, or a TV head; {self.path} was trained with --head "
+                f"`post_tv` and `gap` need logits, or a TV head; {self.path} was trained with `head` "
                 f"{self.config['head']}."
             )
         return self.load_model() if self.image_pairs else on_simplex(self.load_model())
@@ -137,10 +137,10 @@ class Run(runs.Run):
     def stride(self):
         return stride_of(self.load_model())
 
-    def frames(self, part):
+    def frames(self, split):
         """Return the `Frames` of `train`, with the noise that the training set has, `validation` or `test`."""
-        noisy = self._noisy_set if part == "train" else None
-        return Frames(self.dataset, self.items(part), self.framing, self.class_weights, noisy)
+        noisy = self._noisy_set if split == "train" else None
+        return Frames(self.dataset, self.items(split), self.framing, self.class_weights, noisy)
 
     @property
     def _noisy_set(self):
@@ -148,13 +148,13 @@ class Run(runs.Run):
         text, share = (self.config.get(name) for name in ("train_noise", "noisy_share"))
         return noisy_set(self.split.train, text, share, self.config["split_seed"])
 
-    def sample(self, part, count, seed):
+    def sample(self, split, count, seed):
         """Return (images, targets, weights) of `count` frames drawn without replacement.
 
         Shapes `(count, height, width, channels)` and `(count, height, width)` twice, targets of image pairs with
-        channels; fewer if the part has fewer frames.
+        channels; fewer if the split has fewer frames.
         """
-        frames = self.frames(part)
+        frames = self.frames(split)
         chosen = np.random.default_rng([seed, 0x5A]).permutation(len(frames))[:count]
         return frames.arrays(sorted(int(i) for i in chosen))
 
@@ -175,7 +175,7 @@ class Run(runs.Run):
         """Return the `Solution` that a landscape is drawn around; its loss is that of training frames."""
         if held_out:
             raise InputError(
-                f"--held-out is for runs of `tfapp pose train`; {self.path} is none, leave the option out."
+                f"`held_out` is for runs of `tfapp pose train`; {self.path} is none, leave the option out."
             )
         return runs.Solution(
             self.path,
@@ -196,7 +196,7 @@ class Run(runs.Run):
         """
         self.refuse_image_pairs("tfapp export")
         if classes is not None:
-            raise InputError(f"--classes is for .keras files; {self.path} has the names of its classes.")
+            raise InputError(f"`classes` is for .keras files; {self.path} has the names of its classes.")
         facts = {
             "run": self.path.name,
             "config": self.config,

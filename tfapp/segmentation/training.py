@@ -20,7 +20,7 @@ LEAST_STEPS = 50
 
 
 def train(spec, out, config, *, overwrite=False, callbacks=(), progress=SILENT, title="training"):
-    """Train, or go on with, the run in `out`.
+    """Train the run in `out`, or resume it.
 
     Args:
         spec: Dataset as on the command line.
@@ -61,7 +61,7 @@ def _train(spec, out, config, overwrite, callbacks):
     config.check_data(dataset)
     keras.utils.set_random_seed(config.seed)
     kept = Checkpoints(out)
-    # A checkpoint has the encoder's weights already: a run goes on without their file.
+    # A checkpoint has the encoder's weights already: a run resumes without their file.
     fresh = overwrite or not kept.done()
     model = _new_model(config, dataset, config.encoder_weights if fresh else None)
     run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite)

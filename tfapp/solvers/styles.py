@@ -1,4 +1,4 @@
-"""How figures draw each solver, so that it has the same colour in all of them."""
+"""Styles of the solvers in figures, so that each has the same colour in all of them."""
 
 _COLOURS = {
     "bpgrad": "#d62728",

@@ -74,10 +74,10 @@ def open_backbone(name, side, *, weights=None, layer=None, input_scale=1.0):
     """
     if str(name).endswith(".keras"):
         if weights is not None:
-            raise InputError(f"--weights is for networks of keras.applications; {name} has its own weights.")
+            raise InputError(f"`weights` is for networks of keras.applications; {name} has its own weights.")
         return _of_file(str(name), side, layer, input_scale)
     if layer is not None or input_scale != 1.0:
-        raise InputError("--layer and --input-scale are for .keras files; leave them out.")
+        raise InputError("`layer` and `input_scale` are for .keras files; leave them out.")
     return _of_application(str(name), side, weights)
 
 
@@ -100,8 +100,8 @@ def _of_application(name, side, weights):
 def _check_weights(name, weights):
     if weights is None:
         raise InputError(
-            f"{name} needs trained weights; give --weights FILE, of keras.applications.{name} without its top, or "
-            "--weights imagenet, for which Keras downloads that file unless it has it already."
+            f"{name} needs trained weights; give `weights` FILE, of keras.applications.{name} without its top, or "
+            "`weights` imagenet, for which Keras downloads that file unless it has it already."
         )
     if weights != "imagenet" and not Path(weights).is_file():
         raise InputError(
@@ -122,7 +122,7 @@ def _built(function, name, side, weights):
     except Exception as error:  # Keras raises nothing narrower when a download fails
         raise InputError(
             f"Keras could not download the weights of {name} ({first_sentence(error)}); give the path of their file by "
-            "--weights instead of imagenet."
+            "`weights` instead of imagenet."
         ) from error
 
 
@@ -138,7 +138,7 @@ def _without_weights(function, name, options):
 
 def _of_file(name, side, layer, input_scale):
     if not (np.isfinite(input_scale) and input_scale > 0):
-        raise InputError(f"--input-scale must be a number above 0, such as 255; got {input_scale}.")
+        raise InputError(f"`input_scale` must be a number above 0, such as 255; got {input_scale}.")
     model = load_keras_model(Path(name))
     _check_images(model, name, side)
     layer, found = _features(model, name, layer)
@@ -159,7 +159,7 @@ def _check_images(model, name, side):
         )
     if any(length not in (None, side) for length in shape[1:3]):
         raise InputError(
-            f"{name} takes images of {shape[2]}x{shape[1]} pixels; expected {side}x{side}: say its size by --high."
+            f"{name} takes images of {shape[2]}x{shape[1]} pixels; expected {side}x{side}: say its size by `high`."
         )
 
 
@@ -169,7 +169,7 @@ def _features(model, name, layer):
         dense = [one for one in model.layers if isinstance(one, keras.layers.Dense)]
         if not dense:
             raise InputError(
-                f"{name} has no Dense layer with features as its input; say a layer by --layer NAME."
+                f"{name} has no Dense layer with features as its input; say a layer by `layer` NAME."
             )
         layer, found = f"input of {dense[-1].name}", dense[-1].input
     else:

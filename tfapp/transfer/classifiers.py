@@ -94,20 +94,20 @@ def fit_classifiers(features, targets, *, seed=0, costs=COSTS, progress=None):
     return LinearClassifiers(weights, biases, cost, tuple(validated.tolist()))
 
 
-def check_examples(targets, class_names, part):
+def check_examples(targets, class_names, images):
     """Raise InputError for the first class without an image that has it, or without one that has it not.
 
     Args:
         targets: int (n, classes).
         class_names: One name per class.
-        part: What the images are, such as `training images of voc2007:PATH`.
+        images: What the images are, such as `training images of voc2007:PATH`.
     """
     for name, column in zip(class_names, targets.T, strict=True):
         for sign, kind in ((1, "positive"), (-1, "negative")):
             if not (column == sign).any():
                 raise InputError(
-                    f"The class {name} has no {kind} example among the {len(column)} {part}; leave it out by "
-                    "--classes, or add images."
+                    f"The class {name} has no {kind} example among the {len(column)} {images}; leave it out by "
+                    "`classes`, or add images."
                 )
 
 

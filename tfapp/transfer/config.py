@@ -1,4 +1,4 @@
-"""Everything that decides a transfer network."""
+"""Settings of a transfer network."""
 
 import math
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from tfapp.errors import InputError
 from tfapp.optimizers import SOLVERS
 
 READINGS = ("own", "nearest")
-# What may be another in a run that goes on.
+# What may be another in a run that resumes.
 EXTENDABLE = ("iterations", "skip_bad")
-# The text's: SGD with momentum, its rate divided by ten every so many iterations.
+# Of Wu (2020), chapter 5: SGD with momentum, its rate divided by ten every so many iterations.
 SOLVER, RATE, DECAY = "sgd-momentum", 0.01, 0.1
 
 
@@ -46,16 +46,16 @@ class NetworkConfig:
         """Raise InputError for a value out of its range."""
         for name, least in (("hidden", 1), ("clusters", 2), ("iterations", 1), ("batch_size", 1)):
             if getattr(self, name) < least:
-                raise InputError(f"{_option(name)} must be at least {least}; got {getattr(self, name)}.")
+                raise InputError(f"`{name}` must be at least {least}; got {getattr(self, name)}.")
         for name in ("decay_every", "weight_decay", "seed"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"{_option(name)} must not be negative; got {getattr(self, name)}.")
+                raise InputError(f"`{name}` must not be negative; got {getattr(self, name)}.")
         if self.pseudo not in READINGS:
-            raise InputError(f"Unknown --pseudo {self.pseudo!r}; choose one of: {', '.join(READINGS)}.")
+            raise InputError(f"Unknown `pseudo` {self.pseudo!r}; choose one of: {', '.join(READINGS)}.")
         if self.solver not in SOLVERS:
             raise InputError(f"Unknown solver {self.solver!r}; choose one of: {', '.join(SOLVERS)}.")
         if self.value is not None and not (math.isfinite(self.value) and self.value > 0):
-            raise InputError(f"--value must be a number above 0; got {self.value}.")
+            raise InputError(f"`value` must be a number above 0; got {self.value}.")
 
     def parameter(self):
         """Return the value of the solver's parameter."""
@@ -91,7 +91,7 @@ class TransferConfig(NetworkConfig):
     def check(self):
         super().check()
         if self.low is None and not self.degrade:
-            raise InputError("Nothing makes the images poor; give --low SIDE, or a degradation by --degrade.")
+            raise InputError("Nothing makes the images poor; give `low` SIDE, or a degradation by `degrade`.")
 
     def resolution(self):
         """Return the `tfapp.data.Resolution`.
@@ -102,7 +102,3 @@ class TransferConfig(NetworkConfig):
         from tfapp.data.resolution import Resolution, parse_degradations
 
         return Resolution(self.high, self.low, parse_degradations(self.degrade))
-
-
-def _option(name):
-    return "--" + name.replace("_", "-")

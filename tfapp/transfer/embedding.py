@@ -39,13 +39,13 @@ class Embedding:
     agreements: dict
 
 
-def embed_materials(
-    materials, *, most_images=1000, most_classes=10, seed=0, perplexity=PERPLEXITY, progress=None
+def embed_compared(
+    compared, *, most_images=1000, most_classes=10, seed=0, perplexity=PERPLEXITY, progress=None
 ):
-    """Lay out the test images of `Materials` by their sharp, low-resolution and transferred features.
+    """Lay out the test images of `ComparedFeatures` by their sharp, low-resolution and transferred features.
 
     Args:
-        materials: `Materials`.
+        compared: `ComparedFeatures`.
         most_images, most_classes: As `chosen_images`.
         seed: Of the choice and of t-SNE.
         perplexity: As `embed`.
@@ -58,15 +58,15 @@ def embed_materials(
         InputError: As `chosen_images` and `embed`.
     """
     images, classes, names = chosen_images(
-        materials.targets[1],
-        materials.class_names,
+        compared.targets[1],
+        compared.class_names,
         most_images=most_images,
         most_classes=most_classes,
         seed=seed,
     )
     points, agreements = {}, {}
     for done, name in enumerate(EMBEDDED, 1):
-        features = materials.features[name][1][images]
+        features = compared.features[name][1][images]
         points[name] = embed(features, seed=seed, perplexity=perplexity)
         spaces = (unit_length(features), points[name])
         agreements[name] = tuple(neighbour_agreement(space, classes) for space in spaces)

@@ -1,4 +1,4 @@
-"""What features are worth: classifiers on sharp, low-resolution and transferred features, side by side."""
+"""Evaluation of features: classifiers on sharp, low-resolution and transferred features, side by side."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ _BATCH = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Materials:
+class ComparedFeatures:
     """What is compared: features and targets of the images to fit on and of those to test on.
 
     Attributes:
@@ -48,7 +48,7 @@ class Materials:
 
 
 def gather(run, *, classes=None, skip_bad=None, progress=SILENT, title=""):
-    """Extract what is missing of a run's features, transfer them, and return the `Materials`.
+    """Extract what is missing of a run's features, transfer them, and return the `ComparedFeatures`.
 
     Args:
         run: `TransferRun`, trained.
@@ -63,34 +63,34 @@ def gather(run, *, classes=None, skip_bad=None, progress=SILENT, title=""):
     network, data = run.load_model(), run.data()
     chosen = _chosen(classes, data.class_names)
     backbone = run.backbone()
-    parts, features, targets, skipped = {}, {}, [], []
+    extracted, features, targets, skipped = {}, {}, [], []
     with steps(progress, title) as report:
-        for part in ("train", "test"):
-            parts[part] = run.features(
+        for split in ("train", "test"):
+            extracted[split] = run.features(
                 backbone,
                 data,
-                part,
+                split,
                 skip_bad=skip_bad,
-                progress=lambda name, done, total, part=part: report(
-                    f"{part}, {name} resolution", done, total
+                progress=lambda name, done, total, split=split: report(
+                    f"{split}, {name} resolution", done, total
                 ),
             )
-    for part in ("train", "test"):
-        images = getattr(data, part)
-        kept = parts[part][0].kept
+    for split in ("train", "test"):
+        images = getattr(data, split)
+        kept = extracted[split][0].kept
         targets.append(images.targets[kept][:, chosen])
         skipped += sorted(set(images.names) - {images.names[place] for place in kept})
     names = tuple(data.class_names[index] for index in chosen)
-    for part, part_targets in zip(("training", "test"), targets, strict=True):
-        check_examples(part_targets, names, f"{part} images of {data.spec}")
-    (high, low), (test_high, test_low) = parts["train"], parts["test"]
+    for split, split_targets in zip(("training", "test"), targets, strict=True):
+        check_examples(split_targets, names, f"{split} images of {data.spec}")
+    (high, low), (test_high, test_low) = extracted["train"], extracted["test"]
     plain = build_network(low.values.shape[1], run.network_config)
     features = {HIGH: (high.values, test_high.values), LOW: (low.values, test_low.values)}
     for name, model in ((TRANSFERRED, network), (UNTRAINED, plain)):
         features[name] = (transferred(model, low.values), transferred(model, test_low.values))
     labels = run.pseudo_labels(high, low)
     others = run.pseudo_labels(high, low, "nearest" if run.config.pseudo == "own" else "own")
-    return Materials(
+    return ComparedFeatures(
         features,
         tuple(targets),
         names,
@@ -164,11 +164,11 @@ def title_of(name, reading):
     return f"{TITLES[TRANSFERRED]}, {LABELS[reading]}" if name in (TRANSFERRED, OTHER) else TITLES[name]
 
 
-def assess(materials, name, *, seed=0, costs=COSTS, folder=None, progress=None):
+def assess(compared, name, *, seed=0, costs=COSTS, folder=None, progress=None):
     """Fit classifiers on one kind of features and test them.
 
     Args:
-        materials: `Materials`.
+        compared: `ComparedFeatures`.
         name: Key of its features.
         seed: Of the folds of the cross-validation.
         costs: As `fit_classifiers`.
@@ -178,38 +178,38 @@ def assess(materials, name, *, seed=0, costs=COSTS, folder=None, progress=None):
     Returns:
         `FeatureResult`.
     """
-    fitting, testing = materials.features[name]
-    targets, test_targets = materials.targets
+    fitting, testing = compared.features[name]
+    targets, test_targets = compared.targets
     file = None if folder is None else Path(folder) / CLASSIFIERS / f"{name}.npz"
     digest = fit_digest(fitting, targets, (seed, *costs))
     machines = None if file is None else kept_classifiers(file, digest)
     if machines is None:
         machines = fit_classifiers(fitting, targets, seed=seed, costs=costs, progress=progress)
         if file is not None:
-            keep_classifiers(file, machines, materials.class_names, digest)
+            keep_classifiers(file, machines, compared.class_names, digest)
     scores = machines.scores(testing)
     precisions = {form: average_precisions(scores, test_targets, form).tolist() for form in FORMS}
     hits = np.take_along_axis(test_targets, scores.argmax(1)[:, None], 1)[:, 0] == 1
-    accuracy = float(np.mean(hits)) if materials.one_label else None
+    accuracy = float(np.mean(hits)) if compared.one_label else None
     return FeatureResult(name, fitting.shape[1], machines.cost, precisions, accuracy)
 
 
-def write_metrics(run, materials, results, form):
+def write_metrics(run, compared, results, form):
     """Write `metrics.json`."""
     content = {
-        "class_names": list(materials.class_names),
+        "class_names": list(compared.class_names),
         "ap": form,
         "features": [result.to_json(run.config.pseudo) for result in results],
-        "positives": np.count_nonzero(materials.targets[1] == 1, axis=0).tolist(),
+        "positives": np.count_nonzero(compared.targets[1] == 1, axis=0).tolist(),
         "images": {
-            "train": len(materials.targets[0]),
-            "test": len(materials.targets[1]),
-            "skipped": list(materials.skipped),
+            "train": len(compared.targets[0]),
+            "test": len(compared.targets[1]),
+            "skipped": list(compared.skipped),
         },
         "pseudo_labels": {
             "reading": run.config.pseudo,
-            "agreement": materials.agreement,
-            "accuracy": materials.learned,
+            "agreement": compared.agreement,
+            "accuracy": compared.learned,
         },
     }
     write_json(run.path / METRICS, content)

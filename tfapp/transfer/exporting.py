@@ -1,4 +1,4 @@
-"""The whole pipeline as one Keras model: poor images in, scores of classes out."""
+"""Whole pipeline as one Keras model: poor images in, scores of classes out."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""Features of images, extracted once and kept in a folder from which a killed extraction goes on."""
+"""Features of images, extracted once and kept in a folder from which a killed extraction resumes."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from tfapp.files import atomic_path, write_json
 
 DETAILS, SHARD, BATCH = "features.json", 128, 32
 # What a folder of features rests on, in words.
-WORDS = {
+MEANINGS = {
     "backbone": "another backbone",
     "images": "other images",
     "resolution": "another resolution",
@@ -24,11 +24,11 @@ WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Features of the images of a part that could be read.
+    """Features of the images of a split that could be read.
 
     Attributes:
         values: float32 (n, dimension).
-        kept: int64 (n,), the places of their images in the part, rising.
+        kept: int64 (n,), the places of their images in the split, rising.
     """
 
     values: np.ndarray
@@ -36,8 +36,8 @@ class Features:
 
 
 @dataclass(frozen=True)
-class View:
-    """How a backbone sees the images of a part.
+class FeatureExtractor:
+    """A backbone with the resolution at which it sees images.
 
     Attributes:
         backbone: `Backbone`.
@@ -51,17 +51,17 @@ class View:
     low: bool
     seed: int
 
-    def image(self, part, index):
+    def image(self, split, index):
         """Return one image, float32 (side, side, 3) in [0, 1]."""
-        image = part.read(index)
+        image = split.read(index)
         if self.low:
             return self.resolution.low_resolution(image, self.seed, index)
         return self.resolution.sharp(image)
 
-    def details(self, part):
-        """Return what the features of a part depend on, plain JSON values."""
+    def details(self, split):
+        """Return what the features of a split depend on, plain JSON values."""
         digest = hashlib.sha256()
-        part.update(digest)
+        split.update(digest)
         return {
             "backbone": self.backbone.description(),
             "images": digest.hexdigest(),
@@ -77,14 +77,14 @@ class View:
         return {"high": resolution.high, "low": resolution.low, "degradations": degradations}
 
 
-def extract(view, part, folder, name, *, skip_bad=False, progress=None):
-    """Return the features of all images of a part; those that the folder has are not extracted again.
+def extract(extractor, split, folder, name, *, skip_bad=False, progress=None):
+    """Return the features of all images of a split; those that the folder has are not extracted again.
 
     Args:
-        view: `View`.
-        part: `MultiLabelPart`.
+        extractor: `FeatureExtractor`.
+        split: `MultiLabelImages`.
         folder: Where features are kept: in `NAME-HASH/`, whose hash is over all that they depend on.
-        name: Word for the part and the view, such as `train-low`.
+        name: Word for the split and the extractor, such as `train-low`.
         skip_bad: Whether to leave out images that cannot be read.
         progress: Function of (images done, images in all), or None.
 
@@ -95,23 +95,25 @@ def extract(view, part, folder, name, *, skip_bad=False, progress=None):
         InputError: An image that cannot be read, without `skip_bad`; features in that folder that are damaged,
             or of another backbone, other images or another resolution.
     """
-    details = view.details(part)
+    details = extractor.details(split)
     key = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
     home = Path(folder) / f"{name}-{key[:12]}"
     _check_home(home, details)
     shards, report = [], progress or (lambda done, total: None)
     with ThreadPoolExecutor(4) as readers:
-        for first in range(0, len(part), SHARD):
-            places = range(first, min(first + SHARD, len(part)))
+        for first in range(0, len(split), SHARD):
+            places = range(first, min(first + SHARD, len(split)))
             file = home / f"{first:07d}.npz"
-            shard = _stored(file) if file.is_file() else _extracted(view, part, places, readers, skip_bad)
+            shard = (
+                _stored(file) if file.is_file() else _extracted(extractor, split, places, readers, skip_bad)
+            )
             if not file.is_file():
                 with atomic_path(file) as temporary:
                     np.savez(temporary, **vars(shard))
             if len(shard.kept) < len(places) and not skip_bad:
-                _refuse_skipped(part, places, shard)
+                _refuse_skipped(split, places, shard)
             shards.append(shard)
-            report(places.stop, len(part))
+            report(places.stop, len(split))
     return _joined(shards, home)
 
 
@@ -126,7 +128,9 @@ def _check_home(home, details):
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(f"{file} is missing or damaged; remove the folder {home}.") from None
     if changed:
-        raise InputError(f"{home} holds features of {WORDS[changed[0]]}; remove it, or choose another --out.")
+        raise InputError(
+            f"{home} holds features of {MEANINGS[changed[0]]}; remove it, or choose another `out`."
+        )
 
 
 def _stored(file):
@@ -137,35 +141,36 @@ def _stored(file):
         raise InputError(f"{file} is damaged ({error}); remove it and run the same command again.") from None
 
 
-def _extracted(view, part, places, readers, skip_bad):
-    images = list(readers.map(lambda place: _image(view, part, place, skip_bad), places))
+def _extracted(extractor, split, places, readers, skip_bad):
+    images = list(readers.map(lambda place: _image(extractor, split, place, skip_bad), places))
     kept = [place for place, image in zip(places, images, strict=True) if image is not None]
     read = [image for image in images if image is not None]
     values = [
-        view.backbone.features(np.stack(read[first : first + BATCH])) for first in range(0, len(read), BATCH)
+        extractor.backbone.features(np.stack(read[first : first + BATCH]))
+        for first in range(0, len(read), BATCH)
     ]
-    values = np.concatenate(values) if values else np.empty((0, view.backbone.dimension), np.float32)
+    values = np.concatenate(values) if values else np.empty((0, extractor.backbone.dimension), np.float32)
     if not np.isfinite(values).all():
         raise InputError(
-            f"The backbone {view.backbone.name} gives features that are not finite; expected trained weights."
+            f"The backbone {extractor.backbone.name} gives features that are not finite; expected trained weights."
         )
     return Features(values.astype(np.float32), np.array(kept, np.int64))
 
 
-def _image(view, part, place, skip_bad):
+def _image(extractor, split, place, skip_bad):
     try:
-        return view.image(part, place)
+        return extractor.image(split, place)
     except InputError as error:
         if skip_bad:
             return None
-        raise InputError(f"{error} Or leave out such images by --skip-bad.") from error
+        raise InputError(f"{error} Or leave out such images by `skip_bad`.") from error
 
 
-def _refuse_skipped(part, places, shard):
+def _refuse_skipped(split, places, shard):
     missing = sorted(set(places) - set(shard.kept.tolist()))
     raise InputError(
-        f"The image {part.names[missing[0]]} could not be read when features were extracted; restore it and remove the "
-        "folder of the features, or go on without it by --skip-bad."
+        f"The image {split.names[missing[0]]} could not be read when features were extracted; restore it and "
+        "remove the folder of the features, or go on without it by `skip_bad`."
     )
 
 

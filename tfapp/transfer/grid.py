@@ -27,18 +27,18 @@ def check_cells(chosen, images):
     most = max(cell["clusters"] for cell in chosen)
     if most > images:
         raise InputError(
-            f"--clusters {most} is more than the {images} training images; give at most that many."
+            f"`clusters` {most} is more than the {images} training images; give at most that many."
         )
     if min(cell["hidden"] for cell in chosen) < 1 or min(cell["clusters"] for cell in chosen) < 2:
-        raise InputError("The sizes must be at least 1 for --hidden and 2 for --clusters.")
+        raise InputError("The sizes must be at least 1 for `hidden` and 2 for `clusters`.")
 
 
-def measure_cell(run, materials, cell, *, costs=COSTS, progress=None):
+def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
     """Train one network of the grid and test its features; what was finished is not done again.
 
     Args:
         run: `TransferRun`, with whose other settings the network is trained.
-        materials: Its `Materials`.
+        compared: Its `ComparedFeatures`.
         cell: One of `cells`.
         costs: As `fit_classifiers`.
         progress: Function of (iterations done, iterations in all, text), or None.
@@ -51,14 +51,14 @@ def measure_cell(run, materials, cell, *, costs=COSTS, progress=None):
         TrainingDiverged: The loss became NaN or infinite.
     """
     folder = run.path / "grid" / "n1-{hidden}-n2-{clusters}-seed-{seed}".format(**cell)
-    wanted = {"classes": list(materials.class_names), "costs": list(costs)}
+    wanted = {"classes": list(compared.class_names), "costs": list(costs)}
     file = folder / CELL
     if file.is_file():
         stored = json.loads(file.read_text(encoding="utf-8"))
         if {name: stored.get(name) for name in wanted} == wanted:
             return {**cell, "mean": stored["mean"]}
-    features = features_of(run, materials, folder, cell, progress)
-    alone = replace(materials, features={TRANSFERRED: features})
+    features = features_of(run, compared, folder, cell, progress)
+    alone = replace(compared, features={TRANSFERRED: features})
     result = assess(alone, TRANSFERRED, seed=run.config.seed, costs=costs)
     write_json(file, {**wanted, "mean": result.mean})
     return {**cell, "mean": result.mean}
@@ -110,29 +110,29 @@ def grid_remark(content):
     return f"without a transfer: LR {100 * content['low']:.2f}, HR {100 * content['high']:.2f}"
 
 
-def with_other_reading(run, materials, progress=None):
-    """Return the `Materials` with the features of a network that was trained on the other pseudo-labels.
+def with_other_reading(run, compared, progress=None):
+    """Return the `ComparedFeatures` with the features of a network that was trained on the other pseudo-labels.
 
     Args:
         run: `TransferRun`; the network is kept in its folder `other-reading/`.
-        materials: Its `Materials`.
+        compared: Its `ComparedFeatures`.
         progress: Function of (iterations done, iterations in all, text), or None.
     """
     reading = next(name for name in READINGS if name != run.config.pseudo)
-    found = features_of(run, materials, run.path / "other-reading", {"pseudo": reading}, progress)
-    features = dict(materials.features)
+    found = features_of(run, compared, run.path / "other-reading", {"pseudo": reading}, progress)
+    features = dict(compared.features)
     # The control stays last.
     last = features.pop(UNTRAINED)
-    return replace(materials, features={**features, OTHER: found, UNTRAINED: last})
+    return replace(compared, features={**features, OTHER: found, UNTRAINED: last})
 
 
-def features_of(run, materials, folder, changes, progress=None):
+def features_of(run, compared, folder, changes, progress=None):
     """Train a network with other settings than the run's, and return its features to fit on and to test on.
 
     Args:
         run: `TransferRun`.
-        materials: Its `Materials`.
-        folder: Of the network; a training that was finished there is not done again, one that was begun goes on.
+        compared: Its `ComparedFeatures`.
+        folder: Of the network; a training that was finished there is not done again, one that was begun resumes.
         changes: Settings of `NetworkConfig` that are others.
         progress: Function of (iterations done, iterations in all, text), or None.
 
@@ -148,16 +148,16 @@ def features_of(run, materials, folder, changes, progress=None):
         asdict(config),
         f"{folder} holds a network of other settings; remove that folder.",
     )
-    low, test_low = materials.features[LOW]
+    low, test_low = compared.features[LOW]
     if (folder / MODEL).is_file():
         network = keras.models.load_model(folder / MODEL)
     else:
-        network = train_network(folder, low, _labels(run, materials, config), config, progress)
+        network = train_network(folder, low, _labels(run, compared, config), config, progress)
     return transferred(network, low), transferred(network, test_low)
 
 
-def _labels(run, materials, config):
-    high, low = materials.features[HIGH][0], materials.features[LOW][0]
+def _labels(run, compared, config):
+    high, low = compared.features[HIGH][0], compared.features[LOW][0]
     same = (config.clusters, config.seed) == (run.config.clusters, run.config.seed)
     centroids = run.centroids() if same else k_means_centroids(high, config.clusters, seed=config.seed)
     return pseudo_labels(high, low, centroids, config.pseudo)

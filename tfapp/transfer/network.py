@@ -41,7 +41,7 @@ def build_network(dimension, config):
 
 
 def train_network(folder, features, labels, config, progress=None):
-    """Train, or go on with, the network in a folder.
+    """Train the network in a folder, or resume it.
 
     Args:
         folder: Gets `transfer.keras` when the training ends, and `last.keras` and `history.csv` on the way.
@@ -64,8 +64,8 @@ def train_network(folder, features, labels, config, progress=None):
         lambda done: {"x": _Batches(features, labels, config, done)},
         row=lambda model, logs, seconds: {name: float(logs[name]) for name in ("loss", "accuracy")},
         diverged=lambda loss, epoch, step: (
-            f"The loss became {loss} in iteration {step}; train again with --overwrite and "
-            f"a smaller --value than {config.parameter():g}, or another --solver."
+            f"The loss became {loss} in iteration {step}; train again with `overwrite` and "
+            f"a smaller `value` than {config.parameter():g}, or another `solver`."
         ),
         recorder=partial(_WindowRecorder, config.iterations, progress),
     )
@@ -161,7 +161,7 @@ def k_means_centroids(features, clusters, *, seed=0):
     different = len(np.unique(features, axis=0))
     if clusters > different:
         raise InputError(
-            f"--clusters {clusters} is more than the {different} images whose features differ; give at most that many."
+            f"`clusters` {clusters} is more than the {different} images whose features differ; give at most that many."
         )
     model = KMeans(clusters, random_state=seed).fit(features)
     return model.cluster_centers_.astype(np.float32)
@@ -170,7 +170,8 @@ def k_means_centroids(features, clusters, *, seed=0):
 def pseudo_labels(high, low, centroids, reading):
     """Return the pseudo-labels of low-resolution images, int32 (n,).
 
-    The text says that they are given "by the nearest centroid", and leaves open whose features are compared.
+    Wu (2020), chapter 5, says that they are given "by the nearest centroid", and leaves open whose features are
+    compared.
 
     Args:
         high, low: Features float32 (n, dimension) of the same images, sharp and at low resolution.

@@ -45,16 +45,16 @@ def save_page(run, path) -> None:
     path = Path(path)
     if path.is_dir():
         raise InputError(
-            f"{path} is a folder; --out must name an HTML file, such as {path / 'transfer.html'}."
+            f"{path} is a folder; `out` must name an HTML file, such as {path / 'transfer.html'}."
         )
-    material = PageMaterial.of(run)
+    data = ReportData.of(run)
     sections = [
-        result_section(material),
-        precision_section(material),
-        training_section(material),
-        embedding_section(material),
-        grid_section(material),
-        next_section(material),
+        result_section(data),
+        precision_section(data),
+        training_section(data),
+        embedding_section(data),
+        grid_section(data),
+        next_section(data),
     ]
     write_text(path, shell(TITLE, SOURCE, list(filter(None, sections))))
 
@@ -72,9 +72,8 @@ def write_page(runs, path, *, progress=None, **given) -> None:
         InputError: Several runs, an option, or as `save_page`.
     """
     if given:
-        flag = "export" if "exports" in given else next(iter(given))
         raise InputError(
-            f"--{flag} is for reports on segmenters; leave it out for a run of `tfapp transfer train`."
+            f"`{next(iter(given))}` is for reports on segmenters; leave it out for a run of `tfapp transfer train`."
         )
     if len(runs) > 1:
         raise InputError(
@@ -87,7 +86,7 @@ FIGURES = "figures"
 
 
 @dataclass(frozen=True)
-class PageMaterial:
+class ReportData:
     """A run and what its commands have made so far.
 
     Attributes:
@@ -105,7 +104,7 @@ class PageMaterial:
     embedding: Embedding | None
 
     @classmethod
-    def of(cls, run) -> "PageMaterial":
+    def of(cls, run) -> "ReportData":
         """Read the folder of a `TransferRun`.
 
         Raises:

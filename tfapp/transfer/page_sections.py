@@ -1,4 +1,4 @@
-"""The sections of the page about a transfer network."""
+"""Sections of the page about a transfer network."""
 
 from pathlib import PurePath
 
@@ -9,7 +9,7 @@ from tfapp.transfer.embedding import NEIGHBOURS, chance_agreement
 from tfapp.transfer.evaluation import TITLES
 from tfapp.transfer.grid import grid_table
 from tfapp.transfer.network import WINDOW
-from tfapp.transfer.page_sentences import findings, grid_finding, percent
+from tfapp.transfer.page_sentences import grid_sentence, percent, result_sentences
 
 HOW_TO_READ = (
     "Average precision (AP) of a class looks at all test images in the order of their scores: it is 100 % if every "
@@ -36,90 +36,90 @@ ABOUT_EMBEDDING = (
 )
 
 
-def result_section(material):
+def result_section(data):
     """Return the `Section` of the result in words, and of what was trained."""
-    parts = [facts(_settings(material.run))]
-    if not material.trained:
-        parts.insert(0, to_do("The training has not ended; go on with", material.command("train")))
-    elif material.metrics is None:
-        parts.insert(0, to_do("Nothing is measured yet; run", material.command("evaluate")))
+    parts = [facts(_settings(data.run))]
+    if not data.trained:
+        parts.insert(0, to_do("The training has not ended; resume it with", data.command("train")))
+    elif data.metrics is None:
+        parts.insert(0, to_do("Nothing is measured yet; run", data.command("evaluate")))
     else:
-        parts.insert(0, result_box(findings(material.metrics)))
+        parts.insert(0, result_box(result_sentences(data.metrics)))
     return Section("result", "Result", "The result in short", "\n".join(parts))
 
 
-def precision_section(material):
+def precision_section(data):
     """Return the `Section` of the average precisions, over all and of every class, None before the evaluation."""
-    metrics = material.metrics
+    metrics = data.metrics
     if metrics is None:
         return None
     parts = [
         _measure_table(metrics),
         *map(paragraph, HOW_TO_READ),
-        material.figures("evaluate", {"precision.png": "Average precision of each class."}),
+        data.figures("evaluate", {"precision.png": "Average precision of each class."}),
         details("Table of all classes", _class_table(metrics)),
         _images(metrics),
     ]
     return Section("precision", "Precision", "Average precision", "\n".join(parts))
 
 
-def training_section(material):
+def training_section(data):
     """Return the `Section` of the images that the network was trained on, and of the training."""
     captions = {
         "samples.png": "What the backbone is given: sharp, and at low resolution.",
         "history.png": f"Loss and accuracy, each a mean over {WINDOW} iterations.",
     }
-    parts = [material.figures("evaluate", captions)]
-    if material.metrics is not None:
-        labels = material.metrics["pseudo_labels"]
+    parts = [data.figures("evaluate", captions)]
+    if data.metrics is not None:
+        labels = data.metrics["pseudo_labels"]
         parts.append(
             paragraph(
                 f"At the end the network gives {percent(labels['accuracy'])} % of the training images their "
-                f"pseudo-label. Both readings of the text, by the sharp and by the low-resolution features, give "
+                f"pseudo-label. Both readings of Wu (2020), by the sharp and by the low-resolution features, give "
                 f"{percent(labels['agreement'])} % of these images the same one."
             )
         )
     return Section("training", "Training", "Images and training", "\n".join(parts))
 
 
-def embedding_section(material):
+def embedding_section(data):
     """Return the `Section` of the layouts by t-SNE."""
-    embedding = material.embedding
+    embedding = data.embedding
     if embedding is None:
-        body = to_do("The features are not laid out yet; run", material.command("tsne"))
+        body = to_do("The features are not laid out yet; run", data.command("tsne"))
         return Section("tsne", "t-SNE", "The features in the plane", body)
     rows = [[TITLES[name], *map(percent, shares)] for name, shares in embedding.agreements.items()]
     caption = f"Neighbours of the own class, {percent(chance_agreement(embedding.classes))} % by chance"
     parts = [
-        material.figures("tsne", {"tsne.png": "Sharp, low-resolution and transferred features by t-SNE."}),
+        data.figures("tsne", {"tsne.png": "Sharp, low-resolution and transferred features by t-SNE."}),
         paragraph(ABOUT_EMBEDDING),
         table(["features", "by the features, %", "in the plane, %"], rows, caption),
     ]
     return Section("tsne", "t-SNE", "The features in the plane", "\n".join(parts))
 
 
-def grid_section(material):
+def grid_section(data):
     """Return the `Section` of the grid over the units of both layers."""
-    grid = material.grid
+    grid = data.grid
     if grid is None:
-        body = to_do("Other sizes of the two layers were not tried; run", material.command("grid"))
+        body = to_do("Other sizes of the two layers were not tried; run", data.command("grid"))
         return Section("grid", "Sizes", "Other sizes of the two layers", body)
     parts = [
-        paragraph(grid_finding(grid)),
-        material.figures("grid", {"grid.png": "Mean AP by N1 and N2, over seeds."}),
+        paragraph(grid_sentence(grid)),
+        data.figures("grid", {"grid.png": "Mean AP by N1 and N2, over seeds."}),
         table(*grid_table(grid), f"Mean AP ({grid['ap']}), %, mean over seeds ± standard deviation"),
     ]
     return Section("grid", "Sizes", "Other sizes of the two layers", "\n".join(parts))
 
 
-def next_section(material):
-    """Return the `Section` of the commands to go on with, and of how the run was made."""
-    run = material.run
-    folder = material.command("evaluate").removeprefix("tfapp transfer evaluate ")
+def next_section(data):
+    """Return the `Section` of the commands to try next, and of how the run was made."""
+    run = data.run
+    folder = data.command("evaluate").removeprefix("tfapp transfer evaluate ")
     steps = {
-        "Measure HR, LR and ours, and write this page again.": material.command("evaluate"),
-        "Try other sizes, with several seeds.": f"{material.command('grid')} --seeds 0,1,2",
-        "Lay the features out in the plane.": material.command("tsne"),
+        "Measure HR, LR and ours, and write this page again.": data.command("evaluate"),
+        "Try other sizes, with several seeds.": f"{data.command('grid')} --seeds 0,1,2",
+        "Lay the features out in the plane.": data.command("tsne"),
         "Put backbone, transfer and classifiers behind TensorFlow Serving.": f"tfapp export {folder} served/transfer",
         "Write this page alone again.": f"tfapp report {folder} --out transfer.html",
     }

@@ -1,4 +1,4 @@
-"""What the measures of a transfer network say, in sentences."""
+"""Sentences that say what the measures of a transfer network mean."""
 
 from tfapp.report.result_table import mean_and_spread
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED
@@ -7,7 +7,7 @@ from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED
 _LEAST = 0.05
 
 
-def findings(metrics) -> list[str]:
+def result_sentences(metrics) -> list[str]:
     """Return sentences: whether transferred features beat LR, what low resolution costs, and what training adds.
 
     Args:
@@ -78,7 +78,7 @@ def _difference(points):
     return f"{abs(points):.1f} points {'above' if points > 0 else 'below'}"
 
 
-def grid_finding(grid) -> str:
+def grid_sentence(grid) -> str:
     """Return a sentence on the best cell of a grid against LR, from the content of `grid.json`."""
     cells = {}
     for cell in grid["cells"]:

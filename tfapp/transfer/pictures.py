@@ -252,11 +252,11 @@ def _draw_bar(figure, panel, drawn, low, high, span):
 _NAME = 16
 
 
-def save_samples_png(part, resolution, path, count=6, seed=0) -> None:
+def save_samples_png(split, resolution, path, count=6, seed=0) -> None:
     """Draw images sharp, as the small file holds them, every pixel visible, and enlarged bicubically.
 
     Args:
-        part: `tfapp.data.MultiLabelPart`; images that cannot be read are passed over.
+        split: `tfapp.data.MultiLabelImages`; images that cannot be read are passed over.
         resolution: `tfapp.data.Resolution`.
         path: PNG file, written by write-then-rename.
         count: Images, at least 1; all of them if there are fewer.
@@ -265,12 +265,12 @@ def save_samples_png(part, resolution, path, count=6, seed=0) -> None:
     Raises:
         InputError: None of the images can be read; nothing is written then.
     """
-    save_png(draw_samples(part, resolution, count, seed), path)
+    save_png(draw_samples(split, resolution, count, seed), path)
 
 
-def draw_samples(part, resolution, count=6, seed=0) -> Figure:
+def draw_samples(split, resolution, count=6, seed=0) -> Figure:
     """Return the figure that `save_samples_png` saves."""
-    images = _readable(part, count, seed)
+    images = _readable(split, count, seed)
     rows = _rows(resolution)
     figure = Figure(figsize=(1.1 + 1.7 * len(images), 0.4 + 1.75 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), len(images), squeeze=False)
@@ -280,7 +280,7 @@ def draw_samples(part, resolution, count=6, seed=0) -> Figure:
             panel.imshow(view(image, seed, index), interpolation="nearest", vmin=0, vmax=1)
             panel.set(xticks=[], yticks=[])
     for panel, (index, _) in zip(panels[0], images, strict=True):
-        panel.set_title(_short(part.names[index]), fontsize=9)
+        panel.set_title(_short(split.names[index]), fontsize=9)
     return figure
 
 
@@ -297,18 +297,18 @@ def _rows(resolution):
     }
 
 
-def _readable(part, count, seed):
-    """Return [(place in the part, image)] of images drawn at random, in the order of the part."""
+def _readable(split, count, seed):
+    """Return [(place in the split, image)] of images drawn at random, in the order of the split."""
     images, fault = {}, None
-    for index in np.random.default_rng(seed).permutation(len(part)).tolist():
+    for index in np.random.default_rng(seed).permutation(len(split)).tolist():
         if len(images) == count:
             break
         try:
-            images[index] = part.read(index)
+            images[index] = split.read(index)
         except InputError as error:
             fault = error
     if not images:
-        raise InputError(f"None of {len(part)} images can be shown. {fault or ''}".strip())
+        raise InputError(f"None of {len(split)} images can be shown. {fault or ''}".strip())
     return sorted(images.items(), key=lambda item: item[0])
 
 

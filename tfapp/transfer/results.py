@@ -1,4 +1,4 @@
-"""What is made of a trained run: its evaluation, a grid of other networks, a map; with their figures and the page."""
+"""Results of a trained run: its evaluation, a grid of other networks, a map; with their figures and the page."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from tfapp.errors import InputError
 from tfapp.runs.history import read_history
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import AREA, FORMS
-from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_materials, write_embedding
+from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding
 from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, write_metrics
 from tfapp.transfer.grid import cells, check_cells, grid_of, measure_cell, with_other_reading, write_grid
 from tfapp.transfer.page import save_page
@@ -20,8 +20,8 @@ from tfapp.transfer.pictures import (
 from tfapp.transfer.run import TransferRun
 
 
-def open_materials(path, form=AREA, classes=None, *, skip_bad=None, progress=SILENT, title=""):
-    """Open a run and return it with its `Materials`, whose missing features are extracted.
+def open_compared(path, form=AREA, classes=None, *, skip_bad=None, progress=SILENT, title=""):
+    """Open a run and return it with its `ComparedFeatures`, whose missing features are extracted.
 
     Args:
         path: Run folder.
@@ -32,7 +32,7 @@ def open_materials(path, form=AREA, classes=None, *, skip_bad=None, progress=SIL
         InputError: Unknown form; as `gather`.
     """
     if form not in FORMS:
-        raise InputError(f"Unknown --ap {form!r}; choose one of: {', '.join(FORMS)}.")
+        raise InputError(f"Unknown `ap` {form!r}; choose one of: {', '.join(FORMS)}.")
     run = TransferRun.open(path)
     return run, gather(run, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
 
@@ -51,19 +51,19 @@ def evaluate_run(
     """Test classifiers on sharp, poor and transferred features of a run, and write the results and figures.
 
     Args:
-        path, form, classes, skip_bad, progress, title: As for `open_materials`.
+        path, form, classes, skip_bad, progress, title: As for `open_compared`.
         both_readings: Whether to train a second network on the other reading of the pseudo-labels.
         **options: Of `assess`.
 
     Returns:
         (the content of `metrics.json`, the list of the files that were written).
     """
-    run, materials = open_materials(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
+    run, compared = open_compared(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
     with steps(progress, title) as show:
         if both_readings:
-            materials = with_other_reading(run, materials, partial(show, "training, other reading"))
-        results = [_assess(run, materials, name, show, options) for name in materials.features]
-    metrics = write_metrics(run, materials, results, form)
+            compared = with_other_reading(run, compared, partial(show, "training, other reading"))
+        results = [_assess(run, compared, name, show, options) for name in compared.features]
+    metrics = write_metrics(run, compared, results, form)
     figures = run.path / "figures"
     written = [figures / f"{name}.png" for name in ("precision", "history", "samples")]
     save_precision_png(metrics, written[0])
@@ -116,7 +116,7 @@ def grid_of_run(
     """Train and test networks of other sizes on the features of a run, and write table and figure.
 
     Args:
-        path, form, classes, skip_bad, progress, title: As for `open_materials`.
+        path, form, classes, skip_bad, progress, title: As for `open_compared`.
         hidden, clusters: Values of N1 and of N2 = k.
         seeds: Of clusters and trainings.
         **options: Of `assess` and `measure_cell`.
@@ -124,15 +124,15 @@ def grid_of_run(
     Returns:
         (the content of `grid.json`, the list of the files that were written).
     """
-    run, materials = open_materials(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
+    run, compared = open_compared(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
     chosen = cells(hidden, clusters, seeds)
-    check_cells(chosen, len(materials.features[LOW][0]))
+    check_cells(chosen, len(compared.features[LOW][0]))
     with steps(progress, title) as show:
-        without = {name: _assess(run, materials, name, show, options).mean for name in (HIGH, LOW)}
+        without = {name: _assess(run, compared, name, show, options).mean for name in (HIGH, LOW)}
         measured = []
         for number, cell in enumerate(chosen):
             show("cells", number, len(chosen), "N1 {hidden}, N2 {clusters}, seed {seed}".format(**cell))
-            measured.append(measure_cell(run, materials, cell, **options))
+            measured.append(measure_cell(run, compared, cell, **options))
         show("cells", len(chosen), len(chosen))
     content = grid_of(measured, without[LOW], without[HIGH], form)
     written = write_grid(run.path, content)
@@ -145,16 +145,16 @@ def tsne_of_run(path, classes=None, *, skip_bad=None, progress=SILENT, title="",
     """Lay out the test images of a run in the plane, and write the places and the figure.
 
     Args:
-        path, classes, skip_bad, progress, title: As for `open_materials`.
-        **options: Of `embed_materials`.
+        path, classes, skip_bad, progress, title: As for `open_compared`.
+        **options: Of `embed_compared`.
 
     Returns:
         (the `Embedding`, the list of the files that were written).
     """
-    run, materials = open_materials(path, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
+    run, compared = open_compared(path, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
     with progress.task(f"{title}t-SNE") as task:
-        embedding = embed_materials(
-            materials, progress=lambda name, done, total: task(done, total, name), **options
+        embedding = embed_compared(
+            compared, progress=lambda name, done, total: task(done, total, name), **options
         )
     written = [run.path / EMBEDDING, run.path / "figures" / "tsne.png"]
     write_embedding(embedding, written[0])
@@ -179,6 +179,6 @@ def write_page(run):
     return page
 
 
-def _assess(run, materials, name, show, options):
+def _assess(run, compared, name, show, options):
     report = partial(show, f"classifiers, {TITLES[name]}")
-    return assess(materials, name, seed=run.config.seed, folder=run.path, progress=report, **options)
+    return assess(compared, name, seed=run.config.seed, folder=run.path, progress=report, **options)

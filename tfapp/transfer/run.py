@@ -1,4 +1,4 @@
-"""The run folder of a transfer network."""
+"""Run folder of a transfer network."""
 
 import json
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from tfapp.runs.record import TRANSFER
 from tfapp.runs.run import Run
 from tfapp.transfer.backbones import open_backbone
 from tfapp.transfer.config import EXTENDABLE, NetworkConfig, TransferConfig
-from tfapp.transfer.features import View, extract
+from tfapp.transfer.features import FeatureExtractor, extract
 from tfapp.transfer.network import MODEL, pseudo_labels
 
 FEATURES, CLUSTERS = "features", "clusters.npz"
@@ -71,30 +71,30 @@ class TransferRun(Run):
             )
         return backbone
 
-    def features(self, backbone, data, part, *, skip_bad=None, progress=None):
-        """Return the `Features` of one part of the data, sharp and at low resolution, of the same images.
+    def features(self, backbone, data, split, *, skip_bad=None, progress=None):
+        """Return the `Features` of one split of the data, sharp and at low resolution, of the same images.
 
         Args:
             backbone: `Backbone`.
             data: `MultiLabelSet`.
-            part: `train` or `test`.
+            split: `train` or `test`.
             skip_bad: Whether to go on without images that cannot be read; None for what the run says.
             progress: Function of (name, images done, images in all), or None.
 
         Raises:
             InputError: As `extract`.
         """
-        config, images = self.config, getattr(data, part)
+        config, images = self.config, getattr(data, split)
         found = []
         for name, low in (("high", False), ("low", True)):
-            view = View(backbone, config.resolution(), low, config.seed)
+            extractor = FeatureExtractor(backbone, config.resolution(), low, config.seed)
             report = None if progress is None else lambda done, total, name=name: progress(name, done, total)
             found.append(
                 extract(
-                    view,
+                    extractor,
                     images,
                     self.path / FEATURES,
-                    f"{part}-{name}",
+                    f"{split}-{name}",
                     skip_bad=config.skip_bad if skip_bad is None else skip_bad,
                     progress=report,
                 )
@@ -115,7 +115,7 @@ class TransferRun(Run):
             with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
                 return content["centroids"]
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            raise InputError(f"{file} is damaged; train again with --overwrite.") from None
+            raise InputError(f"{file} is damaged; train again with `overwrite`.") from None
 
     def keep_centroids(self, centroids):
         """Write what `centroids` returns."""
@@ -142,7 +142,7 @@ class TransferRun(Run):
         from tfapp.transfer.evaluation import METRICS
         from tfapp.transfer.exporting import scoring_model_of
 
-        self.refuse_segmenter_options({"--post-tv": post_tv is not None, "--gap": gap, "--classes": classes})
+        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
         model, class_names = scoring_model_of(self)
         metrics = json.loads((self.path / METRICS).read_text(encoding="utf-8"))
         low = self.config.low or self.config.high
@@ -167,10 +167,10 @@ class TransferRun(Run):
         self.refuse_other(now, asdict(self.config))
         if self.record["data"]["fingerprint"] != data.fingerprint():
             raise InputError(
-                f"{data.spec} has other images or labels than when {self.path} was begun; use another --out."
+                f"{data.spec} has other images or labels than when {self.path} was begun; use another `out`."
             )
         if self.record["backbone"] != backbone.description():
             raise InputError(
                 f"{config.backbone} has other weights than when {self.path} was begun; restore it, or use another "
-                "--out."
+                "`out`."
             )

@@ -1,4 +1,4 @@
-"""From images to a trained transfer network in a run folder."""
+"""Train a transfer network in a run folder, from the images."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -38,7 +38,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
     data = open_multi_label(spec)
     if config.clusters > len(data.train):
         raise InputError(
-            f"--clusters {config.clusters} is more than the {len(data.train)} training images of {data.spec}; give "
+            f"`clusters` {config.clusters} is more than the {len(data.train)} training images of {data.spec}; give "
             "at most that many."
         )
     config = _with_full_paths(config)

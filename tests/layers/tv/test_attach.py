@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tfapp.layers import CropLike, PadToStride, TVSigmoid, TVSoftmax, regularise, with_gap
-from tfapp.layers.tv.attach import ProbabilityLogits, model_logits, twin
+from tfapp.layers.tv.attach import ProbabilityLogits, model_logits, shared_copy
 
 layers = keras.layers
 
@@ -123,7 +123,7 @@ def test_one_channel_gets_the_tv_sigmoid(activation):
 
 
 def test_several_sigmoids_stay_several_sigmoids():
-    assert model_logits(segmenter(activation="sigmoid")).link == "sigmoid"
+    assert model_logits(segmenter(activation="sigmoid")).activation == "sigmoid"
 
 
 def test_confident_logits_do_not_pass_through_their_probabilities():
@@ -309,4 +309,4 @@ def test_twin_that_needs_other_variables_is_refused():
     layer = layers.Conv2D(3, 1, use_bias=False)
     layer.build((None, None, None, 3))
     with pytest.raises(ValueError, match="`changes` must leave the variables .* has no variable 'bias'"):
-        twin(layer, use_bias=True)
+        shared_copy(layer, use_bias=True)

@@ -9,10 +9,10 @@ import tv_reference as reference
 from tfapp.layers import TVProblem, edge_weights
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
-EVERY_LINK = pytest.mark.parametrize("link", ["softmax", "sigmoid", "relu"])
+EVERY_POTENTIAL = pytest.mark.parametrize("potential", ["softmax", "sigmoid", "relu"])
 
 
-def convex_solution(link, o, weight, isotropic=True, spacing=None):
+def convex_solution(potential, o, weight, isotropic=True, spacing=None):
     """Solve  min Phi(A) - <o, A> + sum lambda |D A|  for one sample (*spatial, classes)."""
     flat = o.reshape(-1, o.shape[-1])
     weight = np.broadcast_to(weight, o.shape).reshape(flat.shape)
@@ -26,7 +26,7 @@ def convex_solution(link, o, weight, isotropic=True, spacing=None):
         "softmax": (entropy, [cvxpy.sum(a, axis=1) == 1]),
         "sigmoid": (entropy - cvxpy.sum(cvxpy.entr(1 - a)), []),
         "relu": (cvxpy.sum_squares(a) / 2, [a >= 0]),
-    }[link]
+    }[potential]
     objective = potential - cvxpy.sum(cvxpy.multiply(flat, a)) + variation
     problem = cvxpy.Problem(cvxpy.Minimize(objective), constraints)
     problem.solve(solver=cvxpy.CLARABEL)
@@ -38,25 +38,25 @@ def convex_solution(link, o, weight, isotropic=True, spacing=None):
 def compare(solved):
     """Return a function that solves a problem in both ways and compares maps and energies."""
 
-    def run(link, o, weight, isotropic=True, spacing=None):
+    def run(potential, o, weight, isotropic=True, spacing=None):
         of_sample = np.asarray(weight)[0] if np.ndim(weight) == o.ndim else np.asarray(weight)
-        expected, energy = convex_solution(link, o[0], of_sample, isotropic, spacing)
-        problem = TVProblem(link, isotropic, spacing or (1.0,) * (o.ndim - 2), "fista", 20_000, 1e-9)
-        a = reference.VALUES[link](solved(o, weight, problem).logits.numpy()[0])
+        expected, energy = convex_solution(potential, o[0], of_sample, isotropic, spacing)
+        problem = TVProblem(potential, isotropic, spacing or (1.0,) * (o.ndim - 2), "fista", 20_000, 1e-9)
+        a = reference.VALUES[potential](solved(o, weight, problem).logits.numpy()[0])
         # Strong convexity turns an excess e of the energy into an error of sqrt(2 e).
         np.testing.assert_allclose(a, expected, atol=2e-4)
-        ours = reference.primal_energy(link, a, o[0], of_sample, isotropic, spacing)
+        ours = reference.primal_energy(potential, a, o[0], of_sample, isotropic, spacing)
         assert ours == pytest.approx(energy, rel=1e-6, abs=1e-6)
-        assert np.abs(a - reference.VALUES[link](o[0])).max() > 0.1  # the problem is not idle
+        assert np.abs(a - reference.VALUES[potential](o[0])).max() > 0.1  # the problem is not idle
 
     return run
 
 
 @ISOTROPY
-@EVERY_LINK
+@EVERY_POTENTIAL
 @pytest.mark.parametrize("size", [(6, 6), (12, 12), (16, 16)])
-def test_images(scene, compare, link, isotropic, size):
-    compare(link, scene(size), 0.5, isotropic)
+def test_images(scene, compare, potential, isotropic, size):
+    compare(potential, scene(size), 0.5, isotropic)
 
 
 @ISOTROPY
@@ -65,26 +65,26 @@ def test_image_of_32_pixels(scene, compare, isotropic):
 
 
 @ISOTROPY
-@EVERY_LINK
-def test_signals(scene, compare, link, isotropic):
-    compare(link, scene((40,)), 0.5, isotropic, (0.5,))
+@EVERY_POTENTIAL
+def test_signals(scene, compare, potential, isotropic):
+    compare(potential, scene((40,)), 0.5, isotropic, (0.5,))
 
 
 @ISOTROPY
-@EVERY_LINK
-def test_volumes_of_thick_slices(scene, compare, link, isotropic):
-    compare(link, scene((3, 4, 5)), 0.5, isotropic, (3.0, 1.0, 0.8))
+@EVERY_POTENTIAL
+def test_volumes_of_thick_slices(scene, compare, potential, isotropic):
+    compare(potential, scene((3, 4, 5)), 0.5, isotropic, (3.0, 1.0, 0.8))
 
 
-@EVERY_LINK
-def test_one_weight_for_each_class(scene, compare, link):
-    compare(link, scene(), [0.1, 0.8, 0.3], True)
+@EVERY_POTENTIAL
+def test_one_weight_for_each_class(scene, compare, potential):
+    compare(potential, scene(), [0.1, 0.8, 0.3], True)
 
 
 @ISOTROPY
-@EVERY_LINK
-def test_one_weight_for_each_pixel(scene, compare, rng, link, isotropic):
-    compare(link, scene(), rng.uniform(0, 1, (1, 8, 8, 1)), isotropic)
+@EVERY_POTENTIAL
+def test_one_weight_for_each_pixel(scene, compare, rng, potential, isotropic):
+    compare(potential, scene(), rng.uniform(0, 1, (1, 8, 8, 1)), isotropic)
 
 
 @ISOTROPY

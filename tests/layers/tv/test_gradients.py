@@ -11,7 +11,7 @@ from tfapp.layers.tv.gradients import implicit_gradient, weight_planes
 from tfapp.layers.tv.operators import divergence, forward_differences, from_planes, project, to_planes
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
-EVERY_LINK = pytest.mark.parametrize("link", ["softmax", "sigmoid", "relu"])
+EVERY_POTENTIAL = pytest.mark.parametrize("potential", ["softmax", "sigmoid", "relu"])
 VALUES = {"softmax": tf.nn.softmax, "sigmoid": tf.math.sigmoid, "relu": tf.nn.relu}
 CONVERGED = {"iterations": 20_000, "tolerance": 1e-13}
 
@@ -22,12 +22,12 @@ WEIGHTS = {
     "map": lambda size: uniform(0.1, 0.6, (1, *size, 1)),
     "map per class": lambda size: uniform(0.1, 0.6, (1, *size, 3)),
 }
-# Every kind of lambda with one link, every link with two of them.
+# Every kind of lambda with one potential, every potential with two of them.
 EVERY_KIND = pytest.mark.parametrize(
-    ("link", "kind"),
+    ("potential", "kind"),
     [
         *(("softmax", kind) for kind in WEIGHTS),
-        *((link, kind) for link in ("sigmoid", "relu") for kind in ("scalar", "map per class")),
+        *((potential, kind) for potential in ("sigmoid", "relu") for kind in ("scalar", "map per class")),
     ],
 )
 
@@ -40,7 +40,7 @@ def loss_and_gradients(problem, upstream, **options):
         with tf.GradientTape() as tape:
             tape.watch([o, weight])
             u = regularise_logits(o, weight, problem, **options).logits
-            loss = tf.reduce_sum(upstream * VALUES[problem.link](u))
+            loss = tf.reduce_sum(upstream * VALUES[problem.potential](u))
         return loss, *tape.gradient(loss, [o, weight])
 
     return graph
@@ -54,7 +54,7 @@ def loss_and_implicit_gradients(problem, upstream):
         solution = regularise_logits(o, weight, problem)
         with tf.GradientTape() as tape:
             tape.watch(solution.logits)
-            loss = tf.reduce_sum(upstream * VALUES[problem.link](solution.logits))
+            loss = tf.reduce_sum(upstream * VALUES[problem.potential](solution.logits))
         to_u = to_planes(tape.gradient(loss, solution.logits))
         radius, dual, endless = weight_planes(weight, o), tf.unstack(solution.dual), tf.constant(10**8)
         exact = implicit_gradient(problem, to_planes(o), radius, dual, endless, to_u, 500, 1e-11)
@@ -91,42 +91,44 @@ def slopes(graph, size, kind):
 
 
 @lru_cache(maxsize=64)
-def implicit_slopes(link, isotropic, kind, size, spacing=None):
-    problem = TVProblem(link, isotropic, spacing or (1.0,) * len(size), **CONVERGED)
+def implicit_slopes(potential, isotropic, kind, size, spacing=None):
+    problem = TVProblem(potential, isotropic, spacing or (1.0,) * len(size), **CONVERGED)
     return slopes(loss_and_implicit_gradients(problem, random_map(size, 1)), size, kind)
 
 
 @ISOTROPY
 @EVERY_KIND
-def test_implicit_gradient_to_logits_equals_finite_differences(link, isotropic, kind):
-    (ours, numeric), _ = implicit_slopes(link, isotropic, kind, (7, 6))
+def test_implicit_gradient_to_logits_equals_finite_differences(potential, isotropic, kind):
+    (ours, numeric), _ = implicit_slopes(potential, isotropic, kind, (7, 6))
     assert ours == pytest.approx(numeric, rel=1e-5, abs=1e-6)
 
 
 @ISOTROPY
 @EVERY_KIND
-def test_implicit_gradient_to_lambda_equals_finite_differences(link, isotropic, kind):
-    _, (ours, numeric) = implicit_slopes(link, isotropic, kind, (7, 6))
+def test_implicit_gradient_to_lambda_equals_finite_differences(potential, isotropic, kind):
+    _, (ours, numeric) = implicit_slopes(potential, isotropic, kind, (7, 6))
     assert ours == pytest.approx(numeric, rel=1e-5, abs=1e-6)
 
 
-@EVERY_LINK
+@EVERY_POTENTIAL
 @pytest.mark.parametrize(
     ("size", "spacing", "isotropic"),
     [((14,), (0.5,), True), ((3, 4, 5), (3.0, 1.0, 0.8), True), ((3, 4, 5), (3.0, 1.0, 0.8), False)],
 )
 def test_implicit_gradient_in_one_and_three_dimensions_equals_finite_differences(
-    link, isotropic, size, spacing
+    potential, isotropic, size, spacing
 ):
-    (ours, numeric), (ours_weight, numeric_weight) = implicit_slopes(link, isotropic, "scalar", size, spacing)
+    (ours, numeric), (ours_weight, numeric_weight) = implicit_slopes(
+        potential, isotropic, "scalar", size, spacing
+    )
     assert ours == pytest.approx(numeric, rel=1e-5, abs=1e-6)
     assert ours_weight == pytest.approx(numeric_weight, rel=1e-5, abs=1e-6)
 
 
 @ISOTROPY
-@EVERY_LINK
-def test_unrolled_gradient_of_few_iterations_equals_finite_differences(link, isotropic):
-    problem = TVProblem(link, isotropic, iterations=20)
+@EVERY_POTENTIAL
+def test_unrolled_gradient_of_few_iterations_equals_finite_differences(potential, isotropic):
+    problem = TVProblem(potential, isotropic, iterations=20)
     for ours, numeric in slopes(
         loss_and_gradients(problem, random_map((7, 6), 1), gradient="unrolled"), (7, 6), "map"
     ):
@@ -134,15 +136,15 @@ def test_unrolled_gradient_of_few_iterations_equals_finite_differences(link, iso
 
 
 @pytest.mark.parametrize(
-    ("link", "kind", "isotropic"),
+    ("potential", "kind", "isotropic"),
     [
-        *((link, "scalar", isotropic) for link in VALUES for isotropic in (True, False)),
+        *((potential, "scalar", isotropic) for potential in VALUES for isotropic in (True, False)),
         *(("softmax", kind, True) for kind in ("per class", "map", "map per class")),
     ],
 )
-def test_implicit_gradient_equals_the_unrolled_one_of_many_iterations(link, kind, isotropic):
+def test_implicit_gradient_equals_the_unrolled_one_of_many_iterations(potential, kind, isotropic):
     o, weight, upstream = 1.5 * random_map((6, 6), 0), WEIGHTS[kind]((6, 6)), random_map((6, 6), 1)
-    problem = TVProblem(link, isotropic, iterations=1000)
+    problem = TVProblem(potential, isotropic, iterations=1000)
     exact = {"backward_iterations": 500, "backward_tolerance": 1e-11}
     implicit = loss_and_gradients(problem, upstream, **exact)
     unrolled = loss_and_gradients(problem, upstream, gradient="unrolled")
@@ -152,14 +154,14 @@ def test_implicit_gradient_equals_the_unrolled_one_of_many_iterations(link, kind
 
 @ISOTROPY
 @pytest.mark.parametrize("gradient", ["implicit", "jacobian-free", "unrolled"])
-@EVERY_LINK
-def test_lambda_zero_gives_the_gradient_of_the_plain_activation(link, gradient, isotropic):
+@EVERY_POTENTIAL
+def test_lambda_zero_gives_the_gradient_of_the_plain_activation(potential, gradient, isotropic):
     o, upstream, weight = random_map((7, 6), 0), random_map((7, 6), 1), tf.constant(0.0, tf.float64)
-    graph = loss_and_gradients(TVProblem(link, isotropic, iterations=4), upstream, gradient=gradient)
+    graph = loss_and_gradients(TVProblem(potential, isotropic, iterations=4), upstream, gradient=gradient)
     _, to_o, to_weight = graph(o, weight)
     with tf.GradientTape() as tape:
         tape.watch(o)
-        loss = tf.reduce_sum(upstream * VALUES[link](o))
+        loss = tf.reduce_sum(upstream * VALUES[potential](o))
     np.testing.assert_allclose(to_o, tape.gradient(loss, o), atol=1e-12)
     assert np.isfinite(to_weight)
 
@@ -174,17 +176,17 @@ def test_weights_that_are_zero_somewhere_give_finite_gradients(isotropic):
 
 
 @ISOTROPY
-@EVERY_LINK
-def test_jacobian_free_gradient_is_that_of_one_more_iteration_from_the_solution(solved, link, isotropic):
+@EVERY_POTENTIAL
+def test_jacobian_free_gradient_is_that_of_one_more_iteration_from_the_solution(solved, potential, isotropic):
     o, upstream, weight = random_map((7, 6), 0), random_map((7, 6), 1), tf.constant(0.3, tf.float64)
-    problem = TVProblem(link, isotropic, **CONVERGED)
+    problem = TVProblem(potential, isotropic, **CONVERGED)
     dual = tf.unstack(solved(o, weight, problem).dual)
     with tf.GradientTape() as tape:
         tape.watch(o)
         planes = to_planes(o)
         slope = forward_differences(problem.output(planes, dual))
         dual = project([z - problem.step * s for z, s in zip(dual, slope, strict=True)], weight, isotropic)
-        value = problem.phi.value(planes - divergence(dual))
+        value = problem.phi.gradient(planes - divergence(dual))
         loss = tf.reduce_sum(to_planes(upstream) * value)
     _, ours, _ = loss_and_gradients(problem, upstream, gradient="jacobian-free")(o, weight)
     np.testing.assert_allclose(ours, tape.gradient(loss, o), atol=1e-6)

@@ -38,10 +38,10 @@ def logits(scene):
 
 
 @EVERY_LAYER
-def test_output_is_the_link_of_the_regularised_logits(logits, layer_class, solved):
+def test_output_is_the_gradient_of_the_potential_at_the_regularised_logits(logits, layer_class, solved):
     layer = layer_class(0.7, isotropic=False, inference_iterations=7)
-    problem = TVProblem(layer_class.link, False, iterations=7)
-    expected = problem.phi.value(tf.transpose(solved(logits, 0.7, problem).logits, [3, 0, 1, 2]))
+    problem = TVProblem(layer_class.potential, False, iterations=7)
+    expected = problem.phi.gradient(tf.transpose(solved(logits, 0.7, problem).logits, [3, 0, 1, 2]))
     np.testing.assert_allclose(layer(logits), tf.transpose(expected, [1, 2, 3, 0]), atol=1e-6)
 
 
@@ -56,7 +56,7 @@ def test_training_and_inference_do_their_own_numbers_of_iterations(logits, layer
 @EVERY_LAYER
 def test_training_of_one_step_takes_the_papers_step(logits, layer_class):
     layer = layer_class(0.8, gradient="one-step", step=0.3)
-    expected = regularise_one_step(logits, 0.8, TVProblem(layer_class.link), 0.3).logits
+    expected = regularise_one_step(logits, 0.8, TVProblem(layer_class.potential), 0.3).logits
     np.testing.assert_allclose(layer.regularised_logits(logits, training=True), expected, atol=1e-6)
 
 

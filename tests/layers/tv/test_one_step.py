@@ -8,7 +8,7 @@ from tfapp.layers.tv.gradients import regularise_one_step
 from tfapp.layers.tv.operators import divergence, forward_differences, from_planes, to_planes
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
-EVERY_LINK = pytest.mark.parametrize("link", ["softmax", "sigmoid", "relu"])
+EVERY_POTENTIAL = pytest.mark.parametrize("potential", ["softmax", "sigmoid", "relu"])
 # With 0.25 no difference of probabilities reaches the surface of the unit ball, with 5 most do.
 STEPS = pytest.mark.parametrize("step", [0.25, 1.0, 5.0])
 
@@ -17,9 +17,9 @@ def random_map(seed, size=(7, 5), classes=3):
     return tf.constant(2 * np.random.default_rng(seed).standard_normal((2, *size, classes)))
 
 
-def one_step_by_numpy(link, o, weight, step, isotropic, spacing=None):
+def one_step_by_numpy(potential, o, weight, step, isotropic, spacing=None):
     """The paper's (3.6) once from zero with tau = step / weight, for one sample."""
-    ascent = -step * reference.differences(reference.VALUES[link](o), spacing)
+    ascent = -step * reference.differences(reference.VALUES[potential](o), spacing)
     if isotropic:
         eta = ascent / np.maximum(1, np.sqrt((ascent**2).sum(0)))
     else:
@@ -50,11 +50,11 @@ def check_slopes(problem, step, weight):
 
 @ISOTROPY
 @STEPS
-@EVERY_LINK
-def test_equals_numpy(link, isotropic, step):
+@EVERY_POTENTIAL
+def test_equals_numpy(potential, isotropic, step):
     o = random_map(0)
-    expected = [one_step_by_numpy(link, sample, 0.7, step, isotropic) for sample in o.numpy()]
-    ours = regularise_one_step(o, 0.7, TVProblem(link, isotropic), step).logits
+    expected = [one_step_by_numpy(potential, sample, 0.7, step, isotropic) for sample in o.numpy()]
+    ours = regularise_one_step(o, 0.7, TVProblem(potential, isotropic), step).logits
     np.testing.assert_allclose(ours, expected, atol=1e-12)
 
 
@@ -70,9 +70,9 @@ def test_equals_numpy_with_spacing(isotropic, spacing):
 
 @ISOTROPY
 @STEPS
-@EVERY_LINK
-def test_gradients_equal_finite_differences(link, isotropic, step):
-    check_slopes(TVProblem(link, isotropic), step, 0.7)
+@EVERY_POTENTIAL
+def test_gradients_equal_finite_differences(potential, isotropic, step):
+    check_slopes(TVProblem(potential, isotropic), step, 0.7)
 
 
 @ISOTROPY
@@ -125,21 +125,21 @@ def test_learned_weight_has_a_gradient_where_one_safe_step_of_the_converged_form
     assert abs(gradients[0]) > 1 and gradients[1] == 0
 
 
-@EVERY_LINK
+@EVERY_POTENTIAL
 @pytest.mark.parametrize("isotropic", [True, False])
-def test_gap_is_the_primal_minus_the_dual_energy_per_pixel(link, isotropic):
+def test_gap_is_the_primal_minus_the_dual_energy_per_pixel(potential, isotropic):
     o = random_map(0)
-    solution = regularise_one_step(o, 0.7, TVProblem(link, isotropic), 1.0)
-    a = reference.VALUES[link](solution.logits.numpy()[1])
-    primal = reference.primal_energy(link, a, o.numpy()[1], 0.7, isotropic)
-    dual = reference.dual_energy(link, o.numpy()[1], solution.dual.numpy()[:, :, 1])
+    solution = regularise_one_step(o, 0.7, TVProblem(potential, isotropic), 1.0)
+    a = reference.VALUES[potential](solution.logits.numpy()[1])
+    primal = reference.primal_energy(potential, a, o.numpy()[1], 0.7, isotropic)
+    dual = reference.dual_energy(potential, o.numpy()[1], solution.dual.numpy()[:, :, 1])
     assert float(solution.gap[1]) == pytest.approx((primal - dual) / 35, rel=1e-9)
 
 
-@EVERY_LINK
-def test_lambda_zero_gives_the_logits_back(link):
+@EVERY_POTENTIAL
+def test_lambda_zero_gives_the_logits_back(potential):
     np.testing.assert_array_equal(
-        regularise_one_step(random_map(0), 0.0, TVProblem(link)).logits, random_map(0)
+        regularise_one_step(random_map(0), 0.0, TVProblem(potential)).logits, random_map(0)
     )
 
 

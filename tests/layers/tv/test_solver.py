@@ -4,11 +4,11 @@ import tensorflow as tf
 import tv_reference as reference
 
 from tfapp.layers import TVProblem, regularise_logits
-from tfapp.layers.tv.solver import LINKS, METHODS
+from tfapp.layers.tv.solver import METHODS, POTENTIALS
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
 EVERY_METHOD = pytest.mark.parametrize("method", METHODS)
-EVERY_LINK = pytest.mark.parametrize("link", ["softmax", "sigmoid", "relu"])
+EVERY_POTENTIAL = pytest.mark.parametrize("potential", ["softmax", "sigmoid", "relu"])
 
 
 def dual_of(solution, sample=0):
@@ -17,14 +17,14 @@ def dual_of(solution, sample=0):
 
 def minimised(problem, o, solution):
     """Return sum phi(o - div zeta), what the solvers minimise, by NumPy."""
-    return -reference.dual_energy(problem.link, o[0], dual_of(solution), problem.spacing)
+    return -reference.dual_energy(problem.potential, o[0], dual_of(solution), problem.spacing)
 
 
 @ISOTROPY
 @EVERY_METHOD
-@EVERY_LINK
-def test_gap_closes(scene, solved, link, method, isotropic):
-    problem = TVProblem(link, isotropic, method=method, iterations=5000, tolerance=1e-10)
+@EVERY_POTENTIAL
+def test_gap_closes(scene, solved, potential, method, isotropic):
+    problem = TVProblem(potential, isotropic, method=method, iterations=5000, tolerance=1e-10)
     assert float(solved(scene((6, 5), batch=2), 0.1, problem).gap[1]) <= 1e-10
 
 
@@ -37,16 +37,18 @@ def test_gap_is_never_negative(scene, solved, method, isotropic, iterations):
 
 
 @ISOTROPY
-@EVERY_LINK
+@EVERY_POTENTIAL
 @pytest.mark.parametrize(
     ("size", "spacing"), [((8,), (0.5,)), ((8, 6), (1.0, 2.0)), ((3, 4, 5), (3.0, 1.0, 1.0))]
 )
-def test_gap_is_the_primal_minus_the_dual_energy_per_pixel(scene, solved, link, isotropic, size, spacing):
-    o, problem = scene(size, batch=2), TVProblem(link, isotropic, spacing, iterations=5)
+def test_gap_is_the_primal_minus_the_dual_energy_per_pixel(
+    scene, solved, potential, isotropic, size, spacing
+):
+    o, problem = scene(size, batch=2), TVProblem(potential, isotropic, spacing, iterations=5)
     solution = solved(o, 0.7, problem)
-    a = reference.VALUES[link](solution.logits.numpy()[1])
-    primal = reference.primal_energy(link, a, o[1], 0.7, isotropic, spacing)
-    dual = reference.dual_energy(link, o[1], dual_of(solution, 1), spacing)
+    a = reference.VALUES[potential](solution.logits.numpy()[1])
+    primal = reference.primal_energy(potential, a, o[1], 0.7, isotropic, spacing)
+    dual = reference.dual_energy(potential, o[1], dual_of(solution, 1), spacing)
     assert float(solution.gap[1]) == pytest.approx((primal - dual) / np.prod(size), rel=1e-9)
     assert primal - dual > 0.01
 
@@ -69,9 +71,9 @@ def test_dual_never_leaves_its_ball_or_cube(scene, solved, method, isotropic, or
 
 
 @ISOTROPY
-@EVERY_LINK
-def test_projected_gradient_lowers_its_dual_problem_in_every_iteration(scene, link, isotropic):
-    o, problem = scene(contrast=6), TVProblem(link, isotropic, method="projected-gradient", iterations=1)
+@EVERY_POTENTIAL
+def test_projected_gradient_lowers_its_dual_problem_in_every_iteration(scene, potential, isotropic):
+    o, problem = scene(contrast=6), TVProblem(potential, isotropic, method="projected-gradient", iterations=1)
     step = tf.function(lambda start: regularise_logits(o, 2.0, problem, start=start), autograph=False)
     start, values = tf.zeros((2, 3, 1, 8, 8), tf.float64), []
     for _ in range(60):
@@ -81,22 +83,22 @@ def test_projected_gradient_lowers_its_dual_problem_in_every_iteration(scene, li
     assert np.all(np.diff(values) <= 1e-12) and values[-1] < values[0] - 1
 
 
-@EVERY_LINK
-def test_projected_gradient_goes_on_from_its_dual_as_if_it_had_not_stopped(scene, solved, link):
+@EVERY_POTENTIAL
+def test_projected_gradient_goes_on_from_its_dual_as_if_it_had_not_stopped(scene, solved, potential):
     def solve(iterations, start=None):
         return solved(
-            scene(), 0.7, TVProblem(link, True, (1, 1), "projected-gradient", iterations), start=start
+            scene(), 0.7, TVProblem(potential, True, (1, 1), "projected-gradient", iterations), start=start
         )
 
     np.testing.assert_allclose(solve(5, solve(7).dual).logits, solve(12).logits, atol=1e-12)
 
 
-def fista_by_numpy(link, o, weight, isotropic, step, iterations):
+def fista_by_numpy(potential, o, weight, isotropic, step, iterations):
     """Beck and Teboulle 2009, (4.1) to (4.3), from zero; the dual field of one sample."""
     zeta = y = np.zeros((2, o.shape[-1], *o.shape[:-1]))
     t = 1.0
     for _ in range(iterations):
-        a = reference.VALUES[link](o - reference.divergence(y))
+        a = reference.VALUES[potential](o - reference.divergence(y))
         new = y - step * np.moveaxis(reference.differences(a), -1, 1)
         size = np.sqrt((new**2).sum(0)) if isotropic else abs(new)
         new = new / np.maximum(1, size / weight)
@@ -106,10 +108,10 @@ def fista_by_numpy(link, o, weight, isotropic, step, iterations):
 
 
 @ISOTROPY
-@EVERY_LINK
-def test_fista_equals_numpy(scene, solved, link, isotropic):
-    o, problem = scene((7, 6)), TVProblem(link, isotropic, iterations=25)
-    expected = fista_by_numpy(link, o[0], 0.3, isotropic, problem.step, 25)
+@EVERY_POTENTIAL
+def test_fista_equals_numpy(scene, solved, potential, isotropic):
+    o, problem = scene((7, 6)), TVProblem(potential, isotropic, iterations=25)
+    expected = fista_by_numpy(potential, o[0], 0.3, isotropic, problem.step, 25)
     np.testing.assert_allclose(dual_of(solved(o, 0.3, problem)), expected, atol=1e-12)
 
 
@@ -210,8 +212,8 @@ def test_nan_in_a_graph_comes_out_as_nan_and_does_not_loop_for_ever(scene, solve
     assert np.isnan(solution.logits).any() and np.isnan(solution.gap).all()
 
 
-# What a link is: a map with its potential, its Jacobian and their bounds.
-EVERY_MAP = pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
+# What a potential is: its terms, their gradient, its Jacobian, and their bounds.
+EVERY_FUNCTION = pytest.mark.parametrize("potential", POTENTIALS.values(), ids=POTENTIALS)
 
 
 @pytest.fixture
@@ -221,82 +223,85 @@ def u(rng):
     return tf.constant(np.where(abs(values) < 1e-3, 1.0, values))
 
 
-def jacobian_matrices(link, a):
+def jacobian_matrices(potential, a):
     """Return J(A) for every pixel as matrices (pixels, classes, classes)."""
     columns = [
-        link.jacobian(a, tf.zeros_like(a) + tf.reshape(e, (-1, 1, 1))) for e in tf.eye(4, dtype=a.dtype)
+        potential.jacobian(a, tf.zeros_like(a) + tf.reshape(e, (-1, 1, 1))) for e in tf.eye(4, dtype=a.dtype)
     ]
     return np.stack(columns, -1).transpose(1, 2, 0, 3).reshape(-1, 4, 4)
 
 
-@EVERY_MAP
-def test_value_equals_numpy(link, u):
-    expected = reference.VALUES[link.name](np.moveaxis(u.numpy(), 0, -1))
-    np.testing.assert_allclose(link.value(u), np.moveaxis(expected, -1, 0), rtol=1e-12)
+@EVERY_FUNCTION
+def test_gradient_equals_numpy(potential, u):
+    expected = reference.VALUES[potential.name](np.moveaxis(u.numpy(), 0, -1))
+    np.testing.assert_allclose(potential.gradient(u), np.moveaxis(expected, -1, 0), rtol=1e-12)
 
 
-@EVERY_MAP
-def test_value_is_the_gradient_of_the_potential(link, u):
+@EVERY_FUNCTION
+def test_gradient_is_the_derivative_of_the_terms(potential, u):
     with tf.GradientTape() as tape:
         tape.watch(u)
-        total = tf.reduce_sum(link.potential(u))
-    np.testing.assert_allclose(tape.gradient(total, u), link.value(u), rtol=1e-12)
+        total = tf.reduce_sum(potential.terms(u))
+    np.testing.assert_allclose(tape.gradient(total, u), potential.gradient(u), rtol=1e-12)
 
 
-@EVERY_MAP
-def test_jacobian_is_the_derivative_of_the_value(link, u, rng):
+@EVERY_FUNCTION
+def test_jacobian_is_the_derivative_of_the_gradient(potential, u, rng):
     v, h = tf.constant(rng.standard_normal(u.shape)), 1e-6
-    numeric = (link.value(u + h * v) - link.value(u - h * v)) / (2 * h)
-    np.testing.assert_allclose(link.jacobian(link.value(u), v), numeric, atol=1e-8)
+    numeric = (potential.gradient(u + h * v) - potential.gradient(u - h * v)) / (2 * h)
+    np.testing.assert_allclose(potential.jacobian(potential.gradient(u), v), numeric, atol=1e-8)
 
 
-@EVERY_MAP
-def test_no_eigenvalue_of_the_jacobian_exceeds_the_bound(link, u):
-    assert np.linalg.eigvalsh(jacobian_matrices(link, link.value(u))).max() <= link.bound + 1e-12
+@EVERY_FUNCTION
+def test_no_eigenvalue_of_the_jacobian_exceeds_the_bound(potential, u):
+    assert (
+        np.linalg.eigvalsh(jacobian_matrices(potential, potential.gradient(u))).max()
+        <= potential.bound + 1e-12
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "pixel"), [("softmax", [0, 0, -99, -99]), ("sigmoid", [0, 5, 5, 5]), ("relu", [1, -1, -1, -1])]
 )
 def test_bound_is_attained(name, pixel):
-    link = LINKS[name]
-    a = link.value(tf.reshape(tf.constant(pixel, tf.float64), (4, 1, 1)))
-    assert np.linalg.eigvalsh(jacobian_matrices(link, a)).max() == pytest.approx(link.bound)
+    potential = POTENTIALS[name]
+    a = potential.gradient(tf.reshape(tf.constant(pixel, tf.float64), (4, 1, 1)))
+    assert np.linalg.eigvalsh(jacobian_matrices(potential, a)).max() == pytest.approx(potential.bound)
 
 
-@EVERY_MAP
-def test_diagonal_lies_above_the_jacobian(link, u):
-    a = link.value(u)
-    diagonal = np.moveaxis(link.diagonal(a).numpy(), 0, -1).reshape(-1, 1, 4) * np.eye(4)
-    assert np.linalg.eigvalsh(diagonal - jacobian_matrices(link, a)).min() >= -1e-12
+@EVERY_FUNCTION
+def test_diagonal_lies_above_the_jacobian(potential, u):
+    a = potential.gradient(u)
+    diagonal = np.moveaxis(potential.diagonal(a).numpy(), 0, -1).reshape(-1, 1, 4) * np.eye(4)
+    assert np.linalg.eigvalsh(diagonal - jacobian_matrices(potential, a)).min() >= -1e-12
 
 
-@EVERY_MAP
-def test_what_a_loss_on_the_output_sends_back_is_wholly_visible(link, u, rng):
-    a = link.value(u)
-    h = link.jacobian(a, tf.constant(rng.standard_normal(u.shape)))
-    np.testing.assert_allclose(link.visible(a, h), h, atol=1e-12)
+@EVERY_FUNCTION
+def test_what_a_loss_on_the_output_sends_back_is_wholly_visible(potential, u, rng):
+    a = potential.gradient(u)
+    h = potential.jacobian(a, tf.constant(rng.standard_normal(u.shape)))
+    np.testing.assert_allclose(potential.visible(a, h), h, atol=1e-12)
 
 
-@EVERY_MAP
-def test_what_the_output_does_not_feel_is_not_visible(link, u, rng):
+@EVERY_FUNCTION
+def test_what_the_output_does_not_feel_is_not_visible(potential, u, rng):
     # J v = 0 for the directions that `visible` takes out of any h.
-    a, h = link.value(u), tf.constant(rng.standard_normal(u.shape))
-    np.testing.assert_allclose(link.jacobian(a, h - link.visible(a, h)), 0, atol=1e-12)
+    a, h = potential.gradient(u), tf.constant(rng.standard_normal(u.shape))
+    np.testing.assert_allclose(potential.jacobian(a, h - potential.visible(a, h)), 0, atol=1e-12)
 
 
 def test_one_number_for_all_classes_of_a_softmax_is_not_visible(u):
-    link = LINKS["softmax"]
-    np.testing.assert_allclose(link.visible(link.value(u), tf.ones_like(u)), 0, atol=1e-15)
+    potential = POTENTIALS["softmax"]
+    np.testing.assert_allclose(potential.visible(potential.gradient(u), tf.ones_like(u)), 0, atol=1e-15)
 
 
 def test_pixels_that_a_relu_cuts_off_are_not_visible(u):
-    link = LINKS["relu"]
-    np.testing.assert_array_equal(link.visible(link.value(u), tf.ones_like(u)), u > 0)
+    potential = POTENTIALS["relu"]
+    np.testing.assert_array_equal(potential.visible(potential.gradient(u), tf.ones_like(u)), u > 0)
 
 
-@EVERY_MAP
+@EVERY_FUNCTION
 @pytest.mark.parametrize("size", [1e3, -1e3])
-def test_huge_logits_have_a_finite_value_and_potential(link, size):
+def test_huge_logits_have_finite_terms_and_gradient(potential, size):
     u = tf.constant(np.array([size, -size, 0, 0], np.float32).reshape(4, 1, 1))
-    assert np.isfinite(link.value(u)).all() and np.isfinite(link.potential(u)).all()
+    assert np.isfinite(potential.gradient(u)).all() and np.isfinite(potential.terms(u)).all()

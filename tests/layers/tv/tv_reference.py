@@ -66,12 +66,12 @@ POTENTIALS = {
 }
 
 
-def primal_energy(link, a, o, weight, isotropic=True, spacing=None):
+def primal_energy(potential, a, o, weight, isotropic=True, spacing=None):
     """Return Phi(A) - <o, A> + sum lambda |D A|."""
     terms = weight * lengths(a, isotropic, spacing)
-    return (POTENTIALS[link][0](a) - o * a).sum() + terms.sum()
+    return (POTENTIALS[potential][0](a) - o * a).sum() + terms.sum()
 
 
-def dual_energy(link, o, field, spacing=None):
+def dual_energy(potential, o, field, spacing=None):
     """Return -sum phi(o - div zeta), which no primal energy is below."""
-    return -POTENTIALS[link][1](o - divergence(field, spacing)).sum()
+    return -POTENTIALS[potential][1](o - divergence(field, spacing)).sum()

@@ -1,4 +1,4 @@
-"""The embedded default dataset `cells`: stained white blood cells, drawn from a seed, nothing to download."""
+"""Embedded default dataset `cells`: stained white blood cells, drawn from a seed, nothing to download."""
 
 from functools import lru_cache, partial
 
@@ -10,7 +10,7 @@ from tfapp.data.readers.smear import (
     LINEAGES,
     Disc,
     Lineage,
-    RedHabit,
+    RedCellTraits,
     Slide,
     lay_plasma,
     lay_platelet,
@@ -118,13 +118,13 @@ def _compose(rng: np.random.Generator, num_pixels: int) -> Slide:
     white = _place_white(rng)
     red = _place_red(rng, [disc for _, disc in white])
     num_below = rng.binomial(len(red), 0.65)
-    habit = RedHabit(rng.uniform(0.4, 1.2), rng.uniform(0.0, 1.0), rng.uniform(0.006, 0.02))
+    traits = RedCellTraits(rng.uniform(0.4, 1.2), rng.uniform(0.0, 1.0), rng.uniform(0.006, 0.02))
     for disc in red[:num_below]:
-        lay_red(rng, slide, disc, habit, opacity=0)
+        lay_red(rng, slide, disc, traits, opacity=0)
     for lineage, disc in white:
         lay_white(rng, slide, lineage, disc)
     for disc in red[num_below:]:
-        lay_red(rng, slide, disc, habit, opacity=0.75)
+        lay_red(rng, slide, disc, traits, opacity=0.75)
     for disc in _place_platelets(rng):
         lay_platelet(rng, slide, disc)
     return slide

@@ -1,4 +1,4 @@
-"""The embedded dataset `digits`: handwritten-like digits, drawn from a seed, nothing to download."""
+"""Embedded dataset `digits`: handwritten-like digits, drawn from a seed, nothing to download."""
 
 from functools import lru_cache
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.errors import InputError
 
 TABLE = "labels.csv"
@@ -48,7 +48,9 @@ def labels_folder(path, spec):
         missing = "training" if testing.all() else "testing"
         raise InputError(f"{table} has no image for {missing}; expected images for training and for testing.")
     splits = [
-        files_part(names[chosen].tolist(), targets[chosen], [Path(path) / name for name in names[chosen]])
+        images_in_files(
+            names[chosen].tolist(), targets[chosen], [Path(path) / name for name in names[chosen]]
+        )
         for chosen in (~testing, testing)
     ]
     return MultiLabelSet(spec, class_names, *splits)

@@ -1,4 +1,4 @@
-"""The cells of a synthetic blood smear: outlines, stain and labels, before light and camera.
+"""Cells of a synthetic blood smear: outlines, stain and labels, before light and camera.
 
 The slide is the unit square and every length a share of its side, so the resolution does not change how large
 things look. Outlines are signed distances (negative inside), which makes union, cutting and soft edges
@@ -62,8 +62,8 @@ class Disc:
 
 
 @dataclass(frozen=True)
-class RedHabit:
-    """What the red cells of one patient share: haemoglobin, depth of the pale centre, width of the edge."""
+class RedCellTraits:
+    """Traits that the red cells of one patient share: haemoglobin, depth of the pale centre, width of the edge."""
 
     haemoglobin: float
     pallor: float
@@ -160,16 +160,20 @@ def lay_plasma(rng: np.random.Generator, slide: Slide) -> None:
     slide.stain += _dye(film, (1, 0.1, 0.6))
 
 
-def lay_red(rng: np.random.Generator, slide: Slide, disc: Disc, habit: RedHabit, opacity: float) -> None:
+def lay_red(
+    rng: np.random.Generator, slide: Slide, disc: Disc, traits: RedCellTraits, opacity: float
+) -> None:
     """A red cell: a disc with a pale centre and a darker rim. Where it is opaque, it takes the label too."""
     window = Window.around(disc, slide.num_pixels, margin=1.4)
     distance = _ellipse(rng, window, disc, elongation=0.12)
     distance += np.float32(0.05 * disc.radius) * window.noise(rng, 0.8 * disc.radius)
     depth = 1 + distance / np.float32(disc.radius)  # 0 at the centre, 1 at the edge
-    pallor = habit.pallor * rng.uniform(0.5, 1.1) * np.exp(-((depth / rng.uniform(0.35, 0.6)) ** 4))
+    pallor = traits.pallor * rng.uniform(0.5, 1.1) * np.exp(-((depth / rng.uniform(0.35, 0.6)) ** 4))
     rim = 0.25 * np.exp(-(((depth - 0.88) / 0.12) ** 2))
-    amount = habit.haemoglobin * rng.uniform(0.85, 1.15) * (1 - pallor + rim + 0.05 * window.noise(rng, 0.03))
-    slide.lay(window, _coverage(distance, habit.softness), _dye(amount, (1, 0, 0)), opacity)
+    amount = (
+        traits.haemoglobin * rng.uniform(0.85, 1.15) * (1 - pallor + rim + 0.05 * window.noise(rng, 0.03))
+    )
+    slide.lay(window, _coverage(distance, traits.softness), _dye(amount, (1, 0, 0)), opacity)
     if opacity:
         slide.labels[window.index][distance < 0] = 0
 

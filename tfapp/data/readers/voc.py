@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, files_part
+from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.errors import InputError
 
 YEAR = "VOC2007"
@@ -38,14 +38,14 @@ def voc_part(root, list_name):
     """Read the images of one list and the classes that they show.
 
     The classes come from `CLASS_LIST.txt` of each class (lines of an image and 1, -1 or 0), as `targets` of
-    `MultiLabelPart`; where a list has no such files, from the objects in `Annotations/IMAGE.xml`.
+    `MultiLabelImages`; where a list has no such files, from the objects in `Annotations/IMAGE.xml`.
 
     Args:
         root: The folder that holds `ImageSets/Main/`, `JPEGImages/` and `Annotations/`.
         list_name: Such as `trainval` for `ImageSets/Main/trainval.txt`.
 
     Returns:
-        `MultiLabelPart`.
+        `MultiLabelImages`.
 
     Raises:
         InputError: For a file that is missing or malformed, or an image that is in one list and not in the other.
@@ -64,7 +64,7 @@ def voc_part(root, list_name):
     else:
         annotations = [Path(root) / "Annotations" / f"{image}.xml" for image in listed]
         targets = [annotated_targets(file) for file in annotations]
-    return files_part(listed, targets, files)
+    return images_in_files(listed, targets, files)
 
 
 def _root(path):

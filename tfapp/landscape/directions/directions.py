@@ -1,4 +1,4 @@
-"""One or two directions in weight space: what they mean, their file, and the copy beside a surface."""
+"""Directions in weight space, one or two: what they mean, their file, and the copy beside a surface."""
 
 import dataclasses
 import json
@@ -205,7 +205,7 @@ def _read(archive, name, shape):
 
 
 # A gradient and eigenvectors are sums that a machine may order differently each time, and come out different in
-# their last bits; a surface goes on with those that it was begun with.
+# their last bits; a surface resumes with those that it was begun with.
 
 
 def directions_file(path) -> Path:

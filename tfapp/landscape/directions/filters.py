@@ -1,4 +1,4 @@
-"""What counts as one filter, and which parameters a direction moves.
+"""Filters: what counts as one, and which parameters a direction moves.
 
 A filter is what produces one feature map, in a dense layer one neuron (Li et al. 2018, section 4).
 """

@@ -1,4 +1,4 @@
-"""The trainable parameters of a model: whose they are, and whether a file was made for them."""
+"""Trainable parameters of a model: whose they are, and whether a file was made for them."""
 
 import hashlib
 import json

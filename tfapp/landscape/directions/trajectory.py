@@ -1,4 +1,4 @@
-"""The path of the weights through a training: the callback that records it, and its folder."""
+"""Path of the weights through a training: the callback that records it, and its folder."""
 
 import json
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class TrajectoryRecorder(keras.callbacks.Callback):
         directions = pca_directions(model, "run/trajectory")
 
     Each checkpoint is a NumPy archive that appears by write-then-rename, so that a kill leaves whole files
-    only. A later training goes on with the folder if its weights are those of one of the checkpoints, as
+    only. A later training resumes the folder if its weights are those of one of the checkpoints, as
     after `fit` or a restored backup, or if its optimizer has made steps already; checkpoints beyond that
     point are of a continuation that was given up, and are deleted.
 
@@ -70,7 +70,7 @@ class TrajectoryRecorder(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         stored = open_or_none(self.folder, self.model)
         kept, step = self._resume_point(None if self._overwrite else stored)
-        self._overwrite = False  # a second `fit` with the same callback goes on
+        self._overwrite = False  # a second `fit` with the same callback resumes
         self._offset = step - self._iterations()
         self._last, self._epoch = -1, 0
         if stored is not None:
@@ -87,7 +87,7 @@ class TrajectoryRecorder(keras.callbacks.Callback):
         # Not when the training begins: only here does one learn the number of its first epoch.
         if not self._begun:
             self._epoch = max(self._epoch, epoch)
-            # The start; or, of a training that goes on, a checkpoint that a kill came before.
+            # The start; or, of a training that resumes, a checkpoint that a kill came before.
             if self._last < 0 or self._due():
                 self._record()
             self._begun = True
@@ -267,7 +267,7 @@ def load_trajectory(folder) -> Trajectory:
 
 
 def open_or_none(folder, model: keras.Model) -> Trajectory | None:
-    """Return the trajectory in a folder that a recorder may go on with, None if there is none yet.
+    """Return the trajectory in a folder that a recorder may resume, None if there is none yet.
 
     Raises:
         InputError: the path is not a folder, or holds the trajectory of another model.

@@ -1,4 +1,4 @@
-"""The plane that shows most of a training trajectory.
+"""Plane that shows most of a training trajectory.
 
 The plane passes through the solution w, the last of the checkpoints, and has the least squared distance from
 all of them: with the differences d_i = w_i - w as the rows of D, its axes are the two first right singular

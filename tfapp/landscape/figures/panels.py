@@ -1,4 +1,4 @@
-"""What is drawn of a surface, and the axes that several surfaces beside one another share."""
+"""Panels: what is drawn of a surface, and the axes that several surfaces beside one another share."""
 
 import math
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""How flat the loss is around a solution: sharpness, and the spectrum of the Hessian."""
+"""Flatness of the loss around a solution: sharpness, and the spectrum of the Hessian."""

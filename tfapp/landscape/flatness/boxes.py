@@ -1,4 +1,4 @@
-"""The neighbourhoods over which sharpness is a maximum: a box in all weights, or in a random subspace."""
+"""Neighbourhoods over which sharpness is a maximum: a box in all weights, or in a random subspace."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Ends, trace and density of a Hessian's spectrum, from its products with vectors only."""
+"""Ends, trace and density of a Hessian's spectrum in one summary, from its products with vectors only."""
 
 import os
 from collections.abc import Callable
@@ -153,7 +153,7 @@ def _eigenpairs(hessian, values, vectors):
 
 
 @dataclass(frozen=True)
-class End:
+class SpectrumEnd:
     """Eigenvalues at one end of the spectrum.
 
     Attributes:
@@ -182,8 +182,8 @@ class CurvatureSummary:
 
     method: str
     step: float | None
-    largest: End
-    smallest: End
+    largest: SpectrumEnd
+    smallest: SpectrumEnd
     trace: Trace
     density: SpectralDensity
 
@@ -216,7 +216,7 @@ def summarise_curvature(
         method: of the products, see `Hessian`; networks are compared by the same one only.
         seed: integer >= 0.
         path: file (.json) of `sharpness`, to which every part is added when it is known, and from which the same
-            call goes on; or None.
+            call resumes; or None.
         progress: called as `progress(done, total)` in products, of which the total is nominal.
         overwrite: measure again even if `path` has it.
 
@@ -256,8 +256,8 @@ def summarise_curvature(
     return CurvatureSummary(
         entry["method"],
         entry["step"],
-        End(**entry["largest"]),
-        End(**entry["smallest"]),
+        SpectrumEnd(**entry["largest"]),
+        SpectrumEnd(**entry["smallest"]),
         Trace(**entry["trace"]),
         SpectralDensity.smoothed(**entry["density"]),
     )

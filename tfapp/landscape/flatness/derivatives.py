@@ -1,4 +1,4 @@
-"""The loss over all data with its gradient, and its Hessian times a vector, each as one graph.
+"""Loss over all data with its gradient, and its Hessian times a vector, each as one graph.
 
 The trainable weights are one vector of n numbers, in the order of `model.trainable_variables`, and f(y) is
 the loss of the model with the weights w + y, averaged over the data as `model.evaluate` does. The

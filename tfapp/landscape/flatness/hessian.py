@@ -1,4 +1,4 @@
-"""The Hessian of a model's loss as a linear operator that knows whether it can be trusted.
+"""Hessian of a model's loss as a linear operator that knows whether it can be trusted.
 
 Differentiating twice is exact where every operation has a right second derivative. One with a custom
 gradient, such as the implicit gradient of the TV layers, may not: its backward pass holds constant what in

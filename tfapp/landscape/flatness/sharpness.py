@@ -1,4 +1,4 @@
-"""Sharpness of a solution: how much the loss can rise within a small box around it."""
+"""Sharpness of a solution: how much the loss can rise within a small box around it, and its file."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def sharpness(
         seed: integer >= 0.
         batch_size: samples per pass, >= 1.
         regularisation: count weight decay and all else in `model.losses` too; without it f is the data loss.
-        path: file (.json) to which every trial is added, and from which the same call goes on; or None.
+        path: file (.json) to which every trial is added, and from which the same call resumes; or None.
         progress: called as `progress(done, total)` in evaluations, of which the total is nominal.
         overwrite: do the trials of this setting again even if `path` has them.
 
@@ -182,7 +182,7 @@ class SharpnessFile:
             elif not overwrite:
                 raise InputError(
                     f"{self.path} belongs to another solution; changed: {', '.join(changed)}. Choose another path, "
-                    "or start again with overwrite=True (--overwrite)."
+                    "or start again with `overwrite`."
                 )
 
     def entry(self, kind: str, settings: dict, overwrite: bool = False) -> dict:

@@ -1,4 +1,4 @@
-"""The search for the highest loss within a box around one solution."""
+"""Search for the highest loss within a box around one solution."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

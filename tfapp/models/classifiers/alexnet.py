@@ -6,14 +6,14 @@ from keras import initializers, layers
 
 
 def alexnet(images, num_classes, *, groups=2, dropout=0.5):
-    """Apply AlexNet, with 60,965,224 parameters on 227x227x3 and 1,000 classes (the paper: 60 million).
+    """Apply AlexNet, with 60,965,224 parameters on 227x227x3 and 1,000 classes (Krizhevsky et al. say 60 million).
 
-    The paper speaks of 224x224 pixels, but its 55x55 positions of the first convolution need 227x227.
+    They speak of 224x224 pixels, but their 55x55 positions of the first convolution need 227x227.
 
     Args:
         images: Images `(batch, height, width, channels)` of at least 67x67 pixels.
         num_classes: Number of classes.
-        groups: Groups of the second, fourth and fifth convolution: 2 in the paper, for its two GPUs. 1 connects
+        groups: Groups of the second, fourth and fifth convolution: 2 as published, for two GPUs. 1 connects
             all channels, with 62,378,344 parameters.
         dropout: Rate of dropout before the first two dense layers, in [0, 1).
 

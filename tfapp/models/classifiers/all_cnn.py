@@ -2,7 +2,7 @@
 
 from keras import layers
 
-# (filters, size, stride, padding) of the paper's table 1, model C with its poolings replaced by strides (table 2).
+# (filters, size, stride, padding) of table 1 there, model C with its poolings replaced by strides (table 2).
 CONVOLUTIONS = (
     (96, 3, 1, "same"),
     (96, 3, 1, "same"),
@@ -16,9 +16,9 @@ CONVOLUTIONS = (
 
 
 def all_cnn_c(images, num_classes, *, dropout=0.5, input_dropout=0.2):
-    """Apply All-CNN-C, with 1,369,738 parameters on 32x32x3 and 10 classes (the paper: about 1.4 million).
+    """Apply All-CNN-C, with 1,369,738 parameters on 32x32x3 and 10 classes (published: about 1.4 million).
 
-    As in the paper, a ReLU follows the last convolution too, before the average over its map: no logit is negative.
+    As published, a ReLU follows the last convolution too, before the average over its map: no logit is negative.
 
     Args:
         images: Images `(batch, height, width, channels)` of at least 9x9 pixels.

@@ -1,4 +1,4 @@
-"""The classifiers that keras.applications has: VGG-16, VGG-19, ResNet-50, ResNet-101."""
+"""Classifiers that keras.applications has: VGG-16, VGG-19, ResNet-50, ResNet-101."""
 
 from functools import partial
 from pathlib import Path

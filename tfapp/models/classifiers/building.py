@@ -1,4 +1,4 @@
-"""From the name of a classifier to a Keras model."""
+"""Builder of classifiers: from a name to a Keras model."""
 
 import math
 import random

@@ -2,7 +2,7 @@
 
 from keras import initializers, layers
 
-# Below this the first convolution is padded: MNIST's 28x28 become the 32x32 of the paper.
+# Below this the first convolution is padded: MNIST's 28x28 become the 32x32 of LeCun et al. (1998).
 PAPER_SIZE = 32
 
 

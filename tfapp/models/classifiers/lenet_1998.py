@@ -7,7 +7,7 @@ from keras import initializers, layers, regularizers
 
 from tfapp.errors import InputError
 
-# The paper's table I: of each map of C3, the maps of S2 that it is connected to.
+# Table I of LeCun et al.: of each map of C3, the maps of S2 that it is connected to.
 C3_TABLE = (
     *((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5)),
     *((0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5)),
@@ -15,7 +15,7 @@ C3_TABLE = (
     (0, 1, 2, 3, 4, 5),
 )
 SIZES = ((28, 28, 1), (32, 32, 1))
-# Of each digit, twelve rows of seven pixels in the manner of the paper's figure 3; # is 1, any other sign -1.
+# Of each digit, twelve rows of seven pixels in the manner of their figure 3; # is 1, any other sign -1.
 _DIGITS = (
     "..###.. .##.##. ##...## ##...## ##...## ##...## ##...## ##...## .##.##. ..###.. ....... .......",
     "...##.. ..###.. .####.. ...##.. ...##.. ...##.. ...##.. ...##.. ...##.. .###### ....... .......",
@@ -35,21 +35,21 @@ DIGIT_CODES = tuple(
 
 @keras.saving.register_keras_serializable(package="tfapp")
 def scaled_tanh(x):
-    """Return 1.7159 tanh(2/3 x), which is 1 at 1 and -1 at -1: the paper's squashing function."""
+    """Return 1.7159 tanh(2/3 x), which is 1 at 1 and -1 at -1: their squashing function."""
     return 1.7159 * tf.tanh(2.0 / 3.0 * x)
 
 
 def lenet_5_1998(images, num_classes):
-    """Apply the LeNet-5 of 1998, with exactly the paper's 60,000 trainable parameters.
+    """Apply the LeNet-5 of 1998, with exactly the published 60,000 trainable parameters.
 
-    Its sub-sampling has a coefficient and a bias per map, its second convolution the paper's table of connections,
+    Its sub-sampling has a coefficient and a bias per map, its second convolution the published table of connections,
     every layer squashes by a scaled tanh, and the outputs are the squared distances to ten fixed codes, whose
-    negatives are the logits: the cross-entropy of their softmax is the paper's equation 9 without the constant
-    for rubbish. The codes are drawn anew in the manner of its figure 3.
+    negatives are the logits: the cross-entropy of their softmax is equation 9 of LeCun et al. without the constant
+    for rubbish. The codes are drawn anew in the manner of their figure 3.
 
     Args:
         images: Images `(batch, height, width, 1)` in [0, 1] of 32x32 pixels, or of 28x28, which are padded; ink
-            is 1. They are scaled as the paper's: background -0.1, ink 1.175.
+            is 1. They are scaled as published: background -0.1, ink 1.175.
         num_classes: Number of classes, 10.
 
     Returns:
@@ -79,7 +79,7 @@ def lenet_5_1998(images, num_classes):
 def _check(shape, num_classes):
     if shape not in SIZES or num_classes != len(DIGIT_CODES):
         raise InputError(
-            "lenet-5-1998 is for grey images of 28x28 or 32x32 pixels and 10 classes, as the paper has it; got "
+            "lenet-5-1998 is for grey images of 28x28 or 32x32 pixels and 10 classes, as published; got "
             f"images of shape {shape} and {num_classes} classes: take lenet-5."
         )
 

@@ -16,7 +16,7 @@ def chosen_stem(stem, images):
     """Return the stem by its name, or if that is None the one that fits the size of the images.
 
     Args:
-        stem: `imagenet` for the paper's 7x7 convolution of stride 2 and pooling, `cifar` for one 3x3 convolution
+        stem: `imagenet` for the 7x7 convolution of He et al. of stride 2 and pooling, `cifar` for one 3x3 convolution
             of stride 1 without pooling, None for `cifar` up to 64x64 pixels and `imagenet` above.
         images: Images `(batch, height, width, channels)`.
 
@@ -73,7 +73,7 @@ def residual_network(images, num_classes, *, depths, block=basic_block, stem=Non
 
 
 def cifar_network(images, num_classes, *, blocks):
-    """Apply the paper's residual network for CIFAR: 6 * blocks + 2 layers, shortcuts without parameters.
+    """Apply the residual network of He et al. for CIFAR: 6 * blocks + 2 layers, shortcuts without parameters.
 
     Args:
         images: Images `(batch, height, width, channels)`.

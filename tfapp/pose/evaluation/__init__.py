@@ -1,1 +1,1 @@
-"""How good learned models, poses and instance labels are: scores, rivals and errors, on arrays in metres."""
+"""Quality of learned models, poses and instance labels: scores, rivals and errors, on arrays in metres."""

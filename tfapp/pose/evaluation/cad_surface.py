@@ -1,4 +1,4 @@
-"""The surface of a part's CAD model: points on it and distances to it."""
+"""Surface of a part's CAD model: points on it and distances to it."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Which instance each observed point belongs to, by the network and by its rivals, and how well."""
+"""Instances that observed points belong to, by the network and by its rivals, and how well they are found."""
 
 import warnings
 from collections.abc import Sequence

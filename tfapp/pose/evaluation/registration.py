@@ -1,4 +1,4 @@
-"""The learned object model laid onto the CAD model of the part, and how far they are apart."""
+"""Learned object model laid onto the CAD model of the part, and how far they are apart."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""The learned model of the part and the network that tells where its instances are."""
+"""Learned model of the part and the network that tells where its instances are."""

@@ -1,4 +1,4 @@
-"""Which of its pose hypotheses each instance takes: the ones that together explain a scene best."""
+"""Choice of a pose hypothesis for each instance: the ones that together explain a scene best."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""The object model and the pose network, trained together by Keras's `fit()`."""
+"""Object model and pose network, trained together by Keras's `fit()`."""
 
 import itertools
 from dataclasses import asdict
@@ -19,7 +19,7 @@ SHARE_OF_ALL = 0.05
 SEEN_MOMENTUM = 0.99
 
 
-class Comparison(NamedTuple):
+class PosedModels(NamedTuple):
     """Posed object models beside what was observed, for S choices of the rotation channels.
 
     Attributes:
@@ -71,7 +71,7 @@ class PoseModel(keras.Model):
             name="seen", shape=(self.settings.points,), initializer="ones", trainable=False
         )
         self.model_optimizer = None
-        self._removal = HiddenPointRemoval(self.settings.radius_exponent, self.settings.camera_place)
+        self._removal = HiddenPointRemoval(self.settings.radius_exponent, self.settings.camera_position)
         self._distance = keras.metrics.Mean(name="distance_mm")
         self.built = True
 
@@ -172,7 +172,7 @@ class PoseModel(keras.Model):
             observed: Observed points `(batch, n, 3)` in units of the network.
 
         Returns:
-            `Comparison`.
+            `PosedModels`.
         """
         count = signs.shape[1]
         repeated = {name: tf.repeat(value[:, None], count, axis=1) for name, value in poses.items()}
@@ -186,7 +186,7 @@ class PoseModel(keras.Model):
             self._removal,
             squared=self.settings.squared,
         )
-        return Comparison(
+        return PosedModels(
             clouds,
             tf.reshape(distances, (-1, count)),
             tf.reshape(visible, (-1, count, instances, size)),
@@ -249,7 +249,7 @@ def combined_channels(losses, gamma=None):
 
     Args:
         losses: `(..., alternatives)`.
-        gamma: Number or scalar tensor, or None for the minimum, the text's simplified variant.
+        gamma: Number or scalar tensor, or None for the minimum, the simplified variant of Wu (2020).
     """
     if gamma is None:
         return tf.reduce_min(losses, -1)

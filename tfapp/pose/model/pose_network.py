@@ -1,4 +1,4 @@
-"""The network from a depth image to the poses of the instances."""
+"""Network from a depth image to the poses of the instances."""
 
 import keras
 import numpy as np
@@ -114,7 +114,7 @@ def small_network(points, features=128):
 
 
 def resnet_18(points):
-    """Return the features `(batch, 512)` of ResNet-18 (He et al., 2016), as the text has it."""
+    """Return the features `(batch, 512)` of ResNet-18 (He et al., 2016), as Wu (2020) has it."""
     return residual_network(points, None, depths=(2, 2, 2, 2), stem="imagenet")
 
 

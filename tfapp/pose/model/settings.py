@@ -1,4 +1,4 @@
-"""What a pose model is made of."""
+"""Settings of a pose model: what it is made of."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class ModelOptions:
         channels: 1 for one rotation of each instance, 2 for R and -R, eq. 4.2.
         combination: `min` or `softmin` over the channels.
         gamma_rate: What gamma of the softmin grows by in a step.
-        hypotheses: Number K of poses that each instance takes the best of; 1 is the text's.
+        hypotheses: Number K of poses that each instance takes the best of; 1 is that of Wu (2020).
         backbone: `small` or `resnet-18`.
         size: Height and width of what the backbone sees, in pixels.
         translation: `direct`, or `centroid` for places around the centroids of the points.
@@ -75,17 +75,17 @@ class PoseSettings(ModelOptions):
         least = {"instances": 1, "points": 5, "hypotheses": 1, "size": 16}
         for name, low in least.items():
             if getattr(self, name) < low:
-                raise InputError(f"--{name} must be at least {low}; got {getattr(self, name)}.")
+                raise InputError(f"`{name}` must be at least {low}; got {getattr(self, name)}.")
         if self.channels not in (1, 2):
-            raise InputError(f"--channels must be 1 or 2; got {self.channels}.")
+            raise InputError(f"`channels` must be 1 or 2; got {self.channels}.")
         if not (self.side > 0 and self.unit > 0):
             raise InputError(f"The sides of the cube must be longer than 0; got {self.side * self.unit} m.")
         if self.squared and self.visibility == "soft":
-            raise InputError("--squared is for whole points; leave it out with --visibility soft.")
+            raise InputError("`squared` is for whole points; leave it out with `visibility` soft.")
         for name, allowed in (("combination", COMBINATIONS), ("visibility", VISIBILITIES)):
             if getattr(self, name) not in allowed:
                 raise InputError(
-                    f"Unknown --{name} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
+                    f"Unknown `{name}` {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
 
     @property
@@ -97,6 +97,6 @@ class PoseSettings(ModelOptions):
         return np.asarray(points, float) * self.unit + np.array(self.centre)
 
     @property
-    def camera_place(self):
+    def camera_position(self):
         """Where the camera is, in units of the network."""
         return tuple(-coordinate / self.unit for coordinate in self.centre)

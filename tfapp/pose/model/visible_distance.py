@@ -1,4 +1,4 @@
-"""The Chamfer distance between what is visible of clouds, also by degrees, and what was observed."""
+"""Chamfer distance between what is visible of clouds, also by degrees, and what was observed."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""The learned object model from several sides, alone and beside the CAD model of the part."""
+"""Learned object model from several sides, alone and beside the CAD model of the part."""
 
 from dataclasses import dataclass
 

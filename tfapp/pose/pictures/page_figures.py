@@ -1,4 +1,4 @@
-"""The figures of the page, to turn with the mouse or a finger: models and scenes in 3D."""
+"""Figures of the page, to turn with the mouse or a finger: models and scenes in 3D."""
 
 import numpy as np
 import plotly.graph_objects as go

@@ -1,4 +1,4 @@
-"""What the page of a learned model has beyond the common style sheet and script."""
+"""Style and script that the page of a learned model has beyond the common ones."""
 
 STYLE = """
 .pair { grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); }

@@ -1,4 +1,4 @@
-"""The loss over two rotation angles, from above and in perspective."""
+"""Loss over two rotation angles, from above and in perspective."""
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""How the Chamfer distance fell during a training, and what became of the alternatives."""
+"""Curves of a training: how the Chamfer distance fell, and what became of the alternatives."""
 
 from collections.abc import Mapping
 

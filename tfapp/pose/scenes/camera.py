@@ -1,4 +1,4 @@
-"""The pinhole camera of a folder of scenes."""
+"""Pinhole camera of a folder of scenes."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""The folder of scenes: one depth image each, what is known beside it, and where it is kept."""
+"""Folder of scenes: one depth image each, what is known beside it, and where it is kept."""
 
 import json
 from functools import cached_property
@@ -224,7 +224,9 @@ def _and_others(count):
 
 def _remedy(record):
     return (
-        "run the same `tfapp pose simulate` again to go on." if record else "restore it, or remove its scene."
+        "run the same `tfapp pose simulate` again to resume."
+        if record
+        else "restore it, or remove its scene."
     )
 
 
@@ -255,7 +257,7 @@ def read_record(path):
             "tfapp."
         )
     if not whole:
-        raise InputError(f"{file} is damaged; restore it, or simulate again with --overwrite.")
+        raise InputError(f"{file} is damaged; restore it, or simulate again with `overwrite`.")
     return record
 
 

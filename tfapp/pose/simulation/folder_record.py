@@ -1,4 +1,4 @@
-"""Whether a folder may hold the scenes of these settings, and what is written before the first of them."""
+"""Record of a folder of scenes: whether it may hold those of these settings, and what is written before the first."""
 
 import hashlib
 import shutil
@@ -69,12 +69,12 @@ def check_folder(path, record, overwrite) -> None:
     if changed:
         raise InputError(
             f"{path} holds scenes of other settings; changed: {changes(changed, then, now, [_MESH])}. Choose another "
-            "folder, or start again with --overwrite."
+            "folder, or start again with `overwrite`."
         )
     if stored["count"] > record["count"]:
         raise InputError(
             f"{path} holds {stored['count']} scenes, more than {record['count']}; choose another folder, or start "
-            "again with --overwrite."
+            "again with `overwrite`."
         )
 
 

@@ -76,14 +76,16 @@ def _scale(path, vertices, units):
             f"{LARGEST:g} m in any of the units {', '.join(UNITS)}; scale it."
         )
     likely = min(fitting, key=lambda name: abs(np.log(extent * UNITS[name] / _USUAL)))
-    advice = f"its largest side is {extent:.4g}, so they are probably {likely}: --units {likely}."
+    likely_units = f"its largest side is {extent:.4g}, so they are probably {likely}: `units` {likely}."
     if units is None:
-        raise InputError(f"The units of {path} are not stated; {advice}")
+        raise InputError(f"The units of {path} are not stated; {likely_units}")
     if units not in UNITS:
         raise InputError(f"Unknown units {units!r}; choose one of {', '.join(UNITS)}.")
     if units not in fitting:
         size = "larger than any bin" if extent * UNITS[units] > LARGEST else "smaller than 2 mm"
-        raise InputError(f"{path} would be {extent * UNITS[units]:.4g} m large, {size}, in {units}; {advice}")
+        raise InputError(
+            f"{path} would be {extent * UNITS[units]:.4g} m large, {size}, in {units}; {likely_units}"
+        )
     return UNITS[units]
 
 

@@ -10,7 +10,7 @@ from tfapp.pose.simulation.parts import bin_mesh
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class Rendering:
     """What a camera sees.
 
     Attributes:
@@ -45,7 +45,7 @@ class DepthCaster:
         self._bin_key = self._bin_seen = None
         self._corners = np.array(list(itertools.product(*zip(*bounds, strict=True))))
 
-    def cast(self, bin_pose, rotations, translations) -> View:
+    def cast(self, bin_pose, rotations, translations) -> Rendering:
         """Return what the camera sees.
 
         Args:
@@ -61,7 +61,7 @@ class DepthCaster:
             nearer = found < depth[window]
             depth[window][nearer] = found[nearer]
             labels[window][nearer] = label
-        return View(np.where(np.isfinite(depth), depth, np.float32(0)), labels)
+        return Rendering(np.where(np.isfinite(depth), depth, np.float32(0)), labels)
 
     def _bin_depth(self, rotation, translation):
         """Return the depth of the bin alone: cast once for all scenes that are seen from above."""

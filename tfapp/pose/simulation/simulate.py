@@ -41,7 +41,7 @@ def part_named(name, units=None) -> Part:
     """
     if name in BUILT_IN:
         if units is not None:
-            raise InputError(f"--units is for mesh files; the part {name} is in metres.")
+            raise InputError(f"`units` is for mesh files; the part {name} is in metres.")
         return BUILT_IN[name]()
     if not Path(name).suffix:
         raise InputError(
@@ -130,7 +130,7 @@ def make_scenes(settings, path, numbers, processes, progress) -> None:
     except BrokenProcessPool:
         raise WorkFailed(
             "A process of the simulation ended by force, perhaps for want of memory; run the same command again, with "
-            "fewer --processes."
+            "fewer `processes`."
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

@@ -10,7 +10,7 @@ from tfapp.errors import InputError, WorkFailed
 from tfapp.pose.scenes.camera import Camera
 from tfapp.pose.simulation.parts import ROOM, Part, bin_mesh
 from tfapp.pose.simulation.physics import DropWorld
-from tfapp.pose.simulation.ray_casting import DepthCaster, View
+from tfapp.pose.simulation.ray_casting import DepthCaster, Rendering
 
 FEWEST_PIXELS = 20
 _MOST_TRIES = 50
@@ -74,12 +74,12 @@ class Scene:
     """A view of the bin and the true poses.
 
     Attributes:
-        view: `View`.
+        view: `Rendering`.
         rotation: float64 (N, 3, 3), from the part into the frame of the camera.
         translation: float64 (N, 3) in metres.
     """
 
-    view: View
+    view: Rendering
     rotation: np.ndarray
     translation: np.ndarray
 

@@ -1,4 +1,4 @@
-"""Y. Wu's dissertation, 2020, chapter 3: BPGrad."""
+"""Wu (2020), chapter 3: BPGrad."""
 
 SOURCE = "Y. Wu, dissertation, 2020, chapter 3"
-READING = "That it is this number is our reading: the text was not at hand."
+ASSUMED = "The number of the table or figure is assumed."

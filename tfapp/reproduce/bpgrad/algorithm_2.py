@@ -1,21 +1,20 @@
-"""Algorithm 2 on f1, f2 and f3 as the text sets it: figures 3.5 and 3.7 to 3.9."""
+"""Algorithm 2 on f1, f2 and f3 as Wu (2020) sets it: figures 3.5 and 3.7 to 3.9."""
 
 import keras
 import numpy as np
 
 from tfapp.optimizers import BPGrad
-from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, Path, PathSolver, walk
+from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, PathSolver, SolverPath, trace_path
 from tfapp.solvers.search.functions import FUNCTIONS
 
 NAMES = ("f1", "f2", "f3")
 MOMENTA = (0.0, 0.9)
 UPDATES = 1000
-# Where all of them go from the text's start, and the global minimum of f1 only.
+# Where all of them go from Wu's start, and the global minimum of f1 only.
 LOCAL_MINIMISER = FUNCTIONS["f1"].minimiser
 DOUBLING = 10
-READING = "the number of the figure is this project's reading of the text"
 NOTES = (
-    "Start 2.5 (the text gives none), L = 4π, ρ = 0.1. " + READING.capitalize() + ".",
+    "Start 2.5 (Wu gives none), L = 4π, ρ = 0.1. The number of the figure is assumed.",
     "The last column counts the updates until f is within 1e-4 of its value at 4.913 for the first time.",
     "On f2 and f3 the path ends in the local minimum at 4.913; the global one is at 11.086.",
     "Without doubling L it never settles there, since a step is at least (1 - ρ) f / L and f is far above 0: it goes "
@@ -23,7 +22,7 @@ NOTES = (
 )
 
 
-def algorithm_2_path(name, momentum, doubles, steps=UPDATES) -> Path:
+def algorithm_2_path(name, momentum, doubles, steps=UPDATES) -> SolverPath:
     """Return the path of Algorithm 2.
 
     Args:
@@ -41,7 +40,7 @@ def algorithm_2_path(name, momentum, doubles, steps=UPDATES) -> Path:
         lambda: BPGrad(_lipschitz(function, doubles), momentum=momentum),
         dashed=doubles,
     )
-    return walk(TENSOR_FUNCTIONS[name], function.start, solver, steps)
+    return trace_path(TENSOR_FUNCTIONS[name], function.start, solver, steps)
 
 
 def _lipschitz(function, doubles):
@@ -50,12 +49,12 @@ def _lipschitz(function, doubles):
     return keras.optimizers.schedules.ExponentialDecay(function.lipschitz, DOUBLING, 2.0, staircase=True)
 
 
-def usual_paths(name, steps=UPDATES) -> list[Path]:
-    """Return the paths without and with momentum, L doubled where the text doubles it: on f2 and f3."""
+def usual_paths(name, steps=UPDATES) -> list[SolverPath]:
+    """Return the paths without and with momentum, L doubled where Wu doubles it: on f2 and f3."""
     return [algorithm_2_path(name, momentum, name != "f1", steps) for momentum in MOMENTA]
 
 
-def all_paths(name, steps=UPDATES) -> list[Path]:
+def all_paths(name, steps=UPDATES) -> list[SolverPath]:
     """Return the paths without and with momentum; on f2 and f3 also those with a constant L."""
     constant = [algorithm_2_path(name, momentum, False, steps) for momentum in MOMENTA]
     return constant if name == "f1" else [*constant, *usual_paths(name, steps)]
@@ -68,7 +67,7 @@ def rows(found):
     """Return the rows of `HEADER` as text.
 
     Args:
-        found: Dictionary from names to `Path`s.
+        found: Dictionary from names to `SolverPath`s.
     """
     return [_row(name, path) for name, paths in found.items() for path in paths]
 

@@ -1,14 +1,13 @@
-"""The studies that train networks by every solver: figures 3.16 to 3.19, tables 3.2 and 3.4."""
+"""Studies that train networks by every solver: figures 3.16 to 3.19, tables 3.2 and 3.4."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.bpgrad import SOURCE
+from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
 from tfapp.reproduce.study import Option, Result, Study, Table, files_of
 
-READING = "The dissertation's text was not at hand: that it is this number is our reading."
 # Network, epochs, epochs of the search, images per batch and further options of `Workload`.
 SETTINGS = {
     ("mnist", "small"): ("lenet-5", 5, 2, 100, {}),
@@ -16,7 +15,7 @@ SETTINGS = {
     ("cifar10", "small"): ("lenet-cifar10", 12, 4, 100, {}),
     ("cifar10", "paper"): ("lenet-cifar10", 100, 20, 100, {}),
     ("imagenet", "small"): ("resnet-18", 2, 1, 64, {"size": 64}),
-    # AlexNet as its paper trains it: 90 passes with batches of 128, random crops and mirror images.
+    # AlexNet as Krizhevsky et al. (2012) train it: 90 passes with batches of 128, random crops and mirror images.
     ("imagenet", "paper"): ("alexnet", 90, 5, 128, {"size": 227, "augment": "crop-mirror"}),
 }
 # Options of `TrainConfig` for FCN-32s, and epochs of the search for its parameters.
@@ -30,7 +29,7 @@ FCN_GRID_EPOCHS = {"small": 2, "paper": 5}
 SCALES = {"small": "for two cores.", "paper": "for a GPU."}
 
 Data = Annotated[str, Option(help="mnist:PATH, cifar10:PATH or imagenet:PATH.")]
-Out = Annotated[Path, Option(help="Folder of trainings and results; a killed command goes on.")]
+Out = Annotated[Path, Option(help="Folder of trainings and results; a killed command resumes.")]
 Scale = Annotated[str, Option(help="small, for two cores, or paper, for a GPU.")]
 Seeds = Annotated[tuple, Option(help="Seeds, comma-separated.", text="seeds")]
 Epochs = Annotated[int | None, Option(min=1, help="Epochs.", show_default="by scale")]
@@ -118,7 +117,7 @@ def _workload(name, data, reader, scale):
     allowed = (reader,) if reader else ("mnist", "cifar10", "imagenet")
     if named not in (*allowed, "digits"):
         expected = ", ".join(f"{one}:PATH" for one in allowed)
-        raise InputError(f"{name} is made of other images: expected --data {expected}; got {data!r}.")
+        raise InputError(f"{name} is made of other images: expected `data` {expected}; got {data!r}.")
     settings = SETTINGS["mnist" if named == "digits" else named, scale]
     model, epochs, grid_epochs, batch_size, options = settings
     spec = open_classification(data).spec
@@ -164,15 +163,13 @@ def table_3_4(
 
 
 def _study(name, heading, make):
-    return Study(name, heading, SOURCE, (READING,), SCALES, make, help=f"{heading}. {READING}")
+    return Study(name, heading, SOURCE, (ASSUMED,), SCALES, make, help=f"{heading}. {ASSUMED}")
 
 
 _HEADING_3_4 = (
     "Table 3.4: FCN-32s trained by every solver, best parameter by the loss of the validation images"
 )
-_READING_3_4 = (
-    "The dissertation has PASCAL VOC 2011 with VGG-16's weights; that it is this number is our reading."
-)
+_ASSUMED_3_4 = "Wu (2020) has PASCAL VOC 2011 with VGG-16's weights. The number of the table is assumed."
 STUDIES = (
     _study(
         "bpgrad-figure-3.16",
@@ -203,9 +200,9 @@ STUDIES = (
         "bpgrad-table-3.4",
         _HEADING_3_4,
         SOURCE,
-        (_READING_3_4,),
+        (_ASSUMED_3_4,),
         SCALES,
         table_3_4,
-        help=f"{_HEADING_3_4}.\n\n{_READING_3_4}",
+        help=f"{_HEADING_3_4}.\n\n{_ASSUMED_3_4}",
     ),
 )

@@ -1,4 +1,4 @@
-"""Figure 3.3: Algorithm 1 on f3, and what the text says of it and of f1 and f2."""
+"""Figure 3.3 of Wu (2020): Algorithm 1 on f3, and what is said of it and of f1 and f2."""
 
 from tfapp.optimizers import branch_and_prune
 from tfapp.report.result_table import markdown_table
@@ -7,10 +7,10 @@ from tfapp.solvers.search.functions import FUNCTIONS
 SOURCE = "Y. Wu, dissertation, chapter 3, figure 3.3"
 TITLE = "Algorithm 1 on f3 = x sin x + 15, L = 4π, ρ = 0.1, first sample 2.5"
 NOTES = (
-    "The reading that gives the text's numbers: the next sample is the border of what is left that is nearest in the "
-    "direction of descent, -f' (the text's sign is the other one), else the nearest on the other side, and all radii "
-    "follow the smallest value. Covered after 15 samples; the 16th iteration finds nothing left.",
-    "The minimiser that the text gives as 4.813 is 4.913.",
+    "What gives the numbers of Wu (2020): the next sample is the border of what is left that is nearest in the "
+    "direction of descent, -f' (the sign printed there is the other one), else the nearest on the other side, and all "
+    "radii follow the smallest value. Covered after 15 samples; the 16th iteration finds nothing left.",
+    "The minimiser that Wu gives as 4.813 is 4.913.",
     "The algorithm is not shift invariant: the three functions differ by a constant only (and f1 in its interval), and "
     "need 15, 196 and 1,155 samples. The nearer the minimum is to 0, the smaller the balls; at 0 it would not end.",
     "The sawtooth bound, min over x of max over samples of f_i - L |x - x_i|, comes from the same samples.",
@@ -19,7 +19,7 @@ _ITERATIONS = {"f3": "within 16 iterations"}
 
 
 def run_algorithm_1(name: str):
-    """Return the `SearchResult` of Algorithm 1 on f1, f2 or f3 as the text sets it."""
+    """Return the `SearchResult` of Algorithm 1 on f1, f2 or f3 as Wu sets it."""
     function = FUNCTIONS[name]
     options = {"gradient": function.gradient, "start": function.start, "rho": 0.1}
     return branch_and_prune(function.function, function.bounds, function.lipschitz, **options)

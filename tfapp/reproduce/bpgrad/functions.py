@@ -1,9 +1,9 @@
-"""The studies of functions of one and two variables: figures 3.3, 3.5, 3.7 to 3.11 and table 3.1."""
+"""Studies of functions of one and two variables: figures 3.3, 3.5, 3.7 to 3.11 and table 3.1."""
 
 from pathlib import Path
 from typing import Annotated
 
-from tfapp.reproduce.bpgrad import READING, SOURCE
+from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
 from tfapp.reproduce.study import Option, Result, Study, Table, files_of
 
 Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
@@ -36,7 +36,7 @@ def figure_3_3(
 
 
 def table_3_1(out: Out, scale: Same = "small", *, progress, command):
-    """Let the solvers walk on Rosenbrock's function."""
+    """Run the solvers on Rosenbrock's function."""
     del scale
     from tfapp.files import write_text
     from tfapp.reproduce.bpgrad import table_3_1 as table
@@ -121,11 +121,13 @@ def figure_3_11(out: Out, scale: Same = "small", *, progress, command):
 
 def _rosenbrock_paths(progress):
     from tfapp.reproduce.bpgrad.table_3_1 import TABLE, UPDATES
-    from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, walk, walk_all
+    from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, trace_path, trace_paths
     from tfapp.solvers.search.functions import ROSENBROCK
 
     function = TENSOR_FUNCTIONS["rosenbrock"]
-    return walk_all(TABLE, lambda solver: walk(function, ROSENBROCK.start, solver, UPDATES), progress)
+    return trace_paths(
+        TABLE, lambda solver: trace_path(function, ROSENBROCK.start, solver, UPDATES), progress
+    )
 
 
 def _ends(number, found, out, picture, command):
@@ -143,8 +145,8 @@ def _ends(number, found, out, picture, command):
 
 
 def _study(name, heading, make, space="\n\n"):
-    help = f"{heading}.{space}{READING}"
-    return Study(f"bpgrad-{name}", heading, SOURCE, (READING,), SCALES, make, help=help)
+    help = f"{heading}.{space}{ASSUMED}"
+    return Study(f"bpgrad-{name}", heading, SOURCE, (ASSUMED,), SCALES, make, help=help)
 
 
 _GAP = "Figure {}: |f - f*| of Algorithm 2 over its updates on {}"
@@ -155,7 +157,9 @@ STUDIES = (
         "bpgrad-figure-3.3",
         _HEADING_3_3,
         SOURCE,
-        ("The signs of the text's rule for the next sample are read as those that give its numbers.",),
+        (
+            "The signs in the rule for the next sample are assumed to be those that give the numbers of Wu (2020).",
+        ),
         SCALES,
         figure_3_3,
         help=f"{_HEADING_3_3}.",

@@ -13,7 +13,7 @@ from tfapp.solvers.trainings.workload import objective
 
 SOURCE = "Y. Wu, dissertation, chapter 3, eq. 3.17 and figure 3.15"
 TITLE = "Slopes of the loss of LeNet along an epoch of SGD"
-LIPSCHITZ = 15.0  # the text's
+LIPSCHITZ = 15.0  # of Wu (2020)
 STEPS = {"small": 100, "paper": 600}
 INITIALISATIONS = {"small": 20, "paper": 100}
 # MatConvNet's for this network.
@@ -27,12 +27,12 @@ READINGS = {
 }
 NOTES = (
     "all pairs: of steps along the training, each loss at its own batch, as the official code computes them. It is "
-    f"what the figure shows and what the text describes, which chooses L = {LIPSCHITZ:g} and says that only a tiny "
+    f"what the figure shows and what Wu (2020) describes, who chooses L = {LIPSCHITZ:g} and says that only a tiny "
     "portion of the slopes is larger, though the largest is much larger.",
     "successive: of successive steps only. They hold the difference between two batches, which does not shrink with "
     "the step, and grow as the learning rate falls.",
     "same batch: of successive steps, both losses at the batch of the first. They depend on the rate far less.",
-    "inits: all pairs of random initialisations, the text's words. Thousands of times too small.",
+    "inits: all pairs of random initialisations, in the words of Wu (2020). Thousands of times too small.",
 )
 
 

@@ -1,10 +1,10 @@
-"""The studies that follow trainings update by update: figures 3.12 and 3.13 of a two-layer net, the others of LeNet."""
+"""Studies that follow trainings update by update: figures 3.12 and 3.13 of a two-layer net, the others of LeNet."""
 
 from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.bpgrad import READING, SOURCE
+from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
 from tfapp.reproduce.study import Option, Result, Study, Table, files_of
 
 Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
@@ -16,7 +16,9 @@ NetSeed = Annotated[int, Option(min=0, help="Of examples, initial weights and ba
 # Of LeNet.
 Data = Annotated[str, Option(help="Folder of MNIST, or mnist:PATH, fashion-mnist:PATH, digits.")]
 Seed = Annotated[int, Option(min=0, help="Of the initial weights and of the order of the images.")]
-Lipschitz = Annotated[float, Option(help="L of BPGrad. With the text's 15 one of three seeds diverges.")]
+Lipschitz = Annotated[
+    float, Option(help="L of BPGrad. With 15, as Wu (2020) has it, one of three seeds diverges.")
+]
 CONDITION_STEPS = {"small": 200, "paper": 600}
 EPOCHS = {"small": 1, "paper": 20}
 MOMENTA = (0.0, 0.9)
@@ -162,11 +164,11 @@ def figure_3_20(
 
 def _check_lipschitz(lipschitz):
     if not 0 < lipschitz < float("inf"):
-        raise InputError(f"--lipschitz must be a positive number; got {lipschitz:g}.")
+        raise InputError(f"`lipschitz` must be a positive number; got {lipschitz:g}.")
 
 
 def _open(data):
-    """Return the `ClassificationSet` that --data means."""
+    """Return the `ClassificationSet` that `data` means."""
     from tfapp.data import names_classification, open_classification
 
     images = open_classification(data if names_classification(data) else f"mnist:{data}")
@@ -202,14 +204,14 @@ STUDIES = (
         "Figure 3.12: objective of the solvers on a two-layer net of 10,302 parameters",
         figure_3_12,
         _NET_SCALES,
-        READING,
+        ASSUMED,
     ),
     _study(
         "bpgrad-figure-3.13",
         "Figure 3.13: bounds and step size of BPGrad on the two-layer net",
         figure_3_13,
         _NET_SCALES,
-        READING,
+        ASSUMED,
     ),
     _study(
         "bpgrad-figure-3.6",

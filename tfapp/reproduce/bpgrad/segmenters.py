@@ -39,7 +39,7 @@ def solver_options(name, parameter, value):
 
 
 def train_by(solver, value, spec, out, config, progress):
-    """Train a segmenter by a solver, or go on where it stood; return the `Run`, or None if it diverged.
+    """Train a segmenter by a solver, or resume where it stood; return the `Run`, or None if it diverged.
 
     Args:
         solver: One of `OPTIONS`.

@@ -1,4 +1,4 @@
-"""How much a parameter of BPGrad matters: errors over its values."""
+"""Sweep over a parameter of BPGrad: how much it matters for the errors."""
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -3,9 +3,7 @@
 from tfapp.solvers.paths.solvers import ON_ROSENBROCK
 
 UPDATES = 4000
-SOURCE = (
-    "Y. Wu, dissertation, chapter 3, table 3.1 and its appendix; the number is this project's reading of them"
-)
+SOURCE = "Y. Wu, dissertation, chapter 3, table 3.1 and its appendix; the number is assumed"
 TITLE = "Rosenbrock's function from (-1.2, 2.5), 4,000 updates"
 HEADER = ("solver", "parameters", "table", "here", "digits")
 NOTES = (
@@ -39,7 +37,7 @@ def rows(paths):
     """Return the rows of `HEADER` as text.
 
     Args:
-        paths: `Path`s of the solvers of `TABLE` on Rosenbrock's function, of `UPDATES` updates.
+        paths: `SolverPath`s of the solvers of `TABLE` on Rosenbrock's function, of `UPDATES` updates.
     """
     return [_row(path) for path in paths]
 

@@ -46,7 +46,7 @@ class Curve:
 def two_class_examples(seed=0):
     """Return examples of two classes that a two-layer network of 10 random hidden units tells apart.
 
-    The text's own data are not known. Inputs are standard normal; the classes are equally large.
+    The data of Wu (2020) are not known. Inputs are standard normal; the classes are equally large.
 
     Returns:
         float32 (1000, 100) and int32 (1000,), 0 or 1.
@@ -140,7 +140,7 @@ def follow_bounds(lipschitz, batch_size, steps, path, seed=0) -> BoundsLogger:
 TITLE = "Two-layer ReLU net of 10,302 parameters on generated data"
 HEADER = ("solver", "updates on", "parameter", "end", "updates to 2 × lowest")
 NOTES = (
-    "The dissertation's data for this net are not known. These are generated: 1,000 vectors of 100 standard normal "
+    "The data of Wu (2020) for this net are not known. These are generated: 1,000 vectors of 100 standard normal "
     "numbers, whose two classes a random two-layer net of 10 hidden units tells apart.",
     "Objective: cross-entropy over all examples + 0.0005 / 2 |w|². Each solver has the value of its parameter with the "
     "lowest objective at the end, of those that `tfapp solvers compare` tries; same initial weights, same batches. "

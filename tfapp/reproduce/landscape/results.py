@@ -1,4 +1,4 @@
-"""What was measured for a table of Lu and Tong: means over seeds, and whether the paper's orderings appear."""
+"""Results for a table of Lu and Tong: means over seeds, and whether their orderings appear."""
 
 import csv
 from collections import defaultdict
@@ -8,15 +8,15 @@ import numpy as np
 
 from tfapp.files import atomic_path
 from tfapp.report.result_table import markdown_table, mean_and_spread
-from tfapp.reproduce.landscape.tables import EQUAL_LOSS, READING, SCALES, SOURCE, FCNTable
+from tfapp.reproduce.landscape.tables import ASSUMED, EQUAL_LOSS, SCALES, SOURCE, FCNTable
 
-# The networks whose sharpness the paper orders: the first of each pair is the sharper one.
+# The networks whose sharpness Lu and Tong order: the first of each pair is the sharper one.
 SHARPER = (("fcn-16s", "fcn-8s"), ("fcn-8s", "fcn-4s"), ("fcn-16s", "unet"), ("fcn-16s", "res-unet"))
 
 
 @dataclass(frozen=True)
 class Ordering:
-    """A statement of the paper, and what came out.
+    """A statement of Lu and Tong, and what came out.
 
     Attributes:
         text: The statement, such as `FCN-16s is sharper than Unet`.
@@ -99,7 +99,7 @@ class FCNResult:
         return Ordering(text, column, float(a.mean() / max(b.mean(), 1e-300)), int((a > b).sum()), len(seeds))
 
     def ordering_rows(self):
-        """Return (header, rows) as text: a statement of the paper in each row, a measure in each column."""
+        """Return (header, rows) as text: a statement of Lu and Tong in each row, a measure in each column."""
         by_text = defaultdict(list)
         for ordering in self.orderings():
             by_text[ordering.text].append(ordering)
@@ -111,7 +111,7 @@ class FCNResult:
         """Return heading, command, table, orderings and notes."""
         seeds = max(len(found) for found in self._values.values())
         cells = "One training each." if seeds == 1 else f"Mean ± standard deviation over {seeds} seeds."
-        notes = [cells, EQUAL_LOSS, SCALES[self.scale], READING]
+        notes = [cells, EQUAL_LOSS, SCALES[self.scale], ASSUMED]
         parts = [
             f"# {self.table.heading}",
             f"After {SOURCE}.",

@@ -1,4 +1,4 @@
-"""The steps of a table or figure of Lu and Tong: training, scores, sharpness, surfaces."""
+"""Steps of a table or figure of Lu and Tong: training, scores, sharpness, surfaces."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ SUBSPACE = 100
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """One training of a table: network, batch size and seed, and its `Run`."""
 
     network: str
@@ -27,7 +27,7 @@ class Trained:
 
 
 def train_networks(table, spec, out, config, seeds, frames, overwrite, progress):
-    """Train what a table compares to one training loss per seed, or go on where it stood.
+    """Train what a table compares to one training loss per seed, or resume where it stood.
 
     Args:
         table: The `FCNTable`.
@@ -40,7 +40,7 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite, progress)
         progress: `Progress`.
 
     Returns:
-        A list of `Trained`, by network, batch size and seed.
+        A list of `TrainedNetwork`, by network, batch size and seed.
     """
     chosen = [(network, batch) for network in table.networks for batch in table.batch_sizes]
     reference = (REFERENCE, LARGE_BATCH)
@@ -56,11 +56,11 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite, progress)
             run = train(spec, path, settings, overwrite=overwrite, progress=progress, title=title)
             until_loss = until_loss or read_history(path)[-1]["loss"]
             found[network, batch, seed] = run
-    return [Trained(*pair, seed, found[(*pair, seed)]) for pair in chosen for seed in seeds]
+    return [TrainedNetwork(*pair, seed, found[(*pair, seed)]) for pair in chosen for seed in seeds]
 
 
 def measure_scores(trained, progress):
-    """Return pairs (`Trained`, dictionary from column to number): how well each answers on its test images."""
+    """Return pairs (`TrainedNetwork`, dictionary from column to number): how well each answers on its test images."""
     found = []
     with progress.task("scores", len(trained)) as task:
         for number, one in enumerate(trained):
@@ -96,10 +96,10 @@ def _restoration_scores(run):
 
 
 def measure_sharpness(trained, progress, *, samples, repeats, eps):
-    """Return pairs (`Trained`, dictionary from column to number): sharpness, among all weights and in subspaces.
+    """Return pairs (`TrainedNetwork`, dictionary from column to number): sharpness, among all weights and in subspaces.
 
     Args:
-        trained: List of `Trained`.
+        trained: List of `TrainedNetwork`.
         progress: `Progress`.
         samples: Training frames that the loss is averaged over.
         repeats: Trials of each search.
@@ -131,7 +131,7 @@ def measure_surfaces(trained, progress, *, samples, n):
     """Return the `Surface` of each training, of the same directions' seed and frames.
 
     Args:
-        trained: List of `Trained`.
+        trained: List of `TrainedNetwork`.
         progress: `Progress`.
         samples: Training frames that the loss is averaged over.
         n: Points along each axis.

@@ -1,11 +1,11 @@
-"""The studies `landscape-table-1` to `-6` and `landscape-figure-3` to `-8`: those of Lu and Tong."""
+"""Studies `landscape-table-1` to `-6` and `landscape-figure-3` to `-8`: those of Lu and Tong."""
 
 from pathlib import Path
 from typing import Annotated
 
 from tfapp.reproduce.landscape.tables import (
+    ASSUMED,
     EQUAL_LOSS,
-    READING,
     SCALES,
     SHARPNESS,
     SOURCE,
@@ -72,7 +72,7 @@ def study_of(table):
         options = {"overwrite": overwrite, "progress": progress, "command": command}
         return make_table(table, data, out, scale, seeds, given, frames, samples, **options)
 
-    return Study(table.name, table.heading, SOURCE, (READING, EQUAL_LOSS), SCALES, make)
+    return Study(table.name, table.heading, SOURCE, (ASSUMED, EQUAL_LOSS), SCALES, make)
 
 
 def make_table(table, data, out, scale, seeds, given, frames, samples, *, overwrite, progress, command):

@@ -1,4 +1,4 @@
-"""What each table and figure of Lu and Tong is made of: data, networks, batch sizes, and settings to train with.
+"""Tables and figures of Lu and Tong: their data, networks, batch sizes, and settings to train with.
 
 Imports nothing slow: the command line describes the tables without TensorFlow.
 """
@@ -6,11 +6,11 @@ Imports nothing slow: the command line describes the tables without TensorFlow.
 from dataclasses import dataclass
 
 SOURCE = "J. Lu, K. Tong, Visualized Insights into the Optimization Landscape of Fully Convolutional Networks, 2019"
-READING = (
-    "What is compared is the paper's; which table or figure has which number is our reading of it. Tables 1 to 3 are "
-    "scores on ISBI 2012, DRIVE and raindrop pairs, table 4 sharpness of the five networks; tables 5 and 6 are scores "
-    "and sharpness after training with batches of 2 and of 16. Figures 3, 5, 6 and 7 are surfaces of the networks, "
-    "figure 8 of the batch sizes."
+ASSUMED = (
+    "What is compared is that of Lu and Tong (2019); which table or figure has which number is assumed. Tables 1 to 3 "
+    "are scores on ISBI 2012, DRIVE and raindrop pairs, table 4 sharpness of the five networks; tables 5 and 6 are "
+    "scores and sharpness after training with batches of 2 and of 16. Figures 3, 5, 6 and 7 are surfaces of the "
+    "networks, figure 8 of the batch sizes."
 )
 EQUAL_LOSS = (
     "All networks are compared at equal training loss: FCN-16s with the larger batch trains for all epochs, and with "
@@ -19,12 +19,13 @@ EQUAL_LOSS = (
 SCALES = {
     "small": (
         "Slim networks (8 filters at the image, 64 at paper scale), patches of 128 pixels, 30 epochs by Adam with "
-        "cross-entropy, an hour and a half on two CPU cores for tables 1, 4, 5 and 6: our choice, not the paper's."
+        "cross-entropy, an hour and a half on two CPU cores for tables 1, 4, 5 and 6: our choice, not "
+        "that of Lu and Tong."
     ),
     "paper": (
-        "The paper's schedule: SGD of 0.025 with momentum 0.8, batches of 16, 60 epochs, eight-fold augmentation, "
-        "mean squared error, patches of 256 pixels with an overlap of 128 of ISBI's slices, raindrop at 480x480. The "
-        "width, 64 filters at the image, is U-Net's. For a GPU."
+        "The schedule of Lu and Tong: SGD of 0.025 with momentum 0.8, batches of 16, 60 epochs, eight-fold "
+        "augmentation, mean squared error, patches of 256 pixels with an overlap of 128 of ISBI's slices, raindrop at "
+        "480x480. The width, 64 filters at the image, is U-Net's. For a GPU."
     ),
 }
 NETWORKS = ("fcn-16s", "fcn-8s", "fcn-4s", "unet", "res-unet")

@@ -1,4 +1,4 @@
-"""The studies `pose-table-4.2` and `pose-table-b.2` to `-b.7`: models and poses of parts in a bin."""
+"""Studies `pose-table-4.2` and `pose-table-b.2` to `-b.7`: models and poses of parts in a bin."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.pose.tables import PARTS, READING, SOURCE, TABLES, table_rows
+from tfapp.reproduce.pose.tables import ASSUMED, PARTS, SOURCE, TABLES, table_rows
 from tfapp.reproduce.study import Option, Result, Study, Table, files_of
 
 SCALES = {"small": "for two cores.", "paper": "for a GPU."}
@@ -47,10 +47,10 @@ def study_of(table):
         results = measure_cells(SETTINGS[scale], cells, out, **options)
         header, rows = table_rows(table, results, {variant.name: variant.title for variant in chosen})
         written = _write(table, out, command, header, rows, results)
-        return Result([Table(header, rows), READING], written)
+        return Result([Table(header, rows), ASSUMED], written)
 
-    text = f"{table.heading}: after {SOURCE}.\n\n{READING}"
-    return Study(table.name, table.heading, SOURCE, (READING,), SCALES, make, help=text)
+    text = f"{table.heading}: after {SOURCE}.\n\n{ASSUMED}"
+    return Study(table.name, table.heading, SOURCE, (ASSUMED,), SCALES, make, help=text)
 
 
 def measure_cells(scale, cells, out, *, tilt, epochs, scenes, progress):
@@ -127,7 +127,7 @@ def _cells(parts, instances, variants, seeds):
         counts = []
     if not counts or min(counts) < 1:
         raise InputError(
-            f"--instances {instances!r} is not understood; expected numbers of at least 1 such as 2,3."
+            f"`instances` {instances!r} is not understood; expected numbers of at least 1 such as 2,3."
         )
     return [
         (part, count, variant, seed)
@@ -145,7 +145,7 @@ def _write(table, out, command, header, rows, results):
     written = files_of(out, table.name, ".md", ".json")
     seeds = len({key[3] for key in results})
     text = f"{table.heading}; mean ± standard deviation over {seeds} seeds. `{command}`\n\n"
-    write_text(written[0], f"{text}{markdown_table(header, rows)}\n\n{READING}\n")
+    write_text(written[0], f"{text}{markdown_table(header, rows)}\n\n{ASSUMED}\n")
     names = ("part", "instances", "variant", "seed")
     cells = [dict(zip(names, key, strict=True)) | content for key, content in results.items()]
     write_json(written[1], {"command": command, "cells": cells})

@@ -1,4 +1,4 @@
-"""The dissertation's tables 4.2 and B.2 to B.7, and how results of trainings become their rows."""
+"""Tables 4.2 and B.2 to B.7 of Wu (2020), and how results of trainings become their rows."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -7,8 +7,8 @@ import numpy as np
 
 from tfapp.report.result_table import mean_and_spread
 
-READING = (
-    "The dissertation's text was not at hand: which table is which is our reading of what is told of them. Scenes "
+ASSUMED = (
+    "Which table is which is assumed. Scenes "
     "are simulated anew, so that numbers can be compared with one another, not with the printed ones."
 )
 SOURCE = "Y. Wu's dissertation, chapter 4 and appendix B"

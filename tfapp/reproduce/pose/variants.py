@@ -1,4 +1,4 @@
-"""What is trained for the tables: variants of the method, and the scales they run at."""
+"""Variants of the method that are trained for the tables, and the scales they run at."""
 
 from dataclasses import dataclass, field, replace
 
@@ -75,7 +75,7 @@ class Scale:
 
 SCALES = {
     "small": Scale(500, 64, PoseConfig()),
-    # Section 4.3 of the dissertation, as far as it says: 5,000 scenes, ResNet-18, Adam, 250 passes.
+    # Section 4.3 of Wu (2020), as far as it says: 5,000 scenes, ResNet-18, Adam, 250 passes.
     "paper": Scale(
         5000,
         224,

@@ -1,4 +1,4 @@
-"""The settings of the study: small, for two cores, and as the text has them."""
+"""Settings of the study: small, for two cores, and as Wu (2020), chapter 5, has them."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Scale:
     """What the tables are made with.
 
     Attributes:
-        reader: Name of the reader of the data, where --data is a folder.
+        reader: Name of the reader of the data, where `data` is a folder.
         form: Form of the average precision.
         config: `TransferConfig` of the runs, but for backbone and seed.
         backbone: `BackboneTraining`, or None where the user names a backbone.

@@ -1,4 +1,4 @@
-"""Where training through the regulariser pays: the trainings of `tv-study`, and the gains that they measure."""
+"""Gains of training through the regulariser: the trainings of `tv-study`, and what they measure."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The studies `noise-table` and `tv-study`: the paper's question, asked of data that one has."""
+"""Studies `noise-table` and `tv-study`: the question of Jia, Liu and Tai (2019), asked of data that one has."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,7 @@ def noise_table(
     progress,
     command,
 ):
-    """Train Unet and RUnet with every seed, and evaluate Unet, Unet+TV and RUnet under the paper's noises."""
+    """Train Unet and RUnet with every seed, and evaluate Unet, Unet+TV and RUnet under their noises."""
     del command
     from tfapp.segmentation.config import TrainConfig
 
@@ -64,7 +64,7 @@ def noise_table(
 
 
 def compare_heads(spec, out, config, seeds, post_tv, *, overwrite, progress):
-    """Train both heads with every seed, evaluate all under the paper's noises, write table and figure.
+    """Train both heads with every seed, evaluate all under their noises, write table and figure.
 
     Args:
         spec: Dataset as on the command line.
@@ -103,7 +103,7 @@ def compare_heads(spec, out, config, seeds, post_tv, *, overwrite, progress):
 
 def tv_study(
     spec: Spec,
-    out: Annotated[Path, Option(help="Folder for the runs and the tables; a killed study goes on.")],
+    out: Annotated[Path, Option(help="Folder for the runs and the tables; a killed study resumes.")],
     seeds: Seeds = (0, 1, 2),
     settings: Annotated[str, Option(help="Of base, few, many, long, sgd; comma-separated.")] = "all",
     methods: Annotated[
@@ -124,7 +124,7 @@ def tv_study(
     from tfapp.reproduce.tv.gains import BASE, METHODS, SETTINGS, Gains, jobs, measure
     from tfapp.segmentation.training import train
 
-    chosen = [_named(settings, SETTINGS, "--settings"), _named(methods, METHODS, "--methods")]
+    chosen = [_named(settings, SETTINGS, "settings"), _named(methods, METHODS, "methods")]
     common = {"resize": resize, "patch": patch, "augment": augment, "steps_per_epoch": steps_per_epoch}
     available = split_items(open_dataset(spec), 0, BASE.test_share, BASE.validation_share).train
     planned = jobs(common, len(available), *chosen, seeds)
@@ -139,11 +139,11 @@ def tv_study(
     return Result([gains.markdown()], written)
 
 
-def _named(text, known, option):
+def _named(text, known, argument):
     names = list(known) if text == "all" else text.split(",")
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None:
-        raise InputError(f"{option} {unknown!r} is unknown; choose of: {', '.join(known)}.")
+        raise InputError(f"`{argument}` {unknown!r} is unknown; choose of: {', '.join(known)}.")
     return names
 
 
@@ -161,7 +161,7 @@ STUDIES = (
         "tv-study",
         "Unet+TV with lambda chosen on validation images, against training through the TV, in several settings",
         SOURCE,
-        ("The settings are our choice, not the paper's.",),
+        ("The settings are our choice, not that of Jia, Liu and Tai.",),
         {},
         tv_study,
         help="Unet+TV with lambda chosen on validation images, against training through the TV, in several settings.",

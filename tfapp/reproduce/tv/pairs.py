@@ -1,4 +1,4 @@
-"""A network and its regularised twin, trained alike, and the baseline with TV behind a trained network."""
+"""Pairs of a network and its regularised form, trained alike, and the baseline with TV behind a trained network."""
 
 import json
 from dataclasses import dataclass, replace
@@ -62,7 +62,7 @@ def pair_folders(folder, model, seed):
 
 
 def train_pairs(spec, folder, config, seeds, overwrite, progress):
-    """Train a network with both heads and every seed, or go on where it stood.
+    """Train a network with both heads and every seed, or resume where it stood.
 
     Args:
         spec: Dataset as on the command line.
@@ -97,7 +97,7 @@ def choose_weights(runs, progress):
 
 
 def evaluate_pairs(pairs, test_images, progress):
-    """Return the `Comparison` of all pairs under the paper's noises; None takes all test images."""
+    """Return the `Comparison` of all pairs under the noises of Jia, Liu and Tai (2019); None takes all test images."""
     noises = parse_noises(["paper"])
     evaluations = []
     with progress.task("evaluating", sum(len(pair.heads) for pair in pairs) * len(noises)) as task:
@@ -125,7 +125,7 @@ def chosen_weight(run, advance=lambda: None):
 def _stored_weight(run):
     try:
         stored = json.loads((run.path / CHOICE).read_text(encoding="utf-8"))
-        # A run that went on for more epochs is another network.
+        # A run that resumed for more epochs is another network.
         return stored["weight"] if stored["epochs"] == run.config["epochs"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -180,7 +180,7 @@ def choose_weight(run, weights=WEIGHTS, *, advance=lambda: None):
     items = run.items("validation")
     if not items:
         raise InputError(
-            f"{run.path} has no validation images to choose lambda on; train with a --validation-share above 0."
+            f"{run.path} has no validation images to choose lambda on; train with a `validation_share` above 0."
         )
     data = EvaluationData(run, run.dataset, items)
     scores = {}

@@ -14,7 +14,7 @@ from tfapp.report.markup import Section, command, grid, paragraph, picture, resu
 from tfapp.report.page import shell
 from tfapp.report.result_table import markdown_table
 from tfapp.reproduce.tv.pairs import Pair, stored_pairs
-from tfapp.reproduce.tv.tables import BASELINE, READING, SCALES, SOURCE, TABLES, TVTable, spaced
+from tfapp.reproduce.tv.tables import ASSUMED, BASELINE, SCALES, SOURCE, TABLES, TVTable, spaced
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.evaluation import Segmenter
@@ -132,7 +132,7 @@ class TVResult:
 
     def notes(self):
         """Return the sentences that belong below the table."""
-        return [self._images(), BASELINE, SCALES[self.scale], READING]
+        return [self._images(), BASELINE, SCALES[self.scale], ASSUMED]
 
     def weights(self):
         """Return (header, rows) of the chosen and the learned lambda of every seed, as text."""

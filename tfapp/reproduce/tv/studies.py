@@ -1,4 +1,4 @@
-"""The studies `tv-table-1` to `tv-table-6`: the tables and figures of Jia, Liu and Tai."""
+"""Studies `tv-table-1` to `tv-table-6`: the tables and figures of Jia, Liu and Tai."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,9 +6,9 @@ from typing import Annotated
 from tfapp.errors import InputError
 from tfapp.reproduce.study import Option, Result, Study, Table, spec_of
 from tfapp.reproduce.tv.tables import (
+    ASSUMED,
     BASELINE,
     DEFAULT_TRAIN_NOISE,
-    READING,
     SCALES,
     SOURCE,
     TABLES,
@@ -26,7 +26,7 @@ def study_of(table):
 
     def make(
         data: Annotated[str, Option(help=f"{table.subject.data}: its folder, or {reader}:PATH.")],
-        out: Annotated[Path, Option(help="Folder of runs, tables, figures; a killed command goes on there.")],
+        out: Annotated[Path, Option(help="Folder of runs, tables, figures; a killed command resumes there.")],
         scale: Annotated[str, Option(help="small or paper.")] = "small",
         seeds: Annotated[tuple, Option(help="Seeds of training, comma-separated.", text="seeds")] = (0, 1, 2),
         train_noise: Annotated[
@@ -35,7 +35,9 @@ def study_of(table):
         ] = DEFAULT_TRAIN_NOISE if table.model_number == 2 else None,
         tv_gradient: Annotated[
             str,
-            Option(help="implicit (converged, exact), jacobian-free, unrolled, or one-step (the paper's)."),
+            Option(
+                help="implicit (converged, exact), jacobian-free, unrolled, or one-step (that of Jia, Liu, Tai)."
+            ),
         ] = "implicit",
         encoder_weights: Annotated[
             str | None,
@@ -69,7 +71,7 @@ def study_of(table):
             table, data, out, scale, seeds, given, overwrite=overwrite, progress=progress, command=command
         )
 
-    return Study(table.name, table.heading, SOURCE, (READING, BASELINE), SCALES, make)
+    return Study(table.name, table.heading, SOURCE, (ASSUMED, BASELINE), SCALES, make)
 
 
 def make_table(table, data, out, scale, seeds, given, *, overwrite, progress, command):
@@ -102,7 +104,7 @@ def make_table(table, data, out, scale, seeds, given, *, overwrite, progress, co
 def _train_noise(table, given):
     if table.model_number == 1 and given is not None:
         raise InputError(
-            f"Table {table.number} is of model 1, which trains on clean images; --train-noise is for model 2, "
+            f"Table {table.number} is of model 1, which trains on clean images; `train_noise` is for model 2, "
             f"tv-table-{table.number + 1}."
         )
     return given

@@ -1,4 +1,4 @@
-"""What each table of Jia, Liu and Tai is: its data, its network, its training set, and settings to make it with.
+"""Tables of Jia, Liu and Tai: their data, networks, training sets, and settings to make them with.
 
 Imports nothing slow: the command line describes the tables without TensorFlow.
 """
@@ -9,8 +9,8 @@ SOURCE = (
     "F. Jia, J. Liu, X.-C. Tai, A Regularized Convolutional Neural Network for Semantic Image Segmentation, 2019, "
     "arXiv:1907.05287, section 4"
 )
-READING = (
-    "Our reading of that section: tables 1 and 2 are white blood cells with Unet, tables 3 and 4 CamVid with Segnet, "
+ASSUMED = (
+    "Assumed of that section: tables 1 and 2 are white blood cells with Unet, tables 3 and 4 CamVid with Segnet, "
     "tables 5 and 6 SUN RGB-D with Segnet. The odd tables are model 1, trained on clean images; the even ones are "
     "model 2, trained on a set of which a random third has noise. The rows are clean test images, Gaussian noise of "
     "σ = 0.01 to 0.09, and salt, pepper or both on 1 % of the pixels."
@@ -20,11 +20,12 @@ BASELINE = (
     "IoU on that run's validation images, clean ones for both models; the test images have no say in it."
 )
 SCALES = {
-    "small": "Small networks on small images, to fit an hour on two CPU cores: our choice, not the paper's.",
+    "small": "Small networks on small images, to fit an hour on two CPU cores: our choice, not that of the authors.",
     "paper": (
-        "Networks of the published width on full images, for a GPU. Of the paper's own training we know the networks, "
-        "the cross-entropy, the one-step gradient and the noise; learning rate and length are our choice, after the "
-        "solver that is published with SegNet (40,000 steps of 4 images; its 0.001 with momentum 0.9 is 0.01 without)."
+        "Networks of the published width on full images, for a GPU. Of the training of Jia, Liu and Tai we know the "
+        "networks, the cross-entropy, the one-step gradient and the noise; learning rate and length are our choice, "
+        "after the solver that is published with SegNet (40,000 steps of 4 images; its 0.001 with momentum 0.9 is 0.01 "
+        "without)."
     ),
 }
 DEFAULT_TRAIN_NOISE = "gaussian=0.05"
@@ -38,7 +39,7 @@ class Subject:
         reader: Name of the dataset's reader.
         data: Name of the data, for people.
         model: Name of the network, for `build`.
-        plain: The network as the paper writes it; the regularised one has an R before it.
+        plain: The network as they write it; the regularised one has an R before it.
     """
 
     reader: str
@@ -56,7 +57,7 @@ SUBJECTS = (
 
 @dataclass(frozen=True)
 class TVTable:
-    """One of the paper's six tables, by its number."""
+    """One of the six tables, by its number."""
 
     number: int
 

@@ -1,4 +1,4 @@
-"""What the page about runs is made of, read from the run folders."""
+"""Data of the page about runs, read from the run folders."""
 
 from dataclasses import dataclass, replace
 
@@ -34,7 +34,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """All runs of a page.
 
     Attributes:
@@ -57,7 +57,7 @@ def gather(runs):
         runs: Paths of run folders, or `Run`s.
 
     Returns:
-        A `Material`.
+        A `ReportData`.
 
     Raises:
         InputError: For a folder that is not a run, a run given twice, runs of other classes or channels, or
@@ -71,7 +71,7 @@ def gather(runs):
     comparison = Comparison(shared) if shared else None
     titles = dict.fromkeys([*(run.title for run in opened), *(comparison.groups if comparison else ())])
     colours = {title: qualitative(index) for index, title in enumerate(titles)}
-    return Material(entries, comparison, colours, tuple(_cautions(opened, evaluations, left_out)))
+    return ReportData(entries, comparison, colours, tuple(_cautions(opened, evaluations, left_out)))
 
 
 def read_metrics(run):

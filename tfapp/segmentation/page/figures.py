@@ -1,4 +1,4 @@
-"""The interactive Plotly figures of the page: curves over the noise, trainings, loss surfaces."""
+"""Interactive Plotly figures of the page: curves over the noise, trainings, loss surfaces."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""The section of the noise tables."""
+"""Section of the noise tables."""
 
 import shlex
 from html import escape
@@ -38,12 +38,12 @@ MEASURES = {
 }
 
 
-def noise_section(material):
+def noise_section(data):
     """Return the `Section` with one table per measure, curves against σ, and the IoU of each class."""
-    parts = [*_missing(material.entries)]
-    if material.comparison is not None:
-        parts += [paragraph(_explanation(material)), *(paragraph(text, "note") for text in material.cautions)]
-        parts += [measure_tables(material.comparison), _curves(material), class_tables(material.comparison)]
+    parts = [*_missing(data.entries)]
+    if data.comparison is not None:
+        parts += [paragraph(_explanation(data)), *(paragraph(text, "note") for text in data.cautions)]
+        parts += [measure_tables(data.comparison), _curves(data), class_tables(data.comparison)]
     return Section("noise", "Noise", "How the networks stand up to noise", "\n".join(parts))
 
 
@@ -60,9 +60,9 @@ def class_tables(comparison):
     return details("IoU of every class", grid(tables, "tables"))
 
 
-def _explanation(material):
-    kinds = [row.kind for row in next(iter(material.comparison.groups.values()))[0].rows]
-    sentences = [EXPLANATION, amounts_in_words(kinds), *_training_noises(material.entries)]
+def _explanation(data):
+    kinds = [row.kind for row in next(iter(data.comparison.groups.values()))[0].rows]
+    sentences = [EXPLANATION, amounts_in_words(kinds), *_training_noises(data.entries)]
     return " ".join(sentences)
 
 
@@ -120,12 +120,12 @@ def _emphasised(texts, values, better):
     ]
 
 
-def _curves(material):
+def _curves(data):
     captions = {
         "mIoU": "mIoU against the strength of Gaussian noise: the flatter the line, the less the noise matters.",
         "RE": "Roughness of the answers (RE) against the strength of Gaussian noise: speckle shows as a rise.",
     }
-    drawn = {measure: noise_curve(material.comparison, material.colours, measure) for measure in captions}
+    drawn = {measure: noise_curve(data.comparison, data.colours, measure) for measure in captions}
     figures = [
         figure(plot(drawing, f"curve-{measure.lower()}"), captions[measure], "card")
         for measure, drawing in drawn.items()

@@ -60,23 +60,23 @@ def write_report(
     """
     out = Path(out)
     if out.is_dir():
-        raise InputError(f"{out} is a folder; --out must name an HTML file, such as {out / 'report.html'}.")
+        raise InputError(f"{out} is a folder; `out` must name an HTML file, such as {out / 'report.html'}.")
     if examples < 1:
-        raise InputError(f"--examples must be at least 1; got {examples}.")
-    material = gather(runs)
+        raise InputError(f"`examples` must be at least 1; got {examples}.")
+    data = gather(runs)
     exported = export_section(exports)
-    shown, problem = _examples(material.entries, examples, noise, progress)
+    shown, problem = _examples(data.entries, examples, noise, progress)
     sections = [
-        headline_section(material),
-        pictures_section(shown, problem, material.entries[0].run, noise),
-        noise_section(material),
-        training_section(material),
-        landscape_section(material.entries),
+        headline_section(data),
+        pictures_section(shown, problem, data.entries[0].run, noise),
+        noise_section(data),
+        training_section(data),
+        landscape_section(data.entries),
         exported,
         own_data_section(commands),
-        origin_section(material.entries),
+        origin_section(data.entries),
     ]
-    heading = title or default_title(material.entries)
+    heading = title or default_title(data.entries)
     write_text(out, shell(heading, LEAD, list(filter(None, sections)), get_plotlyjs(), NO_SCRIPT))
     return out
 

@@ -1,4 +1,4 @@
-"""The sections on the result, the pictures, the training and the loss landscapes."""
+"""Sections on the result, the pictures, the training and the loss landscapes."""
 
 import shlex
 from html import escape
@@ -43,19 +43,19 @@ def data_name(run):
     return f"generated {kind}" if kind == "cells" else PurePath(path).name or kind
 
 
-def headline_section(material):
+def headline_section(data):
     """Return the `Section` that says what was trained on what, and with which result."""
-    run = material.entries[0].run
+    run = data.entries[0].run
     split = run.record["data"]["split"]
-    sizes = {part: len(split[part]) for part in ("train", "validation", "test")}
+    sizes = {name: len(split[name]) for name in ("train", "validation", "test")}
     known = {
-        "Networks": sentence_list(list(dict.fromkeys(entry.run.title for entry in material.entries))),
-        "Trainings": str(len(material.entries)),
+        "Networks": sentence_list(list(dict.fromkeys(entry.run.title for entry in data.entries))),
+        "Trainings": str(len(data.entries)),
         "Images": str(sum(sizes.values())),
-        "Split": ", ".join(f"{size} {part}" for part, size in sizes.items() if size),
+        "Split": ", ".join(f"{size} {name}" for name, size in sizes.items() if size),
         "Classes": ", ".join(run.class_names),
     }
-    body = f"{_result(material)}{facts(known)}{_data_line(material.entries)}"
+    body = f"{_result(data)}{facts(known)}{_data_line(data.entries)}"
     return Section("result", "Result", "The result in short", body)
 
 
@@ -83,16 +83,16 @@ def pictures_section(examples, problem, run, noise):
     return Section("pictures", "Pictures", "Test images and answers", "\n".join(parts))
 
 
-def training_section(material):
+def training_section(data):
     """Return the `Section` of loss and λ per epoch."""
     losses = {"loss": "training", "val_loss": "validation"}
     drawings = {
         "loss": (
-            training_curve(material.entries, material.colours, losses, "loss"),
-            _loss_caption(material.entries),
+            training_curve(data.entries, data.colours, losses, "loss"),
+            _loss_caption(data.entries),
         ),
         "lambda": (
-            training_curve(material.entries, material.colours, {"tv_weight": ""}, "λ"),
+            training_curve(data.entries, data.colours, {"tv_weight": ""}, "λ"),
             "λ, the learned weight of the total variation: the larger, the more the network's last layer "
             "smooths the answer.",
         ),
@@ -138,10 +138,10 @@ def _loss_caption(entries):
     return caption
 
 
-def _result(material):
-    if material.comparison is None:
+def _result(data):
+    if data.comparison is None:
         return paragraph("No run is evaluated yet, so there is no result to report.", "result")
-    return result_box(key_results(material.comparison))
+    return result_box(key_results(data.comparison))
 
 
 def _data_line(entries):

@@ -1,4 +1,4 @@
-"""What numbers and noises of runs say, in sentences."""
+"""Sentences that say what numbers and noises of runs mean."""
 
 from tfapp.data import parse_noise
 from tfapp.report.markup import sentence_list

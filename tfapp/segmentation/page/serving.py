@@ -1,4 +1,4 @@
-"""The section on exported SavedModels, read from the exported folders themselves."""
+"""Section on exported SavedModels, read from the exported folders themselves."""
 
 from html import escape
 
@@ -40,8 +40,8 @@ def _exported(path):
         raise InputError(str(error)) from error
     if kind is not SEGMENTER:
         raise InputError(
-            f"{folder} is the export of a {kind.name}; a report is of segmenters: leave this --export out, and look at "
-            f"it with `tfapp export show {folder}`."
+            f"{folder} is the export of a {kind.name}; a report is of segmenters: leave it out of `exports`, and look "
+            f"at it with `tfapp export show {folder}`."
         )
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     known = {

@@ -1,1 +1,1 @@
-"""What BPGrad does step by step: its bounds, condition (3.4), and slopes between the steps."""
+"""Measures of BPGrad step by step: its bounds, condition (3.4), and slopes between the steps."""

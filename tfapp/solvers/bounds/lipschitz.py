@@ -10,7 +10,7 @@ from tfapp.report.result_table import ResultTable
 
 USELESS = (
     "Random initialisations are far apart and alike in their loss: this L is thousands of times too small to train "
-    "with; use --mode trajectory."
+    "with; use `mode` trajectory."
 )
 _BINS = 60
 # This share, the smallest slopes, is drawn in the first bin: a slope may be as small as one likes.

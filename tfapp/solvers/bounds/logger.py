@@ -24,10 +24,10 @@ class BoundsLogger(keras.callbacks.Callback):
         bounds.plot("bounds.png")
 
     `best_loss`, the smallest loss so far, is an upper bound of the optimum on the batches seen. `lower_bound`, rho
-    times that, is what the text calls the lower bound, and `gap` their difference. It is **no certificate**: nothing
-    is proven of the losses between the places that were visited. For an optimizer without rho, such as `ALIG`, it is
-    0. Losses are those that the optimizer saw, its weight decay and `loss_offset` included. A step that was skipped
-    repeats the numbers of the last one that was taken.
+    times that, is what Wu (2020), chapter 3, calls the lower bound, and `gap` their difference. It is **no
+    certificate**: nothing is proven of the losses between the places that were visited. For an optimizer without rho,
+    such as `ALIG`, it is 0. Losses are those that the optimizer saw, its weight decay and `loss_offset` included.
+    A step that was skipped repeats the numbers of the last one that was taken.
 
     `history` gets what there is at the end of an epoch, and of `step_size` and `gradient_norm` the means over its
     rows. A warning says, once in each `fit`, that steps were skipped and why, or that a gradient proves L to be too
@@ -35,7 +35,7 @@ class BoundsLogger(keras.callbacks.Callback):
 
     Args:
         path: CSV file with a row for each step, which grows at the end of each epoch; None for none. A training that
-            goes on, after a restored backup or in a second `fit`, goes on with the file; rows beyond its step are
+            resumes, after a restored backup or in a second `fit`, resumes the file; rows beyond its step are
             dropped.
         every: Integer >= 1: rows are those of every so many steps. Of steps within one execution
             (`steps_per_execution`) only the last can be seen.

@@ -66,7 +66,7 @@ class StepTable:
 
     def _read(self, step):
         rows = [] if self._overwrite else self._stored()
-        self._overwrite = False  # a second `fit` goes on
+        self._overwrite = False  # a second `fit` resumes
         if rows and not step:
             raise InputError(
                 f"{self._path} holds {len(rows)} rows of another training; choose another file, or replace it with "

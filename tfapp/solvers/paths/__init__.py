@@ -1,1 +1,1 @@
-"""Solvers that walk over a function: analytic ones, the parabola, the separable example, the plane of a training."""
+"""Paths of solvers: on analytic functions, the parabola and the separable example, and in the plane of a training."""

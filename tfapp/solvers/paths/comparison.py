@@ -1,4 +1,4 @@
-"""Solvers that walk on one function: their paths, side by side in tables and figures."""
+"""Paths of several solvers on one function, side by side in tables and figures."""
 
 from tfapp.files import write_text
 from tfapp.report.result_table import markdown_table
@@ -17,8 +17,8 @@ from tfapp.solvers.paths.paths import (
     markdown,
     rows,
     some_columns,
-    walk,
-    walk_all,
+    trace_path,
+    trace_paths,
     write_losses,
     write_paths,
 )
@@ -26,7 +26,7 @@ from tfapp.solvers.search.functions import FUNCTIONS
 
 
 def compare_paths(name, solvers, steps, start, out, *, command="", progress=SILENT):
-    """Let solvers walk on a function, and write tables and figures of where they go.
+    """Run solvers on a function, and write tables and figures of where they go.
 
     Args:
         name: `parabola`, `separable`, or one of `tfapp.solvers.paths.paths.TENSOR_FUNCTIONS`.
@@ -49,7 +49,9 @@ def compare_paths(name, solvers, steps, start, out, *, command="", progress=SILE
 
 def _analytic(name, solvers, steps, start, out, command, progress):
     function = FUNCTIONS[name]
-    found = walk_all(solvers, lambda solver: walk(TENSOR_FUNCTIONS[name], start, solver, steps), progress)
+    found = trace_paths(
+        solvers, lambda solver: trace_path(TENSOR_FUNCTIONS[name], start, solver, steps), progress
+    )
     title = f"{name}: {function.formula}, {steps:,} updates"
     table, written = _write(name, found, function.minimum, title, out, command)
     picture = out / f"{name}-paths.png"
@@ -61,7 +63,9 @@ def _analytic(name, solvers, steps, start, out, command, progress):
 
 
 def _parabola(solvers, steps, start, out, command, progress):
-    found = walk_all(solvers, lambda solver: walk(parabola.tensor_value, start, solver, steps), progress)
+    found = trace_paths(
+        solvers, lambda solver: trace_path(parabola.tensor_value, start, solver, steps), progress
+    )
     title = f"parabola: w'Hw / 2 with curvatures 1 and 10, {steps:,} updates"
     descents = parabola.descents()
     lines = parabola.rows(descents)
@@ -77,7 +81,7 @@ def _parabola(solvers, steps, start, out, command, progress):
 def _separable(solvers, steps, out, command, progress):
     example = separable_example
     problem = example.separable_problem()
-    found = walk_all(solvers, lambda solver: example.fit(problem, solver, steps), progress)
+    found = trace_paths(solvers, lambda solver: example.fit(problem, solver, steps), progress)
     lines = example.rows(problem, found)
     written = [out / f"separable{suffix}" for suffix in (".md", ".csv", ".png")]
     write_text(written[0], markdown(example.TITLE, command, example.HEADER, lines, example.notes(problem)))

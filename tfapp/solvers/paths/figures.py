@@ -33,7 +33,7 @@ def save_paths_png(function, window, minimiser, paths, path, title=None) -> None
         function: From float64 (..., 2) to (...), at least 0 at the minimiser.
         window: ((low, high), (low, high)) of the two coordinates.
         minimiser: Where the function is smallest.
-        paths: `tfapp.solvers.paths.paths.Path`s of two coordinates, all from one start.
+        paths: `tfapp.solvers.paths.paths.SolverPath`s of two coordinates, all from one start.
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
     """
@@ -69,7 +69,7 @@ def window_around(paths, minimiser, bounds):
     """Return the window ((low, high), ...) that holds minimum and paths, which are cut where they leave it far behind.
 
     Args:
-        paths: `Path`s of two coordinates.
+        paths: `SolverPath`s of two coordinates.
         minimiser: The minimum.
         bounds: ((low, high), (low, high)), the box of the function; the window has at most twice the sides of the
             smallest box that holds it and the starts.
@@ -123,7 +123,7 @@ def save_iterates_png(panels, path, title=None) -> None:
     """Draw functions of one variable with the iterates of solvers on them, coloured by their number.
 
     Args:
-        panels: List of (`AnalyticFunction`, `Path` that starts in its interval, title of the panel).
+        panels: List of (`AnalyticFunction`, `SolverPath` that starts in its interval, title of the panel).
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
     """
@@ -172,7 +172,7 @@ class GapPanel:
 
     Attributes:
         title: Its title.
-        paths: `Path`s.
+        paths: `SolverPath`s.
         minimum: f*.
         marks: Dictionary from labels to values of f, which are drawn as dotted lines.
     """

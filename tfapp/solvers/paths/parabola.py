@@ -1,4 +1,4 @@
-"""The ellipsoidal parabola f(w) = w'Hw / 2: what a learning rate does, and what line search and momentum do."""
+"""Ellipsoidal parabola f(w) = w'Hw / 2: what a learning rate does, and what line search and momentum do."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tfapp.report.figures import save_png
 from tfapp.solvers.paths.figures import draw_contours, mark_ends
-from tfapp.solvers.paths.paths import Path, PathSolver, walk
+from tfapp.solvers.paths.paths import PathSolver, SolverPath, trace_path
 
 # The ellipse stands askew, so that a rate for each coordinate is of no help by itself.
 _ANGLE = math.pi / 6
@@ -35,11 +35,11 @@ class Descent:
     """A path down the parabola and how fast theory says that it is.
 
     Attributes:
-        path: The `Path`.
+        path: The `SolverPath`.
         factor: What the loss is multiplied with in an update, in the long run.
     """
 
-    path: Path
+    path: SolverPath
     factor: float
 
     @property
@@ -59,7 +59,7 @@ def tensor_value(point):
     return 0.5 * tf.tensordot(point, tf.linalg.matvec(tf.constant(HESSIAN), point), 1)
 
 
-def line_search_path(start, steps) -> Path:
+def line_search_path(start, steps) -> SolverPath:
     """Return the path of steepest descent with exact line search, whose step along g is g'g / g'Hg."""
     points = [np.array(start)]
     for _ in range(steps):
@@ -68,7 +68,7 @@ def line_search_path(start, steps) -> Path:
         step = gradient @ gradient / curvature if curvature > 0 else 0.0
         points.append(points[-1] - step * gradient)
     solver = PathSolver("sgd", "exact line search", "g'g / g'Hg", lambda: None)
-    return Path(solver, np.array(points), value(np.array(points)))
+    return SolverPath(solver, np.array(points), value(np.array(points)))
 
 
 def descents(steps=40) -> list[Descent]:
@@ -90,7 +90,7 @@ def descents(steps=40) -> list[Descent]:
     solver = PathSolver(
         "sgd-momentum", "the best momentum", text, lambda: keras.optimizers.SGD(rate, momentum=momentum)
     )
-    return [*found, Descent(walk(tensor_value, START, solver, steps), momentum)]
+    return [*found, Descent(trace_path(tensor_value, START, solver, steps), momentum)]
 
 
 def line_search_factor() -> float:
@@ -102,7 +102,7 @@ def line_search_factor() -> float:
 def _gradient_descent(title, rate, steps):
     solver = PathSolver("sgd", title, f"rate {rate:.4g}", lambda: keras.optimizers.SGD(rate))
     factor = max((1 - rate * curvature) ** 2 for curvature in CURVATURES)
-    return Descent(walk(tensor_value, START, solver, steps), factor)
+    return Descent(trace_path(tensor_value, START, solver, steps), factor)
 
 
 HEADER = ("gradient descent with", "parameters", "loss × per update", "measured", "loss at the end")

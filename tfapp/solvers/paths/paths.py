@@ -31,7 +31,7 @@ class PathSolver:
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class SolverPath:
     """Where a solver went.
 
     Attributes:
@@ -63,13 +63,13 @@ class Path:
         return int(reached[0]) if len(reached) else None
 
 
-def walk(function, start, solver: PathSolver, steps: int) -> Path:
-    """Let a solver make `steps` updates in float64.
+def trace_path(function, start, solver: PathSolver, steps: int) -> SolverPath:
+    """Let a solver make `steps` updates in float64, and return where it went.
 
     Args:
         function: From a float64 tensor (dimension,) to a scalar; TensorFlow differentiates it.
         start: First point (dimension,).
-        solver: What walks.
+        solver: The solver.
         steps: Number of updates, at least 1.
     """
     point = keras.Variable(np.asarray(start, np.float64), dtype="float64", name="point")
@@ -80,22 +80,22 @@ def walk(function, start, solver: PathSolver, steps: int) -> Path:
         steps,
         lambda: tf.concat([point.value, function(point.value)[None]], 0),
     )
-    return Path(solver, observed[:, :-1], observed[:, -1])
+    return SolverPath(solver, observed[:, :-1], observed[:, -1])
 
 
-def walk_all(solvers, walk_one, progress=SILENT) -> list[Path]:
+def trace_paths(solvers, trace_one, progress=SILENT) -> list[SolverPath]:
     """Return the path of each solver.
 
     Args:
         solvers: List of `PathSolver`s.
-        walk_one: Function of a `PathSolver` to its `Path`.
-        progress: `Progress` that shows how many have walked.
+        trace_one: Function of a `PathSolver` to its `SolverPath`.
+        progress: `Progress` that shows how many are done.
     """
     found = []
     with progress.task("solvers", len(solvers)) as task:
         for solver in solvers:
             task(len(found), note=solver.title)
-            found.append(walk_one(solver))
+            found.append(trace_one(solver))
         task.finish("")
     return found
 
@@ -158,7 +158,7 @@ def rows(paths, minimum):
     """Return the rows of `HEADER` as text.
 
     Args:
-        paths: `tfapp.solvers.paths.paths.Path`s.
+        paths: `tfapp.solvers.paths.paths.SolverPath`s.
         minimum: f*, from which |f - f*| is measured.
     """
     return [_row(path, minimum) for path in paths]

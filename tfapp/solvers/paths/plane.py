@@ -1,4 +1,4 @@
-"""The paths of several solvers through a training, in one plane of the network's loss."""
+"""Paths of several solvers through a training, in one plane of the network's loss."""
 
 import shutil
 
@@ -45,15 +45,15 @@ def draw_plane(
         InputError: For a network that cannot be built, before anything is written; if every solver diverges.
     """
     workload.build(seed)
-    part, _ = workload.parts()
+    train, _ = workload.splits()
     if overwrite:
         _remove(out)
     paths = _train(workload, chosen, seed, epochs, out / "paths", progress)
     best, model, directions, points = _plane(paths)
-    inputs = part.images[:samples].astype("float32") / 255
+    inputs = train.images[:samples].astype("float32") / 255
     with progress.task("surface") as task:
         options = {"directions": directions, "range": "auto", "n": grid, "batch_size": 100, "progress": task}
-        surface = landscape(model, inputs, part.labels[:samples], **options)
+        surface = landscape(model, inputs, train.labels[:samples], **options)
     written = [out / f"plane{suffix}" for suffix in (".png", ".csv", ".md", ".npz")]
     table = _write(written, surface, directions, points, paths, best, title, command)
     surface.save(written[-1])
@@ -84,7 +84,7 @@ def _train(workload, chosen, seed, epochs, out, progress):
 
 
 def _train_one(job, folder, every, progress):
-    # Of a training that was killed before its first model was kept nothing is left to go on with.
+    # Of a training that was killed before its first model was kept nothing is left to resume from.
     begins = not (folder / MODEL).is_file()
     recorder = TrajectoryRecorder(folder / _TRAJECTORY, every, frequency="step", overwrite=begins)
     return train(job, folder, progress, [recorder])
@@ -94,7 +94,7 @@ def _plane(paths):
     """Return the best solver, its trained model, the plane of all checkpoints, and their points by solver."""
     if not paths:
         raise InputError(
-            "Every solver diverged; choose smaller rates or larger L with --solvers SOLVER=VALUE."
+            "Every solver diverged; choose smaller rates or larger L with `solvers` SOLVER=VALUE."
         )
     # The plane passes through the last of its points: the best end, by the objective that is measured there.
     ranked = sorted(paths, key=lambda name: -paths[name][0]["test_objective"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from tfapp.solvers.paths.paths import Path, PathSolver, walk
+from tfapp.solvers.paths.paths import PathSolver, SolverPath, trace_path
 
 SOURCE = (
     "A. C. Wilson, R. Roelofs, M. Stern, N. Srebro, B. Recht, The Marginal Value of Adaptive Gradient Methods in "
@@ -96,9 +96,9 @@ def separable_problem(count=200, share=0.6, seed=0) -> SeparableProblem:
     return SeparableProblem(features, labels, share)
 
 
-def fit(problem, solver: PathSolver, steps) -> Path:
+def fit(problem, solver: PathSolver, steps) -> SolverPath:
     """Return the path of a solver from 0, on all examples at once."""
-    return walk(problem.loss(), np.zeros(problem.features.shape[1]), solver, steps)
+    return trace_path(problem.loss(), np.zeros(problem.features.shape[1]), solver, steps)
 
 
 def rows(problem, paths):
@@ -121,7 +121,7 @@ def notes(problem) -> tuple[str, ...]:
         f"Answering class 1 always is wrong in {1 - problem.share:.0%}.",
         "The last columns are angles of the weights to the fit of least norm and to sign(X'y).",
         "Keras's Adagrad begins its sum of squares at 0.1, far above the squares of most gradients here, and is then "
-        "close to plain gradient descent; from 0, as in the paper on it, it fails as the lemma says.",
+        "close to plain gradient descent; from 0, as in Wilson et al. (2017), it fails as the lemma says.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Which parameters the solvers have on the functions of a few variables."""
+"""Parameters that the solvers have on the functions of a few variables."""
 
 import math
 
@@ -20,8 +20,8 @@ _SINES = {
     "eve": 0.1,
     "alig": 0.1,
 }
-# L of BPGrad on f1 to f3 is the text's. All others are of 1, 2 and 5 times powers of ten; they were chosen by hand for
-# a low end after few updates.
+# L of BPGrad on f1 to f3 is that of Wu (2020). All others are of 1, 2 and 5 times powers of ten; they were chosen by
+# hand for a low end after few updates.
 VALUES = {
     "f1": _SINES,
     "f2": _SINES,

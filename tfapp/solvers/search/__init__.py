@@ -1,1 +1,1 @@
-"""The certain search for a minimum: functions with a known Lipschitz constant, rivals, tables and pictures."""
+"""Search for a minimum with a certificate: functions with a known Lipschitz constant, rivals, tables and pictures."""

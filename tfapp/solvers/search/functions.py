@@ -70,7 +70,7 @@ def _sines_gradient(x):
 
 
 def _on_a_line(name, offset, high, minimiser):
-    # |sin x + x cos x| is largest at 4 pi, where it is 4 pi; the text takes that for all three.
+    # |sin x + x cos x| is largest at 4 pi, where it is 4 pi; Wu (2020) takes that for all three.
     return AnalyticFunction(
         name=name,
         formula=f"x sin x + {offset:g}",

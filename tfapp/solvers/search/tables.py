@@ -1,4 +1,4 @@
-"""What searches found, proved and needed, as tables and files."""
+"""Tables and files of searches: what they found, proved and needed."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""What a person names as a classifier, built-in or saved, with the batches that it would be trained on."""
+"""Classifiers as a person names them, built-in or saved, with the batches that they would be trained on."""
 
 import warnings
 from pathlib import Path

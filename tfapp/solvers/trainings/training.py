@@ -1,4 +1,4 @@
-"""One training of one solver, in a folder, from which a killed one goes on."""
+"""One training of one solver, in a folder, from which a killed one resumes."""
 
 import json
 import math
@@ -51,7 +51,7 @@ def train(job, folder, progress=None, callbacks=()):
 
     Args:
         job: What to train.
-        folder: Where to; a training that was finished there is not done again, and one that was begun goes on.
+        folder: Where to; a training that was finished there is not done again, and one that was begun resumes.
         progress: Function of the epoch that was finished, or None.
         callbacks: Further Keras callbacks; they are called before the model of an epoch is kept.
 
@@ -67,7 +67,7 @@ def train(job, folder, progress=None, callbacks=()):
     keep_settings(
         folder / JOB,
         job.to_json(),
-        f"{folder} holds a training with other settings; choose another --out, or remove it with --overwrite.",
+        f"{folder} holds a training with other settings; choose another `out`, or remove it with `overwrite`.",
     )
     if (folder / RESULT).is_file():
         return json.loads((folder / RESULT).read_text(encoding="utf-8"))

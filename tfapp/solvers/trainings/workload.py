@@ -1,4 +1,4 @@
-"""What every solver is given alike: images, network, initial weights, order of the batches."""
+"""Workload that every solver is given alike: images, network, initial weights, order of the batches."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -47,20 +47,20 @@ class Workload:
     def to_json(self):
         return asdict(self)
 
-    def parts(self):
+    def splits(self):
         """Return the images to train on and those to test on.
 
         Raises:
             InputError: For data that cannot be read, or fewer training images than asked for.
         """
-        return _parts(self)
+        return _splits(self)
 
     def build(self, seed):
         """Return the network with the initial weights of this seed; mean colours of the images go to 0."""
         images = _opened(self.data)
         shape = images.image_shape if self.size is None else (self.size, self.size, images.image_shape[-1])
         if None in shape:
-            raise InputError(f"The images of {self.data} have many sizes; say one with --size.")
+            raise InputError(f"The images of {self.data} have many sizes; say one with `size`.")
         options = {
             "seed": seed,
             "weight_decay": self.weight_decay,
@@ -72,14 +72,14 @@ class Workload:
 
     def training_batches(self, seed, first_epoch):
         """Return the batches of all epochs from this one on, and their number per epoch."""
-        train, _ = self.parts()
+        train, _ = self.splits()
         options = {"size": self.size, "augment": self.augment}
         stream = batch_stream(train, self.batch_size, seed, first_epoch, **options)
         return stream, -(-len(train) // self.batch_size)
 
     def test_batches(self):
         """Return the batches to test on."""
-        return batches(self.parts()[1], 500, size=self.size)
+        return batches(self.splits()[1], 500, size=self.size)
 
 
 @lru_cache(maxsize=2)
@@ -88,14 +88,14 @@ def _opened(spec):
 
 
 @lru_cache(maxsize=2)
-def _parts(workload):
+def _splits(workload):
     # Selecting copies the images, and every epoch asks for them.
     images = _opened(workload.data)
     train, test = images.train, images.test
     if workload.train_images is not None:
         if not 0 < workload.train_images <= len(train):
             raise InputError(
-                f"{workload.data} has {len(train)} training images; got --train-images {workload.train_images}."
+                f"{workload.data} has {len(train)} training images; got `train_images` {workload.train_images}."
             )
         train = train.select(np.arange(workload.train_images))
     if workload.holds_out:
