@@ -7,7 +7,7 @@ import numpy as np
 from tfapp.data import batch_stream
 from tfapp.models import build_classifier
 from tfapp.optimizers import BPGrad, estimate_lipschitz
-from tfapp.report.result_table import markdown_table
+from tfapp.report.result_table import ResultTable, document
 from tfapp.solvers.bounds.logger import BoundsLogger
 from tfapp.solvers.trainings.workload import objective
 
@@ -61,12 +61,12 @@ def measure(images, scale, seed=0, advance=lambda: None):
     return estimates
 
 
-def rows(estimates):
-    """Return (header, rows) as text, a column for each reading."""
+def slopes_table(estimates) -> ResultTable:
+    """Return the figures of `LipschitzEstimate`s, a column for each reading."""
     names = ("slopes", "median", "quantile 0.99", "quantile 0.999", "largest")
     names += (f"share above {LIPSCHITZ:g}", "largest gradient norm")
     columns = [_column(estimate) for estimate in estimates.values()]
-    return ("", *estimates), list(zip(names, *columns, strict=True))
+    return ResultTable(("", *estimates), list(zip(names, *columns, strict=True)))
 
 
 def _column(estimate):
@@ -78,11 +78,7 @@ def _column(estimate):
 
 def markdown(estimates, command: str) -> str:
     """Return heading, command, table and notes."""
-    header, lines = rows(estimates)
-    notes = "\n".join(f"- {note}" for note in NOTES)
-    return (
-        f"# {TITLE}\n\nAfter {SOURCE}.\n\n```\n{command}\n```\n\n{markdown_table(header, lines)}\n\n{notes}\n"
-    )
+    return document(slopes_table(estimates), NOTES, title=TITLE, source=SOURCE, command=command)
 
 
 BATCH_SIZE, WEIGHT_DECAY = 100, 0.0005
