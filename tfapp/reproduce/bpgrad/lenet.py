@@ -11,6 +11,62 @@ from tfapp.report.result_table import ResultTable, document
 from tfapp.solvers.bounds.logger import BoundsLogger
 from tfapp.solvers.trainings.workload import objective
 
+BATCH_SIZE, WEIGHT_DECAY = 100, 0.0005
+RHO = 0.1
+
+
+def build_lenet(images, seed, weight_decay=0.0):
+    """Return the network with its initial weights; it sees pixels of 0 to 255 less their mean image.
+
+    Args:
+        images: `ClassificationSet` of images in memory.
+        seed: Non-negative integer.
+        weight_decay: Adds `weight_decay / 2 * |w|^2` to the loss.
+    """
+    mean = images.train.mean_image()
+    options = {"seed": seed, "weight_decay": weight_decay, "image_scale": 255.0, "image_mean": mean}
+    return build_classifier("lenet-mnist", images.num_classes, images.image_shape, **options)
+
+
+def lenet_batches(images, seed):
+    """Return endless batches of 100 training images; an epoch leaves out those that do not fill one."""
+    return batch_stream(images.train, BATCH_SIZE, seed, drop_remainder=True)
+
+
+def follow_training(images, *, lipschitz, momentum, steps, epochs=1, seed=0, callbacks=(), **options):
+    """Train by BPGrad with rho = 0.1, and record every step.
+
+    Args:
+        images: `ClassificationSet` of images in memory.
+        lipschitz: L.
+        momentum: Of BPGrad.
+        steps: Steps in an epoch.
+        epochs: Epochs.
+        seed: Of the initial weights and of the order of the images.
+        callbacks: Further Keras callbacks.
+        **options: Of `BoundsLogger`.
+
+    Returns:
+        The `BoundsLogger`, the Keras `History`, and a list of the sentences that the logger would warn with.
+    """
+    model = build_lenet(images, seed, WEIGHT_DECAY)
+    model.compile(BPGrad(lipschitz, rho=RHO, momentum=momentum), objective())
+    bounds = BoundsLogger(**options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        history = model.fit(
+            lenet_batches(images, seed),
+            steps_per_epoch=steps,
+            epochs=epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[bounds, *callbacks],
+        )
+    return bounds, history, [str(warning.message) for warning in caught]
+
+
+# Slopes along an epoch: figure 3.15.
+
 SOURCE = "Y. Wu, dissertation, chapter 3, eq. 3.17 and figure 3.15"
 TITLE = "Slopes of the loss of LeNet along an epoch of SGD"
 LIPSCHITZ = 15.0  # the text's
@@ -76,60 +132,6 @@ def _column(estimate):
     return [f"{len(estimate.slopes):,}", *numbers, f"{share:.2%}", f"{estimate.max_gradient_norm:.3g}"]
 
 
-def markdown(estimates, command: str) -> str:
+def slopes_document(estimates, command: str) -> str:
     """Return heading, command, table and notes."""
     return document(slopes_table(estimates), NOTES, title=TITLE, source=SOURCE, command=command)
-
-
-BATCH_SIZE, WEIGHT_DECAY = 100, 0.0005
-RHO = 0.1
-
-
-def build_lenet(images, seed, weight_decay=0.0):
-    """Return the network with its initial weights; it sees pixels of 0 to 255 less their mean image.
-
-    Args:
-        images: `ClassificationSet` of images in memory.
-        seed: Non-negative integer.
-        weight_decay: Adds `weight_decay / 2 * |w|^2` to the loss.
-    """
-    mean = images.train.mean_image()
-    options = {"seed": seed, "weight_decay": weight_decay, "image_scale": 255.0, "image_mean": mean}
-    return build_classifier("lenet-mnist", images.num_classes, images.image_shape, **options)
-
-
-def lenet_batches(images, seed):
-    """Return endless batches of 100 training images; an epoch leaves out those that do not fill one."""
-    return batch_stream(images.train, BATCH_SIZE, seed, drop_remainder=True)
-
-
-def follow_training(images, *, lipschitz, momentum, steps, epochs=1, seed=0, callbacks=(), **options):
-    """Train by BPGrad with rho = 0.1, and record every step.
-
-    Args:
-        images: `ClassificationSet` of images in memory.
-        lipschitz: L.
-        momentum: Of BPGrad.
-        steps: Steps in an epoch.
-        epochs: Epochs.
-        seed: Of the initial weights and of the order of the images.
-        callbacks: Further Keras callbacks.
-        **options: Of `BoundsLogger`.
-
-    Returns:
-        The `BoundsLogger`, the Keras `History`, and a list of the sentences that the logger would warn with.
-    """
-    model = build_lenet(images, seed, WEIGHT_DECAY)
-    model.compile(BPGrad(lipschitz, rho=RHO, momentum=momentum), objective())
-    bounds = BoundsLogger(**options)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        history = model.fit(
-            lenet_batches(images, seed),
-            steps_per_epoch=steps,
-            epochs=epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=[bounds, *callbacks],
-        )
-    return bounds, history, [str(warning.message) for warning in caught]

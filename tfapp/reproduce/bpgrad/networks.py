@@ -128,7 +128,7 @@ def figure_3_15(
     written = files_of(out, "bpgrad-figure-3.15", ".png", ".csv", ".md")
     save_slopes_png(estimates[figure.OFFICIAL], written[0], chosen=figure.LIPSCHITZ)
     write_slopes(estimates[figure.OFFICIAL], written[1])
-    write_text(written[2], figure.markdown(estimates, command))
+    write_text(written[2], figure.slopes_document(estimates, command))
     return Result([figure.slopes_table(estimates)], written)
 
 

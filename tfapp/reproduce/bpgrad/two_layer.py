@@ -22,6 +22,17 @@ WEIGHT_DECAY = 0.0005
 MODES = {"full batch": EXAMPLES, f"batches of {BATCH_SIZE}": BATCH_SIZE}
 _TEACHER_UNITS = 10
 
+TITLE = "Two-layer ReLU net of 10,302 parameters on generated data"
+_HEADER = ("solver", "updates on", "parameter", "end", "updates to 2 × lowest")
+NOTES = (
+    "The dissertation's data for this net are not known. These are generated: 1,000 vectors of 100 standard normal "
+    "numbers, whose two classes a random two-layer net of 10 hidden units tells apart.",
+    "Objective: cross-entropy over all examples + 0.0005 / 2 |w|². Each solver has the value of its parameter with the "
+    "lowest objective at the end, of those that `tfapp solvers compare` tries; same initial weights, same batches. "
+    "Where the smallest or largest value is best, marked *, a better one may lie beyond it.",
+    "The last column counts the updates until the objective is at most twice the lowest that any solver ends with.",
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -136,18 +147,6 @@ def follow_bounds(lipschitz, batch_size, steps, path, seed=0) -> BoundsLogger:
     bounds = BoundsLogger(path, overwrite=True)
     model.fit(batches, verbose=0, shuffle=False, callbacks=[bounds])
     return bounds
-
-
-TITLE = "Two-layer ReLU net of 10,302 parameters on generated data"
-_HEADER = ("solver", "updates on", "parameter", "end", "updates to 2 × lowest")
-NOTES = (
-    "The dissertation's data for this net are not known. These are generated: 1,000 vectors of 100 standard normal "
-    "numbers, whose two classes a random two-layer net of 10 hidden units tells apart.",
-    "Objective: cross-entropy over all examples + 0.0005 / 2 |w|². Each solver has the value of its parameter with the "
-    "lowest objective at the end, of those that `tfapp solvers compare` tries; same initial weights, same batches. "
-    "Where the smallest or largest value is best, marked *, a better one may lie beyond it.",
-    "The last column counts the updates until the objective is at most twice the lowest that any solver ends with.",
-)
 
 
 def ends_table(panels) -> ResultTable:
