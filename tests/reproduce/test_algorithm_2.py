@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfapp.reproduce.bpgrad.algorithm_2 import algorithm_2_path, columns, rows
+from tfapp.reproduce.bpgrad.analytic import algorithm_2_path, algorithm_2_points, algorithm_2_table
 from tfapp.solvers.search.functions import FUNCTIONS
 
 
@@ -36,10 +36,10 @@ def test_without_doubling_it_goes_round_and_round(name, momentum, low, high):
 
 def test_table_and_numbers_are_those_of_the_path():
     path = algorithm_2_path("f1", 0.9, doubles=False, steps=70)
-    ((title, end, *_, updates),) = rows({"f1": [path]})
+    ((title, end, *_, updates),) = algorithm_2_table({"f1": [path]}).rows
     assert (title, updates) == ("f1, μ = 0.9", "65") and float(end) == pytest.approx(
         path.points[-1, 0], abs=1e-4
     )
-    header, lines = columns({"f1": [path]})
-    assert header == ("update", "f1, μ = 0.9: x", "f1, μ = 0.9: f") and len(lines) == 71
-    assert float(lines[70][2]) == pytest.approx(path.losses[-1])
+    points = algorithm_2_points({"f1": [path]})
+    assert points.header == ("update", "f1, μ = 0.9: x", "f1, μ = 0.9: f") and len(points.rows) == 71
+    assert float(points.rows[70][2]) == pytest.approx(path.losses[-1])

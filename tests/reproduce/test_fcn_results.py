@@ -25,9 +25,9 @@ def result(name="landscape-table-4", batches=(16,), values=((3.0, 5.0), (1.0, 6.
 
 
 def test_cells_are_mean_and_standard_deviation_over_seeds():
-    header, rows = result().rows()
-    assert header == ["network", "training loss", COLUMN]
-    assert rows[0] == ["FCN-16s", "0.5 ± 0", "4 ± 1.41"]
+    table = result().means()
+    assert table.header == ["network", "training loss", COLUMN]
+    assert table.rows[0] == ["FCN-16s", "0.5 ± 0", "4 ± 1.41"]
 
 
 def test_ordering_counts_the_seeds_in_which_it_holds():
@@ -38,9 +38,9 @@ def test_ordering_counts_the_seeds_in_which_it_holds():
 
 
 def test_orderings_are_a_table_of_statements_by_measures():
-    header, rows = result(values=((1.0, 1.0), (2.0, 2.0))).ordering_rows()
-    assert header[1:] == [COLUMN]
-    assert rows == [["FCN-16s is sharper than Unet", "0.5 (0 of 2)"]]
+    table = result(values=((1.0, 1.0), (2.0, 2.0))).ordering_table()
+    assert table.header[1:] == [COLUMN]
+    assert table.rows == [["FCN-16s is sharper than Unet", "0.5 (0 of 2)"]]
 
 
 def test_batch_sizes_are_compared_within_each_network():
@@ -48,7 +48,7 @@ def test_batch_sizes_are_compared_within_each_network():
     (ordering,) = made.orderings()
     assert ordering.text == "Unet: batch 16 is sharper than batch 2"
     assert (ordering.ratio, ordering.holding) == (3.0, 2)
-    assert made.rows()[1][0][:2] == ["Unet", "2"]
+    assert made.means().rows[0][:2] == ["Unet", "2"]
 
 
 def test_markdown_has_command_table_and_orderings():

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from tfapp.cli.main import app
 from tfapp.errors import InputError
-from tfapp.reproduce.pose.tables import TABLES, table_rows
+from tfapp.reproduce.pose.tables import TABLES, result_table
 from tfapp.reproduce.pose.variants import SCALES, VARIANTS, variants_named
 
 WIDE = {"COLUMNS": "400", "NO_COLOR": "1"}
@@ -27,8 +27,8 @@ def metrics(f1, distance=0.004):
 
 
 def rows_of(name, results, instances=(2,)):
-    header, rows = table_rows(replace(TABLES[name], instances=instances), results, TITLES)
-    return [dict(zip(header, row, strict=True)) for row in rows]
+    table = result_table(replace(TABLES[name], instances=instances), results, TITLES)
+    return [dict(zip(table.header, row, strict=True)) for row in table.rows]
 
 
 def test_rows_are_means_over_seeds_with_their_standard_deviation():

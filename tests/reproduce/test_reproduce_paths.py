@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from tfapp.cli.main import app
 from tfapp.report import figures as png_file
-from tfapp.reproduce.bpgrad import algorithm_2, table_3_1
+from tfapp.reproduce.bpgrad import analytic
 
 COMMANDS = ["bpgrad-table-3.1", *(f"bpgrad-figure-3.{number}" for number in (5, 7, 8, 9, 10, 11, 12, 13))]
 
@@ -29,10 +29,10 @@ def small_pictures(monkeypatch):
 @pytest.fixture
 def quick(monkeypatch):
     """Two solvers and few updates instead of all."""
-    monkeypatch.setattr(table_3_1, "UPDATES", 20)
-    monkeypatch.setattr(table_3_1, "TABLE", table_3_1.TABLE[:2])
-    original = algorithm_2.algorithm_2_path
-    monkeypatch.setattr(algorithm_2, "algorithm_2_path", lambda *given: original(*given[:3], 30))
+    monkeypatch.setattr(analytic, "ROSENBROCK_UPDATES", 20)
+    monkeypatch.setattr(analytic, "ROSENBROCK_SOLVERS", analytic.ROSENBROCK_SOLVERS[:2])
+    original = analytic.algorithm_2_path
+    monkeypatch.setattr(analytic, "algorithm_2_path", lambda *given: original(*given[:3], 30))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

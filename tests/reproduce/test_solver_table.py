@@ -23,7 +23,7 @@ def table():
 
 
 def test_rows_are_mean_and_deviation_in_percent_best_first(table):
-    assert table.rows() == [
+    assert table.table().rows == [
         ["BPGrad (1 diverged)", "L 20", "90.00", "50.00"],
         ["SGD", "rate 0.1", "80.00 ± 0.00", "30.00 ± 10.00"],
     ]

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from tfapp.cli.reproduce import command_of
 from tfapp.errors import InputError
+from tfapp.report.result_table import ResultTable
 from tfapp.reproduce.registry import STUDIES
-from tfapp.reproduce.study import Option, Result, Study, Table, spec_of
+from tfapp.reproduce.study import Option, Result, Study, spec_of
 
 
 def listing(
@@ -27,12 +28,12 @@ def listing(
     progress,
     command,
 ):
-    progress.table(["so far"], [["one"]])
+    progress.table(ResultTable(["so far"], [["one"]]))
     progress.say("half of it is done")
     seen = {"scale": scale, "seeds": list(seeds), "resize": resize, "solvers": solvers, "steps": steps}
     shown = [
         "a remark",
-        Table(["what", "value"], [[name, repr(value)] for name, value in seen.items()], "title"),
+        ResultTable(["what", "value"], [[name, repr(value)] for name, value in seen.items()], "title"),
     ]
     return Result([*shown, f"made by {command}"], [out / "made.md"])
 

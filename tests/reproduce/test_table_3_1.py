@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from tfapp.reproduce.bpgrad.table_3_1 import PRINTED, TABLE, UPDATES, rows
+from tfapp.reproduce.bpgrad.analytic import PRINTED, ROSENBROCK_SOLVERS, ROSENBROCK_UPDATES, rosenbrock_table
 from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, SolverPath, trace_path
 from tfapp.solvers.search.functions import ROSENBROCK
 
-SOLVERS = {solver.name: solver for solver in TABLE}
+SOLVERS = {solver.name: solver for solver in ROSENBROCK_SOLVERS}
 
 
-def path_of(name, steps=UPDATES):
+def path_of(name, steps=ROSENBROCK_UPDATES):
     return trace_path(TENSOR_FUNCTIONS["rosenbrock"], ROSENBROCK.start, SOLVERS[name], steps)
 
 
@@ -55,14 +55,14 @@ def ended(name, *point):
 
 
 def test_table_says_which_digits_agree():
-    lines = rows(
+    lines = rosenbrock_table(
         [
             ended("sgd", 0.8624, 0.7432),
             ended("bpgrad", 0.9719, 0.9445),
             ended("adam", 0.5, 0.5),
             ended("eve", 1, 1),
         ]
-    )
+    ).rows
     assert [line[-1] for line in lines] == ["both", "one of two", "neither", "–"]
     assert lines[1][2:4] == ("(0.97, 0.95)", "(0.9719, 0.9445)")
 

@@ -12,14 +12,14 @@ def metrics(low, accuracy=0.5):
 
 
 def test_table_has_the_mean_and_the_spread_over_seeds():
-    header, rows = table_5_2([metrics(0.50), metrics(0.52)])
-    assert header == ["features", "length", "mAP area %", "mAP 11-point %", "accuracy %"]
-    assert rows[1] == ["LR", "4", "51.00 ± 1.41", "51.00 ± 1.41", "50.00 ± 0.00"]
+    table = table_5_2([metrics(0.50), metrics(0.52)])
+    assert table.header == ["features", "length", "mAP area %", "mAP 11-point %", "accuracy %"]
+    assert table.rows[1] == ["LR", "4", "51.00 ± 1.41", "51.00 ± 1.41", "50.00 ± 0.00"]
 
 
 def test_images_of_several_classes_have_no_accuracy():
-    header, rows = table_5_2([metrics(0.5, accuracy=None)])
-    assert len(header) == 4 and rows[0] == ["HR", "4", "90.00", "90.00"]
+    table = table_5_2([metrics(0.5, accuracy=None)])
+    assert len(table.header) == 4 and table.rows[0] == ["HR", "4", "90.00", "90.00"]
 
 
 def test_grids_of_several_seeds_are_joined_and_their_baselines_averaged():

@@ -19,12 +19,13 @@ def study():
 
 
 def test_gains_are_differences_of_the_same_seed(study):
-    assert study.gain("base", "implicit", "clean") == pytest.approx((2.0, 2**0.5, 2))
+    gain = study.gain("base", "implicit", "clean")
+    assert (gain.mean, gain.spread, gain.runs) == pytest.approx((2.0, 2**0.5, 2))
 
 
 def test_a_seed_without_the_baseline_does_not_count(study):
     study.add("base", 7, {"implicit": result(0.0, 0.0)})
-    assert study.gain("base", "implicit", "clean")[2] == 2
+    assert study.gain("base", "implicit", "clean").runs == 2
 
 
 def test_a_method_that_was_not_trained_has_a_dash(study):

@@ -9,10 +9,10 @@ from tfapp.reproduce.bpgrad.two_layer import (
     batch_order,
     best_curves,
     build_net,
-    columns,
     draw_objectives,
+    ends_table,
     follow_bounds,
-    rows,
+    objectives_table,
     save_objectives_png,
     train_net,
     two_class_examples,
@@ -70,16 +70,16 @@ def test_a_curve_that_diverges_is_the_worst():
 
 def test_rows_mark_values_at_the_edge_and_rank_by_the_end():
     curves = [Curve("sgd", 1.0, np.array([1.0, 0.7, 0.5])), Curve("bpgrad", 20.0, np.array([1.0, 0.6, 0.3]))]
-    assert rows({"full batch": curves}) == [
+    assert ends_table({"full batch": curves}).rows == [
         ("BPGrad", "full batch", "L 20", "0.3000", "1"),
         ("SGD", "full batch", "rate 1 *", "0.5000", "2"),
     ]
 
 
 def test_columns_have_the_objective_of_every_curve():
-    header, lines = columns({"full batch": [Curve("sgd", 1.0, np.array([1.0, 0.25]))]})
-    assert header == ("update", "full batch: SGD") and lines == [(0, "1"), (1, "0.25")]
-    assert float(lines[1][1]) == pytest.approx(0.25)
+    table = objectives_table({"full batch": [Curve("sgd", 1.0, np.array([1.0, 0.25]))]})
+    assert table.header == ("update", "full batch: SGD") and table.rows == [(0, "1"), (1, "0.25")]
+    assert float(table.rows[1][1]) == pytest.approx(0.25)
 
 
 def test_objectives_are_drawn_with_all_solvers(tmp_path):

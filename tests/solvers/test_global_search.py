@@ -59,12 +59,12 @@ def test_progress_reaches_its_total():
 def test_table_has_medians_over_seeds_and_says_how_many_got_there():
     runs = [trace([1.0, 0.05], seed=0), trace([1.0, 1.0, 0.05], seed=1), trace([1.0, 0.5], seed=2)]
     table = SearchTable(runs, [FUNCTIONS["f3"]], 3, "command")
-    assert table.rows()[1] == [["f3", "LIPO", "3 (2 of 3)", "–", "–", "0.05", "2", "none"]]
+    assert table.table().rows == [["f3", "LIPO", "3 (2 of 3)", "–", "–", "0.05", "2", "none"]]
 
 
 def test_table_has_the_proven_gap(traces):
     table = SearchTable(traces, [FUNCTIONS["f3"]], 60, "command")
-    rows = {row[1]: row for row in table.rows()[1]}
+    rows = {row[1]: row for row in table.table().rows}
     assert rows["Algorithm 1, ρ = 0.1"][-2:] == ["15", "3.57"]
     assert {method for method, row in rows.items() if row[-1] != "none"} == CERTIFIED
 

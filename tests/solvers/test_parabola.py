@@ -84,5 +84,5 @@ def test_momentum_comes_near_its_factor(descents):
 
 
 def test_rows_have_theory_and_measurement(descents):
-    line = parabola.rows(descents)[SEARCH]
+    line = parabola.rates_table(descents).rows[SEARCH]
     assert line[:4] == ("exact line search", "g'g / g'Hg", "0.6694", "0.6694")

@@ -16,7 +16,7 @@ from tfapp.solvers.paths.figures import (
     window_around,
 )
 from tfapp.solvers.paths.parabola import draw_descents
-from tfapp.solvers.paths.paths import Path, PathSolver
+from tfapp.solvers.paths.paths import PathSolver, SolverPath
 from tfapp.solvers.search.functions import FUNCTIONS, ROSENBROCK
 
 
@@ -28,7 +28,7 @@ def path(function, name, *ends):
     points = np.array(points)
     with np.errstate(over="ignore", invalid="ignore"):
         losses = function.function(points)
-    return Path(PathSolver(name, f"path of {name}", "", None), points, losses)
+    return SolverPath(PathSolver(name, f"path of {name}", "", None), points, losses)
 
 
 def diverging(function):
@@ -87,7 +87,7 @@ def test_gap_of_a_path_that_diverges_is_named_so(tmp_path):
 
 
 def test_axis_is_logarithmic_only_where_gaps_span_decades(paths):
-    narrow = Path(paths[0].solver, np.zeros((3, 1)), np.array([9.0, 8.0, 7.0]))
+    narrow = SolverPath(paths[0].solver, np.zeros((3, 1)), np.array([9.0, 8.0, 7.0]))
     for shown, scale in ((paths[0], "log"), (narrow, "linear")):
         assert draw_gaps([GapPanel("panel", [shown], 0.0)]).axes[0].get_yscale() == scale
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tfapp.solvers.paths.paths import Path
-from tfapp.solvers.paths.separable_example import HEADER, fit, rows, separable_problem
+from tfapp.solvers.paths.paths import SolverPath
+from tfapp.solvers.paths.separable_example import errors_table, fit, separable_problem
 from tfapp.solvers.paths.solvers import solver_of, solvers_on
 
 
@@ -83,14 +83,15 @@ def test_gradient_descent_and_bpgrad_find_the_least_norm(problem, plain):
 
 
 def test_rows_begin_with_the_smallest_test_error(problem, adaptive, plain):
-    lines = rows(problem, [*adaptive, *plain])
-    assert [line[0] for line in lines] == ["SGD", "BPGrad", "Adam", "Adagrad, sum from 0"]
-    assert [line[HEADER.index("test error %")] for line in lines] == ["0.0", "0.0", "40.0", "40.0"]
+    table = errors_table(problem, [*adaptive, *plain])
+    place = table.header.index("test error %")
+    assert [row[0] for row in table.rows] == ["SGD", "BPGrad", "Adam", "Adagrad, sum from 0"]
+    assert [row[place] for row in table.rows] == ["0.0", "0.0", "40.0", "40.0"]
 
 
 def test_path_at_the_start_has_no_direction_and_every_example_wrong(problem):
-    path = Path(solver_of("sgd", 0.5), np.zeros((1, 203)), np.array([0.5]))
-    line = rows(problem, [path])[0]
+    path = SolverPath(solver_of("sgd", 0.5), np.zeros((1, 203)), np.array([0.5]))
+    line = errors_table(problem, [path]).rows[0]
     assert line[3:5] == ("100.0", "100.0") and line[-2:] == ("–", "–")
 
 

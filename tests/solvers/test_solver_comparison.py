@@ -64,13 +64,23 @@ def test_smallest_and_largest_values_are_at_the_edge():
 
 def test_row_has_mean_and_sample_deviation_over_seeds():
     comparison = Comparison([result("adam", 0.001, error, seed=seed) for seed, error in enumerate((1, 2, 3))])
-    assert comparison.rows() == [["Adam", "rate 0.001", "0.5000 ± 0.0000", "1.00 ± 0.00", "2.00 ± 1.00"]]
+    assert comparison.table().rows == [
+        ["Adam", "rate 0.001", "0.5000 ± 0.0000", "1.00 ± 0.00", "2.00 ± 1.00"]
+    ]
 
 
 def test_best_solver_comes_first_and_diverged_ones_are_counted():
-    rows = Comparison(
-        [result("sgd", 0.1, 3.0), result("adam", 0.001, 1.0), result("adam", 0.001, 0, seed=1, diverged=True)]
-    ).rows()
+    rows = (
+        Comparison(
+            [
+                result("sgd", 0.1, 3.0),
+                result("adam", 0.001, 1.0),
+                result("adam", 0.001, 0, seed=1, diverged=True),
+            ]
+        )
+        .table()
+        .rows
+    )
     assert [row[0] for row in rows] == ["SGD", "Adam (1 diverged)"]
 
 
@@ -78,7 +88,7 @@ def test_constants_that_auto_found_are_in_the_table():
     found = [
         result("bpgrad-auto", "auto", 1, seed=s, measured={"lipschitz": L}) for s, L in enumerate((8.0, 10.0))
     ]
-    assert Comparison(found).rows()[0][1] == "L auto: 9 ± 1.41"
+    assert Comparison(found).table().rows[0][1] == "L auto: 9 ± 1.41"
 
 
 def test_csv_has_one_row_for_each_training(tmp_path):

@@ -16,10 +16,10 @@ def test_every_pair_of_sizes_is_trained_with_every_seed():
 def test_table_has_means_and_spreads_in_percent():
     measured = [cell(8, 2, 0, 0.50), cell(8, 2, 1, 0.52), cell(4, 2, 0, 0.25)]
     without = {"area": 0.4, "11-point": 0.0}
-    header, rows = grid_table(grid_of(measured, without, without, "area"))
-    assert header == ["", "N2 = 2"]
+    table = grid_table(grid_of(measured, without, without, "area"))
+    assert table.header == ["", "N2 = 2"]
     # The sample standard deviation of 50 and 52 is the square root of 2.
-    assert rows == [["N1 = 4", "25.00"], ["N1 = 8", "51.00 ± 1.41"]]
+    assert table.rows == [["N1 = 4", "25.00"], ["N1 = 8", "51.00 ± 1.41"]]
 
 
 @pytest.mark.parametrize(

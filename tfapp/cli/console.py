@@ -160,8 +160,8 @@ class ConsoleProgress(progress.Progress):
     def say(self, sentence):
         console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
-    def table(self, header, rows):
-        print_table(header, rows)
+    def table(self, table):
+        print_table(table)
 
     def opened(self, task):
         if self._bar is None:
@@ -188,16 +188,16 @@ def finish(bar, task, total=None, note=""):
     bar.update(task, completed=total, total=total, note=note)
 
 
-def print_table(header, rows, title=None):
-    """Print rows of text as a table; the first column left, the others right."""
-    if title:
-        console.print(title, style="bold", markup=False, highlight=False)
-    table = Table()
-    for index, name in enumerate(header):
-        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
-    for row in rows:
-        table.add_row(*map(str, row))
-    console.print(table)
+def print_table(table):
+    """Print a `ResultTable` below its title; the first column left, the others right."""
+    if table.title:
+        console.print(table.title, style="bold", markup=False, highlight=False)
+    drawn = Table()
+    for index, name in enumerate(table.header):
+        drawn.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
+    for row in table.rows:
+        drawn.add_row(*map(str, row))
+    console.print(drawn)
 
 
 def print_written(*paths):

@@ -8,6 +8,7 @@ import typer
 
 from tfapp.cli.console import TensorFlowCommand, console, print_table, print_written, progress_bar
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, ONE_LABEL, SEVERAL_LABELS, forms_in_short
+from tfapp.report.result_table import ResultTable
 
 # More would make a sheet that no viewer shows whole, or names that run into each other.
 MOST_CLASSES, MOST_LETTERS = 20, 12
@@ -81,7 +82,7 @@ def _show_classes(spec, out, count):
         soft_wrap=True,
     )
     rows = zip(data.class_names, range(data.num_classes), *data.class_counts(), strict=True)
-    print_table(["class", "index", "training", "testing"], rows)
+    print_table(ResultTable(["class", "index", "training", "testing"], list(rows)))
     _print_sheet(out, shown, data.num_classes)
 
 
@@ -104,7 +105,7 @@ def _show_targets(spec, out, count):
     (train, test), (train_left_out, test_left_out) = map(data.class_counts, (PRESENT, NOT_COUNTED))
     columns = (data.class_names, range(data.num_classes), train, train_left_out, test, test_left_out)
     header = ["class", "index", "training", "not counted", "testing", "not counted"]
-    print_table(header, zip(*columns, strict=True))
+    print_table(ResultTable(header, list(zip(*columns, strict=True))))
     _print_sheet(out, shown, data.num_classes)
 
 
@@ -113,7 +114,7 @@ def _print_shares(dataset, shares, ignored):
         (name, index, f"{100 * share:.2f} %")
         for index, (name, share) in enumerate(zip(dataset.class_names, shares, strict=True))
     ]
-    print_table(["class", "index", "share of labelled pixels"], rows)
+    print_table(ResultTable(["class", "index", "share of labelled pixels"], rows))
     if ignored:
         console.print(
             f"{100 * ignored:.2f} % of the pixels have no label (ignore value {dataset.ignore_value})"
@@ -134,7 +135,7 @@ def _write_class_sheet(data, of_class, count, out):
     """
     import numpy as np
 
-    from tfapp.files import atomic_path
+    from tfapp.report.images import save_image
     from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
     shown = np.unique(np.linspace(0, data.num_classes - 1, min(MOST_CLASSES, data.num_classes)).astype(int))
@@ -145,8 +146,7 @@ def _write_class_sheet(data, of_class, count, out):
         for row in range(max(1, *map(len, columns)))
     ]
     titles = [data.class_names[index][:MOST_LETTERS] for index in shown]
-    with atomic_path(out) as temporary:
-        contact_sheet(rows, titles, cell=72).save(temporary)
+    save_image(contact_sheet(rows, titles, cell=72), out)
     return shown
 
 

@@ -78,7 +78,7 @@ def evaluate(
     comparison = compare(opened, noises, progress=ConsoleProgress(), **options)
     written = comparison.write(folder)
     for table in comparison.tables():
-        print_table(*table)
+        print_table(table)
     for sentence in comparison.remarks():
         console.print(sentence, soft_wrap=True)
     print_written(*written)
@@ -104,15 +104,10 @@ def check_image_options(sources, given):
 
 def evaluate_image_runs(runs, dataset, folder):
     """Print PSNR and SSIM of every run; write them image by image, with a sheet of examples for each run."""
-    from tfapp.segmentation.restoration import (
-        TABLE_HEADER,
-        evaluate_restorations,
-        restoration_rows,
-        write_restorations,
-    )
+    from tfapp.segmentation.restoration import evaluate_restorations, restoration_table, write_restorations
 
     results = evaluate_restorations(runs, dataset, progress=ConsoleProgress())
     written = write_restorations(results, folder)
-    print_table(TABLE_HEADER, restoration_rows(results))
+    print_table(restoration_table(results))
     console.print("means over the test images, at the size that the network works at", soft_wrap=True)
     print_written(*written)

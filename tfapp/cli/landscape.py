@@ -10,6 +10,7 @@ from tfapp.cli.console import finish, follow, print_table, print_written, progre
 from tfapp.cli.landscape_output import check_formats, draw, export, parse_formats, summary
 from tfapp.cli.sources import open_run
 from tfapp.errors import InputError
+from tfapp.report.result_table import ResultTable
 
 Option = typer.Option
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -125,7 +126,7 @@ def landscape(
             compute_dtype="bfloat16" if bfloat16 else "float32",
         )
         finish(bar, task, surface.num_measured)
-    print_table(("loss surface", ""), summary(surface))
+    print_table(ResultTable(("loss surface", ""), summary(surface)))
     print_written(file, *draw(surface, file, source.title), *export(surface, file, formats))
 
 

@@ -21,11 +21,12 @@ def evaluate(
     baselines: Annotated[bool, Option(help="K-means and spectral clustering of the same points.")] = True,
 ):
     """Segmentation, object model and poses against the truth of simulated scenes, held out and trained on."""
-    from tfapp.pose.evaluate import TABLE_HEADER, evaluate_run
+    from tfapp.pose.evaluate import evaluate_run
 
     evaluation = evaluate_run(run, choose, scenes, baselines, ConsoleProgress())
-    if evaluation.rows():
-        print_table(TABLE_HEADER, evaluation.rows())
+    table = evaluation.table()
+    if table.rows:
+        print_table(table)
     for sentence in evaluation.remarks():
         console.print(sentence)
     print_written(*evaluation.written)

@@ -9,6 +9,7 @@ import typer
 from tfapp.cli.console import console, follow, print_table, print_written, progress_bar
 from tfapp.errors import InputError
 from tfapp.files import check_folder
+from tfapp.report.result_table import ResultTable
 
 Option = typer.Option
 POINTS = 512
@@ -138,7 +139,7 @@ def _print(surface):
         for minimum in surface.minima
     ]
     header = [f"angles about {' and '.join(surface.names)} °", "loss mm", "depth mm", "from the truth °"]
-    print_table(header, rows, title="local minima")
+    print_table(ResultTable(header, rows, "local minima"))
     console.print(_sentence(surface), soft_wrap=True, highlight=False)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from tfapp.cli.console import print_written, progress_bar
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, check_folder, write_json
+from tfapp.files import check_folder, write_json
 from tfapp.runs.settings import other_settings
 
 Option = typer.Option
@@ -120,7 +120,8 @@ def _segment_one(model, folder, index, observed, choose):
 def _write(out, stem, labels, poses):
     from PIL import Image
 
-    with atomic_path(out / "labels" / f"{stem}.png") as temporary:
-        Image.fromarray(labels).save(temporary)
+    from tfapp.report.images import save_image
+
+    save_image(Image.fromarray(labels), out / "labels" / f"{stem}.png")
     # Written last: it tells that the scene is done.
     write_json(out / "poses" / f"{stem}.json", poses)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import print_table, print_written, progress_bar
+from tfapp.report.result_table import ResultTable
 
 
 def predict(
@@ -37,5 +38,5 @@ def predict(
             shares = label_images(segmenter, files, out, names, opened.channels, stride, advance=advance)
     if not opened.image_pairs:
         rows = [(path.name, *(f"{100 * share:.1f} %" for share in row)) for path, row in shares]
-        print_table(["image", *opened.class_names], rows)
+        print_table(ResultTable(["image", *opened.class_names], rows))
     print_written(out)

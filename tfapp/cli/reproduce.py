@@ -8,8 +8,8 @@ import typer
 from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
 from tfapp.cli.options import chosen_solvers, parse_seeds, typed
 from tfapp.cli.train import parse_size
+from tfapp.report.result_table import ResultTable
 from tfapp.reproduce.registry import STUDIES
-from tfapp.reproduce.study import Table
 
 app = typer.Typer(help="Reproduce the papers' tables.", no_args_is_help=True)
 
@@ -47,8 +47,8 @@ def command_of(study):
 def print_result(result):
     """Print the tables and remarks of a study's `Result`, and name the files."""
     for part in result.shown:
-        if isinstance(part, Table):
-            print_table(part.header, part.rows, title=part.title)
+        if isinstance(part, ResultTable):
+            print_table(part)
         else:
             console.print(part, soft_wrap=True, markup=False, highlight=False)
     print_written(*result.written)

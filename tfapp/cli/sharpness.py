@@ -7,6 +7,7 @@ import typer
 
 from tfapp.cli.console import console, finish, follow, print_table, print_written, progress_bar
 from tfapp.errors import InputError
+from tfapp.report.result_table import ResultTable
 
 Option = typer.Option
 FILE = "sharpness.json"
@@ -59,9 +60,9 @@ def sharpness(
             if hessian:
                 curvatures.append(_curvature(bar, source, model, data, options | {"method": products}))
     names = [source.path.name for source in sources]
-    print_table(("run", "network", *(f"ε = {size:g} [%]" for size in sizes)), _rows(sources, results))
+    print_table(_table(sources, sizes, results))
     if curvatures:
-        print_table(*_curvature_table(sources, curvatures), title="Hessian of the training loss")
+        print_table(_curvature_table(sources, curvatures))
         if len({found.method for found in curvatures}) > 1:
             console.print(_NOT_COMPARABLE, soft_wrap=True, highlight=False)
     print_written(
@@ -89,13 +90,14 @@ def _curvature(bar, source, model, data, options):
     return found
 
 
-def _rows(sources, results):
+def _table(sources, sizes, results):
+    header = ("run", "network", *(f"ε = {size:g} [%]" for size in sizes))
     rows = []
     for source, result in zip(sources, results, strict=True):
         rows.append([source.path.name, source.title, *map(_cell, result)])
         rows.append(["", "evaluations", *(measured.evaluations for measured in result)])
         rows.append(["", "at the border", *(f"{measured.active_share:.0%}" for measured in result)])
-    return rows
+    return ResultTable(header, rows)
 
 
 def _cell(measured):
@@ -118,7 +120,8 @@ def _curvature_table(sources, curvatures):
     ]
     names = ("largest eigenvalues", "residuals", "loss along the first", "smallest", "trace", "products")
     rows = list(zip(names, *columns, strict=True))
-    return ("run", *(source.path.name for source in sources)), rows
+    header = ("run", *(source.path.name for source in sources))
+    return ResultTable(header, rows, "Hessian of the training loss")
 
 
 def _draw(sources, names, results, curvatures):

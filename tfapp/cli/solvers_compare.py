@@ -48,7 +48,7 @@ def compare(
 ):
     """Train one network by every solver: same initial weights, batches and objective; best parameters by search."""
     from tfapp.data import open_classification
-    from tfapp.solvers.trainings.comparison import HEADER, compare_solvers
+    from tfapp.solvers.trainings.comparison import compare_solvers
     from tfapp.solvers.trainings.workload import Workload
 
     # The full path, so that the command resumes from any folder.
@@ -58,7 +58,7 @@ def compare(
     comparison, remarks, written = compare_solvers(
         workload, chosen_solvers(solvers), parse_seeds(seeds), epochs, grid_epochs, out, **options
     )
-    print_table(HEADER, comparison.rows())
+    print_table(comparison.table())
     for remark in remarks:
         console.print(remark)
     print_written(*written)

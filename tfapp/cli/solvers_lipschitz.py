@@ -9,6 +9,7 @@ from tfapp.cli.console import console, in_flags, print_table, print_written
 from tfapp.cli.options import typed
 from tfapp.errors import InputError
 from tfapp.files import check_folder
+from tfapp.report.result_table import ResultTable
 
 Option = typer.Option
 
@@ -63,7 +64,7 @@ def lipschitz(
             estimate = estimate_lipschitz(network, batches, **options)
     except ValueError as error:
         raise InputError(str(error)) from error
-    print_table(("what", model), estimate_rows(estimate))
+    print_table(ResultTable(("what", model), estimate_rows(estimate)))
     if mode == "inits":
         console.print(in_flags(USELESS, context.command), soft_wrap=True, highlight=False)
     written = [out / name for name in ("lipschitz.json", "slopes.csv", "slopes.png")]

@@ -46,7 +46,7 @@ def paths(
     count = steps or _STEPS.get(function, 1000)
     tables, written = compare_paths(function, chosen, count, _start(function, start), out, **options)
     for table in tables:
-        print_table(*table)
+        print_table(table)
     print_written(*written)
 
 

@@ -57,5 +57,5 @@ def plane(
         overwrite=overwrite,
         progress=ConsoleProgress(),
     )
-    print_table(*table)
+    print_table(table)
     print_written(*written)

@@ -9,6 +9,7 @@ from tfapp.cli.console import console, finish, follow, print_table, print_writte
 from tfapp.cli.options import parse_seeds, typed
 from tfapp.errors import InputError
 from tfapp.files import check_folder
+from tfapp.report.result_table import ResultTable
 
 Option = typer.Option
 _FUNCTIONS = "f1, f2, f3, rosenbrock, sines-2, sines-3 or sines-4"
@@ -45,7 +46,7 @@ def minimise(
     options = {"bound": bound, "rho": rho, "max_evaluations": budget, "max_seconds": max_seconds}
     slope = chosen.lipschitz if lipschitz is None else lipschitz
     result = run(chosen, slope, _point(start, chosen), tolerance=tolerance, **options)
-    print_table(("what", function), search_rows(chosen, result))
+    print_table(ResultTable(("what", function), search_rows(chosen, result)))
     written = [out / "search.json", out / "samples.csv", out / "bounds.png"]
     write_json(written[0], search_json(chosen, result, typed(context)))
     write_samples(result, written[1])

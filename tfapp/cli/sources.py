@@ -46,7 +46,8 @@ def page_writer(path):
     """
     kind = run_kind(path)
     if kind in COMMANDS and kind not in PAGES:
-        raise InputError(f"{path} is a run of `{COMMANDS[kind]}`, about which there is no page.")
+        expected = " or ".join(f"`{COMMANDS[one]}`" for one in PAGES)
+        raise InputError(f"{path} is a run of `{COMMANDS[kind]}`; expected the --out of {expected}.")
     return _imported(PAGES.get(kind, PAGES[SEGMENTATION]))
 
 

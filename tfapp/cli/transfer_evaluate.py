@@ -30,7 +30,7 @@ def evaluate(
 
     options = {"skip_bad": skip_bad or None, "both_readings": both_readings}
     metrics, written = evaluate_run(run, ap, names_of(classes), progress=ConsoleProgress(), **options)
-    print_table(*metrics_table(metrics))
+    print_table(metrics_table(metrics))
     console.print(metrics_remark(metrics), soft_wrap=True)
     print_written(*written)
 

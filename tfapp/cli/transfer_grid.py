@@ -22,7 +22,7 @@ def grid(
     skip_bad: SkipBad = False,
 ):
     """Transfer networks of other sizes on the features of a run, N1 x N2; a killed grid resumes."""
-    from tfapp.transfer.grid import grid_remark, grid_table, grid_title
+    from tfapp.transfer.grid import grid_remark, grid_table
     from tfapp.transfer.results import grid_of_run
 
     content, written = grid_of_run(
@@ -35,7 +35,7 @@ def grid(
         skip_bad=skip_bad or None,
         progress=ConsoleProgress(),
     )
-    print_table(*grid_table(content), title=grid_title(content))
+    print_table(grid_table(content))
     console.print(grid_remark(content))
     print_written(*written)
 

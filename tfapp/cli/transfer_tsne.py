@@ -25,5 +25,5 @@ def tsne(
 
     options |= {"skip_bad": skip_bad or None, "progress": ConsoleProgress()}
     embedding, written = tsne_of_run(run, names_of(classes), **options)
-    print_table(*agreements_table(embedding))
+    print_table(agreements_table(embedding))
     print_written(*written)

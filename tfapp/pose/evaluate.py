@@ -21,12 +21,13 @@ from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.scene_pictures import SegmentedScene, save_scenes_png
 from tfapp.pose.predictions import check_choice, learned_points, predict_poses
 from tfapp.pose.run import PoseRun
+from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT, steps
 
 # Scenes of each split in the pictures.
 SHOWN = 8
 METRICS = "metrics.json"
-TABLE_HEADER = ("scenes", "F1", "precision", "recall", "Chamfer mm", "rotation °", "translation mm")
+_HEADER = ("scenes", "F1", "precision", "recall", "Chamfer mm", "rotation °", "translation mm")
 METHODS = {"K-means": k_means, "spectral clustering": spectral_clustering}
 
 
@@ -75,18 +76,19 @@ class PoseEvaluation:
             content["model"] = {"reflected": bool(self.registration.reflected), **distances}
         return content
 
-    def rows(self):
-        """Return the rows of `TABLE_HEADER` as text; none without true labels."""
-        return [
+    def table(self) -> ResultTable:
+        """Return a row for each split of the scenes and each method; none without true labels."""
+        rows = [
             _table_row(f"{split}, {method}", scores, result if method == "ours" else None)
             for split, result in self.splits.items()
             for method, scores in result.scores.items()
         ]
+        return ResultTable(_HEADER, rows)
 
     def remarks(self):
         """Return sentences: distances that stand in no table, and how near learned model and part are."""
         sentences = []
-        if not self.rows():
+        if not self.table().rows:
             for split, result in self.splits.items():
                 distance = f"{1000 * result.distance:.2f} mm"
                 sentences.append(f"{split}: {result.scenes} scenes, Chamfer distance {distance}")
@@ -193,7 +195,7 @@ def _facts(results):
 
 
 def _table_row(title, scores, result):
-    """Return a row of `TABLE_HEADER`; `result` is None for methods that find no poses."""
+    """Return a row of `_HEADER`; `result` is None for methods that find no poses."""
     cells = [f"{scores[name]:.3f}" for name in ("f1", "precision", "recall")]
     if result is None:
         return [title, *cells, "-", "-", "-"]

@@ -119,8 +119,3 @@ def mean_and_spread(values, form, spread_form=None) -> str:
         spread_form: Format of the spread; by default that of the mean.
     """
     return Summary.of(values).text(form, spread_form) if len(values) else DASH
-
-
-def markdown_table(header, rows) -> str:
-    """Return a table of texts in Markdown, without a line end after the last row."""
-    return ResultTable(header, rows).markdown()

@@ -12,6 +12,7 @@ from typing import Any
 
 from tfapp.errors import InputError
 from tfapp.files import check_folder
+from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
 
 
@@ -36,25 +37,16 @@ class Option:
     positional: bool = False
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of text: its header, its rows and the line above it."""
-
-    header: list
-    rows: list
-    title: str | None = None
-
-
 @dataclass
 class Result:
     """What a study made.
 
     Attributes:
-        shown: `Table`s and remarks, as text, in the order in which a person reads them.
+        shown: `ResultTable`s and remarks, as text, in the order in which a person reads them.
         written: Paths of the files.
     """
 
-    shown: list[Table | str] = field(default_factory=list)
+    shown: list[ResultTable | str] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
 
 

@@ -66,8 +66,8 @@ class Progress:
     def say(self, sentence):
         """Say a sentence between the tasks."""
 
-    def table(self, header, rows):
-        """Show a table of what has been found so far, between the tasks: titles of columns, and rows of text."""
+    def table(self, table):
+        """Show a `ResultTable` of what has been found so far, between the tasks."""
 
     def opened(self, task):
         """Called when the block of a task begins."""

@@ -81,12 +81,8 @@ class Comparison:
                     rows.append([title, evaluation.run, row.noise, *(f"{value:.4f}" for value in numbers)])
         return ResultTable(["title", "run", "noise", *MEASURES, *(f"IoU {name}" for name in names)], rows)
 
-    def markdown(self):
-        """Return the table as Markdown, in percent."""
-        return document(self.table())
-
-    def tables(self):
-        """Return (header, rows, title) of text: a table for each measure, and one of membrane scores if there are any.
+    def tables(self) -> list[ResultTable]:
+        """Return a table for each measure, and one of membrane scores if there are any.
 
         One wide table would not fit a terminal.
         """
@@ -97,11 +93,11 @@ class Comparison:
                 for i, noise in enumerate(self.noises)
             ]
             smoother = ", smaller is smoother" if measure == "RE" else ""
-            found.append((["noise", *titles], rows, f"{measure} [%{smoother}]"))
+            found.append(ResultTable(["noise", *titles], rows, f"{measure} [%{smoother}]"))
         membranes = list(self._membrane_rows())
         if membranes:
             header = ["", "V_rand [%]", "at threshold", "V_info [%]", "at threshold"]
-            found.append((header, membranes, "membrane scores (ISBI 2012) on clean images"))
+            found.append(ResultTable(header, membranes, "membrane scores (ISBI 2012) on clean images"))
         return found
 
     def _membrane_rows(self):
@@ -139,7 +135,8 @@ class Comparison:
         self.runs_table().write_csv(path)
 
     def write_markdown(self, path):
-        write_text(path, self.markdown())
+        """Write the `table`."""
+        write_text(path, document(self.table()))
 
     def figure(self):
         """Return the figure of mIoU and RE against the standard deviation of Gaussian noise."""

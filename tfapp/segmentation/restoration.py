@@ -1,6 +1,5 @@
 """Test a run on image pairs: how much nearer its images come to the targets than the images that it was given."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +8,14 @@ import tensorflow as tf
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, write_json
+from tfapp.files import write_json
+from tfapp.report.images import save_image
+from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
 EXAMPLES = 4
-TABLE_HEADER = ["images", "PSNR [dB]", "SSIM"]
 
 
 @dataclass(frozen=True)
@@ -102,25 +102,26 @@ def evaluate_restorations(runs, dataset=None, *, progress=SILENT):
     return results
 
 
-def restoration_rows(results):
-    """Return the rows of `TABLE_HEADER` as text: means of each run's `Restoration`, as given and as made."""
-    return [
+def restoration_table(results):
+    """Return a `ResultTable` of the means of each run's `Restoration`, as given and as made."""
+    rows = [
         (f"{result.title} ({Path(result.run).name}), {name}", f"{quality.psnr:.2f}", f"{quality.ssim:.4f}")
         for result in results
         for name, quality in zip(("as given", "as made"), result.means, strict=True)
     ]
+    return ResultTable(["images", "PSNR [dB]", "SSIM"], rows)
 
 
 def write_restorations(results, folder):
     """Write PSNR and SSIM image by image, and a sheet of examples for each run; return the paths."""
     written = [folder / "restoration.csv"]
-    with atomic_path(written[0]) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["title", "run", "image", "PSNR given", "PSNR made", "SSIM given", "SSIM made"])
-        for result in results:
-            for name, given, made in zip(result.names, result.given, result.made, strict=True):
-                values = (given.psnr, made.psnr, given.ssim, made.ssim)
-                writer.writerow([result.title, result.run, name, *(f"{value:.4f}" for value in values)])
+    rows = []
+    for result in results:
+        for name, given, made in zip(result.names, result.given, result.made, strict=True):
+            values = (given.psnr, made.psnr, given.ssim, made.ssim)
+            rows.append([result.title, result.run, name, *(f"{value:.4f}" for value in values)])
+    header = ["title", "run", "image", "PSNR given", "PSNR made", "SSIM given", "SSIM made"]
+    ResultTable(header, rows).write_csv(written[0])
     for number, result in enumerate(results):
         written.append(folder / (f"restoration-{number}.png" if number else "restoration.png"))
         write_examples(written[-1], result)
@@ -129,8 +130,8 @@ def write_restorations(results, folder):
 
 def write_examples(path, restoration):
     """Write a PNG of the first test images: given, made and target side by side."""
-    with atomic_path(path) as temporary:
-        contact_sheet(restoration.examples, ["given", restoration.title, "target"], cell=320).save(temporary)
+    titles = ["given", restoration.title, "target"]
+    save_image(contact_sheet(restoration.examples, titles, cell=320), path)
 
 
 def _test_items(run, dataset):

@@ -76,18 +76,17 @@ def grid_of(measured, low, high, form):
 
 
 def write_grid(folder, content, heading=""):
-    """Write `grid.json` and `grid.md` into a folder, and return their paths."""
+    """Write `grid.json` and, below a paragraph if one is given, `grid.md` into a folder, and return their paths."""
     files = [Path(folder) / GRID, Path(folder) / "grid.md"]
     write_json(files[0], content)
-    header, rows = grid_table(content)
     low, high = (100 * content[name] for name in ("low", "high"))
-    text = f"{heading}Mean average precision ({content['ap']}), %; LR {low:.2f}, HR {high:.2f}."
-    write_text(files[1], document(text, ResultTable(header, rows)))
+    text = f"Mean average precision ({content['ap']}), %; LR {low:.2f}, HR {high:.2f}."
+    write_text(files[1], document(heading, text, grid_table(content)))
     return files
 
 
-def grid_table(content):
-    """Return header and rows of the table of a grid: N1 downwards, N2 to the right, means over seeds in percent."""
+def grid_table(content) -> ResultTable:
+    """Return the table of a grid: N1 downwards, N2 to the right, means over seeds in percent."""
     form, measured = content["ap"], content["cells"]
     hidden, clusters = (sorted({cell[name] for cell in measured}) for name in ("hidden", "clusters"))
     found = {
@@ -97,12 +96,7 @@ def grid_table(content):
         for n1, n2 in product(hidden, clusters)
     }
     rows = [[f"N1 = {n1}", *(mean_and_spread(found[n1, n2], ".2f") for n2 in clusters)] for n1 in hidden]
-    return ["", *(f"N2 = {n2}" for n2 in clusters)], rows
-
-
-def grid_title(content):
-    """Return the line above the table of a grid."""
-    return f"mean average precision ({content['ap']}), %"
+    return ResultTable(["", *(f"N2 = {n2}" for n2 in clusters)], rows, f"mean average precision ({form}), %")
 
 
 def grid_remark(content):

@@ -104,10 +104,11 @@ def grid_section(data):
     if grid is None:
         body = to_do("Other sizes of the two layers were not tried; run", data.command("grid"))
         return Section("grid", "Sizes", "Other sizes of the two layers", body)
+    tried = grid_table(grid)
     parts = [
         paragraph(grid_sentence(grid)),
         data.figures("grid", {"grid.png": "Mean AP by N1 and N2, over seeds."}),
-        table(*grid_table(grid), f"Mean AP ({grid['ap']}), %, mean over seeds ± standard deviation"),
+        table(tried.header, tried.rows, f"Mean AP ({grid['ap']}), %, mean over seeds ± standard deviation"),
     ]
     return Section("grid", "Sizes", "Other sizes of the two layers", "\n".join(parts))
 

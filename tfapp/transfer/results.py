@@ -3,6 +3,7 @@
 from functools import partial
 
 from tfapp.errors import InputError
+from tfapp.report.result_table import ResultTable
 from tfapp.runs.history import read_history
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import AREA, FORMS
@@ -73,7 +74,7 @@ def evaluate_run(
 
 
 def metrics_table(metrics):
-    """Return (header, rows) as text of HR, LR, ours and the control.
+    """Return a `ResultTable` of HR, LR, ours and the control.
 
     Args:
         metrics: Content of `metrics.json`.
@@ -86,7 +87,7 @@ def metrics_table(metrics):
         row = [result["title"], result["dimension"], f"{result['cost']:g}"]
         row += [f"{100 * mean['area']:.2f}", f"{100 * mean['11-point']:.2f}"]
         rows.append(row + ([f"{100 * result['accuracy']:.2f}"] if one_label else []))
-    return header + (["accuracy %"] if one_label else []), rows
+    return ResultTable(header + (["accuracy %"] if one_label else []), rows)
 
 
 def metrics_remark(metrics):
@@ -163,13 +164,13 @@ def tsne_of_run(path, classes=None, *, skip_bad=None, progress=SILENT, title="",
 
 
 def agreements_table(embedding):
-    """Return (header, rows, title) as text: how many of an image's nearest neighbours have its class."""
+    """Return a `ResultTable` of how many of an image's nearest neighbours have its class."""
     rows = [
         [TITLES[name], *(f"{100 * share:.1f}" for share in shares)]
         for name, shares in embedding.agreements.items()
     ]
     title = f"share of the {NEIGHBOURS} nearest neighbours that have an image's class, %"
-    return ["features", "by the features", "in the plane"], rows, title
+    return ResultTable(["features", "by the features", "in the plane"], rows, title)
 
 
 def write_page(run):

@@ -4,9 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+
 from tfapp.errors import InputError
+from tfapp.report.result_table import DASH, ResultTable, code, document
 from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
-from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+from tfapp.reproduce.study import Option, Result, Study, files_of
 
 # Network, epochs, epochs of the search, images per batch and further options of `Workload`.
 SETTINGS = {
@@ -27,6 +30,9 @@ FCN_SETTINGS = {
 }
 FCN_GRID_EPOCHS = {"small": 2, "paper": 5}
 SCALES = {"small": "for two cores.", "paper": "for a GPU."}
+# Of the figures of one parameter: values of L, and how axes and tables write the parameters.
+LIPSCHITZ = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+SYMBOLS = {"lipschitz": "L", "rho": "ρ"}
 
 Data = Annotated[str, Option(help="mnist:PATH, cifar10:PATH or imagenet:PATH.")]
 Out = Annotated[Path, Option(help="Folder of trainings and results; a killed command resumes.")]
@@ -56,7 +62,7 @@ def comparison(name, reader):
         command,
     ):
         from tfapp.optimizers import SOLVERS
-        from tfapp.solvers.trainings.comparison import HEADER, compare_solvers
+        from tfapp.solvers.trainings.comparison import compare_solvers
 
         workload, usual_epochs, usual_grid = _workload(name, data, reader, scale)
         compared, remarks, written = compare_solvers(
@@ -71,7 +77,7 @@ def comparison(name, reader):
             overwrite=overwrite,
             progress=progress,
         )
-        return Result([Table(HEADER, compared.rows()), *remarks], written)
+        return Result([compared.table(), *remarks], written)
 
     return make
 
@@ -91,7 +97,6 @@ def sweep(name, solver):
         command,
     ):
         del command
-        from tfapp.reproduce.bpgrad.sweep import save_sweep_png, sweep_jobs, sweep_rows
         from tfapp.solvers.trainings.comparison import Comparison, train_jobs
 
         workload, usual_epochs, _ = _workload(name, data, "mnist", scale)
@@ -101,9 +106,75 @@ def sweep(name, solver):
         title = f"{workload.model}, {jobs[0].epochs} epochs, {len(seeds)} seeds"
         save_sweep_png(results, written[0], title)
         Comparison(results).write_csv(written[1])
-        return Result([Table(*sweep_rows(results))], written)
+        return Result([sweep_table(results)], written)
 
     return make
+
+
+def sweep_jobs(workload, solver, seeds, epochs):
+    """Return the trainings of a figure: BPGrad over L, or `bpgrad-rho` over rho, with every seed."""
+    from tfapp.optimizers import SWEEPS
+    from tfapp.solvers.trainings.training import Job
+
+    values = LIPSCHITZ if solver == "bpgrad" else SWEEPS[solver].values
+    return [Job(workload, solver, value, seed, epochs) for value in values for seed in seeds]
+
+
+def save_sweep_png(results, path, title):
+    """Draw training objective and test error over the values of the parameter; crosses are diverged trainings.
+
+    Args:
+        results: Results of the trainings of `sweep_jobs`.
+        path: PNG file, written by write-then-rename.
+        title: Text above.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
+
+    from tfapp.report.figures import save_png
+
+    parameter = results[0]["parameter"]
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    values = sorted({result["value"] for result in results})
+    for axes, (name, label) in zip(
+        panels, (("train_objective", "training objective"), ("test_error", "test error, %")), strict=True
+    ):
+        found = {v: [r[name] for r in results if r["value"] == v and not r["diverged"]] for v in values}
+        kept = [value for value in values if found[value]]
+        means = np.array([np.mean(found[value]) for value in kept])
+        spread = np.array([[np.min(found[v]), np.max(found[v])] for v in kept]).T
+        axes.errorbar(kept, means, np.abs(spread - means), marker="o", capsize=3, color="C0")
+        lost = [value for value in values if len(found[value]) < sum(r["value"] == value for r in results)]
+        axes.plot(lost, [axes.get_ylim()[1]] * len(lost), "x", color="C3", label="diverged")
+        axes.set(xlabel=SYMBOLS[parameter], ylabel=label, yscale="log")
+        axes.grid(alpha=0.3, which="both")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else "")
+        if parameter == "lipschitz":
+            axes.set_xscale("log")
+            axes.set_xticks(values, [f"{value:g}" for value in values])
+            axes.xaxis.set_minor_locator(NullLocator())
+        if lost:
+            axes.legend(frameon=False)
+    figure.suptitle(title)
+    save_png(figure, path)
+
+
+def sweep_table(results) -> ResultTable:
+    """Return a row for each value: its seeds, those that diverged, and the mean objective and error of the others."""
+    symbol = SYMBOLS[results[0]["parameter"]]
+    header = (symbol, "seeds", "diverged", "training objective", "test error %")
+    rows = []
+    for value in sorted({result["value"] for result in results}):
+        same = [result for result in results if result["value"] == value]
+        kept = [result for result in same if not result["diverged"]]
+        numbers = [
+            f"{np.mean([r[name] for r in kept]):{form}}" if kept else DASH
+            for name, form in (("train_objective", ".4f"), ("test_error", ".2f"))
+        ]
+        rows.append([f"{value:g}", str(len(same)), str(len(same) - len(kept)), *numbers])
+    return ResultTable(header, rows)
 
 
 def _workload(name, data, reader, scale):
@@ -143,7 +214,7 @@ def table_3_4(
     """Train FCN-32s by every solver, each with the parameter that has the lowest loss on validation images."""
     from tfapp.files import write_text
     from tfapp.optimizers import SOLVERS
-    from tfapp.reproduce.bpgrad.segmenters import HEADER, SolverTable, best_value, clean_row, train_by
+    from tfapp.reproduce.bpgrad.segmenters import SolverTable, best_value, clean_row, train_by
     from tfapp.segmentation.config import TrainConfig
 
     config = TrainConfig(**FCN_SETTINGS[scale], encoder_weights=encoder_weights)
@@ -157,9 +228,10 @@ def table_3_4(
             solver = SOLVERS[name]
             table.add(name, solver.title, solver.parameter, value, seed, run and clean_row(run))
     written = files_of(out, "bpgrad-table-3.4", ".md", ".csv")
-    write_text(written[0], f"{table.markdown()}\n```\n{command}\n```\n")
+    shown = table.table()
+    write_text(written[0], document(shown, code(command)))
     table.write_csv(written[1])
-    return Result([Table(HEADER, table.rows())], written)
+    return Result([shown], written)
 
 
 def _study(name, heading, make):

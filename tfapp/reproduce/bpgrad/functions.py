@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
-from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+from tfapp.reproduce.study import Option, Result, Study, files_of
 
 Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
 Same = Annotated[str, Option(help="small or paper: the same here, it takes seconds.")]
@@ -21,46 +21,46 @@ def figure_3_3(
     """Let Algorithm 1 search on f3, and count its samples on f1 and f2."""
     del scale, progress
     from tfapp.files import write_text
-    from tfapp.reproduce.bpgrad import figure_3_3 as figure
+    from tfapp.reproduce.bpgrad import analytic
     from tfapp.solvers.search.figures import save_search_gif, save_steps_png
     from tfapp.solvers.search.functions import FUNCTIONS
     from tfapp.solvers.search.tables import write_samples
 
-    results = {name: figure.run_algorithm_1(name) for name in ("f3", "f2", "f1")}
+    results = {name: analytic.run_algorithm_1(name) for name in ("f3", "f2", "f1")}
     written = files_of(out, "bpgrad-figure-3.3", ".png", ".gif", ".csv", ".md")
-    save_steps_png(FUNCTIONS["f3"], results["f3"], written[0], title=figure.TITLE)
+    save_steps_png(FUNCTIONS["f3"], results["f3"], written[0], title=analytic.ALGORITHM_1_TITLE)
     save_search_gif(FUNCTIONS["f3"], results["f3"], written[1])
     write_samples(results["f3"], written[2])
-    write_text(written[3], figure.markdown(results, command))
-    return Result([Table(*figure.rows(results))], written)
+    write_text(written[3], analytic.algorithm_1_document(results, command))
+    return Result([analytic.algorithm_1_table(results)], written)
 
 
 def table_3_1(out: Out, scale: Same = "small", *, progress, command):
     """Run the solvers on Rosenbrock's function."""
     del scale
     from tfapp.files import write_text
-    from tfapp.reproduce.bpgrad import table_3_1 as table
-    from tfapp.solvers.paths.paths import markdown, some_columns, write_table
+    from tfapp.reproduce.bpgrad import analytic
 
-    lines = table.rows(_rosenbrock_paths(progress))
+    found = _rosenbrock_paths(progress)
+    table = analytic.rosenbrock_table(found)
     written = files_of(out, "bpgrad-table-3.1", ".md", ".csv")
-    write_text(written[0], markdown(table.TITLE, command, table.HEADER, lines, table.NOTES))
-    write_table(table.HEADER, lines, written[1])
-    return Result([Table(*some_columns(table.HEADER, lines, (0, 2, 3, 4)))], written)
+    write_text(written[0], analytic.rosenbrock_document(found, command))
+    table.write_csv(written[1])
+    return Result([table.columns(0, 2, 3, 4)], written)
 
 
 def figure_3_5(out: Out, scale: Same = "small", *, progress, command):
     """Draw f1, f2 and f3 with the iterates of Algorithm 2."""
     del scale, progress
-    from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
+    from tfapp.reproduce.bpgrad import analytic
     from tfapp.solvers.paths.figures import save_iterates_png
     from tfapp.solvers.search.functions import FUNCTIONS
 
-    found = {name: algorithm.usual_paths(name) for name in algorithm.NAMES}
+    found = {name: analytic.usual_paths(name) for name in analytic.NAMES}
     panels = [
         (FUNCTIONS[name], found[name][row], f"{name}, {found[name][row].solver.title}")
-        for row in range(len(algorithm.MOMENTA))
-        for name in algorithm.NAMES
+        for row in range(len(analytic.MOMENTA))
+        for name in analytic.NAMES
     ]
     picture = out / "bpgrad-figure-3.5.png"
     save_iterates_png(panels, picture, "Iterates of Algorithm 2 from 2.5, L = 4π, ρ = 0.1")
@@ -72,13 +72,13 @@ def gap_figure(number, name):
 
     def make(out: Out, scale: Same = "small", *, progress, command):
         del scale, progress
-        from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
+        from tfapp.reproduce.bpgrad import analytic
         from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
         from tfapp.solvers.search.functions import FUNCTIONS
 
         function = FUNCTIONS[name]
-        found = algorithm.all_paths(name)
-        local = float(function.function(algorithm.LOCAL_MINIMISER))
+        found = analytic.all_paths(name)
+        local = float(function.function(analytic.LOCAL_MINIMISER))
         marks = {} if name == "f1" else {"the local minimum at 4.913": local}
         title = f"Algorithm 2 on {name} = {function.formula}"
         picture = out / f"bpgrad-figure-{number}.png"
@@ -91,7 +91,7 @@ def gap_figure(number, name):
 def figure_3_10(out: Out, scale: Same = "small", *, progress, command):
     """Draw the paths of the solvers over Rosenbrock's function."""
     del scale, command
-    from tfapp.reproduce.bpgrad.table_3_1 import TITLE
+    from tfapp.reproduce.bpgrad.analytic import ROSENBROCK_TITLE
     from tfapp.solvers.paths.figures import save_paths_png, window_around
     from tfapp.solvers.paths.paths import write_paths
     from tfapp.solvers.search.functions import ROSENBROCK as FUNCTION
@@ -99,7 +99,7 @@ def figure_3_10(out: Out, scale: Same = "small", *, progress, command):
     found = _rosenbrock_paths(progress)
     written = files_of(out, "bpgrad-figure-3.10", ".png", ".csv")
     window = window_around(found, FUNCTION.minimiser, FUNCTION.bounds)
-    save_paths_png(FUNCTION.function, window, FUNCTION.minimiser, found, written[0], TITLE)
+    save_paths_png(FUNCTION.function, window, FUNCTION.minimiser, found, written[0], ROSENBROCK_TITLE)
     write_paths(found, written[1])
     return Result([], written)
 
@@ -107,41 +107,41 @@ def figure_3_10(out: Out, scale: Same = "small", *, progress, command):
 def figure_3_11(out: Out, scale: Same = "small", *, progress, command):
     """Draw |f - f*| of the solvers on Rosenbrock's function."""
     del scale, command
-    from tfapp.reproduce.bpgrad.table_3_1 import TITLE
+    from tfapp.reproduce.bpgrad.analytic import ROSENBROCK_TITLE
     from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
     from tfapp.solvers.paths.paths import write_losses
     from tfapp.solvers.search.functions import ROSENBROCK
 
     found = _rosenbrock_paths(progress)
     written = files_of(out, "bpgrad-figure-3.11", ".png", ".csv")
-    save_gaps_png([GapPanel(TITLE, found, ROSENBROCK.minimum)], written[0])
+    save_gaps_png([GapPanel(ROSENBROCK_TITLE, found, ROSENBROCK.minimum)], written[0])
     write_losses(found, written[1])
     return Result([], written)
 
 
 def _rosenbrock_paths(progress):
-    from tfapp.reproduce.bpgrad.table_3_1 import TABLE, UPDATES
+    from tfapp.reproduce.bpgrad import analytic
     from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, trace_path, trace_paths
     from tfapp.solvers.search.functions import ROSENBROCK
 
     function = TENSOR_FUNCTIONS["rosenbrock"]
+    updates = analytic.ROSENBROCK_UPDATES
     return trace_paths(
-        TABLE, lambda solver: trace_path(function, ROSENBROCK.start, solver, UPDATES), progress
+        analytic.ROSENBROCK_SOLVERS,
+        lambda solver: trace_path(function, ROSENBROCK.start, solver, updates),
+        progress,
     )
 
 
 def _ends(number, found, out, picture, command):
     """Write where the paths of Algorithm 2 end, and their points; return the `Result`."""
     from tfapp.files import write_text
-    from tfapp.reproduce.bpgrad import algorithm_2 as algorithm
-    from tfapp.solvers.paths.paths import markdown, write_table
+    from tfapp.reproduce.bpgrad import analytic
 
-    lines = algorithm.rows(found)
     written = files_of(out, f"bpgrad-figure-{number}", ".md", ".csv")
-    text = markdown(f"Algorithm 2, figure {number}", command, algorithm.HEADER, lines, algorithm.NOTES)
-    write_text(written[0], text)
-    write_table(*algorithm.columns(found), written[1])
-    return Result([Table(algorithm.HEADER, lines)], [picture, *written])
+    write_text(written[0], analytic.algorithm_2_document(number, found, command))
+    analytic.algorithm_2_points(found).write_csv(written[1])
+    return Result([analytic.algorithm_2_table(found)], [picture, *written])
 
 
 def _study(name, heading, make, space="\n\n"):

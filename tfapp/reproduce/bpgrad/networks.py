@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
+from tfapp.report.result_table import ResultTable, document
 from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
-from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+from tfapp.reproduce.study import Option, Result, Study, files_of
 
 Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
 # Of the two-layer net.
@@ -38,7 +39,6 @@ def figure_3_12(
     from tfapp.files import write_text
     from tfapp.optimizers import SOLVERS
     from tfapp.reproduce.bpgrad import two_layer as net
-    from tfapp.solvers.paths.paths import markdown, write_table
 
     chosen = dict.fromkeys(SOLVERS) if solvers is None else solvers
     options = {"steps": updates or UPDATES[scale], "seed": seed}
@@ -48,10 +48,10 @@ def figure_3_12(
             panels[title] = net.best_curves(chosen, batch_size, progress=task, **options)
     written = files_of(out, "bpgrad-figure-3.12", ".png", ".csv", ".md")
     net.save_objectives_png(panels, written[0], net.TITLE)
-    write_table(*net.columns(panels), written[1])
-    lines = net.rows(panels)
-    write_text(written[2], markdown(net.TITLE, command, net.HEADER, lines, net.NOTES))
-    return Result([Table(net.HEADER, lines)], written)
+    net.objectives_table(panels).write_csv(written[1])
+    ends = net.ends_table(panels)
+    write_text(written[2], document(ends, net.NOTES, title=net.TITLE, command=command))
+    return Result([ends], written)
 
 
 def figure_3_13(
@@ -130,8 +130,8 @@ def figure_3_15(
     written = files_of(out, "bpgrad-figure-3.15", ".png", ".csv", ".md")
     save_slopes_png(estimates[figure.OFFICIAL], written[0], chosen=figure.LIPSCHITZ)
     write_slopes(estimates[figure.OFFICIAL], written[1])
-    write_text(written[2], figure.markdown(estimates, command))
-    return Result([Table(*figure.rows(estimates))], written)
+    write_text(written[2], figure.slopes_document(estimates, command))
+    return Result([figure.slopes_table(estimates)], written)
 
 
 def figure_3_20(
@@ -159,7 +159,7 @@ def figure_3_20(
     names = ("loss", "best_loss", "lower_bound", "step_size", "gradient_norm")
     numbers = zip(*(map("{:.4g}".format, history.history[name]) for name in names), strict=True)
     rows = [(number, *row) for number, row in enumerate(numbers, 1)]
-    return Result([Table(("epoch", *names), rows)], written)
+    return Result([ResultTable(("epoch", *names), rows)], written)
 
 
 def _check_lipschitz(lipschitz):

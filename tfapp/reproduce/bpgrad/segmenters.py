@@ -1,14 +1,12 @@
 """Solvers that train a segmenter: options, trainings, and the table of what they reach."""
 
-import csv
 from dataclasses import replace
 
 import numpy as np
 
 from tfapp.data import parse_noises
-from tfapp.files import atomic_path
 from tfapp.optimizers import SOLVERS
-from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.report.result_table import ResultTable, mean_and_spread
 from tfapp.runs.callbacks import TrainingDiverged
 from tfapp.runs.history import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
@@ -24,7 +22,6 @@ OPTIONS = {
     **{name: {"optimizer": name} for name in ("adagrad", "adadelta", "rmsprop", "adam", "eve", "alig")},
 }
 MEASURES = ("accuracy", "mean_iou")
-HEADER = ("solver", "parameter", "accuracy %", "mean IoU %")
 
 
 def solver_options(name, parameter, value):
@@ -92,23 +89,19 @@ class SolverTable:
         """Add a training; `row` is that of the clean test images, None if the training diverged."""
         self._results.append((solver, title, parameter, value, seed, row))
 
-    def rows(self):
-        """Return the rows of `HEADER` as text, mean ± standard deviation in percent, best mean IoU first."""
+    def table(self) -> ResultTable:
+        """Return a row for each solver, mean ± standard deviation in percent, best mean IoU first."""
         solvers = dict.fromkeys(result[0] for result in self._results)
-        return [self._row(solver) for solver in sorted(solvers, key=self._mean_iou, reverse=True)]
-
-    def markdown(self):
-        """Return the table as Markdown."""
-        return markdown_table(HEADER, self.rows()) + "\n"
+        rows = [self._row(solver) for solver in sorted(solvers, key=self._mean_iou, reverse=True)]
+        return ResultTable(("solver", "parameter", "accuracy %", "mean IoU %"), rows)
 
     def write_csv(self, path):
         """Write one row for each training."""
-        with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["solver", "parameter", "value", "seed", *MEASURES])
-            for solver, _, parameter, value, seed, row in self._results:
-                numbers = [f"{getattr(row, name):.5f}" for name in MEASURES] if row else ["diverged"]
-                writer.writerow([solver, parameter, value, seed, *numbers])
+        rows = []
+        for solver, _, parameter, value, seed, row in self._results:
+            numbers = [f"{getattr(row, name):.5f}" for name in MEASURES] if row else ["diverged"]
+            rows.append([solver, parameter, value, seed, *numbers])
+        ResultTable(["solver", "parameter", "value", "seed", *MEASURES], rows).write_csv(path)
 
     def _row(self, solver):
         same = [result for result in self._results if result[0] == solver]

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from tfapp.models import build_classifier
 from tfapp.optimizers import SOLVERS, BPGrad, make_solver
 from tfapp.report.figures import save_png
+from tfapp.report.result_table import ResultTable
 from tfapp.solvers.bounds.logger import BoundsLogger
 from tfapp.solvers.paths.paths import follow
 from tfapp.solvers.paths.solvers import parameter_text
@@ -20,6 +21,17 @@ INPUTS, EXAMPLES, BATCH_SIZE = 100, 1000, 100
 WEIGHT_DECAY = 0.0005
 MODES = {"full batch": EXAMPLES, f"batches of {BATCH_SIZE}": BATCH_SIZE}
 _TEACHER_UNITS = 10
+
+TITLE = "Two-layer ReLU net of 10,302 parameters on generated data"
+_HEADER = ("solver", "updates on", "parameter", "end", "updates to 2 × lowest")
+NOTES = (
+    "The dissertation's data for this net are not known. These are generated: 1,000 vectors of 100 standard normal "
+    "numbers, whose two classes a random two-layer net of 10 hidden units tells apart.",
+    "Objective: cross-entropy over all examples + 0.0005 / 2 |w|². Each solver has the value of its parameter with the "
+    "lowest objective at the end, of those that `tfapp solvers compare` tries; same initial weights, same batches. "
+    "Where the smallest or largest value is best, marked *, a better one may lie beyond it.",
+    "The last column counts the updates until the objective is at most twice the lowest that any solver ends with.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,29 +149,18 @@ def follow_bounds(lipschitz, batch_size, steps, path, seed=0) -> BoundsLogger:
     return bounds
 
 
-TITLE = "Two-layer ReLU net of 10,302 parameters on generated data"
-HEADER = ("solver", "updates on", "parameter", "end", "updates to 2 × lowest")
-NOTES = (
-    "The data of Wu (2020) for this net are not known. These are generated: 1,000 vectors of 100 standard normal "
-    "numbers, whose two classes a random two-layer net of 10 hidden units tells apart.",
-    "Objective: cross-entropy over all examples + 0.0005 / 2 |w|². Each solver has the value of its parameter with the "
-    "lowest objective at the end, of those that `tfapp solvers compare` tries; same initial weights, same batches. "
-    "Where the smallest or largest value is best, marked *, a better one may lie beyond it.",
-    "The last column counts the updates until the objective is at most twice the lowest that any solver ends with.",
-)
-
-
-def rows(panels):
-    """Return the rows of `HEADER` as text, the lowest objective of each way first.
+def ends_table(panels) -> ResultTable:
+    """Return a row for each curve, the lowest objective of each way first.
 
     Args:
-        panels: Dictionary from the way of training to `tfapp.reproduce.bpgrad.two_layer.Curve`s.
+        panels: Dictionary from the way of training to `Curve`s.
     """
-    return [
+    rows = [
         _row(title, curve, 2 * min(one.rank for one in curves))
         for title, curves in panels.items()
         for curve in sorted(curves, key=lambda one: one.rank)
     ]
+    return ResultTable(_HEADER, rows)
 
 
 def _row(title, curve, target):
@@ -174,19 +175,20 @@ def _row(title, curve, target):
     )
 
 
-def columns(panels):
-    """Return (header, lines) of numbers: the objective of every curve at every update."""
+def objectives_table(panels) -> ResultTable:
+    """Return the objective of every curve at every update."""
     curves = [(title, curve) for title, several in panels.items() for curve in several]
     header = [f"{title}: {SOLVERS[curve.solver].title}" for title, curve in curves]
     lines = zip(*(curve.objectives for _, curve in curves), strict=True)
-    return ("update", *header), [(update, *(f"{x:.6g}" for x in line)) for update, line in enumerate(lines)]
+    rows = [(update, *(f"{x:.6g}" for x in line)) for update, line in enumerate(lines)]
+    return ResultTable(("update", *header), rows)
 
 
 def save_objectives_png(panels, path, title=None) -> None:
     """Draw objectives over updates, both axes logarithmic.
 
     Args:
-        panels: Dictionary from the title of a panel to `tfapp.reproduce.bpgrad.two_layer.Curve`s.
+        panels: Dictionary from the title of a panel to `Curve`s.
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
     """

@@ -1,13 +1,11 @@
 """Results for a table of Lu and Tong: means over seeds, and whether their orderings appear."""
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
-from tfapp.files import atomic_path
-from tfapp.report.result_table import markdown_table, mean_and_spread
+from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.reproduce.landscape.tables import ASSUMED, EQUAL_LOSS, SCALES, SOURCE, FCNTable
 
 # The networks whose sharpness Lu and Tong order: the first of each pair is the sharper one.
@@ -60,8 +58,8 @@ class FCNResult:
         first = next(iter(self._values.values()))
         return list(next(iter(first.values())))
 
-    def rows(self):
-        """Return (header, rows) as text: mean ± standard deviation over the seeds."""
+    def means(self) -> ResultTable:
+        """Return a row for each network and batch size: mean ± standard deviation over the seeds."""
         by_batch = len(self.table.batch_sizes) > 1
         header = ["network", *(["batch"] if by_batch else []), *self.columns]
         rows = []
@@ -70,7 +68,7 @@ class FCNResult:
                 mean_and_spread([found[c] for found in seeds.values()], ".4g", ".3g") for c in self.columns
             ]
             rows.append([self.titles[network], *([str(batch)] if by_batch else []), *cells])
-        return header, rows
+        return ResultTable(header, rows)
 
     def orderings(self) -> list:
         """Return the `Ordering`s of a table of sharpness, none of others."""
@@ -98,35 +96,31 @@ class FCNResult:
         a, b = (np.array([found[seed][column] for seed in seeds]) for found in (first, second))
         return Ordering(text, column, float(a.mean() / max(b.mean(), 1e-300)), int((a > b).sum()), len(seeds))
 
-    def ordering_rows(self):
-        """Return (header, rows) as text: a statement of Lu and Tong in each row, a measure in each column."""
+    def ordering_table(self) -> ResultTable:
+        """Return a statement of Lu and Tong in each row, a measure in each column."""
         by_text = defaultdict(list)
         for ordering in self.orderings():
             by_text[ordering.text].append(ordering)
         columns = [ordering.column for ordering in next(iter(by_text.values()), [])]
         rows = [[text, *(ordering.cell for ordering in found)] for text, found in by_text.items()]
-        return ["ratio of the means (seeds in which it is above 1)", *columns], rows
+        return ResultTable(["ratio of the means (seeds in which it is above 1)", *columns], rows)
+
+    def tables(self) -> list[ResultTable]:
+        """Return the means, and the orderings of a table of sharpness."""
+        return [self.means(), *([self.ordering_table()] if self.orderings() else [])]
 
     def markdown(self) -> str:
         """Return heading, command, table, orderings and notes."""
         seeds = max(len(found) for found in self._values.values())
         cells = "One training each." if seeds == 1 else f"Mean ± standard deviation over {seeds} seeds."
         notes = [cells, EQUAL_LOSS, SCALES[self.scale], ASSUMED]
-        parts = [
-            f"# {self.table.heading}",
-            f"After {SOURCE}.",
-            f"```\n{self.command}\n```",
-            markdown_table(*self.rows()),
-            markdown_table(*self.ordering_rows()) if self.orderings() else "",
-            "\n".join(f"- {note}" for note in notes),
-        ]
-        return "\n\n".join(part for part in parts if part) + "\n"
+        return document(*self.tables(), notes, title=self.table.heading, source=SOURCE, command=self.command)
 
     def write_csv(self, path) -> None:
         """Write one row for each training."""
-        with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["network", "batch size", "seed", *self.columns])
-            for (network, batch), seeds in self._values.items():
-                for seed, found in sorted(seeds.items()):
-                    writer.writerow([network, batch, seed, *(f"{found[c]:.6g}" for c in self.columns)])
+        rows = [
+            [network, batch, seed, *(f"{found[c]:.6g}" for c in self.columns)]
+            for (network, batch), seeds in self._values.items()
+            for seed, found in sorted(seeds.items())
+        ]
+        ResultTable(["network", "batch size", "seed", *self.columns], rows).write_csv(path)

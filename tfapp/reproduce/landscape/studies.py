@@ -14,7 +14,7 @@ from tfapp.reproduce.landscape.tables import (
     epoch_frames,
     scale_settings,
 )
-from tfapp.reproduce.study import Option, Result, Study, Table, files_of, spec_of
+from tfapp.reproduce.study import Option, Result, Study, files_of, spec_of
 
 # Options of the study that are options of `TrainConfig`, and come before those of the scale.
 OVERRIDES = "epochs base_width learning_rate resize patch overlap".split()
@@ -134,8 +134,7 @@ def _tabulate(table, scale, command, trained, samples, out, progress):
     written = files_of(out, table.name, ".md", ".csv")
     write_text(written[0], result.markdown())
     result.write_csv(written[1])
-    orderings = [Table(*result.ordering_rows())] if result.orderings() else []
-    return Result([Table(*result.rows()), *orderings], written)
+    return Result(result.tables(), written)
 
 
 def _draw(table, trained, surfaces, out):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.pose.tables import ASSUMED, PARTS, SOURCE, TABLES, table_rows
-from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+from tfapp.reproduce.pose.tables import ASSUMED, PARTS, SOURCE, TABLES, result_table
+from tfapp.reproduce.study import Option, Result, Study, files_of
 
 SCALES = {"small": "for two cores.", "paper": "for a GPU."}
 
@@ -45,9 +45,8 @@ def study_of(table):
         cells = _cells(parts, instances, chosen, seeds)
         options = {"tilt": tilt, "epochs": epochs, "scenes": scenes, "progress": progress}
         results = measure_cells(SETTINGS[scale], cells, out, **options)
-        header, rows = table_rows(table, results, {variant.name: variant.title for variant in chosen})
-        written = _write(table, out, command, header, rows, results)
-        return Result([Table(header, rows), ASSUMED], written)
+        filled = result_table(table, results, {variant.name: variant.title for variant in chosen})
+        return Result([filled, ASSUMED], _write(table, out, command, filled, results))
 
     text = f"{table.heading}: after {SOURCE}.\n\n{ASSUMED}"
     return Study(table.name, table.heading, SOURCE, (ASSUMED,), SCALES, make, help=text)
@@ -98,7 +97,7 @@ def _simulate(part, instances, size, scenes, tilt, folder, progress):
 
 
 def _metrics(scenes, run, config, title, progress):
-    from tfapp.pose.evaluate import METRICS, TABLE_HEADER, evaluate_run
+    from tfapp.pose.evaluate import METRICS, evaluate_run
     from tfapp.pose.training import train
 
     file = run / METRICS
@@ -106,8 +105,9 @@ def _metrics(scenes, run, config, title, progress):
     # A run that was trained further has older metrics than its model.
     if not file.is_file() or file.stat().st_mtime < (run / "model.keras").stat().st_mtime:
         evaluation = evaluate_run(run, progress=progress)
-        if evaluation.rows():
-            progress.table(TABLE_HEADER, evaluation.rows())
+        table = evaluation.table()
+        if table.rows:
+            progress.table(table)
         for sentence in evaluation.remarks():
             progress.say(sentence)
     else:
@@ -138,14 +138,14 @@ def _cells(parts, instances, variants, seeds):
     ]
 
 
-def _write(table, out, command, header, rows, results):
+def _write(table, out, command, filled, results):
     from tfapp.files import write_json, write_text
-    from tfapp.report.result_table import markdown_table
+    from tfapp.report.result_table import document
 
     written = files_of(out, table.name, ".md", ".json")
     seeds = len({key[3] for key in results})
-    text = f"{table.heading}; mean ± standard deviation over {seeds} seeds. `{command}`\n\n"
-    write_text(written[0], f"{text}{markdown_table(header, rows)}\n\n{ASSUMED}\n")
+    text = f"{table.heading}; mean ± standard deviation over {seeds} seeds. `{command}`"
+    write_text(written[0], document(text, filled, ASSUMED))
     names = ("part", "instances", "variant", "seed")
     cells = [dict(zip(names, key, strict=True)) | content for key, content in results.items()]
     write_json(written[1], {"command": command, "cells": cells})

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from tfapp.report.result_table import mean_and_spread
+from tfapp.report.result_table import ResultTable, mean_and_spread
 
 ASSUMED = (
     "Which table is which is assumed. Scenes "
@@ -87,8 +87,8 @@ TABLES = {
 }
 
 
-def table_rows(table, results, titles):
-    """Return the header and the rows of a table, as texts.
+def result_table(table, results, titles) -> ResultTable:
+    """Return a table of Wu (2020) with its results.
 
     Args:
         table: `PoseTable`.
@@ -104,7 +104,7 @@ def table_rows(table, results, titles):
             for column in table.columns.values()
         ]
         rows.append([scenes, titles.get(method, method), *values])
-    return header, rows
+    return ResultTable(header, rows)
 
 
 def _groups(table, results):

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.report.result_table import markdown_table, mean_and_spread
-from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+from tfapp.report.result_table import ResultTable, document, mean_and_spread
+from tfapp.reproduce.study import Option, Result, Study, files_of
 
 SOURCE = (
     'Y. Wu, Z. Zhang, G. Wang, "Unsupervised Deep Feature Transfer for Low Resolution Image Classification", ICCV '
@@ -25,7 +25,7 @@ def study_of(name, heading, make_of_runs):
     Args:
         name: Of the study.
         heading: What it shows.
-        make_of_runs: Function of the `Scale`, the runs by seed, the folder, the heading of tables and the
+        make_of_runs: Function of the `Scale`, the runs by seed, the folder, the paragraph above tables and the
             `Progress` that returns the `Result`.
     """
 
@@ -69,7 +69,7 @@ def study_of(name, heading, make_of_runs):
         options = {"backbone": backbone, "weights": weights, "epochs": epochs, "iterations": iterations}
         runs = train_runs(spec, chosen, seeds, out, progress=progress, **options)
         spread = f"mean ± standard deviation over {len(runs)} seeds" if len(runs) > 1 else "one seed"
-        result = make_of_runs(chosen, runs, out, f"After {SOURCE}; {spread}. `{command}`\n\n", progress)
+        result = make_of_runs(chosen, runs, out, f"After {SOURCE}; {spread}. `{command}`", progress)
         result.shown.append(ASSUMED)
         return result
 
@@ -124,7 +124,7 @@ def _trained_backbone(spec, training, seed, out, epochs, progress):
 
 def make_table_5_1(scale, runs, out, heading, progress):
     """Write table 5.1, over the sizes of the two layers."""
-    from tfapp.transfer.grid import grid_remark, grid_table, grid_title, write_grid
+    from tfapp.transfer.grid import grid_remark, grid_table, write_grid
     from tfapp.transfer.pictures import save_grid_png
     from tfapp.transfer.results import grid_of_run
 
@@ -136,7 +136,7 @@ def make_table_5_1(scale, runs, out, heading, progress):
     folder = out / "transfer-table-5.1"
     written = [*write_grid(folder, content, heading), folder / "grid.png"]
     save_grid_png(content, written[-1])
-    return Result([Table(*grid_table(content), grid_title(content)), grid_remark(content)], written)
+    return Result([grid_table(content), grid_remark(content)], written)
 
 
 def merged_grid(grids):
@@ -154,15 +154,15 @@ def make_table_5_2(scale, runs, out, heading, progress):
     metrics = [
         evaluate_run(path, scale.form, title=f"seed {seed}: ", **options)[0] for seed, path in runs.items()
     ]
-    header, rows = table_5_2(metrics)
+    table = table_5_2(metrics)
     written = files_of(out, "transfer-table-5.2", ".md", ".json")
-    write_text(written[0], f"{heading}{markdown_table(header, rows)}\n\n{ASSUMED}\n")
+    write_text(written[0], document(heading, table, ASSUMED))
     write_json(written[1], {"seeds": list(runs), "metrics": metrics})
-    return Result([Table(header, rows)], written)
+    return Result([table], written)
 
 
-def table_5_2(metrics):
-    """Return header and rows: HR, LR, ours and the control, means over seeds in percent.
+def table_5_2(metrics) -> ResultTable:
+    """Return the table of HR, LR, ours and the control, means over seeds in percent.
 
     Args:
         metrics: Contents of `metrics.json`, one of each seed, with the same features.
@@ -177,7 +177,7 @@ def table_5_2(metrics):
         row += [_percent([result["mean"][form] for result in results]) for form in FORMS]
         rows.append(row + ([_percent([result["accuracy"] for result in results])] if one_label else []))
     header = ["features", "length", *(f"mAP {form} %" for form in FORMS)]
-    return header + (["accuracy %"] if one_label else []), rows
+    return ResultTable(header + (["accuracy %"] if one_label else []), rows)
 
 
 def _percent(values):
@@ -192,7 +192,7 @@ def make_figure_5_3(scale, runs, out, heading, progress):
     result = Result()
     for seed, path in runs.items():
         embedding, written = tsne_of_run(path, progress=progress, title=f"seed {seed}: ", seed=seed)
-        result.shown.append(Table(*agreements_table(embedding)))
+        result.shown.append(agreements_table(embedding))
         result.written += written
     return result
 

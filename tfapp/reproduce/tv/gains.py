@@ -1,15 +1,12 @@
 """Gains of training through the regulariser: the trainings of `tv-study`, and what they measure."""
 
-import csv
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from tfapp.data import parse_noises
-from tfapp.files import atomic_path, write_json
-from tfapp.report.result_table import markdown_table
+from tfapp.files import write_json
+from tfapp.report.result_table import DASH, ResultTable, Summary, document
 from tfapp.reproduce.tv.pairs import choose_weight
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
@@ -131,13 +128,13 @@ class Gains:
     def titles(self):
         return list(dict.fromkeys(title for _, title in self.values))
 
-    def mean(self, setting, title, noise):
-        """Return (mean, standard deviation, n) of the mIoU over seeds, in percent, or None."""
+    def mean(self, setting, title, noise) -> Summary | None:
+        """Return the mIoU over seeds, in percent; None without a training."""
         seeds = self.values.get((setting, title), {})
         return _summary([measured["rows"][noise][0] for measured in seeds.values()])
 
-    def gain(self, setting, title, noise):
-        """Return (mean, standard deviation, n) of the mIoU minus the baseline's of the same seed, or None."""
+    def gain(self, setting, title, noise) -> Summary | None:
+        """Return the mIoU minus the baseline's of the same seed, in percent; None without a pair of trainings."""
         ours, theirs = self.values.get((setting, title), {}), self.values.get((setting, BASELINE), {})
         shared = [seed for seed in ours if seed in theirs]
         return _summary([ours[s]["rows"][noise][0] - theirs[s]["rows"][noise][0] for s in shared])
@@ -149,34 +146,26 @@ class Gains:
         lines = []
         for setting in self.settings:
             for noise in noises:
-                cells = [_text(self.mean(setting, BASELINE, noise))]
-                cells += [_text(self.gain(setting, title, noise), signed=True) for title in others]
+                cells = [_text(self.mean(setting, BASELINE, noise), ".2f")]
+                cells += [_text(self.gain(setting, title, noise), "+.2f") for title in others]
                 lines.append([setting, noise, *cells])
-        return markdown_table(header, lines) + "\n"
+        return document(ResultTable(header, lines))
 
     def write_csv(self, path):
         """Write one row per setting, title, seed and noise."""
-        with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["setting", "title", "seed", "lambda behind", "noise", "mIoU", "accuracy", "RE"])
-            for (setting, title), seeds in self.values.items():
-                for seed, measured in sorted(seeds.items()):
-                    weight = "" if measured["tv_weight"] is None else f"{measured['tv_weight']:g}"
-                    for noise, values in measured["rows"].items():
-                        numbers = [f"{value:.3f}" for value in values]
-                        writer.writerow([setting, title, seed, weight, noise, *numbers])
+        rows = []
+        for (setting, title), seeds in self.values.items():
+            for seed, measured in sorted(seeds.items()):
+                weight = "" if measured["tv_weight"] is None else f"{measured['tv_weight']:g}"
+                for noise, values in measured["rows"].items():
+                    rows.append([setting, title, seed, weight, noise, *(f"{value:.3f}" for value in values)])
+        header = ["setting", "title", "seed", "lambda behind", "noise", "mIoU", "accuracy", "RE"]
+        ResultTable(header, rows).write_csv(path)
 
 
 def _summary(values):
-    if not values:
-        return None
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return float(np.mean(values)), spread, len(values)
+    return Summary.of(values) if values else None
 
 
-def _text(summary, signed=False):
-    if summary is None:
-        return "–"
-    mean, spread, count = summary
-    text = f"{mean:+.2f}" if signed else f"{mean:.2f}"
-    return text if count == 1 else f"{text} ± {spread:.2f}"
+def _text(summary, form):
+    return DASH if summary is None else summary.text(form, ".2f")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.study import Option, Result, Study, Table, files_of
+from tfapp.reproduce.study import Option, Result, Study, files_of
 from tfapp.reproduce.tv.tables import SOURCE
 
 Spec = Annotated[
@@ -95,7 +95,7 @@ def compare_heads(spec, out, config, seeds, post_tv, *, overwrite, progress):
     runs = [Run.open(out / name) for _, _, name in jobs]
     comparison = compare(runs, parse_noises(["paper"]), post_tv=[post_tv], progress=progress)
     written = comparison.write(out)
-    shown = [*(Table(*one) for one in comparison.tables()), *comparison.remarks()]
+    shown = [*comparison.tables(), *comparison.remarks()]
     if len(seeds) > 1:
         shown.append(f"mean ± standard deviation over {len(seeds)} seeds")
     return runs, Result(shown, written)

@@ -12,7 +12,7 @@ from tfapp.report.figures import save_png
 from tfapp.report.images import save_image
 from tfapp.report.markup import Section, command, grid, paragraph, picture, result_box, table
 from tfapp.report.page import shell
-from tfapp.report.result_table import markdown_table
+from tfapp.report.result_table import ResultTable, document
 from tfapp.reproduce.tv.pairs import Pair, stored_pairs
 from tfapp.reproduce.tv.tables import ASSUMED, BASELINE, SCALES, SOURCE, TABLES, TVTable, spaced
 from tfapp.segmentation.comparison import Comparison
@@ -28,6 +28,63 @@ from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
 
 EXAMPLE_NOISE = Noise("gaussian", 0.07)
 EXAMPLES = 3
+# Lines of the models 1 and 2; side of an example in pixels.
+STYLES = {1: "o-", 2: "s--"}
+CELL = 190
+
+
+@dataclass(frozen=True)
+class TVResult:
+    """What was trained and measured for one table.
+
+    Attributes:
+        table: The `TVTable`.
+        scale: One of `SCALES`.
+        command: The command line that made it.
+        pairs: One `Pair` per seed.
+        comparison: `Comparison` of the plain network, that with TV behind it, and the regularised one.
+        figures: Pairs (path of a PNG, caption).
+    """
+
+    table: TVTable
+    scale: str
+    command: str
+    pairs: list[Pair]
+    comparison: Comparison
+    figures: list[tuple[Path, str]]
+
+    def notes(self):
+        """Return the sentences that belong below the table."""
+        return [self._images(), BASELINE, SCALES[self.scale], ASSUMED]
+
+    def weights(self) -> ResultTable:
+        """Return the chosen and the learned lambda of every seed."""
+        plain, behind, regular = (title for title, *_ in self.pairs[0].heads)
+        header = ["seed", f"λ of {behind}, chosen", f"λ of {regular}, learned"]
+        rows = [[str(p.seed), f"{p.weight:g}", f"{p.learned_weight:.3f}"] for p in self.pairs]
+        return ResultTable(header, rows, "Weights of the total variation")
+
+    def markdown(self):
+        """Return heading, command, table, lambdas and notes as Markdown."""
+        notes = [self._cells(), *self.notes()]
+        head = {"title": self.table.heading, "source": SOURCE, "command": self.command}
+        return document(self.comparison.table(), self.weights(), notes, **head)
+
+    def _cells(self):
+        if len(self.pairs) == 1:
+            return "One training each; in percent."
+        return f"Mean ± standard deviation over {len(self.pairs)} trainings with other seeds, in percent."
+
+    def _images(self):
+        run, regular = self.pairs[0].plain, self.pairs[0].regular
+        noise = training_noise_in_words(run) or "all clean"
+        tested, of_all = self.comparison.groups[run.title][0].images, len(run.split.test)
+        test = f"{tested}" if tested == of_all else f"{tested} of {of_all}, evenly spaced,"
+        return (
+            f"{run.title} and {regular.title} were trained alike on {len(run.split.train)} images, {noise}; "
+            f"{len(run.split.validation)} images are for validation, {test} for testing, at their own size. Noise is "
+            "added at the size that the network works at."
+        )
 
 
 def write_table(result, out):
@@ -108,69 +165,6 @@ def _example_caption(table, pairs):
         f"Figure {table.example_figure}: test images at even steps from the list, not chosen by result, clean and "
         f"under {in_words(EXAMPLE_NOISE)}; seed {seed}. The number in an answer is the share of pixels that are right."
     )
-
-
-@dataclass(frozen=True)
-class TVResult:
-    """What was trained and measured for one table.
-
-    Attributes:
-        table: The `TVTable`.
-        scale: One of `SCALES`.
-        command: The command line that made it.
-        pairs: One `Pair` per seed.
-        comparison: `Comparison` of the plain network, that with TV behind it, and the regularised one.
-        figures: Pairs (path of a PNG, caption).
-    """
-
-    table: TVTable
-    scale: str
-    command: str
-    pairs: list[Pair]
-    comparison: Comparison
-    figures: list[tuple[Path, str]]
-
-    def notes(self):
-        """Return the sentences that belong below the table."""
-        return [self._images(), BASELINE, SCALES[self.scale], ASSUMED]
-
-    def weights(self):
-        """Return (header, rows) of the chosen and the learned lambda of every seed, as text."""
-        plain, behind, regular = (title for title, *_ in self.pairs[0].heads)
-        header = ["seed", f"λ of {behind}, chosen", f"λ of {regular}, learned"]
-        return header, [[str(p.seed), f"{p.weight:g}", f"{p.learned_weight:.3f}"] for p in self.pairs]
-
-    def markdown(self):
-        """Return heading, command, table, lambdas and notes as Markdown."""
-        parts = [
-            f"# {self.table.heading}",
-            f"After {SOURCE}.",
-            f"```\n{self.command}\n```",
-            self.comparison.markdown().strip(),
-            markdown_table(*self.weights()),
-            "\n".join(f"- {note}" for note in [self._cells(), *self.notes()]),
-        ]
-        return "\n\n".join(parts) + "\n"
-
-    def _cells(self):
-        if len(self.pairs) == 1:
-            return "One training each; in percent."
-        return f"Mean ± standard deviation over {len(self.pairs)} trainings with other seeds, in percent."
-
-    def _images(self):
-        run, regular = self.pairs[0].plain, self.pairs[0].regular
-        noise = training_noise_in_words(run) or "all clean"
-        tested, of_all = self.comparison.groups[run.title][0].images, len(run.split.test)
-        test = f"{tested}" if tested == of_all else f"{tested} of {of_all}, evenly spaced,"
-        return (
-            f"{run.title} and {regular.title} were trained alike on {len(run.split.train)} images, {noise}; "
-            f"{len(run.split.validation)} images are for validation, {test} for testing, at their own size. Noise is "
-            "added at the size that the network works at."
-        )
-
-
-STYLES = {1: "o-", 2: "s--"}
-CELL = 190
 
 
 def curve_figure(comparisons):
@@ -262,11 +256,10 @@ def _figures_section(result):
 
 
 def _weights_section(result):
-    header, rows = result.weights()
+    weights = result.weights()
     text = (
         "λ weighs the total variation: the larger it is, the smoother the answer. The first is chosen on validation "
         "images after the training, the second is learned in the training, from the training images alone."
     )
-    return Section(
-        "weights", "λ", "The weights of the total variation", paragraph(text) + table(header, rows)
-    )
+    body = paragraph(text) + table(weights.header, weights.rows)
+    return Section("weights", "λ", "The weights of the total variation", body)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.study import Option, Result, Study, Table, spec_of
+from tfapp.reproduce.study import Option, Result, Study, spec_of
 from tfapp.reproduce.tv.tables import (
     ASSUMED,
     BASELINE,
@@ -96,8 +96,7 @@ def make_table(table, data, out, scale, seeds, given, *, overwrite, progress, co
     pairs = choose_weights(train_pairs(spec, folder, config, seeds, overwrite, progress), progress)
     comparison = evaluate_pairs(pairs, TEST_IMAGES[scale], progress)
     result = TVResult(table, scale, command, pairs, comparison, [])
-    weights = Table(*result.weights(), "Weights of the total variation")
-    shown = [*(Table(*one) for one in comparison.tables()), *comparison.remarks(), weights]
+    shown = [*comparison.tables(), *comparison.remarks(), result.weights()]
     return Result(shown, write_table(result, out))
 
 

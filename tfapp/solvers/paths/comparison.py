@@ -1,7 +1,7 @@
 """Paths of several solvers on one function, side by side in tables and figures."""
 
 from tfapp.files import write_text
-from tfapp.report.result_table import markdown_table
+from tfapp.report.result_table import document
 from tfapp.runs.progress import SILENT
 from tfapp.solvers.paths import parabola, separable_example
 from tfapp.solvers.paths.figures import (
@@ -12,11 +12,8 @@ from tfapp.solvers.paths.figures import (
     window_around,
 )
 from tfapp.solvers.paths.paths import (
-    HEADER,
     TENSOR_FUNCTIONS,
-    markdown,
-    rows,
-    some_columns,
+    paths_table,
     trace_path,
     trace_paths,
     write_losses,
@@ -38,7 +35,7 @@ def compare_paths(name, solvers, steps, start, out, *, command="", progress=SILE
         progress: `Progress` that shows the solvers.
 
     Returns:
-        (list of (header, rows) as text, narrow enough for a terminal; list of the files that were written).
+        (a list of `ResultTable`s that are narrow enough for a terminal, the list of the files that were written).
     """
     if name == "separable":
         return _separable(solvers, steps, out, command, progress)
@@ -68,36 +65,36 @@ def _parabola(solvers, steps, start, out, command, progress):
     )
     title = f"parabola: w'Hw / 2 with curvatures 1 and 10, {steps:,} updates"
     descents = parabola.descents()
-    lines = parabola.rows(descents)
-    rates = f"\n{markdown_table(parabola.HEADER, lines)}\n\n- {parabola.NOTE}\n"
-    table, written = _write("parabola", found, 0.0, title, out, command, rates)
+    rates = parabola.rates_table(descents)
+    table, written = _write("parabola", found, 0.0, title, out, command, rates, [parabola.NOTE])
     written += [out / "parabola-paths.png", out / "parabola-rates.png"]
     _contour(parabola.value, parabola.MINIMISER, parabola.WINDOW, found, written[-2], title)
     heading = "What a learning rate does on a parabola of curvatures 1 and 10"
     parabola.save_descents_png(descents, written[-1], heading)
-    return [table, some_columns(parabola.HEADER, lines, (0, 2, 3, 4))], written
+    return [table, rates.columns(0, 2, 3, 4)], written
 
 
 def _separable(solvers, steps, out, command, progress):
     example = separable_example
     problem = example.separable_problem()
     found = trace_paths(solvers, lambda solver: example.fit(problem, solver, steps), progress)
-    lines = example.rows(problem, found)
+    table = example.errors_table(problem, found)
     written = [out / f"separable{suffix}" for suffix in (".md", ".csv", ".png")]
-    write_text(written[0], markdown(example.TITLE, command, example.HEADER, lines, example.notes(problem)))
+    text = document(table, example.notes(problem), title=example.TITLE, command=command)
+    write_text(written[0], text)
     write_losses(found, written[1])
     save_gaps_png([GapPanel("training loss on the separable problem", found, 0.0)], written[2])
-    return [some_columns(example.HEADER, lines, (0, 2, 4, 7, 8))], written
+    return [table.columns(0, 2, 4, 7, 8)], written
 
 
-def _write(name, found, minimum, title, out, command, further=""):
-    """Write the table of the paths, their points and |f - f*|; return the narrow table and the files."""
-    lines = rows(found, minimum)
+def _write(name, found, minimum, title, out, command, *further):
+    """Write the table of the paths, what else its document has, their points and |f - f*|; return the narrow table."""
+    table = paths_table(found, minimum)
     written = [out / f"{name}{suffix}" for suffix in (".md", ".csv", "-gap.png")]
-    write_text(written[0], markdown(title, command, HEADER, lines) + further)
+    write_text(written[0], document(table, *further, title=title, command=command))
     write_paths(found, written[1])
     save_gaps_png([GapPanel(title, found, minimum)], written[2])
-    return some_columns(HEADER, lines, (0, 2, 3, 4, 5)), written
+    return table.columns(0, 2, 3, 4, 5), written
 
 
 def _contour(function, minimiser, bounds, found, path, title):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tfapp.report.figures import save_png
+from tfapp.report.result_table import ResultTable
 from tfapp.solvers.paths.figures import draw_contours, mark_ends
 from tfapp.solvers.paths.paths import PathSolver, SolverPath, trace_path
 
@@ -105,12 +106,12 @@ def _gradient_descent(title, rate, steps):
     return Descent(trace_path(tensor_value, START, solver, steps), factor)
 
 
-HEADER = ("gradient descent with", "parameters", "loss × per update", "measured", "loss at the end")
+_HEADER = ("gradient descent with", "parameters", "loss × per update", "measured", "loss at the end")
 
 
-def rows(found):
-    """Return the rows of `HEADER` as text."""
-    return [
+def rates_table(found) -> ResultTable:
+    """Return a row for each `Descent`: what it leaves of the loss at every update, in theory and measured."""
+    rows = [
         (
             descent.path.solver.title,
             descent.path.solver.parameters,
@@ -120,6 +121,7 @@ def rows(found):
         )
         for descent in found
     ]
+    return ResultTable(_HEADER, rows)
 
 
 WINDOW = ((-2.4, 2.4), (-2.4, 2.4))

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.report.result_table import ResultTable, document
+from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
 
 
@@ -151,17 +151,17 @@ TENSOR_FUNCTIONS = {
 
 
 GAPS = (1e-2, 1e-6)
-HEADER = ("solver", "parameters", "end", "f − f*", *(f"updates to {gap:g}" for gap in GAPS))
+_HEADER = ("solver", "parameters", "end", "f − f*", *(f"updates to {gap:g}" for gap in GAPS))
 
 
-def rows(paths, minimum):
-    """Return the rows of `HEADER` as text.
+def paths_table(paths, minimum) -> ResultTable:
+    """Return a row for each path: where it ends, and after how many updates it is near the minimum.
 
     Args:
-        paths: `tfapp.solvers.paths.paths.SolverPath`s.
+        paths: `SolverPath`s.
         minimum: f*, from which |f - f*| is measured.
     """
-    return [_row(path, minimum) for path in paths]
+    return ResultTable(_HEADER, [_row(path, minimum) for path in paths])
 
 
 def _row(path, minimum):
@@ -173,16 +173,6 @@ def _row(path, minimum):
     return path.solver.title, path.solver.parameters, end, f"{path.gaps(minimum)[-1]:.2g}", *counts
 
 
-def markdown(title, command, header, lines, notes=()) -> str:
-    """Return heading, command, table and notes as Markdown."""
-    return document(ResultTable(header, lines), notes, title=title, command=command)
-
-
-def some_columns(header, lines, columns):
-    """Return (header, lines) of some columns of a table, by their places: a terminal has less room than a file."""
-    return [header[place] for place in columns], [[line[place] for place in columns] for line in lines]
-
-
 def write_paths(paths, path) -> None:
     """Write a row for each point of each path: solver, update, coordinates, f."""
     axes = range(1, paths[0].points.shape[1] + 1)
@@ -191,16 +181,11 @@ def write_paths(paths, path) -> None:
         for one in paths
         for update, (point, loss) in enumerate(zip(one.points, one.losses, strict=True))
     ]
-    write_table(("solver", "update", *(f"x{axis}" for axis in axes), "f"), rows, path)
+    ResultTable(("solver", "update", *(f"x{axis}" for axis in axes), "f"), rows).write_csv(path)
 
 
 def write_losses(paths, path) -> None:
     """Write a row for each update and a column for each solver: the loss."""
     updates = zip(*(one.losses for one in paths), strict=True)
     rows = [(update, *(f"{loss:.9g}" for loss in losses)) for update, losses in enumerate(updates)]
-    write_table(("update", *(one.solver.title for one in paths)), rows, path)
-
-
-def write_table(header, lines, path) -> None:
-    """Write a table as CSV."""
-    ResultTable(header, lines).write_csv(path)
+    ResultTable(("update", *(one.solver.title for one in paths)), rows).write_csv(path)

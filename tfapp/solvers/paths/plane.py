@@ -9,13 +9,13 @@ from tfapp.errors import InputError
 from tfapp.files import write_text
 from tfapp.landscape import TrajectoryRecorder, landscape, load_trajectory, pca_directions
 from tfapp.optimizers import SOLVERS
+from tfapp.report.result_table import ResultTable, document
 from tfapp.runs.progress import SILENT
 from tfapp.solvers.paths.figures import save_plane_png
-from tfapp.solvers.paths.paths import markdown, some_columns, write_table
 from tfapp.solvers.paths.solvers import parameter_text
 from tfapp.solvers.trainings.training import MODEL, Job, train
 
-HEADER = ("solver", "parameter", "objective", "training error %", "test error %", "end in the plane")
+_HEADER = ("solver", "parameter", "objective", "training error %", "test error %", "end in the plane")
 _CHECKPOINTS = 40
 _TRAJECTORY = "trajectory"
 
@@ -39,7 +39,7 @@ def draw_plane(
         progress: `Progress`; it is told of solvers that diverge.
 
     Returns:
-        ((header, rows) as text, narrow enough for a terminal; the list of the files that were written).
+        (a `ResultTable` that is narrow enough for a terminal, the list of the files that were written).
 
     Raises:
         InputError: For a network that cannot be built, before anything is written; if every solver diverges.
@@ -118,7 +118,7 @@ def _write(files, surface, directions, points, paths, best, title, command):
         for name, (steps, places) in points.items()
         for step, place in zip(steps, places, strict=True)
     ]
-    write_table(("solver", "step", "alpha", "beta"), lines, files[1])
+    ResultTable(("solver", "step", "alpha", "beta"), lines).write_csv(files[1])
     rows = [_row(SOLVERS[name].title, paths[name][0], coordinates[name][-1]) for name in paths]
     shares = " and ".join(f"{share:.1%}" for share in directions.metadata["explained_variance"])
     notes = (
@@ -126,8 +126,9 @@ def _write(files, surface, directions, points, paths, best, title, command):
         f"to all checkpoints: its axes have {shares} of their squared distances from that end. Points are projections: "
         "the loss of a checkpoint is not that of the plane below it.",
     )
-    write_text(files[2], markdown(title, command, HEADER, rows, notes))
-    return some_columns(HEADER, rows, (0, 1, 2, 3, 4))
+    table = ResultTable(_HEADER, rows)
+    write_text(files[2], document(table, notes, title=title, command=command))
+    return table.columns(0, 1, 2, 3, 4)
 
 
 def _row(title, result, end):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from tfapp.report.result_table import ResultTable
 from tfapp.solvers.paths.paths import PathSolver, SolverPath, trace_path
 
 SOURCE = (
@@ -12,7 +13,7 @@ SOURCE = (
     "Machine Learning, 2017, arXiv:1705.08292, section 3.3"
 )
 TITLE = "A separable problem with more features than examples"
-HEADER = (
+_HEADER = (
     "solver",
     "parameters",
     "training loss",
@@ -101,11 +102,11 @@ def fit(problem, solver: PathSolver, steps) -> SolverPath:
     return trace_path(problem.loss(), np.zeros(problem.features.shape[1]), solver, steps)
 
 
-def rows(problem, paths):
-    """Return the rows of `HEADER` as text, smallest test error first."""
+def errors_table(problem, paths) -> ResultTable:
+    """Return a row for each path: training and test error at its end, smallest test error first."""
     ranked = sorted(paths, key=lambda path: problem.test_error(path.points[-1]))
     fitted = problem.least_norm_fit(), problem.sign_fit()
-    return [_row(problem, path, fitted) for path in ranked]
+    return ResultTable(_HEADER, [_row(problem, path, fitted) for path in ranked])
 
 
 def notes(problem) -> tuple[str, ...]:

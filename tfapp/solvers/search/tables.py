@@ -45,8 +45,8 @@ class SearchTable:
             groups[trace.function, trace.method].append(trace)
         return groups
 
-    def rows(self):
-        """Return (header, rows) as text."""
+    def table(self) -> ResultTable:
+        """Return a row for each method on each function."""
         header = [
             "function",
             "method",
@@ -59,7 +59,7 @@ class SearchTable:
             [function, method, *(_reached(traces, gap) for gap in GAPS), *_ends(traces)]
             for (function, method), traces in self.grouped().items()
         ]
-        return header, rows
+        return ResultTable(header, rows)
 
     def markdown(self) -> str:
         """Return heading, command, functions, table and notes."""
@@ -71,7 +71,7 @@ class SearchTable:
         ]
         return document(
             functions,
-            ResultTable(*self.rows()),
+            self.table(),
             NOTES,
             title=f"Global searches, {self.budget} evaluations, {seeds} seeds",
             command=self.command,

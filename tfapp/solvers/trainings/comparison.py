@@ -15,15 +15,13 @@ from tfapp.files import check_folder, write_text
 from tfapp.optimizers import SOLVERS
 from tfapp.report.colours import QUALITATIVE, qualitative
 from tfapp.report.figures import save_png
-from tfapp.report.result_table import ResultTable, document, mean_and_spread
+from tfapp.report.result_table import ResultTable, code, document, mean_and_spread
 from tfapp.runs.progress import SILENT
 from tfapp.solvers.trainings.training import Job, train
 from tfapp.workers import dask_workers
 
 MEASURES = ("train_objective", "train_error", "test_error")
-HEADER = ("solver", "parameter", "training objective", "training error %", "test error %")
-
-
+_HEADER = ("solver", "parameter", "training objective", "training error %", "test error %")
 EDGE = "* the smallest or largest value that was tried: a better one may lie beyond it"
 
 
@@ -81,7 +79,7 @@ def compare_solvers(
     comparison = Comparison(train_jobs(jobs, out / "trainings", dask, progress=progress))
     at_edge = any(at_the_edge(solver, values[solver]) for solver in searched if grid_epochs)
     written += [out / f"comparison{suffix}" for suffix in (".md", ".csv", ".png")]
-    write_text(written[-3], f"{comparison.markdown()}\n```\n{command}\n```\n")
+    write_text(written[-3], document(comparison.table(), code(command)))
     comparison.write_csv(written[-2])
     save_curves_png(comparison, written[-1], f"{workload.model} on {workload.data.partition(':')[0]}")
     return comparison, [EDGE] if at_edge else [], written
@@ -99,9 +97,10 @@ class Comparison:
         for result in results:
             self.by_solver[result["solver"]].append(result)
 
-    def rows(self):
-        """Return the rows of `HEADER` as text, mean ± standard deviation over seeds, best test error first."""
-        return [self._row(solver) for solver in sorted(self.by_solver, key=self._test_error)]
+    def table(self) -> ResultTable:
+        """Return a row for each solver, mean ± standard deviation over seeds, best test error first."""
+        ranked = sorted(self.by_solver, key=self._test_error)
+        return ResultTable(_HEADER, [self._row(solver) for solver in ranked])
 
     def curves(self, column):
         """Return {title: (seeds, epochs) array} of a column of the histories; diverged trainings are left out."""
@@ -110,14 +109,6 @@ class Comparison:
             for solver, results in self.by_solver.items()
         }
         return {title: np.array(values) for title, values in curves.items() if values}
-
-    def table(self) -> ResultTable:
-        """Return the `rows` below `HEADER`."""
-        return ResultTable(HEADER, self.rows())
-
-    def markdown(self):
-        """Return the table as Markdown."""
-        return document(self.table())
 
     def write_csv(self, path):
         """Write one row for each training."""
