@@ -1,27 +1,13 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 
 from tfapp.data import Noise
 from tfapp.errors import InputError
-from tfapp.segmentation.comparison import Comparison
-from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.page.contents import gather, read_metrics
 from tfapp.segmentation.page.pictures import examples_of
-from tfapp.segmentation.page.sentences import key_results
 from tfapp.segmentation.run import Run
-
-
-def evaluation(title, clean, noisy, noises=("clean", "gaussian 0.09")):
-    """An evaluation with mIoU given in percent."""
-    amounts = (0.0, 0.09)
-    rows = [
-        Row(noise, "gaussian", amount, 0.9, value / 100, (0.5, np.nan), 1.0)
-        for noise, amount, value in zip(noises, amounts, (clean, noisy), strict=True)
-    ]
-    return Evaluation(title, "run", 0.5, 4, ("a", "b"), 0, tuple(rows))
 
 
 def variant(run, folder, edit):
@@ -30,37 +16,6 @@ def variant(run, folder, edit):
     edit(record)
     (folder / "run.json").write_text(json.dumps(record))
     return Run.open(folder)
-
-
-def test_result_ranks_by_the_strongest_noise_whoever_wins():
-    first, clean, _ = key_results(Comparison([evaluation("RUnet", 90, 70), evaluation("Unet", 88, 80)]))
-    assert first == "Under Gaussian noise of σ = 0.09, Unet keeps 80.0 % mIoU and RUnet 70.0 %."
-    assert clean == "On clean images RUnet reaches 90.0 % mIoU and Unet 88.0 %."
-
-
-def test_result_of_single_trainings_is_doubted():
-    doubt = key_results(Comparison([evaluation("RUnet", 90, 80), evaluation("Unet", 90, 70)]))[2]
-    assert "single training" in doubt
-
-
-def test_result_within_the_spread_of_seeds_is_doubted():
-    close = [evaluation("RUnet", 90, value) for value in (78, 82)] + [
-        evaluation("Unet", 90, v) for v in (77, 81)
-    ]
-    assert "less than the spread" in key_results(Comparison(close))[2]
-
-
-def test_clear_result_over_seeds_is_not_doubted():
-    clear = [evaluation("RUnet", 90, value) for value in (80, 81)] + [
-        evaluation("Unet", 90, v) for v in (70, 71)
-    ]
-    sentences = key_results(Comparison(clear))
-    # Standard deviation of two values: their difference over the square root of 2, 0.707.
-    assert "RUnet keeps 80.5 ± 0.7 % mIoU and Unet 70.5 ± 0.7 %" in sentences[0] and len(sentences) == 2
-
-
-def test_result_of_one_network_compares_nothing():
-    assert len(key_results(Comparison([evaluation("Unet", 90, 80)]))) == 2
 
 
 def test_metrics_are_read_as_they_were_stored(evaluated_run):
