@@ -94,6 +94,7 @@ def test_eleven_points_on_demand(run, tmp_path):
     assert json.loads((path / "metrics.json").read_text())["ap"] == "11-point"
 
 
+@pytest.mark.slow
 def test_grid_has_a_mean_of_every_cell(run):
     printed = done(f"transfer grid {run[0]} --hidden 4,8 --clusters 2,3 --seeds 0,1")
     cells = json.loads((run[0] / "grid.json").read_text())["cells"]
