@@ -1,6 +1,8 @@
 import ctypes
+import fcntl
 import gc
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -121,35 +123,59 @@ def write_pairs(root, counts=(("", 6),), folders=("rain_image", "clean_image"), 
 
 
 @pytest.fixture(scope="session")
-def train_tiny():
-    """Return a function that trains one epoch of two steps on generated cells and returns the `Run`."""
+def once(tmp_path_factory):
+    """Return a function that has one worker make a folder, such as a trained run, and gives each its own copy.
 
-    def run(folder, **options):
-        from tfapp.segmentation.config import TrainConfig
-        from tfapp.segmentation.training import train
+    It takes the name of the folder, the same in no two places, and a function that makes it.
+    """
+    own = tmp_path_factory.getbasetemp()
+    # A worker's folder stands in that of its session, which it shares with the other workers.
+    store = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "once"
 
-        settings = {"base_width": 4, "depth": 2, "epochs": 1, "steps_per_epoch": 2, "batch_size": 2}
-        return train("cells:12:64", folder, TrainConfig(**settings | options))
+    def copy(name, make):
+        store.mkdir(exist_ok=True)
+        made, done = store / name, store / f"{name}.done"
+        with (store / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Until the file is closed, so of a killed worker too.
+            if not done.exists():
+                shutil.rmtree(made, ignore_errors=True)
+                make(made)
+                done.touch()
+        return shutil.copytree(made, tmp_path_factory.mktemp("once") / name)
 
-    return run
+    return copy
+
+
+def train_tiny(folder, **options):
+    """Train one epoch of two steps on generated cells and return the `Run`."""
+    from tfapp.segmentation.config import TrainConfig
+    from tfapp.segmentation.training import train
+
+    settings = {"base_width": 4, "depth": 2, "epochs": 1, "steps_per_epoch": 2, "batch_size": 2}
+    return train("cells:12:64", folder, TrainConfig(**settings | options))
 
 
 @pytest.fixture(scope="session")
-def evaluated_run(train_tiny, tmp_path_factory):
+def evaluated_run(once):
     """RUnet on generated cells, with metrics under three noises and a loss surface of 3 x 3 points."""
     from tfapp.data import parse_noises
     from tfapp.landscape import landscape
     from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
+    from tfapp.segmentation.run import Run
 
-    run = train_tiny(tmp_path_factory.mktemp("runs") / "runet", head="tv-softmax")
-    noises = parse_noises(["gaussian=0.05", "salt=0.02"])
-    store_metrics(run, evaluate(Segmenter(run), EvaluationData(run), noises))
-    images, labels, weights = run.sample("test", 2, 0)
-    landscape(run.load_model(), images, labels, weights, n=3, path=run.path / "landscape" / "surface.npz")
-    return run
+    def make(folder):
+        run = train_tiny(folder, head="tv-softmax")
+        noises = parse_noises(["gaussian=0.05", "salt=0.02"])
+        store_metrics(run, evaluate(Segmenter(run), EvaluationData(run), noises))
+        images, labels, weights = run.sample("test", 2, 0)
+        landscape(run.load_model(), images, labels, weights, n=3, path=run.path / "landscape" / "surface.npz")
+
+    return Run.open(once("runet", make))
 
 
 @pytest.fixture(scope="session")
-def plain_run(train_tiny, tmp_path_factory):
+def plain_run(once):
     """Unet on the same cells, neither evaluated nor with a surface."""
-    return train_tiny(tmp_path_factory.mktemp("runs") / "unet", head="softmax")
+    from tfapp.segmentation.run import Run
+
+    return Run.open(once("unet", lambda folder: train_tiny(folder, head="softmax")))

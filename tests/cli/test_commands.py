@@ -67,6 +67,7 @@ def own_model(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_help_loads_none_of_the_slow_libraries():
     heavy = {"tensorflow", "keras", "matplotlib", "scipy"}
     code = f"import sys, tfapp.cli.main; print(sorted({heavy} & set(sys.modules)))"
@@ -121,6 +122,7 @@ def test_evaluate_tests_a_keras_file_on_the_images_of_the_run_beside_it(own_mode
     assert "my net" not in (own_run / "metrics.json").read_text()
 
 
+@pytest.mark.slow
 def test_keras_file_is_exported_with_tv_head_gap_and_names(own_model, tmp_path):
     arguments = ("--post-tv", "1", "--gap", "--classes", "a, b,c", "--input-scale", "255")
     result = tfapp("export", own_model, tmp_path / "served", *arguments)
@@ -139,6 +141,7 @@ def test_keras_file_is_exported_with_tv_head_gap_and_names(own_model, tmp_path):
     assert "certificate" in said(tfapp("export", "show", tmp_path / "served"))
 
 
+@pytest.mark.slow
 def test_class_names_of_a_keras_file_come_from_a_file(own_model, tmp_path):
     (tmp_path / "classes.txt").write_text("0 sky\n80 road\n200 car\n")
     result = tfapp("export", own_model, tmp_path / "served", "--classes", tmp_path / "classes.txt")
@@ -175,18 +178,6 @@ def test_predict_writes_labels_at_the_size_of_each_photo(own_run, own_folder, tm
     assert result.exit_code == 0
     with Image.open(tmp_path / "labels" / "photo 1.png") as labels:
         assert labels.size == (56, 40)
-
-
-def test_reproduce_noise_table_trains_evaluates_and_writes(tmp_path):
-    result = tfapp(
-        *"reproduce noise-table cells:12:32 --seeds 0,1 --epochs 1 --steps-per-epoch 1 --batch-size 2".split(),
-        "--out",
-        tmp_path / "table",
-    )
-    assert result.exit_code == 0
-    header = (tmp_path / "table" / "noise-table.md").read_text().splitlines()[0]
-    assert "Unet mIoU | Unet+TV(1) mIoU | RUnet mIoU" in header
-    assert "±" in (tmp_path / "table" / "noise-table.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -246,6 +237,7 @@ def test_output_below_a_file_gets_one_sentence(tmp_path):
     assert result.exit_code == 2 and "Traceback" not in result.output
 
 
+@pytest.mark.slow
 def test_interrupt_exits_with_130_and_the_run_goes_on(tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "tfapp", "train", "cells:20:32", "--out", str(out), *TINY]

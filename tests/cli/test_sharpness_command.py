@@ -93,6 +93,7 @@ def test_the_hessian_is_added_on_demand_with_its_spectra(invoke, tmp_path):
     assert (tmp_path / "first/landscape/spectra-comparison.png").is_file()
 
 
+@pytest.mark.slow
 def test_runs_whose_hessians_were_not_measured_alike_are_said_to_be_so(invoke, tmp_path):
     assert invoke("--eps", "1e-3", "--hessian", runs=["first"]).exit_code == 0
     file = tmp_path / "first" / "landscape" / "sharpness.json"

@@ -1,14 +1,13 @@
-"""`tfapp solvers compare` and the commands that reproduce its tables, as a person types them."""
+"""`tfapp solvers compare`, as a person types it."""
 
 import csv
-from dataclasses import replace
 
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from tfapp.cli.main import app
-from tfapp.optimizers import SOLVERS, SWEEPS
+from tfapp.optimizers import SOLVERS
 
 TINY = ["--model", "two-layer", "--seeds", "0", "--epochs", "1", "--batch-size", "40"]
 
@@ -30,6 +29,7 @@ def compared(tmp_path_factory):
     return out, result
 
 
+@pytest.mark.slow
 def test_comparison_writes_table_trainings_search_and_figure(compared):
     out, result = compared
     assert "BPGrad" in result.output and "Adadelta" in result.output
@@ -45,6 +45,7 @@ def test_comparison_writes_table_trainings_search_and_figure(compared):
         assert picture.width > 1000
 
 
+@pytest.mark.slow
 def test_same_command_again_trains_nothing(compared):
     out, _ = compared
     before = {file: file.stat().st_mtime_ns for file in out.rglob("result.json")}
@@ -64,32 +65,14 @@ def test_same_command_again_trains_nothing(compared):
         (["--train-images", "1000"], "training images; got --train-images 1000"),
         (["--weight-decay", "-1"], "The weight decay must be a finite number"),
         (["--augment", "rotate"], "Unknown augmentation 'rotate'"),
-        (["--dask", "tcp://localhost:1"], "Expected a Dask scheduler with workers at tcp://localhost:1,"),
+        pytest.param(
+            ["--dask", "tcp://localhost:1"],
+            "Expected a Dask scheduler with workers at tcp://localhost:1,",
+            marks=pytest.mark.slow,  # It waits for one.
+        ),
     ],
 )
 def test_bad_input_gets_one_sentence_and_no_training(tmp_path, options, message):
     result = tfapp("solvers", "compare", "digits:100", "--out", tmp_path / "out", *TINY, *options)
     assert result.exit_code == 2 and message in said(result)
     assert not list(tmp_path.rglob("*.json"))
-
-
-def test_table_of_other_images_is_refused(tmp_path):
-    result = tfapp("reproduce", "bpgrad-figure-3.16", "--data", "cifar10:nowhere", "--out", tmp_path / "out")
-    assert result.exit_code == 2 and "Figure 3.16 is made of other images" in said(result)
-
-
-def test_sweep_over_rho_trains_every_value(tmp_path, monkeypatch):
-    few = replace(SWEEPS["bpgrad-rho"], values=(0.0, 0.9))
-    monkeypatch.setitem(SWEEPS, "bpgrad-rho", few)
-    options = ["--data", "digits:100", "--seeds", "0", "--epochs", "1", "--out", tmp_path]
-    result = tfapp("reproduce", "bpgrad-figure-3.19", *options)
-    assert result.exit_code == 0, result.output
-    with (tmp_path / "bpgrad-figure-3.19.csv").open() as file:
-        assert [float(row["value"]) for row in csv.DictReader(file)] == [0.0, 0.9]
-
-
-def test_table_of_segmenters(tmp_path):
-    options = ["--solvers", "bpgrad=50,sgd=0.1", "--seeds", "0", "--epochs", "1", "--grid-epochs", "0"]
-    result = tfapp("reproduce", "bpgrad-table-3.4", "--data", "cells:20:32", "--out", tmp_path, *options)
-    assert result.exit_code == 0, result.output
-    assert "BPGrad | L 50" in (tmp_path / "bpgrad-table-3.4.md").read_text()

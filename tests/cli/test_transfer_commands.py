@@ -1,6 +1,7 @@
 import io
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -88,11 +89,12 @@ def test_same_evaluation_again_fits_nothing(run, monkeypatch):
 
 
 def test_eleven_points_on_demand(run, tmp_path):
-    done(f"transfer evaluate {run[0]} --both-readings --ap 11-point")
-    assert json.loads((run[0] / "metrics.json").read_text())["ap"] == "11-point"
-    done(f"transfer evaluate {run[0]} --both-readings")
+    path = shutil.copytree(run[0], tmp_path / "run")
+    done(f"transfer evaluate {path} --both-readings --ap 11-point")
+    assert json.loads((path / "metrics.json").read_text())["ap"] == "11-point"
 
 
+@pytest.mark.slow
 def test_grid_has_a_mean_of_every_cell(run):
     printed = done(f"transfer grid {run[0]} --hidden 4,8 --clusters 2,3 --seeds 0,1")
     cells = json.loads((run[0] / "grid.json").read_text())["cells"]
@@ -106,6 +108,7 @@ def test_tsne_draws_the_chosen_images(run):
     assert "neighbours" in printed and (run[0] / "figures" / "tsne.png").is_file()
 
 
+@pytest.mark.slow
 def test_export_scores_files_as_evaluation_scored_their_images(run, place):
     path = run[0]
     done(f"export {path} {place / 'served'}")
@@ -180,9 +183,10 @@ def test_options_of_segmenters_are_refused_by_the_export(run, tmp_path):
     assert f"--post-tv is for segmenters; {run[0]} holds a transfer network" in result.output
 
 
-def test_run_that_was_not_evaluated_is_not_exported(place, tmp_path):
-    path = tmp_path / "fresh"
-    done(f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {SMALL}")
+def test_run_that_was_not_evaluated_is_not_exported(run, tmp_path):
+    path = shutil.copytree(run[0], tmp_path / "fresh")
+    (path / "metrics.json").unlink()
+    shutil.rmtree(path / "classifiers")
     result = tfapp(f"export {path} {tmp_path / 'served'}")
     assert result.exit_code == 2 and f"run `tfapp transfer evaluate {path}` first" in result.output
 

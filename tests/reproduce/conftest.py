@@ -1,3 +1,4 @@
 from tests.cli.conftest import place
+from tests.segmentation.conftest import copy_of, train_once, trained
 
-__all__ = ["place"]
+__all__ = ["copy_of", "place", "train_once", "trained"]

@@ -6,6 +6,7 @@ from tfapp.reproduce.bpgrad.analytic import algorithm_2_path, algorithm_2_points
 from tfapp.solvers.search.functions import FUNCTIONS
 
 
+@pytest.mark.reproduce
 @pytest.mark.parametrize(("momentum", "updates"), [(0.0, 434), (0.9, 65)])
 def test_updates_to_the_minimum_of_f1(momentum, updates):
     path = algorithm_2_path("f1", momentum, doubles=False, steps=500)
@@ -13,6 +14,7 @@ def test_updates_to_the_minimum_of_f1(momentum, updates):
     assert path.points[-1, 0] == pytest.approx(4.913, abs=4e-3)
 
 
+@pytest.mark.reproduce
 @pytest.mark.parametrize(
     ("name", "momentum", "end"),
     [("f2", 0.0, 4.9132), ("f2", 0.9, 4.9136), ("f3", 0.0, 4.9132), ("f3", 0.9, 4.91335)],
@@ -22,10 +24,12 @@ def test_end_with_doubled_constant_is_the_local_minimum(name, momentum, end):
     assert path.points[-1, 0] == pytest.approx(end, abs=6e-5)
 
 
+@pytest.mark.reproduce
 def test_doubling_on_f1_would_stop_before_the_minimum():
     assert algorithm_2_path("f1", 0.0, doubles=True, steps=400).points[-1, 0] == pytest.approx(4.65, abs=5e-3)
 
 
+@pytest.mark.reproduce
 @pytest.mark.parametrize(
     ("name", "momentum", "low", "high"), [("f2", 0.0, 4.68, 5.14), ("f3", 0.9, 3.66, 6.05)]
 )

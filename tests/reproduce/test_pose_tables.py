@@ -90,6 +90,7 @@ def test_bad_options_are_one_sentence_and_nothing_is_written(tmp_path, options, 
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.reproduce
 def test_table_is_made_once_and_told_again(tmp_path):
     line = ["reproduce", "pose-table-b.5", "--out", str(tmp_path), "--parts", "bolt", "--seeds", "0"]
     line += ["--variants", "one-channel", "--epochs", "1", "--scenes", "6"]

@@ -110,6 +110,7 @@ def test_data_of_a_table_are_a_folder_or_of_its_reader():
         spec_of("wbc:x", "camvid", "Table 3 is of CamVid")
 
 
+@pytest.mark.slow
 def test_listing_the_studies_imports_nothing_slow():
     code = (
         "import json, sys; from tfapp.reproduce.registry import STUDIES; "

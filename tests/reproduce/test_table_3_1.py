@@ -14,6 +14,7 @@ def path_of(name, steps=ROSENBROCK_UPDATES):
     return trace_path(TENSOR_FUNCTIONS["rosenbrock"], ROSENBROCK.start, SOLVERS[name], steps)
 
 
+@pytest.mark.reproduce
 @pytest.mark.parametrize(
     ("name", "end"),
     [
@@ -30,6 +31,7 @@ def test_end_after_4000_updates(name, end):
     np.testing.assert_allclose(path_of(name).points[-1], end, atol=6e-5)
 
 
+@pytest.mark.reproduce
 def test_adadelta_ends_near_the_place_that_was_verified():
     # It oscillates, so that the last bits of the arithmetic decide the third digit.
     np.testing.assert_allclose(path_of("adadelta").points[-1], (0.738, 0.596), atol=2e-3)

@@ -1,8 +1,13 @@
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
+from tfapp.data import open_dataset
 from tfapp.segmentation.config import TrainConfig
+from tfapp.segmentation.resume import begin_or_resume
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 TINY = TrainConfig(
@@ -25,7 +30,44 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def train_once(once):
+    """Return a function that gives the run of a name, trained by one worker with options over the tiny ones."""
+
+    def run(name, **options):
+        return Run.open(once(name, lambda folder: train(SPEC, folder, replace(TINY, **options))))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(train_once):
     """One tiny run of each head, by head name."""
-    folder = tmp_path_factory.mktemp("runs")
-    return {head: train(SPEC, folder / head, replace(TINY, head=head)) for head in ("softmax", "tv-softmax")}
+    return {head: train_once(f"cells-{head}", head=head) for head in ("softmax", "tv-softmax")}
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Return a function that begins the run of a tiny configuration, as a killed training leaves it."""
+
+    def run(name="run", spec=SPEC, **options):
+        config = replace(TINY, **options).completed()
+        begun, _ = begin_or_resume(tmp_path / name, config, open_dataset(spec), 2**config.depth, False)
+        return begun
+
+    return run
+
+
+@pytest.fixture
+def copy_of(tmp_path):
+    """Return a function that copies a run into the test's own folder, its record changed by `edit`."""
+
+    def copy(run, name="run", edit=None):
+        shutil.copytree(run.path, tmp_path / name)
+        if edit is not None:
+            file = tmp_path / name / "run.json"
+            record = json.loads(file.read_text())
+            edit(record)
+            file.write_text(json.dumps(record))
+        return Run.open(tmp_path / name)
+
+    return copy

@@ -6,7 +6,6 @@ from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run
-from tfapp.segmentation.training import train
 
 CLEAN = Row("clean", "gaussian", 0.0, 0.9, 0.8, (0.8, 0.8), 1.0)
 
@@ -62,6 +61,6 @@ def test_settings_younger_than_a_run_had_their_defaults_then():
     assert list(Comparison([evaluation(), evaluation(noisy_share=younger)]).groups) == ["Unet"]
 
 
-def test_a_run_just_trained_has_the_settings_of_the_same_run_read_again(tmp_path, tiny):
-    run = train("cells:20:32", tmp_path / "run", tiny(resize=(16, 16), epochs=1))
+def test_a_run_just_begun_has_the_settings_of_the_same_run_read_again(begin):
+    run = begin(resize=(16, 16))
     assert run.settings == Run.open(run.path).settings

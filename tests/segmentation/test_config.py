@@ -9,7 +9,6 @@ from tfapp.cli.train import train as train_command
 from tfapp.errors import InputError
 from tfapp.runs.history import read_history
 from tfapp.segmentation.config import TrainConfig
-from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 
@@ -38,16 +37,17 @@ def test_command_is_the_same_with_the_models_own_options_written_out(model):
     assert config.completed().command("cells", "run") == config.command("cells", "run")
 
 
-def test_recorded_command_goes_on_with_the_run_that_it_made(tmp_path, tiny):
-    run = train("cells:20:32", tmp_path / "my run", tiny(epochs=1, resize=(32, 32), tv_weight=0.5))
+def test_recorded_command_goes_on_with_the_run_that_it_made(begin):
+    run = begin("my run", epochs=1, resize=(32, 32), tv_weight=0.5)
     app = typer.Typer()
     app.command()(train_command)
     arguments = shlex.split(run.record["command"])[2:]
     assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert (run.path / "model.keras").is_file()
 
 
-def test_number_of_training_images_limits_the_training_part(tmp_path, tiny):
-    run = train("cells:20:32", tmp_path / "run", tiny(epochs=1, train_images=5))
+def test_number_of_training_images_limits_the_training_part(begin):
+    run = begin(train_images=5)
     assert [len(part) for part in (run.split.train, run.split.validation, run.split.test)] == [5, 4, 6]
     assert len(run.frames("train")) == 5
 
@@ -58,14 +58,14 @@ def test_too_many_training_images_are_refused_before_anything_is_written(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_training_noise_is_in_the_training_part_only(tmp_path, tiny):
-    clean = train("cells:20:32", tmp_path / "clean", tiny(epochs=1))
-    noisy = train("cells:20:32", tmp_path / "noisy", tiny(epochs=1, train_noise="gaussian=0.1"))
+def test_training_noise_is_in_the_training_part_only(begin):
+    clean, noisy = begin("clean"), begin("noisy", train_noise="gaussian=0.1")
     for part, count in (("train", 3), ("validation", 0), ("test", 0)):  # a third of 10 training images
         pairs = zip(clean.frames(part), noisy.frames(part), strict=True)
         assert sum(not np.array_equal(a[0], b[0]) for a, b in pairs) == count
 
 
+@pytest.mark.slow
 def test_run_with_training_noise_goes_on_with_the_same_noise(tmp_path, tiny):
     options = {"train_noise": "salt-and-pepper=0.1", "noisy_share": 0.5}
     train("cells:20:32", tmp_path / "broken", tiny(epochs=1, **options))
@@ -91,19 +91,12 @@ def test_unusable_training_noise_is_refused_before_anything_is_written(tmp_path,
     assert not (tmp_path / "run").exists()
 
 
-def test_run_older_than_an_option_goes_on_while_the_option_is_at_its_default(tmp_path, tiny):
-    run = train("cells:20:32", tmp_path / "run", tiny(epochs=1))
-    for option in ("train_images", "train_noise", "noisy_share"):
-        del run.config[option]
-    run.save()
-    assert train("cells:20:32", run.path, tiny(epochs=2)).config["epochs"] == 2
+def test_run_older_than_an_option_goes_on_while_the_option_is_at_its_default(trained, copy_of, tiny):
+    def age(record):
+        for option in ("train_images", "train_noise", "noisy_share"):
+            del record["config"][option]
+
+    run = copy_of(trained["softmax"], edit=age)
     with pytest.raises(InputError, match=r"another train images \(None, not 5\)"):
-        train("cells:20:32", run.path, tiny(epochs=2, train_images=5))
-
-
-def test_extending_a_run_updates_its_record(tmp_path, tiny):
-    train("cells:20:32", tmp_path / "run", tiny(epochs=1))
-    train("cells:20:32", tmp_path / "run", tiny(epochs=2))
-    run = Run.open(tmp_path / "run")
-    assert run.config["epochs"] == 2
-    assert "--epochs 2" in run.record["command"]
+        train("cells:20:32", run.path, tiny(head="softmax", epochs=4, train_images=5))
+    assert train("cells:20:32", run.path, tiny(head="softmax", epochs=4)).config["epochs"] == 4

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -139,11 +140,10 @@ def test_data_must_fit_what_the_model_takes_and_gives(tmp_path, trained, classes
         EvaluationData(KerasFile(tmp_path / "other.keras"), trained["softmax"].dataset)
 
 
-def test_metrics_are_stored_beside_earlier_ones(tmp_path, tiny):
-    run = train("cells:20:32", tmp_path / "run", tiny(epochs=1, head="softmax"))
-    data = EvaluationData(run)
-    for weight in (None, 1.0):
-        store_metrics(run, evaluate(Segmenter(run, weight), data, NOISES))
+def test_metrics_are_stored_beside_earlier_ones(trained, copy_of, evaluations):
+    run = copy_of(trained["softmax"])
+    for title in ("Unet", "Unet+TV(1)"):
+        store_metrics(run, replace(evaluations["softmax"], title=title))
     content = json.loads((run.path / "metrics.json").read_text())
     assert set(content) == {"Unet", "Unet+TV(1)"}
     assert [row["noise"] for row in content["Unet"]["rows"]] == ["clean", "gaussian 0.1", "salt 0.05"]

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.conftest import write_folder
+from tests.segmentation.conftest import TINY
 from tfapp.data import open_dataset, parse_noises
 from tfapp.errors import InputError
 from tfapp.segmentation.evaluation import (
@@ -13,26 +16,23 @@ from tfapp.segmentation.evaluation import (
     store_metrics,
 )
 from tfapp.segmentation.membrane_scores import membrane_scores
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 CLEAN = parse_noises(["gaussian=0"])
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
+@pytest.fixture(scope="session")
+def run(once):
     """A tiny run on images of 40x56 pixels, resized to 32x32, that are membrane around one cell."""
-    from dataclasses import replace
-
-    from tests.segmentation.conftest import TINY
-
-    root = write_folder(
-        tmp_path_factory.mktemp("data") / "own",
-        size=(40, 56),
-        values=(0, 255),
-        classes=["0 membrane", "255 cell"],
-    )
     config = replace(TINY, head="softmax", resize=(32, 32), batch_size=2, epochs=1)
-    return train(f"folder:{root}", tmp_path_factory.mktemp("runs") / "run", config)
+
+    def make(folder):
+        classes = ["0 membrane", "255 cell"]
+        own = write_folder(folder / "own", size=(40, 56), values=(0, 255), classes=classes)
+        train(f"folder:{own}", folder / "run", config)
+
+    return Run.open(once("membranes", make) / "run")
 
 
 @pytest.fixture(scope="module")

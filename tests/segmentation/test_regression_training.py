@@ -18,15 +18,10 @@ CLEAN = parse_noises(["gaussian=0"])
 HEADS = ("softmax", "tv-softmax", "sigmoid", "identity")
 
 
-@pytest.fixture(scope="module")
-def regressed(tmp_path_factory):
+@pytest.fixture(scope="session")
+def regressed(train_once):
     """One tiny run by mean squared error for each head, by head name."""
-    from dataclasses import replace
-
-    from tests.segmentation.conftest import TINY
-
-    folder = tmp_path_factory.mktemp("regressed")
-    return {head: train(SPEC, folder / head, replace(TINY, head=head, loss="mse")) for head in HEADS}
+    return {head: train_once(f"cells-mse-{head}", head=head, loss="mse", epochs=2) for head in HEADS}
 
 
 def losses(run):
@@ -40,6 +35,7 @@ def test_model_is_compiled_with_the_regression(regressed, head):
     assert model.loss.reduction == "mean_with_sample_weight"
 
 
+@pytest.mark.slow
 def test_loss_falls(tmp_path, tiny):
     run = train(SPEC, tmp_path / "run", tiny(head="identity", loss="mse", epochs=6, learning_rate=1e-2))
     assert losses(run)[-1][0] < 0.7 * losses(run)[0][0]
@@ -70,13 +66,15 @@ def test_segmenter_gives_probabilities(regressed, head):
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_extended_run_equals_an_unbroken_one(tmp_path, regressed, tiny):
     options = {"head": "identity", "loss": "mse"}
     train(SPEC, tmp_path / "run", tiny(epochs=1, **options))
-    resumed = train(SPEC, tmp_path / "run", tiny(**options))
+    resumed = train(SPEC, tmp_path / "run", tiny(epochs=2, **options))
     np.testing.assert_allclose(losses(resumed), losses(regressed["identity"]), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_run_of_a_regression_is_exported(tmp_path, regressed):
     from tfapp.export import export
 
@@ -128,6 +126,7 @@ def test_solvers_that_see_the_loss_are_made_with_their_own_defaults(options, kin
         assert optimizer.momentum == options.get("momentum", 0.9)
 
 
+@pytest.mark.slow
 def test_run_trained_by_bpgrad_with_weight_decay_goes_on(tmp_path, tiny):
     options = {"optimizer": "bpgrad", "lipschitz": "50", "weight_decay": 0.01, "head": "softmax"}
     train(SPEC, tmp_path / "run", tiny(epochs=1, **options))
@@ -160,11 +159,12 @@ def test_bad_combinations_are_refused_and_nothing_is_written(tmp_path, tiny, opt
     assert not (tmp_path / "run").exists()
 
 
-def test_run_older_than_the_loss_has_cross_entropy(tmp_path, tiny):
-    run = train(SPEC, tmp_path / "run", tiny(epochs=1, head="softmax"))
-    for option in ("loss", "momentum"):
-        del run.config[option]
-    run.save()
-    assert Run.open(run.path).loss == "cross-entropy"
+def test_run_older_than_the_loss_has_cross_entropy(trained, copy_of, tiny):
+    def age(record):
+        for option in ("loss", "momentum"):
+            del record["config"][option]
+
+    run = copy_of(trained["softmax"], edit=age)
+    assert run.loss == "cross-entropy"
     with pytest.raises(InputError, match=r"another loss \(cross-entropy, not mse\)"):
-        train(SPEC, run.path, tiny(epochs=2, head="softmax", loss="mse"))
+        train(SPEC, run.path, tiny(head="softmax", loss="mse"))

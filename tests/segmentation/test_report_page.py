@@ -2,17 +2,17 @@ import base64
 import io
 import json
 import re
-import shutil
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from tests.report.page_reader import Reader
-from tfapp.data import Noise, parse_noises
+from tfapp.data import Noise
 from tfapp.errors import InputError
-from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
+from tfapp.segmentation.evaluation import store_metrics
 from tfapp.segmentation.page import write_report
-from tfapp.segmentation.run import Run
+from tfapp.segmentation.page.contents import read_metrics
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -27,16 +27,6 @@ def report(evaluated_run, plain_run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(report):
     return Reader(report.read_text(encoding="utf-8"))
-
-
-def copy_of(run, folder, edit=None):
-    """Copy a run and change its record."""
-    shutil.copytree(run.path, folder)
-    record = json.loads((folder / "run.json").read_text())
-    if edit:
-        edit(record)
-    (folder / "run.json").write_text(json.dumps(record))
-    return Run.open(folder)
 
 
 def test_every_tag_is_closed(page):
@@ -138,26 +128,27 @@ def test_table_says_that_the_training_was_clean(page):
     assert "In the training, all images were clean." in page.words
 
 
-def test_table_says_which_noise_the_training_had(evaluated_run, tmp_path):
+def test_table_says_which_noise_the_training_had(evaluated_run, tmp_path, copy_of):
     def train_with_noise(record):
         record["config"].update(train_noise="salt=0.02", noisy_share=1 / 3)
 
-    noisy = copy_of(evaluated_run, tmp_path / "noisy", train_with_noise)
+    noisy = copy_of(evaluated_run, "noisy", train_with_noise)
     words = Reader(write_report([evaluated_run, noisy], tmp_path / "r.html", examples=1).read_text()).words
     assert "a random third of the training images had salt on 2 % of the pixels" in words
     assert "all images were clean" in words
 
 
-def test_runs_trained_with_other_noise_are_columns_of_their_own(evaluated_run, tmp_path):
-    noisy = copy_of(evaluated_run, tmp_path / "n", lambda r: r["config"].update(train_noise="salt=0.02"))
+def test_runs_trained_with_other_noise_are_columns_of_their_own(evaluated_run, tmp_path, copy_of):
+    noisy = copy_of(evaluated_run, "n", lambda r: r["config"].update(train_noise="salt=0.02"))
     words = Reader(write_report([evaluated_run, noisy], tmp_path / "r.html", examples=1).read_text()).words
     assert "RUnet (without --train-noise)" in words and "RUnet (--train-noise salt=0.02)" in words
 
 
-def test_amounts_are_explained_in_the_units_of_the_corruptions_tested(evaluated_run, tmp_path):
-    run = copy_of(evaluated_run, tmp_path / "blurred")
-    noises = parse_noises(["blur=1"])
-    store_metrics(run, evaluate(Segmenter(run), EvaluationData(run), noises))
+def test_amounts_are_explained_in_the_units_of_the_corruptions_tested(evaluated_run, tmp_path, copy_of):
+    run = copy_of(evaluated_run, "blurred")
+    (stored,) = read_metrics(run)
+    blurred = replace(stored.rows[1], noise="blur 1", kind="blur", amount=1.0)
+    store_metrics(run, replace(stored, rows=(stored.clean, blurred)))
     words = Reader(write_report([run], tmp_path / "r.html", examples=1).read_text()).words
     assert "blur: standard deviation in pixels" in words and "salt" not in words
 
@@ -180,13 +171,13 @@ def test_given_commands_replace_the_general_ones(evaluated_run, tmp_path):
     assert steps[0][1] in page.words and "folder:PATH" not in page.words
 
 
-def test_hostile_names_stay_text(evaluated_run, tmp_path):
+def test_hostile_names_stay_text(evaluated_run, tmp_path, copy_of):
     def rename(record):
         record["data"]["class_names"][1] = HOSTILE
         record["data"]["spec"] = f"folder:/{HOSTILE}"
         record["config"]["model"] = HOSTILE
 
-    run = copy_of(evaluated_run, tmp_path / 'run"><script>', rename)
+    run = copy_of(evaluated_run, 'run"><script>', rename)
     metrics = run.metrics()
     metrics["RUnet"]["class_names"][1] = HOSTILE
     (run.path / "metrics.json").write_text(json.dumps({HOSTILE: metrics["RUnet"]}))
@@ -195,11 +186,11 @@ def test_hostile_names_stay_text(evaluated_run, tmp_path):
     assert HOSTILE in Reader(text).words
 
 
-def test_missing_data_leave_a_page_without_pictures(evaluated_run, tmp_path):
+def test_missing_data_leave_a_page_without_pictures(evaluated_run, tmp_path, copy_of):
     def lose(record):
         record["data"]["spec"] = "folder:/no/such/folder"
 
-    run = copy_of(evaluated_run, tmp_path / "lost", lose)
+    run = copy_of(evaluated_run, "lost", lose)
     page = Reader(write_report([run], tmp_path / "lost.html").read_text(encoding="utf-8"))
     assert "No pictures: Folder /no/such/folder" in page.words and page.values("src") == []
 

@@ -1,10 +1,13 @@
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import write_pairs
+from tests.segmentation.conftest import TINY
 from tfapp.data import open_dataset
 from tfapp.errors import InputError
 from tfapp.runs.history import read_history
@@ -22,17 +25,16 @@ from tfapp.segmentation.training import train
 OPTIONS = {"loss": "mse", "head": "identity", "resize": (32, 32), "batch_size": 2, "learning_rate": 1e-2}
 
 
-@pytest.fixture(scope="module")
-def restorer(tmp_path_factory):
+@pytest.fixture(scope="session")
+def restorer(once):
     """A tiny run on image pairs."""
-    from dataclasses import replace
-
-    from tests.conftest import write_pairs
-    from tests.segmentation.conftest import TINY
-
-    root = write_pairs(tmp_path_factory.mktemp("data") / "pairs", (("", 10),))
     config = replace(TINY, **OPTIONS, epochs=4, steps_per_epoch=20)
-    return train(f"raindrop:{root}", tmp_path_factory.mktemp("runs") / "restorer", config)
+
+    def make(folder):
+        pairs = write_pairs(folder / "pairs", (("", 10),))
+        train(f"raindrop:{pairs}", folder / "run", config)
+
+    return Run.open(once("restorer", make) / "run")
 
 
 def losses(run):
@@ -55,6 +57,7 @@ def test_model_is_compiled_with_the_mean_squared_error_of_images(restorer):
     )
 
 
+@pytest.mark.slow
 def test_extended_run_equals_an_unbroken_one(tmp_path, tiny, make_pairs):
     spec = f"raindrop:{make_pairs()}"
     whole = train(spec, tmp_path / "whole", tiny(**OPTIONS, epochs=2))

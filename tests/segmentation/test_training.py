@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
+from tfapp.landscape import load_trajectory
 from tfapp.runs.callbacks import TrainingDiverged
 from tfapp.runs.checkpoints import latest_checkpoint
 from tfapp.runs.history import read_history
@@ -17,6 +18,7 @@ from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 SPEC = "cells:20:32"
+SMALLEST = {"base_width": 2, "depth": 1, "head": "softmax", "steps_per_epoch": 2, "batch_size": 2}
 TRAIN_AND_SLEEP = """
 import sys, time, keras
 from tests.segmentation.conftest import TINY, SPEC
@@ -38,6 +40,21 @@ def losses(run):
     return [(row["loss"], row["val_loss"], row["tv_weight"]) for row in read_history(run.path)]
 
 
+@pytest.fixture
+def extended(trained, copy_of, tiny):
+    """The tiny run of three epochs, trained for a fourth, from a folder in which a kill left half a checkpoint."""
+    run = copy_of(trained["tv-softmax"], "extended")
+    (run.path / "checkpoints" / ".epoch-00004.1234.part.keras").write_bytes(b"half")
+    return train(SPEC, run.path, tiny(epochs=4))
+
+
+@pytest.fixture(scope="module")
+def reached(train_once):
+    """A run that stopped after its first epoch of three, as it had reached its loss."""
+    return train_once("cells-reached", until_loss=100.0)
+
+
+@pytest.mark.slow
 def test_loss_falls(tmp_path, tiny):
     run = train(SPEC, tmp_path / "run", tiny(epochs=6, learning_rate=1e-2))
     history = [row["loss"] for row in read_history(run.path)]
@@ -60,11 +77,13 @@ def test_run_folder_holds_what_later_commands_read(trained):
     assert not list(path.rglob("*.part*"))
 
 
+@pytest.mark.slow
 def test_two_trainings_of_one_seed_agree(tmp_path, trained, tiny):
     again = train(SPEC, tmp_path / "again", tiny())
     np.testing.assert_allclose(losses(again), losses(trained["tv-softmax"]), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_training_killed_in_mid_epoch_goes_on_to_the_same_history(tmp_path, trained, tiny):
     process = subprocess.Popen(
         [sys.executable, "-c", TRAIN_AND_SLEEP, tmp_path / "run"],
@@ -79,14 +98,16 @@ def test_training_killed_in_mid_epoch_goes_on_to_the_same_history(tmp_path, trai
     np.testing.assert_allclose(losses(resumed), losses(trained["tv-softmax"]), rtol=1e-4)
 
 
-def test_more_epochs_extend_a_finished_run(tmp_path, tiny):
-    first = train(SPEC, tmp_path / "run", tiny(epochs=1))
-    weights = first.load_model().get_weights()
-    longer = train(SPEC, tmp_path / "run", tiny(epochs=2))
-    assert [row["epoch"] for row in read_history(longer.path)] == [1, 2]
-    assert any(
-        not np.array_equal(a, b) for a, b in zip(weights, longer.load_model().get_weights(), strict=True)
-    )
+@pytest.mark.slow
+def test_more_epochs_extend_a_finished_run(trained, extended):
+    first = trained["tv-softmax"].load_model().get_weights()
+    assert [row["epoch"] for row in read_history(extended.path)] == [1, 2, 3, 4]
+    weights = extended.load_model().get_weights()
+    assert any(not np.array_equal(a, b) for a, b in zip(first, weights, strict=True))
+    assert not list((extended.path / "checkpoints").glob(".*"))
+    run = Run.open(extended.path)
+    assert run.config["epochs"] == 4
+    assert "--epochs 4" in run.record["command"]
 
 
 def test_finished_run_is_left_as_it_is(trained, tiny):
@@ -96,50 +117,41 @@ def test_finished_run_is_left_as_it_is(trained, tiny):
     assert (path / "model.keras").stat().st_mtime_ns == before
 
 
-def test_training_stops_after_the_first_epoch_that_is_low_enough(tmp_path, tiny):
-    free = read_history(train(SPEC, tmp_path / "free", tiny(epochs=4)).path)
-    target = (free[1]["loss"] + free[2]["loss"]) / 2
-    assert free[0]["loss"] > free[1]["loss"] > free[2]["loss"]
-    stopped = read_history(train(SPEC, tmp_path / "stopped", tiny(epochs=4, until_loss=target)).path)
-    np.testing.assert_allclose([r["loss"] for r in stopped], [r["loss"] for r in free[:3]], rtol=1e-4)
+@pytest.mark.slow
+def test_training_stops_after_the_first_epoch_that_is_low_enough(tmp_path, trained, tiny):
+    free = read_history(trained["tv-softmax"].path)
+    target = (free[0]["loss"] + free[1]["loss"]) / 2
+    assert free[0]["loss"] > free[1]["loss"]
+    stopped = read_history(train(SPEC, tmp_path / "stopped", tiny(until_loss=target)).path)
+    np.testing.assert_allclose([r["loss"] for r in stopped], [r["loss"] for r in free[:2]], rtol=1e-4)
 
 
-def test_run_that_reached_its_loss_is_left_as_it_is(tmp_path, tiny):
-    options = tiny(epochs=4, until_loss=100.0)
-    path = train(SPEC, tmp_path / "run", options).path
-    before = (path / "model.keras").stat().st_mtime_ns
-    train(SPEC, path, options)
-    assert (path / "model.keras").stat().st_mtime_ns == before
+def test_run_that_reached_its_loss_is_left_as_it_is(reached, tiny):
+    before = (reached.path / "model.keras").stat().st_mtime_ns
+    train(SPEC, reached.path, tiny(until_loss=100.0))
+    assert (reached.path / "model.keras").stat().st_mtime_ns == before
+    assert len(read_history(reached.path)) == 1
 
 
-def test_lower_loss_to_reach_extends_a_run(tmp_path, tiny):
-    train(SPEC, tmp_path / "run", tiny(epochs=3, until_loss=100.0))
-    run = train(SPEC, tmp_path / "run", tiny(epochs=3, until_loss=None))
+@pytest.mark.slow
+def test_lower_loss_to_reach_extends_a_run(reached, copy_of, tiny):
+    run = train(SPEC, copy_of(reached).path, tiny(epochs=3, until_loss=None))
     assert [row["epoch"] for row in read_history(run.path)] == [1, 2, 3]
     assert run.config["until_loss"] is None
 
 
 @pytest.mark.parametrize(("resize", "expected"), [((32, 32), "dihedral"), ((16, 32), "flips")])
-def test_augmentation_by_default_suits_the_shape_of_the_frames(tmp_path, tiny, resize, expected):
-    run = train(SPEC, tmp_path / "run", tiny(epochs=1, resize=resize))
-    assert run.config["augment"] == expected
-
-
-def test_checkpoint_that_a_kill_left_half_written_is_removed(tmp_path, tiny):
-    train(SPEC, tmp_path / "run", tiny(epochs=1))
-    half = tmp_path / "run" / "checkpoints" / ".epoch-00002.1234.part.keras"
-    half.write_bytes(b"half")
-    train(SPEC, tmp_path / "run", tiny(epochs=2))
-    assert not half.exists()
+def test_augmentation_by_default_suits_the_shape_of_the_frames(begin, resize, expected):
+    assert begin(resize=resize).config["augment"] == expected
 
 
 def test_cosine_schedule_ends_at_zero(tmp_path, tiny):
-    model = train(SPEC, tmp_path / "run", tiny(schedule="cosine", head="softmax")).load_model()
+    model = train(SPEC, tmp_path / "run", tiny(schedule="cosine", head="softmax", epochs=1)).load_model()
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_diverging_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path, tiny):
-    train(SPEC, tmp_path / "run", tiny(epochs=1, optimizer="sgd"))
+def test_diverging_loss_stops_and_keeps_the_last_good_checkpoint(trained, copy_of, tiny):
+    path = copy_of(trained["softmax"]).path
 
     class Poison(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
@@ -147,11 +159,11 @@ def test_diverging_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path, tiny)
             kernel.assign(kernel * np.nan)
 
     with pytest.raises(
-        TrainingDiverged, match="last good checkpoint is .*epoch-00001.keras.* smaller `learning_rate`"
+        TrainingDiverged, match="last good checkpoint is .*epoch-00003.keras.* smaller `learning_rate`"
     ):
-        train(SPEC, tmp_path / "run", tiny(optimizer="sgd"), callbacks=[Poison()])
-    assert latest_checkpoint(tmp_path / "run")[1] == 1
-    restored = keras.models.load_model(latest_checkpoint(tmp_path / "run")[0])
+        train(SPEC, path, tiny(head="softmax", epochs=4), callbacks=[Poison()])
+    assert latest_checkpoint(path)[1] == 3
+    restored = keras.models.load_model(latest_checkpoint(path)[0])
     assert all(np.isfinite(w).all() for w in restored.get_weights())
 
 
@@ -167,9 +179,8 @@ def test_pixels_without_a_label_do_not_train(tmp_path, make_folder, tiny):
     assert after == before
 
 
-def test_balanced_weights_are_larger_for_rarer_classes(tmp_path, tiny):
-    run = train(SPEC, tmp_path / "run", tiny(class_weighting="balanced", epochs=1))
-    background, cytoplasm, nucleus = run.config["class_weights"]
+def test_balanced_weights_are_larger_for_rarer_classes(begin):
+    background, cytoplasm, nucleus = begin(class_weighting="balanced").config["class_weights"]
     assert background < min(cytoplasm, nucleus)
     assert np.mean([background, cytoplasm, nucleus]) == pytest.approx(1.0)
 
@@ -207,13 +218,13 @@ def test_other_data_in_the_same_folder_is_refused(trained, tiny):
         train("cells:21:32", trained["softmax"].path, tiny(head="softmax"))
 
 
-def test_changed_data_are_noticed(tmp_path, make_folder, tiny):
-    root, options = make_folder(size=(32, 32)), tiny(batch_size=2, epochs=1, head="softmax")
-    train(f"folder:{root}", tmp_path / "run", options)
+def test_changed_data_are_noticed(begin, make_folder, tiny):
+    root, options = make_folder(size=(32, 32)), {"batch_size": 2, "head": "softmax"}
+    run = begin(spec=f"folder:{root}", **options)
     image = root / "images" / "cell 0.png"
     image.write_bytes((root / "images" / "cell 1.png").read_bytes())
     with pytest.raises(InputError, match="changed since"):
-        train(f"folder:{root}", tmp_path / "run", options)
+        train(f"folder:{root}", run.path, tiny(**options))
 
 
 def test_damaged_image_is_told_before_anything_is_written(tmp_path, make_folder, tiny):
@@ -233,10 +244,11 @@ def test_folder_of_something_else_is_not_overwritten(tmp_path, tiny):
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
-def test_overwrite_starts_again(tmp_path, tiny):
-    train(SPEC, tmp_path / "run", tiny(epochs=1))
-    run = train(SPEC, tmp_path / "run", tiny(epochs=1, learning_rate=1e-2), overwrite=True)
+def test_overwrite_starts_again(trained, copy_of, tiny):
+    path = copy_of(trained["softmax"]).path
+    run = train(SPEC, path, tiny(head="softmax", epochs=1, learning_rate=1e-2), overwrite=True)
     assert run.config["learning_rate"] == 1e-2
+    assert len(read_history(path)) == 1
 
 
 def test_run_of_a_newer_format_is_refused(tmp_path):
@@ -261,3 +273,53 @@ def test_unfinished_run_says_how_to_finish(tmp_path, trained):
     (tmp_path / "run.json").write_text(record)
     with pytest.raises(InputError, match="run the same `tfapp train` again"):
         Run.open(tmp_path).load_model()
+
+
+@pytest.fixture(scope="module")
+def recorded(train_once):
+    """A run of three epochs whose weights were recorded after every second one."""
+    return train_once("cells-recorded", **SMALLEST, trajectory=2)
+
+
+def files(folder):
+    return {file.name: file.read_bytes() for file in (folder / "trajectory").iterdir()}
+
+
+def test_weights_are_recorded_every_so_many_epochs_in_the_run(recorded):
+    assert load_trajectory(recorded.path / "trajectory").epochs.tolist() == [0, 2, 3]
+    assert "--trajectory 2" in recorded.record["command"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed_in", [1, 2])
+def test_a_killed_run_leaves_the_trajectory_of_an_unbroken_one(
+    recorded, tmp_path, tiny, monkeypatch, killed_in
+):
+    class Killed(keras.callbacks.Callback):
+        def __init__(self, *arguments):
+            super().__init__()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == killed_in:
+                raise KeyboardInterrupt
+
+    config = tiny(**SMALLEST, trajectory=2)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("tfapp.segmentation.training.ReportProgress", Killed)
+        train(SPEC, tmp_path / "broken", config)
+    train(SPEC, tmp_path / "broken", config)
+    assert files(recorded.path) == files(tmp_path / "broken")
+
+
+def test_without_the_option_no_trajectory_is_recorded(trained):
+    assert not (trained["softmax"].path / "trajectory").exists()
+
+
+def test_no_epochs_between_two_records_are_refused(tmp_path, tiny):
+    with pytest.raises(InputError, match="`trajectory` must be at least 1; got 0"):
+        train(SPEC, tmp_path / "run", tiny(trajectory=0))
+    assert not any(tmp_path.iterdir())
+
+
+def test_runs_with_and_without_a_trajectory_were_trained_alike(begin, recorded):
+    assert begin(**SMALLEST).settings == recorded.settings

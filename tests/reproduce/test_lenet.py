@@ -32,6 +32,7 @@ def short(monkeypatch):
     monkeypatch.setitem(networks.CONDITION_STEPS, "small", 3)
 
 
+@pytest.mark.reproduce
 @pytest.mark.usefixtures("short")
 def test_figure_3_15_compares_the_readings(invoke, tmp_path):
     result = invoke("reproduce", "bpgrad-figure-3.15", "--data", "digits:150")
@@ -42,6 +43,7 @@ def test_figure_3_15_compares_the_readings(invoke, tmp_path):
     assert (tmp_path / "out" / "bpgrad-figure-3.15.png").is_file()
 
 
+@pytest.mark.reproduce
 @pytest.mark.usefixtures("short")
 def test_figure_3_6_has_a_table_for_each_momentum(invoke, tmp_path):
     result = invoke("reproduce", "bpgrad-figure-3.6", "--data", "digits:400", "--lipschitz", "500")
@@ -54,6 +56,7 @@ def test_figure_3_6_has_a_table_for_each_momentum(invoke, tmp_path):
     assert (tmp_path / "out" / "bpgrad-figure-3.6.png").is_file()
 
 
+@pytest.mark.reproduce
 def test_figure_3_20_has_a_row_for_each_step(invoke, tmp_path):
     result = invoke("reproduce", "bpgrad-figure-3.20", "--data", "digits:400", "--lipschitz", "500")
     assert result.exit_code == 0, result.output

@@ -38,6 +38,7 @@ def test_every_epoch_sees_every_example_once_in_another_order():
     assert not np.array_equal(order[:10], order[10:20])
 
 
+@pytest.mark.slow
 def test_loop_takes_the_steps_of_fit_on_the_same_batches(tmp_path):
     steps = follow_bounds(5.0, 1000, 8, tmp_path / "bounds.csv").steps
     curve = train_net("bpgrad", 5.0, 1000, 8)
@@ -45,6 +46,7 @@ def test_loop_takes_the_steps_of_fit_on_the_same_batches(tmp_path):
     np.testing.assert_allclose(steps["lower_bound"], 0.1 * np.minimum.accumulate(steps["loss"]), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_all_solvers_begin_with_the_same_objective():
     curves = [train_net(solver, 0.01, 100, 2) for solver in ("sgd", "adam")]
     assert curves[0].objectives[0] == curves[1].objectives[0] and len(curves[0].objectives) == 3

@@ -1,4 +1,4 @@
-"""`tfapp reproduce tv-study` through the whole command line, on a tiny dataset."""
+"""`tfapp reproduce tv-study` and `noise-table` through the whole command line, on tiny datasets."""
 
 import csv
 
@@ -30,6 +30,7 @@ def finished(own, tmp_path_factory):
     return out, result.output
 
 
+@pytest.mark.reproduce
 def test_table_compares_with_the_baseline_behind_the_plain_network(finished):
     out, output = finished
     table = (out / "tv-study.md").read_text(encoding="utf-8")
@@ -37,6 +38,7 @@ def test_table_compares_with_the_baseline_behind_the_plain_network(finished):
     assert table in output
 
 
+@pytest.mark.reproduce
 def test_csv_has_a_row_for_every_noise_of_every_method(finished):
     with (finished[0] / "tv-study.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -44,6 +46,7 @@ def test_csv_has_a_row_for_every_noise_of_every_method(finished):
     assert len(rows) == 3 * 7 and {row["seed"] for row in rows} == {"3"}
 
 
+@pytest.mark.reproduce
 def test_a_finished_study_is_not_trained_again(own, finished):
     out, _ = finished
     models = sorted(out.glob("base/*/model.keras"))
@@ -66,3 +69,13 @@ def test_bad_option_is_named_before_anything_is_written(own, tmp_path, option, v
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
     assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.reproduce
+def test_noise_table_trains_evaluates_and_writes(tmp_path):
+    line = "reproduce noise-table cells:12:32 --seeds 0,1 --epochs 1 --steps-per-epoch 1 --batch-size 2"
+    result = CliRunner().invoke(app, [*line.split(), "--out", str(tmp_path / "table")])
+    assert result.exit_code == 0, result.output
+    header = (tmp_path / "table" / "noise-table.md").read_text().splitlines()[0]
+    assert "Unet mIoU | Unet+TV(1) mIoU | RUnet mIoU" in header
+    assert "±" in (tmp_path / "table" / "noise-table.md").read_text()

@@ -1,3 +1,5 @@
+"""`tfapp report` on segmenters, and on a transfer run."""
+
 import pytest
 from typer.testing import CliRunner
 
@@ -32,4 +34,22 @@ def test_several_runs_are_refused(tmp_path):
     first, second = (begun_run(tmp_path / name) for name in ("first", "second"))
     result = report(first.path, second.path, "--out", tmp_path / "r.html")
     assert result.exit_code == 2 and "shows that run alone; got 2 runs." in result.output
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_command_writes_the_page_and_names_it(evaluated_run, tmp_path):
+    out = tmp_path / "deep" / "page.html"
+    result = report(evaluated_run.path, "--out", out, "--examples", 1, "--title", "A <title>")
+    assert result.exit_code == 0 and f"wrote {out}" in result.output
+    assert "<h1>A &lt;title&gt;</h1>" in out.read_text(encoding="utf-8")
+
+
+def test_several_amounts_of_noise_are_refused(evaluated_run, tmp_path):
+    result = report(evaluated_run.path, "--out", tmp_path / "r.html", "--noise", "gaussian=0.05,0.07")
+    assert result.exit_code == 2 and "several amounts" in " ".join(result.output.split())
+
+
+def test_folder_that_is_not_a_run_is_refused_by_the_command(tmp_path):
+    result = report(tmp_path, "--out", tmp_path / "r.html")
+    assert result.exit_code == 2 and "is not a run folder" in " ".join(result.output.split())
     assert not (tmp_path / "r.html").exists()

@@ -79,17 +79,20 @@ def both(cells, first):
     return first
 
 
+@pytest.mark.reproduce
 def test_table_1_writes_the_table_the_figures_and_the_page(first):
     names = {"tv-table-1.md", "tv-table-1.csv", "tv-table-1.html", "figure-2.png", "figure-3.png", "model-1"}
     assert names <= {path.name for path in first.iterdir()}
 
 
+@pytest.mark.reproduce
 def test_seeds_are_averaged_in_one_column_whatever_lambda_each_has(first):
     text = (first / "tv-table-1.md").read_text(encoding="utf-8")
     assert "| noise | Unet mIoU | Unet+TV mIoU | RUnet mIoU | Unet accuracy |" in text
     assert re.search(r"\| clean \| [\d.]+ ± [\d.]+ \|", text)
 
 
+@pytest.mark.reproduce
 def test_rows_are_those_of_the_paper(first):
     lines = (first / "tv-table-1.md").read_text(encoding="utf-8").splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("| noise"))
@@ -98,6 +101,7 @@ def test_rows_are_those_of_the_paper(first):
     assert rows == ["clean", *sigmas, "salt 0.01", "pepper 0.01", "salt-and-pepper 0.01"]
 
 
+@pytest.mark.reproduce
 @pytest.mark.parametrize("suffix", ["md", "html"])
 def test_page_and_table_show_the_command_as_it_was_typed(first, cells, suffix):
     text = (first / f"tv-table-1.{suffix}").read_text(encoding="utf-8")
@@ -105,12 +109,14 @@ def test_page_and_table_show_the_command_as_it_was_typed(first, cells, suffix):
     assert str(cells) in line and f"--out {first} --seeds 0,1 --epochs 1" in line and "--scale" not in line
 
 
+@pytest.mark.reproduce
 @pytest.mark.parametrize("suffix", ["md", "html"])
 def test_page_and_table_say_what_they_take_the_paper_s_tables_for(first, suffix):
     text = (first / f"tv-table-1.{suffix}").read_text(encoding="utf-8")
     assert "Assumed of that section" in text and "arXiv:1907.05287" in text
 
 
+@pytest.mark.reproduce
 def test_page_shows_the_chosen_and_the_learned_lambda_of_every_seed(first):
     text = (first / "tv-table-1.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
@@ -126,12 +132,14 @@ def test_page_shows_the_chosen_and_the_learned_lambda_of_every_seed(first):
     assert float(rows[1][2]) == pytest.approx(float(learned), abs=5e-4)
 
 
+@pytest.mark.reproduce
 def test_page_holds_its_figures_and_loads_nothing(first):
     page = (first / "tv-table-1.html").read_text(encoding="utf-8")
     assert page.count('src="data:image/png;base64,') == 2
     assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 
+@pytest.mark.reproduce
 def test_finished_table_is_made_again_without_training(both, cells):
     models = sorted((both / "model-2").glob("*/model.keras"))
     before = [os.stat(path).st_mtime_ns for path in models]
@@ -139,6 +147,7 @@ def test_finished_table_is_made_again_without_training(both, cells):
     assert len(models) == 2 and [os.stat(path).st_mtime_ns for path in models] == before
 
 
+@pytest.mark.reproduce
 def test_overwrite_trains_again(both, cells, tmp_path):
     shutil.copytree(both / "model-2", tmp_path / "model-2")
     record = tmp_path / "model-2" / "runet-seed0" / "run.json"
@@ -147,6 +156,7 @@ def test_overwrite_trains_again(both, cells, tmp_path):
     assert json.loads(record.read_text())["config"]["epochs"] == 1
 
 
+@pytest.mark.reproduce
 def test_odd_tables_train_on_clean_images_and_even_ones_with_noise(both):
     noises = [
         json.loads((both / f"model-{model}" / "runet-seed0" / "run.json").read_text())["config"][
@@ -157,6 +167,7 @@ def test_odd_tables_train_on_clean_images_and_even_ones_with_noise(both):
     assert noises == [None, "gaussian=0.05"]
 
 
+@pytest.mark.reproduce
 def test_figures_show_both_models_when_both_were_trained(both):
     page = (both / "tv-table-2.html").read_text(encoding="utf-8")
     assert "Model 1 (solid) was trained on clean images, model 2 (dashed) on a noisy set" in page
@@ -165,6 +176,7 @@ def test_figures_show_both_models_when_both_were_trained(both):
         assert sheet.width == 8 * (190 + 6) + 6
 
 
+@pytest.mark.reproduce
 def test_tables_of_camvid_are_of_segnet(scenes, tmp_path):
     result = table(3, scenes, tmp_path, "--seeds", "2", "--resize", "16x24")
     assert result.exit_code == 0, result.output

@@ -1,3 +1,5 @@
+"""The studies of feature transfer for low-resolution images: their commands, and how results become rows."""
+
 import json
 import shlex
 from dataclasses import replace
@@ -9,6 +11,7 @@ from tests.transfer.small_images import LOW, SIDE
 from tfapp.cli.main import app
 from tfapp.reproduce.transfer import scales
 from tfapp.reproduce.transfer.scales import SCALES
+from tfapp.reproduce.transfer.studies import merged_grid, table_5_2
 
 
 def tfapp(line):
@@ -31,6 +34,7 @@ def reproduce(name, place, seeds="0,1"):
     return result.output
 
 
+@pytest.mark.reproduce
 def test_table_5_2_has_both_readings_and_the_control_over_seeds(place):
     printed = reproduce("transfer-table-5.2", place)
     table = (place / "out" / "transfer-table-5.2.md").read_text()
@@ -39,6 +43,7 @@ def test_table_5_2_has_both_readings_and_the_control_over_seeds(place):
     assert "over 2 seeds" in table and " ± " in table
 
 
+@pytest.mark.reproduce
 def test_table_5_1_has_every_size_over_seeds(place):
     reproduce("transfer-table-5.1", place)
     content = json.loads((place / "out" / "transfer-table-5.1" / "grid.json").read_text())
@@ -46,6 +51,7 @@ def test_table_5_1_has_every_size_over_seeds(place):
     assert (place / "out" / "transfer-table-5.1" / "grid.png").is_file()
 
 
+@pytest.mark.reproduce
 def test_figure_5_3_is_drawn_for_each_seed(place):
     reproduce("transfer-figure-5.3", place, seeds="1")
     assert (place / "out" / "runs" / "seed-1" / "figures" / "tsne.png").is_file()
@@ -64,3 +70,27 @@ def test_bad_input_gets_one_sentence(place, tmp_path, options, sentence):
         f"reproduce transfer-table-5.2 --data labels:{place / 'images'} --out {tmp_path / 'o'} {options}"
     )
     assert result.exit_code == 2 and sentence in result.output and not (tmp_path / "o").exists()
+
+
+def metrics(low, accuracy=0.5):
+    features = [
+        {"title": title, "dimension": 4, "mean": {"area": value, "11-point": value}, "accuracy": accuracy}
+        for title, value in (("HR", 0.9), ("LR", low))
+    ]
+    return {"features": features}
+
+
+def test_table_has_the_mean_and_the_spread_over_seeds():
+    table = table_5_2([metrics(0.50), metrics(0.52)])
+    assert table.header == ["features", "length", "mAP area %", "mAP 11-point %", "accuracy %"]
+    assert table.rows[1] == ["LR", "4", "51.00 ± 1.41", "51.00 ± 1.41", "50.00 ± 0.00"]
+
+
+def test_images_of_several_classes_have_no_accuracy():
+    table = table_5_2([metrics(0.5, accuracy=None)])
+    assert len(table.header) == 4 and table.rows[0] == ["HR", "4", "90.00", "90.00"]
+
+
+def test_grids_of_several_seeds_are_joined_and_their_baselines_averaged():
+    grids = [{"ap": "area", "low": low, "high": 0.9, "cells": [low]} for low in (0.4, 0.6)]
+    assert merged_grid(grids) == {"ap": "area", "low": pytest.approx(0.5), "high": 0.9, "cells": [0.4, 0.6]}

@@ -12,11 +12,20 @@ from typer.testing import CliRunner
 from tests.conftest import draw_discs
 from tfapp.cli.main import app
 from tfapp.reproduce.landscape.studies import make_table
-from tfapp.reproduce.landscape.tables import TABLES
+from tfapp.reproduce.landscape.tables import SHARPNESS, SURFACE, TABLES
 from tfapp.runs.history import read_history
 from tfapp.runs.progress import SILENT
 
 TINY = {"epochs": 2, "base_width": 2, "resize": (64, 64), "patch": 32, "overlap": 0}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tiny():
+    """The small scale, smaller: the steps of the studies are what is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SHARPNESS, "small", SHARPNESS["small"] | {"repeats": 1, "eps": (5e-4,)})
+        patch.setitem(SURFACE, "small", SURFACE["small"] | {"n": 3})
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +85,14 @@ def sharp(slices, tmp_path_factory):
     return out
 
 
+@pytest.mark.reproduce
 def test_table_of_sharpness_says_whether_the_ordering_appears(sharp):
     text = (sharp / "landscape-table-4.md").read_text(encoding="utf-8")
     assert re.search(r"\| FCN-16s is sharper than Unet \| [\d.e+-]+ \([01] of 1\) \|", text)
     assert "sharpness [%], ε = 0.0005, p = 100" in text
 
 
+@pytest.mark.reproduce
 def test_other_networks_stop_at_the_loss_of_the_reference(sharp):
     histories = {path.name: read_history(path) for path in (sharp / "isbi2012").iterdir()}
     target = histories["fcn-16s-batch16-seed3"][-1]["loss"]
@@ -90,6 +101,7 @@ def test_other_networks_stop_at_the_loss_of_the_reference(sharp):
     assert other[-1]["loss"] <= target or len(other) == TINY["epochs"]
 
 
+@pytest.mark.reproduce
 def test_figure_shares_the_runs_of_the_table(sharp, slices):
     models = sorted((sharp / "isbi2012").glob("*/model.keras"))
     before = [model.stat().st_mtime_ns for model in models]
@@ -99,6 +111,7 @@ def test_figure_shares_the_runs_of_the_table(sharp, slices):
     assert (sharp / "landscape-figure-5.png").is_file() and (sharp / "landscape-figure-5.html").is_file()
 
 
+@pytest.mark.reproduce
 def test_scores_on_membranes_have_the_challenge_scores(sharp, slices):
     make("landscape-table-1", slices, sharp, networks=("fcn-16s",))
     with (sharp / "landscape-table-1.csv").open(encoding="utf-8") as file:
@@ -107,6 +120,7 @@ def test_scores_on_membranes_have_the_challenge_scores(sharp, slices):
     assert float(row["epochs"]) == TINY["epochs"]
 
 
+@pytest.mark.reproduce
 def test_scores_on_image_pairs_are_psnr_and_ssim(pairs, tmp_path):
     make("landscape-table-3", pairs, tmp_path, networks=("fcn-16s",))
     with (tmp_path / "landscape-table-3.csv").open(encoding="utf-8") as file:
@@ -114,6 +128,7 @@ def test_scores_on_image_pairs_are_psnr_and_ssim(pairs, tmp_path):
     assert float(row["PSNR [dB] as given"]) > 0 and -1 <= float(row["SSIM"]) <= 1
 
 
+@pytest.mark.reproduce
 def test_scores_and_surfaces_of_retinas(retinas, tmp_path):
     make("landscape-table-2", retinas, tmp_path, networks=("fcn-16s",))
     make("landscape-figure-6", retinas, tmp_path, networks=("fcn-16s",))

@@ -51,6 +51,7 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path, command):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.reproduce
 @pytest.mark.parametrize(
     ("number", "ends"),
     [
@@ -66,6 +67,7 @@ def test_command_writes_its_files(tmp_path, quick, number, ends):
     assert names(tmp_path) == {f"bpgrad-{number}.{end}" for end in ends}
 
 
+@pytest.mark.reproduce
 def test_iterates_of_three_functions_are_drawn(tmp_path, quick):
     result = reproduce("bpgrad-figure-3.5", "--out", tmp_path)
     assert result.exit_code == 0, result.output
@@ -76,6 +78,7 @@ def test_iterates_of_three_functions_are_drawn(tmp_path, quick):
     assert len(rows) == 32 and len(rows[0]) == 13
 
 
+@pytest.mark.reproduce
 def test_two_layer_net_has_objectives_of_the_solvers(tmp_path):
     options = ["--solvers", "sgd=0.1,bpgrad=5", "--updates", "4"]
     result = reproduce("bpgrad-figure-3.12", "--out", tmp_path, *options)
@@ -85,6 +88,7 @@ def test_two_layer_net_has_objectives_of_the_solvers(tmp_path):
     assert "| BPGrad | full batch | L 5 |" in text and "| SGD | batches of 100 | rate 0.1 |" in text
 
 
+@pytest.mark.reproduce
 def test_two_layer_net_has_bounds_in_both_ways_of_training(tmp_path):
     result = reproduce("bpgrad-figure-3.13", "--out", tmp_path, "--updates", "4")
     assert result.exit_code == 0, result.output

@@ -1,0 +1,101 @@
+import json
+
+import pytest
+
+from tfapp.data import Noise
+from tfapp.errors import InputError
+from tfapp.segmentation.page.contents import gather, read_metrics
+from tfapp.segmentation.page.pictures import examples_of
+
+
+def test_metrics_are_read_as_they_were_stored(evaluated_run):
+    stored = evaluated_run.metrics()["RUnet"]
+    (read,) = read_metrics(evaluated_run)
+    assert (read.title, read.loss, read.images) == ("RUnet", stored["loss"], stored["images"])
+    assert [row.mean_iou for row in read.rows] == [row["mean_iou"] for row in stored["rows"]]
+
+
+def test_damaged_metrics_are_named(evaluated_run, copy_of):
+    run = copy_of(evaluated_run, "run")
+    (run.path / "metrics.json").write_text('{"RUnet": {"rows": ')
+    with pytest.raises(InputError, match="metrics.json is damaged; run `tfapp evaluate"):
+        read_metrics(run)
+
+
+def test_folder_that_is_not_a_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is not a run folder"):
+        gather([tmp_path])
+
+
+def test_no_run_is_refused():
+    with pytest.raises(InputError, match="at least one run"):
+        gather([])
+
+
+def test_same_run_twice_is_refused(plain_run):
+    with pytest.raises(InputError, match="given twice"):
+        gather([plain_run.path, plain_run.path / ".." / plain_run.path.name])
+
+
+def test_runs_of_other_classes_are_refused(plain_run, copy_of):
+    other = copy_of(plain_run, "o", lambda record: record["data"].update(class_names=["a", "b"]))
+    with pytest.raises(InputError, match="other classes or channels"):
+        gather([plain_run, other])
+
+
+def test_runs_of_one_title_are_told_apart_by_seed(plain_run, copy_of):
+    other = copy_of(plain_run, "o", lambda record: record["config"].update(seed=7))
+    assert [entry.label for entry in gather([plain_run, other]).entries] == ["Unet, seed 0", "Unet, seed 7"]
+
+
+def test_runs_of_one_title_and_seed_are_told_apart_by_folder(plain_run, copy_of):
+    other = copy_of(plain_run, "other")
+    assert [entry.label for entry in gather([plain_run, other]).entries] == ["Unet, unet", "Unet, other"]
+
+
+def test_only_noises_that_all_runs_share_are_compared(evaluated_run, copy_of):
+    other = copy_of(evaluated_run, "o")
+    metrics = other.metrics()
+    # Without the second of three rows, the third would be taken for the second by position.
+    del metrics["RUnet"]["rows"][1]
+    (other.path / "metrics.json").write_text(json.dumps(metrics))
+    material = gather([evaluated_run, other])
+    assert material.comparison.noises == ["clean", "salt 0.02"]
+    assert material.comparison.cell("RUnet", 1, "mIoU").spread == 0
+    assert any("gaussian 0.05" in caution for caution in material.cautions)
+
+
+def test_runs_tested_on_other_images_come_with_a_caution(plain_run, copy_of):
+    def swap(record):
+        split = record["data"]["split"]
+        split["test"][0], split["train"][0] = split["train"][0], split["test"][0]
+
+    material = gather([plain_run, copy_of(plain_run, "o", swap)])
+    assert any("different images" in caution for caution in material.cautions)
+
+
+def test_pictures_are_of_images_that_no_run_was_trained_on(plain_run, copy_of):
+    def swap(record):
+        split = record["data"]["split"]
+        split["test"][0], split["train"][0] = split["train"][0], split["test"][0]
+
+    other = copy_of(plain_run, "o", swap)
+    names = [e.name for e in examples_of(gather([plain_run, other]).entries, 9, Noise("gaussian", 0.07))]
+    assert names and not set(names) & {*plain_run.split.train, *other.split.train}
+
+
+def test_directions_kept_beside_a_surface_are_not_taken_for_one(evaluated_run, copy_of):
+    from tfapp.landscape import make_directions
+
+    run = copy_of(evaluated_run, "run")
+    made = make_directions(run.load_model(), "filter")
+    made.save(run.path / "landscape" / "surface-directions.npz")
+    assert gather([run]).entries[0].surface is not None
+
+
+def test_unfinished_surface_is_left_out(evaluated_run, copy_of):
+    from tfapp.landscape import Surface
+
+    run = copy_of(evaluated_run, "run")
+    Surface.empty(5, 0.5, {}).save(run.path / "landscape" / "surface.npz")
+    assert gather([run]).entries[0].surface is None
