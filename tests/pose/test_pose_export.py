@@ -1,6 +1,7 @@
 """The pose network behind TensorFlow Serving, from `tfapp export` of a run."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,17 +10,15 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from tests.pose.posed_scenes import CAMERA, SETTINGS, squares, write_scenes
+from tests.pose.posed_scenes import CAMERA, SETTINGS, squares
 from tfapp.cli.main import app
 from tfapp.errors import InputError
-from tfapp.pose.config import PoseConfig
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import Observations
 from tfapp.pose.predictions import chosen_pose_network, predict_poses
-from tfapp.pose.training import train
+from tfapp.pose.run import PoseRun
 from tfapp.segmentation.page.serving import export_section
 
-CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, channels=2, hypotheses=2, epochs=1)
 # Wide enough that no path of a temporary folder is folded.
 WIDE = {"COLUMNS": "400", "NO_COLOR": "1"}
 
@@ -53,14 +52,16 @@ def check_poses(answer, expected):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = write_scenes(tmp_path_factory.mktemp("scenes") / "squares")
-    trained = train(folder, tmp_path_factory.mktemp("runs") / "run", CONFIG)
-    model = trained.load_model()
-    # As if four points had never been seen.
+def run(squares_training, tmp_path_factory):
+    """The run on squares as if it had two rotation channels, and four points that no scene had shown."""
+    path = shutil.copytree(squares_training.run.path, tmp_path_factory.mktemp("runs") / "run")
+    made = PoseRun.open(path)
+    made.config["channels"] = 2
+    made.save()
+    model = pose_model(observations(12), hypotheses=2, channels=2)
     model.seen.assign(np.repeat([0.0, 1.0], [4, 20]))
-    model.save(trained.path / "model.keras")
-    return trained
+    model.save(path / "model.keras")
+    return made
 
 
 @pytest.fixture(scope="module")
