@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
-from tfapp.runs.record import COMMANDS, POSE, SEGMENTATION, TRANSFER, run_kind
+from tfapp.runs.record import POSE, SEGMENTATION, TRANSFER, run_kind
 
 # The class of each kind of runs, and the function that writes a page about some; by name, as they load Keras.
 RUNS = {
@@ -39,15 +39,10 @@ def page_writer(path):
     """Return the function that writes a page about a run.
 
     Returns:
-        Function of paths of runs, the HTML file, `progress`, and options that it may know.
-
-    Raises:
-        InputError: There are no pages about runs of this kind.
+        Function of paths of runs, the HTML file, `progress`, and options that it may know. For a run of a kind that
+        has no pages it is that of segmenters, which refuses the run.
     """
-    kind = run_kind(path)
-    if kind in COMMANDS and kind not in PAGES:
-        raise InputError(f"{path} is a run of `{COMMANDS[kind]}`, about which there is no page.")
-    return _imported(PAGES.get(kind, PAGES[SEGMENTATION]))
+    return _imported(PAGES.get(run_kind(path), PAGES[SEGMENTATION]))
 
 
 def open_source(path, resize=None, input_scale=1.0, model_output="auto"):
