@@ -75,7 +75,7 @@ def test_line_to_another_run_ends_at_its_loss_of_the_training_scenes(run, tmp_pa
     shutil.copytree(run.path, other)
     for variable in model.trainable_variables:
         value = variable.numpy()
-        variable.assign(value + 0.2 * np.std(value) * rng.standard_normal(value.shape))
+        variable.assign(value + np.std(value) * rng.standard_normal(value.shape))
     model.save(other / "model.keras")
     surface = drawn(run, "--to", other, "--n", "5", stem="surface-n5-rauto-s0-to-other-exact")
     [end] = surface.loss[surface.alphas == 1.0, 0]

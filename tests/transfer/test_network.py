@@ -22,11 +22,21 @@ def config(**changes):
     return NetworkConfig(**{**CONFIG, **changes})
 
 
-@pytest.fixture(autouse=True)
-def short_window(monkeypatch):
-    monkeypatch.setattr(module, "WINDOW", 10)
+@pytest.fixture(autouse=True, scope="module")
+def short_window():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "WINDOW", 10)
+        yield
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, short_window):
+    """Folder and network of an unbroken training."""
+    folder = tmp_path_factory.mktemp("transfer") / "whole"
+    return folder, train_network(folder, *clouds(), config())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("solver, value", [("sgd-momentum", 0.1), ("bpgrad", 5.0), ("adam", 0.01)])
 def test_network_learns_the_pseudo_labels(tmp_path, solver, value):
     features, labels = clouds()
@@ -34,9 +44,9 @@ def test_network_learns_the_pseudo_labels(tmp_path, solver, value):
     assert np.mean(network(features).numpy().argmax(1) == labels) > 0.95
 
 
-def test_killed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path):
+@pytest.mark.slow
+def test_killed_training_ends_with_the_weights_of_an_unbroken_one(whole, tmp_path):
     features, labels = clouds()
-    whole = train_network(tmp_path / "whole", features, labels, config())
 
     def kill(done, total, note):
         if done == 20:
@@ -46,14 +56,14 @@ def test_killed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path):
         train_network(tmp_path / "killed", features, labels, config(), kill)
     assert read_history(tmp_path / "killed")[-1]["iteration"] == 20
     again = train_network(tmp_path / "killed", features, labels, config())
-    for one, other in zip(whole.get_weights(), again.get_weights(), strict=True):
+    for one, other in zip(whole[1].get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def test_saved_network_is_the_trained_one_without_its_solver(tmp_path):
-    features, labels = clouds()
-    network = train_network(tmp_path, features, labels, config())
-    stored = keras.models.load_model(tmp_path / "transfer.keras")
+def test_saved_network_is_the_trained_one_without_its_solver(whole):
+    folder, network = whole
+    features, _ = clouds()
+    stored = keras.models.load_model(folder / "transfer.keras")
     np.testing.assert_array_equal(stored(features), network(features))
     assert not stored.compiled
 
