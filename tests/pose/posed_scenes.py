@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from tfapp.pose.config import PoseConfig
 from tfapp.pose.scenes.camera import Camera, write_camera
 
 CAMERA = Camera(32, 32, 40.0, 40.0, 16.0, 16.0)
@@ -15,6 +16,18 @@ SETTINGS = {
     "hypotheses": 1,
     "size": 32,
 }
+# Of the training that tests share: two batches in each of three epochs, two of eight scenes held out.
+CONFIG = PoseConfig(
+    instances=2,
+    points=24,
+    observed=30,
+    size=32,
+    hypotheses=2,
+    epochs=3,
+    batch_size=3,
+    decay_epochs=1,
+    held_out=0.25,
+)
 
 
 def squares(count, instances=2, points=40, seed=0):

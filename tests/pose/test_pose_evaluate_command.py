@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pose.pose_commands import TINY, check_refused, copy_run, files_of, tfapp
-from tests.pose.posed_scenes import write_scenes
+from tests.pose.pose_commands import check_refused, copy_run, files_of, tfapp
+from tests.pose.posed_scenes import CONFIG
 
+# Options of the run on squares.
+GIVEN = "instances points observed size hypotheses epochs batch_size decay_epochs held_out".split()
 PICTURES = ["figures/model.png", "figures/scenes-held-out.png", "figures/scenes-training.png", "pose.html"]
 
 
@@ -60,9 +62,9 @@ def test_what_the_network_chooses_itself_is_evaluated_too(bolt_run, tmp_path):
     assert metrics["choose"] == "network" and list(metrics["parts"]["training"]["scores"]) == ["ours"]
 
 
-def test_show_needs_no_truth(tmp_path):
-    scenes, run = write_scenes(tmp_path / "squares"), tmp_path / "run"
-    trained = tfapp("pose", "train", scenes, "--out", run, "--instances", 2, *TINY)
+def test_show_needs_no_truth(squares_training, squares_run):
+    run, options = squares_run.path, [f"--{name.replace('_', '-')}={getattr(CONFIG, name)}" for name in GIVEN]
+    trained = tfapp("pose", "train", squares_training.scenes, "--out", run, *options)
     assert f"next: tfapp pose show {run}\n" in trained.output
     before = files_of(run)
     result = tfapp("pose", "show", run, "--scenes", 2)

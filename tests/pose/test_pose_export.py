@@ -1,6 +1,7 @@
 """The pose network behind TensorFlow Serving, from `tfapp export` of a run."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,17 +10,15 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from tests.pose.posed_scenes import CAMERA, SETTINGS, squares, write_scenes
+from tests.pose.posed_scenes import CAMERA, SETTINGS, squares
 from tfapp.cli.main import app
 from tfapp.errors import InputError
-from tfapp.pose.config import PoseConfig
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import Observations
 from tfapp.pose.predictions import chosen_pose_network, predict_poses
-from tfapp.pose.training import train
+from tfapp.pose.run import PoseRun
 from tfapp.segmentation.page.serving import export_section
 
-CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, channels=2, hypotheses=2, epochs=1)
 # Wide enough that no path of a temporary folder is folded.
 WIDE = {"COLUMNS": "400", "NO_COLOR": "1"}
 
@@ -53,14 +52,17 @@ def check_poses(answer, expected):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = write_scenes(tmp_path_factory.mktemp("scenes") / "squares")
-    trained = train(folder, tmp_path_factory.mktemp("runs") / "run", CONFIG)
-    model = trained.load_model()
-    # As if four points had never been seen.
+def run(squares_training, tmp_path_factory):
+    """The run on squares as if it had two rotation channels, and four points that no scene had shown."""
+    path = shutil.copytree(squares_training.run.path, tmp_path_factory.mktemp("runs") / "run")
+    made = PoseRun.open(path)
+    made.config["channels"] = 2
+    made.save()
+    model = pose_model(observations(12), hypotheses=2, channels=2)
+    model.compile("adam", jit_compile=False)
     model.seen.assign(np.repeat([0.0, 1.0], [4, 20]))
-    model.save(trained.path / "model.keras")
-    return trained
+    model.save(path / "model.keras")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,7 @@ def test_places_without_a_part_may_be_zero_nan_or_infinite():
             np.testing.assert_array_equal(answer[alias], expected[alias])
 
 
+@pytest.mark.slow
 def test_session_gives_the_poses_of_the_run(run, served):
     scenes = observations(5, seed=3)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -114,6 +117,7 @@ def test_session_gives_the_poses_of_the_run(run, served):
     check_poses(answer, predict_poses(run.load_model(), scenes, choose="network"))
 
 
+@pytest.mark.slow
 def test_object_model_is_what_scenes_showed_in_metres(run, served):
     rows = (served.folder / "assets.extra" / "object.ply").read_text().partition("end_header\n")[2]
     points = np.array([row.split() for row in rows.splitlines()], float)
@@ -121,12 +125,14 @@ def test_object_model_is_what_scenes_showed_in_metres(run, served):
     np.testing.assert_allclose(points, model.object_points.numpy()[4:] * model.settings.unit, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_manifest_keeps_the_run_and_its_camera(run, served):
     assert served.manifest["camera"] == vars(CAMERA)
     assert served.manifest["metadata"]["run"] == "run"
     assert served.manifest["metadata"]["config"] == run.config
 
 
+@pytest.mark.slow
 def test_command_says_what_was_exported_and_how_to_go_on(run, served):
     assert "Poses of 2 instances of a part" in served.text
     assert f"tfapp export verify {served.folder}" in served.text
@@ -134,12 +140,14 @@ def test_command_says_what_was_exported_and_how_to_go_on(run, served):
     assert "equal labels" not in served.text
 
 
+@pytest.mark.slow
 def test_verify_passes(served):
     result = tfapp("export", "verify", served.folder)
     assert result.exit_code == 0, result.output
     assert "All checks passed." in result.output
 
 
+@pytest.mark.slow
 def test_show_says_what_it_takes_and_gives(served):
     result = tfapp("export", "show", served.folder)
     assert result.exit_code == 0
@@ -152,6 +160,7 @@ def test_show_says_what_it_takes_and_gives(served):
         assert expected in result.output
 
 
+@pytest.mark.slow
 def test_report_on_segmenters_refuses_it(served):
     with pytest.raises(InputError, match="is the export of a pose network; a report is of segmenters"):
         export_section([served.folder.parent])

@@ -22,17 +22,9 @@ def tfapp(*arguments):
 
 
 @pytest.fixture(scope="module")
-def bolts(tmp_path_factory):
-    out = tmp_path_factory.mktemp("scenes") / "bolts"
-    options = ["--part", "bolt", "--size", "48", "--scenes", "4", "--processes", "1"]
-    assert tfapp("pose", "simulate", *options, "--out", out).exit_code == 0
-    return out
-
-
-@pytest.fixture(scope="module")
-def drawn(bolts, tmp_path_factory):
+def drawn(bolt_scenes, tmp_path_factory):
     out = tmp_path_factory.mktemp("drawn") / "one"
-    result = tfapp("pose", "landscape", bolts, "--scene", "2", "--instance", "2", "--out", out, *SMALL)
+    result = tfapp("pose", "landscape", bolt_scenes, "--scene", "2", "--instance", "2", "--out", out, *SMALL)
     assert result.exit_code == 0, result.output
     return out, result.output
 
@@ -51,32 +43,29 @@ def test_command_says_what_the_loss_is_with_the_ends_swapped_and_at_the_truth(dr
     assert f"{1e3 * content['loss_at_truth']:.2f} mm at the true pose" in output
 
 
-def test_a_scene_may_be_named_and_the_instance_seen_most_is_turned(bolts, tmp_path):
-    result = tfapp("pose", "landscape", bolts, "--scene", "00001", "--out", tmp_path, *SMALL)
+def test_a_scene_may_be_named_and_the_instance_seen_most_is_turned(bolt_scenes, tmp_path):
+    result = tfapp("pose", "landscape", bolt_scenes, "--scene", "00001", "--out", tmp_path, *SMALL)
     assert result.exit_code == 0, result.output
     [file] = tmp_path.glob("*.json")
     content = json.loads(file.read_text())
     from tfapp.pose import SceneFolder
 
-    seen = np.bincount(SceneFolder(bolts).labels(1).ravel(), minlength=3)[1:]
+    seen = np.bincount(SceneFolder(bolt_scenes).labels(1).ravel(), minlength=3)[1:]
     assert content["scene"] == "00001" and seen[content["instance"] - 1] == seen.max()
 
 
-def test_a_learned_model_may_stand_for_the_mesh(bolts, tmp_path):
-    run = tmp_path / "run"
-    options = ["--epochs", "1", "--points", "30", "--observed", "40", "--size", "32", "--visibility", "none"]
-    assert tfapp("pose", "train", bolts, "--out", run, *options).exit_code == 0
-    result = tfapp("pose", "landscape", bolts, "--out", tmp_path, "--run", run, "--steps", "8")
+def test_a_learned_model_may_stand_for_the_mesh(bolt_scenes, bolt_run, tmp_path):
+    result = tfapp("pose", "landscape", bolt_scenes, "--out", tmp_path, "--run", bolt_run, "--steps", "8")
     assert result.exit_code == 0, result.output
     [file] = tmp_path.glob("*.json")
     content = json.loads(file.read_text())
-    assert content["object"] == str(run) and content["points"] == 30
+    assert content["object"] == str(bolt_run) and content["points"] == 24
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--scene", "7"], "has no scene '7'; expected a name from 00000 to 00003, or a number from 0 to 3"),
+        (["--scene", "7"], "has no scene '7'; expected a name from 00000 to 00005, or a number from 0 to 5"),
         (["--scene", "-1"], "has no scene '-1'"),
         (["--instance", "3"], "--instance must be from 1 to 2, as many as the scene has; got 3"),
         (["--instance", "0"], "--instance must be from 1 to 2"),
@@ -87,8 +76,10 @@ def test_a_learned_model_may_stand_for_the_mesh(bolts, tmp_path):
         (["--run", "nowhere", "--points", "30"], "--points is for the true mesh"),
     ],
 )
-def test_bad_options_are_refused_in_a_sentence_and_nothing_is_written(bolts, tmp_path, options, message):
-    result = tfapp("pose", "landscape", bolts, "--out", tmp_path / "out", *options)
+def test_bad_options_are_refused_in_a_sentence_and_nothing_is_written(
+    bolt_scenes, tmp_path, options, message
+):
+    result = tfapp("pose", "landscape", bolt_scenes, "--out", tmp_path / "out", *options)
     assert result.exit_code == 2 and message in result.output
     assert not (tmp_path / "out").exists()
 
@@ -99,8 +90,8 @@ def test_scenes_without_a_truth_are_refused(tmp_path):
     assert result.exit_code == 2 and "has no true poses to look around" in result.output
 
 
-def test_scenes_without_their_mesh_are_refused(bolts, tmp_path):
-    shutil.copytree(bolts, tmp_path / "bolts")
+def test_scenes_without_their_mesh_are_refused(bolt_scenes, tmp_path):
+    shutil.copytree(bolt_scenes, tmp_path / "bolts")
     (tmp_path / "bolts" / "truth" / "object.ply").unlink()
     result = tfapp("pose", "landscape", tmp_path / "bolts", "--out", tmp_path / "out")
     assert result.exit_code == 2 and "object.ply does not exist" in result.output

@@ -1,37 +1,21 @@
 """What a pose training writes for TensorBoard."""
 
-import sys
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.landscape.tensorboard_events import summaries
-from tests.pose.posed_scenes import write_scenes
 from tfapp.errors import InputError
-from tfapp.pose.config import PoseConfig
 from tfapp.pose.tensorboard import PoseTensorBoard
-from tfapp.pose.training import train
 from tfapp.runs.history import read_history
 
-CONFIG = PoseConfig(instances=2, points=24, observed=30, size=32, epochs=3, batch_size=4, decay_epochs=1)
 SCALARS = ("loss", "chamfer_mm", "learning_rate", "model_learning_rate", "points_seen")
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    return write_scenes(tmp_path_factory.mktemp("scenes") / "squares")
-
-
-@pytest.fixture(scope="module")
-def watched(scenes, tmp_path_factory):
+def watched(squares_training):
     """Return a run and what its training wrote, in a process without TensorBoard."""
-    root = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "tensorboard", None)
-        run = train(scenes, root / "run", CONFIG, callbacks=[PoseTensorBoard(root / "log", every=2)])
-    return run, summaries(root / "log")
+    return squares_training.run, summaries(squares_training.log)
 
 
 def test_every_epoch_has_its_scalars(watched):
@@ -64,30 +48,24 @@ def test_pictures_of_the_model_come_every_so_many_epochs_and_at_the_end(watched)
         assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 100
 
 
-def test_tensorboard_itself_reads_the_scalars_and_the_pictures(watched):
+def test_tensorboard_itself_reads_the_scalars_and_the_pictures(squares_training):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
-    run, _ = watched
-    events = EventMultiplexer().AddRun(str(run.path.parent / "log"), "log").Reload()
+    events = EventMultiplexer().AddRun(str(squares_training.log), "log").Reload()
     tabs = {plugin: set(events.PluginRunToTagToContent(plugin)["log"]) for plugin in ("scalars", "images")}
     assert tabs == {"scalars": {f"pose/{name}" for name in SCALARS}, "images": {"pose/model"}}
 
 
-def test_training_that_goes_on_goes_on_with_the_steps(scenes, tmp_path):
-    for epochs in (1, 3):
-        config = replace(CONFIG, epochs=epochs)
-        train(scenes, tmp_path / "run", config, callbacks=[PoseTensorBoard(tmp_path / "log")])
-    found = summaries(tmp_path / "log")
-    assert list(found["pose/loss"]) == [1, 2, 3] and list(found["pose/model"]) == [1, 3]
-
-
-def test_model_without_a_seen_point_is_a_warning_and_no_end(scenes, tmp_path, monkeypatch):
+def test_model_without_a_seen_point_is_a_warning_and_no_end(squares_run, tmp_path, monkeypatch):
     monkeypatch.setattr("tfapp.pose.predictions.LEAST_SEEN", 2.0)
     log = PoseTensorBoard(tmp_path / "log")
+    log.set_model(squares_run.load_model())
+    log.on_epoch_end(0, {"loss": 0.5, "distance_mm": 9.0})
     with pytest.warns(UserWarning, match="No picture of the object model after epoch 1: Expected `visible`"):
-        run = train(scenes, tmp_path / "run", replace(CONFIG, epochs=1), callbacks=[log])
-    assert (run.path / "model.keras").is_file()
+        log.on_train_end()
+    found = summaries(tmp_path / "log")
+    assert list(found["pose/loss"]) == [1] and "pose/model" not in found
 
 
 @pytest.mark.parametrize("every", [0, 1.5, True])

@@ -31,6 +31,7 @@ def test_run_is_found_again_from_another_folder(bolt_run, bolt_scenes, tmp_path,
     assert json.loads((bolt_run / "run.json").read_text())["data"]["path"] == str(bolt_scenes.resolve())
 
 
+@pytest.mark.slow
 def test_killed_command_goes_on_with_run_and_tensorboard(bolt_scenes, tmp_path, monkeypatch):
     command = (
         "pose",

@@ -77,9 +77,12 @@ def test_kind_without_a_landscape_says_so(tmp_path):
         begun_run(tmp_path / "run").solution()
 
 
-def test_kind_without_a_page_says_so(tmp_path):
-    with pytest.raises(InputError, match="is a run of `tfapp pose train`, about which there is no page"):
-        page_writer(write(tmp_path / "run", RECORDS[PoseRun]))
+def test_kind_without_a_page_is_refused_as_no_run_of_a_segmenter(tmp_path):
+    run = write(tmp_path / "run", RECORDS[PoseRun])
+    with pytest.raises(
+        InputError, match="is a run of `tfapp pose train`; expected the --out of `tfapp train`"
+    ):
+        page_writer(run)([run], tmp_path / "page.html")
 
 
 def test_tuple_is_the_list_that_it_was_stored_as():

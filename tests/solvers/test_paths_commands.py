@@ -176,3 +176,12 @@ def test_bad_input_of_the_plane_writes_nothing(tmp_path, arguments, message):
 def test_no_plane_without_a_solver_that_converges(tmp_path):
     result = tfapp("solvers", "plane", "digits:80", "--out", tmp_path, *PLANE, "--solvers", "bpgrad=1e-8")
     assert result.exit_code == 2 and "Every solver diverged" in result.output
+
+
+def test_overwrite_removes_what_was_trained_and_drawn_before(tmp_path):
+    (tmp_path / "paths" / "sgd-0.1-seed0").mkdir(parents=True)
+    for name in ("plane.png", "own.txt"):
+        (tmp_path / name).touch()
+    options = [*PLANE, "--solvers", "bpgrad=1e-8", "--overwrite"]
+    assert tfapp("solvers", "plane", "digits:80", "--out", tmp_path, *options).exit_code == 2
+    assert names(tmp_path) == {"own.txt", "paths"} and names(tmp_path / "paths") == {"bpgrad-1e-08-seed0"}

@@ -89,6 +89,7 @@ def test_bad_input_of_search_writes_nothing(tmp_path, options, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.reproduce
 def test_figure_3_3_is_drawn_with_the_counts_of_the_text(tmp_path):
     result = tfapp("reproduce", "bpgrad-figure-3.3", "--out", tmp_path, "--scale", "paper")
     assert result.exit_code == 0, result.output

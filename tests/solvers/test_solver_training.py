@@ -1,3 +1,5 @@
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -12,6 +14,13 @@ WORKLOAD = Workload("digits:120", "two-layer", batch_size=20)
 
 def job(solver="bpgrad", value=20.0, epochs=2, workload=WORKLOAD, seed=0):
     return Job(workload, solver, value, seed, epochs)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Folder and result of a training of two epochs."""
+    folder = tmp_path_factory.mktemp("solvers") / "training"
+    return folder, train(job(), folder)
 
 
 def test_every_seed_has_its_own_initial_weights_and_all_solvers_share_them():
@@ -33,32 +42,33 @@ def test_objective_holds_the_weight_decay():
     assert float(sum(model.losses)) == pytest.approx(0.0005 / 2 * squares, rel=1e-5)
 
 
-def test_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path):
+@pytest.mark.slow
+def test_interrupted_training_goes_on_as_if_it_had_not_been(trained, tmp_path):
     def interrupt(epoch):
         if epoch == 1:
             raise KeyboardInterrupt
 
-    unbroken = train(job(), tmp_path / "unbroken")
+    folder, unbroken = trained
     with pytest.raises(KeyboardInterrupt):
         train(job(), tmp_path / "broken", interrupt)
     assert train(job(), tmp_path / "broken") == unbroken
-    pairs = [keras.models.load_model(tmp_path / name / "last.keras") for name in ("broken", "unbroken")]
+    pairs = [keras.models.load_model(path / "last.keras") for path in (tmp_path / "broken", folder)]
     for a, b in zip(*(model.get_weights() for model in pairs), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_finished_training_is_not_done_again(tmp_path):
-    result = train(job(epochs=1), tmp_path)
-    (tmp_path / "last.keras").unlink()
-    assert train(job(epochs=1), tmp_path) == result and not (tmp_path / "last.keras").exists()
+def test_finished_training_is_not_done_again(trained, tmp_path):
+    folder = shutil.copytree(trained[0], tmp_path / "training")
+    (folder / "last.keras").unlink()
+    assert train(job(), folder) == trained[1] and not (folder / "last.keras").exists()
 
 
-def test_folder_of_another_training_is_refused(tmp_path):
-    train(job(epochs=1), tmp_path)
+def test_folder_of_another_training_is_refused(trained):
     with pytest.raises(InputError, match="holds a training with other settings"):
-        train(job(epochs=1, value=30.0), tmp_path)
+        train(job(value=30.0), trained[0])
 
 
+@pytest.mark.slow
 def test_training_lowers_objective_and_error(tmp_path):
     history = train(job(value=5.0, epochs=4), tmp_path)["history"]
     assert history["train_objective"][-1] < history["train_objective"][0]
@@ -75,6 +85,7 @@ def test_more_training_images_than_there_are_is_refused():
         Workload("digits:120", "two-layer", train_images=5000).splits()
 
 
+@pytest.mark.slow
 def test_workers_of_a_cluster_train_what_one_process_trains(tmp_path):
     jobs = [job("adam", 0.001, epochs=1), job("sgd", 0.01, epochs=1)]
     serial = train_all(jobs, tmp_path / "serial")

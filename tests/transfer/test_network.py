@@ -7,7 +7,7 @@ from tfapp.runs.callbacks import TrainingDiverged
 from tfapp.runs.history import read_history
 from tfapp.transfer import network as module
 from tfapp.transfer.config import NetworkConfig
-from tfapp.transfer.network import batch_of, build_network, train_network
+from tfapp.transfer.network import batch_of, build_network, k_means_centroids, pseudo_labels, train_network
 
 CONFIG = {"hidden": 16, "clusters": 3, "batch_size": 20, "iterations": 40, "decay_every": 30}
 
@@ -22,11 +22,21 @@ def config(**changes):
     return NetworkConfig(**{**CONFIG, **changes})
 
 
-@pytest.fixture(autouse=True)
-def short_window(monkeypatch):
-    monkeypatch.setattr(module, "WINDOW", 10)
+@pytest.fixture(autouse=True, scope="module")
+def short_window():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "WINDOW", 10)
+        yield
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, short_window):
+    """Folder and network of an unbroken training."""
+    folder = tmp_path_factory.mktemp("transfer") / "whole"
+    return folder, train_network(folder, *clouds(), config())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("solver, value", [("sgd-momentum", 0.1), ("bpgrad", 5.0), ("adam", 0.01)])
 def test_network_learns_the_pseudo_labels(tmp_path, solver, value):
     features, labels = clouds()
@@ -34,9 +44,9 @@ def test_network_learns_the_pseudo_labels(tmp_path, solver, value):
     assert np.mean(network(features).numpy().argmax(1) == labels) > 0.95
 
 
-def test_killed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path):
+@pytest.mark.slow
+def test_killed_training_ends_with_the_weights_of_an_unbroken_one(whole, tmp_path):
     features, labels = clouds()
-    whole = train_network(tmp_path / "whole", features, labels, config())
 
     def kill(done, total, note):
         if done == 20:
@@ -46,14 +56,14 @@ def test_killed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path):
         train_network(tmp_path / "killed", features, labels, config(), kill)
     assert read_history(tmp_path / "killed")[-1]["iteration"] == 20
     again = train_network(tmp_path / "killed", features, labels, config())
-    for one, other in zip(whole.get_weights(), again.get_weights(), strict=True):
+    for one, other in zip(whole[1].get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def test_saved_network_is_the_trained_one_without_its_solver(tmp_path):
-    features, labels = clouds()
-    network = train_network(tmp_path, features, labels, config())
-    stored = keras.models.load_model(tmp_path / "transfer.keras")
+def test_saved_network_is_the_trained_one_without_its_solver(whole):
+    folder, network = whole
+    features, _ = clouds()
+    stored = keras.models.load_model(folder / "transfer.keras")
     np.testing.assert_array_equal(stored(features), network(features))
     assert not stored.compiled
 
@@ -100,3 +110,34 @@ def test_setting_out_of_range_gets_one_sentence(change, sentence):
     with pytest.raises(InputError) as error:
         config(**change).check()
     assert sentence in str(error.value)
+
+
+CENTRES = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]], np.float32)
+
+
+def test_centroids_are_the_means_of_clouds_that_lie_apart():
+    rng = np.random.default_rng(0)
+    features = np.repeat(CENTRES, 20, 0) + rng.normal(0, 0.1, (60, 2)).astype(np.float32)
+    found = k_means_centroids(features, 3)
+    expected = features.reshape(3, 20, 2).mean(1)
+    order = np.lexsort(found.round().T)
+    np.testing.assert_allclose(found[order], expected[np.lexsort(expected.round().T)], atol=1e-5)
+
+
+def test_readings_compare_other_features():
+    high, low = CENTRES[[0, 1, 2]], CENTRES[[1, 1, 0]]
+    assert pseudo_labels(high, low, CENTRES, "own").tolist() == [0, 1, 2]
+    assert pseudo_labels(high, low, CENTRES, "nearest").tolist() == [1, 1, 0]
+
+
+def test_more_clusters_than_different_images_are_refused():
+    features = np.repeat(CENTRES, 4, 0)
+    with pytest.raises(InputError, match="`clusters` 4 is more than the 3 images whose features differ"):
+        k_means_centroids(features, 4)
+
+
+def test_same_seed_gives_the_same_centroids():
+    features = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32)
+    np.testing.assert_array_equal(
+        k_means_centroids(features, 5, seed=3), k_means_centroids(features, 5, seed=3)
+    )

@@ -1,12 +1,10 @@
-"""What the pose network sees, and where its origin is."""
+"""What the pose network sees."""
 
 import keras
 import numpy as np
-import pytest
 
 from tests.pose.posed_scenes import CAMERA, SETTINGS, squares
 from tfapp.pose.model.pose_network import Centroids, PointMap
-from tfapp.pose.training import frame_of
 
 
 def point_map(size=32):
@@ -49,16 +47,3 @@ def test_centroids_are_those_of_the_squares_from_left_to_right():
 
 def test_centroids_of_nothing_are_finite():
     assert np.all(np.isfinite(Centroids(3)(keras.ops.zeros((2, 8, 8, 4)))))
-
-
-def test_frame_lies_on_the_axis_at_the_median_depth():
-    points = np.random.default_rng(0).normal([0.1, -0.2, 0.7], 0.05, (5, 100, 3))
-    frame = frame_of(points)
-    assert frame.centre == pytest.approx((0, 0, np.median(points[..., 2])), abs=1e-6)
-
-
-def test_most_points_lie_within_one_unit():
-    points = np.random.default_rng(0).normal([0.0, 0.0, 0.7], 0.05, (5, 100, 3))
-    frame = frame_of(points)
-    away = np.abs(points - frame.centre).max(-1)
-    assert np.mean(away <= frame.unit) == pytest.approx(0.95, abs=0.01)
