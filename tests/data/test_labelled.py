@@ -2,12 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data import (
-    ClassificationSet,
-    ImageArray,
-    ImageFiles,
-    batches,
-)
+from tfapp.data import ClassificationSet, ImageArray, ImageFiles, batches
 
 
 def array_part(count=6, seed=0):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.landscape.tensorboard_events import summaries
 from tfapp.errors import InputError
 from tfapp.pose.tensorboard import PoseTensorBoard
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 
 SCALARS = ("loss", "chamfer_mm", "learning_rate", "model_learning_rate", "points_seen")
 

@@ -8,7 +8,7 @@ from tests.landscape.tensorboard_events import summaries
 from tests.pose.own_scenes import write_own_scenes
 from tests.pose.pose_commands import TINY, check_refused, files_of, tfapp
 from tfapp.runs.callbacks import RunRecorder
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 
 
 def test_command_writes_a_run_and_says_how_to_go_on(bolt_run, bolt_scenes):

@@ -16,7 +16,7 @@ from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.tensorboard import PoseTensorBoard
 from tfapp.pose.training import SceneBatches, frame_of, train, turned
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
 from tfapp.report import colours
-from tfapp.report.figures import save_gif, save_png, screen_png
-from tfapp.report.images import data_address, jpeg_address, save_image
+from tfapp.report.figures import data_address, jpeg_address, save_gif, save_image, save_png, screen_png
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.conftest import draw_discs
 from tfapp.cli.main import app
 from tfapp.reproduce.landscape.studies import make_table
 from tfapp.reproduce.landscape.tables import SHARPNESS, SURFACE, TABLES
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT
 
 TINY = {"epochs": 2, "base_width": 2, "resize": (64, 64), "patch": 32, "overlap": 0}

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from tfapp.reproduce.bpgrad.analytic import PRINTED, ROSENBROCK_SOLVERS, ROSENBROCK_UPDATES, rosenbrock_table
+from tfapp.reproduce.bpgrad.analytic import (
+    PRINTED,
+    ROSENBROCK_SOLVERS,
+    ROSENBROCK_UPDATES,
+    rosenbrock_table,
+)
 from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, SolverPath, trace_path
 from tfapp.solvers.search.functions import ROSENBROCK
 

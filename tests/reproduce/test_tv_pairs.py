@@ -20,7 +20,7 @@ from tfapp.reproduce.tv.pairs import (
     stored_pairs,
 )
 from tfapp.reproduce.tv.tables import spaced
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, measure
 from tfapp.segmentation.run import Run
 

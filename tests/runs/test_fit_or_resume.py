@@ -6,9 +6,8 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.runs.callbacks import TrainingDiverged
-from tfapp.runs.checkpoints import Checkpoints, LastModel
+from tfapp.runs.checkpoints import Checkpoints, LastModel, read_history, write_history
 from tfapp.runs.fitting import fit_or_resume, save_finished
-from tfapp.runs.history import read_history, write_history
 
 X = np.array([[0.0], [1.0], [2.0]], "f4")
 KEEPERS = {"checkpoints": Checkpoints, "last model": lambda folder: LastModel(folder, steps=3)}

@@ -8,7 +8,7 @@ from tests.transfer.made_up_run import begun_run
 from tfapp.cli.sources import open_run, page_writer
 from tfapp.errors import InputError
 from tfapp.pose.run import PoseRun
-from tfapp.runs.settings import keep_settings, other_settings
+from tfapp.runs.record import keep_settings, other_settings
 from tfapp.segmentation.run import Run
 from tfapp.transfer.run import TransferRun
 

@@ -3,7 +3,7 @@ import pytest
 
 from tfapp.data import Frames, Framing, open_dataset, split_items
 from tfapp.errors import InputError
-from tfapp.segmentation.class_weights import balanced, class_weights, median_frequency
+from tfapp.segmentation.resume import balanced, class_weights, median_frequency
 
 # Three images of 100 pixels (the second has 20 without a label), class 3 nowhere.
 COUNTS = np.array([[60, 40, 0, 0], [70, 0, 10, 0], [100, 0, 0, 0]])

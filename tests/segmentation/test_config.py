@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from tfapp.cli.train import train as train_command
 from tfapp.errors import InputError
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.training import train
 

@@ -6,7 +6,7 @@ from tfapp.data import parse_noises
 from tfapp.errors import InputError
 from tfapp.models import OneHotMeanSquaredError
 from tfapp.optimizers import ALIG, BPGrad, Eve
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.compiling import make_optimizer
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics

@@ -10,7 +10,7 @@ from tests.conftest import write_pairs
 from tests.segmentation.conftest import TINY
 from tfapp.data import open_dataset
 from tfapp.errors import InputError
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.prediction import restore
 from tfapp.segmentation.restoration import (

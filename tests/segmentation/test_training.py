@@ -12,8 +12,7 @@ import pytest
 from tfapp.errors import InputError
 from tfapp.landscape import load_trajectory
 from tfapp.runs.callbacks import TrainingDiverged
-from tfapp.runs.checkpoints import latest_checkpoint
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import latest_checkpoint, read_history
 from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 

@@ -4,7 +4,7 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.runs.callbacks import TrainingDiverged
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.transfer import network as module
 from tfapp.transfer.config import NetworkConfig
 from tfapp.transfer.network import batch_of, build_network, k_means_centroids, pseudo_labels, train_network

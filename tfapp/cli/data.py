@@ -37,7 +37,7 @@ def show(
 ):
     """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
     from tfapp.data import names_classification, names_multi_label, open_dataset
-    from tfapp.segmentation.overview import contact_sheet_of, survey, survey_pairs
+    from tfapp.segmentation.pictures import contact_sheet_of, survey, survey_pairs
 
     if names_classification(spec):
         return _show_classes(spec, out, count)
@@ -135,7 +135,7 @@ def _write_class_sheet(data, of_class, count, out):
     """
     import numpy as np
 
-    from tfapp.report.images import save_image
+    from tfapp.report.figures import save_image
     from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
     shown = np.unique(np.linspace(0, data.num_classes - 1, min(MOST_CLASSES, data.num_classes)).astype(int))

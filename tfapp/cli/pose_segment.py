@@ -10,7 +10,7 @@ import typer
 from tfapp.cli.console import print_written, progress_bar
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
-from tfapp.runs.settings import other_settings
+from tfapp.runs.record import other_settings
 
 Option = typer.Option
 RECORD = "segment.json"
@@ -120,7 +120,7 @@ def _segment_one(model, folder, index, observed, choose):
 def _write(out, stem, labels, poses):
     from PIL import Image
 
-    from tfapp.report.images import save_image
+    from tfapp.report.figures import save_image
 
     save_image(Image.fromarray(labels), out / "labels" / f"{stem}.png")
     # Written last: it tells that the scene is done.

@@ -1,14 +1,179 @@
-"""Commands `tfapp transfer`: features of low-resolution images."""
+"""`tfapp transfer train`, `evaluate`, `grid` and `tsne`."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from tfapp.cli import transfer_evaluate, transfer_grid, transfer_train, transfer_tsne
-from tfapp.cli.console import TensorFlowCommand
+from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
+from tfapp.cli.options import parse_seeds, typed
+from tfapp.errors import InputError
 
+Option = typer.Option
+Run = Annotated[Path, typer.Argument(help="Run folder of `tfapp transfer train`.")]
+Form = Annotated[str, Option("--ap", help="Average precision: area, or 11-point as in VOC2007.")]
+Classes = Annotated[
+    str | None, Option(help="Classes to look at, comma-separated.", show_default="all of the data")
+]
+SkipBad = Annotated[bool, Option("--skip-bad", help="Go on without images that cannot be read.")]
 app = typer.Typer(
     help="Better features of low-resolution images, learned without labels.", no_args_is_help=True
 )
-app.command("train", cls=TensorFlowCommand)(transfer_train.train)
-app.command("evaluate", cls=TensorFlowCommand)(transfer_evaluate.evaluate)
-app.command("grid", cls=TensorFlowCommand)(transfer_grid.grid)
-app.command("tsne", cls=TensorFlowCommand)(transfer_tsne.tsne)
+
+
+def train(
+    context: typer.Context,
+    spec: Annotated[
+        str,
+        typer.Argument(
+            help="voc2007:PATH, labels:PATH (labels.csv), or digits, mnist:PATH, cifar10:PATH, imagenet:PATH."
+        ),
+    ],
+    out: Annotated[Path, Option(help="Run folder; a killed run there resumes.")],
+    backbone: Annotated[
+        str, Option(help="A network of keras.applications, or a .keras file of any model for images.")
+    ] = "ResNet101",
+    weights: Annotated[
+        str | None,
+        Option(help="Of keras.applications: a file without the top, or imagenet, which Keras may download."),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        Option(
+            help="Of a .keras file: where features are taken.", show_default="what its last Dense layer gets"
+        ),
+    ] = None,
+    input_scale: Annotated[float, Option(help="Of a .keras file: what it takes for white.")] = 1.0,
+    high: Annotated[int, Option(help="Side in pixels of sharp images, which the backbone sees.")] = 224,
+    low: Annotated[
+        int, Option(help="Side in pixels of poor images, before they are enlarged again; 0 keeps the size.")
+    ] = 32,
+    degrade: Annotated[
+        list[str] | None,
+        Option(
+            help="Makes poor images worse: blur=1, gaussian=0.05, jpeg=15, brightness=-0.3, ...; repeatable."
+        ),
+    ] = None,
+    hidden: Annotated[int, Option(help="Units N1 of the first layer.")] = 1024,
+    clusters: Annotated[int, Option(help="Units N2 of the second layer, and k of k-means.")] = 100,
+    pseudo: Annotated[
+        str, Option(help="Pseudo-labels: own, the cluster of the sharp image, or nearest, to the poor one.")
+    ] = "own",
+    solver: Annotated[
+        str, Option(help="sgd-momentum, bpgrad, bpgrad-auto, adam, ... as in `tfapp solvers compare`.")
+    ] = "sgd-momentum",
+    value: Annotated[
+        float | None,
+        Option(help="Its learning rate, or L of BPGrad.", show_default="0.01, or the solver's usual one"),
+    ] = None,
+    iterations: Annotated[int, Option(help="Batches in all.")] = 45_000,
+    decay_every: Annotated[
+        int, Option(help="Iterations after which the learning rate is divided by 10; 0: never.")
+    ] = 15_000,
+    batch_size: Annotated[int, Option(help="Images per batch.")] = 1000,
+    weight_decay: Annotated[float, Option(help="In the objective, of the kernels.")] = 0.0005,
+    seed: Annotated[int, Option(help="Of clusters, weights, order and random degradations.")] = 0,
+    skip_bad: Annotated[bool, Option("--skip-bad", help="Go on without images that cannot be read.")] = False,
+    overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
+):
+    """Learn, without labels, to pull features of poor images towards clusters of features of sharp ones."""
+    options = dict(locals())
+    from tfapp.transfer.config import TransferConfig
+    from tfapp.transfer.training import train as run_training
+
+    options["low"] = options["low"] or None
+    options["degrade"] = tuple(degrade or ())
+    config = TransferConfig(**{field.name: options[field.name] for field in fields(TransferConfig)})
+    run = run_training(
+        spec, out, config, command=typed(context), overwrite=overwrite, progress=ConsoleProgress()
+    )
+    print_written(run.path / "transfer.keras", run.path / "history.csv")
+    console.print(f"next: tfapp transfer evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
+
+
+def evaluate(
+    run: Run,
+    ap: Form = "area",
+    classes: Classes = None,
+    both_readings: Annotated[
+        bool, Option(help="Train a second network on the other reading of the pseudo-labels, side by side.")
+    ] = False,
+    skip_bad: SkipBad = False,
+):
+    """Classifiers on sharp, poor and transferred features, tested side by side."""
+    from tfapp.transfer.results import evaluate_run, metrics_remark, metrics_table
+
+    options = {"skip_bad": skip_bad or None, "both_readings": both_readings}
+    metrics, written = evaluate_run(run, ap, names_of(classes), progress=ConsoleProgress(), **options)
+    print_table(metrics_table(metrics))
+    console.print(metrics_remark(metrics), soft_wrap=True)
+    print_written(*written)
+
+
+def names_of(classes):
+    """Turn a typed list of classes into their names; None stays None."""
+    return None if classes is None else [name.strip() for name in classes.split(",")]
+
+
+def grid(
+    run: Run,
+    hidden: Annotated[str, Option(help="Values of N1, comma-separated.")] = "256,512,1024,2048",
+    clusters: Annotated[str, Option(help="Values of N2 = k, comma-separated.")] = "50,100,200,500",
+    seeds: Annotated[str, Option(help="Seeds of clusters and trainings, comma-separated.")] = "0",
+    ap: Form = "area",
+    classes: Classes = None,
+    skip_bad: SkipBad = False,
+):
+    """Transfer networks of other sizes on the features of a run, N1 x N2; a killed grid resumes."""
+    from tfapp.transfer.grid import grid_remark, grid_table
+    from tfapp.transfer.results import grid_of_run
+
+    content, written = grid_of_run(
+        run,
+        _sizes("--hidden", hidden),
+        _sizes("--clusters", clusters),
+        parse_seeds(seeds),
+        ap,
+        names_of(classes),
+        skip_bad=skip_bad or None,
+        progress=ConsoleProgress(),
+    )
+    print_table(grid_table(content))
+    console.print(grid_remark(content))
+    print_written(*written)
+
+
+def _sizes(option, text):
+    try:
+        sizes = [int(part) for part in text.split(",")]
+    except ValueError:
+        sizes = []
+    if not sizes:
+        raise InputError(f"{option} {text!r} is not understood; expected whole numbers such as 256,512.")
+    return list(dict.fromkeys(sizes))
+
+
+def tsne(
+    run: Run,
+    images: Annotated[int, Option(min=10, help="Test images to show, at most.")] = 1000,
+    most_classes: Annotated[int, Option(min=1, help="Classes to show, the most frequent ones.")] = 10,
+    perplexity: Annotated[float, Option(min=1.0, help="About how many neighbours an image has.")] = 30.0,
+    seed: Annotated[int, Option(min=0, help="Of the choice of images and of t-SNE.")] = 0,
+    classes: Classes = None,
+    skip_bad: SkipBad = False,
+):
+    """Sharp, poor and transferred features of test images in the plane, by t-SNE."""
+    options = {"most_images": images, "most_classes": most_classes, "perplexity": perplexity, "seed": seed}
+    from tfapp.transfer.results import agreements_table, tsne_of_run
+
+    options |= {"skip_bad": skip_bad or None, "progress": ConsoleProgress()}
+    embedding, written = tsne_of_run(run, names_of(classes), **options)
+    print_table(agreements_table(embedding))
+    print_written(*written)
+
+
+app.command("train", cls=TensorFlowCommand)(train)
+app.command("evaluate", cls=TensorFlowCommand)(evaluate)
+app.command("grid", cls=TensorFlowCommand)(grid)
+app.command("tsne", cls=TensorFlowCommand)(tsne)

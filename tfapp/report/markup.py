@@ -5,7 +5,7 @@ from html import escape
 
 from PIL import Image
 
-from tfapp.report.images import data_address
+from tfapp.report.figures import data_address
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
-"""Checkpoints of a training: the newest model, from which it resumes, and the history up to there."""
+"""What a training keeps on its way: the newest model, from which it resumes, and `history.csv` up to there."""
 
+import csv
 import math
 from pathlib import Path
 
 import keras
 
+from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.optimizers import unwrapped
-from tfapp.runs.history import read_history, write_history
 
 KEPT_CHECKPOINTS = 2
 LAST = "last.keras"
+HISTORY = "history.csv"
 
 
 class Checkpoints:
@@ -100,3 +102,33 @@ def _checkpoints(folder):
 
 def _checkpoint_path(folder, epoch):
     return Path(folder) / "checkpoints" / f"epoch-{epoch:05d}.keras"
+
+
+def read_history(folder):
+    """Return the rows of `history.csv` as dictionaries of numbers, empty if there is none.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    file = Path(folder) / HISTORY
+    if not file.is_file():
+        return []
+    try:
+        with file.open(newline="") as stream:
+            return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(stream)]
+    except (ValueError, AttributeError):
+        # The one of a text that is no number, the other of a row with cells too many or too few.
+        raise InputError(f"{file} is damaged; restore it, or train again with `overwrite`.") from None
+
+
+def write_history(folder, rows):
+    """Write `history.csv` by write-then-rename, under the names of the last row, of which there is at least one."""
+    with atomic_path(Path(folder) / HISTORY) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[-1]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _number(text):
+    # Counts stay counts, so that rows that are read and written again keep their text.
+    return int(text) if text.isdigit() else float(text)

@@ -7,8 +7,7 @@ from shutil import rmtree
 
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
-from tfapp.runs.record import COMMANDS, RECORD, new_run_record, read_run_record, run_kind
-from tfapp.runs.settings import other_settings
+from tfapp.runs.record import COMMANDS, RECORD, new_run_record, other_settings, read_run_record, run_kind
 
 
 class Run:

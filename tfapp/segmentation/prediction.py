@@ -9,7 +9,7 @@ from PIL import Image
 from tfapp.data import read_image
 from tfapp.data.listing import image_files
 from tfapp.errors import InputError
-from tfapp.report.images import save_image
+from tfapp.report.figures import save_image
 from tfapp.segmentation.pictures import overlay, save_label_png
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfapp.data import network_pair
 from tfapp.errors import InputError
 from tfapp.files import write_json
-from tfapp.report.images import save_image
+from tfapp.report.figures import save_image
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.metrics import ImageQuality, image_quality

@@ -8,7 +8,7 @@ from pathlib import Path
 from tfapp.errors import InputError
 from tfapp.files import write_json, write_text
 from tfapp.report.result_table import ResultTable, document, mean_and_spread
-from tfapp.runs.settings import keep_settings
+from tfapp.runs.record import keep_settings
 from tfapp.transfer.classifiers import COSTS
 from tfapp.transfer.config import READINGS
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, transferred

@@ -2,7 +2,17 @@
 
 from pathlib import PurePath
 
-from tfapp.report.markup import Section, command, details, facts, moment, paragraph, result_box, table, to_do
+from tfapp.report.markup import (
+    Section,
+    command,
+    details,
+    facts,
+    moment,
+    paragraph,
+    result_box,
+    table,
+    to_do,
+)
 from tfapp.transfer.classifiers import FORMS
 from tfapp.transfer.config import SOLVER
 from tfapp.transfer.embedding import NEIGHBOURS, chance_agreement

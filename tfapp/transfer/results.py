@@ -4,7 +4,7 @@ from functools import partial
 
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import AREA, FORMS
 from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding

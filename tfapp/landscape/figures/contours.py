@@ -8,7 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from tfapp.landscape.figures.panels import common_scale, common_window, make_panels, tick_label, window_ticks
+from tfapp.landscape.figures.panels import (
+    common_scale,
+    common_window,
+    make_panels,
+    tick_label,
+    window_ticks,
+)
 from tfapp.landscape.figures.plots import label_bar
 from tfapp.landscape.grid import Grid
 from tfapp.report.colours import SEQUENTIAL, SOLUTION

@@ -15,7 +15,7 @@ from tfapp.pose.scenes.mesh_files import write_mesh
 from tfapp.pose.scenes.scene_folder import FORMAT, RECORD, VERSION, read_record
 from tfapp.pose.simulation.part_files import write_pieces
 from tfapp.pose.simulation.simulator import DISTANCE
-from tfapp.runs.settings import other_settings
+from tfapp.runs.record import other_settings
 
 PIECES = Path("truth") / "pieces.npz"
 _OWN = ("camera.json", RECORD, "scenes.png", "depth", "mask", "truth")

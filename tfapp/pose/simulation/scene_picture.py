@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from tfapp.report.colours import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, rgb
-from tfapp.report.images import save_image
+from tfapp.report.figures import save_image
 
 _COLUMNS, _GAP = 4, 6
 _LIGHT = np.array([-0.4, -0.5, -0.77])

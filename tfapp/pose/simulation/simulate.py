@@ -19,7 +19,7 @@ from tfapp.pose.simulation.part_files import part_from_file, with_convex_pieces
 from tfapp.pose.simulation.parts import BUILT_IN, Part
 from tfapp.pose.simulation.scene_picture import save_scenes_png
 from tfapp.pose.simulation.simulator import Simulator
-from tfapp.report.images import save_image
+from tfapp.report.figures import save_image
 
 _MOST_SCENES = 100_000
 # What a process takes at a time: short, so that progress is seen and Ctrl-C is soon obeyed.

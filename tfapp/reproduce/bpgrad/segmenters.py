@@ -8,7 +8,7 @@ from tfapp.data import parse_noises
 from tfapp.optimizers import SOLVERS
 from tfapp.report.result_table import ResultTable, mean_and_spread
 from tfapp.runs.callbacks import TrainingDiverged
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
 from tfapp.segmentation.training import train
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from tfapp.data import parse_noises
 from tfapp.landscape import landscape, sharpness
 from tfapp.reproduce.landscape.tables import LARGE_BATCH, REFERENCE
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.evaluation import MEMBRANE, EvaluationData, Segmenter, evaluate, store_metrics
 from tfapp.segmentation.restoration import evaluate_restoration, store_restoration
 from tfapp.segmentation.run import Run

@@ -8,7 +8,7 @@ from tfapp.data import Noise, parse_noises
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.reproduce.tv.tables import spaced
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, measure, store_metrics
 from tfapp.segmentation.run import MODEL, Run

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from tfapp.data import Noise, network_pair
 from tfapp.files import write_text
 from tfapp.report.colours import QUALITATIVE
-from tfapp.report.figures import save_png
-from tfapp.report.images import save_image
+from tfapp.report.figures import save_image, save_png
 from tfapp.report.markup import Section, command, grid, paragraph, picture, result_box, table
 from tfapp.report.page import shell
 from tfapp.report.result_table import ResultTable, document

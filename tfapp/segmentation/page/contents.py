@@ -8,7 +8,7 @@ from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape.directions.directions import is_directions_file
 from tfapp.report.colours import qualitative
-from tfapp.runs.history import read_history
+from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
-from tfapp.report.images import jpeg_address
+from tfapp.report.figures import jpeg_address
 from tfapp.segmentation.evaluation import Segmenter
 from tfapp.segmentation.page.sentences import in_words
 from tfapp.segmentation.pictures import as_rgb, overlay

@@ -11,7 +11,7 @@ from tfapp.files import write_json
 from tfapp.optimizers import SOLVERS, SWEEPS, make_solver, unwrapped
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
-from tfapp.runs.settings import keep_settings
+from tfapp.runs.record import keep_settings
 from tfapp.solvers.trainings.workload import Workload, objective
 
 JOB, MODEL, RESULT = "job.json", LAST, "result.json"
