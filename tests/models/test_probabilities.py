@@ -78,7 +78,7 @@ def channels_first():
             {"gap": True},
             "`gap` is the certificate of a TV head and m.keras has none",
         ),
-        (unclear, {}, "do not tell whether it gives logits or probabilities; say it by --model-output"),
+        (unclear, {}, "do not tell whether it gives logits or probabilities; say it by `model_output`"),
         (channels_first, {}, "m.keras cannot be used as a segmenter: .* over another"),
     ],
 )

@@ -169,8 +169,8 @@ def test_points_inside_the_cloud_are_seen_in_fewer_scenes():
     [
         ({"instances": 0}, "`instances` must be at least 1; got 0"),
         ({"channels": 3}, "`channels` must be 1 or 2; got 3"),
-        ({"combination": "mean"}, "Unknown --combination 'mean'"),
-        ({"visibility": "all"}, "Unknown --visibility 'all'"),
+        ({"combination": "mean"}, "Unknown `combination` 'mean'"),
+        ({"visibility": "all"}, "Unknown `visibility` 'all'"),
         ({"backbone": "vgg"}, "Unknown pose network 'vgg'"),
         ({"translation": "free"}, "Unknown translation 'free'"),
         ({"squared": True, "visibility": "soft"}, "`squared` is for whole points"),

@@ -101,7 +101,7 @@ def test_loss_that_becomes_infinite_says_what_to_do(tmp_path):
         ({"hidden": 0}, "`hidden` must be at least 1; got 0"),
         ({"iterations": 0}, "`iterations` must be at least 1"),
         ({"decay_every": -1}, "`decay_every` must not be negative"),
-        ({"pseudo": "both"}, "Unknown --pseudo 'both'; choose one of: own, nearest"),
+        ({"pseudo": "both"}, "Unknown `pseudo` 'both'; choose one of: own, nearest"),
         ({"solver": "sgdm"}, "Unknown solver 'sgdm'; choose one of: bpgrad"),
         ({"value": 0.0}, "`value` must be a number above 0"),
     ],
