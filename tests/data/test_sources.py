@@ -162,6 +162,7 @@ def test_forms_in_short_are_those_of_the_help():
     assert forms_in_short(SEVERAL_LABELS) == "voc2007:PATH, labels:"
 
 
+@pytest.mark.slow
 def test_names_are_known_without_numpy_and_tensorflow():
     code = (
         "import sys; from tfapp.data.sources import names_dataset, forms_in_short; "

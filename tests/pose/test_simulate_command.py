@@ -129,6 +129,7 @@ def test_more_scenes_are_added_and_the_first_stay(bolts, tmp_path):
     assert contents(tmp_path / "a") == contents(whole)
 
 
+@pytest.mark.slow
 def test_processes_change_no_scene(bolts, tmp_path, monkeypatch):
     whole, _ = bolts
     monkeypatch.setattr(scene_processes, "_SHARE", 2)
@@ -235,9 +236,10 @@ def test_parts_that_never_fit_end_with_one_sentence(tmp_path, monkeypatch):
         simulate_scenes(settings(instances=8, half_width=0.05), tmp_path / "a", 1)
 
 
+@pytest.mark.slow
 def test_simulation_does_not_load_tensorflow():
     code = (
-        "import sys, tfapp.cli.main, tfapp.pose.simulation.simulate, tfapp.pose.simulation.simulate; "
+        "import sys, tfapp.cli.main, tfapp.pose.simulation.simulate; "
         "print([name for name in ('tensorflow', 'keras', 'open3d', 'mujoco') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
