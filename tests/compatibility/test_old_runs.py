@@ -57,7 +57,7 @@ def state_of(folder):
     [
         ("tv", lambda path: Run.open(path).load_model()),
         ("pairs", lambda path: Run.open(path).load_model()),
-        ("transfer", lambda path: TransferRun.open(path).load_network()),
+        ("transfer", lambda path: TransferRun.open(path).load_model()),
     ],
 )
 def test_model_answers_as_before(place, expected, name, open_model):

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from tfapp.cli.main import app
 from tfapp.optimizers import SOLVERS, SWEEPS
+from tfapp.reproduce.bpgrad import comparisons
 from tfapp.reproduce.bpgrad.segmenters import OPTIONS, SolverTable, solver_options
 from tfapp.segmentation.config import TrainConfig
 
@@ -68,7 +69,9 @@ def test_sweep_over_rho_trains_every_value(tmp_path, monkeypatch):
 
 
 @pytest.mark.reproduce
-def test_table_of_segmenters(tmp_path):
+def test_table_of_segmenters(tmp_path, monkeypatch):
+    few = comparisons.FCN_SETTINGS["small"] | {"base_width": 2, "steps_per_epoch": 2}
+    monkeypatch.setitem(comparisons.FCN_SETTINGS, "small", few)
     options = ["--solvers", "bpgrad=50,sgd=0.1", "--seeds", "0", "--epochs", "1", "--grid-epochs", "0"]
     result = tfapp("reproduce", "bpgrad-table-3.4", "--data", "cells:20:32", "--out", tmp_path, *options)
     assert result.exit_code == 0, result.output

@@ -22,7 +22,7 @@ def own(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(own, tmp_path_factory):
+def finished(own, two_weights, tmp_path_factory):
     """The base setting of two methods, one seed."""
     out = tmp_path_factory.mktemp("study")
     result = study(own, out, *ONE)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from tests.conftest import draw_discs
 from tfapp.cli.main import app
 
+pytestmark = pytest.mark.usefixtures("two_weights")
 TINY = "--epochs 1 --steps-per-epoch 1 --batch-size 2 --base-width 2 --depth 1".split()
 
 
@@ -63,7 +64,7 @@ def scenes(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(cells, tmp_path_factory):
+def first(cells, two_weights, tmp_path_factory):
     """Table 1 over two seeds."""
     out = tmp_path_factory.mktemp("tables") / "wbc"
     result = table(1, cells, out, "--seeds", "0,1", "--resize", 16)

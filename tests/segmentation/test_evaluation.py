@@ -82,7 +82,9 @@ def test_post_tv_weight_must_be_a_weight(trained, weight):
 
 def test_masks_are_compared_at_their_own_size_when_the_network_resizes(tmp_path, make_folder, tiny):
     root = make_folder(size=(40, 56))
-    run = train(f"folder:{root}", tmp_path / "run", tiny(resize=(16, 16), batch_size=2, epochs=1))
+    run = train(
+        f"folder:{root}", tmp_path / "run", tiny(head="softmax", resize=(16, 16), batch_size=2, epochs=1)
+    )
     data = EvaluationData(run)
     assert data.images[0].shape == (16, 16, 3)
     maps = Segmenter(run).label_maps(np.stack(data.images), [mask.shape for mask in data.masks])
