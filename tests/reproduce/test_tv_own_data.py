@@ -1,12 +1,14 @@
 """`tfapp reproduce tv-study` and `noise-table` through the whole command line, on tiny datasets."""
 
 import csv
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import write_folder
 from tfapp.cli.main import app
+from tfapp.segmentation.config import TrainConfig
 
 ONE = "--settings base --methods softmax,implicit --seeds 3 --resize 16".split()
 
@@ -72,7 +74,8 @@ def test_bad_option_is_named_before_anything_is_written(own, tmp_path, option, v
 
 
 @pytest.mark.reproduce
-def test_noise_table_trains_evaluates_and_writes(tmp_path):
+def test_noise_table_trains_evaluates_and_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfapp.segmentation.config.TrainConfig", partial(TrainConfig, base_width=2, depth=2))
     line = "reproduce noise-table cells:12:32 --seeds 0,1 --epochs 1 --steps-per-epoch 1 --batch-size 2"
     result = CliRunner().invoke(app, [*line.split(), "--out", str(tmp_path / "table")])
     assert result.exit_code == 0, result.output
