@@ -68,6 +68,22 @@ def test_model_without_a_seen_point_is_a_warning_and_no_end(squares_run, tmp_pat
     assert list(found["pose/loss"]) == [1] and "pose/model" not in found
 
 
+def test_picture_that_the_last_epoch_has_is_not_drawn_again(squares_run, tmp_path, monkeypatch):
+    drawn = []
+    draw = PoseTensorBoard._draw
+    monkeypatch.setattr(PoseTensorBoard, "_draw", lambda self: drawn.append(self._epoch) or draw(self))
+    log = PoseTensorBoard(tmp_path / "log", every=1)
+    log.set_model(squares_run.load_model())
+    log.on_epoch_end(4, {"loss": 0.5, "distance_mm": 9.0})
+    log.on_train_end()
+    assert drawn == [5] and list(summaries(tmp_path / "log")["pose/model"]) == [5]
+
+
+def test_training_without_an_epoch_writes_nothing(tmp_path):
+    PoseTensorBoard(tmp_path / "log").on_train_end()
+    assert not (tmp_path / "log").exists()
+
+
 @pytest.mark.parametrize("every", [0, 1.5, True])
 def test_every_that_counts_nothing_is_refused(tmp_path, every):
     with pytest.raises(InputError, match=f"`every` must be an integer >= 1. Received: every={every}"):
