@@ -107,7 +107,9 @@ def _command(group, ctx):
     for word in ctx.meta[_TYPED]:
         if not isinstance(command, TyperGroup):
             break
-        command = command.get_command(ctx, word) or command
+        # A group may have a command that is meant where no command is named.
+        unnamed = getattr(command, "unnamed_command", "")
+        command = command.get_command(ctx, word) or command.get_command(ctx, unnamed) or command
     return command
 
 

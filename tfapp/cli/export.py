@@ -25,9 +25,11 @@ _WRITE = "from-run"
 class _RunFirst(TyperGroup):
     """A group whose first argument may be a run folder instead of a sub-command."""
 
+    unnamed_command = _WRITE
+
     def parse_args(self, ctx, args):
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = [_WRITE, *args]
+            args = [self.unnamed_command, *args]
         return super().parse_args(ctx, args)
 
 
