@@ -33,6 +33,11 @@ class Solver:
     values: tuple
     value: float | str
 
+    @property
+    def symbol(self) -> str:
+        """The parameter as tables write it: L, rate, or its name."""
+        return {"lipschitz": "L", "learning_rate": "rate"}.get(self.parameter, self.parameter)
+
 
 def _by_rate(title, make, values, value):
     return Solver(title, make, "learning_rate", values, value)

@@ -43,7 +43,7 @@ def test_csv_names_diverged_trainings(table, tmp_path):
 
 
 def test_every_compared_solver_can_train_a_segmenter():
-    assert set(OPTIONS) == set(SOLVERS)
+    assert set(OPTIONS) <= set(SOLVERS)
     for name, solver in SOLVERS.items():
         TrainConfig(**solver_options(name, solver.parameter, solver.value)).check()
 

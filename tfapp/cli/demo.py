@@ -21,7 +21,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     overwrite: Annotated[bool, typer.Option(help="Start again, removing the demo's runs in --out.")] = False,
 ):
-    """Train U-Net and RUnet on generated blood smears, test, draw, export, and write a report: five minutes."""
+    """Train U-Net and RUnet on generated blood smears, test, draw, export, and write a report: six to eight minutes."""
     from tfapp.reproduce.tv.own_data import compare_heads
     from tfapp.segmentation.config import TrainConfig
 

@@ -3,8 +3,8 @@
 import keras
 
 from tfapp.models import OneHotMeanSquaredError
-from tfapp.optimizers import ALIG, BPGrad, Eve
-from tfapp.segmentation.config import LOSS_AWARE
+from tfapp.optimizers import BPGrad
+from tfapp.segmentation.config import OWN_OPTIMIZERS
 
 
 def compile_configured(model, config, dataset, steps):
@@ -71,8 +71,8 @@ def make_optimizer(config):
     if config.optimizer == "bpgrad":
         lipschitz = config.lipschitz if config.lipschitz == "auto" else float(config.lipschitz)
         return BPGrad(lipschitz, momentum=config.momentum)
-    if config.optimizer in LOSS_AWARE:
-        optimizer = {"alig": ALIG, "eve": Eve}[config.optimizer]()
+    if config.optimizer in OWN_OPTIMIZERS:
+        optimizer = OWN_OPTIMIZERS[config.optimizer]()
     else:
         optimizer = keras.optimizers.get(config.optimizer)
     if config.momentum:

@@ -9,10 +9,12 @@ from tfapp.data import AUGMENTATIONS, parse_noise
 from tfapp.data.noise import DEFAULT_SHARE
 from tfapp.errors import InputError
 from tfapp.models import MODELS, REGRESSION_HEADS
+from tfapp.optimizers import ALIG, BPGrad, Eve
 
-LOSS_AWARE = ("bpgrad", "alig", "eve")
+# Optimizers of tfapp; all other names are Keras's.
+OWN_OPTIMIZERS = {"bpgrad": BPGrad, "alig": ALIG, "eve": Eve}
 LOSSES = ("cross-entropy", "mse")
-OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "lion", *LOSS_AWARE)
+OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "lion", *OWN_OPTIMIZERS)
 # Of BPGrad the learning rate is a factor of the step that it finds, of ALI-G the longest step.
 LEARNING_RATES = {"bpgrad": 1.0, "alig": 0.1}
 MOMENTUM = {"sgd": 0.0, "bpgrad": 0.9, "alig": 0.9}

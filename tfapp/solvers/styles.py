@@ -1,5 +1,8 @@
 """Styles of the solvers in figures, so that each has the same colour in all of them."""
 
+from tfapp.optimizers import SOLVERS
+from tfapp.report.colours import qualitative
+
 _COLOURS = {
     "bpgrad": "#d62728",
     "bpgrad-plain": "#f19c38",
@@ -25,8 +28,8 @@ def line_style(solver, **options) -> dict:
 
 
 def colour(name) -> str:
-    """Return the colour of a solver of `tfapp.optimizers.SOLVERS`."""
-    return _COLOURS[name]
+    """Return the colour of a solver of `tfapp.optimizers.SOLVERS`: its own, or one by its place there."""
+    return _COLOURS.get(name) or qualitative(list(SOLVERS).index(name))
 
 
 def label_lowest(panels, used, columns) -> None:

@@ -12,14 +12,11 @@ from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
 from tfapp.segmentation.training import train
 
-# Of `TrainConfig`, beside the parameter that is searched.
+# Of `TrainConfig`, beside the parameter that is searched, for solvers that are not called like its optimizer.
 OPTIONS = {
-    "bpgrad": {"optimizer": "bpgrad"},
     "bpgrad-auto": {"optimizer": "bpgrad"},
     "bpgrad-plain": {"optimizer": "bpgrad", "momentum": 0.0},
-    "sgd": {"optimizer": "sgd"},
     "sgd-momentum": {"optimizer": "sgd", "momentum": 0.9},
-    **{name: {"optimizer": name} for name in ("adagrad", "adadelta", "rmsprop", "adam", "eve", "alig")},
 }
 MEASURES = ("accuracy", "mean_iou")
 
@@ -28,18 +25,20 @@ def solver_options(name, parameter, value):
     """Return the options of `TrainConfig` that train with a solver at a value of its parameter.
 
     Args:
-        name: One of `OPTIONS`.
+        name: One of `tfapp.optimizers.SOLVERS`.
         parameter: `lipschitz` or `learning_rate`.
         value: A number, or `auto`.
     """
-    return OPTIONS[name] | {parameter: str(value) if parameter == "lipschitz" else value}
+    return OPTIONS.get(name, {"optimizer": name}) | {
+        parameter: str(value) if parameter == "lipschitz" else value
+    }
 
 
 def train_by(solver, value, spec, out, config, progress):
     """Train a segmenter by a solver, or resume where it stood; return the `Run`, or None if it diverged.
 
     Args:
-        solver: One of `OPTIONS`.
+        solver: One of `tfapp.optimizers.SOLVERS`.
         value: Of its parameter.
         spec: Dataset as on the command line.
         out: Folder that holds the folder of the run.

@@ -104,8 +104,7 @@ def solver_of(name, value) -> PathSolver:
 
 def parameter_text(name, value) -> str:
     """Return the value of a solver's parameter as tables write it."""
-    letter = {"lipschitz": "L", "learning_rate": "rate"}[SOLVERS[name].parameter]
-    return f"{letter} {value if isinstance(value, str) else f'{value:.4g}'}"
+    return f"{SOLVERS[name].symbol} {value if isinstance(value, str) else f'{value:.4g}'}"
 
 
 def solvers_on(function, chosen) -> list[PathSolver]:

@@ -128,8 +128,7 @@ class Comparison:
         if text == "auto":
             found = [r["measured"]["lipschitz"] for r in results if not r["diverged"]]
             text = f"auto: {mean_and_spread(found, '.3g')}"
-        letter = {"lipschitz": "L", "learning_rate": "rate"}[SOLVERS[solver].parameter]
-        parameter = f"{letter} {text}{' *' if at_the_edge(solver, value) else ''}"
+        parameter = f"{SOLVERS[solver].symbol} {text}{' *' if at_the_edge(solver, value) else ''}"
         kept = [r for r in results if not r["diverged"]]
         lost = "" if len(kept) == len(results) else f" ({len(results) - len(kept)} diverged)"
         numbers = [
