@@ -87,7 +87,7 @@ def test_both_learning_rates_fall_together(run):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"instances": None}, "does not say how many parts each scene has; give --instances N"),
+        ({"instances": None}, "does not say how many parts each scene has; give `instances` N"),
         ({"epochs": 0}, "`epochs` must be at least 1; got 0"),
         ({"learning_rate": -1.0}, "`learning_rate` must be a positive number; got -1.0"),
         ({"held_out": 1.0}, "`held_out` is a share from 0 to below 1; got 1.0"),
