@@ -240,7 +240,10 @@ def test_output_below_a_file_gets_one_sentence(tmp_path):
 @pytest.mark.slow
 def test_interrupt_exits_with_130_and_the_run_goes_on(tmp_path):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "tfapp", "train", "cells:20:32", "--out", str(out), *TINY]
+    # What a shell runs in the background ignores Ctrl-C, and what it starts would too.
+    heed = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    start = heed + "runpy.run_module('tfapp', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", start, "train", "cells:20:32", "--out", str(out), *TINY]
     command[command.index("--epochs") + 1] = "200"
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
