@@ -19,7 +19,7 @@ def test_unet_answers_at_the_image_size(size):
     assert small()(np.zeros((2, *size, 3), np.float32)).shape == (2, *size, 3)
 
 
-def test_unet_of_the_paper_has_the_known_number_of_parameters():
+def test_unet_of_the_paper_has_the_known_number_of_parameters(no_values):
     # Ronneberger's widths 64..1024, 1 input channel, 2 classes: 31,030,658 weights and biases with
     # 2x2 up-convolutions (9 * in * out + out for each of the 18 convolutions, and so on).
     widths = [64, 128, 256, 512, 1024]
@@ -102,4 +102,4 @@ def test_saved_segmenter_loads_with_the_same_answers(tmp_path):
     model, images = small("tv-softmax"), np.random.default_rng(0).random((1, 11, 13, 3), dtype=np.float32)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
+    np.testing.assert_array_equal(loaded(images), model(images))

@@ -11,13 +11,6 @@ from tfapp.models import build_classifier
 CIFAR, IMAGENET = (32, 32, 3), (224, 224, 3)
 
 
-@pytest.fixture
-def no_draws():
-    """Variables with a shape but no values: counting the parameters of a large network needs none."""
-    with keras.StatelessScope(initialize_variables=False):
-        yield
-
-
 def num_trainable(model):
     return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
 
@@ -59,7 +52,7 @@ def pictures(shape, count=4):
         ("resnet-101", 1000, IMAGENET, {}, 44_601_832),
     ],
 )
-def test_has_the_trainable_parameters_of_the_paper(no_draws, name, num_classes, shape, options, expected):
+def test_has_the_trainable_parameters_of_the_paper(no_values, name, num_classes, shape, options, expected):
     model = build_classifier(name, num_classes, shape, **options)
     assert num_trainable(model) == expected
     assert model.output_shape == (None, num_classes)
@@ -70,7 +63,7 @@ def test_has_the_trainable_parameters_of_the_paper(no_draws, name, num_classes, 
     ("depth", "millions"),
     [(20, 0.27), (32, 0.46), (110, 1.7)],
 )
-def test_residual_network_for_cifar_has_the_layers_and_parameters_of_the_paper(no_draws, depth, millions):
+def test_residual_network_for_cifar_has_the_layers_and_parameters_of_the_paper(no_values, depth, millions):
     model = build_classifier(f"resnet-{depth}", 10, CIFAR)
     kernels = [variable for variable in model.trainable_variables if variable.name == "kernel"]
     assert len(kernels) == depth
@@ -88,7 +81,7 @@ def test_residual_network_for_cifar_has_the_layers_and_parameters_of_the_paper(n
         ("all-cnn-c", 9),
     ],
 )
-def test_takes_images_of_its_smallest_size_and_none_below(no_draws, name, smallest):
+def test_takes_images_of_its_smallest_size_and_none_below(no_values, name, smallest):
     assert build_classifier(name, 3, (smallest, smallest + 1, 3)).output_shape == (None, 3)
     if smallest > 1:
         with pytest.raises(InputError, match=f"{name} needs images of at least {smallest}x{smallest} pixels"):
@@ -200,7 +193,7 @@ def test_logits_are_float32_under_mixed_precision():
     ("size", "stem", "expected"),
     [(64, None, 64), (65, None, 17), (32, "imagenet", 8)],
 )
-def test_stem_fits_the_size_of_the_images_unless_it_is_chosen(no_draws, size, stem, expected):
+def test_stem_fits_the_size_of_the_images_unless_it_is_chosen(no_values, size, stem, expected):
     model = build_classifier("resnet-18", 10, (size, size, 3), stem=stem)
     assert model.get_layer("stage1_block1_add").output.shape[1:3] == (expected, expected)
 

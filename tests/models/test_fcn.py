@@ -109,7 +109,7 @@ def test_saved_model_loads_with_the_same_answers(tmp_path):
     model, images = trained("tv-softmax"), pictures((33, 47))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
+    np.testing.assert_array_equal(loaded(images), model(images))
 
 
 def test_another_depth_is_refused():

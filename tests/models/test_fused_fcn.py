@@ -39,7 +39,7 @@ def test_differs_from_unet_in_the_skips_only(name):
 @pytest.mark.parametrize(
     ("name", "missing"), [("fcn-4s", (64,)), ("fcn-8s", (64, 128)), ("fcn-16s", (64, 128, 256))]
 )
-def test_has_the_parameters_of_unet_without_those_of_the_missing_skips(name, missing):
+def test_has_the_parameters_of_unet_without_those_of_the_missing_skips(no_values, name, missing):
     # 31,030,658: see test_building.py. Without a skip a 3x3 convolution has w input channels instead of 2w.
     expected = 31_030_658 - sum(9 * width * width for width in missing)
     assert build(name, 2, 1, base_width=64).count_params() == expected
@@ -63,4 +63,4 @@ def test_saved_model_loads_with_the_same_answers(name, tmp_path):
     model, images = small(name, head="softmax"), np.random.default_rng(0).random((1, 17, 9, 3), np.float32)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
+    np.testing.assert_array_equal(loaded(images), model(images))

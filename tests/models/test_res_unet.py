@@ -20,7 +20,7 @@ def test_has_the_parameters_of_unet_within_a_tenth(width, depth):
     assert abs(counts[0] / counts[1] - 1) < 0.1
 
 
-def test_at_the_width_of_the_paper_it_has_the_parameters_of_unet_within_two_percent():
+def test_at_the_width_of_the_paper_it_has_the_parameters_of_unet_within_two_percent(no_values):
     # 31,030,658: see test_building.py.
     assert abs(build("res-unet", 2, 1, base_width=64).count_params() / 31_030_658 - 1) < 0.02
 
