@@ -121,6 +121,7 @@ def test_an_unrolled_tv_head_is_differentiated_twice(tv_network):
     assert hessian.method == "exact" and hessian.asymmetry < LARGEST_ASYMMETRY
 
 
+@pytest.mark.slow
 def test_products_through_a_tv_head_agree_with_second_differences_of_the_loss(tv_network):
     hessian = Hessian(*tv_network, batch_size=3)
     v = np.random.default_rng(1).standard_normal(hessian.shape[0])

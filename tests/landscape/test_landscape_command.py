@@ -85,6 +85,7 @@ def test_the_command_writes_surface_pictures_and_page(invoke, tmp_path):
         assert text in result.output
 
 
+@pytest.mark.slow
 def test_the_command_reads_a_complete_surface_again_and_starts_over_on_request(invoke, tmp_path):
     assert invoke().exit_code == 0
     file = tmp_path / "landscape" / "surface-n3-r1-s0.npz"
@@ -185,6 +186,7 @@ def test_a_surface_is_exported_in_all_formats_that_are_asked_for(invoke, tmp_pat
         assert result.output.count(f"surface-n3-r1-s0.{ending}") == 1
 
 
+@pytest.mark.slow
 def test_a_gradient_goes_on_after_its_budget_with_the_directions_it_was_begun_with(invoke, tmp_path):
     assert invoke("--budget", "0.0001s", "--exact", "--directions", "gradient").exit_code == 0
     kept = tmp_path / "landscape" / "surface-n3-r1-s0-gradient-exact-directions.npz"
@@ -192,6 +194,7 @@ def test_a_gradient_goes_on_after_its_budget_with_the_directions_it_was_begun_wi
     assert "9 of 9" in invoke("--exact", "--directions", "gradient").output
 
 
+@pytest.mark.slow
 def test_the_default_range_is_one_whether_it_is_given_or_not(invoke, tmp_path):
     assert invoke().exit_code == 0
     assert invoke("--range", "1").exit_code == 0

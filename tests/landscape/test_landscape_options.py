@@ -50,6 +50,7 @@ def test_measured_cells_of_an_adaptive_surface_are_those_of_the_exact_one(regres
     np.testing.assert_array_equal(adaptive.loss[adaptive.measured], exact.loss[adaptive.measured])
 
 
+@pytest.mark.slow
 def test_interrupted_adaptive_surface_ends_with_the_file_of_a_whole_one(regression, tmp_path):
     def interrupt(done, expected):
         if done in (30, 100):
@@ -188,7 +189,7 @@ def sequential():
     return model, rng.random((6, 5), np.float32), np.eye(3, dtype=np.float32)[rng.integers(0, 3, 6)]
 
 
-@pytest.mark.parametrize("make", [application, subclassed, sequential])
+@pytest.mark.parametrize("make", [pytest.param(application, marks=pytest.mark.slow), subclassed, sequential])
 def test_models_that_were_not_built_here_have_the_losses_of_evaluate(make):
     keras.utils.set_random_seed(2)
     model, x, y = make()

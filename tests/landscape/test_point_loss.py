@@ -142,6 +142,7 @@ def test_unusable_data_are_refused(x, y, batch_size, message):
         Batches(x, y, None, batch_size)
 
 
+@pytest.mark.slow
 def test_total_variation_heads_compile_here_and_nowhere_else(segmenter, data):
     model = regularise(segmenter, 0.5)
     model.compile(loss="sparse_categorical_crossentropy")

@@ -77,7 +77,7 @@ def test_softmax_of_a_subclassed_model_leaves_its_logits_to_the_loss():
     np.testing.assert_allclose(small(model, (x, y)).loss, exact.loss, rtol=0.05)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_surface_is_that_of_float32_up_to_rounding(segmenter, data, jit_compile):
     exact = small(segmenter, data, compute_dtype="float32")
     half_precision = small(segmenter, data, jit_compile=jit_compile)
@@ -113,6 +113,7 @@ def test_layers_of_a_user_keep_the_precision_they_ask_for(segmenter):
         ]
 
 
+@pytest.mark.slow
 def test_model_is_bit_for_bit_what_it_was(segmenter, data):
     model = regularise(segmenter, 0.5)
     model.compile(loss="sparse_categorical_crossentropy")
@@ -129,12 +130,14 @@ def test_an_error_within_gives_the_policies_back(segmenter):
     assert {layer.dtype_policy.name for layer in segmenter.layers} == {"float32"}
 
 
+@pytest.mark.slow
 def test_weight_decay_is_that_of_float32_weights(data):
     model = build_segmenter(keras.regularizers.L2(0.1))
     exact = small(model, data, compute_dtype="float32")
     np.testing.assert_array_equal(small(model, data).regularisation, exact.regularisation)
 
 
+@pytest.mark.slow
 def test_statistics_can_be_estimated_anew_in_bfloat16(segmenter, data):
     exact = small(segmenter, data, compute_dtype="float32", reestimate=True)
     found = small(segmenter, data, reestimate=True)
@@ -179,6 +182,7 @@ def test_a_file_of_the_other_precision_is_refused(segmenter, data, tmp_path):
         small(segmenter, data, path=tmp_path / "surface.npz", compute_dtype="float32")
 
 
+@pytest.mark.slow
 def test_a_file_from_before_there_was_a_choice_goes_on_in_float32_only(segmenter, data, tmp_path):
     path = tmp_path / "surface.npz"
     surface = small(segmenter, data, path=path, compute_dtype="float32")
@@ -191,6 +195,7 @@ def test_a_file_from_before_there_was_a_choice_goes_on_in_float32_only(segmenter
         small(segmenter, data, path=path)
 
 
+@pytest.mark.slow
 def test_interrupted_surface_ends_with_the_file_of_a_whole_one(segmenter, data, tmp_path):
     def interrupt(done, _):
         if done == 7:

@@ -38,7 +38,14 @@ def separable():
     return model
 
 
-NETWORKS = [segmenter, with_weight_decay, with_total_variation_head, separable]
+# The first has most of what tools get wrong.
+NETWORKS = [
+    segmenter,
+    *(
+        pytest.param(make, marks=pytest.mark.slow)
+        for make in (with_weight_decay, with_total_variation_head, separable)
+    ),
+]
 
 
 def slow_surface(model, u, v, axis, data):

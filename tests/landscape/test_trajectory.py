@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 
 import keras
 import numpy as np
@@ -43,6 +44,19 @@ class Spy(keras.callbacks.Callback):
         return [v.numpy() for v in self.model.trainable_variables]
 
 
+@pytest.fixture(scope="module")
+def recorded_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trajectory")
+    train(net(), TrajectoryRecorder(folder))
+    return folder
+
+
+@pytest.fixture
+def recorded(recorded_once, tmp_path):
+    """A copy of the trajectory of two epochs: checkpoints of the steps 0, 3 and 6."""
+    return shutil.copytree(recorded_once, tmp_path / "recorded")
+
+
 def assert_equal(weights, expected):
     for a, b in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -83,19 +97,16 @@ def test_several_steps_in_one_call_are_recorded_where_a_multiple_was_passed(tmp_
     assert load_trajectory(tmp_path).steps.tolist() == [0, 3, 6]
 
 
-def test_one_parameter_can_be_read_along_the_whole_path(tmp_path):
-    train(net(), TrajectoryRecorder(tmp_path))
-    trajectory = load_trajectory(tmp_path)
+def test_one_parameter_can_be_read_along_the_whole_path(recorded):
+    trajectory = load_trajectory(recorded)
     assert len(trajectory) == 3 and trajectory.parameter(0).shape == (3, 4, 3)
     for index in range(3):
         np.testing.assert_array_equal(trajectory.parameter(0)[index], trajectory[index][0])
 
 
-def test_moving_statistics_are_not_part_of_the_path(tmp_path):
-    model = net()
-    train(model, TrajectoryRecorder(tmp_path))
-    assert [p.shape for p in load_trajectory(tmp_path).parameters] == [
-        v.shape for v in model.trainable_variables
+def test_moving_statistics_are_not_part_of_the_path(recorded):
+    assert [p.shape for p in load_trajectory(recorded).parameters] == [
+        v.shape for v in net().trainable_variables
     ]
 
 
@@ -179,14 +190,13 @@ def interrupt(batch, logs):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_another_training_is_refused_and_the_first_one_kept(tmp_path, seed):
-    train(net(), TrajectoryRecorder(tmp_path))
-    before = contents(tmp_path)
+def test_another_training_is_refused_and_the_first_one_kept(recorded, seed):
+    before = contents(recorded)
     with pytest.raises(
         InputError, match="holds 3 checkpoints of another training, up to step 6; .*overwrite=True"
     ):
-        train(net(seed), TrajectoryRecorder(tmp_path))
-    assert contents(tmp_path) == before
+        train(net(seed), TrajectoryRecorder(recorded))
+    assert contents(recorded) == before
 
 
 def contents(folder):
@@ -202,14 +212,13 @@ def test_overwrite_starts_again_but_only_once(tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_of_another_model_is_refused_with_the_first_parameter_that_differs(tmp_path, overwrite):
-    train(net(), TrajectoryRecorder(tmp_path))
-    before = contents(tmp_path)
+def test_a_folder_of_another_model_is_refused_with_the_first_parameter_that_differs(recorded, overwrite):
+    before = contents(recorded)
     with pytest.raises(
         InputError, match=r"has other parameters than model 'wide': parameter 1 .*\(4, 3\).*\(4, 5\)"
     ):
-        train(net(units=5, name="wide"), TrajectoryRecorder(tmp_path, overwrite=overwrite))
-    assert contents(tmp_path) == before
+        train(net(units=5, name="wide"), TrajectoryRecorder(recorded, overwrite=overwrite))
+    assert contents(recorded) == before
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
@@ -240,39 +249,34 @@ def test_a_folder_without_a_trajectory_is_refused(tmp_path, prepare):
         load_trajectory(tmp_path / "none")
 
 
-def test_a_trajectory_without_checkpoints_is_refused(tmp_path):
-    train(net(), TrajectoryRecorder(tmp_path))
-    for file in tmp_path.glob("step-*"):
+def test_a_trajectory_without_checkpoints_is_refused(recorded):
+    for file in recorded.glob("step-*"):
         file.unlink()
     with pytest.raises(InputError, match="Expected checkpoints of a trajectory.*Received: none"):
-        load_trajectory(tmp_path)
+        load_trajectory(recorded)
 
 
-def test_a_damaged_record_is_refused(tmp_path):
-    train(net(), TrajectoryRecorder(tmp_path))
-    (tmp_path / "trajectory.json").write_text("{")
+def test_a_damaged_record_is_refused(recorded):
+    (recorded / "trajectory.json").write_text("{")
     with pytest.raises(InputError, match="trajectory.json is damaged"):
-        load_trajectory(tmp_path)
+        load_trajectory(recorded)
 
 
-def test_a_damaged_checkpoint_is_refused_by_name(tmp_path):
-    train(net(), TrajectoryRecorder(tmp_path))
-    os.truncate(tmp_path / "step-0000000003.npz", 100)
+def test_a_damaged_checkpoint_is_refused_by_name(recorded):
+    os.truncate(recorded / "step-0000000003.npz", 100)
     with pytest.raises(InputError, match="step-0000000003.npz is not a checkpoint of a trajectory"):
-        load_trajectory(tmp_path)
+        load_trajectory(recorded)
 
 
-def test_a_checkpoint_of_another_model_among_the_others_is_refused(tmp_path):
-    train(net(), TrajectoryRecorder(tmp_path / "a"))
+def test_a_checkpoint_of_another_model_among_the_others_is_refused(tmp_path, recorded):
     train(net(units=5), TrajectoryRecorder(tmp_path / "b"))
-    os.replace(tmp_path / "b" / "step-0000000006.npz", tmp_path / "a" / "step-0000000006.npz")
+    os.replace(tmp_path / "b" / "step-0000000006.npz", recorded / "step-0000000006.npz")
     with pytest.raises(InputError, match="of another model than trajectory.json"):
-        load_trajectory(tmp_path / "a")
+        load_trajectory(recorded)
 
 
-def test_the_record_can_be_read_by_people(tmp_path):
-    train(net(), TrajectoryRecorder(tmp_path))
-    record = json.loads((tmp_path / "trajectory.json").read_text())
+def test_the_record_can_be_read_by_people(recorded):
+    record = json.loads((recorded / "trajectory.json").read_text())
     assert record["parameters"][0][1:] == ["Dense", "kernel", [4, 3]]
 
 
