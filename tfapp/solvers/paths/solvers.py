@@ -61,8 +61,8 @@ def _leaky_adagrad(rate, rho, epsilon):
     return keras.optimizers.RMSprop(rate * math.sqrt(share), rho=rho, epsilon=share * epsilon**2)
 
 
-# Those of table 3.1 of Y. Wu's dissertation, and of others beside them; `tfapp.reproduce.bpgrad.table_3_1` says where
-# each parameter is from. Keras adds epsilon to the square of what MatConvNet adds it to.
+# Those of table 3.1 of Y. Wu's dissertation (2020), and others beside them; the study of that table says where each
+# parameter is from. Keras adds epsilon to the square of what MatConvNet adds it to.
 ON_ROSENBROCK = (
     PathSolver("bpgrad-plain", "BPGrad, μ = 0", "L = 500, ρ = 0.1", lambda: BPGrad(500.0, momentum=0.0)),
     PathSolver("bpgrad", "BPGrad, μ = 0.9", "L = 500, ρ = 0.1", lambda: BPGrad(500.0)),
