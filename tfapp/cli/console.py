@@ -134,7 +134,7 @@ class _TimeColumn(TimeRemainingColumn):
         return Text("took " if task.finished else "ETA ") + super().render(task)
 
 
-def progress_bar():
+def _progress_bar():
     """Return a Rich progress bar with count, ETA and a short note; all of it fits 80 columns."""
     return Progress(
         TextColumn("{task.description}"),
@@ -167,7 +167,7 @@ class ConsoleProgress(progress.Progress):
 
     def opened(self, task):
         if self._bar is None:
-            self._bar = progress_bar()
+            self._bar = _progress_bar()
             self._bar.start()
         self._open += 1
         task.number = self._bar.add_task(task.title, total=task.total, note=task.note)
@@ -177,17 +177,6 @@ class ConsoleProgress(progress.Progress):
         if not self._open:
             self._bar.stop()
             self._bar = None
-
-
-def follow(bar, task, note=""):
-    """Return a `progress(done, total)` that moves one task of a progress bar."""
-    return lambda done, total: bar.update(task, completed=done, total=total, note=note)
-
-
-def finish(bar, task, total=None, note=""):
-    """End a task, at its own total unless one is given: what a file already had was not counted."""
-    total = total or bar.tasks[task].total or 1
-    bar.update(task, completed=total, total=total, note=note)
 
 
 def print_table(table):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import TensorFlowCommand, console, print_table, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, ONE_LABEL, SEVERAL_LABELS, forms_in_short
 from tfapp.report.result_table import ResultTable
 
@@ -44,10 +44,9 @@ def show(
     if names_multi_label(spec):
         return _show_targets(spec, out, count)
     dataset = open_dataset(spec)
-    with progress_bar() as bar:
-        task = bar.add_task("reading", total=len(dataset.items), note="")
+    with ConsoleProgress().task("reading", len(dataset.items)) as task:
         look = survey_pairs if dataset.image_pairs else survey
-        seen = look(dataset, advance=lambda: bar.advance(task))
+        seen = look(dataset, advance=task.advance)
     contact_sheet_of(dataset, count, out)
     sizes = Counter(f"{width}x{height}" for height, width in (item.size for item in dataset.items))
     shown = ", ".join(f"{size} ({number})" for size, number in sizes.most_common(5))

@@ -1,12 +1,13 @@
 """Command `tfapp landscape`."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import finish, follow, print_table, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, print_table, print_written
 from tfapp.cli.landscape_output import check_formats, draw, export, parse_formats, summary
 from tfapp.cli.sources import open_run
 from tfapp.errors import InputError
@@ -99,8 +100,7 @@ def landscape(
     switches |= {"bfloat16": bfloat16, "held-out": held_out}
     stem = _stem(n, range, seed, directions, to, layers, switches)
     file = source.path / "landscape" / f"{stem}.npz"
-    with progress_bar() as bar:
-        task = bar.add_task("loss surface", total=None, note="reading data")
+    with ConsoleProgress().task("loss surface", note="reading data") as task:
         from tfapp.landscape import landscape as measure
 
         surface = measure(
@@ -121,11 +121,11 @@ def landscape(
             budget=seconds,
             path=file,
             dask=dask,
-            progress=follow(bar, task),
+            progress=partial(task, note=""),
             overwrite=overwrite,
             compute_dtype="bfloat16" if bfloat16 else "float32",
         )
-        finish(bar, task, surface.num_measured)
+        task(surface.num_measured, surface.num_measured)
     print_table(ResultTable(("loss surface", ""), summary(surface)))
     print_written(file, *draw(surface, file, source.title), *export(surface, file, formats))
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,8 @@ from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
     console,
-    finish,
-    follow,
     print_table,
     print_written,
-    progress_bar,
 )
 from tfapp.cli.options import typed
 
@@ -56,9 +54,8 @@ def simulate(
     from tfapp.pose.simulation.simulator import SceneSettings
 
     settings = SceneSettings(part_named(part, units), instances, size, tilt, seed, half_width)
-    with progress_bar() as bar:
-        note = "" if len(settings.part.pieces) else "cutting the part into convex pieces"
-        task = bar.add_task("scenes", total=scenes, note=note)
+    note = "" if len(settings.part.pieces) else "cutting the part into convex pieces"
+    with ConsoleProgress().task("scenes", scenes, note) as task:
         folder = simulate_scenes(
             settings,
             out,
@@ -66,9 +63,8 @@ def simulate(
             processes=processes or os.cpu_count(),
             overwrite=overwrite,
             command=typed(context),
-            progress=follow(bar, task),
+            progress=partial(task, note=""),
         )
-        finish(bar, task, scenes)
     shape = f"{1000 * settings.part.extent:.3g} mm large, in a bin of half-width {1000 * settings.half_width:.3g} mm"
     console.print(
         f"{len(folder)} scenes of {instances} x {settings.part.name}, {shape}; {size}x{size} pixels",

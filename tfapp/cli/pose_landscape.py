@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from tfapp.cli.console import console, follow, print_table, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
 from tfapp.errors import InputError
 from tfapp.files import check_folder
 from tfapp.report.result_table import ResultTable
@@ -71,15 +71,14 @@ def landscape(
     loss = PosedLoss(
         cloud, chosen.observed, chosen.poses, chosen.instance, visibility=visibility, exponent=exponent
     )
-    with progress_bar() as bar:
-        task = bar.add_task("poses", total=steps**2, note="")
+    with ConsoleProgress().task("poses", steps**2) as task:
         surface = measure_surface(
             loss,
             part_axes(*folder.object_mesh()),
             names,
             steps=steps,
             symmetries=part_symmetries(folder),
-            progress=follow(bar, task),
+            progress=task,
         )
     facts = {
         "scenes": str(folder.path),

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from tfapp.cli.console import print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, print_written
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
 from tfapp.runs.record import other_settings
@@ -43,8 +43,8 @@ def segment(
     missing = [
         index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()
     ]
-    with progress_bar() as bar:
-        task = bar.add_task("scenes", total=len(folder), completed=len(folder) - len(missing), note="")
+    with ConsoleProgress().task("scenes", len(folder)) as task:
+        task(len(folder) - len(missing))
         for index in missing:
             labels, poses = _segment_one(model, folder, index, opened.config["observed"], choose)
             if not begun:
@@ -52,7 +52,7 @@ def segment(
                 write_json(out / RECORD, record)
                 begun = True
             _write(out, folder.stems[index], labels, poses)
-            bar.advance(task)
+            task.advance()
     print_written(out / "labels", out / "poses")
 
 

@@ -1,12 +1,11 @@
 """Command `tfapp predict`."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import print_table, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, print_table, print_written
 from tfapp.report.result_table import ResultTable
 
 
@@ -28,14 +27,12 @@ def predict(
     files = find_images(images)
     segmenter = opened.segmenter()
     stride = stride_of(segmenter)  # 1 where it resizes: then any image will do
-    with progress_bar() as bar:
-        task = bar.add_task("predicting", total=len(files), note="")
-        advance = partial(bar.advance, task)
+    with ConsoleProgress().task("predicting", len(files)) as task:
         if opened.image_pairs:
-            restore(segmenter, files, out, opened.channels, stride, advance=advance)
+            restore(segmenter, files, out, opened.channels, stride, advance=task.advance)
         else:
             names = opened.class_names
-            shares = label_images(segmenter, files, out, names, opened.channels, stride, advance=advance)
+            shares = label_images(segmenter, files, out, names, opened.channels, stride, advance=task.advance)
     if not opened.image_pairs:
         rows = [(path.name, *(f"{100 * share:.1f} %" for share in row)) for path, row in shares]
         print_table(ResultTable(["image", *opened.class_names], rows))

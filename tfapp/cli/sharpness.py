@@ -1,11 +1,12 @@
 """Command `tfapp sharpness`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, finish, follow, print_table, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 
@@ -47,18 +48,18 @@ def sharpness(
     sources = [Run.open(path) for path in runs]
     options = {"seed": seed, "batch_size": batch_size, "overwrite": overwrite}
     results, curvatures = [], []
-    with progress_bar() as bar:
-        for source in sources:
-            task = bar.add_task(f"sharpness of {source.title}", total=None, note="reading data")
+    progress = ConsoleProgress()
+    for source in sources:
+        with progress.task(f"sharpness of {source.title}", note="reading data") as task:
             from tfapp.landscape import sharpness as measure
 
             model, data = source.load_model(), source.sample("train", samples, seed)
             options |= {"path": source.path / "landscape" / FILE}
             search = {"subspace": subspace, "columns": columns, "box": box, "repeats": repeats}
-            results.append(measure(model, *data, eps=sizes, **search, **options, progress=follow(bar, task)))
-            finish(bar, task)
-            if hessian:
-                curvatures.append(_curvature(bar, source, model, data, options | {"method": products}))
+            counted = partial(task, note="")
+            results.append(measure(model, *data, eps=sizes, **search, **options, progress=counted))
+        if hessian:
+            curvatures.append(_curvature(progress, source, model, data, options | {"method": products}))
     names = [source.path.name for source in sources]
     print_table(_table(sources, sizes, results))
     if curvatures:
@@ -81,13 +82,11 @@ def parse_sizes(text):
     return sizes
 
 
-def _curvature(bar, source, model, data, options):
+def _curvature(progress, source, model, data, options):
     from tfapp.landscape import summarise_curvature
 
-    task = bar.add_task(f"Hessian of {source.title}", total=None, note="second derivatives")
-    found = summarise_curvature(model, *data, **options, progress=follow(bar, task))
-    finish(bar, task)
-    return found
+    with progress.task(f"Hessian of {source.title}", note="second derivatives") as task:
+        return summarise_curvature(model, *data, **options, progress=partial(task, note=""))
 
 
 def _table(sources, sizes, results):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import console, finish, follow, print_table, print_written, progress_bar
+from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
 from tfapp.cli.options import parse_seeds, typed
 from tfapp.errors import InputError
 from tfapp.files import check_folder
@@ -71,11 +71,8 @@ def search(
 
     chosen, numbers = [named(name) for name in functions.split(",")], parse_seeds(seeds)
     _check_out(out)
-    with progress_bar() as bar:
-        task = bar.add_task("global searches", total=None, note="")
-        progress = follow(bar, task)
-        traces = compare_searches(chosen, budget=budget, seeds=numbers, finest=min(GAPS), progress=progress)
-        finish(bar, task)
+    with ConsoleProgress().task("global searches") as task:
+        traces = compare_searches(chosen, budget=budget, seeds=numbers, finest=min(GAPS), progress=task)
     table = SearchTable(traces, chosen, budget, typed(context))
     written = [out / f"global-search{suffix}" for suffix in (".md", ".csv", ".png")]
     write_text(written[0], table.markdown())
