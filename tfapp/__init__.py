@@ -4,4 +4,4 @@ In one's own code: `tfapp.layers` (TVSoftmax and friends), `tfapp.export`, `tfap
 `tfapp.landscape`. From the shell: the command `tfapp`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
