@@ -42,6 +42,7 @@ TV_OPTIONS = {
     "backward_iterations": 3,
     "edge_contrast": 0.2,
     "voxel_size": (2.0, 1.0),
+    "jit_compile": False,
 }
 HPR_OPTIONS = {
     "exponent": 2.0,
@@ -310,7 +311,7 @@ def test_symbolic_output_knows_what_the_inputs_tell(case):
             assert ours.dtype == expected.dtype.name
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_graph_of_unknown_sizes_gives_what_eager_mode_gives(graph_case, jit_compile):
     case = graph_case
     layer = case.layer_class(**case.options)

@@ -58,6 +58,11 @@ def subclassed(activation=None):
     return model
 
 
+def without_weight(model, **options):
+    """The model with a TV head of lambda 0, whose solution needs no iterations."""
+    return regularise(model, 0.0, inference_iterations=1, **options)
+
+
 PROBABILITY_MODELS = {
     "softmax layer": lambda: segmenter(layers.Softmax()),
     "activation layer": lambda: segmenter(layers.Activation("softmax")),
@@ -98,28 +103,28 @@ LOGIT_MODELS = {
 @pytest.mark.parametrize("name", PROBABILITY_MODELS)
 def test_without_weight_the_probabilities_are_those_of_the_model(name):
     model = PROBABILITY_MODELS[name]()
-    np.testing.assert_allclose(regularise(model, 0.0)(images()), model(images()), atol=1e-6)
+    np.testing.assert_allclose(without_weight(model)(images()), model(images()), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", LOGIT_MODELS)
 def test_without_weight_the_probabilities_are_the_softmax_of_the_logits(name):
     model = LOGIT_MODELS[name]()
     expected = tf.nn.softmax(model(images()))
-    np.testing.assert_allclose(regularise(model, 0.0)(images()), expected, atol=1e-6)
+    np.testing.assert_allclose(without_weight(model)(images()), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("activation", [None, "softmax"])
 def test_result_is_the_tv_softmax_of_the_scores(activation):
     model = segmenter(activation=activation)
-    expected = TVSoftmax(1.5, learn_tv_weight=False, inference_iterations=50)(scores(model, images()))
-    np.testing.assert_allclose(regularise(model, 1.5, inference_iterations=50)(images()), expected, atol=1e-6)
+    expected = TVSoftmax(1.5, learn_tv_weight=False, inference_iterations=20)(scores(model, images()))
+    np.testing.assert_allclose(regularise(model, 1.5, inference_iterations=20)(images()), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("activation", [None, "sigmoid"])
 def test_one_channel_gets_the_tv_sigmoid(activation):
     model = segmenter(classes=1, activation=activation)
-    expected = TVSigmoid(1.5, learn_tv_weight=False)(scores(model, images()))
-    np.testing.assert_allclose(regularise(model, 1.5)(images()), expected, atol=1e-6)
+    expected = TVSigmoid(1.5, learn_tv_weight=False, inference_iterations=20)(scores(model, images()))
+    np.testing.assert_allclose(regularise(model, 1.5, inference_iterations=20)(images()), expected, atol=1e-6)
 
 
 def test_several_sigmoids_stay_several_sigmoids():
@@ -150,8 +155,8 @@ def test_the_model_stays_as_it_is():
 def test_fine_tuning_trains_the_model_and_lambda():
     model = segmenter(activation="softmax")
     before = model(images()).numpy()
-    tuned = regularise(model, 1.0, learn_tv_weight=True)
-    tuned.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    tuned = regularise(model, 1.0, learn_tv_weight=True, iterations=5, jit_compile=False)
+    tuned.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy", jit_compile=False)
     tuned.fit(images(), np.zeros((2, 8, 12)), verbose=0)
     assert len(tuned.trainable_variables) == 3
     assert float(tuned.layers[-1].current_tv_weight()) != 1.0
@@ -175,7 +180,7 @@ def test_result_is_saved_and_loaded(name, tmp_path):
 def test_model_that_was_loaded_is_regularised(tmp_path):
     segmenter(activation="softmax").save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
-    np.testing.assert_allclose(regularise(loaded, 0.0)(images()), loaded(images()), atol=1e-6)
+    np.testing.assert_allclose(without_weight(loaded)(images()), loaded(images()), atol=1e-6)
 
 
 def test_pretrained_backbone_is_regularised():
@@ -183,14 +188,14 @@ def test_pretrained_backbone_is_regularised():
     inputs = keras.Input((32, 32, 3))
     x = layers.Conv2DTranspose(3, 32, strides=32, activation="softmax")(backbone(inputs))
     model, image = keras.Model(inputs, x), np.zeros((1, 32, 32, 3), np.float32)
-    np.testing.assert_allclose(regularise(model, 0.0)(image), model(image), atol=1e-6)
+    np.testing.assert_allclose(without_weight(model)(image), model(image), atol=1e-6)
 
 
 def test_half_precision_logits_are_regularised_in_float32():
     keras.mixed_precision.set_dtype_policy("mixed_float16")
     try:
         model = segmenter(activation="softmax")
-        output = regularise(model)(images())
+        output = regularise(model, inference_iterations=1)(images())
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
     assert model.output.dtype == "float16" and output.dtype == tf.float32
@@ -200,10 +205,11 @@ def test_volumes_keep_their_voxel_size():
     inputs = keras.Input((None, None, None, 1))
     model = keras.Model(inputs, layers.Conv3D(2, 3, padding="same", activation="softmax")(inputs))
     volume = np.random.default_rng(0).uniform(size=(1, 3, 5, 6, 1)).astype(np.float32)
-    regular = regularise(model, 1.0, voxel_size=(4.0, 1.0, 1.0))
+    options = {"voxel_size": (4.0, 1.0, 1.0), "inference_iterations": 20}
+    regular = regularise(model, 1.0, **options)
     kernel, bias = model.get_weights()
     logits = tf.nn.conv3d(volume, kernel, [1] * 5, "SAME") + bias
-    expected = TVSoftmax(1.0, learn_tv_weight=False, voxel_size=(4.0, 1.0, 1.0))(logits)
+    expected = TVSoftmax(1.0, learn_tv_weight=False, **options)(logits)
     np.testing.assert_allclose(regular(volume), expected, atol=1e-6)
 
 
@@ -212,13 +218,13 @@ def test_subclassed_model_says_what_it_gives(output, activation):
     model = subclassed(activation)
     kernel, bias = model.get_weights()
     expected = tf.nn.softmax(tf.nn.conv2d(images(), kernel, 1, "SAME") + bias)
-    np.testing.assert_allclose(regularise(model, 0.0, output=output)(images()), expected, atol=1e-6)
+    np.testing.assert_allclose(without_weight(model, output=output)(images()), expected, atol=1e-6)
 
 
 def test_said_logits_go_before_the_structure():
     model = segmenter(activation="softmax")
     expected = tf.nn.softmax(model(images()))
-    np.testing.assert_allclose(regularise(model, 0.0, output="logits")(images()), expected, atol=1e-6)
+    np.testing.assert_allclose(without_weight(model, output="logits")(images()), expected, atol=1e-6)
 
 
 def test_name_is_that_of_the_model_or_the_given_one():
@@ -276,7 +282,7 @@ def model_logits_of_tv(model):
 
 
 def test_gap_follows_the_lambda_that_is_learned():
-    model = regularise(segmenter(), 1.0, learn_tv_weight=True)
+    model = regularise(segmenter(), 1.0, learn_tv_weight=True, inference_iterations=10)
     gaps = with_gap(model)
     model.layers[-1].raw_tv_weight.assign(-30.0)
     np.testing.assert_allclose(gaps(images())[1], 0.0, atol=1e-6)

@@ -54,29 +54,33 @@ def compare(solved):
 
 @ISOTROPY
 @EVERY_POTENTIAL
-@pytest.mark.parametrize("size", [(6, 6), (12, 12), (16, 16)])
+@pytest.mark.parametrize("size", [(12, 12)])
 def test_images(scene, compare, potential, isotropic, size):
     compare(potential, scene(size), 0.5, isotropic)
 
 
 @ISOTROPY
+@pytest.mark.slow
 def test_image_of_32_pixels(scene, compare, isotropic):
     compare("softmax", scene((32, 32), contrast=3, noise=1.5), 0.5, isotropic)
 
 
 @ISOTROPY
 @EVERY_POTENTIAL
+@pytest.mark.slow
 def test_signals(scene, compare, potential, isotropic):
     compare(potential, scene((40,)), 0.5, isotropic, (0.5,))
 
 
 @ISOTROPY
 @EVERY_POTENTIAL
+@pytest.mark.slow
 def test_volumes_of_thick_slices(scene, compare, potential, isotropic):
     compare(potential, scene((3, 4, 5)), 0.5, isotropic, (3.0, 1.0, 0.8))
 
 
 @EVERY_POTENTIAL
+@pytest.mark.slow
 def test_one_weight_for_each_class(scene, compare, potential):
     compare(potential, scene(), [0.1, 0.8, 0.3], True)
 
@@ -88,21 +92,25 @@ def test_one_weight_for_each_pixel(scene, compare, rng, potential, isotropic):
 
 
 @ISOTROPY
+@pytest.mark.slow
 def test_one_weight_for_each_pixel_and_class(scene, compare, rng, isotropic):
     compare("softmax", scene(), rng.uniform(0, 1, (1, 8, 8, 3)), isotropic)
 
 
 @ISOTROPY
+@pytest.mark.slow
 def test_weights_from_the_edges_of_an_image(scene, compare, isotropic):
     guide = np.zeros((1, 8, 8, 1))
     guide[:, 3:] = 0.6
     compare("softmax", scene(), 0.8 * edge_weights(tf.constant(guide)).numpy(), isotropic)
 
 
+@pytest.mark.slow
 def test_many_classes(scene, compare):
     compare("softmax", scene(classes=11), 0.3, True)
 
 
 @ISOTROPY
+@pytest.mark.slow
 def test_confident_logits_and_a_large_weight(scene, compare, isotropic):
     compare("softmax", scene((6, 6), contrast=4, noise=3), 5.0, isotropic)

@@ -77,7 +77,7 @@ def test_signals_images_and_volumes_of_any_size_keep_their_shape(layer_class, si
 
 
 def test_compiled_solver_gives_the_same_output(logits):
-    outputs = [TVSoftmax(jit_compile=jit)(logits) for jit in (True, False)]
+    outputs = [TVSoftmax(jit_compile=jit, **FEW)(logits) for jit in (True, False)]
     np.testing.assert_allclose(*outputs, atol=1e-5)
 
 
@@ -182,9 +182,9 @@ def test_symbolic_output_has_the_types_of_the_real_one(logits, layer_class, poli
 @pytest.mark.parametrize("layer_class", [TVSoftmax, TVSigmoid])
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_probabilities_of_mixed_precision_are_those_of_float32(logits, layer_class, policy):
-    layer = layer_class(0.7, dtype=policy)
+    layer = layer_class(0.7, dtype=policy, **FEW)
     rounded = tf.cast(logits, layer.compute_dtype)
-    np.testing.assert_array_equal(layer(rounded), layer_class(0.7)(tf.cast(rounded, tf.float32)))
+    np.testing.assert_array_equal(layer(rounded), layer_class(0.7, **FEW)(tf.cast(rounded, tf.float32)))
 
 
 @EVERY_LAYER

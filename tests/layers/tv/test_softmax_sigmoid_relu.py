@@ -1,6 +1,6 @@
 """The outputs of the three layers: what each of them minimises, its limits and symmetries."""
 
-from functools import lru_cache, partial
+from functools import cache, partial
 
 import keras
 import numpy as np
@@ -11,15 +11,22 @@ import tv_reference as reference
 from tfapp.layers import TVReLU, TVSigmoid, TVSoftmax, total_variation
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
-# Training compiles with XLA, by default; one gradient of four is enough to see that nothing is lost there.
+# Training compiles with XLA, by default; one gradient of one layer is enough to see that nothing is lost there.
 JIT = {"implicit": "auto", "jacobian-free": False, "unrolled": False, "one-step": False}
+FEW = {"iterations": 10, "inference_iterations": 10}
 CONVERGED = {"inference_iterations": 4000}
 
 
-@lru_cache(maxsize=8)
+@cache
 def graph_of(layer_class, tv_weight, **options):
     layer = layer_class(tv_weight, learn_tv_weight=False, dtype="float64", **options)
     return tf.function(layer, autograph=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_the_graphs():
+    yield
+    graph_of.cache_clear()
 
 
 def output(layer_class, logits, tv_weight, **options):
@@ -33,7 +40,7 @@ softmax, sigmoid, relu = (partial(output, layer_class) for layer_class in (TVSof
 @pytest.mark.parametrize("gradient", ["implicit", "one-step"])
 @pytest.mark.parametrize("training", [True, False])
 def test_output_is_a_probability_at_every_pixel(scene, gradient, training):
-    probabilities = TVSoftmax(gradient=gradient, jit_compile=False)(
+    probabilities = TVSoftmax(gradient=gradient, jit_compile=False, **FEW)(
         scene(classes=11).astype(np.float32), training=training
     )
     np.testing.assert_allclose(tf.reduce_sum(probabilities, -1), 1, atol=1e-6)
@@ -128,13 +135,13 @@ def test_float32_agrees_with_float64(scene):
 
 
 def test_softmax_of_the_regularised_logits_is_the_output(scene):
-    o, layer = scene().astype(np.float32), TVSoftmax(0.7)
+    o, layer = scene().astype(np.float32), TVSoftmax(0.7, **FEW)
     np.testing.assert_array_equal(tf.nn.softmax(layer.regularised_logits(o)), layer(o))
 
 
 def saturated_model(loss, **options):
     images = keras.Input((None, None, 3))
-    model = keras.Model(images, TVSoftmax(0.1)(images))
+    model = keras.Model(images, TVSoftmax(0.1, **FEW)(images))
     model.compile("sgd", loss, **options)
     return model
 
@@ -156,7 +163,8 @@ def test_softmax_keras_cross_entropy_finds_the_logits_so_that_wrong_and_certain_
 @pytest.mark.parametrize("gradient", JIT)
 def test_softmax_saturated_logits_of_both_signs_give_a_finite_loss_and_gradient(rng, gradient):
     o = tf.constant(rng.choice([-200.0, 200.0], (1, 8, 8, 3)), tf.float32)
-    labels, layer = rng.integers(0, 3, (1, 8, 8)), TVSoftmax(gradient=gradient, jit_compile=JIT[gradient])
+    labels = rng.integers(0, 3, (1, 8, 8))
+    layer = TVSoftmax(gradient=gradient, jit_compile=JIT[gradient], **FEW)
     with tf.GradientTape() as tape:
         tape.watch(o)
         loss = keras.losses.SparseCategoricalCrossentropy()(labels, layer(o, training=True))
@@ -212,7 +220,7 @@ def test_sigmoid_keras_cross_entropy_finds_the_logits_so_that_wrong_and_certain_
 ):
     # From float32 probabilities the loss would be clipped at -log(1e-7) = 16.1 and its gradient be lost.
     images = keras.Input((None, None, 1))
-    model = keras.Model(images, TVSigmoid(0.1)(images))
+    model = keras.Model(images, TVSigmoid(0.1, **FEW)(images))
     model.compile("sgd", "binary_crossentropy", run_eagerly=run_eagerly)
     certain, labels = np.full((1, 8, 8, 1), 300, np.float32), np.zeros((1, 8, 8, 1))
     assert model.evaluate(certain, labels, verbose=0) == pytest.approx(300.0, rel=1e-5)
@@ -221,10 +229,8 @@ def test_sigmoid_keras_cross_entropy_finds_the_logits_so_that_wrong_and_certain_
 @pytest.mark.parametrize("gradient", JIT)
 def test_sigmoid_saturated_logits_of_both_signs_give_a_finite_loss_and_gradient(rng, gradient):
     o = tf.constant(rng.choice([-200.0, 200.0], (1, 8, 8, 2)), tf.float32)
-    labels, layer = (
-        rng.integers(0, 2, (1, 8, 8, 2)).astype(np.float32),
-        TVSigmoid(gradient=gradient, jit_compile=JIT[gradient]),
-    )
+    labels = rng.integers(0, 2, (1, 8, 8, 2)).astype(np.float32)
+    layer = TVSigmoid(gradient=gradient, jit_compile=False, **FEW)
     with tf.GradientTape() as tape:
         tape.watch(o)
         loss = keras.losses.BinaryCrossentropy()(labels, layer(o, training=True))
@@ -298,9 +304,9 @@ def test_scaling_input_and_lambda_scales_the_output(signed):
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_returns_the_compute_type_but_computes_in_float32(signed, policy):
-    layer = TVReLU(0.5, dtype=policy)
+    layer = TVReLU(0.5, dtype=policy, **FEW)
     rounded = tf.cast(signed, layer.compute_dtype)
     ours = layer(rounded)
-    expected = tf.cast(TVReLU(0.5)(tf.cast(rounded, tf.float32)), layer.compute_dtype)
+    expected = tf.cast(TVReLU(0.5, **FEW)(tf.cast(rounded, tf.float32)), layer.compute_dtype)
     assert ours.dtype == layer.compute_dtype
     np.testing.assert_array_equal(tf.cast(ours, tf.float32), tf.cast(expected, tf.float32))

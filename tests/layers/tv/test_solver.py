@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -115,6 +117,7 @@ def test_fista_equals_numpy(scene, solved, potential, isotropic):
     np.testing.assert_allclose(dual_of(solved(o, 0.3, problem)), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_fista_with_a_tolerance_restarts_and_gets_further(scene, solved):
     restarted, plain = (
         solved(scene(), 0.3, TVProblem(iterations=400, tolerance=tolerance)) for tolerance in (1e-14, None)
@@ -123,17 +126,16 @@ def test_fista_with_a_tolerance_restarts_and_gets_further(scene, solved):
 
 
 @ISOTROPY
-@pytest.mark.parametrize("method", ["fista", "preconditioned-fista"])
-def test_accelerated_methods_keep_the_proven_rate_of_fista_on_confident_logits(
-    scene, solved, method, isotropic
-):
+@pytest.mark.slow
+def test_accelerated_methods_keep_the_proven_rate_of_fista_on_confident_logits(scene, solved, isotropic):
     # Beck and Teboulle 2009, theorem 4.4: value - minimum <= 2 |zeta*|^2 / (step * (k + 1)^2).
     o = scene((12, 12), contrast=4, noise=3)
     best = solved(o, 5.0, TVProblem(isotropic=isotropic, iterations=20_000, tolerance=1e-7))
-    for k in (10, 60):
+    for method, k in product(["fista", "preconditioned-fista"], (10, 50)):
         problem = TVProblem(isotropic=isotropic, method=method, iterations=k)
         excess = minimised(problem, o, solved(o, 5.0, problem)) - minimised(problem, o, best)
-        assert 0 < excess <= 2 * np.sum(dual_of(best) ** 2) / (problem.step * (k + 1) ** 2)
+        bound = 2 * np.sum(dual_of(best) ** 2) / (problem.step * (k + 1) ** 2)
+        assert 0 < excess <= bound, (method, k)
 
 
 @pytest.mark.parametrize("start", [40, 70])
@@ -179,7 +181,8 @@ def test_seventeen_iterations_are_not_ten_or_twenty(scene, solved, method):
 @EVERY_METHOD
 def test_start_from_the_solution_is_done_after_the_first_look(scene, solved, method, isotropic):
     problem = TVProblem(isotropic=isotropic, method=method, iterations=10_000, tolerance=1e-6)
-    cold = solved(scene(), 0.5, problem)
+    # From zero, as without a start, but by the same graph.
+    cold = solved(scene(), 0.5, problem, start=np.zeros((2, 3, 1, 8, 8)))
     warm = solved(scene(), 0.5, problem, start=cold.dual)
     assert int(warm.iterations) <= 10 < int(cold.iterations)
 
@@ -204,11 +207,14 @@ def test_samples_of_a_batch_do_not_influence_each_other(scene, solved, method, t
 
 @EVERY_METHOD
 @pytest.mark.parametrize("tolerance", [None, 1e-4])
-def test_nan_in_a_graph_comes_out_as_nan_and_does_not_loop_for_ever(scene, solved, method, tolerance):
+def test_nan_in_a_graph_comes_out_as_nan_and_does_not_loop_for_ever(scene, method, tolerance):
     o = scene()
     o[0, 3, 3, 1] = np.nan
-    iterations = 20 if tolerance is None else 10_000_000
-    solution = solved(o, 1.0, TVProblem(method=method, iterations=iterations, tolerance=tolerance))
+    problem = TVProblem(
+        method=method, iterations=20 if tolerance is None else 10_000_000, tolerance=tolerance
+    )
+    graph = tf.function(lambda o: regularise_logits(o, 1.0, problem), autograph=False)
+    solution = graph(tf.constant(o))
     assert np.isnan(solution.logits).any() and np.isnan(solution.gap).all()
 
 
