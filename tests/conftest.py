@@ -13,6 +13,18 @@ from PIL import Image
 REAL_DATA = Path(os.environ.get("TFAPP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+# Fixtures of trainings of several epochs or several networks, and of exports: tests share them, and wait for them.
+COSTLY = {"bolt_training", "squares_training", "regressed", "exported"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
+def pytest_collection_modifyitems(items):
+    """Put the tests that rest on a costly fixture into the slow tier."""
+    for item in items:
+        if COSTLY & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_finish():
     """Take what the imports made out of all later garbage collections.
 

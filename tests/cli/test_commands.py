@@ -88,6 +88,7 @@ def test_data_show_prints_counts_and_writes_a_sheet(own_folder, tmp_path):
         assert sheet.width > 300
 
 
+@pytest.mark.slow
 def test_evaluate_prints_and_writes_the_table(own_run):
     result = tfapp("evaluate", own_run, "--noise", "gaussian=0,0.05", "--post-tv", "1")
     assert result.exit_code == 0
@@ -105,6 +106,7 @@ def test_evaluate_on_other_data_leaves_the_metrics_of_the_run(own_run, own_folde
     assert (own_run / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_evaluate_takes_a_keras_file_beside_a_run(own_model, own_run, own_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ("--noise", "gaussian=0", "--post-tv", "1", "--input-scale", "255")

@@ -37,6 +37,7 @@ def test_several_runs_are_refused(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
+@pytest.mark.slow
 def test_command_writes_the_page_and_names_it(evaluated_run, tmp_path):
     out = tmp_path / "deep" / "page.html"
     result = report(evaluated_run.path, "--out", out, "--examples", 1, "--title", "A <title>")

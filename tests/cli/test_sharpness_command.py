@@ -75,6 +75,7 @@ def test_the_command_prints_runs_by_sizes_and_writes_files_and_a_comparison(invo
     assert {size: len(trials) for size, trials in entry["trials"].items()} == {"0.01": 2, "0.005": 2}
 
 
+@pytest.mark.slow
 def test_the_hessian_is_added_on_demand_with_its_spectra(invoke, tmp_path):
     result = invoke("--eps", "1e-3", "--repeats", "1", "--hessian")
     assert result.exit_code == 0, result.output

@@ -42,6 +42,7 @@ def run(place):
     return path, printed
 
 
+@pytest.mark.slow
 def test_training_names_what_it_wrote_and_the_next_command(run):
     path, printed = run
     assert f"wrote {path / 'transfer.keras'}" in printed
@@ -191,6 +192,7 @@ def test_run_that_was_not_evaluated_is_not_exported(run, tmp_path):
     assert result.exit_code == 2 and f"run `tfapp transfer evaluate {path}` first" in result.output
 
 
+@pytest.mark.slow
 def test_unreadable_image_is_named_and_left_out_on_demand(place, tmp_path):
     folder = write_folder(tmp_path / "images")
     (folder / "20.png").write_bytes(b"no image")

@@ -51,6 +51,7 @@ def test_further_options_may_be_left_out(today):
         assert not any(option.get("required") for option in further), command
 
 
+@pytest.mark.slow
 def test_every_help_page_is_printed():
     for names, _ in commands():
         result = CliRunner().invoke(app, [*names[1:], "--help"])

@@ -113,6 +113,7 @@ def test_evaluation_of_transfer_keeps_the_features_and_has_the_same_metrics(plac
     assert state_of(run / "features") == features
 
 
+@pytest.mark.slow
 def test_evaluation_of_transfer_that_is_there_fits_nothing(place, done):
     classifiers = place / "runs" / "transfer" / "classifiers"
     before = state_of(classifiers)
@@ -193,6 +194,7 @@ def test_finished_surface_is_drawn_and_not_measured_anew(place, done):
     assert file.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_unfinished_surface_is_gone_on_with(place, done):
     file = place / "runs" / "tv" / "landscape" / "surface-n7-r1-s0.npz"
     before = surface(file)

@@ -136,6 +136,7 @@ def passing_check(folder, requests, tolerance, *, compare, warmup_expected):
     return VerificationReport(folder, tolerance, ())
 
 
+@pytest.mark.slow
 def test_artifact_that_answers_otherwise_is_not_published(tmp_path, monkeypatch, net):
     def wrong_reference(segmenter):
         images = np.zeros((1, 4, 4, 3), np.float32)

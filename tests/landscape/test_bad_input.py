@@ -107,6 +107,7 @@ def test_an_even_number_is_accepted_and_the_solution_said_to_be_beside_the_grid(
     assert np.isfinite(Surface.load(file).centre)
 
 
+@pytest.mark.slow
 def test_precision_that_was_measured_is_printed(command):
     result = command(build_segmenter(), "--bfloat16")
     assert result.exit_code == 0 and "bfloat16 - float32 at 5 points" in said(result)

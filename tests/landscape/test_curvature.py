@@ -79,6 +79,7 @@ def test_directions_of_a_model_are_its_eigenvectors_in_the_shapes_of_its_variabl
         assert abs(flat @ vector) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_batches_may_take_the_place_of_arrays(segmenter, data):
     x, y, w = data
     from_arrays, _ = top_eigenvectors(segmenter, x, y, sample_weight=w, batch_size=4)

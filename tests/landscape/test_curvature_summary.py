@@ -27,6 +27,7 @@ def test_the_summary_is_that_of_the_closed_form(logistic):
     assert found.density.nodes.max() == pytest.approx(values[-1], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_loss_along_the_first_eigenvector_is_measured_too(segmenter, data):
     found = summarise_curvature(segmenter, *data, k=1, trace_probes=2, steps=5, batch_size=4)
     assert found.largest.measured[0] == pytest.approx(found.largest.values[0], rel=0.5)

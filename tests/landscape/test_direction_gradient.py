@@ -67,6 +67,7 @@ def test_a_model_with_two_outputs_that_was_never_evaluated_can_be_evaluated_afte
     assert np.isfinite(model.evaluate(x, targets, verbose=0)).all()
 
 
+@pytest.mark.slow
 def test_the_first_direction_is_uphill_as_steep_as_any_and_as_long_as_the_weights(segmenter, batches):
     plane = gradient_directions(segmenter, batches)
     moved = [i for i, u in enumerate(plane.u) if u.any()]

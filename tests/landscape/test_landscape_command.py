@@ -102,6 +102,7 @@ def test_a_line_is_drawn_as_a_curve(invoke, tmp_path):
     assert file.with_suffix(".png").is_file() and not file.with_suffix(".html").exists()
 
 
+@pytest.mark.slow
 def test_a_budget_that_ends_is_said_and_the_same_command_goes_on(invoke, tmp_path):
     first = invoke("--budget", "0.0001s", "--exact")
     assert first.exit_code == 0 and "budget" in first.output

@@ -35,6 +35,7 @@ def regression():
     return model, rng.standard_normal((20, 3)).astype(np.float32), rng.standard_normal((20, 1))
 
 
+@pytest.mark.slow
 def test_smooth_surface_is_predicted_from_a_quarter_of_the_points(regression):
     exact = landscape(*regression, n=33, exact=True)
     adaptive = landscape(*regression, n=33)
@@ -100,6 +101,7 @@ def test_measuring_leaves_the_state_of_metrics_alone(segmenter, data):
     np.testing.assert_array_equal(before, [variable.numpy() for variable in segmenter.metrics_variables])
 
 
+@pytest.mark.slow
 def test_standard_error_is_that_of_the_losses_of_single_samples(segmenter, data):
     surface = small(segmenter, data, sample_errors=True)
     model = moved(segmenter, 0.5, -0.5)

@@ -76,6 +76,7 @@ def test_the_exact_minimum_of_a_quadratic_is_as_sharp_as_its_highest_vertex():
     assert found.values.max() == pytest.approx(100 * highest, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_larger_box_is_sharper_and_sizes_come_back_in_their_order(segmenter, data):
     found = sharpness(segmenter, *data, eps=(1e-3, 1e-2, 5e-4), repeats=2, batch_size=BATCH_SIZE)
     assert [measured.eps for measured in found] == [1e-3, 1e-2, 5e-4]
@@ -100,6 +101,7 @@ def test_the_loss_of_the_solution_is_that_of_evaluate(segmenter, data):
     assert found.loss == pytest.approx(evaluate(segmenter, *data), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_weight_decay_counts_only_on_demand(data):
     x, y, _ = data
     model = build_segmenter(keras.regularizers.L2(0.1))

@@ -73,6 +73,7 @@ def test_every_convolution_but_the_last_is_normalised_or_none(batch_norm):
     assert normalisations == (convolutions - 1 if batch_norm else 0)
 
 
+@pytest.mark.slow
 def test_moving_averages_forget_their_start_within_60_steps():
     model = small(depth=1)
     for _ in range(60):

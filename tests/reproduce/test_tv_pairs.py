@@ -24,6 +24,7 @@ from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, measure
 from tfapp.segmentation.run import Run
 
+pytestmark = pytest.mark.reproduce
 NOISES = parse_noises(["gaussian=0.1"])
 WEIGHTS = (3.0, 0.2, 1.0)
 
@@ -151,14 +152,12 @@ def test_of_equally_good_weights_the_smallest_is_chosen(trained, scored):
     assert choose_weight(trained["softmax"], (8.0, 2.0, 0.5)) == 2.0
 
 
-@pytest.mark.slow
 def test_score_is_the_mean_iou_of_the_validation_images(learned):
     scores = [reference_iou(learned, weight) for weight in WEIGHTS]
     assert len(set(scores)) == len(scores)
     assert choose_weight(learned, WEIGHTS) == WEIGHTS[int(np.argmax(scores))]
 
 
-@pytest.mark.slow
 def test_test_images_have_no_say(learned, copy_of):
     def lose_the_test_images(record):
         record["data"]["split"]["test"] = ["no such image"]

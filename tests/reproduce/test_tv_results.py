@@ -51,6 +51,7 @@ def sheet(plain_run, evaluated_run):
     return example_sheet({1: Pair(plain_run, evaluated_run, 1.0)}, Noise("gaussian", 0.2), 2)
 
 
+@pytest.mark.slow
 def test_sheet_has_input_truth_and_three_answers_clean_and_noisy(sheet):
     assert sheet.width == 5 * (CELL + 6) + 6
     # Square images: as many cells down, two rows for each image, below the line of titles.

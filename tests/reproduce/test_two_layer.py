@@ -84,6 +84,7 @@ def test_columns_have_the_objective_of_every_curve():
     assert float(table.rows[1][1]) == pytest.approx(0.25)
 
 
+@pytest.mark.slow
 def test_objectives_are_drawn_with_all_solvers(tmp_path):
     curves = [
         Curve("sgd", 0.1, np.array([1.0, 0.5, 0.2])),

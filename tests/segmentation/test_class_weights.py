@@ -46,6 +46,7 @@ def test_training_images_without_any_label_are_refused(make_folder, weighting):
         class_weights(Frames(dataset, dataset.items, Framing()), weighting)
 
 
+@pytest.mark.slow
 def test_sample_of_camvid_has_about_the_weights_that_segnet_published(real_data):
     dataset = open_dataset(f"camvid:{real_data('CamVid')}")
     frames = Frames(dataset, dataset.select(split_items(dataset).train), Framing())

@@ -61,6 +61,7 @@ def test_settings_younger_than_a_run_had_their_defaults_then():
     assert list(Comparison([evaluation(), evaluation(noisy_share=younger)]).groups) == ["Unet"]
 
 
+@pytest.mark.slow
 def test_a_run_just_begun_has_the_settings_of_the_same_run_read_again(begin):
     run = begin(resize=(16, 16))
     assert run.settings == Run.open(run.path).settings

@@ -37,6 +37,7 @@ def test_command_is_the_same_with_the_models_own_options_written_out(model):
     assert config.completed().command("cells", "run") == config.command("cells", "run")
 
 
+@pytest.mark.slow
 def test_recorded_command_goes_on_with_the_run_that_it_made(begin):
     run = begin("my run", epochs=1, resize=(32, 32), tv_weight=0.5)
     app = typer.Typer()
@@ -91,6 +92,7 @@ def test_unusable_training_noise_is_refused_before_anything_is_written(tmp_path,
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_run_older_than_an_option_goes_on_while_the_option_is_at_its_default(trained, copy_of, tiny):
     def age(record):
         for option in ("train_images", "train_noise", "noisy_share"):

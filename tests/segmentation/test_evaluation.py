@@ -80,6 +80,7 @@ def test_post_tv_weight_must_be_a_weight(trained, weight):
         Segmenter(trained["softmax"], weight)
 
 
+@pytest.mark.slow
 def test_masks_are_compared_at_their_own_size_when_the_network_resizes(tmp_path, make_folder, tiny):
     root = make_folder(size=(40, 56))
     run = train(
@@ -176,6 +177,7 @@ def test_runs_of_other_classes_are_not_compared(evaluations):
         Comparison([evaluations["softmax"], other])
 
 
+@pytest.mark.slow
 def test_saved_model_is_compiled_with_the_training_loss(trained):
     loss = trained["softmax"].load_model().loss
     assert isinstance(loss, keras.losses.SparseCategoricalCrossentropy)

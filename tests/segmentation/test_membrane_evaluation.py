@@ -45,6 +45,7 @@ def data(run):
     return EvaluationData(run)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_probability_of_the_cell_at_the_size_of_the_mask(run, segmenter, data):
     network = run.segmenter()
     images = [item.read_image() for item in data.items]

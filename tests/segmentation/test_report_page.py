@@ -221,6 +221,7 @@ def test_folder_as_output_is_refused(evaluated_run, tmp_path):
         write_report([evaluated_run], tmp_path)
 
 
+@pytest.mark.slow
 def test_late_failure_leaves_nothing_half_written_and_keeps_the_old_page(
     evaluated_run, tmp_path, monkeypatch
 ):

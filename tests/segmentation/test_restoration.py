@@ -41,6 +41,7 @@ def losses(run):
     return [[row["loss"], row["val_loss"]] for row in read_history(run.path)]
 
 
+@pytest.mark.slow
 def test_training_brings_images_nearer_to_their_targets(restorer):
     given, made = evaluate_restoration(restorer).means
     assert losses(restorer)[-1][0] < 0.5 * losses(restorer)[0][0]
@@ -152,6 +153,7 @@ def test_options_for_classes_are_refused_and_nothing_is_written(tmp_path, tiny, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_run_opened_again_knows_that_it_makes_images(restorer):
     run = Run.open(restorer.path)
     assert run.image_pairs

@@ -125,6 +125,7 @@ def test_training_stops_after_the_first_epoch_that_is_low_enough(tmp_path, train
     np.testing.assert_allclose([r["loss"] for r in stopped], [r["loss"] for r in free[:2]], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_run_that_reached_its_loss_is_left_as_it_is(reached, tiny):
     before = (reached.path / "model.keras").stat().st_mtime_ns
     train(SPEC, reached.path, tiny(until_loss=100.0))
@@ -144,11 +145,13 @@ def test_augmentation_by_default_suits_the_shape_of_the_frames(begin, resize, ex
     assert begin(resize=resize).config["augment"] == expected
 
 
+@pytest.mark.slow
 def test_cosine_schedule_ends_at_zero(tmp_path, tiny):
     model = train(SPEC, tmp_path / "run", tiny(schedule="cosine", head="softmax", epochs=1)).load_model()
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_diverging_loss_stops_and_keeps_the_last_good_checkpoint(trained, copy_of, tiny):
     path = copy_of(trained["softmax"]).path
 
@@ -166,6 +169,7 @@ def test_diverging_loss_stops_and_keeps_the_last_good_checkpoint(trained, copy_o
     assert all(np.isfinite(w).all() for w in restored.get_weights())
 
 
+@pytest.mark.slow
 def test_pixels_without_a_label_do_not_train(tmp_path, make_folder, tiny):
     # One set has the class "rim" under the ignored value: its loss must not see those pixels.
     root = make_folder(size=(32, 32), values=(0, 1, 255), classes=["0 plasma", "1 body", "255 ignore"])
@@ -243,6 +247,7 @@ def test_folder_of_something_else_is_not_overwritten(tmp_path, tiny):
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_overwrite_starts_again(trained, copy_of, tiny):
     path = copy_of(trained["softmax"]).path
     run = train(SPEC, path, tiny(head="softmax", epochs=1, learning_rate=1e-2), overwrite=True)

@@ -116,6 +116,7 @@ def drawn(tmp_path_factory):
     return out, result
 
 
+@pytest.mark.slow
 def test_plane_has_the_checkpoints_of_every_solver_from_one_start(drawn):
     out, _ = drawn
     with (out / "plane.csv").open(encoding="utf-8") as file:
