@@ -19,8 +19,8 @@ demo: $(STAMP)
 test: $(STAMP) lint
 	$(PYTEST) -m "not ($(SLOW))"
 
-test-all: $(STAMP) lint
-	$(PYTEST)
+# Two sessions: TensorFlow keeps what it compiled to the end of a process, and one session would take twice the memory.
+test-all: test test-slow
 
 # What `make test` leaves out.
 test-slow: $(STAMP)
@@ -36,6 +36,9 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[serving,pose,test]"
 	touch $(STAMP)
+
+# One after the other, also under `make -j`.
+.NOTPARALLEL:
 
 clean:
 	rm -rf $(VENV)
