@@ -190,7 +190,9 @@ def scene_files(folder, suffixes):
     files = visible_files(folder, suffixes)
     if not files:
         raise InputError(f"{folder} has no depth images; expected {', '.join(suffixes)} files.")
-    return by_stem(files, "are both scene {stem}; remove one of them")
+    by_stem(files, "are both scene {stem}; remove one of them")
+    # By the names as they are stored: those of masks and truth are made of them.
+    return {file.stem: file for file in files}
 
 
 def check_whole(path, stems, record) -> None:
