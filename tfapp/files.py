@@ -65,7 +65,8 @@ def check_outputs(outputs, inputs=(), argument="out"):
         identity = _identity(path, folders)
         if identity in read:
             raise InputError(
-                f"{path}, which is written for {source}, is one of the files that are read; choose another `{argument}`."
+                f"{path}, which is written for {source}, is one of the files that are read; choose another "
+                f"`{argument}`."
             )
         if identity in written:
             raise InputError(

@@ -34,8 +34,7 @@ def predict(
 ):
     """Label images at their own size: NAME.png (palette PNG of classes) and NAME-overlay.png.
 
-    A run on image pairs writes the images that it makes, NAME.png. Images that cannot be used are listed at the end, and
-    the exit code is 1.
+    A run on image pairs writes the images that it makes, NAME.png. Images that cannot be used are listed at the end.
     """
     del max_pixels  # Its option has set the limit.
     from tfapp.models import stride_of

@@ -95,6 +95,6 @@ def _notice(found, total, bound, remedy):
     brightest = max(found, key=lambda one: one.highest)
     return [
         f"{len(found)} of {total} image(s) with more than 8 bits hold no value above {bound} (the brightest is "
-        f"{brightest.path} with {brightest.highest:g}). They are read as 0..{DEEPEST} = 0..1, so a network sees at most "
-        f"{brightest.highest / DEEPEST:.2g}. {remedy}; if they are dark pictures, leave them."
+        f"{brightest.path} with {brightest.highest:g}). They are read as 0..{DEEPEST} = 0..1, so a network sees at "
+        f"most {brightest.highest / DEEPEST:.2g}. {remedy}; if they are dark pictures, leave them."
     ]

@@ -82,8 +82,8 @@ def _checked_deep(path, values):
     lowest, highest = (int(values.min()), int(values.max())) if values.size else (0, 0)
     if lowest < 0 or highest > DEEPEST:
         raise InputError(
-            f"Image {path} has whole numbers from {lowest} to {highest}; expected 0 to {DEEPEST}, which is read as 0 to "
-            "1: shift and scale it, or save it with 8 or 16 bits."
+            f"Image {path} has whole numbers from {lowest} to {highest}; expected 0 to {DEEPEST}, which is read as 0 "
+            "to 1: shift and scale it, or save it with 8 or 16 bits."
         )
     return values
 

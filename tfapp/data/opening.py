@@ -119,8 +119,8 @@ def unreadable(path, error, form=None):
             pixels = re.search(r"(\d+) pixels", str(error))
             size = f"{int(pixels[1]) / 1e6:.4g} megapixels" if pixels else "too many pixels"
             sentence = (
-                f"Image {path} has {size}; at most {_limit() / 1e6:.4g} megapixels are read: cut it into tiles, or raise "
-                f"`max_pixels` (for all commands {MAX_PIXELS_VARIABLE} in the environment)."
+                f"Image {path} has {size}; at most {_limit() / 1e6:.4g} megapixels are read: cut it into tiles, or "
+                f"raise `max_pixels` (for all commands {MAX_PIXELS_VARIABLE} in the environment)."
             )
         case _ if form:
             sentence = f"{path} is damaged or not {form} ({error})."
@@ -156,8 +156,8 @@ def _refuse_pages(path, image):
     pages = _pages(image)
     if pages > 1:
         raise InputError(
-            f"{path} holds {pages} pages (frames) but is read as one image: split it into one file for each, such as by "
-            "ImageJ's Save As > Image Sequence or ImageMagick's `magick IN OUT-%03d.png`."
+            f"{path} holds {pages} pages (frames) but is read as one image: split it into one file for each, such as "
+            "by ImageJ's Save As > Image Sequence or ImageMagick's `magick IN OUT-%03d.png`."
         )
 
 
@@ -198,7 +198,7 @@ class _Limit(int):
 
 @contextmanager
 def _own_limit():
-    """Within its block, Pillow refuses by our limit, at every place where it learns of a size; as many threads as like."""
+    """Within its block, Pillow refuses by our limit, wherever it learns of a size; many threads may be inside."""
     global _inside, _limit_before
     limit = _Limit(_limit())
     with _lock:

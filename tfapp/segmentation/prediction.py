@@ -149,7 +149,8 @@ def _answer(forward, path, image):
         return forward(image[None])[0]
     except tf.errors.ResourceExhaustedError:
         raise InputError(
-            f"Image {path} of {image.shape[1]}x{image.shape[0]} pixels takes more memory than there is; cut it into tiles."
+            f"Image {path} of {image.shape[1]}x{image.shape[0]} pixels takes more memory than there is; cut it "
+            "into tiles."
         ) from None
 
 
@@ -173,7 +174,7 @@ def _mark():
 
 
 def _is_foreign(file):
-    """Return whether a file exists, and is neither marked nor one of the pairs that version 0.1 wrote without a mark."""
+    """Return whether a file exists and is neither marked nor of a pair, which version 0.1 wrote without a mark."""
     if not (file.exists() or file.is_symlink()):
         return False
     stem = file.stem.removesuffix(_OVERLAY)
