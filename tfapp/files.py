@@ -59,7 +59,8 @@ def check_outputs(outputs, inputs=(), argument="out"):
         argument: What names the place of the outputs.
     """
     folders = {}
-    read = {_identity(path, folders) for path in inputs}
+    # A link is read through: both it and the file behind it are not to be written.
+    read = {_identity(place, folders) for path in inputs for place in {Path(path), Path(path).resolve()}}
     written = {}
     for path, source in outputs:
         identity = _identity(path, folders)

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
+from tfapp.cli.options import MaxPixels
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, ONE_LABEL, SEVERAL_LABELS, forms_in_short
+from tfapp.files import check_outputs
 from tfapp.report.result_table import ResultTable
 
 # More would make a sheet that no viewer shows whole, or names that run into each other.
@@ -34,6 +36,7 @@ def show(
     count: Annotated[
         int, typer.Option(min=1, help="Images on the sheet, at most; of images with labels, of each class.")
     ] = 12,
+    max_pixels: MaxPixels = None,
 ):
     """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
     from tfapp.data import names_classification, names_multi_label, open_dataset
@@ -44,6 +47,7 @@ def show(
     if names_multi_label(spec):
         return _show_targets(spec, out, count)
     dataset = open_dataset(spec)
+    check_outputs([(out, "the contact sheet")], [file for item in dataset.items for file in item.files])
     with ConsoleProgress().task("reading", len(dataset.items)) as task:
         look = survey_pairs if dataset.image_pairs else survey
         seen = look(dataset, advance=task.advance)
@@ -137,6 +141,8 @@ def _write_class_sheet(data, of_class, count, out):
     from tfapp.report.figures import save_image
     from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
+    files = [file for split in data.splits for file in split.contents if isinstance(file, Path)]
+    check_outputs([(out, "the contact sheet")], files)
     shown = np.unique(np.linspace(0, data.num_classes - 1, min(MOST_CLASSES, data.num_classes)).astype(int))
     columns = [np.flatnonzero(of_class(index))[:count] for index in shown]
     blank = np.full((1, 1, 3), 255, np.uint8)

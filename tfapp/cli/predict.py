@@ -67,11 +67,11 @@ def predict(
 
 def _tell(paths, used):
     """Print what was skipped, and what is strange about the values of the images that were used."""
-    from tfapp.data.image_facts import image_facts, range_notices
+    from tfapp.data.image_facts import range_facts, range_notices
     from tfapp.data.listing import skipped_notice
 
     notices = [skipped_notice(path) for path in paths if path.is_dir()]
-    for sentence in [*filter(None, notices), *range_notices(map(image_facts, used))]:
+    for sentence in [*filter(None, notices), *range_notices(range_facts(used))]:
         console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 

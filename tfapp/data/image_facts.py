@@ -11,10 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
-from tfapp.data.opening import decode, open_image, upright_size
+from tfapp.data.opening import FORMATS, decode, open_image, upright_size
+from tfapp.errors import InputError
 
 # What 8 and 12 bits reach to: cameras for microscopes and machines often have 12.
 _EIGHT_BITS, _TWELVE_BITS = 255, 4095
+_MAYBE_DEEP = {
+    suffix
+    for _, name, suffixes in FORMATS
+    if name in ("PNG", "TIFF", "PPM", "JPEG2000")
+    for suffix in suffixes
+}
 
 
 @dataclass(frozen=True)
@@ -69,13 +76,29 @@ def image_facts(path, values=None):
     return ImageFacts(*header, lowest, highest)
 
 
+def range_facts(paths):
+    """Yield the facts that `range_notices` takes, of the images that can be read.
+
+    Files whose suffix is that of a format with 8 bits are not opened, so that folders of photographs cost nothing.
+
+    Args:
+        paths: Files of images, without masks and depth: those may well use a small part of their range.
+    """
+    for path in paths:
+        if Path(path).suffix.lower() in _MAYBE_DEEP:
+            try:
+                yield image_facts(path)
+            except InputError:  # Told where it is read.
+                continue
+
+
 def range_notices(facts: Iterable[ImageFacts]):
     """Return sentences on images that use a small part of the range that their files have, none if all is well.
 
     They are read all the same, 0..65535 as 0..1: what is meant only a person can say.
 
     Args:
-        facts: `ImageFacts` of the images of one dataset or command, as `image_facts(path)` gives them.
+        facts: `ImageFacts` of the images of one dataset or command, as `range_facts` gives them.
     """
     deep = [one for one in facts if one.deep and one.highest is not None]
     # A picture that is all black tells nothing.

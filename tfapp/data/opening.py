@@ -148,6 +148,9 @@ def _formats(path):
 
 
 def _load(image):
+    # A file without a name is not mapped into memory: Pillow maps a turned TIFF by the size that it will have, which
+    # mixes its rows, and a mapped file that is cut short meanwhile ends the process.
+    image.filename = ""
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
 
