@@ -102,3 +102,10 @@ def test_limit_of_pixels_holds_for_the_command(make_folder, tmp_path):
     assert result.exit_code == 2
     assert "at most 0.001535 megapixels are read: cut it into tiles, or raise --max-pixels" in result.output
     assert show(f"folder:{root}", "--out", tmp_path / "sheet.png", "--max-pixels", 1536).exit_code == 0
+
+
+def test_what_is_skipped_is_told(make_folder, tmp_path):
+    root = make_folder()
+    (root / "images" / "a.heic").touch()
+    result = show(f"folder:{root}", "--out", tmp_path / "sheet.png")
+    assert result.exit_code == 0 and "are skipped (1 .heic)" in " ".join(result.output.split())

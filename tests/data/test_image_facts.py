@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data.image_facts import image_facts, range_facts, range_notices
+from tfapp.data import open_dataset
+from tfapp.data.image_facts import image_facts, image_notices, range_facts, range_notices
 
 RAMP = np.arange(16).reshape(4, 4)
 
@@ -66,3 +67,21 @@ def test_files_that_cannot_be_deep_or_cannot_be_read_are_left_to_their_reader(tm
     for name in ("a.jpg", "b.png"):
         (tmp_path / name).write_bytes(b"spoilt")
     assert list(range_facts(sorted(tmp_path.iterdir()))) == []
+
+
+def test_notices_of_a_folder_are_on_its_images_and_on_what_is_skipped_not_on_its_masks(make_folder):
+    root = make_folder(count=2)
+    assert image_notices(open_dataset(f"folder:{root}")) == []
+    for part, deep in (("images", RAMP.repeat(8, 0).repeat(12, 1) * 200), ("masks", None)):
+        path = root / part / "cell 0.png"
+        with Image.open(path) as image:
+            values = np.asarray(image) if deep is None else deep
+        Image.fromarray(values.astype(np.uint16)).save(path)
+    (root / "masks" / "old.xcf").touch()
+    on_range, on_files = image_notices(open_dataset(f"folder:{root}"))
+    assert on_range.startswith("1 of 1 image(s)") and "images/cell 0.png with 3000" in on_range
+    assert on_files.startswith(f"1 file(s) in {root / 'masks'} are skipped (1 .xcf)")
+
+
+def test_generated_images_have_no_files_to_look_at():
+    assert image_notices(open_dataset("cells:4:32")) == []

@@ -40,6 +40,7 @@ def show(
 ):
     """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
     from tfapp.data import names_classification, names_multi_label, open_dataset
+    from tfapp.data.image_facts import image_notices
     from tfapp.segmentation.pictures import contact_sheet_of, survey, survey_pairs
 
     if names_classification(spec):
@@ -63,6 +64,8 @@ def show(
         console.print(f"images against their targets: PSNR {seen.psnr:.2f} dB, SSIM {seen.ssim:.4f} (means)")
     else:
         _print_shares(dataset, *seen)
+    for sentence in image_notices(dataset):
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
     print_written(out)
 
 

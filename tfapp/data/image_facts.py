@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
+from tfapp.data.listing import skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
 from tfapp.errors import InputError
 
@@ -74,6 +75,22 @@ def image_facts(path, values=None):
         if bits > 8 and image.mode not in (*DEEP_MODES, "F"):
             lowest, highest = lowest << 8, highest << 8 | 255
     return ImageFacts(*header, lowest, highest)
+
+
+def image_notices(dataset):
+    """Return sentences on the image files of a dataset that a person should know before training, none if all is well.
+
+    They are those of `range_notices`, and of a person's own folder the files that are skipped because of their suffix.
+
+    Args:
+        dataset: `Dataset`.
+    """
+    sentences = range_notices(range_facts(item.files[0] for item in dataset.items if item.files))
+    # Official layouts come with files of their own that are no images.
+    own = dataset.items if dataset.spec.startswith("folder:") else ()
+    for folder in sorted({file.parent for item in own for file in item.files}):
+        sentences += filter(None, [skipped_notice(folder)])
+    return sentences
 
 
 def range_facts(paths):
