@@ -141,10 +141,13 @@ def _in_words(path, form):
         raise unreadable(path, error, form) from None
 
 
+# A TGA has no signature: by its name alone, or other damaged files would be taken for one.
+_UNSIGNED = "TGA"
+_SIGNED = (*(name for _, name, _ in FORMATS if name != _UNSIGNED), "DIB")
+
+
 def _formats(path):
-    # A TGA has no signature: by its name alone, or other damaged files would be taken for one.
-    named = str(path).lower().endswith(".tga")
-    return [name for _, name, _ in FORMATS if name != "TGA" or named] + ["DIB"]
+    return (*_SIGNED, _UNSIGNED) if os.fspath(path).lower().endswith(".tga") else _SIGNED
 
 
 def _load(image):
