@@ -54,6 +54,13 @@ def test_palette_image_shows_its_colours(tmp_path):
     np.testing.assert_allclose(read_image(saved(tmp_path, palette)), expected, atol=1e-7)
 
 
+def test_transparent_palette_shows_its_colours(tmp_path):
+    palette = Image.fromarray(RGB).convert("P", palette=Image.Palette.ADAPTIVE, colors=16)
+    expected = np.asarray(palette.convert("RGB")) / 255
+    path = saved(tmp_path, palette, transparency=bytes(range(16)))
+    np.testing.assert_allclose(read_image(path), expected, atol=1e-7)
+
+
 def test_exif_orientation_is_applied_to_pixels_and_size(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -1,5 +1,6 @@
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,11 @@ def test_every_promised_format_is_read(tmp_path, suffix):
     image.save(path, format="JPEG" if suffix == ".jfif" else None)
     assert read_image(path).shape == (8, 12, 3)
     assert image_size(path) == (8, 12)
+
+
+def test_guide_names_every_suffix():
+    guide = (Path(__file__).parents[2] / "docs" / "segmentation.md").read_text(encoding="utf-8")
+    assert [suffix for suffix in IMAGE_SUFFIXES if f"`{suffix}`" not in guide] == []
 
 
 def test_upper_case_suffix_and_a_wrong_one_are_read_by_content(tmp_path):

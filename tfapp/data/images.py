@@ -30,6 +30,8 @@ def read_image(path, channels=3):
         elif image.mode == "F":
             pixels = _checked_float(path, np.asarray(image, dtype=np.float32))[..., None]
         else:
+            # Alpha is dropped anyway, and Pillow warns of palettes with it.
+            image.info.pop("transparency", None)
             pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"), dtype=np.float32) / 255.0
             pixels = pixels.reshape(*pixels.shape[:2], -1)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], channels)))
