@@ -83,6 +83,12 @@ def test_what_is_skipped_is_counted_by_suffix(folder):
     assert ".jfif" in sentence
 
 
+def test_files_of_several_folders_are_counted_together(folder):
+    (folder / "first" / "c.heic").touch()
+    sentence = skipped_notice(folder / "first", folder, folder / "second")
+    assert sentence.startswith(f"3 file(s) in {folder / 'first'} and 1 other folder(s) are skipped")
+
+
 def test_nothing_is_told_where_nothing_is_skipped(tmp_path):
     (tmp_path / "a.png").touch()
     (tmp_path / "Thumbs.db").touch()

@@ -1,5 +1,7 @@
 import os
+import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,28 @@ def test_format_that_another_program_would_decode_is_refused(tmp_path):
     Image.fromarray(NOISE).save(tmp_path / "a.eps")
     with pytest.raises(InputError, match="expected PNG, JPEG, BMP, TIFF, WebP, GIF, PNM, JPEG 2000 or TGA"):
         read_image(tmp_path / "a.eps")
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+@pytest.mark.parametrize("kind", ["eXIf", "XMP", "date"])
+def test_orientation_behind_the_pixels_of_a_png_counts_for_its_size_too(tmp_path, kind):
+    Image.fromarray(NOISE).save(tmp_path / "a.png")
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    late = {
+        "eXIf": chunk(b"eXIf", exif.tobytes()[6:]),
+        "XMP": chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp),
+        "date": chunk(b"tEXt", b"date:create\0today"),
+    }[kind]
+    end = chunk(b"IEND", b"")
+    content = (tmp_path / "a.png").read_bytes().removesuffix(end)
+    (tmp_path / "a.png").write_bytes(content + late + end)
+    size = (8, 12) if kind == "date" else (12, 8)
+    assert read_image(tmp_path / "a.png").shape[:2] == image_size(tmp_path / "a.png") == size
 
 
 @pytest.mark.parametrize("read", READERS)

@@ -40,7 +40,6 @@ def show(
 ):
     """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
     from tfapp.data import names_classification, names_multi_label, open_dataset
-    from tfapp.data.image_facts import image_notices
     from tfapp.segmentation.pictures import contact_sheet_of, survey, survey_pairs
 
     if names_classification(spec):
@@ -64,8 +63,7 @@ def show(
         console.print(f"images against their targets: PSNR {seen.psnr:.2f} dB, SSIM {seen.ssim:.4f} (means)")
     else:
         _print_shares(dataset, *seen)
-    for sentence in image_notices(dataset):
-        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    _print_notices(dataset)
     print_written(out)
 
 
@@ -89,6 +87,7 @@ def _show_classes(spec, out, count):
     )
     rows = zip(data.class_names, range(data.num_classes), *data.class_counts(), strict=True)
     print_table(ResultTable(["class", "index", "training", "testing"], list(rows)))
+    _print_notices(data)
     _print_sheet(out, shown, data.num_classes)
 
 
@@ -112,6 +111,7 @@ def _show_targets(spec, out, count):
     columns = (data.class_names, range(data.num_classes), train, train_left_out, test, test_left_out)
     header = ["class", "index", "training", "not counted", "testing", "not counted"]
     print_table(ResultTable(header, list(zip(*columns, strict=True))))
+    _print_notices(data)
     _print_sheet(out, shown, data.num_classes)
 
 
@@ -156,6 +156,13 @@ def _write_class_sheet(data, of_class, count, out):
     titles = [data.class_names[index][:MOST_LETTERS] for index in shown]
     save_image(contact_sheet(rows, titles, cell=72), out)
     return shown
+
+
+def _print_notices(data):
+    from tfapp.data.image_facts import image_notices
+
+    for sentence in image_notices(data):
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_sheet(out, shown, num_classes):

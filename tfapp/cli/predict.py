@@ -70,8 +70,8 @@ def _tell(paths, used):
     from tfapp.data.image_facts import range_facts, range_notices
     from tfapp.data.listing import skipped_notice
 
-    notices = [skipped_notice(path) for path in paths if path.is_dir()]
-    for sentence in [*filter(None, notices), *range_notices(range_facts(used))]:
+    skipped = skipped_notice(*(path for path in paths if path.is_dir()))
+    for sentence in [*filter(None, [skipped]), *range_notices(range_facts(used))]:
         console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 

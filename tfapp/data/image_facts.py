@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.data.dataset import Dataset
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
 from tfapp.data.listing import skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
@@ -66,7 +67,7 @@ def image_facts(path, values=None):
     """
     with open_image(path, load=False) as image:
         bits = stored_bits(image)
-        header = (Path(path), image.format, image.mode, upright_size(image), bits)
+        header = (Path(path), image.format, image.mode, upright_size(path, image), bits)
         if not (bits > 8 if values is None else values):
             return ImageFacts(*header)
         decode(path, image)
@@ -77,20 +78,25 @@ def image_facts(path, values=None):
     return ImageFacts(*header, lowest, highest)
 
 
-def image_notices(dataset):
+def image_notices(data):
     """Return sentences on the image files of a dataset that a person should know before training, none if all is well.
 
-    They are those of `range_notices`, and of a person's own folder the files that are skipped because of their suffix.
+    They are those of `range_notices`, and one on the files that are skipped because of their suffix where the folders
+    are a person's own.
 
     Args:
-        dataset: `Dataset`.
+        data: `Dataset`, `ClassificationSet` or `MultiLabelSet`.
     """
-    sentences = range_notices(range_facts(item.files[0] for item in dataset.items if item.files))
-    # Official layouts come with files of their own that are no images.
-    own = dataset.items if dataset.spec.startswith("folder:") else ()
-    for folder in sorted({file.parent for item in own for file in item.files}):
-        sentences += filter(None, [skipped_notice(folder)])
-    return sentences
+    if isinstance(data, Dataset):
+        images = [item.files[0] for item in data.items if item.files]
+        folders = {file.parent for item in data.items for file in item.files}
+    else:
+        images = [content for split in data.splits for content in split.contents if isinstance(content, Path)]
+        folders = {file.parent for file in images}
+    # Official layouts come with files of their own that are no images; `labels.csv` names its images itself.
+    own = data.spec.startswith(("folder:", "imagenet:"))
+    skipped = skipped_notice(*sorted(folders)) if own else None
+    return range_notices(range_facts(images)) + ([skipped] if skipped else [])
 
 
 def range_facts(paths):

@@ -68,7 +68,7 @@ def read_mask(path):
 def image_size(path):
     """Return (height, width) from the header, as `read_image` and `read_mask` will deliver it."""
     with open_image(path, load=False) as image:
-        return upright_size(image)
+        return upright_size(path, image)
 
 
 def stored_bits(image):

@@ -46,15 +46,18 @@ def skipped_files(folder, suffixes=IMAGE_SUFFIXES):
     )
 
 
-def skipped_notice(folder, suffixes=IMAGE_SUFFIXES):
-    """Return a sentence that counts `skipped_files` by suffix, or None if there is none."""
-    skipped = skipped_files(folder, suffixes)
+def skipped_notice(*folders, suffixes=IMAGE_SUFFIXES):
+    """Return a sentence that counts the `skipped_files` of all these folders by suffix, or None if there is none."""
+    skipped = [file for folder in folders for file in skipped_files(folder, suffixes)]
     if not skipped:
         return None
     kinds = Counter(path.suffix.lower() or "without suffix" for path in skipped)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    places = len({path.parent for path in skipped})
+    others = f" and {places - 1} other folder(s)" if places > 1 else ""
     return (
-        f"{len(skipped)} file(s) in {folder} are skipped ({counts}); what is read is {', '.join(suffixes)}."
+        f"{len(skipped)} file(s) in {skipped[0].parent}{others} are skipped ({counts}); what is read is "
+        f"{', '.join(suffixes)}."
     )
 
 

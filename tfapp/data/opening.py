@@ -6,6 +6,7 @@ image, its mask and its depth then always fit each other.
 
 import os
 import re
+import struct
 from contextlib import contextmanager
 from threading import Lock
 
@@ -33,6 +34,9 @@ MAX_PIXELS, MAX_PIXELS_VARIABLE = 100_000_000, "TFAPP_MAX_PIXELS"
 # TIFF: NewSubfileType, whose bits say that a page is a smaller copy (1) or a transparency mask (4) of another.
 _SUBFILE_TYPE, _COPY_OR_MASK = 254, 1 | 4
 _QUARTER_TURNS = (5, 6, 7, 8)
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Chunks of text in a PNG, and those of them that hold EXIF or XMP.
+_TEXTS, _LATE_TEXTS = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type ", b"XML:com.adobe.xmp")
 
 
 def open_image(path, form=None, *, load=True):
@@ -66,15 +70,23 @@ def decode(path, image, form=None):
         _load(image)
 
 
-def upright_size(image):
-    """Return (height, width) that a picture of `open_image` will have when it is decoded."""
-    if image.format == "TIFF":
-        # Some versions of Pillow turn the size of a TIFF already when it is opened, others when it is decoded.
-        width, height = (image.tag_v2[tag] for tag in (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength))
-        orientation = image.tag_v2.get(ExifTags.Base.Orientation, 1)
-    else:
+def upright_size(path, image):
+    """Return (height, width) that a picture of `open_image` without its pixels will have when it is decoded.
+
+    Raises:
+        InputError: As `decode`, for the rare picture that tells its orientation behind its pixels only.
+    """
+    with _in_words(path, None):
+        if image.format == "PNG" and _tells_late(image.fp):
+            with _own_limit():
+                image.load()
         width, height = image.size
-        # The PNG class's own getexif would decode the whole picture.
+        if image.format == "TIFF":
+            # Some versions of Pillow turn the size of a TIFF already when it is opened, others when it is decoded.
+            width, height = (
+                image.tag_v2[tag] for tag in (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength)
+            )
+        # The PNG class's own getexif would always decode the whole picture.
         orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
     return (width, height) if orientation in _QUARTER_TURNS else (height, width)
 
@@ -156,6 +168,20 @@ def _load(image):
     image.filename = ""
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
+
+
+def _tells_late(file):
+    """Return whether a PNG has EXIF or XMP behind its pixels, where some programs write it."""
+    place, behind, late = file.tell(), False, False
+    file.seek(len(_PNG_SIGNATURE))
+    while not late and len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        start = file.read(min(length, max(map(len, _LATE_TEXTS)))) if behind and name in _TEXTS else b""
+        late = behind and name == b"eXIf" or start.startswith(_LATE_TEXTS)
+        behind = behind or name == b"IDAT"
+        file.seek(length - len(start) + 4, os.SEEK_CUR)
+    file.seek(place)
+    return late
 
 
 def _refuse_pages(path, image):
