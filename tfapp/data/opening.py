@@ -112,6 +112,12 @@ def pixel_limit(max_pixels):
         _chosen_limit = before
 
 
+def check_pixels(path, count):
+    """Raise InputError if a picture that is not opened here has more pixels than `pixel_limit` allows."""
+    if count > _limit():
+        raise InputError(_too_many(path, count))
+
+
 def unreadable(path, error, form=None):
     """Return the InputError for a picture that could not be opened or decoded.
 
@@ -128,12 +134,8 @@ def unreadable(path, error, form=None):
         case PermissionError() | IsADirectoryError():
             sentence = f"Image {path} cannot be opened: {error.strerror}."
         case Image.DecompressionBombError():
-            pixels = re.search(r"(\d+) pixels", str(error))
-            size = f"{int(pixels[1]) / 1e6:.4g} megapixels" if pixels else "too many pixels"
-            sentence = (
-                f"Image {path} has {size}; at most {_limit() / 1e6:.4g} megapixels are read: cut it into tiles, or "
-                f"raise `max_pixels` (for all commands {MAX_PIXELS_VARIABLE} in the environment)."
-            )
+            # "Image size (200000000 pixels) exceeds limit of ..."
+            sentence = _too_many(path, int(re.search(r"\d+", str(error))[0]))
         case _ if form:
             sentence = f"{path} is damaged or not {form} ({error})."
         case UnidentifiedImageError():
@@ -141,6 +143,13 @@ def unreadable(path, error, form=None):
         case _:
             sentence = f"Image {path} is damaged or truncated ({error}); replace or remove it."
     return InputError(sentence)
+
+
+def _too_many(path, count):
+    return (
+        f"Image {path} has {count / 1e6:.4g} megapixels; at most {_limit() / 1e6:.4g} megapixels are read: cut it into "
+        f"tiles, or raise `max_pixels` (for all commands {MAX_PIXELS_VARIABLE} in the environment)."
+    )
 
 
 @contextmanager
