@@ -55,7 +55,7 @@ def predict(
         else:
             names = opened.class_names
             shares = label_images(segmenter, files, out, names, opened.channels, stride, **options)
-    if not opened.image_pairs:
+    if not opened.image_pairs and shares:
         rows = [(path.name, *(f"{100 * share:.1f} %" for share in row)) for path, row in shares]
         print_table(ResultTable(["image", *opened.class_names], rows))
     failed = {path for path, _ in failures or ()}
@@ -80,4 +80,5 @@ def _fail(failures, count, command):
         sentence = in_flags(sentence, command)
         error_console.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
     if failures:
-        raise WorkFailed(f"{len(failures)} of {count} image(s) could not be used; the others are done.")
+        others = "; the others are done" if len(failures) < count else ""
+        raise WorkFailed(f"{len(failures)} of {count} image(s) could not be used{others}.")
