@@ -7,7 +7,6 @@ import numpy as np
 
 from tfapp.data.opening import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from tfapp.data.opening import decode, open_image, upright_size
-from tfapp.data.opening import unreadable as unreadable
 from tfapp.errors import InputError
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
