@@ -1,8 +1,13 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, never over what is read, and the hash of what they hold."""
 
+import hashlib
 import json
 import os
+import stat
+import time
+import unicodedata
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from tfapp.errors import InputError
@@ -30,6 +35,72 @@ def check_folder(path, argument="out"):
         raise InputError(f"{path} is a file; `{argument}` must name a folder.")
 
 
+def check_regular(path, what=""):
+    """Raise InputError if a path names a pipe, a device or a socket: opening it could wait for ever.
+
+    Args:
+        path: The path; it must exist.
+        what: Words before it in the sentence.
+    """
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{what}{path} is a pipe, a device or a socket; expected a file.")
+
+
+def check_outputs(outputs, inputs=(), argument="out"):
+    """Raise InputError if a file that is going to be written is one that is read, or another that is written.
+
+    Files are compared as the disk tells them apart: through links to their folders, in both forms of Unicode, and
+    whatever the case of their letters where the file system does not care for it.
+
+    Args:
+        outputs: Pairs of (path to be written, what it is made from, for the sentence).
+        inputs: Paths of files that are read.
+        argument: What names the place of the outputs.
+    """
+    folders = {}
+    # A link is read through: both it and the file behind it are not to be written.
+    read = {_identity(place, folders) for path in inputs for place in {Path(path), Path(path).resolve()}}
+    written = {}
+    for path, source in outputs:
+        identity = _identity(path, folders)
+        if identity in read:
+            raise InputError(
+                f"{path}, which is written for {source}, is one of the files that are read; choose another "
+                f"`{argument}`."
+            )
+        if identity in written:
+            raise InputError(
+                f"{path} would be written for {written[identity]} and again for {source}; rename one of them, or use "
+                f"two different `{argument}`."
+            )
+        written[identity] = source
+
+
+def same_folder(path, other):
+    """Return whether two paths name one existing folder, through links or not."""
+    return Path(path).is_dir() and Path(other).is_dir() and os.path.samefile(path, other)
+
+
+def content_hash(path):
+    """Return the SHA-256 of what a file holds, 32 bytes.
+
+    A hash is remembered as long as the file is the same for the disk, as commands ask for it more than once.
+
+    Raises:
+        InputError: If the path is a pipe, a device or a socket, or cannot be read.
+    """
+    try:
+        check_regular(path)
+        now = os.stat(path)
+        seen = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+        # A file may change twice within one tick of the disk's clock: what is that young is always read.
+        old = time.time_ns() - max(now.st_mtime_ns, now.st_ctime_ns) > 2e9
+        return _remembered_hash(os.fspath(path), seen) if old else _hash(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+
+
 def write_text(path, text):
     """Write UTF-8 text by write-then-rename."""
     with atomic_path(path) as temporary:
@@ -39,3 +110,41 @@ def write_text(path, text):
 def write_json(path, content):
     """Write JSON, readable by people, by write-then-rename."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+@lru_cache(maxsize=200_000)
+def _remembered_hash(path, seen):
+    del seen
+    return _hash(path)
+
+
+def _hash(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.digest()
+
+
+def _identity(path, folders):
+    """Return what tells a file from all others: its folder on the disk, and its name there.
+
+    Not its own inode: a file appears by renaming, which replaces a link and leaves what it points to.
+    """
+    path = Path(path)
+    if path.parent not in folders:
+        folder = path.parent.resolve()
+        place = (folder.stat().st_dev, folder.stat().st_ino) if folder.is_dir() else str(folder)
+        folders[path.parent] = place, _ignores_case(folder)
+    place, ignores_case = folders[path.parent]
+    name = unicodedata.normalize("NFC", path.name)
+    return place, name.casefold() if ignores_case else name
+
+
+def _ignores_case(folder):
+    """Return whether the file system of a folder, which may be yet to be made, takes `A` and `a` for one name."""
+    for place in (folder, *folder.parents):
+        swapped = place.with_name(place.name.swapcase()) if place.name else place
+        if place.is_dir() and swapped.name != place.name:
+            return swapped.is_dir() and swapped.samefile(place)
+    return False

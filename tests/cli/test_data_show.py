@@ -85,3 +85,27 @@ def test_bad_data_end_with_a_sentence_and_no_sheet(tmp_path, spec, message):
     result = show(spec.format(tmp_path), "--out", tmp_path / "sheet.png")
     assert result.exit_code == 2 and message in result.output.replace("\n", "")
     assert not (tmp_path / "sheet.png").exists()
+
+
+def test_sheet_over_an_image_of_the_data_is_refused(tmp_path, make_folder):
+    root, image = make_folder(), tmp_path / "own" / "images" / "cell 0.png"
+    before = image.read_bytes()
+    result = show(f"folder:{root}", "--out", image)
+    assert result.exit_code == 2
+    assert "is one of the files that are read; choose another --out" in " ".join(result.output.split())
+    assert image.read_bytes() == before
+
+
+def test_limit_of_pixels_holds_for_the_command(make_folder, tmp_path):
+    root = make_folder()  # 48 x 32 = 1536 pixels
+    result = show(f"folder:{root}", "--out", tmp_path / "sheet.png", "--max-pixels", 1535)
+    assert result.exit_code == 2
+    assert "at most 0.001535 megapixels are read: cut it into tiles, or raise --max-pixels" in result.output
+    assert show(f"folder:{root}", "--out", tmp_path / "sheet.png", "--max-pixels", 1536).exit_code == 0
+
+
+def test_what_is_skipped_is_told(make_folder, tmp_path):
+    root = make_folder()
+    (root / "images" / "a.heic").touch()
+    result = show(f"folder:{root}", "--out", tmp_path / "sheet.png")
+    assert result.exit_code == 0 and "are skipped (1 .heic)" in " ".join(result.output.split())

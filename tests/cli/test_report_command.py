@@ -54,3 +54,11 @@ def test_folder_that_is_not_a_run_is_refused_by_the_command(tmp_path):
     result = report(tmp_path, "--out", tmp_path / "r.html")
     assert result.exit_code == 2 and "is not a run folder" in " ".join(result.output.split())
     assert not (tmp_path / "r.html").exists()
+
+
+def test_page_over_a_record_of_the_run_is_refused(tmp_path):
+    run = finished_run(tmp_path / "run", metrics())
+    before = (run.path / "run.json").read_bytes()
+    result = report(run.path, "--out", run.path / "run.json")
+    assert result.exit_code == 2 and "choose another --out" in " ".join(result.output.split())
+    assert (run.path / "run.json").read_bytes() == before

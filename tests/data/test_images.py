@@ -1,8 +1,11 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data.images import image_size, open_image, read_image, read_mask
+from tfapp.data.images import image_size, open_image, read_foreground, read_image, read_mask
 from tfapp.errors import InputError
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -49,6 +52,13 @@ def test_palette_image_shows_its_colours(tmp_path):
     palette = Image.fromarray(RGB).convert("P", palette=Image.Palette.ADAPTIVE)
     expected = np.asarray(palette.convert("RGB")) / 255
     np.testing.assert_allclose(read_image(saved(tmp_path, palette)), expected, atol=1e-7)
+
+
+def test_transparent_palette_shows_its_colours(tmp_path):
+    palette = Image.fromarray(RGB).convert("P", palette=Image.Palette.ADAPTIVE, colors=16)
+    expected = np.asarray(palette.convert("RGB")) / 255
+    path = saved(tmp_path, palette, transparency=bytes(range(16)))
+    np.testing.assert_allclose(read_image(path), expected, atol=1e-7)
 
 
 def test_exif_orientation_is_applied_to_pixels_and_size(tmp_path):
@@ -108,10 +118,82 @@ def test_colour_mask_is_refused(tmp_path):
         read_mask(saved(tmp_path, Image.fromarray(RGB)))
 
 
-def test_mask_is_taken_as_it_is_stored(tmp_path):
+# What Exif 2.32, 4.6.4 A, says of where the first row and column of the stored pixels belong.
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: np.fliplr,
+    3: lambda stored: np.rot90(stored, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(stored, 2).T,
+    8: np.rot90,
+}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_image_mask_and_size_are_turned_alike(tmp_path, orientation, suffix):
     exif = Image.Exif()
-    exif[0x0112] = 6
-    np.testing.assert_array_equal(read_mask(saved(tmp_path, Image.fromarray(GREY), exif=exif)), GREY)
+    exif[0x0112] = orientation
+    path = saved(tmp_path, Image.fromarray(GREY), suffix, exif=exif)
+    expected = UPRIGHT[orientation](GREY)
+    np.testing.assert_array_equal(read_mask(path), expected)
+    np.testing.assert_allclose(read_image(path, 1)[..., 0], expected / 255, atol=1e-7)
+    assert image_size(path) == expected.shape
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (np.array([[0.0, np.nan]], np.float32), "has 1 value.* NaN or infinite"),
+        (np.array([[np.inf, -np.inf]], np.float32), "has 2 value.* NaN or infinite"),
+        (np.array([[-1, 5]], np.int32), "whole numbers from -1 to 5; expected 0 to 65535"),
+        (np.array([[0, 65536]], np.int32), "whole numbers from 0 to 65536; expected 0 to 65535"),
+    ],
+)
+def test_values_outside_every_range_are_refused(tmp_path, values, sentence):
+    with pytest.raises(InputError, match=sentence):
+        read_image(saved(tmp_path, Image.fromarray(values), ".tif"))
+
+
+def test_foreground_of_a_palette_is_by_its_colours_and_of_a_black_one_by_its_numbers(tmp_path):
+    part = np.array([[0, 1, 1, 0]], np.uint8)
+    for colours, expected in (
+        ([255, 255, 255, 0, 0, 0], part == 0),  # white has the number 0
+        ([0, 0, 0, 9, 0, 0], part == 1),
+        ([0, 0, 0, 0, 0, 0], part == 1),
+    ):
+        picture = Image.fromarray(part, mode="P")
+        picture.putpalette(colours)
+        np.testing.assert_array_equal(read_foreground(saved(tmp_path, picture)), expected)
+
+
+def test_foreground_of_grey_levels_is_what_is_not_0(tmp_path):
+    np.testing.assert_array_equal(read_foreground(saved(tmp_path, Image.fromarray(GREY))), GREY > 0)
+
+
+def test_mask_of_whole_floats_is_read_and_any_other_refused(tmp_path):
+    whole = np.array([[0.0, 1.0], [300.0, 2.0]], np.float32)
+    np.testing.assert_array_equal(read_mask(saved(tmp_path, Image.fromarray(whole), ".tif")), whole)
+    for wrong in (0.5, np.nan, 1e6):
+        whole[0, 0] = wrong
+        with pytest.raises(InputError, match="no class numbers; expected whole numbers"):
+            read_mask(saved(tmp_path, Image.fromarray(whole), ".tif"))
+
+
+def test_mask_of_16_bit_colours_is_refused(tmp_path):
+    # Of 3, 3, 3 in 16 bits the upper 8 would be 0.
+    def chunk(name, data):
+        content = name + data
+        return struct.pack(">I", len(data)) + content + struct.pack(">I", zlib.crc32(content))
+
+    pixels = b"\0" + b"\0\3" * 3
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    png = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png)
+    with pytest.raises(InputError, match="colour picture .mode RGB, 16 bits"):
+        read_mask(tmp_path / "a.png")
 
 
 def test_folder_in_place_of_a_file_is_named(tmp_path):

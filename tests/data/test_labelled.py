@@ -1,8 +1,11 @@
+import hashlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from tfapp.data import ClassificationSet, ImageArray, ImageFiles, batches
+from tfapp.data.labelled import has_fingerprint
 
 
 def array_part(count=6, seed=0):
@@ -90,12 +93,28 @@ def test_fingerprint_depends_on_pixels_labels_and_names_and_not_on_the_place():
     assert len({before, *(other.fingerprint() for other in others)}) == 4
 
 
-def test_fingerprint_of_files_depends_on_names_and_sizes(tmp_path):
-    file = tmp_path / "image.png"
+def set_of_file(path, content):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    part = ImageFiles((path,), np.zeros(1, np.int32))
+    return ClassificationSet("files", ("a", "b"), part, part)
 
-    def fingerprint(content):
-        file.write_bytes(content)
-        part = ImageFiles((file,), np.zeros(1, np.int32))
-        return ClassificationSet("files", ("a", "b"), part, part).fingerprint()
 
-    assert fingerprint(b"1") == fingerprint(b"2") != fingerprint(b"22")
+def test_fingerprint_of_files_depends_on_names_and_bytes(tmp_path):
+    file, other = tmp_path / "image.png", tmp_path / "other.png"
+    found = [set_of_file(*one).fingerprint() for one in ((file, b"1"), (file, b"2"), (other, b"1"))]
+    assert len({*found}) == 3
+    assert set_of_file(file, b"1").fingerprint() == found[0]
+
+
+def test_fingerprint_of_version_0_1_is_still_known(tmp_path):
+    data = set_of_file(tmp_path / "cats" / "image.png", b"content")
+    # Folder and name, size in bytes, and label, of both splits.
+    stored = hashlib.sha256(b"a\nb" + 2 * b"cats/image.png 7 0\n").hexdigest()
+    assert has_fingerprint(data, stored) and has_fingerprint(data, data.fingerprint())
+    assert not has_fingerprint(set_of_file(tmp_path / "cats" / "image.png", b"contents"), stored)
+
+
+def test_file_that_changed_in_place_has_another_fingerprint_than_was_stored(tmp_path):
+    stored = set_of_file(tmp_path / "image.png", b"1").fingerprint()
+    assert not has_fingerprint(set_of_file(tmp_path / "image.png", b"2"), stored)

@@ -1,6 +1,15 @@
+import unicodedata
+
 import pytest
 
-from tfapp.data.listing import by_stem, image_files, visible_files, visible_folders
+from tfapp.data.listing import (
+    by_stem,
+    image_files,
+    skipped_files,
+    skipped_notice,
+    visible_files,
+    visible_folders,
+)
 from tfapp.errors import InputError
 
 
@@ -54,3 +63,42 @@ def test_two_files_of_one_stem_are_refused_with_both_names(folder):
         by_stem(visible_files(folder))
     with pytest.raises(InputError, match="a.jpg and .*a.tif are both picture a."):
         by_stem(visible_files(folder), "are both picture {stem}")
+
+
+def test_files_of_systems_are_not_there(tmp_path):
+    for name in ("Thumbs.db", "desktop.ini", "DESKTOP.INI", ".DS_Store", "._a.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "__MACOSX").mkdir()
+    assert visible_files(tmp_path, ("", ".db", ".ini", ".png")) == skipped_files(tmp_path, ()) == []
+    assert visible_folders(tmp_path) == []
+
+
+def test_what_is_skipped_is_counted_by_suffix(folder):
+    (folder / "d.HEIC").touch()
+    (folder / "e.heic").touch()
+    (folder / "README").touch()
+    assert names(skipped_files(folder)) == ["README", "c.npy", "d.HEIC", "e.heic", "notes.txt"]
+    sentence = skipped_notice(folder)
+    assert "5 file(s) in" in sentence and "(2 .heic, 1 .npy, 1 .txt, 1 without suffix)" in sentence
+    assert ".jfif" in sentence
+
+
+def test_files_of_several_folders_are_counted_together(folder):
+    (folder / "first" / "c.heic").touch()
+    sentence = skipped_notice(folder / "first", folder, folder / "second")
+    assert sentence.startswith(f"3 file(s) in {folder / 'first'} and 1 other folder(s) are skipped")
+
+
+def test_nothing_is_told_where_nothing_is_skipped(tmp_path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "Thumbs.db").touch()
+    assert skipped_notice(tmp_path) is None
+
+
+def test_names_meet_in_both_forms_of_unicode(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    images, masks = (by_stem([tmp_path / f"{name}.png"]) for name in (composed, decomposed))
+    assert list(images) == list(masks) == ["caf\u00e9"]
+    assert masks["caf\u00e9"].stem == decomposed  # as it can be opened
+    with pytest.raises(InputError, match="have the same name"):
+        by_stem([tmp_path / f"{composed}.png", tmp_path / f"{decomposed}.png"])

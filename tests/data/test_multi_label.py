@@ -1,4 +1,6 @@
 import hashlib
+import os
+import time
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -83,14 +85,24 @@ def test_fingerprint_depends_on_classes_names_targets_and_pixels_and_not_on_the_
     assert len({before, *(other.fingerprint() for other in others)}) == 5
 
 
-def test_fingerprint_of_files_depends_on_names_and_sizes(tmp_path):
+def test_fingerprint_of_files_depends_on_names_and_bytes(tmp_path):
     def fingerprint(name, content):
         (tmp_path / name).write_bytes(content)
         part = images_in_files(["a"], [[1, -1]], [tmp_path / name])
         return MultiLabelSet("files", ("x", "y"), part, part).fingerprint()
 
-    assert fingerprint("1.png", b"1") == fingerprint("1.png", b"2")
-    assert len({fingerprint("1.png", b"1"), fingerprint("1.png", b"22"), fingerprint("2.png", b"1")}) == 3
+    assert fingerprint("1.png", b"1") == fingerprint("1.png", b"1")
+    assert len({fingerprint("1.png", b"1"), fingerprint("1.png", b"2"), fingerprint("2.png", b"1")}) == 3
+
+
+def test_files_are_unchanged_since_a_moment_after_they_were_written(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"1")
+    part, written = images_in_files(["a"], [[1, -1]], [tmp_path / "1.png"]), time.time()
+    assert part.unchanged_since(written + 10) and not part.unchanged_since(written - 10)
+    # An older time of writing, as archives set it, does not hide that the file came later.
+    os.utime(tmp_path / "1.png", (0, 0))
+    assert not part.unchanged_since(written - 10)
+    assert array_part().unchanged_since(0)
 
 
 def test_files_are_opened_when_they_are_wanted(tmp_path):

@@ -28,6 +28,35 @@ def test_depth_scale_of_the_camera_counts_for_png(tmp_path):
     np.testing.assert_array_equal(folder.depth(1), block_depth())
 
 
+def test_largest_number_of_16_bits_is_no_depth(tmp_path):
+    np.testing.assert_allclose(
+        read_depth(write_png(tmp_path / "a.png", [[65535, 550]])), [[0, 0.55]], rtol=1e-6
+    )
+    with pytest.raises(InputError, match="has no measured pixel"):
+        read_depth(write_png(tmp_path / "a.png", [[65535, 65535]]))
+
+
+def test_centimetres_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([[52.0, 0], [60.0, np.nan]]))
+    with pytest.raises(InputError, match="depths of 52 to 60; expected metres: divide centimetres by 100"):
+        read_depth(tmp_path / "a.npy")
+
+
+def test_npy_that_claims_more_than_it_holds_is_damaged(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((4, 5)))
+    content = (tmp_path / "a.npy").read_bytes().replace(b"(4, 5), }  ", b"(4000000, 5000000), }")
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(InputError, match="a.npy is damaged or not a plain .npy array"):
+        read_depth(tmp_path / "a.npy")
+
+
+def test_depth_in_a_png_is_turned_as_its_exif_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(np.array([[500, 600]], np.uint16)).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_allclose(read_depth(tmp_path / "a.png"), [[0.6, 0.5]], rtol=1e-6)
+
+
 def test_npy_keeps_its_metres_and_nothing_becomes_zero(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[0.5, np.nan], [np.inf, -1.0], [1e10, 0.25]]))
     np.testing.assert_array_equal(

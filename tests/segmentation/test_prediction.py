@@ -1,10 +1,13 @@
+import os
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfapp.errors import InputError
 from tfapp.segmentation.pictures import contact_sheet, overlay, palette
-from tfapp.segmentation.prediction import find_images, predict
+from tfapp.segmentation.prediction import check_places, find_images, predict, restore
 
 
 @pytest.fixture
@@ -60,6 +63,112 @@ def test_two_images_that_would_share_a_file_are_refused(tmp_path, picture):
     Image.open(picture).save(tmp_path / "photo.bmp")
     with pytest.raises(InputError, match="Two images are called 'photo'"):
         find_images([tmp_path])
+
+
+def halves(image, training):
+    """A segmenter that says class 1 where an image is brighter than 0.5, without any weights."""
+    del training
+    bright = tf.cast(image[..., :1] > 0.5, tf.float32)
+    return tf.concat([1 - bright, bright], -1)
+
+
+def label(images, out, **options):
+    return predict(halves, images, out, ["dark", "bright"], 3, 4, **options)
+
+
+def content(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def test_images_that_cannot_be_labelled_are_listed_and_the_others_done(picture, tmp_path):
+    damaged, small, pipe = (tmp_path / name for name in ("damaged.png", "small.png", "pipe.png"))
+    damaged.write_bytes(picture.read_bytes()[:300])
+    Image.new("RGB", (20, 3)).save(small)
+    os.mkfifo(pipe)
+    failures, steps = [], []
+    found = label(
+        [damaged, picture, small, pipe],
+        tmp_path / "out",
+        failures=failures,
+        advance=lambda: steps.append(1),
+    )
+    assert [path for path, _ in found] == [picture] and len(steps) == 4
+    assert [path for path, _ in failures] == [damaged, small, pipe]
+    words = ("damaged or truncated", "smaller than the network's stride", "is a pipe, a device or a socket")
+    assert all(word in sentence for word, (_, sentence) in zip(words, failures, strict=True))
+    assert sorted(content(tmp_path / "out")) == ["photo-overlay.png", "photo.png"]
+
+
+def test_restoration_lists_failures_too(picture, tmp_path):
+    (tmp_path / "bad.png").touch()
+    failures = []
+    images = [tmp_path / "bad.png", picture]
+    restore(lambda image, training: image, images, tmp_path / "out", 3, 1, failures=failures)
+    assert [path.name for path, _ in failures] == ["bad.png"]
+    with Image.open(tmp_path / "out" / "photo.png") as made, Image.open(picture) as given:
+        np.testing.assert_array_equal(np.asarray(made), np.asarray(given))
+
+
+def test_overlay_of_one_image_over_the_labels_of_another_is_refused(picture, tmp_path):
+    other = tmp_path / "photo-overlay.jpg"
+    picture.with_name(other.name).write_bytes(picture.read_bytes())
+    with pytest.raises(InputError, match="photo-overlay.png would be written for .* and again for"):
+        label([picture, other], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_labels_over_an_image_are_refused_before_anything_is_written(tmp_path, link):
+    photos, out = tmp_path / "photos", tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.jpg", "b.png"):
+        Image.new("RGB", (8, 8)).save(photos / name)
+    if link:
+        out = tmp_path / "link"
+        out.symlink_to(photos)
+    before = content(photos)
+    with pytest.raises(
+        InputError, match="b.png, which is written for .*b.png, is one of the files that are read"
+    ):
+        label([photos / "a.jpg", photos / "b.png"], out)
+    with pytest.raises(InputError, match="is the folder of the images itself; choose another `out`"):
+        check_places([photos], [photos / "a.jpg"], out)
+    assert content(photos) == before
+
+
+def test_files_of_others_are_not_replaced_unless_it_is_asked_for(picture, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    Image.new("L", (45, 37), 1).save(masks / "photo.png")
+    with pytest.raises(
+        InputError, match="photo.png exists and was not written by .* or replace it with `overwrite`"
+    ):
+        check_places([picture], [picture], masks)
+    check_places([picture], [picture], masks, overwrite=True)
+
+
+def test_own_labels_may_be_written_again(picture, tmp_path):
+    for labels, write in (
+        (True, label),
+        (False, lambda *places: restore(lambda image, training: image, *places, 3, 1)),
+    ):
+        out = tmp_path / str(labels)
+        write([picture], out)
+        check_places([picture], [picture], out, labels=labels)
+
+
+def test_labels_of_version_0_1_may_be_written_again(picture, tmp_path):
+    label([picture], tmp_path / "out")
+    for file in (tmp_path / "out").iterdir():  # as they were then, without a mark
+        with Image.open(file) as written:
+            written.save(file, pnginfo=None)
+    check_places([picture], [picture], tmp_path / "out")
+
+
+def test_pipe_among_the_images_is_named(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(InputError, match="a.png is a pipe, a device or a socket"):
+        find_images([tmp_path / "a.png"])
 
 
 def test_palette_colours_are_distinct():

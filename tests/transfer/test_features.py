@@ -1,11 +1,16 @@
+import hashlib
+import json
+import time
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.transfer.small_images import LOW, SIDE, backbone, part
 from tfapp.data import Resolution
+from tfapp.data.multi_label import images_in_files
 from tfapp.errors import InputError
 from tfapp.transfer import features as module
 from tfapp.transfer.backbones import Backbone
@@ -132,3 +137,54 @@ def test_features_that_are_not_finite_are_refused(view, tmp_path):
     broken = Backbone("broken", "logarithm", keras.Model(images, minus_infinity))
     with pytest.raises(InputError, match="gives features that are not finite; expected trained weights"):
         extract(replace(view, backbone=broken), part(4), tmp_path, "train-low")
+
+
+@pytest.fixture
+def in_files(tmp_path):
+    """Four images in files, and their features as version 0.1 filed them: by names and sizes."""
+    files = [tmp_path / f"{index}.bmp" for index in range(4)]
+    for file, pixels in zip(files, part(4).contents, strict=True):
+        Image.fromarray(pixels).save(file)
+    return images_in_files([file.name for file in files], part(4).targets, files)
+
+
+def extract_as_version_0_1(view, images, folder):
+    digest = hashlib.sha256(str(images.targets.shape).encode() + images.targets.tobytes())
+    for file in images.contents:
+        digest.update(f"{file.name}\n{file.name} {file.stat().st_size}\n".encode())
+    details = {**view.details(images), "images": digest.hexdigest()}
+    found = extract(view, images, folder, "train-low")
+    [home] = folder.iterdir()
+    key = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
+    home = home.rename(folder / f"train-low-{key[:12]}")
+    (home / "features.json").write_text(json.dumps(details))
+    return found
+
+
+def test_features_of_version_0_1_are_kept_if_no_image_changed_since_the_run_began(view, in_files, tmp_path):
+    folder = tmp_path / "features"
+    first = extract_as_version_0_1(view, in_files, folder)
+    images, read = counting(in_files)
+    found = extract(view, images, folder, "train-low", begun=time.time() + 10)
+    np.testing.assert_array_equal(found.values, first.values)
+    assert read == [] and len(list(folder.iterdir())) == 1
+
+
+def test_features_of_version_0_1_are_extracted_again_if_an_image_changed_in_place(view, in_files, tmp_path):
+    folder = tmp_path / "features"
+    first = extract_as_version_0_1(view, in_files, folder)
+    begun = time.time() - 10
+    with Image.open(in_files.contents[2]) as image:
+        Image.fromarray(255 - np.asarray(image)).save(in_files.contents[2])  # of the same size in bytes
+    found = extract(view, in_files, folder, "train-low", begun=begun)
+    changed = np.abs(found.values - first.values).max(1) > 1e-3
+    assert changed.tolist() == [False, False, True, False]
+
+
+def test_image_that_changed_in_place_is_extracted_again(view, in_files, tmp_path):
+    first = extract(view, in_files, tmp_path / "features", "train-low")
+    with Image.open(in_files.contents[1]) as image:
+        Image.fromarray(np.asarray(image)[..., ::-1]).save(in_files.contents[1])
+    found = extract(view, in_files, tmp_path / "features", "train-low")
+    changed = np.abs(found.values - first.values).max(1) > 1e-3
+    assert changed.tolist() == [False, True, False, False]

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
+from tfapp.cli.options import MaxPixels
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, ONE_LABEL, SEVERAL_LABELS, forms_in_short
+from tfapp.files import check_outputs
 from tfapp.report.result_table import ResultTable
 
 # More would make a sheet that no viewer shows whole, or names that run into each other.
@@ -34,6 +36,7 @@ def show(
     count: Annotated[
         int, typer.Option(min=1, help="Images on the sheet, at most; of images with labels, of each class.")
     ] = 12,
+    max_pixels: MaxPixels = None,
 ):
     """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
     from tfapp.data import names_classification, names_multi_label, open_dataset
@@ -44,6 +47,7 @@ def show(
     if names_multi_label(spec):
         return _show_targets(spec, out, count)
     dataset = open_dataset(spec)
+    check_outputs([(out, "the contact sheet")], [file for item in dataset.items for file in item.files])
     with ConsoleProgress().task("reading", len(dataset.items)) as task:
         look = survey_pairs if dataset.image_pairs else survey
         seen = look(dataset, advance=task.advance)
@@ -59,6 +63,7 @@ def show(
         console.print(f"images against their targets: PSNR {seen.psnr:.2f} dB, SSIM {seen.ssim:.4f} (means)")
     else:
         _print_shares(dataset, *seen)
+    _print_notices(dataset)
     print_written(out)
 
 
@@ -82,6 +87,7 @@ def _show_classes(spec, out, count):
     )
     rows = zip(data.class_names, range(data.num_classes), *data.class_counts(), strict=True)
     print_table(ResultTable(["class", "index", "training", "testing"], list(rows)))
+    _print_notices(data)
     _print_sheet(out, shown, data.num_classes)
 
 
@@ -105,6 +111,7 @@ def _show_targets(spec, out, count):
     columns = (data.class_names, range(data.num_classes), train, train_left_out, test, test_left_out)
     header = ["class", "index", "training", "not counted", "testing", "not counted"]
     print_table(ResultTable(header, list(zip(*columns, strict=True))))
+    _print_notices(data)
     _print_sheet(out, shown, data.num_classes)
 
 
@@ -137,6 +144,8 @@ def _write_class_sheet(data, of_class, count, out):
     from tfapp.report.figures import save_image
     from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
+    files = [file for split in data.splits for file in split.contents if isinstance(file, Path)]
+    check_outputs([(out, "the contact sheet")], files)
     shown = np.unique(np.linspace(0, data.num_classes - 1, min(MOST_CLASSES, data.num_classes)).astype(int))
     columns = [np.flatnonzero(of_class(index))[:count] for index in shown]
     blank = np.full((1, 1, 3), 255, np.uint8)
@@ -147,6 +156,13 @@ def _write_class_sheet(data, of_class, count, out):
     titles = [data.class_names[index][:MOST_LETTERS] for index in shown]
     save_image(contact_sheet(rows, titles, cell=72), out)
     return shown
+
+
+def _print_notices(data):
+    from tfapp.data.image_facts import image_notices
+
+    for sentence in image_notices(data):
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_sheet(out, shown, num_classes):

@@ -1,8 +1,30 @@
-"""Texts that people type as options, and the line that they typed."""
+"""Texts that people type as options, options that several commands have, and the line that was typed."""
 
 import shlex
+from typing import Annotated
+
+import typer
 
 from tfapp.errors import InputError
+
+
+def _limit_pixels(context: typer.Context, max_pixels):
+    from tfapp.data.opening import pixel_limit
+
+    context.with_resource(pixel_limit(max_pixels))
+    return max_pixels
+
+
+# For every command that reads people's images: it holds until the command ends, wherever images are read.
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        callback=_limit_pixels,
+        help="Refuse images of more pixels.",
+        show_default="100 megapixels, or $TFAPP_MAX_PIXELS",
+    ),
+]
 
 
 def parse_seeds(text):

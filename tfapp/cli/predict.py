@@ -5,35 +5,80 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, print_table, print_written
+from tfapp.cli.console import (
+    ConsoleProgress,
+    console,
+    error_console,
+    in_flags,
+    print_table,
+    print_written,
+)
+from tfapp.cli.options import MaxPixels
+from tfapp.errors import WorkFailed
 from tfapp.report.result_table import ResultTable
 
 
 def predict(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
-    out: Annotated[Path, typer.Option(help="Folder for what is written.")],
+    out: Annotated[Path, typer.Option(help="Folder for what is written; not that of the images.")],
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace files of these names that tfapp predict did not write."),
+    ] = False,
+    stop_on_error: Annotated[
+        bool, typer.Option("--stop-on-error", help="Stop at the first image that cannot be used.")
+    ] = False,
+    max_pixels: MaxPixels = None,
 ):
     """Label images at their own size: NAME.png (palette PNG of classes) and NAME-overlay.png.
 
-    A run on image pairs writes the images that it makes, NAME.png.
+    A run on image pairs writes the images that it makes, NAME.png. Images that cannot be used are listed at the end.
     """
+    del max_pixels  # Its option has set the limit.
     from tfapp.models import stride_of
-    from tfapp.segmentation.prediction import find_images, restore
+    from tfapp.segmentation.prediction import check_places, find_images, restore
     from tfapp.segmentation.prediction import predict as label_images
     from tfapp.segmentation.run import Run
 
     opened = Run.open(run)
     files = find_images(images)
+    check_places(images, files, out, labels=not opened.image_pairs, overwrite=overwrite)
     segmenter = opened.segmenter()
     stride = stride_of(segmenter)  # 1 where it resizes: then any image will do
+    failures = None if stop_on_error else []
     with ConsoleProgress().task("predicting", len(files)) as task:
+        options = {"advance": task.advance, "failures": failures}
         if opened.image_pairs:
-            restore(segmenter, files, out, opened.channels, stride, advance=task.advance)
+            restore(segmenter, files, out, opened.channels, stride, **options)
         else:
             names = opened.class_names
-            shares = label_images(segmenter, files, out, names, opened.channels, stride, advance=task.advance)
-    if not opened.image_pairs:
+            shares = label_images(segmenter, files, out, names, opened.channels, stride, **options)
+    if not opened.image_pairs and shares:
         rows = [(path.name, *(f"{100 * share:.1f} %" for share in row)) for path, row in shares]
         print_table(ResultTable(["image", *opened.class_names], rows))
-    print_written(out)
+    failed = {path for path, _ in failures or ()}
+    _tell(images, [file for file in files if file not in failed])
+    if len(failed) < len(files):
+        print_written(out)
+    _fail(failures, len(files), context.command)
+
+
+def _tell(paths, used):
+    """Print what was skipped, and what is strange about the values of the images that were used."""
+    from tfapp.data.image_facts import range_facts, range_notices
+    from tfapp.data.listing import skipped_notice
+
+    skipped = skipped_notice(*(path for path in paths if path.is_dir()))
+    for sentence in [*filter(None, [skipped]), *range_notices(range_facts(used))]:
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _fail(failures, count, command):
+    for _, sentence in failures or ():
+        sentence = in_flags(sentence, command)
+        error_console.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    if failures:
+        others = "; the others are done" if len(failures) < count else ""
+        raise WorkFailed(f"{len(failures)} of {count} image(s) could not be used{others}.")

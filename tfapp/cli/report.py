@@ -8,6 +8,7 @@ import typer
 from tfapp.cli.console import ConsoleProgress, print_written
 from tfapp.cli.sources import page_writer
 from tfapp.errors import InputError
+from tfapp.files import check_outputs
 
 Option = typer.Option
 
@@ -36,6 +37,9 @@ def report(
         if context.get_parameter_source(name).name == "COMMANDLINE"
     }
     write = page_writer(runs[0])
+    # An earlier page may well lie in the folder of its run.
+    records = [file for run in runs for file in run.rglob("*") if file.suffix.lower() != ".html"]
+    check_outputs([(out, "the page")], records)
     with ConsoleProgress().task("report", note="reading runs") as task:
         write(runs, out, progress=task, **typed)
     print_written(out)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, console, print_written
+from tfapp.cli.options import MaxPixels
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, forms_in_short
 from tfapp.errors import InputError
 
@@ -122,6 +123,7 @@ def train(
     ] = None,
     seed: Annotated[int, Option(help="Seed of weights, order and augmentation.")] = 0,
     split_seed: Annotated[int, Option(help="Seed of the split and of the noise in the training set.")] = 0,
+    max_pixels: MaxPixels = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
     """Train a segmenter, or on image pairs a network that makes images; killed, the same command resumes."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
-from tfapp.cli.options import parse_seeds, typed
+from tfapp.cli.options import MaxPixels, parse_seeds, typed
 from tfapp.errors import InputError
 
 Option = typer.Option
@@ -75,6 +75,7 @@ def train(
     weight_decay: Annotated[float, Option(help="In the objective, of the kernels.")] = 0.0005,
     seed: Annotated[int, Option(help="Of clusters, weights, order and random degradations.")] = 0,
     skip_bad: Annotated[bool, Option("--skip-bad", help="Go on without images that cannot be read.")] = False,
+    max_pixels: MaxPixels = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
     """Learn, without labels, to pull features of poor images towards clusters of features of sharp ones."""

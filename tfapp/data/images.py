@@ -1,34 +1,36 @@
-"""Reader of all pictures of people's own: images, masks, and depth in pictures; every failure is one sentence.
+"""Reader of all pictures of people's own: images, masks and their sizes; every failure is one sentence.
 
-Decoding is Pillow's. The orientation that cameras note in EXIF is applied to images and their sizes; masks and depth
-are taken as they are stored.
+How files are opened, and which way up they are, is in `tfapp.data.opening`; here are their values.
 """
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tfapp.data.opening import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from tfapp.data.opening import decode, open_image, upright_size
 from tfapp.errors import InputError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
-_SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+DEEPEST = 65535
 
 
 def read_image(path, channels=3):
     """Read an image as float32 (height, width, channels) in [0, 1].
 
-    Grey images are repeated over three channels, alpha is dropped, CMYK is converted, 16-bit images
+    Grey images are repeated over three channels, alpha is dropped, CMYK is converted, images of more than 8 bits
     are scaled from 0..65535, and the orientation that cameras note in EXIF is applied.
 
     Raises:
-        InputError: If the file is missing, empty, truncated or not an image.
+        InputError: If the file is missing, empty, truncated, not an image, or a stack of several; if its values are not
+            finite, negative, beyond 65535, or with floating point beyond 1.
     """
     with open_image(path) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode in _SIXTEEN_BIT_MODES:
-            pixels = np.asarray(image, dtype=np.float32)[..., None] / 65535.0
+        if image.mode in DEEP_MODES:
+            pixels = _checked_deep(path, np.asarray(image)).astype(np.float32)[..., None] / DEEPEST
         elif image.mode == "F":
-            pixels = _float_image(path, np.asarray(image, dtype=np.float32)[..., None])
+            pixels = _checked_float(path, np.asarray(image, dtype=np.float32))[..., None]
         else:
+            # Alpha is dropped anyway, and Pillow warns of palettes with it.
+            image.info.pop("transparency", None)
             pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"), dtype=np.float32) / 255.0
             pixels = pixels.reshape(*pixels.shape[:2], -1)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], channels)))
@@ -37,88 +39,92 @@ def read_image(path, channels=3):
 def read_mask(path):
     """Read a mask as integers (height, width): grey levels, palette indices, or 16-bit values.
 
+    It is turned as its EXIF orientation says, as the image is.
+
     Raises:
         InputError: If the file cannot be read, or is a colour picture and not a map of class values.
     """
-    with open_image(path) as image:
-        if image.mode in ("P", "L", *_SIXTEEN_BIT_MODES):
+    with open_image(path, load=False) as image:
+        bits = stored_bits(image)
+        decode(path, image)
+        if image.mode in ("P", "L", *DEEP_MODES):
             return np.asarray(image).astype(np.int32)
         if image.mode == "1":
             return np.asarray(image.convert("L")).astype(np.int32)
+        if image.mode == "F":
+            return _whole(path, np.asarray(image))
         colours = np.asarray(image.convert("RGB")).astype(np.int32)
-    if (colours != colours[..., :1]).any():
+    # Of colours with 16 bits Pillow keeps the upper 8: class numbers would all become 0.
+    if bits > 8 or (colours != colours[..., :1]).any():
+        depth = f", {bits} bits" if bits > 8 else ""
         raise InputError(
-            f"Mask {path} is a colour picture (mode {image.mode}); expected one value per pixel: "
+            f"Mask {path} is a colour picture (mode {image.mode}{depth}); expected one value per pixel: "
             "save it as an 8-bit grey or palette PNG of class numbers."
         )
     return colours[..., 0]
 
 
-def image_size(path):
-    """Return (height, width) from the header, as `read_image` will deliver it."""
-    with open_image(path, load=False) as image:
-        width, height = image.size
-        # The PNG class's own getexif would decode the whole picture.
-        quarter_turned = Image.Image.getexif(image).get(0x0112, 1) in (5, 6, 7, 8)
-    return (width, height) if quarter_turned else (height, width)
+def read_foreground(path):
+    """Read where a picture is not black, as bool (height, width).
 
-
-def open_image(path, form=None, *, load=True):
-    """Return a picture as Pillow's `Image`, as it is stored; the caller closes it.
-
-    Args:
-        path: The file.
-        form: What it must be, such as "a PNG file", for the sentence on a file that is not; any image by default.
-        load: Whether to decode the pixels, so that damage comes to light here.
+    A palette counts by its colours, whose numbers every program chooses as it likes; only if all that it shows is black
+    do the numbers count.
 
     Raises:
-        InputError: As `unreadable` words it.
+        InputError: As `read_mask`.
     """
-    try:
-        image = Image.open(path)
-        if load:
-            _load_or_close(image)
-        return image
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise unreadable(path, error, form) from None
+    numbers = read_mask(path) != 0
+    with open_image(path) as image:
+        if image.mode != "P":
+            return numbers
+        image.info.pop("transparency", None)
+        shown = (np.asarray(image.convert("RGB")) != 0).any(-1)
+    return shown if shown.any() else numbers
 
 
-def unreadable(path, error, form=None):
-    """Return the InputError for a picture that could not be opened or decoded.
-
-    Args:
-        path: The file.
-        error: What the library raised.
-        form: As for `open_image`.
-    """
-    match error:
-        case FileNotFoundError():
-            sentence = f"Image {path} does not exist."
-        case PermissionError() | IsADirectoryError():
-            sentence = f"Image {path} cannot be opened: {error.strerror}."
-        case Image.DecompressionBombError():
-            sentence = f"Image {path} has too many pixels to be opened; cut it into tiles."
-        case _ if form:
-            sentence = f"{path} is damaged or not {form} ({error})."
-        case UnidentifiedImageError():
-            sentence = f"{path} is empty or not an image that can be read; expected PNG, JPEG, BMP, TIFF, WebP or GIF."
-        case _:
-            sentence = f"Image {path} is damaged or truncated ({error}); replace or remove it."
-    return InputError(sentence)
+def image_size(path):
+    """Return (height, width) from the header, as `read_image` and `read_mask` will deliver it."""
+    with open_image(path, load=False) as image:
+        return upright_size(path, image)
 
 
-def _load_or_close(image):
-    try:
-        image.load()
-    except BaseException:
-        image.close()
-        raise
+def stored_bits(image):
+    """Return the bits of a channel in the file of a picture that `open_image` opened without its pixels."""
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(258, (1,)))
+    if image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in image.tile):
+        return 16
+    return 32 if image.mode == "F" else 8
 
 
-def _float_image(path, pixels):
-    if pixels.size and (pixels.min() < 0 or pixels.max() > 1):
+def _checked_deep(path, values):
+    lowest, highest = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if lowest < 0 or highest > DEEPEST:
         raise InputError(
-            f"Image {path} has floating-point values from {pixels.min():g} to {pixels.max():g}; "
+            f"Image {path} has whole numbers from {lowest} to {highest}; expected 0 to {DEEPEST}, which is read as 0 "
+            "to 1: shift and scale it, or save it with 8 or 16 bits."
+        )
+    return values
+
+
+def _checked_float(path, values):
+    wrong = int((~np.isfinite(values)).sum())
+    if wrong:
+        raise InputError(
+            f"Image {path} has {wrong} value(s) that are NaN or infinite; expected 0 to 1: replace them."
+        )
+    if values.size and (values.min() < 0 or values.max() > 1):
+        raise InputError(
+            f"Image {path} has floating-point values from {values.min():g} to {values.max():g}; "
             "expected 0 to 1: scale it, or save it with 8 or 16 bits."
         )
-    return pixels
+    return values
+
+
+def _whole(path, values):
+    if not np.isfinite(values).all() or (values != np.rint(values)).any() or np.abs(values).max() > DEEPEST:
+        raise InputError(
+            f"Mask {path} has floating-point values that are no class numbers; expected whole numbers: save it as an "
+            "8-bit grey or palette PNG of them."
+        )
+    return values.astype(np.int32)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfapp.data.images import read_image
 from tfapp.errors import InputError
+from tfapp.files import content_hash
 
 
 class LabelledImages(Protocol):
@@ -40,8 +41,8 @@ class LabelledImages(Protocol):
     def image_names(self, split):
         """Return a name for each image, unique together with those of the other split."""
 
-    def update(self, digest):
-        """Feed a hash with the content and the labels."""
+    def update(self, digest, by_size=False):
+        """Feed a hash with the content and the labels; `by_size` as of `fingerprint_of`."""
 
     def loader(self, size, augment, seed):
         """Return a function that makes batches of images, as those of `tfapp.data.loaders` do.
@@ -90,8 +91,9 @@ class ImageArray:
         """Return the mean of all images, float32 (height, width, channels) in [0, 1]."""
         return (self.images.mean(0, np.float64) / 255.0).astype(np.float32)
 
-    def update(self, digest):
-        """Feed a hash with the content."""
+    def update(self, digest, by_size=False):
+        """Feed a hash with the content, which is all at hand."""
+        del by_size
         for array in (self.images, self.labels):
             digest.update(str(array.shape).encode())
             digest.update(np.ascontiguousarray(array))
@@ -144,10 +146,11 @@ class ImageFiles:
         del split
         return tuple(f"{file.parent.name}/{file.name}" for file in self.files)
 
-    def update(self, digest):
-        """Feed a hash with the names and sizes of the files: reading a million of them would take hours."""
+    def update(self, digest, by_size=False):
+        """Feed a hash with the names, the bytes and the labels of the files; `by_size` as of `fingerprint_of`."""
         for file, label in zip(self.files, self.labels, strict=True):
-            digest.update(f"{file.parent.name}/{file.name} {file.stat().st_size} {label}\n".encode())
+            content = file.stat().st_size if by_size else content_hash(file).hex()
+            digest.update(f"{file.parent.name}/{file.name} {content} {label}\n".encode())
 
     def loader(self, size, augment, seed):
         # As in `ImageArray`.
@@ -192,17 +195,31 @@ class ClassificationSet:
     def fingerprint(self):
         """Return a SHA-256 over the class names, the images and their labels.
 
-        Images in memory count by their pixels, images in files by name and size.
+        Images in memory count by their pixels, images in files by name and bytes.
         """
         return fingerprint_of(self)
 
 
-def fingerprint_of(data):
-    """Return a SHA-256 over the `class_names` of a set of images and over its `splits`, by their own `update`."""
+def fingerprint_of(data, by_size=False):
+    """Return a SHA-256 over the `class_names` of a set of images and over its `splits`, by their own `update`.
+
+    Args:
+        data: `ClassificationSet` or `MultiLabelSet`.
+        by_size: Whether files count by their sizes, as in records of version 0.1, and not by their bytes.
+    """
     digest = hashlib.sha256("\n".join(data.class_names).encode())
     for images in data.splits:
-        images.update(digest)
+        images.update(digest, by_size)
     return digest.hexdigest()
+
+
+def has_fingerprint(data, stored):
+    """Return whether a set of images is the one of a stored fingerprint.
+
+    Records of version 0.1 know files by their sizes. They stay valid: neither form is ever the other's, so what was
+    stored by content is compared by content alone.
+    """
+    return any(fingerprint_of(data, by_size) == stored for by_size in (False, True))
 
 
 def checked_array(images, labels, num_classes, images_from, labels_from):

@@ -1,7 +1,17 @@
-"""Listing of people's folders: by suffix in any case, without hidden files, sorted, and by stem where files match."""
+"""Listing of people's folders: by suffix in any case, without hidden files, sorted, and by stem where files match.
 
-from tfapp.data.images import IMAGE_SUFFIXES
+This is the one rule for all folders of people: what is hidden or belongs to a system is not there, what has another
+suffix is skipped and can be told (`skipped_notice`), and a name is the same however its accents are stored.
+"""
+
+import unicodedata
+from collections import Counter
+
+from tfapp.data.opening import IMAGE_SUFFIXES
 from tfapp.errors import InputError
+
+# What Windows, macOS and network drives leave in folders, beside the names with a dot.
+_OF_SYSTEMS = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"}
 
 
 def visible_files(folder, suffixes=IMAGE_SUFFIXES):
@@ -9,12 +19,12 @@ def visible_files(folder, suffixes=IMAGE_SUFFIXES):
 
     Hidden files are left out: macOS writes `._NAME.png` beside `NAME.png`, which is no image.
     """
-    return sorted(path for path in _visible(folder) if path.suffix.lower() in suffixes)
+    return sorted(path for path in visible(folder) if path.suffix.lower() in suffixes)
 
 
 def visible_folders(folder):
     """Return the folders in a folder, sorted, without hidden ones; none if there is no such folder."""
-    return sorted(path for path in _visible(folder) if path.is_dir())
+    return sorted(path for path in visible(folder) if path.is_dir())
 
 
 def image_files(folder):
@@ -29,8 +39,33 @@ def image_files(folder):
     return files
 
 
+def skipped_files(folder, suffixes=IMAGE_SUFFIXES):
+    """Return the files that `visible_files` leaves out because of their suffix, sorted."""
+    return sorted(
+        path for path in visible(folder) if path.suffix.lower() not in suffixes and not path.is_dir()
+    )
+
+
+def skipped_notice(*folders, suffixes=IMAGE_SUFFIXES):
+    """Return a sentence that counts the `skipped_files` of all these folders by suffix, or None if there is none."""
+    skipped = [file for folder in folders for file in skipped_files(folder, suffixes)]
+    if not skipped:
+        return None
+    kinds = Counter(path.suffix.lower() or "without suffix" for path in skipped)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    places = len({path.parent for path in skipped})
+    others = f" and {places - 1} other folder(s)" if places > 1 else ""
+    return (
+        f"{len(skipped)} file(s) in {skipped[0].parent}{others} are skipped ({counts}); what is read is "
+        f"{', '.join(suffixes)}."
+    )
+
+
 def by_stem(files, fault="have the same name; rename or remove one of them"):
     """Return the files by their stems, in their order.
+
+    The stems are in Unicode's composed form (NFC), so that they meet whatever form a file system or an archive gave
+    them: macOS stores an accent apart from its letter.
 
     Args:
         files: Paths.
@@ -41,11 +76,24 @@ def by_stem(files, fault="have the same name; rename or remove one of them"):
     """
     found = {}
     for file in files:
-        if file.stem in found:
-            raise InputError(f"{found[file.stem]} and {file} {fault.format(stem=file.stem)}.")
-        found[file.stem] = file
+        stem = unicodedata.normalize("NFC", file.stem)
+        if stem in found:
+            raise InputError(f"{found[stem]} and {file} {fault.format(stem=stem)}.")
+        found[stem] = file
     return found
 
 
-def _visible(folder):
-    return [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+def visible(folder):
+    """Return all that is in a folder but what is hidden or belongs to a system; nothing if there is no such folder.
+
+    Raises:
+        InputError: If the folder cannot be read.
+    """
+    try:
+        return [path for path in folder.iterdir() if not _hidden(path.name)] if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(f"Folder {folder} cannot be read: {error.strerror}.") from None
+
+
+def _hidden(name):
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfapp.data.images import read_image
 from tfapp.data.labelled import fingerprint_of
+from tfapp.files import content_hash
 
 PRESENT, NOT_COUNTED, ABSENT = 1, 0, -1
 
@@ -22,8 +23,8 @@ class MultiLabelImages:
         targets: int8 (count, num_classes): 1 where an image shows a class, -1 where it does not, 0 where it does not
             count, neither for training nor for testing.
         read_image: Function of an index that returns an image, float32 (height, width, 1 or 3) in [0, 1].
-        contents: What the fingerprint takes for each image: a `Path` by name and size, an array by its values, bytes
-            as they are.
+        contents: What the fingerprint takes for each image: a `Path` by name and what the file holds, an array by its
+            values, bytes as they are.
     """
 
     names: tuple[str, ...]
@@ -53,13 +54,22 @@ class MultiLabelImages:
             tuple(self.contents[index] for index in indices),
         )
 
-    def update(self, digest):
-        """Feed a hash with the names, the targets and the content."""
+    def update(self, digest, by_size=False):
+        """Feed a hash with the names, the targets and the content; `by_size` as of `fingerprint_of`."""
         digest.update(str(self.targets.shape).encode())
         digest.update(np.ascontiguousarray(self.targets))
         for name, content in zip(self.names, self.contents, strict=True):
             digest.update(f"{name}\n".encode())
-            digest.update(_summary(content))
+            digest.update(_summary(content, by_size))
+
+    def unchanged_since(self, moment):
+        """Return whether no file of these images was written, moved or replaced after a time, in seconds of the epoch.
+
+        The disk notes when a file's content or place changed (mtime and ctime), and nobody sets the latter. Where the
+        clock of a folder elsewhere is wrong, or the images were copied since, the answer is no.
+        """
+        files = (content.stat() for content in self.contents if isinstance(content, Path))
+        return all(max(file.st_mtime, file.st_ctime) < moment for file in files)
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ class MultiLabelSet:
     def fingerprint(self):
         """Return a SHA-256 over the class names, the images' names, their targets and their content.
 
-        Images in memory count by their pixels, images in files by name and size.
+        Images in memory count by their pixels, images in files by name and bytes.
         """
         return fingerprint_of(self)
 
@@ -141,9 +151,10 @@ def _read_chosen(read, indices, index):
     return read(indices[index])
 
 
-def _summary(content):
+def _summary(content, by_size):
     if isinstance(content, Path):
-        return f"{content.name} {content.stat().st_size}\n".encode()
+        held = content.stat().st_size if by_size else content_hash(content).hex()
+        return f"{content.name} {held}\n".encode()
     if isinstance(content, np.ndarray):
         return str(content.shape).encode() + content.tobytes()
     return content

@@ -58,10 +58,16 @@ def save_gif(figure, frames: Sequence[Callable], path, *, per_second=2, hold=5) 
             writer.grab_frame(facecolor="white")
 
 
-def save_image(image, path) -> None:
-    """Write a PIL picture in the format that the name of the file says, by write-then-rename."""
+def save_image(image, path, **options) -> None:
+    """Write a PIL picture in the format that the name of the file says, by write-then-rename.
+
+    Args:
+        image: PIL picture.
+        path: The file.
+        **options: What Pillow's writer of the format takes besides.
+    """
     with atomic_path(path) as temporary:
-        image.save(temporary)
+        image.save(temporary, **options)
 
 
 def jpeg_address(image, quality) -> str:

@@ -1,14 +1,17 @@
-"""Label people's own images with a trained run, or make images of them."""
+"""Label people's own images with a trained run, or make images of them; never over what is theirs."""
 
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tfapp.data import read_image
 from tfapp.data.listing import image_files
+from tfapp.data.opening import open_image
 from tfapp.errors import InputError
+from tfapp.files import check_folder, check_outputs, check_regular, same_folder
 from tfapp.report.figures import save_image
 from tfapp.segmentation.pictures import overlay, save_label_png
 
@@ -24,7 +27,8 @@ def find_images(paths):
     for path in map(Path, paths):
         if path.is_dir():
             found += image_files(path)
-        elif path.is_file():
+        elif path.exists():
+            check_regular(path)
             found.append(path)
         else:
             raise InputError(f"{path} does not exist; expected image files or folders of images.")
@@ -37,7 +41,32 @@ def find_images(paths):
     return found
 
 
-def predict(segmenter, images, out, class_names, channels, stride, *, advance=lambda: None):
+def check_places(paths, images, out, *, labels=True, overwrite=False):
+    """Raise InputError if what `predict` or `restore` would write took the place of something else.
+
+    Args:
+        paths: What the images were named by: files, and folders of them.
+        images: Paths, as from `find_images(paths)`.
+        out: Folder to write to.
+        labels: Whether it is `predict` that writes, and not `restore`.
+        overwrite: Whether files of these names that are in `out`, and that neither of them wrote, may be replaced.
+    """
+    check_folder(out)
+    for path in paths:
+        # What is written there would be taken for an image the next time.
+        if same_folder(path, out):
+            raise InputError(f"{out} is the folder of the images itself; choose another `out`.")
+    check_outputs(_outputs(images, out, labels), images)
+    written = [file for file, _ in _outputs(images, out, labels)]
+    foreign = None if overwrite else next(filter(_is_foreign, written), None)
+    if foreign:
+        raise InputError(
+            f"{foreign} exists and was not written by `tfapp predict`; choose another `out`, or replace it with "
+            "`overwrite`."
+        )
+
+
+def predict(segmenter, images, out, class_names, channels, stride, *, advance=lambda: None, failures=None):
     """Write `NAME.png` (palette PNG of classes) and `NAME-overlay.png` for every image, at its own size.
 
     Args:
@@ -48,37 +77,43 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
         channels: Channels that the segmenter takes.
         stride: The network's stride: smaller images are refused.
         advance: Called after each image, for a progress bar.
+        failures: List that takes a pair (image path, sentence) for each image that cannot be labelled; None to stop at
+            the first of them.
 
     Returns:
         Pairs (image path, share of each class in [0, 1]).
+
+    Raises:
+        InputError: An output is one of the images or another output; or, without `failures`, an image cannot be used.
     """
+    check_outputs(_outputs(images, out, labels=True), images)
     shares = []
-    for path, image, probabilities in _answers(segmenter, images, channels, stride):
+    for path, image, probabilities in _answers(segmenter, images, channels, stride, failures, advance):
         labels = np.argmax(probabilities, -1)
-        save_label_png(Path(out) / f"{path.stem}.png", labels)
+        label_file, overlay_file = _names(path, out, labels=True)
+        save_label_png(label_file, labels, pnginfo=_mark())
         tinted = Image.fromarray(overlay(image, labels, len(class_names)))
-        save_image(tinted, Path(out) / f"{path.stem}-overlay.png")
+        save_image(tinted, overlay_file, pnginfo=_mark())
         counts = np.bincount(labels.ravel(), minlength=len(class_names))
         shares.append((path, counts / labels.size))
-        advance()
     return shares
 
 
-def restore(restorer, images, out, channels, stride, *, advance=lambda: None):
+def restore(restorer, images, out, channels, stride, *, advance=lambda: None, failures=None):
     """Write `NAME.png`, the image that a network makes of each image, at its own size and in 8 bits.
 
     Args:
         restorer: Keras model from images of any size to images in [0, 1]; what lies outside is clipped.
-        images, out, channels, stride, advance: As for `predict`.
+        images, out, channels, stride, advance, failures: As for `predict`, errors too.
     """
-    for path, _, answer in _answers(restorer, images, channels, stride):
+    check_outputs(_outputs(images, out, labels=False), images)
+    for path, _, answer in _answers(restorer, images, channels, stride, failures, advance):
         pixels = np.rint(255 * np.clip(answer, 0, 1)).astype(np.uint8)
         picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-        save_image(picture, Path(out) / f"{path.stem}.png")
-        advance()
+        save_image(picture, *_names(path, out, labels=False), pnginfo=_mark())
 
 
-def _answers(model, images, channels, stride):
+def _answers(model, images, channels, stride, failures, advance):
     """Yield (path, image, answer of the model), one after the other."""
     # As a graph: called eagerly, Keras holds every feature map to the end, twice the memory of a photo.
     forward = tf.function(
@@ -87,10 +122,66 @@ def _answers(model, images, channels, stride):
         autograph=False,
     )
     for path in images:
-        image = read_image(path, channels)
-        if min(image.shape[:2]) < stride:
-            raise InputError(
-                f"Image {path} is {image.shape[1]}x{image.shape[0]} pixels, smaller than the network's stride "
-                f"of {stride}; enlarge or leave it out."
-            )
-        yield path, image, forward(image[None])[0]
+        try:
+            image = _image(path, channels, stride)
+            answer = _answer(forward, path, image)
+        except InputError as error:
+            if failures is None:
+                raise
+            failures.append((path, str(error)))
+        else:
+            yield path, image, answer
+        advance()
+
+
+def _image(path, channels, stride):
+    image = read_image(path, channels)
+    if min(image.shape[:2]) < stride:
+        raise InputError(
+            f"Image {path} is {image.shape[1]}x{image.shape[0]} pixels, smaller than the network's stride "
+            f"of {stride}; enlarge or leave it out."
+        )
+    return image
+
+
+def _answer(forward, path, image):
+    try:
+        return forward(image[None])[0]
+    except tf.errors.ResourceExhaustedError:
+        raise InputError(
+            f"Image {path} of {image.shape[1]}x{image.shape[0]} pixels takes more memory than there is; cut it "
+            "into tiles."
+        ) from None
+
+
+def _names(image, out, labels):
+    """Return the files that are written for an image."""
+    return [Path(out) / f"{image.stem}{ending}.png" for ending in (("", _OVERLAY) if labels else ("",))]
+
+
+def _outputs(images, out, labels):
+    return [(file, image) for image in images for file in _names(image, out, labels)]
+
+
+_OVERLAY, _KEY, _MARK = "-overlay", "Software", "tfapp predict"
+
+
+def _mark():
+    """Return the text in a PNG by which a later call knows that the file is its own."""
+    info = PngInfo()
+    info.add_text(_KEY, _MARK)
+    return info
+
+
+def _is_foreign(file):
+    """Return whether a file exists and is neither marked nor of a pair, which version 0.1 wrote without a mark."""
+    if not (file.exists() or file.is_symlink()):
+        return False
+    stem = file.stem.removesuffix(_OVERLAY)
+    if all(file.with_name(f"{stem}{ending}.png").is_file() for ending in ("", _OVERLAY)):
+        return False
+    try:
+        with open_image(file, load=False) as image:
+            return image.info.get(_KEY) != _MARK
+    except InputError:
+        return True

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 
 from tfapp.data import open_dataset, ordered_batches, training_stream
+from tfapp.data.image_facts import image_notices
 from tfapp.landscape import TrajectoryRecorder
 from tfapp.models import add_weight_decay, build, current_tv_weights, stride_of, tv_head
 from tfapp.runs.callbacks import ReportProgress
@@ -40,7 +41,7 @@ def train(spec, out, config, *, overwrite=False, callbacks=(), progress=SILENT, 
     """
     with progress.task(title, note="reading data") as task:
         watchers = [ReportProgress(task, tv_weight_note), *_recorder(out, config), *callbacks]
-        run = _train(spec, Path(out), config, overwrite, watchers)
+        run = _train(spec, Path(out), config, overwrite, watchers, progress.say)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -54,11 +55,13 @@ def _recorder(out, config):
     return [TrajectoryRecorder(Path(out) / TRAJECTORY, config.trajectory)]
 
 
-def _train(spec, out, config, overwrite, callbacks):
+def _train(spec, out, config, overwrite, callbacks, say):
     config.check()
     config = config.completed()
     dataset = open_dataset(spec)
     config.check_data(dataset)
+    for sentence in image_notices(dataset):
+        say(sentence)
     keras.utils.set_random_seed(config.seed)
     kept = Checkpoints(out)
     # A checkpoint has the encoder's weights already: a run resumes without their file.

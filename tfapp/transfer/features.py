@@ -58,10 +58,15 @@ class FeatureExtractor:
             return self.resolution.low_resolution(image, self.seed, index)
         return self.resolution.sharp(image)
 
-    def details(self, split):
-        """Return what the features of a split depend on, plain JSON values."""
+    def details(self, split, by_size=False):
+        """Return what the features of a split depend on, plain JSON values.
+
+        Args:
+            split: `MultiLabelImages`.
+            by_size: Whether files count by their sizes, as in version 0.1, and not by what they hold.
+        """
         digest = hashlib.sha256()
-        split.update(digest)
+        split.update(digest, by_size)
         return {
             "backbone": self.backbone.description(),
             "images": digest.hexdigest(),
@@ -77,7 +82,7 @@ class FeatureExtractor:
         return {"high": resolution.high, "low": resolution.low, "degradations": degradations}
 
 
-def extract(extractor, split, folder, name, *, skip_bad=False, progress=None):
+def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, begun=None):
     """Return the features of all images of a split; those that the folder has are not extracted again.
 
     Args:
@@ -87,6 +92,8 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None):
         name: Word for the split and the extractor, such as `train-low`.
         skip_bad: Whether to leave out images that cannot be read.
         progress: Function of (images done, images in all), or None.
+        begun: When the run that keeps the features began, seconds of the epoch; None where no features of version 0.1
+            are to be used.
 
     Returns:
         `Features`.
@@ -95,9 +102,7 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None):
         InputError: An image that cannot be read, without `skip_bad`; features in that folder that are damaged,
             or of another backbone, other images or another resolution.
     """
-    details = extractor.details(split)
-    key = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
-    home = Path(folder) / f"{name}-{key[:12]}"
+    home, details = _home(extractor, split, Path(folder), name, begun)
     _check_home(home, details)
     shards, report = [], progress or (lambda done, total: None)
     with ThreadPoolExecutor(4) as readers:
@@ -115,6 +120,25 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None):
             shards.append(shard)
             report(places.stop, len(split))
     return _joined(shards, home)
+
+
+def _home(extractor, split, folder, name, begun):
+    """Return the folder of the features of a split, and what they depend on."""
+
+    def named(by_size):
+        details = extractor.details(split, by_size)
+        key = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
+        return folder / f"{name}-{key[:12]}", details
+
+    home, details = named(by_size=False)
+    if begun is not None and not home.is_dir():
+        # Features of version 0.1 are filed by the sizes of the images. They are of these images if no file changed
+        # since the run began, which its record says wherever the folder was copied; otherwise nobody can tell, and they
+        # are extracted again, into a folder of their own.
+        older, older_details = named(by_size=True)
+        if older.is_dir() and split.unchanged_since(begun):
+            return older, older_details
+    return home, details
 
 
 def _check_home(home, details):

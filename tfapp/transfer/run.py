@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from zipfile import BadZipFile
 
 import keras
 import numpy as np
 
 from tfapp.data import open_multi_label
+from tfapp.data.labelled import has_fingerprint
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.runs.record import TRANSFER
@@ -48,7 +50,7 @@ class TransferRun(Run):
             InputError: It is gone, or has changed.
         """
         data = open_multi_label(self.record["data"]["spec"])
-        if data.fingerprint() != self.record["data"]["fingerprint"]:
+        if not has_fingerprint(data, self.record["data"]["fingerprint"]):
             raise InputError(
                 f"{data.spec} has other images or labels than when {self.path} was trained on it."
             )
@@ -100,6 +102,7 @@ class TransferRun(Run):
                     f"{split}-{name}",
                     skip_bad=config.skip_bad if skip_bad is None else skip_bad,
                     progress=report,
+                    begun=datetime.fromisoformat(self.record["created"]).timestamp(),
                 )
             )
         if not np.array_equal(found[0].kept, found[1].kept):
@@ -167,7 +170,7 @@ class TransferRun(Run):
         self.refuse_other({"data": data.spec}, {"data": self.record["data"]["spec"]})
         now = {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}
         self.refuse_other(now, asdict(self.config))
-        if self.record["data"]["fingerprint"] != data.fingerprint():
+        if not has_fingerprint(data, self.record["data"]["fingerprint"]):
             raise InputError(
                 f"{data.spec} has other images or labels than when {self.path} was begun; use another `out`."
             )

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tfapp.data import open_multi_label
+from tfapp.data.image_facts import image_notices
 from tfapp.errors import InputError
 from tfapp.runs.fitting import refuse_fewer
 from tfapp.runs.progress import SILENT
@@ -41,6 +42,8 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
             f"`clusters` {config.clusters} is more than the {len(data.train)} training images of {data.spec}; give "
             "at most that many."
         )
+    for sentence in image_notices(data):
+        progress.say(sentence)
     config = _with_full_paths(config)
     backbone = open_backbone(
         config.backbone,

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.images import open_image, unreadable
+from tfapp.data.opening import check_pixels, open_image, unreadable
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_openexr
 
 # Renderers write 65504 or 1e10 where there is nothing; no depth camera sees a part this far away.
 _FARTHEST = 100.0
+# Depth cameras see parts from 0.1 m to some metres: where even the nearest is farther, it is in centimetres.
+_FARTHEST_NEAREST = 10.0
+# The largest number of 16 bits: what cameras write where they saw nothing, or more than it can say.
+_NOTHING = 65535
 _EXR_CHANNELS = ("Z", "Depth.Z", "ViewLayer.Depth.Z", "Depth.V", "ViewLayer.Depth.V", "V", "Y", "R", "RGB")
 
 
@@ -39,18 +43,26 @@ def read_depth(path, depth_scale=1.0):
         raise InputError(
             f"{path} has depths of {depth[found].min():g} and more; expected metres: divide millimetres by 1000."
         )
+    nearest, farthest = depth[measured].min(), depth[measured].max()
+    if nearest > _FARTHEST_NEAREST:
+        raise InputError(
+            f"{path} has depths of {nearest:g} to {farthest:g}; expected metres: divide centimetres by 100, or set the "
+            "depth_scale of camera.json for .png."
+        )
     return np.where(measured, depth, 0).astype(np.float32)
 
 
 def _read_npy(path, depth_scale):
     del depth_scale
     try:
-        depth = np.load(path, allow_pickle=False)
+        # Mapped, so that the size that its header claims is compared with that of the file before any memory is taken.
+        depth = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise unreadable(path, error, "a plain .npy array") from None
     if not isinstance(depth, np.ndarray) or not np.issubdtype(depth.dtype, np.floating):
         raise InputError(f"{path} does not hold an array of floats; expected depth in metres.")
-    return depth
+    check_pixels(path, depth.size)
+    return np.array(depth)
 
 
 def _read_png(path, depth_scale):
@@ -59,7 +71,8 @@ def _read_png(path, depth_scale):
             raise InputError(
                 f"{path} is a picture of mode {image.mode}; expected a 16-bit grey PNG of millimetres."
             )
-        return np.asarray(image).astype(np.float32) * np.float32(depth_scale / 1000)
+        steps = np.asarray(image)
+        return np.where(steps == _NOTHING, 0, steps).astype(np.float32) * np.float32(depth_scale / 1000)
 
 
 def _read_exr(path, depth_scale):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.images import read_mask
+from tfapp.data.images import read_foreground, read_mask
 from tfapp.data.listing import by_stem, visible_files
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_open3d
@@ -140,10 +140,10 @@ class SceneFolder:
 
     @cached_property
     def _region(self):
-        return self._picture(REGION) != 0 if (self.path / REGION).is_file() else None
+        return self._picture(REGION, read_foreground) if (self.path / REGION).is_file() else None
 
     def _mask(self, index, depth):
-        return (self._picture(f"mask/{self.stems[index]}.png") != 0) & (depth > 0)
+        return self._picture(f"mask/{self.stems[index]}.png", read_foreground) & (depth > 0)
 
     def _plane(self, index, depth):
         points, pixels = self.camera.back_project(depth)
@@ -156,8 +156,8 @@ class SceneFolder:
         del index
         return depth > 0
 
-    def _picture(self, name):
-        picture = read_mask(self.path / name)
+    def _picture(self, name, read=read_mask):
+        picture = read(self.path / name)
         self._check_size(self.path / name, picture)
         return picture
 
@@ -190,7 +190,9 @@ def scene_files(folder, suffixes):
     files = visible_files(folder, suffixes)
     if not files:
         raise InputError(f"{folder} has no depth images; expected {', '.join(suffixes)} files.")
-    return by_stem(files, "are both scene {stem}; remove one of them")
+    by_stem(files, "are both scene {stem}; remove one of them")
+    # By the names as they are stored: those of masks and truth are made of them.
+    return {file.stem: file for file in files}
 
 
 def check_whole(path, stems, record) -> None:

@@ -1,0 +1,96 @@
+import hashlib
+import os
+import time
+
+import pytest
+
+from tfapp import files
+from tfapp.errors import InputError
+from tfapp.files import check_outputs, check_regular, content_hash, same_folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder `photos` that is also reached as `link`, with one file."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"photo")
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    return tmp_path
+
+
+def test_output_over_an_input_is_refused_through_links_too(folder):
+    for place in ("photos", "link", "photos/../link/."):
+        with pytest.raises(
+            InputError, match="written for b, is one of the files that are read; choose another `out`"
+        ):
+            check_outputs([(folder / place / "a.png", "b")], [folder / "photos" / "a.png"])
+
+
+def test_output_over_the_file_behind_an_input_that_is_a_link_is_refused(folder):
+    (folder / "alias.png").symlink_to(folder / "photos" / "a.png")
+    with pytest.raises(InputError, match="is one of the files that are read"):
+        check_outputs([(folder / "photos" / "a.png", "b")], [folder / "alias.png"])
+
+
+def test_two_outputs_of_one_name_are_refused_with_what_they_are_for(folder):
+    with pytest.raises(
+        InputError, match="would be written for a.png and again for b.png; rename one of them"
+    ):
+        check_outputs([(folder / "new" / "c", "a.png"), (folder / "new" / "." / "c", "b.png")])
+
+
+def test_same_name_elsewhere_and_files_yet_to_be_made_are_no_clash(folder):
+    check_outputs([(folder / "new" / "a.png", "a"), (folder / "a.png", "b")], [folder / "photos" / "a.png"])
+
+
+@pytest.mark.parametrize("ignores_case", [True, False])
+def test_case_counts_where_the_file_system_says_so(folder, monkeypatch, ignores_case):
+    monkeypatch.setattr(files, "_ignores_case", lambda place: ignores_case)
+    outputs = [(folder / "new" / "A.png", "A.jpg"), (folder / "new" / "a.png", "a.jpg")]
+    if ignores_case:
+        with pytest.raises(InputError, match="for A.jpg and again for a.jpg"):
+            check_outputs(outputs)
+    else:
+        check_outputs(outputs)
+
+
+def test_file_system_is_asked_whether_it_cares_for_case(tmp_path):
+    (tmp_path / "made").mkdir()
+    assert files._ignores_case(tmp_path / "made" / "yet to be made") == (tmp_path / "MADE").is_dir()
+
+
+def test_folder_is_the_same_through_a_link(folder):
+    assert same_folder(folder / "photos", folder / "link")
+    assert not same_folder(folder / "photos", folder) and not same_folder(folder / "none", folder / "none")
+
+
+def test_content_hash_is_that_of_the_bytes_and_follows_a_change_in_place(tmp_path):
+    path = tmp_path / "a"
+    for content in (b"one", b"two", b"one"):  # faster than the disk's clock ticks
+        path.write_bytes(content)
+        assert content_hash(path) == hashlib.sha256(content).digest()
+
+
+def test_hash_of_a_file_that_was_at_rest_is_remembered_until_it_changes(tmp_path, monkeypatch):
+    path, read = tmp_path / "a", []
+    path.write_bytes(b"one")
+    hashed = files._hash
+    monkeypatch.setattr(files, "_hash", lambda path: read.append(path) or hashed(path))
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 10**11)
+    assert content_hash(path) == content_hash(path) and len(read) == 1
+    path.write_bytes(b"longer")
+    assert content_hash(path) == hashlib.sha256(b"longer").digest()
+
+
+def test_pipes_and_devices_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        for check in (check_regular, content_hash):
+            with pytest.raises(InputError, match=f"{path} is a pipe, a device or a socket; expected a file"):
+                check(path)
+
+
+def test_missing_file_has_no_hash(tmp_path):
+    with pytest.raises(InputError, match="none cannot be read: No such file"):
+        content_hash(tmp_path / "none")

@@ -1,0 +1,146 @@
+"""Facts of image files by header and by value, and what they say of a whole dataset: the use of the range of numbers.
+
+A reader sees one image, which may be dark. That 16-bit files hold the 12 bits of a camera, or 32-bit ones the 8 bits of
+a picture, shows in all of them together.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfapp.data.dataset import Dataset
+from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
+from tfapp.data.listing import skipped_notice
+from tfapp.data.opening import FORMATS, decode, open_image, upright_size
+from tfapp.errors import InputError
+
+# What 8 and 12 bits reach to: cameras for microscopes and machines often have 12.
+_EIGHT_BITS, _TWELVE_BITS = 255, 4095
+_MAYBE_DEEP = {
+    suffix
+    for _, name, suffixes in FORMATS
+    if name in ("PNG", "TIFF", "PPM", "JPEG2000")
+    for suffix in suffixes
+}
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What one image file is.
+
+    Attributes:
+        path: The file.
+        format: Pillow's name of its format, such as `PNG`.
+        mode: Pillow's name of its pixels, such as `RGB` or `I;16`.
+        size: (height, width), turned as EXIF says.
+        bits: Bits of a channel in the file: 1, 8, 16 or 32.
+        lowest, highest: Its values as they are stored; of colours with more than 8 bits, of which the upper 8 are read,
+            as near as that tells. None where the values were not looked at.
+    """
+
+    path: Path
+    format: str
+    mode: str
+    size: tuple[int, int]
+    bits: int
+    lowest: float | None = None
+    highest: float | None = None
+
+    @property
+    def deep(self):
+        """Whether it holds whole numbers of more than 8 bits."""
+        return self.bits > 8 and self.mode != "F"
+
+
+def image_facts(path, values=None):
+    """Return the `ImageFacts` of a file.
+
+    Args:
+        path: The file.
+        values: Whether to decode the pixels and look at their values; None to do so only where there are more than 8
+            bits, which is all that `range_notices` needs and costs a header for all other files.
+
+    Raises:
+        InputError: As `open_image`.
+    """
+    with open_image(path, load=False) as image:
+        bits = stored_bits(image)
+        header = (Path(path), image.format, image.mode, upright_size(path, image), bits)
+        if not (bits > 8 if values is None else values):
+            return ImageFacts(*header)
+        decode(path, image)
+        stored = np.asarray(image)
+        lowest, highest = stored.min().item(), stored.max().item()
+        if bits > 8 and image.mode not in (*DEEP_MODES, "F"):
+            lowest, highest = lowest << 8, highest << 8 | 255
+    return ImageFacts(*header, lowest, highest)
+
+
+def image_notices(data):
+    """Return sentences on the image files of a dataset that a person should know before training, none if all is well.
+
+    They are those of `range_notices`, and one on the files that are skipped because of their suffix where the folders
+    are a person's own.
+
+    Args:
+        data: `Dataset`, `ClassificationSet` or `MultiLabelSet`.
+    """
+    if isinstance(data, Dataset):
+        images = [item.files[0] for item in data.items if item.files]
+        folders = {file.parent for item in data.items for file in item.files}
+    else:
+        images = [content for split in data.splits for content in split.contents if isinstance(content, Path)]
+        folders = {file.parent for file in images}
+    # Official layouts come with files of their own that are no images; `labels.csv` names its images itself.
+    own = data.spec.startswith(("folder:", "imagenet:"))
+    skipped = skipped_notice(*sorted(folders)) if own else None
+    return range_notices(range_facts(images)) + ([skipped] if skipped else [])
+
+
+def range_facts(paths):
+    """Yield the facts that `range_notices` takes, of the images that can be read.
+
+    Files whose suffix is that of a format with 8 bits are not opened, so that folders of photographs cost nothing.
+
+    Args:
+        paths: Files of images, without masks and depth: those may well use a small part of their range.
+    """
+    for path in paths:
+        if Path(path).suffix.lower() in _MAYBE_DEEP:
+            try:
+                yield image_facts(path)
+            except InputError:  # Told where it is read.
+                continue
+
+
+def range_notices(facts: Iterable[ImageFacts]):
+    """Return sentences on images that use a small part of the range that their files have, none if all is well.
+
+    They are read all the same, 0..65535 as 0..1: what is meant only a person can say.
+
+    Args:
+        facts: `ImageFacts` of the images of one dataset or command, as `range_facts` gives them.
+    """
+    deep = [one for one in facts if one.deep and one.highest is not None]
+    # A picture that is all black tells nothing.
+    eight = [one for one in deep if 0 < one.highest <= _EIGHT_BITS]
+    twelve = [one for one in deep if _EIGHT_BITS < one.highest <= _TWELVE_BITS]
+    return [
+        *_notice(eight, len(deep), _EIGHT_BITS, "If they hold 8 bits, save them with 8 bits"),
+        *_notice(
+            twelve, len(deep), _TWELVE_BITS, "If their camera gives 12 bits, save the values multiplied by 16"
+        ),
+    ]
+
+
+def _notice(found, total, bound, remedy):
+    if not found:
+        return []
+    brightest = max(found, key=lambda one: one.highest)
+    return [
+        f"{len(found)} of {total} image(s) with more than 8 bits hold no value above {bound} (the brightest is "
+        f"{brightest.path} with {brightest.highest:g}). They are read as 0..{DEEPEST} = 0..1, so a network sees at "
+        f"most {brightest.highest / DEEPEST:.2g}. {remedy}; if they are dark pictures, leave them."
+    ]
