@@ -109,8 +109,8 @@ def warn_of_batch_size(model: keras.Model, samples: Source, evaluated: float, ba
     usual = samples.evaluated_by(model, None)["loss"]
     if not _same(usual, evaluated):
         warnings.warn(
-            f"The loss depends on the batches: it is {evaluated:.6g} at `batch_size={batch_size}` and {usual:.6g} at 32, "
-            "which `model.evaluate` takes of itself. Give `batch_size`, or a dataset, which keeps its batches.",
+            f"The loss depends on the batches: it is {evaluated:.6g} at `batch_size={batch_size}` and {usual:.6g} at "
+            "32, which `model.evaluate` takes of itself. Give `batch_size`, or a dataset, which keeps its batches.",
             stacklevel=3,
         )
 

@@ -255,7 +255,8 @@ def _of_a_library(thing):
 
 
 def _name(thing):
-    return f"{_module(thing)}:{getattr(thing, '__qualname__', None) or getattr(thing, '__name__', type(thing).__name__)}"
+    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", type(thing).__name__)
+    return f"{_module(thing)}:{name}"
 
 
 def _globals(code):

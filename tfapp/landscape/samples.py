@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -51,7 +52,8 @@ class Source:
         """Return what `model.evaluate` says of the very data in the very form in which they were given."""
         options = {"verbose": 0, "return_dict": True}
         if self.given is not None:
-            return model.evaluate(self.given, **options)
+            with _without_the_end_said():
+                return model.evaluate(self.given, **options)
         x, y, sample_weight = self.parts
         return model.evaluate(x, y, sample_weight=sample_weight, batch_size=batch_size, **options)
 
@@ -116,21 +118,27 @@ def _own_batches(x):
 def _recorded(x, y=None, **options):
     """Return the batches as Keras's `evaluate` hands them to a model, as `(x, y, sample_weight)`."""
     recorder = _Recorder()
-    with warnings.catch_warnings():
-        # Of a generator, of which nobody knows how long it is, Keras says that it ran out of data.
-        warnings.filterwarnings("ignore", message="Your input ran out of data")
-        try:
+    try:
+        with _without_the_end_said():
             recorder.evaluate(x, y, verbose=0, **options)
-        except (TypeError, ValueError, AttributeError, tf.errors.InvalidArgumentError) as error:
-            raise InputError(
-                f"Expected data that `model.evaluate` takes. Received: {type(x).__name__} ({one_line(error)})."
-            ) from error
+    except (TypeError, ValueError, AttributeError, LookupError, tf.errors.OpError) as error:
+        raise InputError(
+            f"Expected data that `model.evaluate` takes. Received: {type(x).__name__} ({one_line(error)})."
+        ) from error
     for leaf in keras.tree.flatten(recorder.batches):
         if isinstance(leaf, tf.RaggedTensor | tf.SparseTensor):
             raise InputError(
                 f"Expected batches of dense tensors. Received: a {type(leaf).__name__}; make it dense first."
             )
     return recorder.batches
+
+
+@contextmanager
+def _without_the_end_said():
+    """Keras warns that data ran out which do not tell their length, such as a generator."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        yield
 
 
 class _Recorder(keras.Model):
