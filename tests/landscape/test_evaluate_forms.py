@@ -220,7 +220,11 @@ FORMS = {
     "Python generator": (mlp, generated, None),
     "PyDataset of lists": (mlp, Listed, None),
     "one output without a target": (two_outputs, lambda: {"x": X}, {"a": Y, "b": None}),
-    "weights of samples": (mlp, lambda: tf.data.Dataset.from_tensor_slices((X, Y, X[:, 1] ** 2)).batch(7), None),
+    "weights of samples": (
+        mlp,
+        lambda: tf.data.Dataset.from_tensor_slices((X, Y, X[:, 1] ** 2)).batch(7),
+        None,
+    ),
     "loss in test_step": (autoencoder, lambda: X, None),
     "loss that is no metric": (doubled, lambda: dataset(10), None),
     "metric in NumPy": (lambda: mlp(metrics=[InNumPy()], run_eagerly=True), lambda: X, Y),
@@ -252,6 +256,7 @@ def test_points_around_the_centre_are_right_for_batches_of_different_shapes():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_sample_errors_of_batches_of_different_shapes_are_those_of_single_samples():
     model, data = fully_convolutional(), of_different_sizes()
     surface = landscape(model, data, n=3, line=True, sample_errors=True)
@@ -293,7 +298,9 @@ def test_another_loss_than_that_of_test_step_is_not_differentiated():
 
 @pytest.mark.slow
 def test_sample_errors_of_an_own_test_step_are_refused():
-    with pytest.raises(InputError, match="`sample_errors` cannot be had of a model with a `test_step` of its own"):
+    with pytest.raises(
+        InputError, match="`sample_errors` cannot be had of a model with a `test_step` of its own"
+    ):
         landscape(autoencoder(), X, n=3, batch_size=8, sample_errors=True)
 
 

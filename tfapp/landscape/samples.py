@@ -182,7 +182,7 @@ def _leaves(nest):
 
 def _size(batch):
     """Return the number of samples of a batch, as Keras counts it."""
-    shape = np.shape(_leaves(batch[0])[0])
+    shape = tuple(_leaves(batch[0])[0].shape)
     if not shape or not shape[0]:
         raise InputError(f"Expected batches of at least one sample. Received: inputs of the shape {shape}.")
     return int(shape[0])
