@@ -189,12 +189,12 @@ def _check_model(model):
         return
     if model.loss is None:
         raise ValueError(
-            "`model` must have a loss of `compile` or a `compute_loss` of its own. Received: a model whose loss is only "
-            "in its own `train_step`, from which it cannot be had without training."
+            "`model` must have a loss of `compile` or a `compute_loss` of its own. Received: a model whose loss is "
+            "only in its own `train_step`, from which it cannot be had without training."
         )
     warnings.warn(
-        "The model has a `train_step` of its own. The estimate is of the loss that `compile` was given and of those that "
-        "layers add; move other terms to `compute_loss`.",
+        "The model has a `train_step` of its own. The estimate is of the loss that `compile` was given and of those "
+        "that layers add; move other terms to `compute_loss`.",
         stacklevel=3,
     )
 
@@ -226,8 +226,8 @@ def sample_batches(x, y=None, sample_weight=None, *, batch_size, seed):
     """Return an iterator of batches `(x, y, sample_weight)`, nests of tensors or None, without end.
 
     Args:
-        x: Array, nest of arrays; or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches, which keeps its own
-            order.
+        x: Array, nest of arrays; or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches, which keeps
+            its own order.
         y, sample_weight: Arrays, nests of arrays or None; None with a dataset.
         batch_size: Samples in a batch of arrays.
         seed: Of the order of arrays, drawn anew for each pass; samples that do not fill a batch wait for the next.

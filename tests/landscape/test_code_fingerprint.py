@@ -1,6 +1,7 @@
 """What a stored surface recognises beside names: code and constants of loss, metrics and layers."""
 
 import functools
+import random
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.landscape import Surface, landscape, sharpness
+from tfapp.landscape.code_fingerprint import _of_every_layer
 from tfapp.landscape.fingerprint import BATCHES, LOSS_CODE, METRICS, MODEL_CODE, code_hashes
 
 L = keras.layers
@@ -136,12 +138,21 @@ def test_metrics_and_code_of_layers_are_told_apart(options, name):
     assert changed(model_of(), model_of(**options)) == [name]
 
 
+@pytest.mark.slow
 def test_what_is_evaluated_and_trained_hashes_as_before():
     model = model_of(Weighted(1.0), [keras.metrics.AUC(), "mae"])
     before = code_hashes(model)
     model.fit(X, Y, verbose=0)
     model.evaluate(X, Y, verbose=0)
     assert code_hashes(model) == before
+
+
+def test_hashing_draws_no_random_number():
+    model = model_of(Weighted(1.0))
+    _of_every_layer.cache_clear()
+    before = random.getstate()
+    code_hashes(model)
+    assert random.getstate() == before
 
 
 def test_what_cannot_be_hashed_is_warned_of():

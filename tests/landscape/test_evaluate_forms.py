@@ -159,6 +159,7 @@ def penalised():
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [penalised, lambda: mlp(regularizer=keras.regularizers.L2(0.5))])
 def test_the_loss_that_is_differentiated_counts_what_layers_add_where_asked(make):
     model = make()
@@ -185,6 +186,7 @@ def test_the_hessian_of_a_loss_that_a_layer_adds_is_the_closed_form():
 # Batches of the data's own.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [keras.losses.BinaryCrossentropy(reduction="sum"), keras.losses.Dice()])
 @pytest.mark.parametrize("size", [24, 10])
 def test_losses_that_depend_on_the_batch_are_those_of_the_own_batches(loss, size):

@@ -4,6 +4,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
 
 from tfapp.errors import InputError

@@ -302,8 +302,10 @@ def _is_training(name, value):
 @functools.cache
 def _of_every_layer():
     """Return the names of the attributes that Keras gives to every layer and every compiled model."""
-    model = keras.Sequential([keras.Input((1,), name="x"), keras.layers.Dense(1, name="dense")], name="model")
-    model.compile("sgd", "mse")
+    # Without an initialiser that draws a seed from Python's generator, whose state is the user's.
+    dense = keras.layers.Dense(1, kernel_initializer="zeros", name="dense")
+    model = keras.Sequential([keras.Input((1,), name="x"), dense], name="model")
+    model.compile(None, "mse")
     subclassed = keras.Model(name="model")
     names = set(vars(model)) | set(vars(subclassed)) | set(vars(keras.layers.Layer(name="layer")))
     return names | {"history", "_path", "quantization_mode"}

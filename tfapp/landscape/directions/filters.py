@@ -107,7 +107,8 @@ def _filter_axes(layer, variable):
     raise InputError(
         f"Layer {layer.name!r} ({type(layer).__name__}) has a trainable parameter {variable.name!r} of shape "
         f"{tuple(variable.shape)} whose filters are not known. Expected a convolution, Dense, EinsumDense, "
-        "attention, recurrent (ConvLSTM too) or Embedding layer, or factors of LoRA; use directions that are normalised layer by layer, or "
+        "attention, recurrent (ConvLSTM too) or Embedding layer, or factors of LoRA; use directions that are "
+        "normalised layer by layer, or "
         "freeze the layer (`layer.trainable = False`) to leave it out."
     )
 
