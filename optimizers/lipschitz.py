@@ -226,7 +226,7 @@ def sample_batches(x, y=None, sample_weight=None, *, batch_size, seed):
     """Return an iterator of batches `(x, y, sample_weight)`, nests of tensors or None, without end.
 
     Args:
-        x: Array, nest of arrays; or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches, which keeps
+        x: Array, nest of arrays, or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches, which keeps
             its own order.
         y, sample_weight: Arrays, nests of arrays or None; None with a dataset.
         batch_size: Samples in a batch of arrays.
