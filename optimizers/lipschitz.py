@@ -1,7 +1,9 @@
 """Estimate of the Lipschitz constant of a model's loss."""
 
+import inspect
 import itertools
 import math
+import warnings
 from dataclasses import dataclass
 
 import keras
@@ -93,7 +95,8 @@ def estimate_lipschitz(
     Args:
         model: Compiled and built Keras model; its `compute_loss` in training mode is f, regularisation and added
             losses included. The weight decay of an optimizer is not part of it.
-        x: Array or nest of arrays, or a `tf.data.Dataset` of batches, which repeats when it ends.
+        x: Array or nest of arrays, or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches, which
+            repeats when it ends. Its batches may differ in shape.
         y, sample_weight: Arrays or nests of arrays; None with a dataset.
         steps: Number of steps, at least 1.
         batch_size: Samples in a batch of arrays; give that of the training, for L depends on it.
@@ -113,7 +116,8 @@ def estimate_lipschitz(
 
     Raises:
         ValueError: For an argument out of its range, a model that is not compiled, not built or without trainable
-            weights, fewer samples than one batch, a loss that is NaN or infinite, or that is constant on the path.
+            weights, a loss that is only in the model's own `train_step`, fewer samples than one batch, a loss that
+            is NaN or infinite, or that is constant on the path.
 
     References:
         Y. Wu, dissertation, chapter 3, eq. 3.17 and figure 3.15; `Estimate_L` in the code of Z. Zhang, Y. Wu, G. Wang,
@@ -180,6 +184,19 @@ def _check_model(model):
         )
     if not model.trainable_variables:
         raise ValueError("`model` must have trainable weights. Received: none.")
+    own_step = type(model).train_step is not keras.Model.train_step
+    if not own_step or type(model).compute_loss is not keras.Model.compute_loss:
+        return
+    if model.loss is None:
+        raise ValueError(
+            "`model` must have a loss of `compile` or a `compute_loss` of its own. Received: a model whose loss is "
+            "only in its own `train_step`, from which it cannot be had without training."
+        )
+    warnings.warn(
+        "The model has a `train_step` of its own. The estimate is of the loss that `compile` was given and of those "
+        "that layers add; move other terms to `compute_loss`.",
+        stacklevel=3,
+    )
 
 
 def _check_numbers(steps, batch_size, learning_rate, quantile, momentum):
@@ -209,7 +226,8 @@ def sample_batches(x, y=None, sample_weight=None, *, batch_size, seed):
     """Return an iterator of batches `(x, y, sample_weight)`, nests of tensors or None, without end.
 
     Args:
-        x: Array, nest of arrays, or `tf.data.Dataset` of batches, which keeps its own order.
+        x: Array, nest of arrays, or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches, which keeps
+            its own order.
         y, sample_weight: Arrays, nests of arrays or None; None with a dataset.
         batch_size: Samples in a batch of arrays.
         seed: Of the order of arrays, drawn anew for each pass; samples that do not fill a batch wait for the next.
@@ -217,13 +235,35 @@ def sample_batches(x, y=None, sample_weight=None, *, batch_size, seed):
     Raises:
         ValueError: For targets beside a dataset, arrays of different lengths, or fewer samples than a batch.
     """
-    if not isinstance(x, tf.data.Dataset):
+    own = isinstance(x, tf.data.Dataset | keras.utils.PyDataset) or inspect.isgenerator(x)
+    if not own:
         return _array_batches((x, y, sample_weight), batch_size, seed)
     if y is not None or sample_weight is not None:
         raise ValueError(
             "`y` and `sample_weight` must be None with a dataset, which yields its own. Received: both."
         )
-    return map(keras.utils.unpack_x_y_sample_weight, iter(x.repeat()))
+    if isinstance(x, tf.data.Dataset):
+        return map(keras.utils.unpack_x_y_sample_weight, iter(x.repeat()))
+    batches = itertools.cycle(x) if inspect.isgenerator(x) else _passes(x)
+    return (keras.utils.unpack_x_y_sample_weight(_tensors(batch)) for batch in batches)
+
+
+def _passes(dataset):
+    """Yield the batches of a `PyDataset` again and again."""
+    while True:
+        count = 0
+        for index in itertools.count() if dataset.num_batches is None else range(dataset.num_batches):
+            count += 1
+            yield dataset[index]
+        if not count:
+            return
+        dataset.on_epoch_end()
+
+
+def _tensors(batch):
+    # A list of inputs, targets and weights is what a tuple is.
+    batch = tuple(batch) if isinstance(batch, list) else batch
+    return _mapped(tf.convert_to_tensor, batch)
 
 
 def _array_batches(data, batch_size, seed):

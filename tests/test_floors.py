@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "report": SHARED,
     "data": SHARED,
     "models": SHARED | {"layers", "data"},
-    "landscape": SHARED | {"layers", "report"},
+    "landscape": SHARED | {"layers", "optimizers", "report"},
     "runs": SHARED | {"optimizers", "data", "models", "report", "landscape"},
     **dict.fromkeys(sorted(TASKS), BELOW_TASKS),
     "reproduce": BELOW_TASKS | TASKS,

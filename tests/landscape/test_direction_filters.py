@@ -182,6 +182,39 @@ def test_layers_inside_models_and_wrappers_are_found():
     np.testing.assert_allclose(np.linalg.norm(direction, axis=0), np.linalg.norm(kernel, axis=0), rtol=1e-6)
 
 
+@pytest.mark.parametrize("layer,shape", [(L.ConvLSTM1D, (3, 6, 2)), (L.ConvLSTM2D, (3, 4, 4, 2))])
+def test_filters_of_a_convolutional_lstm_are_the_gates_of_its_feature_maps(layer, shape):
+    model = model_of(layer(5, 2), shape)
+    for variable, direction in list(
+        zip(model.trainable_variables, filter_normalised_direction(model, 0), strict=True)
+    )[:2]:
+        kernel = variable.numpy()
+        expected = norms_of_filters(kernel, last, 4 * 5)
+        np.testing.assert_allclose(norms_of_filters(direction, last, 4 * 5), expected, rtol=1e-6)
+
+
+LORA = {
+    "dense": (L.Dense(5), (7,), last, 2),
+    "conv2d": (L.Conv2D(5, 3), (8, 8, 4), last, 2),
+    "einsum-to-heads": (L.EinsumDense("abc,cde->abde", (None, 4, 3)), (4, 5), heads_and_features, 4 * 2),
+    "embedding": (L.Embedding(9, 5), (3,), lambda table, j: table[j], 9),
+}
+
+
+@pytest.mark.parametrize("name", LORA)
+def test_factors_of_lora_have_filters(name):
+    layer, shape, select, count = LORA[name]
+    model = model_of(layer, shape)
+    layer.enable_lora(2)
+    a, b = (w for w in model.trainable_variables if "lora" in w.name)
+    b.assign(np.random.default_rng(0).normal(size=b.shape))
+    of = dict(zip(map(id, model.trainable_variables), filter_normalised_direction(model, 0), strict=True))
+    first = norms_of_filters(a.numpy(), select, count)
+    np.testing.assert_allclose(norms_of_filters(of[id(a)], select, count), first, rtol=1e-5)
+    outputs = norms_of_filters(b.numpy(), last, b.shape[-1])
+    np.testing.assert_allclose(norms_of_filters(of[id(b)], last, b.shape[-1]), outputs, rtol=1e-5)
+
+
 def test_a_kernel_of_an_unknown_layer_is_refused_by_name():
     class Bilinear(L.Layer):
         def build(self, input_shape):
@@ -248,9 +281,15 @@ def test_a_named_layer_that_would_not_move_is_refused():
 
 
 def test_an_unknown_kernel_outside_the_named_layers_is_no_obstacle():
-    inputs = keras.Input((3, 6, 6, 1))
-    x = L.ConvLSTM2D(2, 3)(inputs)
-    model = keras.Model(inputs, L.Conv2D(2, 3, name="last")(x))
-    with pytest.raises(InputError, match="ConvLSTMCell"):
+    class Bilinear(L.Layer):
+        def build(self, input_shape):
+            self.form = self.add_weight(shape=(3, 3), name="form")
+
+        def call(self, inputs):
+            return inputs @ self.form
+
+    inputs = keras.Input((6, 6, 3))
+    model = keras.Model(inputs, L.Conv2D(2, 3, name="last")(Bilinear()(inputs)))
+    with pytest.raises(InputError, match="Bilinear"):
         norm_axes(model)
     assert norm_axes(model, layers=["last"])[-2:] == [(0, 1, 2), None]

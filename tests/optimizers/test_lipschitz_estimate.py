@@ -85,6 +85,51 @@ def test_regularisation_is_part_of_the_loss():
     assert estimate.slopes == pytest.approx([0.95 * weight], rel=1e-5)
 
 
+class SquaredActivity(L.Layer):
+    def call(self, inputs):
+        self.add_loss(0.5 * tf.reduce_sum(tf.square(inputs)) / 20)
+        return inputs
+
+
+def test_losses_that_layers_add_are_part_of_the_loss():
+    # f = 0.5 * mean |Wx|^2 beside a data loss of 0, and x = e_1: as in the test above.
+    model = network(L.Dense(1, use_bias=False), SquaredActivity(), loss=lambda a, b: 0.0 * b[:, 0])
+    ones = np.tile(np.float32([1, 0, 0, 0]), (20, 1))
+    options = {"learning_rate": 0.1, "momentum": 0.0, "steps": 1, "batch_size": 20}
+    estimate = estimate_lipschitz(model, ones, Y[:20], **options)
+    assert estimate.slopes == pytest.approx([0.95 * abs(model.get_weights()[0][0, 0])], rel=1e-5)
+
+
+class Listed(keras.utils.PyDataset):
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return [X[30 * index : 30 * index + 30], Y[30 * index : 30 * index + 30]]
+
+
+def test_pydatasets_and_generators_are_read_as_datasets_are():
+    expected = estimate_lipschitz(network(), as_dataset(30), steps=5).slopes
+    for data in (Listed(), (Listed()[i] for i in range(2))):
+        np.testing.assert_array_equal(estimate_lipschitz(network(), data, steps=5).slopes, expected)
+
+
+class OwnTrainStep(keras.Model):
+    def train_step(self, data):
+        return {"loss": tf.zeros(())}
+
+
+def test_a_loss_of_train_step_is_refused_and_terms_in_it_warned_of():
+    plain = network()
+    model = OwnTrainStep(plain.inputs, plain.outputs)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="a model whose loss is only in its own `train_step`"):
+        estimate_lipschitz(model, X, Y, **SHORT)
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="The model has a `train_step` of its own"):
+        estimate_lipschitz(model, X, Y, **SHORT)
+
+
 def test_arrays_are_shuffled_by_the_seed():
     first, same, other = (estimate_lipschitz(network(), X, Y, seed=s, **SHORT).slopes for s in (3, 3, 4))
     np.testing.assert_array_equal(first, same)

@@ -1,13 +1,15 @@
 """Checks before a surface is measured, and what is printed with it, so that one can trust it."""
 
-import re
 import warnings
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.landscape.fingerprint import hash_weights
+from tfapp.landscape.one_line import one_line
+from tfapp.landscape.samples import Source
 from tfapp.landscape.window import first_stride, nodes
 
 # Two compiled graphs of one float32 model differ by rounding, far less than this.
@@ -39,12 +41,11 @@ def check_surface(surface, evaluated: float, model) -> dict:
 
 def warn_of(check: dict, reestimated: bool = False) -> None:
     """Warn of what makes a surface untrue; with re-estimated statistics the centre is not that of `evaluate`."""
-    difference, scale = abs(check["centre_minus_evaluate"]), abs(check["evaluate"])
-    if not reestimated and not difference <= CENTRE_TOLERANCE * max(scale, 1e-6):
+    if not reestimated and not _same(check["centre"], check["evaluate"]):
         warnings.warn(
             f"The loss at the solution is {check['centre']:.6g}, but `model.evaluate` says "
-            f"{check['evaluate']:.6g}; the surface does not show the loss that was trained. Does the model "
-            "override `test_step`?",
+            f"{check['evaluate']:.6g}; the surface does not show the loss that was trained. Do the data "
+            "differ from reading to reading, or does the model override `evaluate`?",
             stacklevel=3,
         )
     if not check["weights_untouched"]:
@@ -68,27 +69,69 @@ def check_arguments(model: keras.Model, n, seed, tolerance, budget) -> None:
         )
 
 
-def evaluate_solution(model: keras.Model, x, y, sample_weight, batch_size: int) -> float:
+def evaluate_solution(model: keras.Model, samples: Source, batch_size: int) -> float:
     """Return the loss of `model.evaluate`, which every surface is checked against.
 
     It also lets Keras create the state of the loss, which must not happen inside a stateless scope.
 
+    Args:
+        model: compiled Keras model.
+        samples: the data, evaluated in the form in which they were given.
+        batch_size: of arrays.
+
     Raises:
         InputError: Keras cannot evaluate the model on these data, or the loss is not finite.
     """
-    options = {"sample_weight": sample_weight, "batch_size": batch_size, "verbose": 0, "return_dict": True}
     try:
-        loss = model.evaluate(x, y, **options)["loss"]
-    except (TypeError, ValueError) as error:
+        figures = samples.evaluated_by(model, batch_size)
+    except (TypeError, ValueError, tf.errors.OpError) as error:
         raise InputError(
             f"Expected a model and data that `model.evaluate` takes. Received: {model.name!r} ({one_line(error)})."
         ) from error
+    if "loss" not in figures:
+        raise InputError(
+            f"Expected a model whose `evaluate` reports a loss. Received: {model.name!r}, which reports "
+            f"{sorted(figures)}."
+        )
+    loss = figures["loss"]
     if not np.isfinite(loss):
         raise InputError(
             f"Expected a finite loss at the solution to draw what is around it. Received: {loss}; look at the "
             "weights and the data of the model."
         )
     return loss
+
+
+def warn_of_batch_size(model: keras.Model, samples: Source, evaluated: float, batch_size: int) -> None:
+    """Warn if the loss of arrays is another one at the batch size that `model.evaluate` takes of itself."""
+    if samples.given is not None or samples.batches(batch_size).num_samples <= batch_size:
+        return
+    usual = samples.evaluated_by(model, None)["loss"]
+    if not _same(usual, evaluated):
+        warnings.warn(
+            f"The loss depends on the batches: it is {evaluated:.6g} at `batch_size={batch_size}` and {usual:.6g} at "
+            "32, which `model.evaluate` takes of itself. Give `batch_size`, or a dataset, which keeps its batches.",
+            stacklevel=3,
+        )
+
+
+def check_earlier(surface, evaluated: float, path, reestimated: bool) -> None:
+    """Refuse a stored surface whose centre is not what `model.evaluate` says now.
+
+    Files of earlier versions do not tell the code of the loss, nor did those count the losses that layers add.
+
+    Raises:
+        InputError: the centre was measured, and is another one.
+    """
+    if not reestimated and np.isfinite(surface.centre) and not _same(surface.centre, evaluated):
+        raise InputError(
+            f"{path} holds a surface of another setting; its loss at the solution is {surface.centre:.6g}, and "
+            f"`model.evaluate` says {evaluated:.6g} now. Choose another path, or start again with `overwrite`."
+        )
+
+
+def _same(loss, evaluated):
+    return abs(loss - evaluated) <= CENTRE_TOLERANCE * max(abs(evaluated), 1e-6)
 
 
 def spot_check(surface, evaluate_in_float32) -> dict:
@@ -129,9 +172,3 @@ def spot_cells(surface) -> list[tuple[int, int]]:
 
 def _at(indices, share):
     return int(indices[round(share * (len(indices) - 1))])
-
-
-def one_line(error: Exception) -> str:
-    """Return the message on one line, without colours, the arguments of a layer and the full stop."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received")[0]
-    return " ".join(text.split()).rstrip(".")

@@ -19,7 +19,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.landscape.adaptive import AdaptivePlan, Prediction, predict
-from tfapp.landscape.checks import check_arguments, check_surface, evaluate_solution, spot_check, warn_of
+from tfapp.landscape.checks import (
+    check_arguments,
+    check_earlier,
+    check_surface,
+    evaluate_solution,
+    spot_check,
+    warn_of,
+    warn_of_batch_size,
+)
 from tfapp.landscape.directions.directions import (
     Directions,
     directions_request,
@@ -28,20 +36,25 @@ from tfapp.landscape.directions.directions import (
 )
 from tfapp.landscape.directions.loss_directions import make_directions
 from tfapp.landscape.fingerprint import (
+    BATCHES,
+    code_hashes,
     hash_data,
     hash_directions,
     hash_loss,
     hash_model,
     hash_weights,
+    is_told,
     resume,
 )
 from tfapp.landscape.measure import LocalEvaluator, Measuring
-from tfapp.landscape.point_loss import make_bare_forward, make_point_loss
+from tfapp.landscape.point_loss import make_bare_forward, point_loss_that_runs
 from tfapp.landscape.precision import FLOAT32, check_compute_dtype, check_forward
-from tfapp.landscape.samples import Batches, as_arrays
+from tfapp.landscape.samples import read
 from tfapp.landscape.surface import Surface
 from tfapp.landscape.window import coarse_to_fine, first_stride, lattice_cells, resolve
 from tfapp.workers import check_dask
+
+BATCH_SIZE = 8
 
 
 def landscape(
@@ -61,7 +74,7 @@ def landscape(
     line: bool = False,
     sample_errors: bool = False,
     reestimate: bool = False,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     budget: float | None = None,
     path: str | os.PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -80,8 +93,9 @@ def landscape(
     Args:
         model: compiled and built Keras model.
         x, y, sample_weight: samples, targets and weights (or None), as for `model.evaluate`: arrays, nests of
-            arrays with the samples on the first axis, or a `tf.data.Dataset` or `keras.utils.PyDataset` as `x`
-            that yields what `model.evaluate` takes. They are kept in memory as tensors.
+            arrays with the samples on the first axis, or as `x` a `tf.data.Dataset`, a `keras.utils.PyDataset` or a
+            generator of batches, which may differ in shape. It keeps its batches, and f(0, 0) is what
+            `model.evaluate` says of it. All is kept in memory as tensors.
         n: points along each axis, >= 3. With an odd number the solution is one of them; with an even one it is
             measured beside the grid.
         range: half width of the window, > 0, or its limits (low, high), or a pair of those. For directions
@@ -97,7 +111,8 @@ def landscape(
         sample_errors: also estimate the standard error of the loss from the losses of single samples.
         reestimate: estimate the moving statistics of batch normalisation anew at every point, by one more pass
             over the data in training mode with dropout off. The centre then differs from `model.evaluate`.
-        batch_size: samples per forward pass, >= 1.
+        batch_size: samples per forward pass of arrays, >= 1; None: 8, and a warning if the loss depends on it (sum
+            reductions, Dice, losses that layers add). Data with batches of their own keep them.
         budget: seconds after which no more points are begun; the same call resumes later.
         path: file of the surface (.npz), or None to keep it in memory only. Directions "gradient" and "hessian"
             are kept beside it, in NAME-directions.npz, for the same call to resume with.
@@ -124,10 +139,11 @@ def landscape(
     """
     check_arguments(model, n, seed, tolerance, budget)
     check_compute_dtype(compute_dtype)
-    x, y, sample_weight = as_arrays(x, y, sample_weight)
-    batches = Batches(x, y, sample_weight, batch_size)
+    samples = read(x, y, sample_weight)
+    chosen = batch_size or BATCH_SIZE
+    batches = samples.batches(BATCH_SIZE if batch_size is None else batch_size)
     check_forward(model, batches, compute_dtype)
-    hashes = {"weights": hash_weights(model), "data": hash_data(x, y, sample_weight)}
+    hashes = {"weights": hash_weights(model), "data": hash_data(*samples.content)}
     choice = {"seed": seed, "layers": layers, "biases": biases}
     request = directions_request(directions, hashes, **choice)
     directions = kept_directions(path, request, overwrite) or make_directions(
@@ -149,25 +165,32 @@ def landscape(
         "tolerance": float(tolerance),
         "sample_errors": sample_errors,
         "reestimate": reestimate,
-        "batch_size": int(batch_size),
+        "batch_size": int(chosen),
         "compute_dtype": compute_dtype,
+        **code_hashes(model),
+        BATCHES: samples.own_batches,
     }
     surface = resume(path, key, overwrite) or Surface.empty(n, range, _metadata(key, directions), line=line)
     if surface.metadata.get("finished"):
+        if not is_told(surface.metadata["key"], key):
+            check_earlier(surface, evaluate_solution(model, samples, chosen), path, reestimate)
         return surface
 
-    evaluated = evaluate_solution(model, x, y, sample_weight, batch_size)
+    evaluated = evaluate_solution(model, samples, chosen)
+    check_earlier(surface, evaluated, path, reestimate)
+    if batch_size is None:
+        warn_of_batch_size(model, samples, evaluated, chosen)
     v = directions.v or [np.zeros_like(a) for a in directions.u]
     options = {"sample_errors": sample_errors, "reestimate": reestimate, "jit_compile": jit_compile}
     if dask is None:
-        make_point = partial(make_point_loss, model, batches, directions.u, v, **options)
+        make_point = partial(point_loss_that_runs, model, batches, directions.u, v, **options)
         reference = None if compute_dtype == FLOAT32 else make_point()
-        forward = make_bare_forward(model, batches, compute_dtype)
         point_loss = make_point(compute_dtype=compute_dtype)
+        forward = make_bare_forward(model, batches, compute_dtype, eager=model.run_eagerly)
         evaluator = LocalEvaluator(point_loss, forward, surface.metadata["timing"], reference)
     else:
-        data, options = (x, y, sample_weight), options | {"compute_dtype": compute_dtype}
-        evaluator = _dask_cells(dask, model, data, directions.u, v, batch_size=batch_size, **options)
+        options |= {"compute_dtype": compute_dtype}
+        evaluator = _dask_cells(dask, model, batches, directions.u, v, **options)
     with evaluator:
         keep_directions(path, request, directions)
         measuring = Measuring(surface, evaluator.evaluate, path, progress, budget)

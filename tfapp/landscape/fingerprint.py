@@ -9,11 +9,20 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError, changes
+from tfapp.landscape.code_fingerprint import Fingerprint
 from tfapp.landscape.surface import Surface
 
 # What a file meant that was written before there was this option.
 _EARLIER = {"compute_dtype": "float32"}
-_HASHES = ("weights", "data", "model", "loss", "directions")
+# What files of earlier versions do not tell: it is compared where both tell it, and the centre where not.
+LOSS_CODE, METRICS, MODEL_CODE, BATCHES = (
+    "code of the loss",
+    "metrics",
+    "code of the model",
+    "batches of the data",
+)
+_LATER = (LOSS_CODE, METRICS, MODEL_CODE, BATCHES)
+_HASHES = ("weights", "data", "model", "loss", "directions", *_LATER)
 # Where version 0.1 had what it registered with Keras. A configuration names the module of every class, but a surface
 # is that of the same network when a class of tfapp has moved: hashed are these names, whatever they are today.
 _MODULES = {
@@ -53,7 +62,7 @@ _MODULES = {
 def hash_arrays(arrays) -> str:
     """Return the SHA-256 (hexadecimal) of shapes, dtypes and values of a sequence of arrays, in order."""
     digest = hashlib.sha256()
-    for array in map(np.asarray, arrays):
+    for array in (np.asarray("None" if array is None else array) for array in arrays):
         digest.update(f"{array.shape}{array.dtype}".encode())
         digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
@@ -90,6 +99,36 @@ def hash_loss(model: keras.Model) -> str:
         warnings.filterwarnings("ignore", message=".*lambda.*")
         config = model.get_compile_config()
     return _hash_json([_in_first_modules(config.get("loss")), config.get("loss_weights")])
+
+
+def code_hashes(model: keras.Model, *, metrics: bool = True) -> dict:
+    """Hash what the loss, the metrics and the layers compute, where a name does not tell it: their code and constants.
+
+    Warns of what cannot be hashed: a stored file cannot be told from one of other such values.
+
+    Args:
+        model: compiled Keras model.
+        metrics: also of the metrics.
+    """
+    given = (
+        model._compile_config.config
+    )  # Keras has no public way to the very objects that `compile` was given.
+    code = Fingerprint(model)
+    hashes = {LOSS_CODE: code.of([given.get("loss"), given.get("loss_weights")], "the loss")}
+    if metrics:
+        hashes[METRICS] = code.of([given.get("metrics"), given.get("weighted_metrics")], "the metrics")
+    hashes[MODEL_CODE] = code.of_layers("the model")
+    if code.unknown:
+        warnings.warn(
+            f"A change of {' and of '.join(code.unknown)} cannot be noticed when a stored file is used again.",
+            stacklevel=3,
+        )
+    return hashes
+
+
+def is_told(stored: dict, key: dict) -> bool:
+    """Return whether a stored key tells all that `key` does; those of earlier versions do not."""
+    return all(name in stored for name in _LATER if name in key)
 
 
 def hash_directions(directions) -> str:
@@ -141,7 +180,8 @@ def resume(path, key: dict, overwrite: bool) -> Surface | None:
         return None
     surface = Surface.load(path)
     stored = _EARLIER | surface.metadata.get("key", {})
-    changed = [name for name in key if stored.get(name) != key[name]]
+    untold = [name for name in _LATER if name not in stored]
+    changed = [name for name in key if name not in untold and stored.get(name) != key[name]]
     if changed:
         raise InputError(
             f"{path} holds a surface of another setting; changed: {changes(changed, stored, key, _HASHES)}. Choose "

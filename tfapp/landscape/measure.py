@@ -13,9 +13,9 @@ import tensorflow as tf
 from dask.distributed import as_completed
 
 from tfapp.errors import InputError, WorkFailed
-from tfapp.landscape.point_loss import make_point_loss
+from tfapp.landscape.point_loss import point_loss_that_runs
 from tfapp.landscape.precision import FLOAT32
-from tfapp.landscape.samples import Batches
+from tfapp.landscape.samples import Replay
 from tfapp.workers import dask_workers
 
 SECONDS_BETWEEN_SAVES = 2.0
@@ -177,19 +177,19 @@ class DaskCells:
     Args:
         address: of the scheduler, or "local", as for `dask_workers`.
         model: compiled Keras model that can be pickled: its layers are importable on the workers or registered.
-        data: `(x, y, sample_weight)` as nests of arrays.
+        batches: the data.
         u, v: directions.
-        batch_size, compute_dtype, options: as for `make_point_loss`.
+        compute_dtype, options: as for `make_point_loss`.
 
     Raises:
         InputError: no scheduler or no worker answers at the address, or the model cannot be sent.
     """
 
-    def __init__(self, address, model, data, u, v, *, batch_size, compute_dtype=FLOAT32, **options):
+    def __init__(self, address, model, batches, u, v, *, compute_dtype=FLOAT32, **options):
         self._address, self._compute_dtype = address, compute_dtype
         self._start = time.perf_counter()
         self._token = uuid.uuid4().hex
-        parts = (data, u, v, batch_size, options, keras.config.floatx())
+        parts = (batches, u, v, options, keras.config.floatx())
         try:
             self._job = cloudpickle.dumps((model, *parts))
         except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError, ValueError) as error:
@@ -243,10 +243,9 @@ def _point(token, job, compute_dtype, alpha, beta):
 
 
 def _build(job):
-    model, data, u, v, batch_size, options, floatx = cloudpickle.loads(job)
+    model, batches, u, v, options, floatx = cloudpickle.loads(job)
     keras.config.set_floatx(floatx)
     # It lets Keras create the state of the loss and of the metrics.
-    first = [None if part is None else keras.tree.map_structure(lambda leaf: leaf[:1], part) for part in data]
-    model.evaluate(first[0], first[1], sample_weight=first[2], verbose=0)
-    point_loss = functools.partial(make_point_loss, model, Batches(*data, batch_size), u, v, **options)
+    model.evaluate(Replay([batches.slice(0, 1)]), verbose=0)
+    point_loss = functools.partial(point_loss_that_runs, model, batches, u, v, **options)
     return functools.cache(lambda compute_dtype: point_loss(compute_dtype=compute_dtype))

@@ -1,6 +1,5 @@
 """Loss at one point of the plane, and a bare forward pass to compare its time with, each as one graph."""
 
-import inspect
 from contextlib import contextmanager
 
 import keras
@@ -8,12 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
+from tfapp.landscape.one_line import one_line
 from tfapp.landscape.precision import FLOAT32, computing_in, in_float32
-from tfapp.landscape.samples import Batches
+from tfapp.landscape.samples import Batches, ListedBatches, packed
 from tfapp.layers import TVLayer
+from tfapp.optimizers.stateless_loss import collecting_scope, computed_loss, training_argument
 
 # What layers draw at random in training, by the attribute that says how much.
 _NOISE = ("rate", "stddev")
+# How Python code says that it cannot be part of a graph.
+_UNTRACEABLE = (TypeError, ValueError, NotImplementedError, AttributeError, tf.errors.OpError)
 
 
 def make_point_loss(
@@ -26,6 +29,7 @@ def make_point_loss(
     reestimate: bool = False,
     jit_compile: bool = False,
     compute_dtype: str = FLOAT32,
+    eager: bool = False,
 ):
     """Build the compiled function f(alpha, beta).
 
@@ -38,6 +42,9 @@ def make_point_loss(
         jit_compile: compile by XLA. Slower than TensorFlow's own kernels on the CPUs measured so far.
         compute_dtype: "bfloat16" lets the layers compute in it; weights are combined in float32 and cast, the
             loss is float32 and its sums float64. "float32" leaves every layer its own precision.
+        eager: without a graph, for metrics that are written in NumPy.
+
+    A model with a `test_step` of its own is measured through that, and its loss is what it calls "loss".
 
     Returns:
         A `tf.function` that takes two float32 scalars and returns a dictionary of float64 scalars. `loss`: that
@@ -51,51 +58,127 @@ def make_point_loss(
         if a.any() or b.any()
     ]
     layers = normalisations(model) if reestimate else []
-    scalar = tf.TensorSpec((), tf.float32)
+    own_step = has_own_test_step(model)
+    if own_step:
+        _refuse_with_own_step(model, sample_errors=sample_errors, compute_dtype=compute_dtype != FLOAT32)
+    last_says = own_step and _last_batch_says(model, batches)
+    variables = [variable for variable, _, _ in moved] + moving_variables(layers)
+    options = {"eager": eager, "jit_compile": jit_compile}
 
-    @tf.function(input_signature=(scalar, scalar), autograph=False, jit_compile=jit_compile)
+    def add(values, batch, size, sums, metrics, last):
+        state = list(zip(variables, values, strict=True))
+        if own_step:
+            return _step_sums(model, state, batch, size, sums, metrics, last)
+        found, metrics = _batch_sums(model, state, metrics, batch, size, sample_errors, compute_dtype)
+        return sums + found, metrics, last
+
+    def add_statistics(values, batch, size, *sums):
+        state = list(zip(variables, values, strict=False))
+        with computing_in(model, compute_dtype):
+            found = batch_statistics(model, layers, state, batch[0])
+        return tuple(total + size * value for total, value in zip(sums, found, strict=True))
+
+    over_batches = batches.folded(add, **options)
+    statistics_over_batches = batches.folded(add_statistics, **options)
+
     def point_loss(alpha, beta):
-        state = [(w, w.value + tf.cast(alpha, a.dtype) * a + tf.cast(beta, b.dtype) * b) for w, a, b in moved]
+        values = [w.value + tf.cast(alpha, a.dtype) * a + tf.cast(beta, b.dtype) * b for w, a, b in moved]
         if layers:
-            state = state + _moving_statistics(model, layers, state, batches, compute_dtype)
-
-        def add(start, size, sums, metrics):
-            batch = batches.slice(start, size)
-            found, metrics = _batch_sums(model, state, metrics, batch, size, sample_errors, compute_dtype)
-            return sums + found, metrics
-
+            nothing = [tf.zeros_like(variable) for variable in moving_variables(layers)]
+            values = values + [
+                total / batches.num_samples for total in statistics_over_batches(values, *nothing)
+            ]
+        # Own metrics of a `test_step` begin at 0, as after `reset_metrics`.
         nothing = tf.zeros(4, tf.float64), [tf.zeros_like(w) for w in model.metrics_variables]
-        sums, metrics = _over_batches(batches, add, *nothing)
+        sums, metrics, last = over_batches(values, *nothing, tf.zeros((), tf.float64))
         figures = _figures(model, sums / batches.num_samples, metrics, batches.num_samples)
+        if own_step:
+            figures["loss"] = last if last_says else _loss_of(model, metrics)
         return figures if sample_errors else figures | {"standard_error": tf.constant(np.nan, tf.float64)}
 
-    return point_loss
+    scalar = tf.TensorSpec((), tf.float32)
+    return batches.compiled(point_loss, scalar, scalar, **options)
 
 
-def _over_batches(batches, add, *totals):
-    """Return what `add(start, size, *totals)` makes of the totals, batch after batch."""
-    batch_size, end = batches.batch_size, batches.num_full * batches.batch_size
-    # One batch after the other: two at once would double the memory, not the speed.
-    _, *totals = tf.while_loop(
-        lambda start, *_: start < end,
-        lambda start, *totals: (start + batch_size, *add(start, batch_size, *totals)),
-        (tf.constant(0), *totals),
-        parallel_iterations=1,
-    )
-    return add(end, batches.remainder, *totals) if batches.remainder else totals
+def point_loss_that_runs(model: keras.Model, batches: Batches, *directions, **options):
+    """Return what `make_point_loss` builds, of a model compiled with `run_eagerly` without a graph if it needs that.
+
+    Raises:
+        InputError: the model can be evaluated, but not at other weights than its own.
+    """
+    origin = tf.zeros(()), tf.zeros(())
+    try:
+        point_loss = make_point_loss(model, batches, *directions, **options)
+        point_loss(*origin)
+        return point_loss
+    except _UNTRACEABLE as error:
+        failure = error
+    if model.run_eagerly:
+        try:
+            point_loss = make_point_loss(model, batches, *directions, eager=True, **options)
+            point_loss(*origin)
+            return point_loss
+        except _UNTRACEABLE as error:
+            failure = error
+    raise InputError(
+        f"Expected a model whose loss and metrics can be computed at other weights than its own, by operations of "
+        f"TensorFlow. Received: {model.name!r} ({one_line(failure)}); NumPy in metrics needs `run_eagerly=True`."
+    ) from failure
 
 
-def _moving_statistics(model, layers, state, batches, compute_dtype):
-    """Return (variable, value) pairs of moving statistics: the means of those of all batches."""
-    variables = moving_variables(layers)
+def has_own_test_step(model: keras.Model) -> bool:
+    """Return whether a model evaluates itself in another way than Keras's."""
+    return type(model).test_step is not keras.Model.test_step
 
-    def add(start, size, sums):
-        with computing_in(model, compute_dtype):
-            found = batch_statistics(model, layers, state, batches.slice(start, size)[0])
-        return ([total + size * value for total, value in zip(sums, found, strict=True)],)
 
-    (sums,) = _over_batches(batches, add, [tf.zeros_like(variable) for variable in variables])
-    return [(variable, total / batches.num_samples) for variable, total in zip(variables, sums, strict=True)]
+def step_logs(model: keras.Model, batch) -> dict:
+    """Return what the model's own `test_step` says of a batch after metrics at 0, without writing a variable.
+
+    Raises:
+        InputError: it does not return a dictionary with a loss.
+    """
+    zeros = [(variable, tf.zeros_like(variable)) for variable in model.metrics_variables]
+    with collecting_scope(zeros):
+        logs = model.test_step(packed(*batch))
+    if not isinstance(logs, dict) or "loss" not in logs:
+        raise InputError(
+            f'Expected a `test_step` that returns a dictionary with "loss". Received: {model.name!r}, which returns '
+            f"{sorted(logs) if isinstance(logs, dict) else type(logs).__name__}."
+        )
+    return logs
+
+
+def _last_batch_says(model, batches):
+    """Return whether `evaluate` reports the figures of the last batch: those that are no metrics of the model."""
+    return set(step_logs(model, batches.slice(0, 1))) != set(model.get_metrics_result())
+
+
+def _refuse_with_own_step(model, **asked):
+    names = [f"`{name}`" for name, value in asked.items() if value]
+    if names:
+        raise InputError(
+            f"{' and '.join(names)} cannot be had of a model with a `test_step` of its own, which gives one loss for a "
+            f"whole batch in its own precision. Received: {model.name!r}."
+        )
+
+
+def _step_sums(model, weights, batch, size, sums, metrics, last):
+    """Return the totals after a batch that the model's own `test_step` has seen."""
+    state = weights + list(zip(model.metrics_variables, metrics, strict=True))
+    with _compiled_heads(model), collecting_scope(state) as scope:
+        logs = model.test_step(packed(*batch))
+        regularisation = sum_of(model.losses)
+        metrics = [scope.get_current_value(variable) for variable in model.metrics_variables]
+    del last
+    zero = tf.zeros((), tf.float64)
+    found = tf.stack([zero, size * regularisation, zero, zero])
+    return sums + found, metrics, tf.cast(logs["loss"], tf.float64)
+
+
+def sum_of(losses):
+    """Return the float64 sum of a list of losses of any shape, 0 of an empty one."""
+    terms = [tf.reduce_sum(tf.cast(term, tf.float64)) for term in losses]
+    return tf.add_n(terms) if terms else tf.zeros((), tf.float64)
 
 
 def _batch_sums(model, weights, metrics, batch, size, sample_errors, compute_dtype):
@@ -104,17 +187,17 @@ def _batch_sums(model, weights, metrics, batch, size, sample_errors, compute_dty
     x, y, sample_weight = batch
     state = weights + list(zip(model.metrics_variables, metrics, strict=True))
     # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
-    with keras.StatelessScope(state_mapping=state, initialize_variables=False) as scope:
+    with collecting_scope(state) as scope:
         prediction = predict_batch(model, x, compute_dtype)
         loss = _loss(model, x, y, prediction, sample_weight)
-        added = [tf.reduce_sum(tf.cast(term, tf.float64)) for term in model.losses]
+        regularisation = sum_of(model.losses)
         model.compute_metrics(x, y, prediction, sample_weight)
         metrics = [scope.get_current_value(variable) for variable in model.metrics_variables]
-    regularisation = tf.add_n(added) if added else tf.zeros((), tf.float64)
     alone = tf.zeros(size, tf.float64)
     if sample_errors:
+        # In a scope of its own, which knows of no losses that layers added to the whole batch.
         with keras.StatelessScope(state_mapping=state, initialize_variables=False):
-            alone = _sample_losses(model, x, y, prediction, sample_weight, size) - regularisation
+            alone = _sample_losses(model, x, y, prediction, sample_weight, size) - sum_of(model.losses)
     sums = [size * loss, size * regularisation, tf.reduce_sum(alone), tf.reduce_sum(tf.square(alone))]
     return tf.stack(sums), metrics
 
@@ -123,18 +206,19 @@ def _sample_losses(model, x, y, prediction, sample_weight, size):
     """Return float64 (size,): the loss of every sample as a batch of its own, of one forward pass."""
 
     def cut(nest, index):
-        if nest is None:
-            return None
-        return keras.tree.map_structure(lambda leaf: leaf[index : index + 1], nest)
+        return keras.tree.map_structure(lambda leaf: None if leaf is None else leaf[index : index + 1], nest)
 
     parts = (x, y, prediction, sample_weight)
     return tf.stack([_loss(model, *(cut(part, index) for part in parts)) for index in range(size)])
 
 
 def _loss(model, x, y, prediction, sample_weight):
-    options = inference(model.compute_loss)
-    loss = model.compute_loss(x=x, y=y, y_pred=prediction, sample_weight=sample_weight, **options)
-    return tf.cast(loss, tf.float64)
+    return tf.cast(computed_loss(model, x, y, prediction, sample_weight, training=False), tf.float64)
+
+
+def _loss_of(model, metrics):
+    with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
+        return tf.cast(model.get_metrics_result()["loss"], tf.float64)
 
 
 def _figures(model, means, metrics, count):
@@ -168,28 +252,34 @@ def predict_batch(model: keras.Model, x, compute_dtype: str = FLOAT32):
         compute_dtype: see `precision`.
     """
     with _compiled_heads(model), computing_in(model, compute_dtype):
-        prediction = model(x, **inference(model.call))
+        prediction = model(x, **training_argument(model.call, False))
     return in_float32(prediction) if compute_dtype != FLOAT32 else prediction
 
 
-def make_bare_forward(model: keras.Model, batches: Batches, compute_dtype: str = FLOAT32):
+def make_bare_forward(
+    model: keras.Model, batches: Batches, compute_dtype: str = FLOAT32, *, eager: bool = False
+):
     """Build the yardstick: a function without arguments that runs the compiled model over all batches."""
 
-    @tf.function(autograph=False, reduce_retracing=False)
     def forward(start, size):
         return predict_batch(model, batches.slice(start, size)[0], compute_dtype)
 
+    def forward_of(x):
+        return predict_batch(model, x, compute_dtype)
+
+    listed = eager or isinstance(batches, ListedBatches)
+    if not eager:
+        forward = tf.function(forward, autograph=False, reduce_retracing=False)
+        forward_of = tf.function(forward_of, autograph=False, reduce_retracing=True)
+
     def run():
         for start, size in batches:
-            prediction = forward(tf.constant(start), size)
+            prediction = (
+                forward_of(batches.slice(start, size)[0]) if listed else forward(tf.constant(start), size)
+            )
         keras.tree.flatten(prediction)[0][0].numpy()  # waits for a device that runs asynchronously
 
     return run
-
-
-def inference(function) -> dict:
-    """Return the arguments that ask for inference where the (possibly overridden) function knows the question."""
-    return {"training": False} if "training" in inspect.signature(function).parameters else {}
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.landscape.checks import one_line
+from tfapp.landscape.one_line import one_line
 from tfapp.landscape.samples import Batches
 
 FLOAT32, BFLOAT16 = COMPUTE_DTYPES = ("float32", "bfloat16")

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.landscape.evaluate import landscape
-from tfapp.landscape.samples import as_arrays
+from tfapp.landscape.samples import read
 from tfapp.report.tensorboard import check_tensorboard, summary_writer
 
 _POINTS = 17  # along each axis: a picture in a browser, at a tenth of the evaluations of a printed one
@@ -54,7 +54,10 @@ class LandscapeTensorBoard(keras.callbacks.Callback):
                 f"Received: {', '.join(unknown)}."
             )
         self.log_dir, self.every = Path(log_dir), every
-        self._data, self._options = as_arrays(x, y, sample_weight), {"n": _POINTS, **options}
+        samples = read(x, y, sample_weight)
+        # What can be read only once is kept; arrays are batched as the options say.
+        self._data = samples.parts if samples.given is None else (samples.batches(1),)
+        self._options = {"n": _POINTS, **options}
         self._writer = self._drawn = None
         self._epoch = 0
 

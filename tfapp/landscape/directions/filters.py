@@ -28,6 +28,11 @@ _FILTER_AXES = (
     ((_L.SimpleRNNCell, _L.GRUCell, _L.LSTMCell), "recurrent_kernel", (-1,)),
 )
 
+# The cell of ConvLSTM1D, 2D and 3D, which has no public name. Its last axis, too, numbers gates of feature maps.
+_CONVOLUTIONAL_CELL = "ConvLSTMCell"
+# What `enable_lora` adds to a layer, whose own kernel it freezes.
+_LORA = ("lora_kernel_a", "lora_kernel_b", "lora_embeddings_a", "lora_embeddings_b")
+
 # Scales, offsets and slopes of these layers are not filters, whatever their rank.
 _WITHOUT_FILTERS = (
     _L.BatchNormalization,
@@ -95,12 +100,31 @@ def _filter_axes(layer, variable):
             return axes
     if isinstance(layer, _L.EinsumDense) and variable.name == "kernel":
         return _einsum_axes(layer.equation)
+    if variable.name in _LORA and hasattr(layer, "lora_enabled"):
+        return _lora_axes(layer, variable.name)
+    if type(layer).__name__ == _CONVOLUTIONAL_CELL and variable.name in ("kernel", "recurrent_kernel"):
+        return (-1,)
     raise InputError(
         f"Layer {layer.name!r} ({type(layer).__name__}) has a trainable parameter {variable.name!r} of shape "
         f"{tuple(variable.shape)} whose filters are not known. Expected a convolution, Dense, EinsumDense, "
-        "attention, recurrent or Embedding layer; use directions that are normalised layer by layer, or "
+        "attention, recurrent (ConvLSTM too) or Embedding layer, or factors of LoRA; use directions that are "
+        "normalised layer by layer, or "
         "freeze the layer (`layer.trainable = False`) to leave it out."
     )
+
+
+def _lora_axes(layer, name):
+    """Return the axes of a factor of `kernel + alpha / rank * a @ b` that number what it puts out.
+
+    Those of `a` are the features of low rank (of an embedding its tokens, as of the embedding itself), those of `b`
+    the filters of the layer.
+    """
+    if name == "lora_embeddings_a":
+        return (-2,)
+    if name == "lora_kernel_a" and isinstance(layer, _L.EinsumDense):
+        # The last axis of the kernel has become the rank; heads keep filters of their own.
+        return tuple(sorted({*_einsum_axes(layer.equation), -1}))
+    return (-1,)
 
 
 def _einsum_axes(equation):

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from tfapp.errors import InputError, WorkFailed
 from tfapp.landscape.fingerprint import hash_data
-from tfapp.landscape.flatness.derivatives import as_batches, unflatten
+from tfapp.landscape.flatness.derivatives import as_batches, loss_at_solution, prepare, unflatten
 from tfapp.landscape.flatness.hessian import Hessian
 from tfapp.landscape.flatness.sharpness import SharpnessFile
 from tfapp.landscape.flatness.spectrum import (
@@ -227,7 +227,7 @@ def summarise_curvature(
     """
     batches = as_batches(x, y, sample_weight, batch_size)
     settings = {
-        "data": hash_data(*batches.slice(0, batches.num_samples)),
+        "data": hash_data(*batches.content),
         "samples": batches.num_samples,
         "batch_size": batches.batch_size,
         "k": k,
@@ -239,6 +239,7 @@ def summarise_curvature(
     }
     file = SharpnessFile(path, model, overwrite)
     entry = file.entry("hessian", settings, overwrite)
+    file.check_earlier(entry, lambda: prepare(model, batches) and loss_at_solution(model, batches))
     parts = {
         "largest": (_USUAL_PRODUCTS, lambda hessian: _end(hessian, k, "largest", seed)),
         "smallest": (_USUAL_PRODUCTS, lambda hessian: _end(hessian, 1, "smallest", seed)),

@@ -6,19 +6,21 @@ displacement y is combined with the weights inside the graph: the variables of t
 written. Vectors and sums are float64, the layers compute in their own precision.
 """
 
-import inspect
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.landscape.samples import Batches, as_arrays
+from tfapp.landscape.one_line import one_line
+from tfapp.landscape.point_loss import has_own_test_step, step_logs, sum_of
+from tfapp.landscape.samples import Batches, as_batches
+from tfapp.optimizers.stateless_loss import collecting_scope, computed_loss, training_argument
+
+__all__ = ["as_batches", "flatten", "make_gradient", "make_hessian_product", "prepare", "unflatten"]
 
 
-def as_batches(x, y=None, sample_weight=None, batch_size: int = 8) -> Batches:
-    """Return `x` if it is `Batches` already, else arrays or a dataset as batches that stay in memory."""
-    return x if isinstance(x, Batches) else Batches(*as_arrays(x, y, sample_weight), batch_size)
+# Two ways to compute one loss differ by the rounding of float32.
+_SAME_LOSS = 1e-4
 
 
 def prepare(model: keras.Model, batches: Batches) -> int:
@@ -36,8 +38,27 @@ def prepare(model: keras.Model, batches: Batches) -> int:
     if n == 0:
         raise InputError(f"Expected a model with trainable parameters. Received: {model.name!r} with none.")
     # Keras makes the state of the loss at its first use, which must not happen inside a stateless scope.
-    _loss(model, *batches.slice(0, 1))
+    first = batches.slice(0, 1)
+    try:
+        x, y, sample_weight = first
+        prediction = model(x, **training_argument(model.call, False))
+        computed_loss(model, x, y, prediction, sample_weight, training=False)
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        raise InputError(
+            f"Expected a model and data whose loss `compute_loss` gives, to differentiate it. Received: "
+            f"{model.name!r} ({one_line(error)})."
+        ) from error
+    if has_own_test_step(model):
+        _refuse_other_loss(model, first)
     return n
+
+
+def loss_at_solution(model: keras.Model, batches: Batches, *, regularisation: bool = False) -> float:
+    """Return f(0) of `make_gradient`, computed without a graph of the whole."""
+    parts = [
+        (size, _batch_loss(model, [], batches.slice(start, size), regularisation)) for start, size in batches
+    ]
+    return sum(size * float(loss) for size, loss in parts) / batches.num_samples
 
 
 def make_gradient(model: keras.Model, batches: Batches, *, regularisation: bool = False):
@@ -52,14 +73,18 @@ def make_gradient(model: keras.Model, batches: Batches, *, regularisation: bool 
         A `tf.function` from float64 (n,) to float64 () and (n,). It is traced once.
     """
     n = sum(_sizes(model.trainable_variables))
-    batch_gradient = _batch_gradient(model, batches, regularisation)
+    batch_gradient = _batch_gradient(model, batches.num_samples, regularisation)
 
-    @tf.function(input_signature=(tf.TensorSpec((n,), tf.float64),), autograph=False)
+    def add(displacement, batch, size, loss, gradient):
+        found = batch_gradient(displacement, batch, size)
+        return loss + found[0], gradient + found[1]
+
+    over_batches = batches.folded(add)
+
     def gradient(displacement):
-        zero = (tf.zeros((), tf.float64), tf.zeros(n, tf.float64))
-        return _over_batches(batches, lambda *batch: batch_gradient(displacement, *batch), zero)
+        return tuple(over_batches(displacement, tf.zeros((), tf.float64), tf.zeros(n, tf.float64)))
 
-    return gradient
+    return batches.compiled(gradient, tf.TensorSpec((n,), tf.float64))
 
 
 def make_hessian_product(model: keras.Model, batches: Batches, *, regularisation: bool = False):
@@ -74,20 +99,22 @@ def make_hessian_product(model: keras.Model, batches: Batches, *, regularisation
         B. Pearlmutter, "Fast Exact Multiplication by the Hessian", Neural Computation, 1994.
     """
     n = sum(_sizes(model.trainable_variables))
-    batch_gradient = _batch_gradient(model, batches, regularisation)
+    batch_gradient = _batch_gradient(model, batches.num_samples, regularisation)
 
-    @tf.function(input_signature=(tf.TensorSpec((n,), tf.float64),), autograph=False)
+    def add(v, batch, size, total):
+        origin = tf.zeros(n, tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch(origin)
+            _, gradient = batch_gradient(origin, batch, size)
+        return (total + tape.gradient(gradient, origin, output_gradients=v, unconnected_gradients="zero"),)
+
+    over_batches = batches.folded(add)
+
     def product(v):
-        def of_batch(start, size):
-            origin = tf.zeros(n, tf.float64)
-            with tf.GradientTape() as tape:
-                tape.watch(origin)
-                _, gradient = batch_gradient(origin, start, size)
-            return tape.gradient(gradient, origin, output_gradients=v, unconnected_gradients="zero")
+        (total,) = over_batches(v, tf.zeros(n, tf.float64))
+        return total
 
-        return _over_batches(batches, of_batch, tf.zeros(n, tf.float64))
-
-    return product
+    return batches.compiled(product, tf.TensorSpec((n,), tf.float64))
 
 
 def flatten(arrays) -> np.ndarray:
@@ -105,11 +132,11 @@ def _sizes(variables):
     return [int(np.prod(tuple(variable.shape))) for variable in variables]
 
 
-def _batch_gradient(model, batches, regularisation):
+def _batch_gradient(model, num_samples, regularisation):
     variables = model.trainable_variables
     sizes = _sizes(variables)
 
-    def batch_gradient(displacement, start, size):
+    def batch_gradient(displacement, batch, size):
         """Return the batch's share of the mean loss, and its gradient."""
         with tf.GradientTape() as tape:
             tape.watch(displacement)
@@ -117,46 +144,31 @@ def _batch_gradient(model, batches, regularisation):
                 (w, w.value + tf.cast(tf.reshape(part, w.shape), w.dtype))
                 for w, part in zip(variables, tf.split(displacement, sizes), strict=True)
             ]
-            loss = _batch_loss(model, weights, batches.slice(start, size), regularisation)
+            loss = _batch_loss(model, weights, batch, regularisation)
         gradient = tape.gradient(loss, displacement, unconnected_gradients="zero")
         # Only now, in float64: on its way back Keras casts the loss's own derivative to float32.
-        share = size / batches.num_samples
+        share = size / num_samples
         return share * loss, share * gradient
 
     return batch_gradient
 
 
-def _over_batches(batches, of_batch, zero):
-    """Return the sum of `of_batch(start, size)`, a tensor or a tuple of them like `zero`."""
-    batch_size, end = batches.batch_size, batches.num_full * batches.batch_size
-
-    def add(total, start, size):
-        return tf.nest.map_structure(tf.add, total, of_batch(start, size))
-
-    # One batch after the other: two at once would double the memory, not the speed.
-    _, total = tf.while_loop(
-        lambda start, _: start < end,
-        lambda start, total: (start + batch_size, add(total, start, batch_size)),
-        (tf.constant(0), zero),
-        parallel_iterations=1,
-    )
-    return add(total, end, batches.remainder) if batches.remainder else total
-
-
 def _batch_loss(model, weights, batch, regularisation):
+    x, y, sample_weight = batch
     # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
-    with keras.StatelessScope(state_mapping=weights, initialize_variables=False):
-        loss = _loss(model, *batch)
-        added = [] if regularisation else [tf.reduce_sum(tf.cast(term, tf.float64)) for term in model.losses]
-    return loss - tf.add_n(added) if added else loss
+    with collecting_scope(weights):
+        prediction = model(x, **training_argument(model.call, False))
+        loss = computed_loss(model, x, y, prediction, sample_weight, training=False)
+        loss = tf.cast(loss, tf.float64)
+        return loss if regularisation else loss - sum_of(model.losses)
 
 
-def _loss(model, x, y, sample_weight):
-    prediction = model(x, **_inference(model.call))
-    options = {"sample_weight": sample_weight, **_inference(model.compute_loss)}
-    return tf.cast(model.compute_loss(x=x, y=y, y_pred=prediction, **options), tf.float64)
-
-
-def _inference(function):
-    """Ask for inference where the (possibly overridden) function knows the question."""
-    return {"training": False} if "training" in inspect.signature(function).parameters else {}
+def _refuse_other_loss(model, batch):
+    """Refuse a model whose own `test_step` reports another loss than `compute_loss`, which is differentiated."""
+    reported, computed = float(step_logs(model, batch)["loss"]), float(_batch_loss(model, [], batch, True))
+    if not abs(reported - computed) <= _SAME_LOSS * max(abs(reported), abs(computed)):
+        raise InputError(
+            f"Expected a model whose `compute_loss` is the loss that its own `test_step` reports, to differentiate it. "
+            f"Received: {model.name!r} with {computed:g} and {reported:g} for one sample; move the loss to "
+            "`compute_loss`, or draw its landscape, which needs no derivatives."
+        )

@@ -12,14 +12,23 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.landscape.directions.random_directions import check_seed
-from tfapp.landscape.fingerprint import hash_data, hash_loss, hash_model, hash_weights
+from tfapp.landscape.fingerprint import (
+    LOSS_CODE,
+    code_hashes,
+    hash_data,
+    hash_loss,
+    hash_model,
+    hash_weights,
+)
 from tfapp.landscape.flatness.boxes import COLUMNS
-from tfapp.landscape.flatness.derivatives import as_batches, prepare
+from tfapp.landscape.flatness.derivatives import as_batches, loss_at_solution, prepare
 from tfapp.landscape.flatness.sharpness_search import Neighbourhood, Sharpness, Trial
 from tfapp.landscape.flatness.spectrum import check_count
 
 BOXES = ("keskar", "filter")
 _FORMAT = 1
+# As a share: what two graphs of one loss differ by is far less.
+_SAME_LOSS = 1e-3
 
 
 def sharpness(
@@ -88,13 +97,14 @@ def sharpness(
         "regularisation": regularisation,
     }
     settings = {
-        "data": hash_data(*batches.slice(0, batches.num_samples)),
+        "data": hash_data(*batches.content),
         "samples": batches.num_samples,
         "batch_size": batches.batch_size,
         **search,
     }
     file = SharpnessFile(path, model, overwrite)
     entry = file.entry("sharpness", settings, overwrite)
+    file.check_earlier(entry, lambda: loss_at_solution(model, batches, regularisation=regularisation))
     _measure(file, entry, lambda: Neighbourhood(model, batches, **search), sizes, repeats, progress)
     return [
         Sharpness(size, entry["loss"], tuple(map(Trial.from_json, _trials(entry, size)[:repeats])))
@@ -173,10 +183,16 @@ class SharpnessFile:
     def __init__(self, path: str | os.PathLike | None, model: keras.Model, overwrite: bool = False):
         self.path = None if path is None else Path(path)
         solution = {"weights": hash_weights(model), "model": hash_model(model), "loss": hash_loss(model)}
-        self._content = {"format": _FORMAT, "solution": solution}
+        if self.path is not None:
+            solution |= code_hashes(model, metrics=False)
+        self._content, self._untold = {"format": _FORMAT, "solution": solution}, False
         if self.path is not None and self.path.is_file():
             stored = _read(self.path)
-            changed = [name for name, value in solution.items() if stored["solution"].get(name) != value]
+            known = stored["solution"]
+            # Files of earlier versions do not tell the code; they are taken as they are.
+            changed = [name for name, value in solution.items() if known.get(name, value) != value]
+            self._untold = not changed and LOSS_CODE not in known
+            stored["solution"] = known | solution
             if not changed:
                 self._content = stored
             elif not overwrite:
@@ -201,6 +217,25 @@ class SharpnessFile:
             found.clear()
             found["settings"] = settings
         return found
+
+    def check_earlier(self, entry: dict, loss: Callable[[], float]) -> None:
+        """Refuse an entry of a file that does not tell the code of the loss, if the loss is another one now.
+
+        Args:
+            entry: what `entry` returned.
+            loss: returns the loss at the solution.
+
+        Raises:
+            InputError: the losses differ.
+        """
+        if not self._untold or "loss" not in entry:
+            return
+        now = loss()
+        if not abs(now - entry["loss"]) <= _SAME_LOSS * max(abs(now), 1e-6):
+            raise InputError(
+                f"{self.path} belongs to another solution; its loss is {entry['loss']:.6g}, and it is {now:.6g} now. "
+                "Choose another path, or start again with `overwrite`."
+            )
 
     def save(self) -> None:
         """Write the file by write-then-rename, if there is one."""

@@ -1,0 +1,55 @@
+"""Loss of a model at given values of its variables, with all that Keras counts and without writing any variable."""
+
+import inspect
+
+import keras
+
+
+def collecting_scope(state, *, initialize_variables: bool = False) -> keras.StatelessScope:
+    """Return a scope in which variables have other values and `model.losses` holds what layers add in `call`.
+
+    Outside of a scope a layer keeps the losses that it adds (`add_loss`, `activity_regularizer`) itself. Inside of
+    one, Keras drops them unless the scope collects them, and `compute_loss` then leaves them out without a word.
+
+    Args:
+        state: `(variable, value)` pairs.
+        initialize_variables: whether Keras may initialise what is not yet built.
+    """
+    return keras.StatelessScope(
+        state_mapping=state, collect_losses=True, initialize_variables=initialize_variables
+    )
+
+
+def training_argument(function, training: bool) -> dict:
+    """Return `{"training": training}` where the (possibly overridden) function knows the argument, else nothing."""
+    return {"training": training} if "training" in inspect.signature(function).parameters else {}
+
+
+def computed_loss(model: keras.Model, x, y, prediction, sample_weight, *, training: bool):
+    """Return what `model.compute_loss` says, inside a `collecting_scope` in which the model made the prediction."""
+    options = training_argument(model.compute_loss, training)
+    return model.compute_loss(x=x, y=y, y_pred=prediction, sample_weight=sample_weight, **options)
+
+
+def loss_at(model: keras.Model, weights, state, batch):
+    """Return the loss of a batch as a step of `fit()` computes it, at given weights.
+
+    Args:
+        model: Compiled and built Keras model; none of its variables is written.
+        weights: Tensors, one for each of `model.trainable_variables`.
+        state: Tensors, one for each of `model.non_trainable_variables`: moving statistics, seeds of dropout.
+        batch: `(x, y, sample_weight)`, nests of tensors or None.
+
+    Returns:
+        The loss, scalar, regularisation and added losses included, and the state after the batch.
+    """
+    x, y, sample_weight = batch
+    mapping = [
+        *zip(model.trainable_variables, weights, strict=True),
+        *zip(model.non_trainable_variables, state, strict=True),
+    ]
+    with collecting_scope(mapping, initialize_variables=True) as scope:
+        outputs = model(x, **training_argument(model.call, True))
+        loss = computed_loss(model, x, y, outputs, sample_weight, training=True)
+        after = [scope.get_current_value(variable) for variable in model.non_trainable_variables]
+    return loss, after
