@@ -2,6 +2,7 @@
 
 import shlex
 
+from tfapp.cli.numbers import SEEDS
 from tfapp.errors import InputError
 
 
@@ -15,6 +16,8 @@ def parse_seeds(text):
         raise InputError(
             f"--seeds {text!r} is not understood; expected different integers of at least 0 such as 0,1,2."
         )
+    if max(seeds) > SEEDS[1]:
+        raise InputError(f"--seeds must be integers from 0 to {SEEDS[1]:,}; got {max(seeds)}.")
     return seeds
 
 

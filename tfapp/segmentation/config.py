@@ -212,6 +212,19 @@ def with_defaults(settings):
     return {**asdict(TrainConfig(**chosen).completed()), **settings}
 
 
+def check_stored(settings):
+    """Raise InputError for an option of a stored configuration that is out of its choices or range.
+
+    Args:
+        settings: The `config` of a `run.json`, whose entries are of the types of `TrainConfig`.
+    """
+    known = {field.name for field in fields(TrainConfig)}
+    chosen = {name: value for name, value in with_defaults(settings).items() if name in known}
+    if chosen["resize"] is not None:
+        chosen["resize"] = tuple(chosen["resize"])
+    TrainConfig(**chosen).check()
+
+
 def option_words(name, value):
     """Return a field of `TrainConfig`, or its stored form, as the words of a command line."""
     name = name.replace("_", "-")

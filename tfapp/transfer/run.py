@@ -1,7 +1,7 @@
 """The run folder of a transfer network, and the whole pipeline as one Keras model."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from zipfile import BadZipFile
 
 import keras
@@ -10,6 +10,7 @@ import numpy as np
 from tfapp.data import open_multi_label
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
+from tfapp.records import Entries, ListOf, TableOf, Text, entries_of
 from tfapp.runs.record import TRANSFER
 from tfapp.runs.run import Run
 from tfapp.transfer.backbones import open_backbone
@@ -21,6 +22,15 @@ from tfapp.transfer.network import MODEL, pseudo_labels
 
 FEATURES, CLUSTERS = "features", "clusters.npz"
 
+_ENTRIES = Entries(
+    {
+        "command": Text(),
+        "config": replace(entries_of(TransferConfig), closed=True),
+        "data": Entries({"spec": Text(), "fingerprint": Text(), "class_names": ListOf(Text())}),
+        "backbone": TableOf(),
+    }
+)
+
 
 class TransferRun(Run):
     """A transfer network in a folder: `run.json`, `features/`, `clusters.npz`, `history.csv`, `transfer.keras`."""
@@ -29,12 +39,17 @@ class TransferRun(Run):
     holds = "a transfer network"
     # A Keras model from features to transferred features.
     model_file = MODEL
+    entries = _ENTRIES
+
+    def check_record(self):
+        """Raise InputError for an option that is out of range."""
+        self.config.check()
 
     @property
     def config(self):
         """The `TransferConfig`."""
         stored = self.record["config"]
-        return TransferConfig(**{**stored, "degrade": tuple(stored["degrade"])})
+        return TransferConfig(**{**stored, "degrade": tuple(stored.get("degrade", ()))})
 
     @property
     def network_config(self):
