@@ -10,8 +10,7 @@ from typer.core import TyperGroup
 from tfapp.errors import InputError
 
 SEEDS = (0, 2**32 - 1)
-# A side of a picture in pixels, and what a float is anything beyond: neither NaN nor infinity, nor a typing error.
-_SIDE, _SHARE, _RATE = (0, 16_384), (0, 1), (0, 10**9)
+_SIDE, _SHARE = (0, 16_384), (0, 1)
 LIMITS = {
     "base_width": (0, 4096),
     "batch_size": (0, 1_000_000),
@@ -34,7 +33,6 @@ LIMITS = {
     "hypotheses": (0, 1000),
     "instance": (0, 1000),
     "instances": (0, 1000),
-    "lipschitz": (0, 10**30),
     "low": _SIDE,
     "most_classes": (0, 1000),
     "n": (0, 2001),
@@ -63,8 +61,8 @@ LIMITS = {
 }
 # Where a name means something else: the angles of a surface are steps by steps.
 _OF_COMMANDS = {("pose landscape", "steps"): (0, 1440)}
-# Of options that have no line above.
-WHOLE, REAL = (0, 2**31 - 1), _RATE
+# Of options that have no line above: what an int32 and, about, a float32 can hold.
+WHOLE, REAL = (0, 2**31 - 1), (0, 10**38)
 
 
 def limit_numbers(group, path=()):
@@ -100,4 +98,8 @@ def _check(name, value, limits):
     least, most = limits or (WHOLE if isinstance(value, int) else REAL)
     # Not a comparison with the opposite: NaN is out of every range.
     if not least <= value <= most or not math.isfinite(value):
-        raise InputError(f"`{name}` must be a number from {least:,} to {most:,}; got {value}.")
+        raise InputError(f"`{name}` must be a number from {_short(least)} to {_short(most)}; got {value}.")
+
+
+def _short(number):
+    return f"{number:,}" if number < 10**12 else f"{number:g}"

@@ -222,6 +222,9 @@ def check_stored(settings):
     chosen = {name: value for name, value in with_defaults(settings).items() if name in known}
     if chosen["resize"] is not None:
         chosen["resize"] = tuple(chosen["resize"])
+    if chosen["model"] not in MODELS:
+        # It is loaded from its file: a name of another version decides nothing.
+        chosen |= {"model": TrainConfig.model, "encoder_weights": None}
     TrainConfig(**chosen).check()
 
 

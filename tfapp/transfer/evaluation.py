@@ -7,6 +7,7 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import write_json
+from tfapp.records import Entries, ListOf, TableOf, Text, Whole
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import (
     COSTS,
@@ -127,6 +128,16 @@ TITLES = {
 # What the pseudo-labels of a reading are, for titles of tables.
 LABELS = {"own": "own cluster", "nearest": "nearest centroid"}
 METRICS, CLASSIFIERS = "metrics.json", "classifiers"
+METRICS_ENTRIES = Entries(
+    {
+        "class_names": ListOf(Text()),
+        "ap": Text(),
+        "features": ListOf(Entries({"name": Text(), "title": Text(), "mean": TableOf()})),
+        "positives": ListOf(Whole(0)),
+        "images": Entries({"train": Whole(0), "test": Whole(0), "skipped": ListOf(Text())}),
+        "pseudo_labels": TableOf(),
+    }
+)
 
 
 @dataclass(frozen=True)
