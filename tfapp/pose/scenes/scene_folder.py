@@ -12,6 +12,7 @@ from tfapp.errors import InputError
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.camera import read_camera
 from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES, read_depth
+from tfapp.pose.scenes.part_masks import read_part_mask
 from tfapp.records import Anything, Entries, ListOf, Number, OneOf, Optional, Text, Whole
 
 FOREGROUNDS = ("mask", "plane", "all")
@@ -27,8 +28,8 @@ class SceneFolder:
                                 one step of a .png, if not 1
         depth/NAME.npy          float (height, width), metres along the optical axis; 0, NaN or infinite where nothing
                                 was measured. Or NAME.png with 16 bits, or NAME.exr
-        mask/NAME.png           not 0 where a part is seen
-        region.png              not 0 where parts may be, such as the floor of a bin without its walls; for all scenes
+        mask/NAME.png           not black where a part is seen
+        region.png              not black where parts may be, such as a bin's floor without its walls; for all scenes
         scenes.json             how the scenes were simulated
         truth/labels/NAME.png   0, or the number 1..N of the instance that is seen
         truth/poses/NAME.json   {"rotation": N matrices 3x3, "translation": N vectors in metres}: from the mesh into the
@@ -144,10 +145,10 @@ class SceneFolder:
 
     @cached_property
     def _region(self):
-        return self._picture(REGION) != 0 if (self.path / REGION).is_file() else None
+        return self._part_mask(REGION) if (self.path / REGION).is_file() else None
 
     def _mask(self, index, depth):
-        return (self._picture(f"mask/{self.stems[index]}.png") != 0) & (depth > 0)
+        return self._part_mask(f"mask/{self.stems[index]}.png") & (depth > 0)
 
     def _plane(self, index, depth):
         points, pixels = self.camera.back_project(depth)
@@ -159,6 +160,11 @@ class SceneFolder:
     def _all(self, index, depth):
         del index
         return depth > 0
+
+    def _part_mask(self, name):
+        mask = read_part_mask(self.path / name)
+        self._check_size(self.path / name, mask)
+        return mask
 
     def _picture(self, name):
         picture = read_mask(self.path / name)
