@@ -35,7 +35,10 @@ def test_honest_archive_is_read(tmp_path):
 def test_member_that_decompresses_to_more_than_is_read_is_refused_before(tmp_path):
     file = npz(tmp_path / "a.npz", a=npy((2**20,), bytes(2**22)))
     assert file.stat().st_size < 2**14
-    with pytest.raises(ValueError, match="declares .* bytes of arrays, more than 1,048,576"), open_arrays(file, 2**20):
+    with (
+        pytest.raises(ValueError, match="declares .* bytes of arrays, more than 1,048,576"),
+        open_arrays(file, 2**20),
+    ):
         pass
 
 
@@ -67,7 +70,10 @@ def test_decompression_ends_where_the_header_ends(tmp_path):
 
 def test_more_than_a_compressed_file_can_hold_is_refused_unread(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(1000)))
-    with gzip.open(tmp_path / "a.gz") as file, pytest.raises(ValueError, match="more than a file of .* can hold"):
+    with (
+        gzip.open(tmp_path / "a.gz") as file,
+        pytest.raises(ValueError, match="more than a file of .* can hold"),
+    ):
         read_declared(file, 10**8, tmp_path / "a.gz")
 
 
@@ -78,7 +84,7 @@ def test_idx_bomb_is_one_sentence(tmp_path):
     header = bytes((0, 0, 8, 3)) + struct.pack(">3I", 60_000, 2**14, 2**14)
     file = tmp_path / "train-images-idx3-ubyte.gz"
     file.write_bytes(gzip.compress(header + bytes(2**20)))
-    with pytest.raises(InputError, match="announces 16,106,127,360,000 bytes, more than the 1,073,741,824 that are read"):
+    with pytest.raises(InputError, match="announces 16,106,127,360,000 bytes, more than the 1,073,741,824"):
         read_idx(file, 3)
 
 

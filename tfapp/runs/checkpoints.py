@@ -120,7 +120,7 @@ def read_history(folder):
         with file.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             rows = [{name: _number(text) for name, text in row.items()} for row in reader]
-        return _counted(rows, reader.fieldnames)
+            return _counted(rows, reader.fieldnames)
     except (ValueError, AttributeError, csv.Error) as error:
         raise InputError(
             f"{file} is damaged{_told(error)}; restore it, or train again with `overwrite`."
