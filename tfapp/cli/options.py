@@ -1,5 +1,6 @@
 """Texts that people type as options, and the line that they typed."""
 
+import math
 import shlex
 
 from tfapp.cli.numbers import SEEDS
@@ -41,6 +42,8 @@ def _number(name, value):
 
     try:
         number = float(value)
+        if not 0 < number < math.inf:
+            raise ValueError("no finite number above 0")
         make_solver(name, number)
     except ValueError:
         raise InputError(
