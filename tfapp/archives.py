@@ -2,7 +2,9 @@
 
 import math
 import os
+import struct
 import zipfile
+import zlib
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +16,7 @@ MOST_BYTES = 2**30
 # Where one byte stands for many: gzip and zip can do no better.
 _BEST_RATIO = 1032
 _CHUNK = 2**22
+# What reading a damaged archive raises; RuntimeError is that of an encrypted or unknown member.
 DAMAGED = (
     OSError,
     ValueError,
@@ -22,6 +25,10 @@ DAMAGED = (
     EOFError,
     AttributeError,
     OverflowError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
     zipfile.BadZipFile,
 )
 
@@ -40,21 +47,29 @@ def open_arrays(path, most=MOST_BYTES):
     Raises:
         InputError: It is no regular file.
         ValueError: It declares more than `most`, or arrays that are not as large as they say.
-        OSError, KeyError, EOFError, zipfile.BadZipFile: It is missing or damaged.
+        One of `DAMAGED`: It is missing or damaged.
     """
     check_regular_file(path)
     # Opened here, as NumPy leaves open what it cannot read.
     with open(path, "rb") as file:
-        with zipfile.ZipFile(file) as members:
-            declared = sum(member.file_size for member in members.infolist())
-            if declared > most:
-                raise ValueError(f"it declares {declared:,} bytes of arrays, more than {most:,}")
-            for member in members.infolist():
-                with members.open(member) as content:
-                    _check_header(content, member.file_size)
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as arrays:
-            yield arrays
+        try:
+            with zipfile.ZipFile(file) as members:
+                _check_members(members, most)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                yield arrays
+        except zipfile.BadZipFile as error:
+            # It may hold all bytes of a name that is none.
+            raise ValueError(str(error)[:100]) from None
+
+
+def _check_members(members, most):
+    declared = sum(member.file_size for member in members.infolist())
+    if declared > most:
+        raise ValueError(f"it declares {declared:,} bytes of arrays, more than {most:,}")
+    for member in members.infolist():
+        with members.open(member) as content:
+            _check_header(content, member.file_size)
 
 
 def read_array(path, most=MOST_BYTES):
@@ -71,10 +86,15 @@ def read_array(path, most=MOST_BYTES):
 
 def _check_header(file, size):
     """Raise ValueError if an array in the format of NumPy says it is larger than its file: memory is taken by that."""
-    version = np.lib.format.read_magic(file)
-    # Version 3 differs in the encoding of field names alone.
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
+    try:
+        version = np.lib.format.read_magic(file)
+        # Version 3 differs in the encoding of field names alone.
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+    except Exception:  # NumPy parses it as Python, and raises nearly anything
+        raise ValueError("it does not begin as an array of NumPy does") from None
     if math.prod(shape) * dtype.itemsize > size and not dtype.hasobject:
         raise ValueError(f"it declares an array of shape {shape}, which {size:,} bytes cannot hold")
 

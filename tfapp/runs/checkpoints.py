@@ -9,6 +9,7 @@ import keras
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_regular_file
 from tfapp.optimizers import unwrapped
+from tfapp.records import SHORTENED
 
 KEPT_CHECKPOINTS = 2
 LAST = "last.keras"
@@ -134,7 +135,7 @@ def _counted(rows, names):
     unit = (names or [""])[0]
     if unit not in _UNITS or len(set(names)) < len(names):
         raise _BadRow(
-            f"its first line is {','.join(names or [])!r}, expected {' or '.join(_UNITS)} and other names"
+            f"its first line is {SHORTENED.repr(','.join(names or []))}, expected {' or '.join(_UNITS)} and other names"
         )
     last = 0
     for row in rows:

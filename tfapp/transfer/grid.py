@@ -6,18 +6,25 @@ from pathlib import Path
 
 from tfapp.errors import InputError
 from tfapp.files import write_json, write_text
-from tfapp.records import Entries, ListOf, Number, TableOf, Text, Whole, read_record
+from tfapp.records import Entries, ListOf, Number, OneOf, TableOf, Text, Whole, read_record
 from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.runs.record import keep_settings
-from tfapp.transfer.classifiers import COSTS
+from tfapp.transfer.classifiers import COSTS, FORMS
 from tfapp.transfer.config import READINGS
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, transferred
 from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, train_network
 
 GRID, CELL, CONFIG = "grid.json", "cell.json", "config.json"
 _CELL_ENTRIES = Entries({"classes": ListOf(Text()), "costs": ListOf(Number()), "mean": TableOf(Number())})
-_CELLS = Entries({"hidden": Whole(1), "clusters": Whole(2), "seed": Whole(0), "mean": TableOf(Number())})
-GRID_ENTRIES = Entries({"ap": Text(), "low": Number(), "high": Number(), "cells": ListOf(_CELLS)})
+_CELLS = Entries(
+    {
+        "hidden": Whole(1),
+        "clusters": Whole(2),
+        "seed": Whole(0),
+        "mean": Entries({form: Number(0, 1) for form in FORMS}),
+    }
+)
+GRID_ENTRIES = Entries({"ap": OneOf(FORMS), "low": Number(), "high": Number(), "cells": ListOf(_CELLS)})
 
 
 def cells(hidden, clusters, seeds):
