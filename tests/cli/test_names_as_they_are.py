@@ -15,23 +15,16 @@ from tfapp.report.result_table import ResultTable
 NAMES = ["[/]", "nucleus [dead]", "[bold]cell[/bold]", ":cat:", "[link=x]y"]
 
 
-@pytest.fixture
-def printed(monkeypatch):
-    """The text that the console of all commands has printed."""
-    written = io.StringIO()
-    monkeypatch.setattr(terminal.console, "file", written)
-    monkeypatch.setattr(terminal.console, "_width", 200, raising=False)
-    return written
+def test_table_shows_names_as_they_are():
+    with terminal.console.capture() as printed:
+        terminal.print_table(ResultTable([NAMES[1], "IoU"], [[name, 0.5] for name in NAMES], NAMES[0]))
+    assert all(name in printed.get() for name in NAMES)
 
 
-def test_table_shows_names_as_they_are(printed):
-    terminal.print_table(ResultTable([NAMES[1], "IoU"], [[name, 0.5] for name in NAMES], NAMES[0]))
-    assert all(name in printed.getvalue() for name in NAMES)
-
-
-def test_every_print_shows_names_as_they_are(printed):
-    terminal.console.print(f"classes {', '.join(NAMES)}")
-    assert all(name in printed.getvalue() for name in NAMES)
+def test_every_print_shows_names_as_they_are():
+    with terminal.console.capture() as printed:
+        terminal.console.print(f"classes {', '.join(NAMES)}", soft_wrap=True)
+    assert all(name in printed.get() for name in NAMES)
 
 
 def test_bars_show_titles_and_notes_as_they_are():
