@@ -8,6 +8,7 @@ import math
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import datetime
 from reprlib import Repr
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -76,6 +77,19 @@ class Text(Anything):
 
     def holds(self, value):
         return isinstance(value, str)
+
+
+@dataclass(frozen=True)
+class Moment(Text):
+    """A date and a time of the day, as ISO 8601 writes them."""
+
+    wanted = "a date and time such as 2026-01-31T12:00:00+00:00"
+
+    def holds(self, value):
+        try:
+            return super().holds(value) and bool(datetime.fromisoformat(value))
+        except ValueError:
+            return False
 
 
 @dataclass(frozen=True)

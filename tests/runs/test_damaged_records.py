@@ -72,6 +72,7 @@ DAMAGED = [
     ("pose", "frame.centre", [0, 0], '"frame.centre" is .0, 0., expected a list of 3'),
     ("pose", "config.learning_rate", 0, "`learning_rate` must be a positive number; got 0"),
     ("transfer", "data", ..., '"data" is missing'),
+    ("transfer", "created", "yesterday", "\"created\" is 'yesterday', expected a date and time"),
     ("transfer", "backbone", ..., '"backbone" is missing'),
     ("transfer", "config.degrade", "blur", "\"config.degrade\" is 'blur', expected a list"),
     ("transfer", "config.other", 1, '"config.other" is 1, expected no entry of this name'),

@@ -12,14 +12,14 @@ from tfapp.pose.observations import observe
 from tfapp.pose.posed_loss import ChamferModel
 from tfapp.pose.scenes.camera import CAMERA_ENTRIES
 from tfapp.pose.scenes.scene_folder import FOREGROUNDS, SceneFolder
-from tfapp.records import Entries, ListOf, Number, OneOf, TableOf, Text, Whole, entries_of
+from tfapp.records import Entries, ListOf, Moment, Number, OneOf, TableOf, Text, Whole, entries_of
 from tfapp.runs.record import POSE
 from tfapp.runs.run import Run, Solution
 
 _ENTRIES = Entries(
     {
         "command": Text(),
-        "created": Text(),
+        "created": Moment(),
         "config": entries_of(PoseConfig, ("backbone", "observed", "epochs", "seed")),
         "instances": Whole(1),
         "frame": Entries({"centre": ListOf(Number(), 3), "unit": Number(above=0)}),

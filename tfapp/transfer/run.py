@@ -9,7 +9,7 @@ from tfapp.archives import DAMAGED, open_arrays
 from tfapp.data import open_multi_label
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
-from tfapp.records import Entries, ListOf, TableOf, Text, entries_of, read_record
+from tfapp.records import Entries, ListOf, Moment, TableOf, Text, entries_of, read_record
 from tfapp.runs.record import TRANSFER
 from tfapp.runs.run import Run
 from tfapp.transfer.backbones import open_backbone
@@ -24,6 +24,7 @@ FEATURES, CLUSTERS = "features", "clusters.npz"
 _ENTRIES = Entries(
     {
         "command": Text(),
+        "created": Moment(),
         "config": replace(entries_of(TransferConfig), closed=True),
         "data": Entries({"spec": Text(), "fingerprint": Text(), "class_names": ListOf(Text())}),
         "backbone": TableOf(),
