@@ -78,8 +78,10 @@ def read_manifest(folder):
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        written_format = int(content["format"])
-    except (ValueError, TypeError, KeyError) as error:
+        written_format = content["format"]
+        if not isinstance(written_format, int):
+            raise TypeError("a format that is no whole number")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ExportError(f"{path} is damaged: it is not what `tfapp export` writes.") from error
     if written_format > FORMAT:
         raise ExportError(

@@ -1,12 +1,16 @@
+"""Names of files, what counts as one, and what they hold."""
+
 import hashlib
+import json
 import os
+import socket
 import time
 
 import pytest
 
 from tfapp import files
 from tfapp.errors import InputError
-from tfapp.files import check_outputs, check_regular, content_hash, same_folder
+from tfapp.files import check_outputs, check_regular_file, content_hash, same_folder, write_json
 
 
 @pytest.fixture
@@ -83,14 +87,36 @@ def test_hash_of_a_file_that_was_at_rest_is_remembered_until_it_changes(tmp_path
     assert content_hash(path) == hashlib.sha256(b"longer").digest()
 
 
-def test_pipes_and_devices_are_no_files(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", "/dev/zero"):
-        for check in (check_regular, content_hash):
-            with pytest.raises(InputError, match=f"{path} is a pipe, a device or a socket; expected a file"):
-                check(path)
-
-
 def test_missing_file_has_no_hash(tmp_path):
     with pytest.raises(InputError, match="none cannot be read: No such file"):
         content_hash(tmp_path / "none")
+
+
+def test_regular_file_and_what_is_not_there_pass(tmp_path):
+    (tmp_path / "a").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for path in (tmp_path / "a", tmp_path / "link", tmp_path / "none"):
+        check_regular_file(path)
+
+
+def test_named_pipe_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(InputError, match=f"{name} is a named pipe; expected a mesh"):
+            check_regular_file(tmp_path / name, "a mesh")
+
+
+def test_device_socket_and_folder_are_no_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        for path, kind in (("/dev/zero", "a device"), (tmp_path, "a folder"), ("socket", "a socket")):
+            with pytest.raises(InputError, match=f"is {kind}; expected a file"):
+                check_regular_file(path)
+
+
+def test_name_in_another_encoding_is_stored_and_reads_back(tmp_path):
+    name = os.fsdecode(b"b\xfcrste.png")
+    write_json(tmp_path / "a.json", {"names": [name]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"names": [name]}

@@ -35,16 +35,20 @@ def check_folder(path, argument="out"):
         raise InputError(f"{path} is a file; `{argument}` must name a folder.")
 
 
-def check_regular(path, what=""):
-    """Raise InputError if a path names a pipe, a device or a socket: opening it could wait for ever.
+def check_regular_file(path, expected="a file"):
+    """Raise InputError if a path is there and no regular file: a named pipe would be waited for without an end.
 
     Args:
-        path: The path; it must exist.
-        what: Words before it in the sentence.
+        path: The path, links followed; what does not exist is left to whoever opens it.
+        expected: What was expected, for the sentence.
     """
-    mode = os.stat(path).st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise InputError(f"{what}{path} is a pipe, a device or a socket; expected a file.")
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # the one of a path that is not there, the other of one that none can have
+        return
+    if not stat.S_ISREG(mode):
+        found = next((name for is_one, name in _OTHER_THINGS if is_one(mode)), "no regular file")
+        raise InputError(f"{path} is {found}; expected {expected}.")
 
 
 def check_outputs(outputs, inputs=(), argument="out"):
@@ -91,7 +95,7 @@ def content_hash(path):
         InputError: If the path is a pipe, a device or a socket, or cannot be read.
     """
     try:
-        check_regular(path)
+        check_regular_file(path)
         now = os.stat(path)
         seen = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
         # A file may change twice within one tick of the disk's clock: what is that young is always read.
@@ -102,14 +106,27 @@ def content_hash(path):
 
 
 def write_text(path, text):
-    """Write UTF-8 text by write-then-rename."""
+    """Write UTF-8 text by write-then-rename.
+
+    What is no Unicode, such as a file name in another encoding that Python escaped, is written as its escape; in JSON
+    that is the text that reads back as it was.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path, content):
     """Write JSON, readable by people, by write-then-rename."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+_OTHER_THINGS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISDIR, "a folder"),
+)
 
 
 @lru_cache(maxsize=200_000)

@@ -63,7 +63,7 @@ def test_same_command_again_trains_nothing(compared):
         (["--seeds", "0,0"], "--seeds '0,0' is not understood"),
         (["--model", "lenet"], "Unknown classifier 'lenet'"),
         (["--train-images", "1000"], "training images; got --train-images 1000"),
-        (["--weight-decay", "-1"], "The weight decay must be a finite number"),
+        (["--weight-decay", "-1"], "--weight-decay must be a number from 0"),
         (["--augment", "rotate"], "Unknown augmentation 'rotate'"),
         pytest.param(
             ["--dask", "tcp://localhost:1"],

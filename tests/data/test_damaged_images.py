@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from tfapp.data.image_facts import image_facts
-from tfapp.data.images import image_size, read_foreground, read_image, read_mask
+from tfapp.data.images import image_size, read_image, read_mask
 from tfapp.errors import InputError
 
 GREY = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
-READERS = (image_size, read_image, read_mask, read_foreground, image_facts)
+READERS = (image_size, read_image, read_mask, image_facts)
 EXIF = Image.Exif()
 EXIF[0x0112] = 6
 SEEDS = {

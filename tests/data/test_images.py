@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data.images import image_size, open_image, read_foreground, read_image, read_mask
+from tfapp.data.images import image_size, open_image, read_image, read_mask
 from tfapp.errors import InputError
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -155,22 +155,6 @@ def test_image_mask_and_size_are_turned_alike(tmp_path, orientation, suffix):
 def test_values_outside_every_range_are_refused(tmp_path, values, sentence):
     with pytest.raises(InputError, match=sentence):
         read_image(saved(tmp_path, Image.fromarray(values), ".tif"))
-
-
-def test_foreground_of_a_palette_is_by_its_colours_and_of_a_black_one_by_its_numbers(tmp_path):
-    part = np.array([[0, 1, 1, 0]], np.uint8)
-    for colours, expected in (
-        ([255, 255, 255, 0, 0, 0], part == 0),  # white has the number 0
-        ([0, 0, 0, 9, 0, 0], part == 1),
-        ([0, 0, 0, 0, 0, 0], part == 1),
-    ):
-        picture = Image.fromarray(part, mode="P")
-        picture.putpalette(colours)
-        np.testing.assert_array_equal(read_foreground(saved(tmp_path, picture)), expected)
-
-
-def test_foreground_of_grey_levels_is_what_is_not_0(tmp_path):
-    np.testing.assert_array_equal(read_foreground(saved(tmp_path, Image.fromarray(GREY))), GREY > 0)
 
 
 def test_mask_of_whole_floats_is_read_and_any_other_refused(tmp_path):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from typer.testing import CliRunner
 
 from tests.pose.posed_scenes import SETTINGS, squares
+from tests.runs.written_records import SEGMENTER
 from tfapp.cli.main import app
 from tfapp.landscape import Surface
 from tfapp.pose.model.pose_model import SHARE_OF_ALL, PoseModel
@@ -93,7 +94,7 @@ def test_options_of_segmenters_are_refused(run, options):
 
 
 def test_held_out_scenes_of_a_segmenter_are_refused(tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps({"format": 1}))
+    (tmp_path / "run.json").write_text(json.dumps(SEGMENTER))
     result = tfapp("landscape", tmp_path, *SMALL, "--held-out")
     assert result.exit_code == 2 and "--held-out is for runs of `tfapp pose train`" in result.output
 

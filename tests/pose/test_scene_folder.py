@@ -150,9 +150,9 @@ def test_intrinsics_of_another_size_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"width": 32}, "does not say 'height'"),
-        (CAMERA | {"fx": 0}, "not positive"),
-        (CAMERA | {"fy": float("nan")}, "not positive"),
+        ({"width": 32}, '"height" is missing, expected a whole number'),
+        (CAMERA | {"fx": 0}, '"fx" is 0, expected a finite number above 0'),
+        (CAMERA | {"fy": float("nan")}, '"fy" is nan, expected a finite number above 0'),
         (CAMERA | {"cx": "left"}, "is damaged"),
         ([1, 2], "is damaged"),
     ],

@@ -192,8 +192,8 @@ def test_folder_of_other_files_is_left_alone(tmp_path, overwrite):
         (["--part", "bolt", "--scenes", "0"], "Number of scenes must be from 1 to 100000. Received: 0."),
         (["--part", "bolt", "--size", "8"], "Size of the pictures in pixels must be from 32"),
         (["--part", "bolt", "--tilt", "90"], "Tilt of the camera in degrees must be from 0 to 80"),
-        (["--part", "bolt", "--tilt", "nan"], "Tilt of the camera in degrees must be from 0 to 80"),
-        (["--part", "bolt", "--seed", "-1"], "Seed must be from 0"),
+        (["--part", "bolt", "--tilt", "nan"], "--tilt must be a number from 0 to 90; got nan"),
+        (["--part", "bolt", "--seed", "-1"], "--seed must be a number from 0 to 4,294,967,295; got -1"),
         (
             ["--part", "bolt", "--bin", "0.04"],
             "bolt is 0.05 m large and does not fit a bin of half-width 0.04 m",

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.runs.written_records import POSE, SEGMENTER
 from tests.transfer.made_up_run import begun_run
 from tfapp.cli.sources import open_run, page_writer
 from tfapp.errors import InputError
@@ -12,7 +13,7 @@ from tfapp.runs.record import keep_settings, other_settings
 from tfapp.segmentation.run import Run
 from tfapp.transfer.run import TransferRun
 
-RECORDS = {Run: {"format": 1}, PoseRun: {"format": 1, "kind": "pose"}}
+RECORDS = {Run: SEGMENTER, PoseRun: POSE}
 
 
 def write(folder, record):

@@ -168,3 +168,22 @@ def test_damaged_files_are_named(tmp_path, kept):
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(InputError, match="embedding.npz is missing or damaged"):
         read_embedding(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "found"),
+    [
+        ("classes", lambda values: values + 9, "a point of a class without a name"),
+        ("classes", lambda values: values[1:], "are not .* finite ones of the plane"),
+        ("images", lambda values: values[1:], "not one class and one image for each point"),
+        (EMBEDDED[0], lambda values: values * np.nan, "are not .* finite ones of the plane"),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(tmp_path, name, change, found):
+    file = tmp_path / "embedding.npz"
+    write_embedding(embedding(), file)
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    np.savez(file, **arrays | {name: change(arrays[name])})
+    with pytest.raises(InputError, match=f"embedding.npz is missing or damaged .*{found}"):
+        read_embedding(file)

@@ -130,6 +130,31 @@ def test_damaged_features_are_named(view, tmp_path):
         extract(view, part(4), tmp_path, "train-low")
 
 
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda values, kept: (np.full_like(values, np.nan), kept), "a feature is NaN or infinite"),
+        (
+            lambda values, kept: (values[:, :-1], kept),
+            "its values are float32 .4, 5., expected float32 .4, 6.",
+        ),
+        (lambda values, kept: (values.astype("float64"), kept), "its values are float64"),
+        (lambda values, kept: (values, kept[::-1]), "its images are none of the numbers 0 to 3"),
+        (lambda values, kept: (values, kept + 1), "its images are none of the numbers 0 to 3"),
+        (lambda values, kept: (values, kept[:2]), "its values are float32 .4, 6., expected float32 .2, 6."),
+    ],
+    ids=["NaN", "dimension", "type", "order", "places", "count"],
+)
+def test_features_that_no_backbone_gave_are_refused_by_value(view, tmp_path, change, found):
+    extract(view, part(4), tmp_path, "train-low")
+    [shard] = tmp_path.glob("*/*.npz")
+    with np.load(shard) as stored:
+        values, kept = change(stored["values"], stored["kept"])
+    np.savez(shard, values=values, kept=kept)
+    with pytest.raises(InputError, match=f"{shard.name} is damaged: {found}"):
+        extract(view, part(4), tmp_path, "train-low")
+
+
 def test_features_that_are_not_finite_are_refused(view, tmp_path):
     images = keras.Input((SIDE, SIDE, 3))
     # The logarithm of 0.

@@ -14,14 +14,16 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
+from tfapp.cli.numbers import limit_numbers
 from tfapp.errors import InputError, WorkFailed
 from tfapp.runs import progress
 
 EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 _TYPED = "tfapp.typed"
 
-console = Console()
-error_console = Console(stderr=True)
+# Names of classes, files and people's data are printed as they are: [/] is no markup, :x: no emoji.
+console = Console(markup=False, emoji=False)
+error_console = Console(stderr=True, markup=False, emoji=False)
 
 
 class TensorFlowCommand(TyperCommand):
@@ -80,6 +82,17 @@ class GuardedGroup(TyperGroup):
     The library's sentences name arguments; what is printed names the options of the command that was typed.
     """
 
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        limit_numbers(self)
+
+    def main(self, *args, **settings):
+        # A file name in another encoding than the terminal's, which Python holds as escapes, is printed as such.
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **settings)
+
     def parse_args(self, ctx, args):
         ctx.meta[_TYPED] = list(args)
         return super().parse_args(ctx, args)
@@ -137,11 +150,11 @@ class _TimeColumn(TimeRemainingColumn):
 def _progress_bar():
     """Return a Rich progress bar with count, ETA and a short note; all of it fits 80 columns."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=12),
         MofNCompleteColumn(),
         _TimeColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=console,
     )
 

@@ -75,7 +75,7 @@ def write(
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
-    console, source = Console(), open_source(run, resize, input_scale, model_output)
+    console, source = Console(emoji=False), open_source(run, resize, input_scale, model_output)
     with _sentences(), console.status("Exporting and checking"):
         folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes)
     print_exported(console, folder, source.after_export)
@@ -86,7 +86,7 @@ def verify_folder(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Version folder, or the folder above.")],
 ):
     """Check an exported folder through TensorFlow's session, without the run that it came from."""
-    console = Console()
+    console = Console(emoji=False)
     with _sentences(), console.status("Checking"):
         from tfapp.export import verify
 
@@ -115,7 +115,7 @@ def show_folder(
         from tfapp.export import describe
 
         served = describe(directory)
-    console = Console()
+    console = Console(emoji=False)
     console.print(f"[bold]{escape(served['name'])}[/bold] {escape(served['directory'])}", soft_wrap=True)
     print_summary(console, served)
     for name, signature in served["signatures"].items():
@@ -188,7 +188,7 @@ def print_parities(console, parities, tolerance):
     for name, parity in parities.items():
         values = [(parity.get(entry), form) for _, entry, form in columns]
         cells = ["-" if value is None else format(value, form) for value, form in values]
-        table.add_row(name, str(parity["requests"]), *cells)
+        table.add_row(escape(name), str(parity["requests"]), *cells)
     console.print(table)
     if any(entry == "largest_gap" for _, entry, _ in columns):
         console.print(
@@ -198,9 +198,10 @@ def print_parities(console, parities, tolerance):
 
 def signature_table(name, signature):
     """Return the table of a signature's inputs and outputs, as `describe` gives them."""
-    table = Table("", "alias", "dtype", "shape", "meaning", title=name, title_justify="left")
+    table = Table("", "alias", "dtype", "shape", "meaning", title=escape(name), title_justify="left")
     for side in ("inputs", "outputs"):
         for tensor in signature[side]:
             shape = "any" if tensor["shape"] is None else str(tuple(tensor["shape"])).replace("None", "?")
-            table.add_row(side[:-1], tensor["alias"], tensor["dtype"], escape(shape), tensor["meaning"] or "")
+            cells = (tensor["alias"], tensor["dtype"], shape, tensor["meaning"] or "")
+            table.add_row(side[:-1], *map(escape, cells))
     return table

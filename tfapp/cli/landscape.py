@@ -145,6 +145,9 @@ def _limits(part, text):
         numbers = [float(number) for number in part.split(":")]
     except ValueError:
         numbers = []
+    # No weight moves so far, and infinity and NaN are no places of a grid.
+    if not all(abs(number) <= 1e6 for number in numbers):
+        numbers = []
     if len(numbers) == 1 and numbers[0] > 0:
         return (-numbers[0], numbers[0])
     if len(numbers) == 2 and numbers[0] < numbers[1]:
@@ -156,7 +159,7 @@ def parse_seconds(text):
     """Return seconds from 60, 60s, 5m or 1h; None from None."""
     if text is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh]?)", text.strip())
     if found is None or float(found[1]) == 0:
         raise InputError(f"--budget expects a time such as 60s, 5m or 1h; got {text!r}.")
     return float(found[1]) * _SECONDS[found[2]]

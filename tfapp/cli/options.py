@@ -1,10 +1,12 @@
 """Texts that people type as options, options that several commands have, and the line that was typed."""
 
+import math
 import shlex
 from typing import Annotated
 
 import typer
 
+from tfapp.cli.numbers import SEEDS
 from tfapp.errors import InputError
 
 
@@ -37,6 +39,8 @@ def parse_seeds(text):
         raise InputError(
             f"--seeds {text!r} is not understood; expected different integers of at least 0 such as 0,1,2."
         )
+    if max(seeds) > SEEDS[1]:
+        raise InputError(f"--seeds must be integers from 0 to {SEEDS[1]:,}; got {max(seeds)}.")
     return seeds
 
 
@@ -60,6 +64,8 @@ def _number(name, value):
 
     try:
         number = float(value)
+        if not 0 < number < math.inf:
+            raise ValueError("no finite number above 0")
         make_solver(name, number)
     except ValueError:
         raise InputError(

@@ -1,6 +1,5 @@
 """Command `tfapp pose segment`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from tfapp.cli.console import ConsoleProgress, print_written
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
+from tfapp.records import TableOf, read_record
 from tfapp.runs.record import other_settings
 
 Option = typer.Option
@@ -80,15 +80,13 @@ def _record(run, folder, choose):
 def _is_begun(out, record):
     """Return whether `out` has scenes of this record; raise InputError if it has those of another, or other files."""
     try:
-        then = json.loads((out / RECORD).read_text(encoding="utf-8"))
+        then = read_record(out / RECORD, TableOf(), "choose another --out, or remove this folder.")
     except FileNotFoundError:
         if out.is_dir() and any(out.iterdir()):
             raise InputError(
                 f"Folder {out} is not empty and not of `tfapp pose segment`; choose another --out."
             ) from None
         return False
-    except ValueError:
-        raise InputError(f"{out / RECORD} is damaged; choose another --out, or remove this folder.") from None
     changed = other_settings(record, then)
     if changed:
         raise InputError(

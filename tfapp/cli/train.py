@@ -1,5 +1,6 @@
 """Command `tfapp train`."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from tfapp.data.sources import IMAGE_PAIRS, MASKS, forms_in_short
 from tfapp.errors import InputError
 
 Option = typer.Option
+LARGEST_SIDE = 16_384
 
 
 def train(
@@ -146,8 +148,10 @@ def parse_size(text):
     if text is None:
         return None
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) > 2 or not all(re.fullmatch("[0-9]{1,9}", part) and int(part) > 0 for part in parts):
         raise InputError(
             f"--resize {text!r} is not a size; expected N or HEIGHTxWIDTH, such as 128 or 96x128."
         )
+    if max(map(int, parts)) > LARGEST_SIDE:
+        raise InputError(f"--resize must be sides of at most {LARGEST_SIDE:,} pixels; got {text}.")
     return (int(parts[0]), int(parts[-1]))

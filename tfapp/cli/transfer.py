@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
+from tfapp.cli.numbers import LIMITS
 from tfapp.cli.options import MaxPixels, parse_seeds, typed
 from tfapp.errors import InputError
 
@@ -152,6 +153,9 @@ def _sizes(option, text):
         sizes = []
     if not sizes:
         raise InputError(f"{option} {text!r} is not understood; expected whole numbers such as 256,512.")
+    most = LIMITS["hidden"][1]
+    if max(sizes) > most:
+        raise InputError(f"{option} must be whole numbers of at most {most:,}; got {max(sizes)}.")
     return list(dict.fromkeys(sizes))
 
 

@@ -93,11 +93,11 @@ class Dataset:
         """Return a SHA-256 over the names and the content of all files (the specification if generated)."""
         digest = hashlib.sha256()
         for item in self.items:
-            digest.update(item.name.encode())
+            digest.update(item.name.encode("utf-8", "surrogateescape"))
             for file in item.files:
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
         if not any(item.files for item in self.items):
-            digest.update(self.spec.encode())
+            digest.update(self.spec.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
 

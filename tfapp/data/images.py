@@ -64,24 +64,6 @@ def read_mask(path):
     return colours[..., 0]
 
 
-def read_foreground(path):
-    """Read where a picture is not black, as bool (height, width).
-
-    A palette counts by its colours, whose numbers every program chooses as it likes; only if all that it shows is black
-    do the numbers count.
-
-    Raises:
-        InputError: As `read_mask`.
-    """
-    numbers = read_mask(path) != 0
-    with open_image(path) as image:
-        if image.mode != "P":
-            return numbers
-        image.info.pop("transparency", None)
-        shown = (np.asarray(image.convert("RGB")) != 0).any(-1)
-    return shown if shown.any() else numbers
-
-
 def image_size(path):
     """Return (height, width) from the header, as `read_image` and `read_mask` will deliver it."""
     with open_image(path, load=False) as image:

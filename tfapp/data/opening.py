@@ -13,7 +13,7 @@ from threading import Lock
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from tfapp.errors import InputError
-from tfapp.files import check_regular
+from tfapp.files import check_regular_file
 
 # What people call a format, Pillow's name for it, and the suffixes of its files. Formats that Pillow opens by other
 # programs (EPS), or that hold no pixels, are not here.
@@ -52,7 +52,7 @@ def open_image(path, form=None, *, load=True):
         InputError: As `unreadable` words it; or it has more than one page, or more pixels than `pixel_limit` allows.
     """
     with _in_words(path, form), _own_limit():
-        check_regular(path, "Image ")
+        check_regular_file(path, "an image")
         image = Image.open(path, formats=_formats(path))
         try:
             _refuse_pages(path, image)

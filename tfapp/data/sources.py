@@ -195,7 +195,9 @@ def _open(spec, kinds, what, expected):
 
 def _numbers(reader, spec, text):
     numbers = text.split(":") if text else []
-    if len(numbers) > len(reader.numbers) or not all(number.isdecimal() for number in numbers):
+    if len(numbers) > len(reader.numbers) or not all(
+        number.isdecimal() and len(number) < 16 for number in numbers
+    ):
         *forms, longest = (
             ":".join([reader.name, *reader.numbers[:count]]) for count in range(len(reader.numbers) + 1)
         )

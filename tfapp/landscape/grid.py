@@ -10,6 +10,7 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.landscape.window import axis, coarse_to_fine, limits, nodes, strides
+from tfapp.records import read_json
 
 TODO, DONE, NAN, PREDICTED = 0, 1, 2, 3
 _FORMAT = 2
@@ -167,7 +168,7 @@ class Grid:
                 metadata = json.loads(str(archive["metadata"]))
                 rest = _later_parts(archive, arrays, metadata.pop("format"))
             if _timing_file(path).is_file():
-                metadata["timing"] = json.loads(_timing_file(path).read_text(encoding="utf-8"))
+                metadata["timing"] = read_json(_timing_file(path))
         except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} is not a surface that this version can read ({error}).") from error
         return cls(**arrays, metadata=metadata, **rest)

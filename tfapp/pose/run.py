@@ -1,18 +1,39 @@
 """Run folder of a pose model."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.pose.config import EXTENDABLE
+from tfapp.pose.config import EXTENDABLE, PoseConfig
 from tfapp.pose.observations import observe
 from tfapp.pose.posed_loss import ChamferModel
-from tfapp.pose.scenes.scene_folder import SceneFolder
+from tfapp.pose.scenes.camera import CAMERA_ENTRIES
+from tfapp.pose.scenes.scene_folder import FOREGROUNDS, SceneFolder
+from tfapp.records import Entries, ListOf, Moment, Number, OneOf, TableOf, Text, Whole, entries_of
 from tfapp.runs.record import POSE
 from tfapp.runs.run import Run, Solution
+
+_ENTRIES = Entries(
+    {
+        "command": Text(),
+        "created": Moment(),
+        "config": entries_of(PoseConfig, ("backbone", "observed", "epochs", "seed")),
+        "instances": Whole(1),
+        "frame": Entries({"centre": ListOf(Number(), 3), "unit": Number(above=0)}),
+        "camera": CAMERA_ENTRIES,
+        "data": Entries(
+            {
+                "path": Text(),
+                "foreground": OneOf(FOREGROUNDS),
+                "stems": ListOf(Text()),
+                "parts": TableOf(ListOf(Whole(0))),
+            }
+        ),
+    }
+)
 
 
 class PoseRun(Run):
@@ -20,6 +41,15 @@ class PoseRun(Run):
 
     kind = POSE
     holds = "a pose model"
+    entries = _ENTRIES
+
+    def check_record(self):
+        """Raise InputError for an option that is out of range, or the number of a scene that is not there."""
+        known = {field.name for field in fields(PoseConfig)}
+        PoseConfig(**{name: value for name, value in self.config.items() if name in known}).check()
+        scenes = len(self.record["data"]["stems"])
+        if any(number >= scenes for numbers in self.record["data"]["parts"].values() for number in numbers):
+            raise InputError(f"it has the number of a scene that is none of its {scenes}.")
 
     @property
     def config(self):

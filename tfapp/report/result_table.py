@@ -37,7 +37,10 @@ class ResultTable:
 
     def write_csv(self, path) -> None:
         """Write the table as comma-separated values (RFC 4180, UTF-8), by write-then-rename."""
-        with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with (
+            atomic_path(path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             csv.writer(file).writerows([self.header, *self.rows])
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import keras
 
 from tfapp.errors import InputError
-from tfapp.files import atomic_path
+from tfapp.files import atomic_path, check_regular_file
 from tfapp.optimizers import unwrapped
+from tfapp.records import SHORTENED
 
 KEPT_CHECKPOINTS = 2
 LAST = "last.keras"
@@ -107,6 +108,8 @@ def _checkpoint_path(folder, epoch):
 def read_history(folder):
     """Return the rows of `history.csv` as dictionaries of numbers, empty if there is none.
 
+    The first column counts, epochs or iterations, in whole numbers, also where some program wrote 1.0 for 1.
+
     Raises:
         InputError: The file is damaged.
     """
@@ -114,11 +117,41 @@ def read_history(folder):
     if not file.is_file():
         return []
     try:
-        with file.open(newline="") as stream:
-            return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(stream)]
-    except (ValueError, AttributeError):
-        # The one of a text that is no number, the other of a row with cells too many or too few.
-        raise InputError(f"{file} is damaged; restore it, or train again with `overwrite`.") from None
+        check_regular_file(file)
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            rows = [{name: _number(text) for name, text in row.items()} for row in reader]
+            return _counted(rows, reader.fieldnames)
+    except (ValueError, AttributeError, csv.Error) as error:
+        raise InputError(
+            f"{file} is damaged{_told(error)}; restore it, or train again with `overwrite`."
+        ) from None
+
+
+_UNITS = ("epoch", "iteration")
+
+
+def _counted(rows, names):
+    unit = (names or [""])[0]
+    if unit not in _UNITS or len(set(names)) < len(names):
+        raise _BadRow(
+            f"its first line is {SHORTENED.repr(','.join(names or []))}, expected {' or '.join(_UNITS)} and other names"
+        )
+    last = 0
+    for row in rows:
+        count = row[unit]
+        if not (last < count < 2**53 and count == int(count)):
+            raise _BadRow(f"{unit} {count} follows {last}, expected rising whole numbers")
+        row[unit] = last = int(count)
+    return rows
+
+
+class _BadRow(ValueError):
+    """A row that no history has; the message says why."""
+
+
+def _told(error):
+    return f" ({error})" if isinstance(error, _BadRow) else ""
 
 
 def write_history(folder, rows):
@@ -131,4 +164,4 @@ def write_history(folder, rows):
 
 def _number(text):
     # Counts stay counts, so that rows that are read and written again keep their text.
-    return int(text) if text.isdigit() else float(text)
+    return int(text) if text.isascii() and text.isdigit() else float(text)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tfapp import __version__
 from tfapp.errors import InputError
 from tfapp.files import write_json
+from tfapp.records import Entries, TableOf, Text, Whole, checked, read_json, read_record
 
 RECORD = "run.json"
 # Kinds of runs, and the command that makes each. Records of segmenters do not name theirs.
@@ -15,21 +16,28 @@ SEGMENTATION, POSE, TRANSFER = "segmentation", "pose", "transfer"
 COMMANDS = {SEGMENTATION: "tfapp train", POSE: "tfapp pose train", TRANSFER: "tfapp transfer train"}
 
 
+# What every record has, whatever else it holds in other versions.
+_EVERY = Entries({"format": Whole(1)}, {"kind": Text()})
+_REMEDY = "restore it, or train again with `overwrite`."
+
+
 def run_kind(path):
     """Return the kind of the run in a folder, a key of `COMMANDS`; None if there is no record, or a damaged one."""
     try:
-        return json.loads((Path(path) / RECORD).read_text(encoding="utf-8")).get("kind", SEGMENTATION)
+        kind = read_json(Path(path) / RECORD).get("kind", SEGMENTATION)
     except (OSError, ValueError, AttributeError):
         return None
+    return kind if isinstance(kind, str) else None
 
 
-def read_run_record(path, kind, newest):
+def read_run_record(path, kind, newest, expected=_EVERY):
     """Return the content of `run.json`.
 
     Args:
         path: Run folder.
         kind: Key of `COMMANDS`.
         newest: Newest format that can be read.
+        expected: `tfapp.records.Entries` of what a record of this kind holds.
 
     Raises:
         InputError: The folder is no run, one of another kind, damaged, or written by a newer version.
@@ -39,11 +47,8 @@ def read_run_record(path, kind, newest):
         raise InputError(
             f"{path} is not a run folder (it has no {RECORD}); expected the `out` of `{command}`."
         )
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        found, version = record.get("kind", SEGMENTATION), int(record["format"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{file} is damaged; restore it, or train again with `overwrite`.") from None
+    record = read_record(file, _EVERY, _REMEDY)
+    found, version = record.get("kind", SEGMENTATION), record["format"]
     if found != kind:
         raise InputError(
             f"{path} is a run of `{COMMANDS.get(found, found)}`; expected the `out` of `{command}`."
@@ -53,7 +58,20 @@ def read_run_record(path, kind, newest):
             f"{path} was written by a newer tfapp (run format {version}, this version reads up to {newest}); "
             "update tfapp."
         )
-    return record
+    return checked(record, file, expected, _REMEDY)
+
+
+def check_settings(path, check):
+    """Raise InputError, which names `run.json`, if the settings in it are out of range.
+
+    Args:
+        path: Run folder.
+        check: Function that raises InputError for what it finds.
+    """
+    try:
+        check()
+    except InputError as error:
+        raise InputError(f"{Path(path) / RECORD} is damaged: {str(error).rstrip('.')}; {_REMEDY}") from None
 
 
 def new_run_record(kind, run_format, command, content):
@@ -115,7 +133,7 @@ def keep_settings(file, settings, refusal):
     """
     if not file.is_file():
         write_json(file, settings)
-    elif json.loads(file.read_text(encoding="utf-8")) != _stored(settings):
+    elif read_record(file, TableOf(), "remove its folder.") != _stored(settings):
         raise InputError(refusal)
 
 

@@ -7,7 +7,16 @@ from shutil import rmtree
 
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
-from tfapp.runs.record import COMMANDS, RECORD, new_run_record, other_settings, read_run_record, run_kind
+from tfapp.records import Entries
+from tfapp.runs.record import (
+    COMMANDS,
+    RECORD,
+    check_settings,
+    new_run_record,
+    other_settings,
+    read_run_record,
+    run_kind,
+)
 
 
 class Run:
@@ -21,6 +30,7 @@ class Run:
         holds: What a run of this kind holds, for sentences.
         model_file: Name of the file of the trained model.
         after_export: Command lines to try next once it was exported.
+        entries: `tfapp.records.Entries` of what the record of a run of this kind holds.
     """
 
     kind = None
@@ -28,6 +38,7 @@ class Run:
     holds = "a model"
     model_file = "model.keras"
     after_export = ()
+    entries = Entries()
 
     def __init__(self, path, record):
         self.path = Path(path)
@@ -38,9 +49,14 @@ class Run:
         """Open an existing run.
 
         Raises:
-            InputError: The folder holds no run of this kind, or one of a newer version.
+            InputError: The folder holds no run of this kind, a damaged one, or one of a newer version.
         """
-        return cls(path, read_run_record(path, cls.kind, cls.newest))
+        run = cls(path, read_run_record(path, cls.kind, cls.newest, cls.entries))
+        check_settings(path, run.check_record)
+        return run
+
+    def check_record(self):
+        """Raise InputError for an entry of the record that is out of range, or does not fit the others."""
 
     @classmethod
     def begun(cls, path, overwrite=False):

@@ -30,6 +30,7 @@ _CHOICES = {
     "class_weighting": WEIGHTINGS,
     "tv_gradient": TV_GRADIENTS,
 }
+LARGEST_SIDE = 16_384
 _POSITIVE = (
     "epochs",
     "until_loss",
@@ -110,6 +111,9 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"`{name}` must be above 0; got {value}.")
+            if value is not None and not is_finite(value):
+                raise InputError(f"`{name}` must be a finite number; got {value}.")
+        self._check_sizes()
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise InputError(f"`steps_per_epoch` must be at least 1; got {self.steps_per_epoch}.")
         if self.trajectory is not None and self.trajectory < 1:
@@ -122,6 +126,19 @@ class TrainConfig:
             raise InputError(f"`noisy_share` must be above 0 and at most 1; got {self.noisy_share}.")
         if self.train_noise is not None:
             parse_noise(self.train_noise)
+
+    def _check_sizes(self):
+        """Raise InputError for numbers that no memory or no generator of random numbers can take."""
+        for name in ("seed", "split_seed"):
+            if not 0 <= getattr(self, name) < 2**32:
+                raise InputError(f"`{name}` must be from 0 to 4,294,967,295; got {getattr(self, name)}.")
+        for name, most in (("base_width", 4096), ("depth", 12), ("patch", LARGEST_SIDE)):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= most:
+                raise InputError(f"`{name}` must be from 1 to {most:,}; got {value}.")
+        if self.resize is not None and not all(1 <= side <= LARGEST_SIDE for side in self.resize):
+            got = "x".join(map(str, self.resize))
+            raise InputError(f"`resize` must be two sides from 1 to {LARGEST_SIDE:,} pixels; got {got}.")
 
     def _check_encoder_weights(self):
         takers = [name for name, model in MODELS.items() if "encoder_weights" in signature(model).parameters]
@@ -193,6 +210,14 @@ class TrainConfig:
         return shlex.join([*parts, "--out", str(out)])
 
 
+def is_finite(number):
+    """Return whether a number is neither NaN nor infinite, nor an integer beyond all floats."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
+
+
 def is_positive_number(text):
     """Return whether a text is a finite number above 0."""
     try:
@@ -210,6 +235,22 @@ def with_defaults(settings):
     """Return stored settings with those that are younger than the run: they had their defaults then."""
     chosen = {name: settings[name] for name in ("model", "optimizer") if settings.get(name) in _CHOICES[name]}
     return {**asdict(TrainConfig(**chosen).completed()), **settings}
+
+
+def check_stored(settings):
+    """Raise InputError for an option of a stored configuration that is out of its choices or range.
+
+    Args:
+        settings: The `config` of a `run.json`, whose entries are of the types of `TrainConfig`.
+    """
+    known = {field.name for field in fields(TrainConfig)}
+    chosen = {name: value for name, value in with_defaults(settings).items() if name in known}
+    if chosen["resize"] is not None:
+        chosen["resize"] = tuple(chosen["resize"])
+    if chosen["model"] not in MODELS:
+        # It is loaded from its file: a name of another version decides nothing.
+        chosen |= {"model": TrainConfig.model, "encoder_weights": None}
+    TrainConfig(**chosen).check()
 
 
 def option_words(name, value):

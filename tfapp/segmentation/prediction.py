@@ -11,7 +11,7 @@ from tfapp.data import read_image
 from tfapp.data.listing import image_files
 from tfapp.data.opening import open_image
 from tfapp.errors import InputError
-from tfapp.files import check_folder, check_outputs, check_regular, same_folder
+from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
 from tfapp.report.figures import save_image
 from tfapp.segmentation.pictures import overlay, save_label_png
 
@@ -28,7 +28,7 @@ def find_images(paths):
         if path.is_dir():
             found += image_files(path)
         elif path.exists():
-            check_regular(path)
+            check_regular_file(path, "an image")
             found.append(path)
         else:
             raise InputError(f"{path} does not exist; expected image files or folders of images.")

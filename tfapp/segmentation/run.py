@@ -1,6 +1,5 @@
 """Run folder of a segmenter, or of a network from images to images."""
 
-import json
 from functools import cached_property, partial
 
 import numpy as np
@@ -8,12 +7,48 @@ import numpy as np
 from tfapp.data import Frames, Framing, Split, noisy_set, open_dataset
 from tfapp.errors import InputError
 from tfapp.models import REGRESSION_HEADS, TITLES, at_own_size, on_simplex, stride_of, with_probabilities
+from tfapp.records import (
+    Entries,
+    ListOf,
+    Number,
+    OneOf,
+    Optional,
+    TableOf,
+    Text,
+    Whole,
+    entries_of,
+    read_record,
+)
 from tfapp.runs import run as runs
 from tfapp.runs.record import SEGMENTATION
+from tfapp.segmentation.config import TrainConfig, check_stored
 from tfapp.segmentation.exporting import export_segmenter
 
 MODEL = "model.keras"
 TRAJECTORY = "trajectory"
+_NAMES = ListOf(Text())
+# Options that are younger than the first run folders need not be there.
+_ENTRIES = Entries(
+    {
+        "command": Text(),
+        "config": entries_of(
+            TrainConfig,
+            ("model", "head", "resize", "patch", "overlap", "seed", "split_seed", "epochs"),
+            requested=TableOf(),
+            class_weights=Optional(ListOf(Number(0))),
+        ),
+        "data": Entries(
+            {
+                "spec": Text(),
+                "fingerprint": Text(),
+                "class_names": _NAMES,
+                "channels": OneOf((1, 3)),
+                "split": Entries({name: _NAMES for name in ("train", "validation", "test")}),
+            },
+            {"ignore_value": Optional(Whole())},
+        ),
+    }
+)
 
 
 class Run(runs.Run):
@@ -26,6 +61,14 @@ class Run(runs.Run):
     kind = SEGMENTATION
     holds = "a segmenter"
     model_file = MODEL
+    entries = _ENTRIES
+
+    def check_record(self):
+        """Raise InputError for an option that is out of range, or class weights of other classes."""
+        check_stored(self.config)
+        weights = self.config.get("class_weights")
+        if weights is not None and len(weights) != len(self.class_names):
+            raise InputError(f"it has {len(weights)} class weights for {len(self.class_names)} classes.")
 
     @property
     def config(self):
@@ -53,7 +96,7 @@ class Run(runs.Run):
     @property
     def class_weights(self):
         """One loss weight per class, or None."""
-        return self.config["class_weights"]
+        return self.config.get("class_weights")
 
     @property
     def has_tv_head(self):
@@ -161,12 +204,8 @@ class Run(runs.Run):
     def metrics(self):
         """Return the content of `metrics.json`, empty before the first evaluation."""
         file = self.path / "metrics.json"
-        try:
-            return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        except ValueError:
-            raise InputError(
-                f"{file} is damaged; remove it and run `tfapp evaluate {self.path}` again."
-            ) from None
+        again = f"remove it and run `tfapp evaluate {self.path}` again."
+        return read_record(file, TableOf(), again) if file.is_file() else {}
 
     def refuse_segmenter_options(self, options):
         """Refuse none of `options`: they are for segmenters."""

@@ -3,13 +3,13 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from zipfile import BadZipFile
 
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
+from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 
@@ -145,15 +145,26 @@ def read_classifiers(file):
     Raises:
         InputError: The file is damaged.
     """
+    again = "remove it and evaluate again."
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        with open_arrays(file) as content:
             validated = tuple(content["validated"].tolist())
             machines = LinearClassifiers(
                 content["weights"], content["biases"], float(content["cost"]), validated
             )
-            return machines, tuple(content["class_names"].tolist()), str(content["digest"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{file} is damaged ({error}); remove it and evaluate again.") from None
+            class_names, digest = tuple(content["class_names"].tolist()), str(content["digest"])
+    except DAMAGED as error:
+        raise InputError(f"{file} is damaged ({error}); {again}") from None
+    weights, biases = machines.weights, machines.biases
+    fit = weights.ndim == 2 and biases.shape == (weights.shape[1],) and len(class_names) == len(biases)
+    if not (fit and weights.dtype == biases.dtype == np.float64):
+        raise InputError(
+            f"{file} is damaged: its weights {weights.dtype} {weights.shape} and biases {biases.dtype} {biases.shape} "
+            f"are not float64 (dimension, {len(class_names)}) and ({len(class_names)},); {again}"
+        )
+    if not (np.isfinite(weights).all() and np.isfinite(biases).all()):
+        raise InputError(f"{file} is damaged: a weight is NaN or infinite; {again}")
+    return machines, class_names, digest
 
 
 def kept_classifiers(file, digest):

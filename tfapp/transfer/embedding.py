@@ -4,13 +4,13 @@ L. van der Maaten, G. Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008.
 """
 
 from dataclasses import dataclass
-from zipfile import BadZipFile
 
 import numpy as np
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.transfer.classifiers import unit_length
@@ -181,6 +181,18 @@ def write_embedding(embedding, path):
         )
 
 
+def _check(embedding):
+    """Raise ValueError for arrays that do not belong together."""
+    count, classes = len(embedding.classes), embedding.classes
+    for name, points in embedding.points.items():
+        if points.shape != (count, 2) or not np.isfinite(points).all():
+            raise ValueError(f"the points {name} are not {count} finite ones of the plane")
+    if not np.issubdtype(classes.dtype, np.integer) or len(embedding.images) != count:
+        raise ValueError("it has not one class and one image for each point")
+    if count and not (0 <= classes.min() and classes.max() < len(embedding.class_names)):
+        raise ValueError("it has a point of a class without a name")
+
+
 def read_embedding(path):
     """Return the `Embedding` that `write_embedding` wrote.
 
@@ -188,13 +200,14 @@ def read_embedding(path):
         InputError: The file is missing or damaged.
     """
     try:
-        # Opened here, as NumPy leaves open what it cannot read.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
+        with open_arrays(path) as content:
             points = {name: content[name] for name in EMBEDDED}
             agreements = dict(zip(EMBEDDED, map(tuple, content["agreements"].tolist()), strict=True))
             names = tuple(content["class_names"].tolist())
-            return Embedding(points, content["classes"], names, content["images"], agreements)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            found = Embedding(points, content["classes"], names, content["images"], agreements)
+            _check(found)
+            return found
+    except DAMAGED as error:
         raise InputError(
             f"{path} is missing or damaged ({error}); run `tfapp transfer tsne` again."
         ) from None

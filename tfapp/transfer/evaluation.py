@@ -7,6 +7,7 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import write_json
+from tfapp.records import Entries, Fault, ListOf, Number, OneOf, Optional, Text, Whole
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import (
     COSTS,
@@ -18,6 +19,7 @@ from tfapp.transfer.classifiers import (
     keep_classifiers,
     kept_classifiers,
 )
+from tfapp.transfer.config import READINGS
 from tfapp.transfer.network import build_network
 
 HIGH, LOW, TRANSFERRED, OTHER, UNTRAINED = "high", "low", "transferred", "other", "untrained"
@@ -127,6 +129,56 @@ TITLES = {
 # What the pseudo-labels of a reading are, for titles of tables.
 LABELS = {"own": "own cluster", "nearest": "nearest centroid"}
 METRICS, CLASSIFIERS = "metrics.json", "classifiers"
+
+
+def _of_forms(kind):
+    return Entries({form: kind for form in FORMS})
+
+
+class _Metrics(Entries):
+    """Entries of `metrics.json`, which has a number for each class, and the features that every evaluation compares."""
+
+    def fault(self, value, where=""):
+        found = super().fault(value, where)
+        if found:
+            return found
+        count, names = len(value["class_names"]), [one["name"] for one in value["features"]]
+        if not {HIGH, LOW, TRANSFERRED, UNTRAINED} <= set(names) or len(set(names)) < len(names):
+            wanted = f"each of {HIGH}, {LOW}, {TRANSFERRED} and {UNTRAINED} once"
+            return Fault("features", wanted, names)
+        columns = [("positives", value["positives"])]
+        for place, one in enumerate(value["features"]):
+            columns += [
+                (f"features[{place}].average_precision.{form}", column)
+                for form, column in one["average_precision"].items()
+            ]
+        wrong = next((column for column in columns if len(column[1]) != count), None)
+        return wrong and Fault(wrong[0], f"a list of one number for each of {count} classes", wrong[1])
+
+
+_RATIO = Number(0, 1)
+METRICS_ENTRIES = _Metrics(
+    {
+        "class_names": ListOf(Text()),
+        "ap": OneOf(FORMS),
+        "features": ListOf(
+            Entries(
+                {
+                    "name": Text(),
+                    "title": Text(),
+                    "dimension": Whole(1),
+                    "cost": Number(above=0),
+                    "average_precision": _of_forms(ListOf(_RATIO)),
+                    "mean": _of_forms(_RATIO),
+                    "accuracy": Optional(_RATIO),
+                }
+            )
+        ),
+        "positives": ListOf(Whole(0)),
+        "images": Entries({"train": Whole(0), "test": Whole(0), "skipped": ListOf(Text())}),
+        "pseudo_labels": Entries({"reading": OneOf(READINGS), "agreement": _RATIO, "accuracy": _RATIO}),
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
+from tfapp.records import Anything, Entries, read_record
 
 DETAILS, SHARD, BATCH = "features.json", 128, 32
 # What a folder of features rests on, in words.
@@ -110,7 +111,9 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, be
             places = range(first, min(first + SHARD, len(split)))
             file = home / f"{first:07d}.npz"
             shard = (
-                _stored(file) if file.is_file() else _extracted(extractor, split, places, readers, skip_bad)
+                _stored(file, places, extractor.backbone.dimension)
+                if file.is_file()
+                else _extracted(extractor, split, places, readers, skip_bad)
             )
             if not file.is_file():
                 with atomic_path(file) as temporary:
@@ -147,22 +150,40 @@ def _check_home(home, details):
         write_json(file, details)
         return
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        changed = [name for name in details if stored[name] != details[name]]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{file} is missing or damaged; remove the folder {home}.") from None
+        stored = read_record(
+            file, Entries({name: Anything() for name in details}), f"remove the folder {home}."
+        )
+    except OSError:
+        raise InputError(f"{file} is missing; remove the folder {home}.") from None
+    changed = [name for name in details if stored[name] != details[name]]
     if changed:
         raise InputError(
             f"{home} holds features of {MEANINGS[changed[0]]}; remove it, or choose another `out`."
         )
 
 
-def _stored(file):
+def _stored(file, places, dimension):
+    """Return the `Features` of the images at some places, a range, that a file holds."""
+    again = "remove it and run the same command again."
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            return Features(content["values"], content["kept"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{file} is damaged ({error}); remove it and run the same command again.") from None
+        with open_arrays(file) as content:
+            found = Features(content["values"], content["kept"])
+    except DAMAGED as error:
+        raise InputError(f"{file} is damaged ({error}); {again}") from None
+    values, kept = found.values, found.kept
+    if values.dtype != np.float32 or values.shape != (len(kept), dimension):
+        raise InputError(
+            f"{file} is damaged: its values are {values.dtype} {values.shape}, expected float32 "
+            f"{(len(kept), dimension)}; {again}"
+        )
+    if not np.isfinite(values).all():
+        raise InputError(f"{file} is damaged: a feature is NaN or infinite; {again}")
+    rising = kept.dtype == np.int64 and kept.ndim == 1 and (np.diff(kept) > 0).all()
+    if not rising or (len(kept) and not (places.start <= kept[0] and kept[-1] < places.stop)):
+        raise InputError(
+            f"{file} is damaged: its images are none of the numbers {places.start} to {places.stop - 1}; {again}"
+        )
+    return found
 
 
 def _extracted(extractor, split, places, readers, skip_bad):

@@ -1,20 +1,30 @@
 """Further networks on the features of a run, and mean average precision over the sizes of the layers."""
 
-import json
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
 from tfapp.errors import InputError
 from tfapp.files import write_json, write_text
+from tfapp.records import Entries, ListOf, Number, OneOf, TableOf, Text, Whole, read_record
 from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.runs.record import keep_settings
-from tfapp.transfer.classifiers import COSTS
+from tfapp.transfer.classifiers import COSTS, FORMS
 from tfapp.transfer.config import READINGS
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, transferred
 from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, train_network
 
 GRID, CELL, CONFIG = "grid.json", "cell.json", "config.json"
+_CELL_ENTRIES = Entries({"classes": ListOf(Text()), "costs": ListOf(Number()), "mean": TableOf(Number())})
+_CELLS = Entries(
+    {
+        "hidden": Whole(1),
+        "clusters": Whole(2),
+        "seed": Whole(0),
+        "mean": Entries({form: Number(0, 1) for form in FORMS}),
+    }
+)
+GRID_ENTRIES = Entries({"ap": OneOf(FORMS), "low": Number(), "high": Number(), "cells": ListOf(_CELLS)})
 
 
 def cells(hidden, clusters, seeds):
@@ -54,7 +64,7 @@ def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
     wanted = {"classes": list(compared.class_names), "costs": list(costs)}
     file = folder / CELL
     if file.is_file():
-        stored = json.loads(file.read_text(encoding="utf-8"))
+        stored = read_record(file, _CELL_ENTRIES, "remove it and run the same command again.")
         if {name: stored.get(name) for name in wanted} == wanted:
             return {**cell, "mean": stored["mean"]}
     features = features_of(run, compared, folder, cell, progress)

@@ -1,17 +1,17 @@
 """One page about a transfer network: a file that asks no other machine for anything."""
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfapp.errors import InputError
 from tfapp.files import write_text
+from tfapp.records import read_record
 from tfapp.report.markup import grid, picture, to_do
 from tfapp.report.page import shell
 from tfapp.transfer.embedding import EMBEDDING, Embedding, read_embedding
-from tfapp.transfer.evaluation import METRICS
-from tfapp.transfer.grid import GRID
+from tfapp.transfer.evaluation import METRICS, METRICS_ENTRIES
+from tfapp.transfer.grid import GRID, GRID_ENTRIES
 from tfapp.transfer.network import MODEL
 from tfapp.transfer.page_sections import (
     embedding_section,
@@ -114,10 +114,8 @@ class ReportData:
         return cls(
             run,
             (run.path / MODEL).is_file(),
-            _content(
-                run.path / METRICS, ("class_names", "ap", "features", "positives", "images", "pseudo_labels")
-            ),
-            _content(run.path / GRID, ("ap", "low", "high", "cells")),
+            _content(run.path / METRICS, METRICS_ENTRIES),
+            _content(run.path / GRID, GRID_ENTRIES),
             read_embedding(laid_out) if laid_out.is_file() else None,
         )
 
@@ -140,13 +138,7 @@ class ReportData:
 
 
 def _content(file, entries):
-    """Return the content of a JSON file with these entries, None if there is no file."""
+    """Return the content of a JSON file with these `Entries`, None if there is no file."""
     if not file.is_file():
         return None
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if set(entries) <= content.keys():
-            return content
-    except (OSError, ValueError, AttributeError):
-        pass
-    raise InputError(f"{file} is damaged; remove it and run the command that made it again.")
+    return read_record(file, entries, "remove it and run the command that made it again.")

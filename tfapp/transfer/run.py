@@ -1,17 +1,17 @@
 """The run folder of a transfer network, and the whole pipeline as one Keras model."""
 
-import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
 
+from tfapp.archives import DAMAGED, open_arrays
 from tfapp.data import open_multi_label
 from tfapp.data.labelled import has_fingerprint
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
+from tfapp.records import Entries, ListOf, Moment, TableOf, Text, entries_of, read_record
 from tfapp.runs.record import TRANSFER
 from tfapp.runs.run import Run
 from tfapp.transfer.backbones import open_backbone
@@ -23,6 +23,16 @@ from tfapp.transfer.network import MODEL, pseudo_labels
 
 FEATURES, CLUSTERS = "features", "clusters.npz"
 
+_ENTRIES = Entries(
+    {
+        "command": Text(),
+        "created": Moment(),
+        "config": replace(entries_of(TransferConfig), closed=True),
+        "data": Entries({"spec": Text(), "fingerprint": Text(), "class_names": ListOf(Text())}),
+        "backbone": TableOf(),
+    }
+)
+
 
 class TransferRun(Run):
     """A transfer network in a folder: `run.json`, `features/`, `clusters.npz`, `history.csv`, `transfer.keras`."""
@@ -31,12 +41,17 @@ class TransferRun(Run):
     holds = "a transfer network"
     # A Keras model from features to transferred features.
     model_file = MODEL
+    entries = _ENTRIES
+
+    def check_record(self):
+        """Raise InputError for an option that is out of range."""
+        self.config.check()
 
     @property
     def config(self):
         """The `TransferConfig`."""
         stored = self.record["config"]
-        return TransferConfig(**{**stored, "degrade": tuple(stored["degrade"])})
+        return TransferConfig(**{**stored, "degrade": tuple(stored.get("degrade", ()))})
 
     @property
     def network_config(self):
@@ -118,10 +133,16 @@ class TransferRun(Run):
         if not file.is_file():
             return None
         try:
-            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-                return content["centroids"]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            with open_arrays(file) as content:
+                found = content["centroids"]
+        except DAMAGED:
             raise InputError(f"{file} is damaged; train again with `overwrite`.") from None
+        if found.dtype != np.float32 or found.ndim != 2 or not np.isfinite(found).all():
+            raise InputError(
+                f"{file} is damaged: its centroids are {found.dtype} {found.shape}, expected finite float32 "
+                "(clusters, dimension); train again with `overwrite`."
+            )
+        return found
 
     def keep_centroids(self, centroids):
         """Write what `centroids` returns."""
@@ -145,11 +166,15 @@ class TransferRun(Run):
             ExportError: As `tfapp.export.export_scorer`.
         """
         from tfapp.export import export_scorer
-        from tfapp.transfer.evaluation import METRICS
+        from tfapp.transfer.evaluation import METRICS, METRICS_ENTRIES
 
         self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
         model, class_names = scoring_model_of(self)
-        metrics = json.loads((self.path / METRICS).read_text(encoding="utf-8"))
+        again = f"run `tfapp transfer evaluate {self.path}` again."
+        try:
+            metrics = read_record(self.path / METRICS, METRICS_ENTRIES, again)
+        except FileNotFoundError:
+            raise InputError(f"{self.path} has no {METRICS}; {again}") from None
         low = self.config.low or self.config.high
         return export_scorer(
             model,

@@ -21,6 +21,7 @@ from tfapp.errors import InputError
 
 CLASS_NAMES = ("background", "cytoplasm", "nucleus")
 COUNT, SIZE, MIN_SIZE = 100, 128, 32
+MAX_COUNT, MAX_SIZE = 1_000_000, 8192
 
 # Optical density in (red, green, blue) of one unit of eosin, azure and methylene blue, read off photographs
 # of Wright-stained smears: red cells, nuclei, the cytoplasm of lymphocytes.
@@ -42,10 +43,14 @@ def cells(spec, count=COUNT, size=SIZE):
         size: Side of the square images in pixels, at least 32.
 
     Raises:
-        InputError: For fewer images or smaller ones.
+        InputError: For fewer images or smaller ones, or more than 1,000,000 or larger than 8192 pixels.
     """
     if count < 1 or size < MIN_SIZE:
         raise InputError(f"{spec!r} asks for too little; expected COUNT >= 1 and SIZE >= {MIN_SIZE}.")
+    if count > MAX_COUNT or size > MAX_SIZE:
+        raise InputError(
+            f"{spec!r} asks for too much; expected COUNT <= {MAX_COUNT:,} and SIZE <= {MAX_SIZE:,}."
+        )
     return Dataset(spec, CLASS_NAMES, 3, tuple(_item(index, size) for index in range(count)))
 
 

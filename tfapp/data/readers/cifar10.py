@@ -1,5 +1,6 @@
 """Reader of CIFAR-10: the official batches for Python, unpickled without trusting them."""
 
+import io
 import math
 import pickle
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 
 from tfapp.data.labelled import ClassificationSet, ImageArray, checked_array
 from tfapp.errors import InputError
+from tfapp.files import check_regular_file
 
 CLASS_NAMES = (
     "airplane",
@@ -24,6 +26,7 @@ CLASS_NAMES = (
 FOLDER = "cifar-10-batches-py"
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_BATCH = "test_batch"
+MOST_BYTES = 2**29
 
 
 def cifar10(path, spec):
@@ -153,8 +156,15 @@ def load_restricted(path):
             message; nothing that it names has been called.
     """
     try:
+        check_regular_file(path, "a batch of CIFAR-10 for Python")
         with open(path, "rb") as file:
-            content = _Unpickler(file, path).load()
+            stored = file.read(MOST_BYTES + 1)
+        if len(stored) > MOST_BYTES:
+            raise InputError(
+                f"{path} has more than {MOST_BYTES:,} bytes; the official batches have 31 million."
+            )
+        # From memory, where nothing is taken for what a pickle only announces.
+        content = _Unpickler(io.BytesIO(stored), path).load()
     except InputError:
         raise
     except OSError as error:

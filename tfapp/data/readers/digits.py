@@ -11,7 +11,7 @@ from tfapp.errors import InputError
 
 CLASS_NAMES = tuple("0123456789")
 SIZE = 28
-MIN_COUNT, COUNT = 20, 5000
+MIN_COUNT, COUNT, MAX_COUNT = 20, 5000, 1_000_000
 
 # Drawing finer than the picture, then averaging, anti-aliases every edge.
 _SUPERSAMPLING = 4
@@ -23,11 +23,13 @@ def digits(spec, count=COUNT):
 
     Args:
         spec: What names the dataset; it decides nothing.
-        count: Number of images, at least 20.
+        count: Number of images, from 20 to 1,000,000: they are kept in memory.
 
     Raises:
-        InputError: For fewer images.
+        InputError: For fewer or more images.
     """
+    if count > MAX_COUNT:
+        raise InputError(f"{spec!r} asks for too much; expected digits:COUNT with COUNT <= {MAX_COUNT:,}.")
     if count < MIN_COUNT:
         raise InputError(f"{spec!r} asks for too little; expected digits:COUNT with COUNT >= {MIN_COUNT}.")
     num_test = count // 5

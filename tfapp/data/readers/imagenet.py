@@ -10,6 +10,7 @@ from tfapp.data.images import IMAGE_SUFFIXES
 from tfapp.data.labelled import ClassificationSet, ImageFiles
 from tfapp.data.listing import visible_files, visible_folders
 from tfapp.errors import InputError
+from tfapp.files import check_regular_file
 
 
 def imagenet(path, spec):
@@ -100,6 +101,7 @@ def _by_devkit(folder, files):
     # Line i is the number of the class of ILSVRC2012_val_0000000i.JPEG; meta.mat has the names of these numbers.
     truth, meta = folder / "ILSVRC2012_validation_ground_truth.txt", folder / "meta.mat"
     names = _class_names(meta)
+    _check_size(truth, 2**24)
     try:
         numbers = [int(line) for line in truth.read_text().split()]
         classes = [names[number] for number in numbers]
@@ -115,7 +117,15 @@ def _by_devkit(folder, files):
     return classes
 
 
+def _check_size(path, most):
+    # The official files have 0.07, 0.2 and 2.5 MB; compressed numbers may stand for a thousand times that.
+    check_regular_file(path)
+    if path.is_file() and path.stat().st_size > most:
+        raise InputError(f"{path} has more than {most:,} bytes; restore the official file.")
+
+
 def _class_names(path):
+    _check_size(path, 2**20)
     try:
         synsets = scipy.io.loadmat(path, squeeze_me=True)["synsets"]
         return {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in synsets}
@@ -125,8 +135,12 @@ def _class_names(path):
 
 def _by_table(path, files):
     # ImageId,PredictionString: the name of an image, and its class followed by the corners of its object.
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.reader(file) if len(row) == 2 and row[1].strip()]
+    _check_size(path, 2**26)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if len(row) == 2 and row[1].strip()]
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{path} is damaged ({error}); get the official list again.") from None
     classes = {name: prediction.split()[0] for name, prediction in rows}
     unlisted = next((file for file in files if file.stem not in classes), None)
     if unlisted:

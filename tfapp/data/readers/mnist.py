@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.archives import read_declared
 from tfapp.data.labelled import ClassificationSet, checked_array
 from tfapp.errors import InputError
+from tfapp.files import check_regular_file
 
 DIGITS = tuple("0123456789")
 CLOTHES = (
@@ -87,6 +89,7 @@ def read_idx(path, num_axes):
         FORMATS FOR THE MNIST DATABASE": big-endian integers of 32 bits, the last axis changes fastest.
     """
     path = Path(path)
+    check_regular_file(path, "an idx file")
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
             return _read(file, path, num_axes)
@@ -108,11 +111,21 @@ def _read(file, path, num_axes):
     if len(header) < 4 * num_axes:
         raise InputError(f"{path} ends within its header; get the official file again.")
     shape = tuple(int(length) for length in np.frombuffer(header, ">u4"))
-    content = file.read()
-    if len(content) != math.prod(shape):
+    count = math.prod(shape)
+    content, found = b"", path.stat().st_size - file.tell()
+    # The number of bytes of a file that is not compressed is known beforehand.
+    if path.suffix == ".gz" or found == count:
+        try:
+            content = read_declared(file, count, path)
+        except ValueError as error:
+            raise InputError(
+                f"{path} is damaged or truncated: {error}; get the official file again."
+            ) from None
+        found = len(content) if len(content) <= count else "more"
+    if found != count:
         raise InputError(
             f"{path} is damaged or truncated: its header announces {'x'.join(map(str, shape))} bytes, it holds "
-            f"{len(content)}; get the official file again."
+            f"{found}; get the official file again."
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 

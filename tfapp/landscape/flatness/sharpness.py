@@ -1,6 +1,5 @@
 """Sharpness of a solution: how much the loss can rise within a small box around it, and its file."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from tfapp.landscape.flatness.boxes import COLUMNS
 from tfapp.landscape.flatness.derivatives import as_batches, loss_at_solution, prepare
 from tfapp.landscape.flatness.sharpness_search import Neighbourhood, Sharpness, Trial
 from tfapp.landscape.flatness.spectrum import check_count
+from tfapp.records import read_json
 
 BOXES = ("keskar", "filter")
 _FORMAT = 1
@@ -243,11 +243,18 @@ class SharpnessFile:
             write_json(self.path, self._content)
 
 
+def _is_entry(value):
+    return isinstance(value, dict) and isinstance(value.get("settings"), dict)
+
+
 def _read(path):
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if content["format"] != _FORMAT or not isinstance(content["solution"], dict):
             raise ValueError("another format")
+        lists = (value for name, value in content.items() if name not in ("format", "solution"))
+        if not all(isinstance(value, list) and all(map(_is_entry, value)) for value in lists):
+            raise ValueError("a measurement without its settings")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is not a sharpness file that this version can read ({error}); move it away."

@@ -1,6 +1,5 @@
 """Pinhole camera of a folder of scenes."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import write_json
+from tfapp.records import Entries, Number, Whole, read_record
 
 _EXPECTED = '{"width", "height", "fx", "fy", "cx", "cy"} in pixels'
 
@@ -65,27 +65,38 @@ class Camera:
         return centre + focal * points[..., :2] / points[..., 2:]
 
 
+_LENGTH = Number(above=0, most=1e9)
+# A picture of more pixels than this is no depth image, and its rays would fill the memory.
+_SIDE = Whole(1, 65535, exact=False)
+# `depth_scale` may be as small as a step of a nanometre; beyond metres it is a slip.
+CAMERA_ENTRIES = Entries(
+    {"width": _SIDE, "height": _SIDE, "fx": _LENGTH, "fy": _LENGTH, "cx": _LENGTH, "cy": _LENGTH},
+    {"depth_scale": Number(above=0, most=1e4)},
+)
+
+
 def read_camera(path) -> Camera:
     """Read a `camera.json`; what else it holds is not looked at.
 
     Raises:
-        InputError: The file is missing or damaged, a number is missing, not finite or not positive.
+        InputError: The file is missing or damaged, a number is missing, not finite or not positive, or the principal
+            point is outside the image.
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        sizes = [int(content[name]) for name in ("width", "height")]
-        lengths = [float(content[name]) for name in ("fx", "fy", "cx", "cy")]
-        scale = float(content.get("depth_scale", 1.0))
+        content = read_record(path, CAMERA_ENTRIES, f"expected JSON with {_EXPECTED}.")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; expected the camera's {_EXPECTED}.") from None
-    except KeyError as error:
-        raise InputError(f"{path} does not say {error.args[0]!r}; expected {_EXPECTED}.") from None
-    except (ValueError, TypeError, AttributeError):
-        raise InputError(f"{path} is damaged; expected JSON with {_EXPECTED}.") from None
-    if not all(np.isfinite(value) and value > 0 for value in (*sizes, *lengths, scale)):
-        raise InputError(f"{path} holds a number that is not positive; expected {_EXPECTED}.")
-    return Camera(*sizes, *lengths, scale)
+    sizes = [int(content[name]) for name in ("width", "height")]
+    lengths = [float(content[name]) for name in ("fx", "fy", "cx", "cy")]
+    camera = Camera(*sizes, *lengths, float(content.get("depth_scale", 1.0)))
+    for name, place, side in (("cx", camera.cx, "width"), ("cy", camera.cy, "height")):
+        if place > getattr(camera, side):
+            raise InputError(
+                f"{path} has the principal point outside the image: {name} is {place:g}, {side} "
+                f"{getattr(camera, side)}; give all of {_EXPECTED} for one size of image."
+            )
+    return camera
 
 
 def write_camera(camera, path) -> None:

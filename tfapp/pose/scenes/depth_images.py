@@ -4,16 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.archives import DAMAGED, read_array
 from tfapp.data.opening import check_pixels, open_image, unreadable
 from tfapp.errors import InputError
+from tfapp.files import check_regular_file
 from tfapp.pose.libraries import import_openexr
 
-# Renderers write 65504 or 1e10 where there is nothing; no depth camera sees a part this far away.
+# No depth camera sees a part this far away.
 _FARTHEST = 100.0
-# Depth cameras see parts from 0.1 m to some metres: where even the nearest is farther, it is in centimetres.
-_FARTHEST_NEAREST = 10.0
-# The largest number of 16 bits: what cameras write where they saw nothing, or more than it can say.
-_NOTHING = 65535
+# Renderers write 65504 (the largest half float) or 1e10 where there is nothing, cameras the largest of 16 bits.
+_NOTHING = 65504
+_NOTHING_16_BIT = 65535
+# Metres between which half of a picture of parts lies on either side; beyond them the unit is another one.
+_USUAL = (0.01, 10.0)
+# From this median on, numbers are rather millimetres than centimetres.
+_MILLIMETRES = 100.0
 _EXR_CHANNELS = ("Z", "Depth.Z", "ViewLayer.Depth.Z", "Depth.V", "ViewLayer.Depth.V", "V", "Y", "R", "RGB")
 
 
@@ -21,7 +26,9 @@ def read_depth(path, depth_scale=1.0):
     """Read a depth image as float32 (height, width) in metres along z; 0 where nothing was measured.
 
     Args:
-        path: .npy with floats in metres, .png with 16 bits, or .exr with floats in metres (channel Z, V, Y or R).
+        path: .npy with floats in metres, .png with 16 bits, or .exr with floats in metres (channel Z, V, Y or R). What
+            cameras and renderers write for nothing is left out: 0, negative, NaN, infinity, 65535 of 16 bits, 65504 and
+            more of floats.
         depth_scale: Millimetres that one step of a .png stands for.
 
     Raises:
@@ -30,6 +37,7 @@ def read_depth(path, depth_scale=1.0):
     path = Path(path)
     if path.suffix.lower() not in _READERS:
         raise InputError(f"{path} is not a depth image; expected one of {', '.join(_READERS)}.")
+    check_regular_file(path, "a depth image")
     if not path.is_file():
         raise InputError(f"Depth image {path} does not exist.")
     depth = _READERS[path.suffix.lower()](path, depth_scale)
@@ -38,26 +46,42 @@ def read_depth(path, depth_scale=1.0):
     found = np.isfinite(depth) & (depth > 0)
     if not found.any():
         raise InputError(f"{path} has no measured pixel: every value is 0, negative, NaN or infinite.")
+    found &= depth < _NOTHING
+    if found.any():
+        _check_unit(path, depth[found], depth_scale)
     measured = found & (depth < _FARTHEST)
     if not measured.any():
-        raise InputError(
-            f"{path} has depths of {depth[found].min():g} and more; expected metres: divide millimetres by 1000."
-        )
-    nearest, farthest = depth[measured].min(), depth[measured].max()
-    if nearest > _FARTHEST_NEAREST:
-        raise InputError(
-            f"{path} has depths of {nearest:g} to {farthest:g}; expected metres: divide centimetres by 100, or set the "
-            "depth_scale of camera.json for .png."
-        )
+        raise InputError(f"{path} has no measured pixel: every value is what renderers write for nothing.")
     return np.where(measured, depth, 0).astype(np.float32)
+
+
+def _check_unit(path, depths, depth_scale):
+    """Raise InputError, which names the likely unit, if half of the depths are no distances of parts in metres."""
+    median, is_png = float(np.median(depths)), path.suffix.lower() == ".png"
+    if _USUAL[0] <= median <= _USUAL[1]:
+        return
+    seen = f"{path} has depths from {depths.min():g} to {depths.max():g} m, half of them"
+    if is_png:
+        raise InputError(
+            f"{seen} {'beyond' if median > _USUAL[1] else 'nearer than'} {median:g}; expected {_USUAL[0]:g} to "
+            f'{_USUAL[1]:g} m: camera.json must say by "depth_scale" how many millimetres a step of its pictures is '
+            f"(now {depth_scale:g})."
+        )
+    if median < _USUAL[0]:
+        raise InputError(
+            f"{seen} nearer than {median:g}; expected metres, as distances along the optical axis."
+        )
+    unit, factor = ("millimetres", 1000) if median >= _MILLIMETRES else ("centimetres", 100)
+    raise InputError(
+        f"{path} has depths of {depths.min():g} and more; expected metres: divide {unit} by {factor}."
+    )
 
 
 def _read_npy(path, depth_scale):
     del depth_scale
     try:
-        # Mapped, so that the size that its header claims is compared with that of the file before any memory is taken.
-        depth = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        depth = read_array(path)
+    except DAMAGED as error:
         raise unreadable(path, error, "a plain .npy array") from None
     if not isinstance(depth, np.ndarray) or not np.issubdtype(depth.dtype, np.floating):
         raise InputError(f"{path} does not hold an array of floats; expected depth in metres.")
@@ -72,7 +96,9 @@ def _read_png(path, depth_scale):
                 f"{path} is a picture of mode {image.mode}; expected a 16-bit grey PNG of millimetres."
             )
         steps = np.asarray(image)
-        return np.where(steps == _NOTHING, 0, steps).astype(np.float32) * np.float32(depth_scale / 1000)
+        return np.where(steps == _NOTHING_16_BIT, 0, steps).astype(np.float32) * np.float32(
+            depth_scale / 1000
+        )
 
 
 def _read_exr(path, depth_scale):

@@ -1,17 +1,19 @@
 """Folder of scenes: one depth image each, what is known beside it, and where it is kept."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.images import read_foreground, read_mask
+from tfapp import records
+from tfapp.data.images import read_mask
 from tfapp.data.listing import by_stem, visible_files
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.camera import read_camera
 from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES, read_depth
+from tfapp.pose.scenes.part_masks import read_part_mask
+from tfapp.records import Anything, Entries, ListOf, Number, OneOf, Optional, Text, Whole
 
 FOREGROUNDS = ("mask", "plane", "all")
 REGION = "region.png"
@@ -26,8 +28,8 @@ class SceneFolder:
                                 one step of a .png, if not 1
         depth/NAME.npy          float (height, width), metres along the optical axis; 0, NaN or infinite where nothing
                                 was measured. Or NAME.png with 16 bits, or NAME.exr
-        mask/NAME.png           not 0 where a part is seen
-        region.png              not 0 where parts may be, such as the floor of a bin without its walls; for all scenes
+        mask/NAME.png           not black where a part is seen
+        region.png              not black where parts may be, such as a bin's floor without its walls; for all scenes
         scenes.json             how the scenes were simulated
         truth/labels/NAME.png   0, or the number 1..N of the instance that is seen
         truth/poses/NAME.json   {"rotation": N matrices 3x3, "translation": N vectors in metres}: from the mesh into the
@@ -120,13 +122,16 @@ class SceneFolder:
         """Return the true poses: rotations float64 (N, 3, 3) and translations float64 (N, 3) in metres."""
         file = self.path / "truth" / "poses" / f"{self.stems[index]}.json"
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            rotation, translation = (np.array(content[name], float) for name in ("rotation", "translation"))
-            return rotation.reshape(-1, 3, 3), translation.reshape(-1, 3)
+            content = records.read_record(file, _POSES, 'expected JSON with "rotation" and "translation".')
         except FileNotFoundError:
             raise InputError(f"{self.path} has no true poses: {file} does not exist.") from None
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f'{file} is damaged; expected JSON with "rotation" and "translation".') from None
+        if len(content["rotation"]) != len(content["translation"]):
+            raise InputError(
+                f"{file} has {len(content['rotation'])} rotations but {len(content['translation'])} translations; "
+                "expected one of each for every instance."
+            )
+        rotation, translation = (np.array(content[name], float) for name in ("rotation", "translation"))
+        return rotation.reshape(-1, 3, 3), translation.reshape(-1, 3)
 
     def object_mesh(self):
         """Return the part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""
@@ -140,10 +145,10 @@ class SceneFolder:
 
     @cached_property
     def _region(self):
-        return self._picture(REGION, read_foreground) if (self.path / REGION).is_file() else None
+        return self._part_mask(REGION) if (self.path / REGION).is_file() else None
 
     def _mask(self, index, depth):
-        return self._picture(f"mask/{self.stems[index]}.png", read_foreground) & (depth > 0)
+        return self._part_mask(f"mask/{self.stems[index]}.png") & (depth > 0)
 
     def _plane(self, index, depth):
         points, pixels = self.camera.back_project(depth)
@@ -156,8 +161,13 @@ class SceneFolder:
         del index
         return depth > 0
 
-    def _picture(self, name, read=read_mask):
-        picture = read(self.path / name)
+    def _part_mask(self, name):
+        mask = read_part_mask(self.path / name)
+        self._check_size(self.path / name, mask)
+        return mask
+
+    def _picture(self, name):
+        picture = read_mask(self.path / name)
         self._check_size(self.path / name, picture)
         return picture
 
@@ -235,7 +245,33 @@ def _remedy(record):
 RECORD = "scenes.json"
 FORMAT = "tfapp scenes"
 VERSION = 1
-_NEEDED = ("part", "instances", "bin", "camera_distance", "tilt", "symmetries", "count")
+_ANY_VERSION = Entries({"format": OneOf((FORMAT,)), "version": Whole(1)})
+_VECTOR = ListOf(Number(), 3)
+
+
+class _Symmetry(Anything):
+    """A rotation as a matrix, or an axis of revolution."""
+
+    wanted = 'a matrix 3x3 or {"axis": [x, y, z]}'
+
+    def fault(self, value, where=""):
+        kind = Entries({"axis": _VECTOR}) if isinstance(value, dict) else ListOf(_VECTOR, 3)
+        return kind.fault(value, where)
+
+
+_ENTRIES = Entries(
+    {
+        "part": Text(),
+        "instances": Whole(1),
+        "bin": Number(above=0),
+        "camera_distance": Number(above=0),
+        "tilt": Number(0, 90),
+        "symmetries": ListOf(_Symmetry()),
+        "count": Whole(0),
+    },
+    {"mesh": Text(), "size": Whole(1), "seed": Whole(0), "command": Optional(Text())},
+)
+_POSES = Entries({"rotation": ListOf(ListOf(_VECTOR, 3)), "translation": ListOf(_VECTOR)})
 
 
 def read_record(path):
@@ -244,23 +280,16 @@ def read_record(path):
     Raises:
         InputError: It is damaged, or of a newer version.
     """
-    file = path / RECORD
+    file, remedy = path / RECORD, "restore it, or simulate again with `overwrite`."
     if not file.is_file():
         return None
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        version = int(record["version"])
-        whole = record["format"] == FORMAT and all(name in record for name in _NEEDED)
-    except (ValueError, KeyError, TypeError):
-        whole, version = False, VERSION
-    if version > VERSION:
+    record = records.read_record(file, _ANY_VERSION, remedy)
+    if record["version"] > VERSION:
         raise InputError(
-            f"{path} was written by a newer tfapp (scenes version {version}, this one reads up to {VERSION}); update "
-            "tfapp."
+            f"{path} was written by a newer tfapp (scenes version {record['version']}, this one reads up to "
+            f"{VERSION}); update tfapp."
         )
-    if not whole:
-        raise InputError(f"{file} is damaged; restore it, or simulate again with `overwrite`.")
-    return record
+    return records.checked(record, file, _ENTRIES, remedy)
 
 
 _ITERATIONS = 1000

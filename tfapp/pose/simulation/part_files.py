@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
+from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.pose.libraries import import_coacd
@@ -188,8 +189,18 @@ def write_pieces(pieces, file) -> None:
 
 
 def _read(file):
-    with np.load(file, allow_pickle=False) as kept:
-        return [kept[name] for name in sorted(kept)]
+    try:
+        with open_arrays(file) as kept:
+            pieces = [kept[name] for name in sorted(kept)]
+    except DAMAGED as error:
+        raise InputError(f"{file} is damaged ({error}); simulate again with `overwrite`.") from None
+    for piece in pieces:
+        if piece.ndim != 2 or piece.shape[1:] != (3,) or not np.isfinite(piece).all():
+            raise InputError(
+                f"{file} is damaged: a piece has the shape {piece.shape}, expected finite corners (n, 3); simulate "
+                "again with `overwrite`."
+            )
+    return pieces
 
 
 def _decompose(part):

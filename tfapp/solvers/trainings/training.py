@@ -1,6 +1,5 @@
 """One training of one solver, in a folder, from which a killed one resumes."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,13 +8,33 @@ import keras
 
 from tfapp.files import write_json
 from tfapp.optimizers import SOLVERS, SWEEPS, make_solver, unwrapped
+from tfapp.records import Entries, Flag, ListOf, Number, TableOf, Text, Whole, checked, read_record
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
 from tfapp.runs.record import keep_settings
 from tfapp.solvers.trainings.workload import Workload, objective
 
 JOB, MODEL, RESULT = "job.json", LAST, "result.json"
+_AGAIN = "remove it and run the same command again."
+_ENTRIES = Entries(
+    {
+        "solver": Text(),
+        "value": Number(),
+        "seed": Whole(0),
+        "epochs": Whole(1),
+        "diverged": Flag(),
+        "history": TableOf(),
+    }
+)
 COLUMNS = ("epoch", "train_objective", "train_error", "test_objective", "test_error")
+# Of a training that did not diverge.
+_MEASURES = Entries(
+    {
+        **{name: Number() for name in COLUMNS},
+        "history": Entries({name: ListOf(Number()) for name in COLUMNS}),
+        "measured": TableOf(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +89,8 @@ def train(job, folder, progress=None, callbacks=()):
         f"{folder} holds a training with other settings; choose another `out`, or remove it with `overwrite`.",
     )
     if (folder / RESULT).is_file():
-        return json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        result = read_record(folder / RESULT, _ENTRIES, _AGAIN)
+        return result if result["diverged"] else checked(result, folder / RESULT, _MEASURES, _AGAIN)
     _, steps = workload.training_batches(job.seed, 0)
 
     def tested(model, logs, seconds):
