@@ -4,6 +4,7 @@ import warnings
 
 import keras
 import numpy as np
+import scipy.special
 import tensorflow as tf
 
 # The smallest is tried first. Powers of two are multiples of any stride of pooling; unpadded networks need a large one.
@@ -126,7 +127,8 @@ def _are_probabilities(own, tolerance):
 
 
 def _probabilities(logits, activation):
-    return getattr(tf.nn, activation)(logits).numpy()
+    # Not by TensorFlow, which would give symbols while a graph is being built.
+    return scipy.special.softmax(logits, -1) if activation == "softmax" else scipy.special.expit(logits)
 
 
 def _tolerance(model):

@@ -43,7 +43,7 @@ def evaluate(
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
-    input_scale: Annotated[float, typer.Option(help=SCALE_HELP)] = 1.0,
+    input_scale: Annotated[float | None, typer.Option(help=SCALE_HELP)] = None,
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
     out: Annotated[
         Path | None,

@@ -71,7 +71,7 @@ def write(
         ),
     ] = None,
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
-    input_scale: Annotated[float, typer.Option(help=SCALE_HELP)] = 1.0,
+    input_scale: Annotated[float | None, typer.Option(help=SCALE_HELP)] = None,
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
