@@ -214,6 +214,10 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         super().finalize_variable_values(var_list)
         self._untracked.report(self, begin_anew=True)
 
+    def mark_skips_as_told(self):
+        """Leave out the warning of skipped steps in this training: a callback reported them already."""
+        self._untracked.mark_as_told()
+
     def least_loss(self, dtype):
         """Return the smallest loss that the rule allows."""
         return tf.zeros((), dtype)
@@ -302,7 +306,9 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         for grad, variable in zip(grads, variables, strict=True):
             if self._use_weight_decay(variable):
                 weights = tf.convert_to_tensor(variable)
-                loss += tf.cast(self.number("weight_decay", weights.dtype) * tf.nn.l2_loss(weights), loss.dtype)
+                loss += tf.cast(
+                    self.number("weight_decay", weights.dtype) * tf.nn.l2_loss(weights), loss.dtype
+                )
                 grad += self.number("weight_decay", grad.dtype) * tf.cast(weights, grad.dtype)
             decayed.append(grad)
         return decayed, loss

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tfapp.optimizers.base import LossAwareOptimizer, plain, usable
 
-
 _SETTINGS = ("beta_1", "beta_2", "beta_3", "clip", "minimum", "epsilon")
 
 
@@ -21,7 +20,8 @@ class Eve(LossAwareOptimizer):
         D_t     = beta_3 * D_{t-1} + (1 - beta_3) * d_t,    D_1 = 1
         x_{t+1} = x_t - learning_rate / D_t * m_t / (sqrt(v_t) + epsilon)
 
-    Steps that are not finite, or whose loss is below `minimum`, are skipped and counted, as in `BPGrad`. `measured()` has `loss`, `best_loss`, `gradient_norm`,
+    Steps that are not finite, or whose loss is below `minimum`, are skipped, counted and told, as in
+    `BPGrad`. `measured()` has `loss`, `best_loss`, `gradient_norm`,
     `step_size` (learning_rate / D), `num_skipped`, `feedback` (D) and `num_updates`.
 
     Args:

@@ -4,6 +4,7 @@ import warnings
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 _CAUSES = ("negative", "not finite", "no gradient")
 
@@ -28,6 +29,10 @@ class Untracked:
         """Make the count of steps that were due, and of those skipped by cause, in the order of `_CAUSES`."""
         self.skips = _variable(np.zeros(1 + len(_CAUSES)), "float32", "skips")
 
+    def mark_as_told(self):
+        """Leave out every cause until a training ends."""
+        self.told.update(_CAUSES)
+
     def report(self, optimizer, *, begin_anew):
         """Warn of skipped steps, once for each cause until `begin_anew`.
 
@@ -51,9 +56,9 @@ class Untracked:
 
 def _variable(value, dtype, name):
     # "only_first_replica" as the scalars of `LossAwareOptimizer`: all replicas compute the same.
-    initializer = keras.initializers.Constant(value)
     return keras.Variable(
-        initializer,
+        # `keras.initializers.Constant` would round to float32.
+        lambda shape, dtype: tf.constant(value, dtype, shape),
         shape=np.shape(value),
         dtype=dtype,
         trainable=False,
