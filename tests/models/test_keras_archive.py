@@ -1,6 +1,8 @@
+import io
 import json
 import zipfile
 
+import h5py
 import keras
 import pytest
 
@@ -91,6 +93,29 @@ def test_member_that_grows_a_thousand_times_is_refused(write, monkeypatch, name)
         load_keras_model(write({name: b" " * 2**21}, zipfile.ZIP_DEFLATED))
 
 
+def with_kernel(content, **dataset):
+    """The weights with another array in the place of the kernel."""
+    file = io.BytesIO(content)
+    with h5py.File(file, "r+") as weights:
+        group = next(iter(weights["layers"].values()))["vars"]
+        del group["0"]
+        group.create_dataset("0", dtype="float32", **dataset)
+    return file.getvalue()
+
+
+def test_array_that_is_declared_and_not_there_is_refused_before_it_takes_memory(write, members):
+    weights = with_kernel(members["model.weights.h5"], shape=(2**40,), chunks=(2**20,))
+    with pytest.raises(InputError, match="declares 4194304 MB of weights and holds 0.0 MB"):
+        load_keras_model(write({"model.weights.h5": weights}))
+
+
+def test_weights_of_another_file_are_not_read(write, members, tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(1000))
+    outside = with_kernel(members["model.weights.h5"], shape=(54,), external=[(tmp_path / "secret", 0, 216)])
+    with pytest.raises(InputError, match="has weights that lie in another file"):
+        load_keras_model(write({"model.weights.h5": outside}))
+
+
 def test_large_configuration_is_refused_before_it_is_read(write, monkeypatch):
     monkeypatch.setattr(keras_archive, "LARGEST_JSON", 2**20)
     with pytest.raises(InputError, match="has a config.json of 2 MB; expected at most 1 MB"):
@@ -113,7 +138,7 @@ def test_declared_size_that_is_a_lie_is_damage(write):
         ({"config.json": None}, "it has no config.json"),
         ({"config.json": b"{"}, "its config.json is no JSON"),
         ({"config.json": b"7"}, "cannot be loaded: it is damaged, or of another Keras"),
-        ({"model.weights.h5": b"no weights"}, "cannot be loaded: it is damaged, or of another Keras"),
+        ({"model.weights.h5": b"no weights"}, "cannot be loaded: its model.weights.h5 is damaged"),
     ],
 )
 def test_damaged_archive_is_one_sentence(write, changes, sentence):

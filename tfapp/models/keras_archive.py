@@ -1,9 +1,11 @@
 """Limits of a `.keras` file: what it declares, and what it would make of memory, is looked at before it is loaded."""
 
 import contextlib
+import io
 import json
 import zipfile
 
+import h5py
 import tensorflow as tf
 
 from tfapp.errors import InputError
@@ -48,6 +50,8 @@ def checked_archive(path):
             size = _checked_sizes(archive, path)
             config = _config(archive, path)
             names = archive.namelist()
+            if WEIGHTS[0] in names:
+                _check_weights(archive.read(WEIGHTS[0]), path)
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path} is damaged: it is no archive that can be read ({error}).") from error
     _check_config(config, path)
@@ -112,6 +116,31 @@ def _checked_sizes(archive, path):
                 f"{LARGEST_JSON // MEGABYTE} MB."
             )
     return size
+
+
+def _check_weights(content, path):
+    """Refuse arrays that an HDF5 file declares and does not hold: reading them would take what they declare."""
+    declared = 0
+
+    def add(name, item):
+        nonlocal declared
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise InputError(
+                    f"{path} has weights that lie in another file ({name}); save the model again."
+                )
+            declared += item.size * item.dtype.itemsize
+
+    try:
+        with h5py.File(io.BytesIO(content)) as file:
+            file.visititems(add)
+    except (OSError, RuntimeError, TypeError) as error:
+        raise InputError(f"{path} cannot be loaded: its {WEIGHTS[0]} is damaged ({error}).") from error
+    if declared > LARGEST_RATIO * len(content) + ALWAYS_ALLOWED:
+        raise InputError(
+            f"{path} declares {declared / MEGABYTE:.0f} MB of weights and holds {len(content) / MEGABYTE:.1f} MB; "
+            "it is damaged, or was edited."
+        )
 
 
 def _config(archive, path):

@@ -7,6 +7,8 @@ import keras
 
 from tfapp.data import batch_stream, open_classification
 from tfapp.errors import InputError
+from tfapp.models.input_scale import chosen_scale
+from tfapp.models.keras_archive import bounded_variables, checked_archive
 from tfapp.solvers.trainings.workload import Workload, objective
 
 
@@ -30,6 +32,7 @@ def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_sca
     images = open_classification(data)
     if name.endswith(".keras"):
         model = _loaded(name)
+        chosen_scale(model, name, input_scale)
         size = _size(model, images, name)
         stream = batch_stream(images.train, batch_size, seed, size=size, drop_remainder=True)
         return model, stream.map(lambda x, y: (input_scale * x, y))
@@ -41,8 +44,9 @@ def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_sca
 def _loaded(path):
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist; expected a .keras file or the name of a network.")
+    size = checked_archive(Path(path))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), bounded_variables(size, path):
             # A model that was compiled and not trained yet; its optimizer is not needed.
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             model = keras.models.load_model(path)
