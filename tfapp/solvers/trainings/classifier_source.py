@@ -1,6 +1,7 @@
 """Classifiers as a person names them, built-in or saved, with the batches that they would be trained on."""
 
 import warnings
+import zipfile
 from pathlib import Path
 
 import keras
@@ -44,6 +45,8 @@ def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_sca
 def _loaded(path):
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist; expected a .keras file or the name of a network.")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} cannot be loaded as a Keras model: it is empty, damaged or of another kind.")
     size = checked_archive(Path(path))
     try:
         with warnings.catch_warnings(), bounded_variables(size, path):
