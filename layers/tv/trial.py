@@ -61,8 +61,8 @@ def check_by_value(model, found, answer, output, *, are_logits):
     are_probabilities = _are_probabilities(own, tolerance)
     if are_logits:
         # One number in [0, 1] may be either: only several that sum to 1 give themselves away.
-        if are_probabilities and own.shape[-1] > 1:
-            _report_probabilities(model, output)
+        if are_probabilities and (own.shape[-1] > 1 or output == "logits"):
+            _report_probabilities(model, output, own.shape[-1])
         return
     if output == "probabilities":
         _check_probabilities(model, own, tolerance)
@@ -91,10 +91,12 @@ def _say(model, sentence):
     warnings.warn(f"{model.name!r} {sentence}.", stacklevel=5)
 
 
-def _report_probabilities(model, output):
+def _report_probabilities(model, output, num_classes):
     finding = (
         "gives probabilities, numbers in [0, 1] that sum to 1 over the classes, where logits were expected"
     )
+    if num_classes == 1:
+        finding = "gives numbers in [0, 1] only, as probabilities, where logits were expected"
     if output == "auto":
         raise MisreadOutput(model.name, finding, True)
     _say(model, f"{finding}; `output`='probabilities' is what it gives")

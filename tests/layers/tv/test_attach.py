@@ -217,6 +217,11 @@ def test_subclassed_model_says_what_it_gives(output, activation):
     np.testing.assert_allclose(regularise(model, 0.0, output=output)(images()), expected, atol=1e-6)
 
 
+def test_one_channel_of_said_logits_that_is_a_sigmoid_is_warned_of():
+    with pytest.warns(UserWarning, match=r"gives numbers in \[0, 1\] only, as probabilities"):
+        regularise(segmenter(classes=1, activation="sigmoid"), output="logits")
+
+
 def test_said_logits_go_before_the_structure():
     model = segmenter(activation="softmax")
     expected = tf.nn.softmax(model(images()))

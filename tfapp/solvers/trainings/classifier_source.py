@@ -46,7 +46,9 @@ def _loaded(path):
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist; expected a .keras file or the name of a network.")
     if not zipfile.is_zipfile(path):
-        raise InputError(f"{path} cannot be loaded as a Keras model: it is empty, damaged or of another kind.")
+        raise InputError(
+            f"{path} cannot be loaded as a Keras model: it is empty, damaged or of another kind."
+        )
     size = checked_archive(Path(path))
     try:
         with warnings.catch_warnings(), bounded_variables(size, path):
