@@ -22,9 +22,9 @@ PAGES = {
 RESIZE_HELP = (
     "For .keras files: resize images to N or HEIGHTxWIDTH [default: own size, or the model's fixed one]."
 )
-SCALE_HELP = (
-    "For .keras files: the value that the model takes for white, such as 255 [default: as it declares, or 1]."
-)
+SCALE_HELP = "For .keras files: the value that the model takes for white, such as 255."
+# In the signature it is 1.0, as it was; whether it was typed decides.
+SCALE_DEFAULT = "as the model declares, or 1"
 OUTPUT_HELP = "For .keras files: what the model gives: auto (by its last layers), logits or probabilities."
 OUTPUTS = ("auto", "logits", "probabilities")
 
@@ -104,6 +104,11 @@ def open_sources(paths, resize=None, input_scale=None, model_output="auto"):
         if isinstance(source, KerasFile):
             console.print(source.scale_sentence, markup=False, highlight=False, soft_wrap=True)
     return opened
+
+
+def typed_scale(context, input_scale):
+    """Return `--input-scale` if it was typed in the command of a Typer context, or None to go by the model."""
+    return input_scale if context.get_parameter_source("input_scale").name == "COMMANDLINE" else None
 
 
 def is_keras_file(path):

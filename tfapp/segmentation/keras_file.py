@@ -57,6 +57,7 @@ class KerasFile:
                 "`resize`."
             )
         self.input_scale, self._scale_reason = chosen_scale(self.model, self.path, input_scale)
+        self._scale_was_said = input_scale is not None
         self._fixed = fixed
         self.framing = Framing(resize=fixed or resize)
         self.num_classes = self.network().output_shape[-1]
@@ -102,9 +103,10 @@ class KerasFile:
         facts = {
             "model_file": self.path.name,
             "input_scale": self.input_scale,
-            "input_scale_reason": self._scale_reason,
             "resize": self.framing.resize,
         }
+        if not self._scale_was_said:
+            facts["input_scale_reason"] = self._scale_reason
         return export_segmenter(self, base_dir, version, names, post_tv=post_tv, gap=gap, facts=facts)
 
     def _class_names(self, classes):
