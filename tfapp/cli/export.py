@@ -45,7 +45,6 @@ app = typer.Typer(
 
 @app.command(_WRITE, hidden=True, cls=TensorFlowCommand)
 def write(
-    context: typer.Context,
     run: Annotated[
         Path,
         typer.Argument(
@@ -74,6 +73,7 @@ def write(
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
     input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
+    context: typer.Context = None,
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
     console, source = Console(), open_source(run, resize, typed_scale(context, input_scale), model_output)

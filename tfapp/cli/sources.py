@@ -108,7 +108,9 @@ def open_sources(paths, resize=None, input_scale=None, model_output="auto"):
 
 def typed_scale(context, input_scale):
     """Return `--input-scale` if it was typed in the command of a Typer context, or None to go by the model."""
-    return input_scale if context.get_parameter_source("input_scale").name == "COMMANDLINE" else None
+    # Another command, which has no files, calls without a context.
+    is_typed = context is not None and context.get_parameter_source("input_scale").name == "COMMANDLINE"
+    return input_scale if is_typed else None
 
 
 def is_keras_file(path):
