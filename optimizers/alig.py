@@ -39,14 +39,22 @@ class ALIG(LossAwareOptimizer):
 
     MEASURED = ("loss", "best_loss", "gradient_norm", "step_size", "num_skipped")
     INITIAL = (math.inf, math.inf, 0.0, 0.0, 0.0)
+    ADJUSTABLE = (*LossAwareOptimizer.ADJUSTABLE, "momentum", "epsilon")
 
     def __init__(self, learning_rate=0.1, momentum=0.9, epsilon=1e-5, name="alig", **kwargs):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"`momentum` must lie in [0, 1). Received: momentum={momentum}.")
-        if not 0 < epsilon < math.inf:
-            raise ValueError(f"`epsilon` must be a positive number. Received: epsilon={epsilon}.")
-        self.momentum, self.epsilon = float(momentum), float(epsilon)
+        self.momentum, self.epsilon = momentum, epsilon
+
+    def checked(self, name, value):
+        if name == "momentum" and not 0 <= value < 1:
+            raise ValueError(f"`momentum` must lie in [0, 1). Received: momentum={value}.")
+        if name == "epsilon" and not 0 < value < math.inf:
+            raise ValueError(f"`epsilon` must be a positive number. Received: epsilon={value}.")
+        return float(value) if name in ("momentum", "epsilon") else super().checked(name, value)
+
+    def variable_number(self, name):
+        # Without momentum there is no velocity that a later one could use.
+        return None if name == "momentum" and not self.momentum else super().variable_number(name)
 
     def build(self, variables):
         super().build(variables)
@@ -55,12 +63,12 @@ class ALIG(LossAwareOptimizer):
     def advance(self, loss, gradient_norm, scalars, is_due):
         _, best, _, _, num_skipped = tf.unstack(scalars)
         largest = tf.cast(self.learning_rate, loss.dtype)
-        gamma = tf.minimum(largest, loss / (gradient_norm**2 + self.epsilon))
+        gamma = tf.minimum(largest, loss / (gradient_norm**2 + self.number("epsilon", loss.dtype)))
         moves = is_due & usable(loss, gradient_norm)
         taken = [loss, tf.minimum(best, loss), gradient_norm, gamma, num_skipped]
         skipped = tf.cast(is_due & tf.logical_not(moves), loss.dtype)
         kept = scalars + skipped * tf.constant([0.0, 0.0, 0.0, 0.0, 1.0], loss.dtype)
-        momentum = tf.where(moves, tf.cast(self.momentum, loss.dtype), 1.0)
+        momentum = tf.where(moves, self.number("momentum", loss.dtype), 1.0)
         rates = (tf.where(moves, gamma, 0.0), momentum, tf.cast(moves, loss.dtype))
         return tf.where(moves, tf.stack(taken), kept), rates
 

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfapp.optimizers.untracked import Untracked
+
 
 class StepLoss:
     """Loss of each replica between `scale_loss` and `apply`.
@@ -85,6 +87,12 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     A subclass has the names of its scalars in `MEASURED`, their first values in `INITIAL`, `advance`, which is
     its rule for scalars, and Keras's `update_step`, which is that for one variable.
 
+    Settings named in `ADJUSTABLE` may be set at any time, by a callback too, and hold from the next step on; those in
+    `FIXED` only before training begins. A rule reads the former by `number`.
+
+    Where `MEASURED` has `num_skipped`, skipped steps are told with their cause: by a warning when `fit()` ends, or at
+    once where every step runs eagerly. In a graph of one's own nothing of Python runs: look at `measured()` there.
+
     `weight_decay` is coupled: wd/2 |w|^2 is added to the loss and wd w to the gradient, as an L2 regulariser of
     the model would (Keras's own decay is decoupled, and multiplied by the learning rate). Embedding gradients
     are made dense.
@@ -92,13 +100,52 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
 
     MEASURED = ()
     INITIAL = ()
+    ADJUSTABLE = ("loss_offset", "weight_decay")
+    FIXED = ()
 
     def __init__(self, learning_rate, loss_offset=0.0, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        if not float("-inf") < loss_offset < float("inf"):
-            raise ValueError(f"`loss_offset` must be a finite number. Received: loss_offset={loss_offset}.")
-        self.loss_offset = float(loss_offset)
+        self._untracked = Untracked()
+        self.loss_offset = loss_offset
         self._step_loss = StepLoss()
+
+    def __setattr__(self, name, value):
+        # Keras itself sets some while it is constructed.
+        if name in (*self.ADJUSTABLE, *self.FIXED) and "_untracked" in self.__dict__:
+            value = self.checked(name, value)
+            self._change(name, value)
+        super().__setattr__(name, value)
+
+    def checked(self, name, value):
+        """Return a setting in its own type.
+
+        Raises:
+            ValueError: If it is out of its range.
+        """
+        if name == "loss_offset" and not float("-inf") < value < float("inf"):
+            raise ValueError(f"`loss_offset` must be a finite number. Received: loss_offset={value}.")
+        return float(value) if name == "loss_offset" else value
+
+    def variable_number(self, name):
+        """Return the number that an adjustable setting begins with, or None if it is none that can change."""
+        value = getattr(self, name)
+        return value if isinstance(value, float) else None
+
+    def number(self, name, dtype):
+        """Return an adjustable setting as a scalar tensor, which follows changes also in a traced step."""
+        return tf.cast(tf.convert_to_tensor(self._untracked.numbers.get(name, getattr(self, name))), dtype)
+
+    def _change(self, name, value):
+        before = getattr(self, name, value)
+        if not self.built or value is before or value == before:
+            return
+        variable = self._untracked.numbers.get(name)
+        if variable is None or not isinstance(value, float):
+            raise ValueError(
+                f"`{name}` cannot be changed from {before!r} to {value!r} once training has begun: the step is traced "
+                f"with it. Make a new optimizer with the other `{name}` and compile again."
+            )
+        variable.assign(value)
 
     def build(self, variables):
         super().build(variables)
@@ -109,6 +156,11 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             aggregation="only_first_replica",
             name="measured",
         )
+        for name in self.ADJUSTABLE:
+            if self.variable_number(name) is not None:
+                self._untracked.add_number(name, self.variable_number(name))
+        if "num_skipped" in self.MEASURED:
+            self._untracked.add_skips()
         if self.gradient_accumulation_steps:
             self._accumulated_loss = self.add_variable(
                 shape=(), dtype=self._scalars.dtype, aggregation="only_first_replica", name="accumulated_loss"
@@ -124,7 +176,17 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         return list(self.INITIAL)
 
     def record_loss(self, loss):
-        """Keep the loss, a scalar tensor, for the next `apply`."""
+        """Keep the loss, a scalar tensor, for the next `apply`.
+
+        Raises:
+            ValueError: If it is not one number.
+        """
+        shape = tf.TensorShape(getattr(loss, "shape", ()))
+        if shape.rank:
+            raise ValueError(
+                "`loss` must be one number, that of the whole step: take `tf.reduce_mean(loss)` of it inside the tape, "
+                f"so that the gradients are its own. Received: a loss of shape {tuple(shape)}."
+            )
         self._step_loss.put(loss)
 
     def scale_loss(self, loss):
@@ -143,6 +205,22 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         if loss is not None:
             self.record_loss(loss)
         super().apply(grads, trainable_variables)
+        # Replicas that run eagerly take turns; what they have in common is read after them.
+        if tf.executing_eagerly() and tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            self._untracked.report(self, begin_anew=False)
+
+    def finalize_variable_values(self, var_list):
+        # Keras calls it at the end of `fit()`, outside every graph.
+        super().finalize_variable_values(var_list)
+        self._untracked.report(self, begin_anew=True)
+
+    def mark_skips_as_told(self):
+        """Leave out the warning of skipped steps in this training: a callback reported them already."""
+        self._untracked.mark_as_told()
+
+    def least_loss(self, dtype):
+        """Return the smallest loss that the rule allows."""
+        return tf.zeros((), dtype)
 
     def advance(self, loss, gradient_norm, scalars, is_due):
         """Return what follows from the loss and the norm of the gradient.
@@ -174,12 +252,13 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         grads = self._clip_gradients(grads)
         if self.weight_decay:
             grads, loss = self._with_weight_decay(grads, loss, trainable_variables)
-        scalars, rates = self.advance(
-            loss + self.loss_offset,
-            global_norm(grads, loss.dtype),
-            tf.convert_to_tensor(self._scalars),
-            is_due,
-        )
+        loss += self.number("loss_offset", loss.dtype)
+        gradient_norm, before = global_norm(grads, loss.dtype), tf.convert_to_tensor(self._scalars)
+        scalars, rates = self.advance(loss, gradient_norm, before, is_due)
+        if self._untracked.skips is not None:
+            counts = self._skips_of(loss, gradient_norm, scalars - before, is_due)
+            skips = self._untracked.skips
+            slots = [*slots, (tf.convert_to_tensor(skips) + counts, skips.value)]
         tf.__internal__.distribute.interim.maybe_merge_call(
             self._update_all,
             self._distribution_strategy,
@@ -189,6 +268,16 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         )
         if self.use_ema:
             self._average_weights()
+
+    def _skips_of(self, loss, gradient_norm, changes, is_due):
+        """Return what a step adds to the counts of `Untracked`."""
+        is_finite = tf.math.is_finite(loss) & tf.math.is_finite(gradient_norm)
+        is_negative = is_finite & (loss < self.least_loss(loss.dtype))
+        # Not of the difference: the first losses are infinite.
+        is_skipped = changes[self.MEASURED.index("num_skipped")] > 0
+        causes = (is_negative, ~is_finite, is_finite & ~is_negative)
+        counts = [tf.convert_to_tensor(is_due), *(is_skipped & cause for cause in causes)]
+        return tf.cast(tf.stack(counts), tf.float32)
 
     def _update_all(self, distribution, grads_and_vars, rates, slots):
         self._distributed_tf_update_step(distribution, grads_and_vars, rates)
@@ -217,8 +306,10 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         for grad, variable in zip(grads, variables, strict=True):
             if self._use_weight_decay(variable):
                 weights = tf.convert_to_tensor(variable)
-                loss += tf.cast(self.weight_decay * tf.nn.l2_loss(weights), loss.dtype)
-                grad += tf.cast(self.weight_decay, grad.dtype) * tf.cast(weights, grad.dtype)
+                loss += tf.cast(
+                    self.number("weight_decay", weights.dtype) * tf.nn.l2_loss(weights), loss.dtype
+                )
+                grad += self.number("weight_decay", grad.dtype) * tf.cast(weights, grad.dtype)
             decayed.append(grad)
         return decayed, loss
 

@@ -31,7 +31,10 @@ class BPGrad(LossAwareOptimizer):
     does not mind.
 
     A step is skipped, and counted, when the loss or the gradient is NaN or infinite, the gradient is zero, or the
-    loss is negative: Algorithm 2 needs f >= 0, so raise a loss that can be negative by `loss_offset`. L is not free of
+    loss is negative: Algorithm 2 needs f >= 0, so raise a loss that can be negative by `loss_offset`. A warning says
+    so when `fit()` ends. Numbers, L, rho, momentum, `max_step`, `loss_offset` and `weight_decay`, may be set at any
+    time, by a callback too; a setting that would need another graph or other variables, such as momentum after none,
+    is refused once training has begun. L is not free of
     scale (it has the unit of the loss per length of the weight vector): the default is only a place to start;
     `lipschitz="auto"` finds one. If L is too small, the loss and with it the step can grow without bound:
     `max_step` stops that. Steps do not vanish where the loss does not, since eta >= (1 - rho) f / L: where the
@@ -85,6 +88,8 @@ class BPGrad(LossAwareOptimizer):
         "max_gradient_norm",
     )
     INITIAL = (math.inf, math.inf, 0.0, 0.0, 0.0, 0.0, 0.0)
+    ADJUSTABLE = (*LossAwareOptimizer.ADJUSTABLE, "lipschitz", "rho", "momentum", "max_step")
+    FIXED = ("auto_steps", "auto_quantile")
 
     def __init__(
         self,
@@ -107,18 +112,27 @@ class BPGrad(LossAwareOptimizer):
             name=name,
             **kwargs,
         )
-        self.lipschitz = _checked_lipschitz(lipschitz)
-        self.rho = _in_unit_interval("rho", rho)
-        self.momentum = _in_unit_interval("momentum", momentum)
-        if max_step is not None and not 0 < max_step < math.inf:
-            raise ValueError(f"`max_step` must be a positive number or None. Received: max_step={max_step}.")
-        self.max_step = max_step
-        if not (isinstance(auto_steps, int) and auto_steps > 0):
-            raise ValueError(f"`auto_steps` must be a positive integer. Received: auto_steps={auto_steps}.")
-        self.auto_steps = auto_steps
-        if not 0 < auto_quantile <= 1:
-            raise ValueError(f"`auto_quantile` must lie in (0, 1]. Received: auto_quantile={auto_quantile}.")
-        self.auto_quantile = auto_quantile
+        self.lipschitz, self.rho, self.momentum, self.max_step = lipschitz, rho, momentum, max_step
+        self.auto_steps, self.auto_quantile = auto_steps, auto_quantile
+
+    def checked(self, name, value):
+        if name == "lipschitz":
+            return _checked_lipschitz(value)
+        if name in ("rho", "momentum"):
+            return _in_unit_interval(name, value)
+        if name == "max_step" and value is not None:
+            if not 0 < value < math.inf:
+                raise ValueError(f"`max_step` must be a positive number or None. Received: max_step={value}.")
+            return float(value)
+        if name == "auto_steps" and not (isinstance(value, int) and value > 0):
+            raise ValueError(f"`auto_steps` must be a positive integer. Received: auto_steps={value}.")
+        if name == "auto_quantile" and not 0 < value <= 1:
+            raise ValueError(f"`auto_quantile` must lie in (0, 1]. Received: auto_quantile={value}.")
+        return super().checked(name, value)
+
+    def variable_number(self, name):
+        # Without momentum there is no velocity that a later one could use.
+        return None if name == "momentum" and not self.momentum else super().variable_number(name)
 
     def build(self, variables):
         super().build(variables)
@@ -140,7 +154,7 @@ class BPGrad(LossAwareOptimizer):
         measured = [tf.where(moves, new[name], kept[name]) for name in self.MEASURED]
         length = tf.cast(self.learning_rate, loss.dtype) * new["step_size"]
         scale = tf.where(moves, length / gradient_norm, 0.0)
-        momentum = tf.where(moves, tf.cast(self.momentum, loss.dtype), 1.0)
+        momentum = tf.where(moves, self.number("momentum", loss.dtype), 1.0)
         scalars = tf.concat([measured, tf.where(moves, memory, scalars[count:])], 0)
         return scalars, (scale, momentum, tf.cast(moves, loss.dtype))
 
@@ -154,10 +168,15 @@ class BPGrad(LossAwareOptimizer):
         if self.lipschitz == "auto":
             lipschitz, shortest, longest, memory = self._found(gradient_norm, memory)
         else:
-            lipschitz = self.lipschitz(self.iterations) if callable(self.lipschitz) else self.lipschitz
+            if callable(self.lipschitz):
+                lipschitz = self.lipschitz(self.iterations)
+            else:
+                lipschitz = self.number("lipschitz", loss.dtype)
             shortest, longest = 0.0, math.inf
         lipschitz = tf.cast(lipschitz, loss.dtype)
-        eta = tf.where(lipschitz > 0, step_size(loss, best_loss, lipschitz, self.rho, self.max_step), 0.0)
+        rho = self.number("rho", loss.dtype)
+        max_step = None if self.max_step is None else self.number("max_step", loss.dtype)
+        eta = tf.where(lipschitz > 0, step_size(loss, best_loss, lipschitz, rho, max_step), 0.0)
         new = old | {
             "loss": loss,
             "best_loss": best_loss,
@@ -176,7 +195,8 @@ class BPGrad(LossAwareOptimizer):
         is_due = tf.logical_not(is_known) | tf.equal(self.iterations % self.auto_steps, 0)
         longest = tf.cond(is_due, self._longest_step_size, lambda: longest)
         shortest = tf.where(is_known, tf.zeros_like(longest), FIRST_STEPS / LONGEST_STEPS * longest)
-        lipschitz = quantile_of(norms, self.auto_quantile) / math.sqrt(1 - self.momentum**2)
+        independent = tf.sqrt(1 - self.number("momentum", tf.float64) ** 2)
+        lipschitz = quantile_of(norms, self.auto_quantile) / tf.cast(independent, norms.dtype)
         memory = tf.concat([[longest], recorded(norms, gradient_norm)], 0)
         lipschitz = tf.where(is_known, lipschitz, tf.zeros_like(lipschitz))
         return lipschitz, shortest, tf.where(is_known, longest, shortest), memory
@@ -186,7 +206,8 @@ class BPGrad(LossAwareOptimizer):
         weights = [tf.convert_to_tensor(variable) for variable in self._trainable_variables]
         norm = global_norm(weights, self._scalars.dtype)
         least = LEAST_WEIGHT * math.sqrt(sum(math.prod(weight.shape) for weight in weights))
-        return LONGEST_STEPS * (1 - self.momentum) * tf.maximum(norm, tf.cast(least, norm.dtype))
+        share = LONGEST_STEPS * (1 - self.number("momentum", tf.float64))
+        return tf.cast(share, norm.dtype) * tf.maximum(norm, tf.cast(least, norm.dtype))
 
     def get_config(self):
         names = ("rho", "momentum", "max_step", "auto_steps", "auto_quantile")

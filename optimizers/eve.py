@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfapp.optimizers.base import LossAwareOptimizer, plain, usable
 
+_SETTINGS = ("beta_1", "beta_2", "beta_3", "clip", "minimum", "epsilon")
+
 
 @keras.saving.register_keras_serializable("tfapp")
 class Eve(LossAwareOptimizer):
@@ -18,7 +20,8 @@ class Eve(LossAwareOptimizer):
         D_t     = beta_3 * D_{t-1} + (1 - beta_3) * d_t,    D_1 = 1
         x_{t+1} = x_t - learning_rate / D_t * m_t / (sqrt(v_t) + epsilon)
 
-    Steps that are not finite are skipped and counted. `measured()` has `loss`, `best_loss`, `gradient_norm`,
+    Steps that are not finite, or whose loss is below `minimum`, are skipped, counted and told, as in
+    `BPGrad`. `measured()` has `loss`, `best_loss`, `gradient_norm`,
     `step_size` (learning_rate / D), `num_skipped`, `feedback` (D) and `num_updates`.
 
     Args:
@@ -41,6 +44,7 @@ class Eve(LossAwareOptimizer):
 
     MEASURED = ("loss", "best_loss", "gradient_norm", "step_size", "num_skipped", "feedback", "num_updates")
     INITIAL = (math.inf, math.inf, 0.0, 0.0, 0.0, 1.0, 0.0)
+    ADJUSTABLE = (*LossAwareOptimizer.ADJUSTABLE, *_SETTINGS)
 
     def __init__(
         self,
@@ -55,15 +59,20 @@ class Eve(LossAwareOptimizer):
         **kwargs,
     ):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
-        for beta, value in (("beta_1", beta_1), ("beta_2", beta_2), ("beta_3", beta_3)):
-            if not 0 <= value < 1:
-                raise ValueError(f"`{beta}` must lie in [0, 1). Received: {beta}={value}.")
-        if not 1 < clip < math.inf:
-            raise ValueError(f"`clip` must be a number above 1. Received: clip={clip}.")
-        if not 0 < epsilon < math.inf:
-            raise ValueError(f"`epsilon` must be a positive number. Received: epsilon={epsilon}.")
-        self.beta_1, self.beta_2, self.beta_3 = float(beta_1), float(beta_2), float(beta_3)
-        self.clip, self.minimum, self.epsilon = float(clip), float(minimum), float(epsilon)
+        self.beta_1, self.beta_2, self.beta_3 = beta_1, beta_2, beta_3
+        self.clip, self.minimum, self.epsilon = clip, minimum, epsilon
+
+    def checked(self, name, value):
+        if name.startswith("beta_") and not 0 <= value < 1:
+            raise ValueError(f"`{name}` must lie in [0, 1). Received: {name}={value}.")
+        if name == "clip" and not 1 < value < math.inf:
+            raise ValueError(f"`clip` must be a number above 1. Received: clip={value}.")
+        if name == "epsilon" and not 0 < value < math.inf:
+            raise ValueError(f"`epsilon` must be a positive number. Received: epsilon={value}.")
+        return float(value) if name in _SETTINGS else super().checked(name, value)
+
+    def least_loss(self, dtype):
+        return self.number("minimum", dtype)
 
     def build(self, variables):
         super().build(variables)
@@ -71,12 +80,17 @@ class Eve(LossAwareOptimizer):
 
     def advance(self, loss, gradient_norm, scalars, is_due):
         last, best, _, _, num_skipped, feedback, count = tf.unstack(scalars)
-        moves = is_due & usable(loss - self.minimum, gradient_norm)
-        change = tf.abs(loss - last) / (tf.minimum(loss, last) - self.minimum)
-        clipped = tf.clip_by_value(change, 1 / self.clip, self.clip)
+        # In float64, so that 1 - beta is rounded once.
+        betas = [self.number(f"beta_{index}", tf.float64) for index in (1, 2, 3)]
+        first, second, third = (tf.cast(beta, loss.dtype) for beta in betas)
+        lacks = [tf.cast(1 - beta, loss.dtype) for beta in betas]
+        clip, minimum = self.number("clip", loss.dtype), self.number("minimum", loss.dtype)
+        moves = is_due & usable(loss - minimum, gradient_norm)
+        change = tf.abs(loss - last) / (tf.minimum(loss, last) - minimum)
+        clipped = tf.clip_by_value(change, tf.cast(1 / self.number("clip", tf.float64), loss.dtype), clip)
         # The first update has no change; a loss at its minimum gives infinity or NaN, which is the largest change.
-        clipped = tf.where(tf.math.is_nan(clipped), tf.cast(self.clip, loss.dtype), clipped)
-        heard = self.beta_3 * feedback + (1 - self.beta_3) * clipped
+        clipped = tf.where(tf.math.is_nan(clipped), clip, clipped)
+        heard = third * feedback + lacks[2] * clipped
         feedback_now = tf.where(count > 0, heard, feedback)
         rate = tf.cast(self.learning_rate, loss.dtype) / feedback_now
         count_now = count + 1
@@ -84,20 +98,22 @@ class Eve(LossAwareOptimizer):
         skipped = tf.cast(is_due & tf.logical_not(moves), loss.dtype)
         kept = tf.stack([last, best, scalars[2], scalars[3], num_skipped + skipped, feedback, count])
         gate = tf.cast(moves, loss.dtype)
-        corrections = (1 - self.beta_1**count_now, tf.sqrt(1 - self.beta_2**count_now))
-        return tf.where(moves, tf.stack(taken), kept), (gate * rate, gate, *corrections)
+        corrections = (1 - first**count_now, tf.sqrt(1 - second**count_now))
+        rates = (gate * rate, gate, *corrections, *lacks[:2], self.number("epsilon", loss.dtype))
+        return tf.where(moves, tf.stack(taken), kept), rates
 
     def update_step(self, gradient, variable, rates):
         index = self._get_variable_index(variable)
         mean, square = plain(self._means[index]), plain(self._squares[index])
         variable = plain(variable)
-        rate, gate, first, second = (tf.cast(number, variable.dtype) for number in rates)
+        rate, gate, first, second, first_lack, second_lack, epsilon = (
+            tf.cast(number, variable.dtype) for number in rates
+        )
         # Without effect where the gate is 0, even for a gradient of NaN.
         gradient = tf.math.multiply_no_nan(tf.cast(gradient, variable.dtype), gate)
-        mean.assign_add(gate * (1 - self.beta_1) * (gradient - mean))
-        square.assign_add(gate * (1 - self.beta_2) * (gradient**2 - square))
-        variable.assign_sub(rate * (mean / first) / (tf.sqrt(square) / second + self.epsilon))
+        mean.assign_add(gate * first_lack * (gradient - mean))
+        square.assign_add(gate * second_lack * (gradient**2 - square))
+        variable.assign_sub(rate * (mean / first) / (tf.sqrt(square) / second + epsilon))
 
     def get_config(self):
-        names = ("beta_1", "beta_2", "beta_3", "clip", "minimum", "epsilon")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        return super().get_config() | {name: getattr(self, name) for name in _SETTINGS}

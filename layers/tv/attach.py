@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfapp.layers.arguments import at_least_float32, check_choice
 from tfapp.layers.tv.layer import TVLayer, TVSigmoid, TVSoftmax
+from tfapp.layers.tv.trial import check_by_value
 
 _HEADS = {"softmax": TVSoftmax, "sigmoid": TVSigmoid}
 OUTPUTS = ("auto", "logits", "probabilities")
@@ -46,6 +47,9 @@ def regularise(model, tv_weight=1.0, *, learn_tv_weight=False, output="auto", na
 
     Anything else, such as a subclassed model, `Lambda` or a custom layer, does not tell: say it by `output`.
 
+    What was found, or said, is compared with the model's own answer to two small trial images: with a weight of 0
+    the result is the model, or the softmax or sigmoid of its logits.
+
     Args:
         model: Built Keras model (functional, `Sequential`, or subclassed) from images to one output
             `(batch, *spatial, classes)`. It stays as it is.
@@ -63,8 +67,9 @@ def regularise(model, tv_weight=1.0, *, learn_tv_weight=False, output="auto", na
         bare call counts as training to Keras, which takes fewer iterations.
 
     Raises:
-        ValueError: For a model with several outputs, another shape, a softmax over another axis, a TV head
-            already, or a structure that does not tell.
+        ValueError: For a model with several outputs, another shape, a softmax over another axis or over one
+            channel, a TV head already, a structure that does not tell, or one that seems to tell what the model's
+            own answer is not (`MisreadOutput`).
 
     Example:
         >>> images = keras.Input((None, None, 3))
@@ -143,14 +148,23 @@ def model_logits(model, output="auto"):
     Raises:
         ValueError: For another kind of model, one that has a TV head already, or one whose structure does
             not tell what it gives.
+        MisreadOutput: If the model's own answer to a trial image is not what was found or said.
     """
     check_choice("output", output, OUTPUTS)
     inputs, answer = _ends(model)
+    logits, activation, are_logits = _logits_in(model, answer, output)
+    found = ModelLogits(inputs, logits, activation)
+    check_by_value(model, found, answer, output, are_logits=are_logits)
+    return found
+
+
+def _logits_in(model, answer, output):
+    """Return the logits behind an answer, what makes probabilities of them, and whether they are the answer itself."""
     activation = "sigmoid" if answer.shape[-1] == 1 else "softmax"
     if output == "logits":
-        return ModelLogits(inputs, answer, activation)
+        return answer, activation, True
     if output == "probabilities":
-        return ModelLogits(inputs, ProbabilityLogits(activation)(answer), activation)
+        return ProbabilityLogits(activation)(answer), activation, False
     ending = _trace(answer)
     if ending.form == _REGULARISED:
         raise ValueError(
@@ -168,7 +182,14 @@ def model_logits(model, output="auto"):
             "`output` must be 'logits' or 'probabilities' for a model whose last layers do not tell which of them "
             f"it gives. Received: output='auto' and a model that ends in {type(operation).__name__}"
         )
-    return ModelLogits(inputs, ending.logits, activation if ending.form == _LINEAR else ending.form)
+    if ending.form == "softmax" and answer.shape[-1] == 1:
+        raise ValueError(
+            "`model` must not take a softmax over one channel, which is 1 everywhere: one channel takes a sigmoid. "
+            f"Received: model={model.name!r}"
+        )
+    if ending.form == _LINEAR:
+        return ending.logits, activation, True
+    return ending.logits, ending.form, False
 
 
 def ends_in_tv_layer(model):
@@ -229,7 +250,9 @@ def _trace(tensor):
     if isinstance(operation, TVLayer):
         return _Ending(_REGULARISED, tensor)
     if name in _NORMALISED:
-        return _Ending(_LINEAR, tensor)
+        # Normalised probabilities are neither probabilities nor logits.
+        source = _trace(arguments.keras_tensors[0])
+        return _Ending(None if source.form in _PROBABILITIES else _LINEAR, tensor)
     if name in _JOINED:
         return _carried(tensor, arguments.keras_tensors)
     if name in _MOVED:
@@ -267,6 +290,9 @@ def _carried(tensor, sources):
     """Return the ending of a tensor that only moves, or joins, the values of others."""
     forms = {_trace(source).form for source in sources}
     form = forms.pop() if len(forms) == 1 else None
+    if form == "softmax" and any(source.shape[-1] != tensor.shape[-1] for source in sources):
+        # Classes were cut off or put side by side: what is left need not sum to 1.
+        form = None
     # The logits themselves were moved by a layer that works on probabilities.
     return _Ending(form, ProbabilityLogits(form)(tensor) if form in _PROBABILITIES else tensor)
 

@@ -1,5 +1,6 @@
 """The library's errors name arguments in backticks; a person at the command line reads the flags of the command."""
 
+import warnings
 from typing import Annotated
 
 import pytest
@@ -74,3 +75,16 @@ def test_errors_of_a_command_below_a_group_are_told_in_its_flags(error, code):
     result = CliRunner().invoke(app, ["group", "train", "show", "--batch-size", "2"])
     assert result.exit_code == code
     assert result.output.strip() == "--batch-size is too large; `size` is not."
+
+
+def test_warning_is_a_sentence_in_flags_without_a_line_of_code():
+    def train(path: str, batch_size: int = 1):
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.warn("`batch_size` [1] is small.", stacklevel=1)
+
+    app = typer.Typer(cls=GuardedGroup)
+    app.command("train")(train)
+    app.command("show")(lambda: None)
+    result = CliRunner().invoke(app, ["train", "images"])
+    assert (result.exit_code, result.output.strip()) == (0, "Warning: --batch-size [1] is small.")

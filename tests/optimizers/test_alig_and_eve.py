@@ -34,7 +34,10 @@ def test_eve_without_feedback_is_adam():
 def test_batches_of_nan_are_skipped_and_counted(make):
     x = rules.X.copy()
     x[:16] = np.nan
-    weights, optimizer = rules.fitted(make(), x)
+    with pytest.warns(
+        UserWarning, match="skipped 5 of 20 steps because the loss or its gradient was NaN or infinite"
+    ):
+        weights, optimizer = rules.fitted(make(), x)
     assert np.isfinite(weights).all() and optimizer.measured()["num_skipped"] == 5
 
 

@@ -124,6 +124,68 @@ def test_archive_without_a_model_is_one_sentence(tmp_path):
         KerasFile(tmp_path / "model.keras")
 
 
+@pytest.fixture
+def taking_255(tmp_path):
+    """Return a function that saves a model of images in 0..255 and returns the path and the model."""
+
+    def save(dtype):
+        inputs = keras.Input((None, None, 3), dtype=dtype)
+        scaled = layers.Rescaling(1 / 255)(inputs)
+        model = keras.Model(inputs, layers.Conv2D(4, 3, padding="same", activation="softmax")(scaled))
+        model.save(tmp_path / "own.keras")
+        return tmp_path / "own.keras", model
+
+    return save
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_model_of_8_bit_images_gets_these_without_being_told(taking_255, dtype):
+    path, model = taking_255(dtype)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    got = KerasFile(path).segmenter()(pixels.astype(np.float32) / 255)
+    np.testing.assert_allclose(got, model(pixels.astype(dtype)), atol=1e-6)
+
+
+def test_chosen_scale_is_told(taking_255):
+    path, _ = taking_255("uint8")
+    assert KerasFile(path).scale_sentence == f"{path} gets images with 255 for white: its input is uint8."
+
+
+def test_scale_that_contradicts_the_model_is_taken_with_a_warning(taking_255):
+    with pytest.warns(
+        UserWarning, match="seems to take 255 for white .* comes first.*`input_scale` 1 is used"
+    ):
+        assert KerasFile(taking_255("float32")[0], input_scale=1.0).input_scale == 1.0
+
+
+def test_scale_of_a_model_that_declares_nothing_is_1(saved):
+    assert KerasFile(saved()).input_scale == 1.0
+
+
+def test_foreground_of_a_softmax_of_two_is_its_probability(saved):
+    path = saved(layers.Softmax(), lambda x: x[..., 1:], classes=2)
+    expected = keras.models.load_model(path)(images(7, 9))[..., 0]
+    got = KerasFile(path, output="probabilities").segmenter()(images(7, 9))
+    np.testing.assert_allclose(got, np.stack([1 - expected, expected], -1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ends", "classes", "sentence"),
+    [
+        ((layers.Softmax(), lambda x: x[..., 1:]), 2, "do not tell .* `model_output` logits or"),
+        (
+            (layers.Softmax(), layers.ZeroPadding2D(1)),
+            3,
+            "seems to end in a softmax, but its answer .* differs by",
+        ),
+        ((layers.Softmax(),), 1, "cannot be used as a segmenter: .* softmax over one channel"),
+    ],
+)
+def test_model_that_is_not_what_it_seems_is_one_sentence(saved, ends, classes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        KerasFile(saved(*ends, classes=classes))
+
+
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
 def test_scale_must_be_above_0(saved, scale):
     with pytest.raises(InputError, match="`input_scale` must be a number above 0"):

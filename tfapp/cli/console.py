@@ -1,10 +1,12 @@
 """Common ground of all commands at the terminal: sentences instead of tracebacks, flags, tables, progress."""
 
+import contextlib
 import errno
 import os
 import re
 import sys
 import tempfile
+import warnings
 from importlib import import_module
 
 import typer
@@ -99,7 +101,8 @@ class GuardedGroup(TyperGroup):
 
     def invoke(self, ctx):
         try:
-            return super().invoke(ctx)
+            with _warnings_as_sentences(self, ctx):
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             raise _leave("Interrupted; the same command resumes where it stood.", EXIT_INTERRUPTED) from None
         except InputError as error:
@@ -112,6 +115,24 @@ class GuardedGroup(TyperGroup):
             raise typer.Exit(EXIT_FAILURE) from None
         except OSError as error:
             raise _leave(_explain(error), EXIT_BAD_INPUT) from None
+
+
+@contextlib.contextmanager
+def _warnings_as_sentences(group, ctx):
+    """Show warnings of the library without the line of code that they come from."""
+    show = warnings.showwarning
+
+    def say(message, category, filename, lineno, file=None, line=None):
+        if file is not None or not issubclass(category, UserWarning):
+            return show(message, category, filename, lineno, file, line)
+        sentence = f"Warning: {in_flags(str(message), _command(group, ctx))}"
+        return error_console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    warnings.showwarning = say
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 def _command(group, ctx):

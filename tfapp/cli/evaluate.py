@@ -6,11 +6,20 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
-from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, is_keras_file, open_sources
+from tfapp.cli.sources import (
+    OUTPUT_HELP,
+    RESIZE_HELP,
+    SCALE_DEFAULT,
+    SCALE_HELP,
+    is_keras_file,
+    open_sources,
+    typed_scale,
+)
 from tfapp.errors import InputError
 
 
 def evaluate(
+    context: typer.Context,
     runs: Annotated[
         list[str],
         typer.Argument(
@@ -43,7 +52,7 @@ def evaluate(
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
-    input_scale: Annotated[float, typer.Option(help=SCALE_HELP)] = 1.0,
+    input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
     out: Annotated[
         Path | None,
@@ -66,7 +75,7 @@ def evaluate(
         raise InputError(
             f"{runs[0]} does not say what to test it on; name the data as the last argument, such as folder:PATH."
         )
-    opened = open_sources(runs, resize, input_scale, model_output)
+    opened = open_sources(runs, resize, typed_scale(context, input_scale), model_output)
     first = opened[0].path
     folder = out or (Path("runs", f"{first.stem}-evaluation") if is_keras_file(first) else first / "figures")
     if any(source.image_pairs for source in opened):

@@ -16,7 +16,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from tfapp.cli.console import TensorFlowCommand
-from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_HELP, open_source
+from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_DEFAULT, SCALE_HELP, open_source, typed_scale
 from tfapp.errors import InputError
 
 _WRITE = "from-run"
@@ -71,11 +71,15 @@ def write(
         ),
     ] = None,
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
-    input_scale: Annotated[float, typer.Option(help=SCALE_HELP)] = 1.0,
+    input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
+    context: typer.Context = None,
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
-    console, source = Console(emoji=False), open_source(run, resize, input_scale, model_output)
+    console, source = (
+        Console(emoji=False),
+        open_source(run, resize, typed_scale(context, input_scale), model_output),
+    )
     with _sentences(), console.status("Exporting and checking"):
         folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes)
     print_exported(console, folder, source.after_export)

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
+from tfapp.cli.console import console
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
 from tfapp.runs.record import COMMANDS, POSE, SEGMENTATION, TRANSFER, run_kind
@@ -22,6 +23,8 @@ RESIZE_HELP = (
     "For .keras files: resize images to N or HEIGHTxWIDTH [default: own size, or the model's fixed one]."
 )
 SCALE_HELP = "For .keras files: the value that the model takes for white, such as 255."
+# In the signature it is 1.0, as it was; whether it was typed decides.
+SCALE_DEFAULT = "as the model declares, or 1"
 OUTPUT_HELP = "For .keras files: what the model gives: auto (by its last layers), logits or probabilities."
 OUTPUTS = ("auto", "logits", "probabilities")
 
@@ -51,7 +54,7 @@ def page_writer(path):
     return _imported(PAGES.get(kind, PAGES[SEGMENTATION]))
 
 
-def open_source(path, resize=None, input_scale=1.0, model_output="auto"):
+def open_source(path, resize=None, input_scale=None, model_output="auto"):
     """Open a run of any kind, or a `.keras` file.
 
     Args:
@@ -64,13 +67,13 @@ def open_source(path, resize=None, input_scale=1.0, model_output="auto"):
     if is_keras_file(Path(path)):
         return open_sources([path], resize, input_scale, model_output)[0]
     run = open_run(path)
-    options = {"--resize": resize, "--input-scale": input_scale != 1.0}
+    options = {"--resize": resize, "--input-scale": input_scale is not None}
     run.refuse_segmenter_options({**options, "--model-output": model_output != "auto"})
     _refuse_file_options(resize, input_scale, model_output)
     return run
 
 
-def open_sources(paths, resize=None, input_scale=1.0, model_output="auto"):
+def open_sources(paths, resize=None, input_scale=None, model_output="auto"):
     """Open run folders of segmenters as `Run` and `.keras` files as `KerasFile`.
 
     Args:
@@ -94,9 +97,20 @@ def open_sources(paths, resize=None, input_scale=1.0, model_output="auto"):
             f"Two files are called {doubled.name!r}, as their columns would be; rename one of them."
         )
     options = {"resize": parse_size(resize), "input_scale": input_scale, "output": model_output}
-    return [
+    opened = [
         KerasFile(path, **options) if is_keras_file(path) else Run.open(path) for path in map(Path, paths)
     ]
+    for source in opened:
+        if isinstance(source, KerasFile):
+            console.print(source.scale_sentence, markup=False, highlight=False, soft_wrap=True)
+    return opened
+
+
+def typed_scale(context, input_scale):
+    """Return `--input-scale` if it was typed in the command of a Typer context, or None to go by the model."""
+    # Another command, which has no files, calls without a context.
+    is_typed = context is not None and context.get_parameter_source("input_scale").name == "COMMANDLINE"
+    return input_scale if is_typed else None
 
 
 def is_keras_file(path):
@@ -105,7 +119,7 @@ def is_keras_file(path):
 
 
 def _refuse_file_options(resize, input_scale, model_output):
-    if (resize, input_scale, model_output) != (None, 1.0, "auto"):
+    if (resize, input_scale, model_output) != (None, None, "auto"):
         raise InputError(
             "--resize, --input-scale and --model-output are for .keras files; a run keeps what it was trained with."
         )

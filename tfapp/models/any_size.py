@@ -87,6 +87,10 @@ def fitted(model, channels, size=None, stride=1, input_scale=1.0):
         x = keras.layers.Rescaling(input_scale, name="input_scale")(x)
     if stride != 1:
         x = PadToStride(stride, name="pad")(x)
+    dtype = keras.tree.flatten(model.input)[0].dtype
+    if "int" in dtype:
+        # 8-bit values divided by 255 and multiplied again are a little below or above what they were.
+        x = keras.ops.cast(keras.ops.round(x), dtype)
     answer, *others = keras.tree.flatten(model(x))
     if size is None or answer.shape[1:3] != size:
         answer = ResizeLike(name="resolution", dtype="float32")([answer, x])

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfapp.errors import InputError
 from tfapp.layers import regularise, with_gap
 from tfapp.layers.tv.attach import UnclearOutput, ends_in_tv_layer, model_logits
+from tfapp.layers.tv.trial import MisreadOutput
 
 # Converged, whatever the weight: a fixed number of iterations that does for lambda = 1 is too few for 4.
 POST_TV = {"tolerance": 1e-3, "inference_iterations": 500}
@@ -47,6 +48,11 @@ def with_probabilities(model, source, post_tv=None, *, gap=False, output="auto")
         raise InputError(
             f"The last layers of {source} do not tell whether it gives logits or probabilities; say it by "
             "`model_output` logits or `model_output` probabilities."
+        ) from None
+    except MisreadOutput as error:
+        way_out = "probabilities" if error.are_probabilities else "logits, if that is what it gives"
+        raise InputError(
+            f"{source} {error.finding}; say what it gives by `model_output` {way_out}."
         ) from None
     except ValueError as error:
         raise InputError(f"{source} cannot be used as a segmenter: {error}.") from error

@@ -2,12 +2,12 @@
 
 import re
 import warnings
-import zipfile
 from pathlib import Path
 
 import keras
 
 from tfapp.errors import InputError
+from tfapp.models.keras_archive import bounded_variables, checked_archive
 from tfapp.models.vgg import encoder_convolutions
 
 FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -92,29 +92,29 @@ def load_keras_model(path):
     """Return the model of a `.keras` file, not compiled.
 
     Args:
-        path: `Path` of the file. It is loaded in Keras's safe mode: no code from the file is run.
+        path: `Path` of the file. It is loaded in Keras's safe mode: no code from the file is run. What it declares is
+            compared with the limits of `tfapp.models.keras_archive` first.
 
     Raises:
-        InputError: The file is missing, damaged, or needs what is not installed or not known here.
+        InputError: The file is missing, damaged, asks for more memory than it has weights for, or needs what is not
+            installed or not known here.
     """
-    import keras
-
-    if not path.is_file():
-        raise InputError(f"The model {path} does not exist; expected a .keras file.")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path} is empty, damaged or not a file that Keras's model.save() wrote.")
+    size = checked_archive(path)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        with bounded_variables(size, path):
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+    except InputError:
+        raise
+    except RecursionError as error:
+        raise InputError(f"{path} cannot be loaded: its models are nested too deeply.") from error
+    except Exception as error:  # layers and their packages may raise anything while they are made
         raise InputError(_why_not_loaded(path, str(error))) from error
 
 
 def _why_not_loaded(path, reason):
-    if "Lambda" in reason:
-        return (
-            f"{path} has a Lambda layer, whose code is not run from a file; write the layer as a class or an operation "
-            "of keras.ops and save the model again."
-        )
+    bounded = re.search(r"declares layers with more weights.*was edited\.", reason)
+    if bounded:
+        return f"{path} {bounded[0]}"
     package = re.search(r"its parent module (\w+)[\w.]* cannot be imported", reason)
     if package:
         return f"{path} needs the package {package[1]}, which is not installed here."

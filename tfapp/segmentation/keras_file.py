@@ -8,6 +8,7 @@ from tfapp.data import Framing, read_class_names
 from tfapp.errors import InputError
 from tfapp.layers.tv.attach import ends_in_tv_layer
 from tfapp.models import at_own_size, find_stride, fitted, with_probabilities
+from tfapp.models.input_scale import chosen_scale
 from tfapp.models.weights import load_keras_model
 from tfapp.segmentation.exporting import export_segmenter
 
@@ -19,7 +20,8 @@ class KerasFile:
         path: The `.keras` file. It is loaded in Keras's safe mode and never written to.
         resize: `(height, width)` that images are resized to, or None for their own size, or the size that
             the model is fixed to.
-        input_scale: The value that the model takes for white: images in [0, 1] are multiplied by it.
+        input_scale: The value that the model takes for white: images in [0, 1] are multiplied by it. None to go by
+            what the model declares, by the type of its input or its first layers; 1 if it declares nothing.
         output: What the model gives: `logits`, `probabilities`, or `auto` to tell by its structure.
 
     Attributes:
@@ -27,10 +29,12 @@ class KerasFile:
         channels: Image channels, 1 or 3.
         num_classes: Number of classes; a model with one output channel has two.
         framing: `Framing` of the size that the network works at.
+        input_scale: The value of white that it gets.
         has_tv_head: Whether it ends in total variation already.
 
     Raises:
-        InputError: For a file that cannot be loaded, or a model that is not a segmenter of such images.
+        InputError: For a file that cannot be loaded, a model that is not a segmenter of such images, or one that
+            scales its images from a range that is not plain, without `input_scale`.
     """
 
     class_weights = None
@@ -39,11 +43,11 @@ class KerasFile:
     settings = {}
     after_export = ()
 
-    def __init__(self, path, *, resize=None, input_scale=1.0, output="auto"):
+    def __init__(self, path, *, resize=None, input_scale=None, output="auto"):
         self.path = Path(path)
         self.title = self.path.stem
-        self.input_scale, self.output = float(input_scale), output
-        if not (math.isfinite(self.input_scale) and self.input_scale > 0):
+        self.output = output
+        if input_scale is not None and not (math.isfinite(input_scale) and input_scale > 0):
             raise InputError(f"`input_scale` must be a number above 0, such as 255; got {input_scale}.")
         self.model = load_keras_model(self.path)
         self.channels, fixed = _image_shape(self.model, self.path)
@@ -52,9 +56,16 @@ class KerasFile:
                 f"{self.path} takes images of {fixed[1]}x{fixed[0]} pixels only, which are resized to that; leave out "
                 "`resize`."
             )
+        self.input_scale, self._scale_reason = chosen_scale(self.model, self.path, input_scale)
+        self._scale_was_said = input_scale is not None
         self._fixed = fixed
         self.framing = Framing(resize=fixed or resize)
         self.num_classes = self.network().output_shape[-1]
+
+    @property
+    def scale_sentence(self):
+        """Which value the model gets for white, and why."""
+        return f"{self.path} gets images with {self.input_scale:g} for white: {self._scale_reason}."
 
     @property
     def has_tv_head(self):
@@ -94,6 +105,8 @@ class KerasFile:
             "input_scale": self.input_scale,
             "resize": self.framing.resize,
         }
+        if not self._scale_was_said:
+            facts["input_scale_reason"] = self._scale_reason
         return export_segmenter(self, base_dir, version, names, post_tv=post_tv, gap=gap, facts=facts)
 
     def _class_names(self, classes):

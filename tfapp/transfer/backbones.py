@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
+from tfapp.models.input_scale import chosen_scale
 from tfapp.models.weights import first_sentence, load_keras_model, load_weights_file
 
 
@@ -141,6 +142,7 @@ def _of_file(name, side, layer, input_scale):
         raise InputError(f"`input_scale` must be a number above 0, such as 255; got {input_scale}.")
     model = load_keras_model(Path(name))
     _check_images(model, name, side)
+    chosen_scale(model, name, input_scale)
     layer, found = _features(model, name, layer)
     inner = keras.Model(model.input, found)
     images = keras.Input((side, side, 3), name="images")

@@ -91,6 +91,8 @@ class BoundsLogger(keras.callbacks.Callback):
             )
         if self._condition is not None:
             _check_condition(self._optimizer, self.model.steps_per_execution)
+        # What this callback reports at the end of an epoch need not be said again.
+        self._optimizer.mark_skips_as_told()
         self._is_open, self._said = False, set()
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -1,12 +1,15 @@
 """Classifiers as a person names them, built-in or saved, with the batches that they would be trained on."""
 
 import warnings
+import zipfile
 from pathlib import Path
 
 import keras
 
 from tfapp.data import batch_stream, open_classification
 from tfapp.errors import InputError
+from tfapp.models.input_scale import chosen_scale
+from tfapp.models.keras_archive import bounded_variables, checked_archive
 from tfapp.solvers.trainings.workload import Workload, objective
 
 
@@ -30,6 +33,7 @@ def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_sca
     images = open_classification(data)
     if name.endswith(".keras"):
         model = _loaded(name)
+        chosen_scale(model, name, input_scale)
         size = _size(model, images, name)
         stream = batch_stream(images.train, batch_size, seed, size=size, drop_remainder=True)
         return model, stream.map(lambda x, y: (input_scale * x, y))
@@ -41,8 +45,13 @@ def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_sca
 def _loaded(path):
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist; expected a .keras file or the name of a network.")
+    if not zipfile.is_zipfile(path):
+        raise InputError(
+            f"{path} cannot be loaded as a Keras model: it is empty, damaged or of another kind."
+        )
+    size = checked_archive(Path(path))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), bounded_variables(size, path):
             # A model that was compiled and not trained yet; its optimizer is not needed.
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             model = keras.models.load_model(path)

@@ -1,0 +1,78 @@
+"""Variables of an optimizer that are no part of its saved state: settings that may change, and skipped steps."""
+
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_CAUSES = ("negative", "not finite", "no gradient")
+
+
+class Untracked:
+    """Holder of variables that Keras neither tracks nor saves, so that saved optimizers keep their form.
+
+    `fit()` traces a step once: what is read there from an attribute stays as it was, what is read from a variable
+    follows it. They are made where the optimizer makes its own variables, and mirrored with these.
+    """
+
+    def __init__(self):
+        self.numbers = {}
+        self.skips = None
+        self.told = set()
+
+    def add_number(self, name, value):
+        """Make a variable of a setting; float64, so that a cast rounds as that of a Python number does."""
+        self.numbers[name] = _variable(value, "float64", name)
+
+    def add_skips(self):
+        """Make the count of steps that were due, and of those skipped by cause, in the order of `_CAUSES`."""
+        self.skips = _variable(np.zeros(1 + len(_CAUSES)), "float32", "skips")
+
+    def mark_as_told(self):
+        """Leave out every cause until a training ends."""
+        self.told.update(_CAUSES)
+
+    def report(self, optimizer, *, begin_anew):
+        """Warn of skipped steps, once for each cause until `begin_anew`.
+
+        Args:
+            optimizer: `LossAwareOptimizer` whose steps they are.
+            begin_anew: Whether a training ended: a steady loss is told, and the next training counts for itself.
+        """
+        if self.skips is None:
+            return
+        due, *counts = (int(count) for count in self.skips.numpy())
+        for cause, count in zip(_CAUSES, counts, strict=True):
+            # A minimum has no gradient either: only a training without any step is worth a word.
+            is_news = count == due and begin_anew if cause == "no gradient" else count
+            if is_news and count and cause not in self.told:
+                self.told.add(cause)
+                warnings.warn(_sentence(optimizer, cause, count, due), stacklevel=4)
+        if begin_anew:
+            self.told.clear()
+            self.skips.assign(np.zeros(1 + len(_CAUSES), "float32"))
+
+
+def _variable(value, dtype, name):
+    # "only_first_replica" as the scalars of `LossAwareOptimizer`: all replicas compute the same.
+    return keras.Variable(
+        # `keras.initializers.Constant` would round to float32.
+        lambda shape, dtype: tf.constant(value, dtype, shape),
+        shape=np.shape(value),
+        dtype=dtype,
+        trainable=False,
+        aggregation="only_first_replica",
+        name=name,
+    )
+
+
+def _sentence(optimizer, cause, count, due):
+    share = "every step" if count == due else f"{count} of {due} steps"
+    reason = {
+        "negative": "because the loss was negative, which its rule does not allow: raise the loss by `loss_offset` "
+        f"(now {optimizer.loss_offset:g})",
+        "not finite": "because the loss or its gradient was NaN or infinite: look at the data, or take shorter steps",
+        "no gradient": "because the gradient was zero: the loss does not change with the weights",
+    }[cause]
+    return f"{optimizer.name} skipped {share} {reason}."
