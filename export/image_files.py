@@ -42,11 +42,8 @@ def decode_image(contents, num_channels, value_range=(0.0, 1.0), header=None):
             PNG: lambda: _png(contents),
             JPEG: lambda: _eight_bits(tf.io.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE")),
             BMP: lambda: _bmp(contents),
-            # Cut behind its first frame: the decoder unpacks all of them, however many there are.
             GIF: lambda: _eight_bits(
-                tf.io.decode_image(
-                    tf.strings.join([part_of(contents, 0, header.end), b";"]), 3, expand_animations=False
-                )
+                tf.io.decode_image(whole_file(contents, header), 3, expand_animations=False)
             ),
         }
         colours, largest = tf.switch_case(header.kind, decoders, default=decoders[GIF])
@@ -55,6 +52,15 @@ def decode_image(contents, num_channels, value_range=(0.0, 1.0), header=None):
         image = _turned(tf.cast(colours, tf.float32) / largest * (high - low) + low, header.orientation)
     image.set_shape((None, None, num_channels))
     return image
+
+
+def whole_file(contents, header):
+    """What the decoder is to see of `contents`, strings of the shape of the entries of `header`.
+
+    GIF files are cut behind their first frame: the decoder would unpack all of them, however many there are.
+    """
+    frame = tf.strings.join([tf.strings.substr(contents, tf.zeros_like(header.end), header.end), ";"])
+    return tf.where(header.kind == GIF, frame, contents)
 
 
 def encode_labels(labels, num_classes):

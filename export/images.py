@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfapp.export.archive import Servable
 from tfapp.export.errors import ExportError
-from tfapp.export.image_files import decode_image, encode_labels, scale_to
-from tfapp.export.image_headers import Header, read_header
+from tfapp.export.image_files import decode_image, encode_labels, scale_to, whole_file
+from tfapp.export.image_headers import BMP, Header, read_header
 from tfapp.export.requests import BYTES, DEFAULT, UINT8, check_keras_model
 
 ANY_SIZE = (None, None)
@@ -301,17 +301,17 @@ def answer_files(image_model, image_bytes, answer_one, nothing, row):
     served = tf.where(headers.problem == "", headers.pixels, 0)
     with tf.control_dependencies([_within(tf.reduce_sum(served), image_model.max_pixels)]):
         image_bytes = tf.identity(image_bytes)
+    with tf.device("cpu:0"):
+        damaged = (headers.problem == "") & ~_can_be_decoded(image_bytes, headers)
+        status = tf.where(damaged, _DAMAGED, headers.problem)
 
     def one_with_status(values):
-        contents, *header = values
-        header = Header(*header)
-        decoded, image = _decoded_if_possible(image_model, contents, header)
-        found = tf.cond(decoded, lambda: answer_one(image), lambda: nothing)
-        return found, tf.where(decoded | (header.problem != ""), header.problem, _DAMAGED)
+        good, contents, *header = values
+        return tf.cond(
+            good, lambda: answer_one(_decoded(image_model, contents, Header(*header))), lambda: nothing
+        )
 
-    answers, status = tf.map_fn(
-        one_with_status, (image_bytes, *headers), fn_output_signature=(row, tf.TensorSpec((), tf.string))
-    )
+    answers = tf.map_fn(one_with_status, (status == "", image_bytes, *headers), fn_output_signature=row)
     return answers, {"status": status}
 
 
@@ -350,17 +350,31 @@ def _decoded(image_model, contents, header):
     return image
 
 
-def _decoded_if_possible(image_model, contents, header):
-    """Whether a file could be decoded, and its image, which is empty if not.
+def _can_be_decoded(image_bytes, headers):
+    """Whether the pixels of each file with a good header can be decoded, bool `(batch,)`.
 
-    A graph cannot catch the error of a decoder; a dataset of one file can leave that file out.
+    A graph cannot catch the error of a decoder, but a dataset can leave out the element that it fails on. It tries
+    the decoder alone, at the price of decoding twice: whatever else its function held, a request would wait for
+    the dataset to prepare it.
     """
-    height, width = (side or 0 for side in image_model.size)
-    with tf.device("cpu:0"):
-        files = tf.data.Dataset.from_tensors((contents, *header))
-        images = files.map(lambda contents, *header: _decoded(image_model, contents, Header(*header)))
-        empty = tf.zeros((height, width, image_model.num_channels))
-        return images.ignore_errors().reduce((False, empty), lambda _, image: (True, image))
+    count = tf.size(image_bytes)
+    is_bmp = headers.kind == BMP
+    # The header of a BMP file tells all that can be wrong with it.
+    tried = tf.where((headers.problem == "") & ~is_bmp, whole_file(image_bytes, headers), "")
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    decoded = (
+        tf.data.Dataset.from_tensor_slices((tf.range(count), tried))
+        .map(lambda index, file: (index, tf.size(tf.io.decode_image(file, 3, expand_animations=False))))
+        .ignore_errors()
+        .with_options(options)
+    )
+    found = decoded.reduce(
+        tf.zeros(count, tf.bool),
+        lambda found, one: tf.tensor_scatter_nd_update(found, [[one[0]]], [one[1] > 0]),
+    )
+    return found | is_bmp
 
 
 def _within(pixels, max_pixels):
