@@ -160,9 +160,11 @@ def _png(contents):
         | tf.strings.regex_full_match(tail, _LATE_EXIF)
     )
     problem = _first_problem(
-        (~(right & found) | (width * height == 0), _NO_MARKER),
+        # Beyond 31 bits PNG has no sides, and the product of two would overflow.
+        (~(right & found) | (width * height == 0) | (tf.maximum(width, height) >= 2**31), _NO_MARKER),
         (elsewhere, _TURNED),
     )
+    height, width = (tf.where(problem == "", side, 0) for side in (height, width))
     return height, width, tf.maximum(orientation, 1), _length(contents), problem
 
 

@@ -1,6 +1,7 @@
 """Hidden folders of exports that were killed go; those of exports that run stay."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,3 +136,29 @@ def test_two_exports_at_once_publish_two_versions_or_say_why_not(tmp_path):
     failed = [text for process, text in zip(both, told, strict=True) if process.returncode]
     assert len(published) + len(failed) == 2 and "1" in published
     assert all("already exists" in text for text in failed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mount", "told"),
+    [
+        ("size=64k", "The disk of .* is full: free some space"),
+        ("size=64k,ro", "Cannot write to .*: Read-only file system"),
+    ],
+)
+def test_disk_that_takes_no_export_is_one_sentence_and_holds_nothing_after_it(tmp_path, mount, told):
+    """A tmpfs of the test's own, in a mount namespace of its own."""
+    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    try:
+        subprocess.run([*alone, "mount -t tmpfs tmpfs /mnt"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this system lets no user mount a file system of their own")
+    script = 'mount -t tmpfs -o "$1" tmpfs "$2" && { "$3" -c "$4" "$2"; ls -A "$2"; }'
+    done = subprocess.run(
+        [*alone, script, "sh", mount, str(tmp_path), sys.executable, EXPORT],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert re.search(f"ExportError: {told}", done.stderr), done.stderr[-2000:]
+    assert done.stdout == ""
