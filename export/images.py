@@ -14,8 +14,8 @@ from tfapp.export.image_headers import BMP, Header, read_header
 from tfapp.export.requests import BYTES, DEFAULT, UINT8, check_keras_model
 
 ANY_SIZE = (None, None)
-# 4096 x 4096. A small U-Net with a TV head takes some 150 bytes a pixel, 2.5 GB then; one of base width 64 ten times
-# that, so that a server with less memory wants a lower limit.
+# 4096 x 4096. A U-Net of base width 8 takes some 200 bytes a pixel, 3.4 GB then, and memory grows with the width: a
+# server of a wide network or of little memory wants a lower limit.
 MAX_PIXELS = 2**24
 # What the check of an export itself asks fits below.
 _LEAST_MAX_PIXELS = 2**16
