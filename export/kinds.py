@@ -246,15 +246,15 @@ def _of_segmenter(manifest):
     found = [_images(manifest["images"])] if manifest.get("images") else []
     if names := manifest.get("class_names"):
         found.append(f"Labels: {_numbered(names)}")
-    return found + _limits(manifest)
+    return found
 
 
 def _of_scorer(manifest):
     found = [_images(manifest["images"]), f"Scores and labels: {_numbered(manifest['class_names'])}"]
-    return found + _limits(manifest)
+    return found
 
 
-def _limits(manifest):
+def request_limits(manifest):
     """Sentences on the limit of a request and the status of files; folders from before have neither."""
     found = []
     if manifest.get("max_pixels"):

@@ -87,7 +87,7 @@ def test_arrays_beyond_the_limit_fail_the_request(telling, session_run, signatur
 @pytest.mark.slow
 def test_verification_and_description_know_limit_and_status(telling):
     assert verify(telling.folder).passed
-    assert describe(telling.folder)["summary"][-2:] == [
+    assert describe(telling.folder)["requests"] == [
         "A request may hold at most 65,536 pixels, all images together.",
         "serving_bytes tells the status of each file; a bad one does not fail the others.",
     ]

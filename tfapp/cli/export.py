@@ -184,7 +184,7 @@ def print_exported(console, folder, further=()):
 
 def print_summary(console, served):
     """Print what is served, as `describe` gives it."""
-    for sentence in served["summary"]:
+    for sentence in (*served["summary"], *served["requests"]):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
