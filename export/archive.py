@@ -1,11 +1,8 @@
 """Writer of what is exported: a version folder for TensorFlow Serving, checked before it appears."""
 
-import contextlib
 import errno
 import math
 import os
-import secrets
-import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from tfapp.export.errors import ExportError, disk_errors_as_sentences
 from tfapp.export.manifest import EXTRA, plain_values, write_manifest
 from tfapp.export.requests import save_requests
 from tfapp.export.signatures import compiled_functions
+from tfapp.export.staging import staging
 from tfapp.export.verification import REFERENCE, check
 from tfapp.export.versions import choose_version, version_exists
 
@@ -29,8 +27,8 @@ def write_version(servable, base_path, version=None, metadata=None):
     The folder is written under a name that TensorFlow Serving ignores, every signature and warm-up record
     is run there in another process through TensorFlow's session and compared with the Keras model, and one
     rename publishes it. Whatever fails, Ctrl-C included, leaves nothing behind; only a killed process leaves
-    its `.export-...` folder. The rename is atomic on a file system, not on an object store. Custom gradients
-    are not exported.
+    its `.export-...` folder, which the next export to `base_path` removes. The rename is atomic on a file
+    system, not on an object store. Custom gradients are not exported.
 
     Args:
         servable: `Servable`.
@@ -48,7 +46,7 @@ def write_version(servable, base_path, version=None, metadata=None):
     base = Path(base_path)
     kept = plain_values(metadata or {})
     number = choose_version(base, version)
-    with disk_errors_as_sentences(base), _staging(base) as folder:
+    with disk_errors_as_sentences(base), staging(base) as folder:
         stored, warmup = servable.stored_requests(), servable.warmup_requests()
         further = servable.further_requests()
         stored_values = _write_saved_model(servable, folder)
@@ -79,22 +77,6 @@ def write_version(servable, base_path, version=None, metadata=None):
         )
         _publish(folder, base, number)
     return base / str(number)
-
-
-@contextlib.contextmanager
-def _staging(base):
-    made = [folder for folder in (base, *base.parents) if not folder.exists()]
-    # Not tempfile.mkdtemp: its folder is readable by its owner only, the server is often another user.
-    folder = base / f".export-{secrets.token_hex(4)}"
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        for parent in made:
-            # Fails, as it should, on a folder that meanwhile holds the new version.
-            with contextlib.suppress(OSError):
-                parent.rmdir()
 
 
 def _write_saved_model(servable, folder):

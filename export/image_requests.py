@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.export.errors import ExportError
-from tfapp.export.images import ImageModel, decode_image
+from tfapp.export.image_files import decode_image
+from tfapp.export.images import ImageModel
 from tfapp.export.kinds import fits
 from tfapp.export.requests import BYTES, DEFAULT, UINT8, Request, sample_image
 
@@ -36,11 +37,16 @@ class ImageRequests(ABC):
     def stored(self, sizes, files, batch=1):
         """The requests that go with the artifact: floats and whole numbers at each of `sizes`, `batch` images at
         a time, and one request of all `files`, pairs of a size and "png" or "jpeg"."""
+        encoded = [self.encoded(size, kind) for size, kind in files]
         return [
             *(self.floats(self.scaled(size, batch)) for size in sizes),
             *(self.integers(self.pixels(size, batch)) for size in sizes),
-            self.files([self.encoded(size, kind) for size, kind in files]),
+            self.files(encoded, self._bad_files(encoded[0]) if self.image_model.status else ()),
         ]
+
+    def _bad_files(self, png):
+        """No image, and one of which the pixels are damaged and the header is not."""
+        return [b"no image", png[: len(png) // 2] + png[-12:]]
 
     def warmup(self, sizes):
         """One request per signature and size `(height, width)`, each of a single image."""
@@ -83,10 +89,15 @@ class ImageRequests(ABC):
         floats = images.astype(np.float32) / 255 * np.float32(high - low) + np.float32(low)
         return Request(UINT8, {"images": images}, self.answer(floats.astype(np.float32)))
 
-    def files(self, files):
-        """`serving_bytes` on a list of encoded images (bytes)."""
+    def files(self, files, bad=()):
+        """`serving_bytes` on a list of encoded images (bytes), and behind them on `bad` ones where the model tells
+        the status of each."""
         # An S array drops trailing zero bytes; PNG ends in a constant 0x82 and JPEG in 0xD9.
-        return Request(BYTES, {"image_bytes": np.array(files, "S")}, self.answer_files(files))
+        answers = self.answer_files(files)
+        if self.image_model.status:
+            answers = {alias: _with_nothing(alias, answer, len(bad)) for alias, answer in answers.items()}
+            answers["status"] = np.array([b""] * len(files) + [b"some reason"] * len(bad), "S")
+        return Request(BYTES, {"image_bytes": np.array([*files, *bad], "S")}, answers)
 
     def decoded(self, contents):
         """The image of one file as a float32 batch of one."""
@@ -106,3 +117,9 @@ class ImageRequests(ABC):
         """Bytes of one test image as "png" or "jpeg"."""
         encode = tf.io.encode_png if kind == "png" else tf.io.encode_jpeg
         return encode(self.pixels(size)[0]).numpy()
+
+
+def _with_nothing(alias, answers, count):
+    """`answers` and those of `count` bad files: empty strings, scores of 0 and labels of -1."""
+    nothing = np.full((count, *answers.shape[1:]), -1 if alias == "labels" else 0, answers.dtype)
+    return np.concatenate([answers, nothing if answers.dtype.kind != "S" else np.zeros(count, answers.dtype)])

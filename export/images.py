@@ -9,9 +9,17 @@ import tensorflow as tf
 
 from tfapp.export.archive import Servable
 from tfapp.export.errors import ExportError
+from tfapp.export.image_files import decode_image, encode_labels, scale_to, whole_file
+from tfapp.export.image_headers import BMP, Header, read_header
 from tfapp.export.requests import BYTES, DEFAULT, UINT8, check_keras_model
 
 ANY_SIZE = (None, None)
+# 4096 x 4096. A U-Net of base width 8 takes some 200 bytes a pixel, 3.4 GB then, and memory grows with the width: a
+# server of a wide network or of little memory wants a lower limit.
+MAX_PIXELS = 2**24
+# What the check of an export itself asks fits below.
+_LEAST_MAX_PIXELS = 2**16
+_DAMAGED = "the file is damaged: its pixels cannot be decoded; save it again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +33,8 @@ class ImageModel:
         value_range: Lowest and highest value of an image as the model takes it.
         size: Height and width of every image in pixels, or `ANY_SIZE`.
         tolerance: Largest accepted difference of two outputs computed by two runtimes.
+        max_pixels: Most pixels of all images of a request together.
+        status: Whether `serving_bytes` tells of each file whether it could be read, in place of failing.
     """
 
     model: keras.Model
@@ -33,6 +43,8 @@ class ImageModel:
     value_range: tuple[float, float]
     size: tuple[int | None, int | None] = ANY_SIZE
     tolerance: float
+    max_pixels: int = MAX_PIXELS
+    status: bool = False
 
     @property
     def channel_order(self):
@@ -107,6 +119,8 @@ class ServedImages(Servable):
         return self.requests.examples(self.examples)
 
     def meaning(self, alias, dtype):
+        if alias == "status":
+            return "per file, empty where it was read; else why it was not, and its answer is empty"
         if alias == "image_bytes":
             return f"encoded PNG, JPEG, BMP or GIF (first frame) files, each {self._size('at its own size')}"
         low, high = (0, 255) if dtype == "uint8" else self.image_model.value_range
@@ -126,6 +140,8 @@ class ServedImages(Servable):
             },
             "num_classes": self.image_model.num_classes,
             "class_names": self.class_names,
+            "max_pixels": self.image_model.max_pixels,
+            "status": self.image_model.status,
         }
 
     def _size(self, otherwise):
@@ -162,6 +178,26 @@ def checked_sizes(sizes):
     return sizes
 
 
+def checked_max_pixels(max_pixels, warmup_sizes):
+    """Return `max_pixels`.
+
+    Raises:
+        ExportError: not a whole number of at least 65,536, or one that a warm-up request exceeds.
+    """
+    whole = isinstance(max_pixels, int) and not isinstance(max_pixels, bool)
+    if not whole or not _LEAST_MAX_PIXELS <= max_pixels < 2**62:
+        raise ExportError(
+            f"`max_pixels` must be a whole number of at least {_LEAST_MAX_PIXELS}, 256 x 256. "
+            f"Received: {max_pixels!r}."
+        )
+    for height, width in warmup_sizes:
+        if height * width > max_pixels:
+            raise ExportError(
+                f"`warmup_sizes` must be within `max_pixels`, {max_pixels}. Received: {height} x {width} pixels."
+            )
+    return max_pixels
+
+
 def endpoints(segmenter):
     """Functions to export by signature name.
 
@@ -175,7 +211,9 @@ def endpoints(segmenter):
         where the model gives it `gap` float32 `(N,)`;
         `serving_uint8`: `images` uint8 `(N, H, W, C)` in 0..255, scaled in the graph, to the same;
         `serving_bytes`: `image_bytes` string `(N,)` to `labels_png_bytes` string `(N,)`, 8-bit up to
-        256 classes and 16-bit beyond. One bad file fails its whole request with INVALID_ARGUMENT.
+        256 classes and 16-bit beyond. One bad file fails its whole request with INVALID_ARGUMENT; where the
+        model has `status`, that output, string `(N,)`, says what is wrong instead, and the file is answered by
+        an empty string. Images of more than `max_pixels` together fail in all three.
     """
 
     def answer(images):
@@ -185,11 +223,13 @@ def endpoints(segmenter):
         return {**found, "gap": gap[0]} if gap else found
 
     def from_files(image_bytes):
-        def label_one(contents):
-            image = decode_image(contents, segmenter.num_channels, segmenter.value_range)
+        def label_one(image):
             return encode_labels(answer(image[tf.newaxis])["labels"][0], segmenter.num_classes)
 
-        return {"labels_png_bytes": tf.map_fn(label_one, image_bytes, fn_output_signature=tf.string)}
+        labels, further = answer_files(
+            segmenter, image_bytes, label_one, tf.constant(""), tf.TensorSpec((), tf.string)
+        )
+        return {"labels_png_bytes": labels, **further}
 
     return image_endpoints(segmenter, answer, from_files)
 
@@ -204,89 +244,156 @@ def image_endpoints(image_model, answer, from_files):
     """
     shape = (None, *image_model.size, image_model.num_channels)
 
+    def from_floats(images):
+        return answer(limited(images, image_model.max_pixels))
+
     def from_integers(images):
-        return answer(scale_to(images, image_model.value_range))
+        return answer(scale_to(limited(images, image_model.max_pixels), image_model.value_range))
 
     return {
-        DEFAULT: (answer, [tf.TensorSpec(shape, tf.float32, name="images")]),
+        DEFAULT: (from_floats, [tf.TensorSpec(shape, tf.float32, name="images")]),
         UINT8: (from_integers, [tf.TensorSpec(shape, tf.uint8, name="images")]),
         BYTES: (from_files, [tf.TensorSpec((None,), tf.string, name="image_bytes")]),
     }
 
 
-def scale_to(integers, value_range):
-    """Unsigned integers, 0 to the largest of their dtype, as float32 over `value_range`."""
-    low, high = value_range
-    return tf.cast(integers, tf.float32) / integers.dtype.max * (high - low) + low
+def limited(images, max_pixels):
+    """Return `images` `(batch, height, width, channels)`, or fail with INVALID_ARGUMENT if they have more pixels
+    than `max_pixels` together."""
+    pixels = tf.reduce_prod(tf.shape(images, tf.int64)[:3])
+    with tf.control_dependencies([_within(pixels, max_pixels)]):
+        return tf.identity(images)
 
 
-def decode_image(contents, num_channels, value_range=(0.0, 1.0)):
-    """Decode one file as Pillow would: exact JPEG transform, 16-bit PNG at full depth, ITU-R 601 grey.
-
-    `tf.io.decode_image` alone differs from Pillow by up to 3 grey levels on JPEG (its default transform is
-    the fast one), keeps the high byte of 16-bit PNG only, and refuses BMP and GIF for one channel.
-    Alpha is dropped, not blended; orientation tags are not applied.
+def answer_files(image_model, image_bytes, answer_one, nothing, row):
+    """Decode files and answer them one by one, after all their headers were found fit.
 
     Args:
-        contents: Scalar string tensor, a PNG, JPEG, BMP or GIF file.
-        num_channels: 3 (RGB) or 1 (grey).
-        value_range: Values of black and white.
+        image_model: `ImageModel`.
+        image_bytes: string `(batch,)`.
+        answer_one: Function from a float32 image `(height, width, channels)` to a tensor.
+        nothing: The answer in place of that of a bad file, where the model has `status`.
+        row: `tf.TensorSpec` of an answer.
 
     Returns:
-        float32 tensor `(height, width, num_channels)`.
+        Tuple of the answers, `row` by file, and a dict of further outputs: `status` string `(batch,)`, or none.
     """
-    # Decoding has CPU kernels only; left open, a server with a GPU may fail to place it inside map_fn.
     with tf.device("cpu:0"):
-        image = tf.cond(
-            tf.io.is_jpeg(contents),
-            lambda: _scaled(
-                tf.io.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE"), num_channels, value_range
-            ),
-            lambda: _decode_other(contents, num_channels, value_range),
+        headers = _headers(image_model, image_bytes)
+    if not image_model.status:
+        with tf.device("cpu:0"):
+            problems = tf.concat([headers.problem, [""]], 0)
+            # The first one; behind the last where there is none.
+            worst = tf.argmax(tf.cast(tf.concat([headers.problem != "", [True]], 0), tf.int32))
+            good = tf.debugging.Assert(
+                tf.reduce_all(headers.problem == ""), ["image_bytes, file", worst + 1, problems[worst]]
+            )
+            within = _within(tf.reduce_sum(headers.pixels), image_model.max_pixels)
+        with tf.control_dependencies([good, within]):
+            image_bytes = tf.identity(image_bytes)
+
+        def one(values):
+            contents, *header = values
+            return answer_one(_decoded(image_model, contents, Header(*header)))
+
+        return tf.map_fn(one, (image_bytes, *headers), fn_output_signature=row), {}
+
+    served = tf.where(headers.problem == "", headers.pixels, 0)
+    with tf.control_dependencies([_within(tf.reduce_sum(served), image_model.max_pixels)]):
+        image_bytes = tf.identity(image_bytes)
+    with tf.device("cpu:0"):
+        damaged = (headers.problem == "") & ~_can_be_decoded(image_bytes, headers)
+        status = tf.where(damaged, _DAMAGED, headers.problem)
+
+    def one_with_status(values):
+        good, contents, *header = values
+        return tf.cond(
+            good, lambda: answer_one(_decoded(image_model, contents, Header(*header))), lambda: nothing
         )
-    image.set_shape((None, None, num_channels))
-    return image
+
+    answers = tf.map_fn(one_with_status, (status == "", image_bytes, *headers), fn_output_signature=row)
+    return answers, {"status": status}
 
 
-def _decode_other(contents, num_channels, value_range):
-    # Byte 24 of a PNG file is its bit depth (PNG specification, IHDR). Beyond the end of a damaged file
-    # substr would fail first, with a message about positions; decode_image names the formats instead.
-    depth_at = tf.minimum(24, tf.strings.length(contents))
-    is_png = tf.equal(tf.strings.substr(contents, 0, 4), b"\x89PNG")
-    is_deep = tf.logical_and(is_png, tf.equal(tf.strings.substr(contents, depth_at, 1), b"\x10"))
-    return tf.cond(
-        is_deep,
-        lambda: _scaled(tf.io.decode_png(contents, 3, tf.uint16), num_channels, value_range),
-        lambda: _scaled(tf.io.decode_image(contents, 3, expand_animations=False), num_channels, value_range),
+def _headers(image_model, image_bytes):
+    """`Header` of each file, its entries of shape `(batch,)`; the problems are those of this model."""
+
+    def one(contents):
+        header = read_header(contents)
+        problem = header.problem
+        too_large = tf.strings.format(
+            f"{{}} pixels; at most {image_model.max_pixels} are served: make the image smaller",
+            [header.pixels],
+        )
+        problem = tf.where((problem == "") & (header.pixels > image_model.max_pixels), too_large, problem)
+        if image_model.size != ANY_SIZE:
+            turned = header.orientation >= 5
+            height = tf.where(turned, header.width, header.height)
+            width = tf.where(turned, header.height, header.width)
+            told = "image_bytes must hold images {} pixels high and {} wide, got".format(*image_model.size)
+            wrong = (height != image_model.size[0]) | (width != image_model.size[1])
+            problem = tf.where(
+                (problem == "") & wrong, tf.strings.format(told + " {} {}", [height, width]), problem
+            )
+        return header._replace(problem=problem)
+
+    kinds = Header(tf.int32, tf.int64, tf.int64, tf.int32, tf.int64, tf.string)
+    return tf.map_fn(
+        one, image_bytes, fn_output_signature=Header(*(tf.TensorSpec((), kind) for kind in kinds))
     )
 
 
-def _scaled(colours, num_channels, value_range):
-    return scale_to(colours if num_channels == 3 else _grey(colours), value_range)
-
-
-def _grey(colours):
-    # Pillow's integer weights of convert("L"): 0.299, 0.587, 0.114 in 1/65536; they leave grey images alone.
-    # int64, as 65535 * 65536 overflows int32.
-    weights = tf.constant([19595, 38470, 7471], tf.int64)
-    total = tf.reduce_sum(tf.cast(colours, tf.int64) * weights, axis=-1, keepdims=True)
-    return tf.cast((total + 32768) // 65536, colours.dtype)
-
-
-def of_size(image, size, alias):
-    """Return `image` `(height, width, channels)`, or fail with INVALID_ARGUMENT if it has not the `size` that
-    files of the input `alias` must have."""
-    told = f"{alias} must hold images {size[0]} pixels high and {size[1]} wide, got"
-    found = tf.shape(image)[:2]
-    right = tf.reduce_all(tf.equal(found, size))
-    with tf.control_dependencies([tf.debugging.Assert(right, [told, found])]):
-        image = tf.identity(image)
-    image.set_shape((*size, image.shape[-1]))
+def _decoded(image_model, contents, header):
+    image = decode_image(contents, image_model.num_channels, image_model.value_range, header)
+    # The header told the size; the static shape that follows from it is for models of one size.
+    image.set_shape((*image_model.size, image_model.num_channels))
     return image
 
 
-def encode_labels(labels, num_classes):
-    """PNG file (scalar string) of int32 `labels` `(height, width)`, 8-bit or beyond 256 classes 16-bit."""
-    dtype = tf.uint8 if num_classes <= 256 else tf.uint16
+def _can_be_decoded(image_bytes, headers):
+    """Whether the pixels of each file with a good header can be decoded, bool `(batch,)`.
+
+    A graph cannot catch the error of a decoder, but a dataset can leave out the element that it fails on. It tries
+    the decoder alone, at the price of decoding twice: whatever else its function held, a request would wait for
+    the dataset to prepare it.
+    """
+    count = tf.size(image_bytes)
+    is_bmp = headers.kind == BMP
+    # The header of a BMP file tells all that can be wrong with it.
+    tried = tf.where((headers.problem == "") & ~is_bmp, whole_file(image_bytes, headers), "")
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    decoded = (
+        tf.data.Dataset.from_tensor_slices((tf.range(count), tried))
+        .map(lambda index, file: (index, tf.size(tf.io.decode_image(file, 3, expand_animations=False))))
+        .ignore_errors()
+        .with_options(options)
+    )
+    found = decoded.reduce(
+        tf.zeros(count, tf.bool),
+        lambda found, one: tf.tensor_scatter_nd_update(found, [[one[0]]], [one[1] > 0]),
+    )
+    return found | is_bmp
+
+
+def _within(pixels, max_pixels):
+    told = f"a request may hold at most {max_pixels} pixels, all images together; send fewer or smaller ones. Got"
     with tf.device("cpu:0"):
-        return tf.io.encode_png(tf.cast(labels, dtype)[..., tf.newaxis])
+        return tf.debugging.Assert(pixels <= max_pixels, [told, pixels])
+
+
+def size_assertion(found, size, alias):
+    """Fail with INVALID_ARGUMENT if `found`, height and width, is not the `size` that files of the input `alias`
+    must have."""
+    told = f"{alias} must hold images {size[0]} pixels high and {size[1]} wide, got"
+    return tf.debugging.Assert(tf.reduce_all(tf.equal(found, size)), [told, found])
+
+
+def of_size(image, size, alias):
+    """Return `image` `(height, width, channels)`, or fail as `size_assertion`."""
+    right = size_assertion(tf.shape(image)[:2], size, alias)
+    with tf.control_dependencies([right]):
+        image = tf.identity(image)
+    image.set_shape((*size, image.shape[-1]))
+    return image

@@ -27,7 +27,7 @@ def compare(request, outputs, tolerance):
         Tuple of the largest difference (float or None), the share of equal labels (float or None) and
         a failure sentence (or None).
     """
-    failure = shape_failure(request.expected, outputs)
+    failure = shape_failure(request.expected, outputs) or _status_failure(request.expected, outputs)
     if failure:
         return None, None, failure
     if "labels_png_bytes" in request.expected:
@@ -68,6 +68,15 @@ def _compare_label_images(expected, files):
     equal, sure = [], []
     rows = zip(expected["labels_png_bytes"], expected["decided_png_bytes"], files, strict=True)
     for number, (wanted, mask, got) in enumerate(rows, start=1):
+        if not wanted:
+            # A file that cannot be read: no labels.
+            if got:
+                return (
+                    None,
+                    None,
+                    f"image {number} of `labels_png_bytes` expected nothing, got {len(got)} bytes",
+                )
+            continue
         wanted, mask = decode_png(wanted), decode_png(mask)
         try:
             got = decode_png(got)
@@ -83,6 +92,16 @@ def _compare_label_images(expected, files):
         sure.append((mask != 0).ravel())
     equal, sure = np.concatenate(equal), np.concatenate(sure)
     return None, float(equal.mean()), _label_failure("labels_png_bytes", equal, sure)
+
+
+def _status_failure(expected, outputs):
+    """A sentence if a good file has a status, or a bad one has none; the wording is free."""
+    for number, wanted in enumerate(expected.get("status", ()), start=1):
+        got = outputs["status"][number - 1]
+        if bool(wanted) != bool(got):
+            told = "a reason" if wanted else "nothing"
+            return f"file {number} of `status` expected {told}, got {got.decode(errors='replace')!r}"
+    return None
 
 
 def _label_failure(alias, equal, sure):
@@ -187,7 +206,7 @@ def compare_scores(request, outputs, tolerance):
         Tuple of the largest difference of a score (float or None), the share of equal labels (float or None) and a
         failure sentence (or None).
     """
-    failure = shape_failure(request.expected, outputs)
+    failure = shape_failure(request.expected, outputs) or _status_failure(request.expected, outputs)
     if failure:
         return None, None, failure
     return compare_labelled("scores", request.expected, outputs, tolerance)
@@ -231,7 +250,18 @@ def _of_segmenter(manifest):
 
 
 def _of_scorer(manifest):
-    return [_images(manifest["images"]), f"Scores and labels: {_numbered(manifest['class_names'])}"]
+    found = [_images(manifest["images"]), f"Scores and labels: {_numbered(manifest['class_names'])}"]
+    return found
+
+
+def request_limits(manifest):
+    """Sentences on the limit of a request and the status of files; folders from before have neither."""
+    found = []
+    if manifest.get("max_pixels"):
+        found.append(f"A request may hold at most {manifest['max_pixels']:,} pixels, all images together.")
+    if manifest.get("status"):
+        found.append("serving_bytes tells the status of each file; a bad one does not fail the others.")
+    return found
 
 
 def _images(images):

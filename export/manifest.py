@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from importlib import metadata as packages
 
 from tfapp.export.errors import ExportError
-from tfapp.export.kinds import kind_of
+from tfapp.export.kinds import kind_of, request_limits
 from tfapp.export.signatures import read_signatures
 from tfapp.export.versions import resolve_saved_model
 
@@ -160,7 +160,8 @@ def describe(directory):
         Dict of plain JSON values: `name`, `version` (int or None), `directory` (str), `signatures` (dict by
         name of `inputs` and `outputs`, each a list of dicts `alias`, `dtype`, `shape`, `tensor`, `meaning`;
         and the commands `curl` (or None) and `saved_model_cli`), `summary` (list of sentences on what is
-        served, empty for a folder of another maker), `images` (dict of what a model of images takes, or None),
+        served, empty for a folder of another maker), `requests` (list of sentences on what
+        a request may hold, empty for poses and folders of before), `images` (dict of what a model of images takes, or None),
         `class_names` (list or None), `palette` (what the exporter's `metadata` held under that name, or None),
         `docker`, `batching` and `limits` (str).
 
@@ -185,6 +186,7 @@ def describe(directory):
         "directory": str(folder),
         "signatures": signatures,
         "summary": kind.summary(manifest),
+        "requests": request_limits(manifest),
         "images": manifest.get("images"),
         "class_names": manifest.get("class_names"),
         "palette": manifest.get("metadata", {}).get("palette"),

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfapp.export.archive import Servable, write_version
 from tfapp.export.errors import ExportError, reason_of
-from tfapp.export.images import of_size
+from tfapp.export.image_headers import big, bytes_at
+from tfapp.export.images import of_size, size_assertion
 from tfapp.export.kinds import POSE_NETWORK
 from tfapp.export.manifest import EXTRA
 from tfapp.export.requests import BYTES, DEFAULT, Request, check_keras_model, decided, tolerance_of
@@ -278,7 +279,12 @@ def decode_depth(contents, camera):
     # Decoding has CPU kernels only; left open, a server with a GPU may fail to place it inside map_fn.
     with tf.device("cpu:0"):
         # TensorFlow would stretch 8 bits to 16, and mix colours: depths, but wrong ones.
-        with tf.control_dependencies([tf.debugging.Assert(_is_deep_grey(contents), [_EXPECTED])]):
+        right_kind = tf.debugging.Assert(_is_deep_grey(contents), [_EXPECTED])
+        # Before decoding: a file of a few kilobytes may hold any number of pixels.
+        with tf.control_dependencies([right_kind]):
+            told_size = tf.stack([big(bytes_at(contents, 20, 4)), big(bytes_at(contents, 16, 4))])
+        right_size = size_assertion(told_size, size, "depth_bytes")
+        with tf.control_dependencies([right_size]):
             steps = tf.io.decode_png(contents, 1, tf.uint16)
         steps = of_size(steps, size, "depth_bytes")[..., 0]
         return tf.cast(steps, tf.float32) * (camera["depth_scale"] / 1000)

@@ -10,14 +10,15 @@ from tfapp.export.errors import ExportError, reason_of
 from tfapp.export.image_requests import ImageRequests
 from tfapp.export.images import (
     ANY_SIZE,
+    MAX_PIXELS,
     ImageModel,
     ServedImages,
+    answer_files,
+    checked_max_pixels,
     checked_names,
     checked_sizes,
-    decode_image,
     image_endpoints,
     image_input,
-    of_size,
 )
 from tfapp.export.kinds import SCORER
 from tfapp.export.requests import outputs_of, tolerance_of
@@ -45,6 +46,8 @@ def export_scorer(
     warmup_sizes=None,
     metadata=None,
     extra_examples=None,
+    max_pixels=MAX_PIXELS,
+    status=False,
 ):
     """Export `model` to `base_path/<version>/` and return that path.
 
@@ -67,6 +70,11 @@ def export_scorer(
         metadata: Dict of JSON values kept in `assets.extra/export.json`; `git_commit` is shown at its top.
         extra_examples: Images `(height, width, channels)` in `value_range` to compare besides the generated ones;
             they are not stored.
+        max_pixels: Most pixels of all images of a request together, at least 65,536; a request beyond it fails
+            with INVALID_ARGUMENT before its files are decoded.
+        status: Whether `serving_bytes` has the further output `status`, string `(batch,)`, and answers the good
+            files of a request that holds bad ones too: `status` is empty for a good file and says what is wrong
+            with a bad one, whose scores are 0 and whose label is -1.
 
     Returns:
         `pathlib.Path` of the version folder.
@@ -78,6 +86,7 @@ def export_scorer(
     """
     scorer = inspect_scorer(model, value_range)
     names, sizes = _class_names(class_names, scorer.num_classes), _warmup_sizes(warmup_sizes, scorer.size)
+    scorer = replace(scorer, max_pixels=checked_max_pixels(max_pixels, sizes), status=bool(status))
     stored = stored_scorer_requests(scorer)
     # A float32 number is known to a share of itself, and scores have any size.
     scorer = replace(scorer, tolerance=scorer.tolerance * max(1.0, largest_score(stored)))
@@ -221,7 +230,8 @@ def scorer_endpoints(scorer):
         and `labels` int32 `(N,)`, the class of the largest score;
         `serving_uint8`: `images` uint8 `(N, H, W, C)` in 0..255, scaled in the graph, to the same;
         `serving_bytes`: `image_bytes` string `(N,)`, files of which each has its own size unless the model takes
-        one only, to the same. One bad file fails its whole request with INVALID_ARGUMENT.
+        one only, to the same. One bad file fails its whole request with INVALID_ARGUMENT, unless
+        the scorer has `status`.
     """
 
     def answer(images):
@@ -230,15 +240,15 @@ def scorer_endpoints(scorer):
     def labelled(scores):
         return {"scores": scores, "labels": tf.argmax(scores, axis=-1, output_type=tf.int32)}
 
-    def score_one(contents):
-        image = decode_image(contents, scorer.num_channels, scorer.value_range)
-        if scorer.size != ANY_SIZE:
-            image = of_size(image, scorer.size, "image_bytes")
-        return scorer.answer(image[tf.newaxis])[0]
-
     def from_files(image_bytes):
         row = tf.TensorSpec((scorer.num_classes,), tf.float32)
-        return labelled(tf.map_fn(score_one, image_bytes, fn_output_signature=row))
+        scores, further = answer_files(
+            scorer, image_bytes, lambda image: scorer.answer(image[tf.newaxis])[0], tf.zeros(row.shape), row
+        )
+        found = labelled(scores)
+        if further:
+            found["labels"] = tf.where(further["status"] == "", found["labels"], -1)
+        return {**found, **further}
 
     return image_endpoints(scorer, answer, from_files)
 

@@ -7,14 +7,16 @@ import tensorflow as tf
 
 from tfapp.export.archive import write_version
 from tfapp.export.errors import ExportError, reason_of
+from tfapp.export.image_files import encode_labels
 from tfapp.export.image_requests import ImageRequests
 from tfapp.export.images import (
     ANY_SIZE,
+    MAX_PIXELS,
     ImageModel,
     ServedImages,
+    checked_max_pixels,
     checked_names,
     checked_sizes,
-    encode_labels,
     endpoints,
     image_input,
 )
@@ -45,6 +47,8 @@ def export(
     warmup_sizes=((64, 64),),
     metadata=None,
     extra_examples=None,
+    max_pixels=MAX_PIXELS,
+    status=False,
 ):
     """Export `model` to `base_path/<version>/` and return that path.
 
@@ -68,6 +72,11 @@ def export(
         metadata: Dict of JSON values kept in `assets.extra/export.json`; `git_commit` is shown at its top.
         extra_examples: Images `(height, width, channels)` in `value_range` to compare besides the
             generated ones; they are not stored.
+        max_pixels: Most pixels of all images of a request together, at least 65,536; a request beyond it fails
+            with INVALID_ARGUMENT before its files are decoded.
+        status: Whether `serving_bytes` has the further output `status`, string `(batch,)`, and answers the good
+            files of a request that holds bad ones too: `status` is empty for a good file and says what is wrong
+            with a bad one, whose label image is an empty string.
 
     Returns:
         `pathlib.Path` of the version folder.
@@ -77,11 +86,16 @@ def export(
             answer as the model does (differences of probabilities beyond 1e-5, or four epsilons of the
             compute dtype for half precision).
     """
-    segmenter = inspect_model(model, stride, value_range)
+    sizes = checked_sizes(warmup_sizes)
+    segmenter = replace(
+        inspect_model(model, stride, value_range),
+        max_pixels=checked_max_pixels(max_pixels, sizes),
+        status=bool(status),
+    )
     served = ServedSegmenter(
         segmenter,
         None if class_names is None else checked_names(class_names, segmenter.num_classes),
-        checked_sizes(warmup_sizes),
+        sizes,
         extra_examples if extra_examples is not None else (),
     )
     return write_version(served, base_path, version, metadata)

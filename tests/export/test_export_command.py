@@ -110,3 +110,24 @@ def test_exit_code_of_verify_tells_whether_it_passed(tfapp, tmp_path, monkeypatc
     assert shown.code == code
     assert ("a.txt is missing." in shown.text) == bool(failures)
     assert "1.0e-07" in shown.text and "a note" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ((), {}),
+        (("--status",), {"status": True}),
+        (("--max-pixels", 1_000_000), {"max_pixels": 1_000_000}),
+    ],
+)
+def test_limit_and_status_reach_the_export_where_they_are_typed(tfapp, tmp_path, monkeypatch, options, given):
+    received = {}
+
+    def export(base_dir, version, *, post_tv, gap, classes, **serving):
+        received.update(serving)
+
+    source = SimpleNamespace(export=export, after_export=())
+    monkeypatch.setattr(command, "open_source", lambda *arguments: source)
+    monkeypatch.setattr(command, "print_exported", lambda *arguments: None)
+    assert tfapp("export", tmp_path, tmp_path / "served", *options).code == 0
+    assert received == given

@@ -36,7 +36,7 @@ class _RunFirst(TyperGroup):
 app = typer.Typer(
     cls=_RunFirst,
     help="Write a run, of segmentation, poses or transfer, or a .keras file as a SavedModel for TensorFlow Serving: "
-    "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES].",
+    "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -70,18 +70,34 @@ def write(
             show_default="class 0, class 1, ...",
         ),
     ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(
+            min=65_536,
+            help="Most pixels of all images of a request together; larger requests are refused before decoding.",
+            show_default="16777216, 4096 x 4096",
+        ),
+    ] = None,
+    status: Annotated[
+        bool,
+        typer.Option(
+            "--status",
+            help="Let serving_bytes tell the status of each file, so that a bad one does not fail the rest.",
+        ),
+    ] = False,
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
     input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
     context: typer.Context = None,
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""
-    console, source = (
-        Console(emoji=False),
-        open_source(run, resize, typed_scale(context, input_scale), model_output),
-    )
+    console = Console(emoji=False)
+    source = open_source(run, resize, typed_scale(context, input_scale), model_output)
+    # Given alone where they were typed: what is served of a run of poses has neither.
+    serving = {"max_pixels": max_pixels} if max_pixels is not None else {}
+    serving |= {"status": True} if status else {}
     with _sentences(), console.status("Exporting and checking"):
-        folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes)
+        folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes, **serving)
     print_exported(console, folder, source.after_export)
 
 
@@ -170,7 +186,7 @@ def print_exported(console, folder, further=()):
 
 def print_summary(console, served):
     """Print what is served, as `describe` gives it."""
-    for sentence in served["summary"]:
+    for sentence in (*served["summary"], *served["requests"]):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 

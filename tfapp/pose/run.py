@@ -114,12 +114,15 @@ class PoseRun(Run):
             moved=["pose_network"],
         )
 
-    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write the network for TensorFlow Serving, and return the version folder; see `export_pose_network`."""
         from tfapp.export import export_pose_network
         from tfapp.pose.predictions import chosen_pose_network, learned_points
 
         self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
+        if serving:
+            name = next(iter(serving))
+            raise InputError(f"`{name}` is not for poses: their images have the one size of the camera.")
         model = self.load_model()
         points, seen = learned_points(model)
         return export_pose_network(

@@ -163,13 +163,14 @@ class Run:
         """
         raise InputError(f"{self.path} holds {self.holds}, of which no landscape can be drawn.")
 
-    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.
 
         Args:
             base_dir: Folder of the served model.
             version: Version to write; None for the highest plus one.
             post_tv, gap, classes: Of segmenters; see `tfapp.segmentation.run.Run.export`.
+            serving: `max_pixels` and `status`, where images of any size are served.
 
         Raises:
             InputError: Runs of this kind cannot be served, or not with these options; the training has not ended.

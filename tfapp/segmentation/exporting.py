@@ -1,7 +1,7 @@
 """Export of a segmenter, whether of a run or of a `.keras` file."""
 
 
-def export_segmenter(source, base_dir, version, class_names, *, post_tv, gap, facts):
+def export_segmenter(source, base_dir, version, class_names, *, post_tv, gap, facts, **serving):
     """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.
 
     Args:
@@ -12,6 +12,7 @@ def export_segmenter(source, base_dir, version, class_names, *, post_tv, gap, fa
         post_tv: Weight of converged total variation behind the logits, or None.
         gap: Whether to serve the duality gap too.
         facts: Dictionary of what the folder keeps of its origin.
+        serving: `max_pixels` and `status` of `tfapp.export.export`, where they are not its own.
 
     Raises:
         InputError: The network cannot be loaded, or not with these options.
@@ -22,4 +23,4 @@ def export_segmenter(source, base_dir, version, class_names, *, post_tv, gap, fa
     # The segmenter pads to the network's stride by itself, exactly as `tfapp evaluate` measured it.
     segmenter = source.segmenter(post_tv, gap=gap)
     metadata = {**facts, "network_stride": source.stride, "post_tv": post_tv}
-    return export(segmenter, base_dir, version=version, class_names=class_names, metadata=metadata)
+    return export(segmenter, base_dir, version=version, class_names=class_names, metadata=metadata, **serving)

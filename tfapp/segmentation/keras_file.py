@@ -85,7 +85,7 @@ class KerasFile:
         """Return the `network` for images of any size, with probabilities at each image's own size."""
         return at_own_size(self.network(post_tv, gap=gap), self.framing.resize)
 
-    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.
 
         Args:
@@ -94,6 +94,7 @@ class KerasFile:
             post_tv: Weight of converged total variation behind the logits, or None.
             gap: Whether to serve the duality gap too.
             classes: Class names with commas between them, or a file of them like `classes.txt`; None to number them.
+            serving: `max_pixels` and `status` of `tfapp.export.export`.
 
         Raises:
             InputError: Other names than the model has classes, or options that it cannot have.
@@ -107,7 +108,9 @@ class KerasFile:
         }
         if not self._scale_was_said:
             facts["input_scale_reason"] = self._scale_reason
-        return export_segmenter(self, base_dir, version, names, post_tv=post_tv, gap=gap, facts=facts)
+        return export_segmenter(
+            self, base_dir, version, names, post_tv=post_tv, gap=gap, facts=facts, **serving
+        )
 
     def _class_names(self, classes):
         if classes is None:

@@ -224,7 +224,7 @@ class Run(runs.Run):
             trajectory=self.path / TRAJECTORY,
         )
 
-    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.
 
         Args:
@@ -232,6 +232,7 @@ class Run(runs.Run):
             post_tv: Weight of converged total variation behind the logits, or None.
             gap: Whether to serve the duality gap too.
             classes: None: the run has the names of its classes.
+            serving: `max_pixels` and `status` of `tfapp.export.export`.
         """
         self.refuse_image_pairs("tfapp export")
         if classes is not None:
@@ -243,5 +244,5 @@ class Run(runs.Run):
             "data_fingerprint": self.data_fingerprint,
         }
         return export_segmenter(
-            self, base_dir, version, self.class_names, post_tv=post_tv, gap=gap, facts=facts
+            self, base_dir, version, self.class_names, post_tv=post_tv, gap=gap, facts=facts, **serving
         )

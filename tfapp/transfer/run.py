@@ -158,7 +158,7 @@ class TransferRun(Run):
         """
         return pseudo_labels(high.values, low.values, self.centroids(), reading or self.config.pseudo)
 
-    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None):
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write backbone, network and classifiers for TensorFlow Serving, and return the version folder.
 
         Raises:
@@ -188,6 +188,7 @@ class TransferRun(Run):
                 "backbone": self.record["backbone"],
                 "mean_average_precision": {one["name"]: one["mean"] for one in metrics["features"]},
             },
+            **serving,
         )
 
     def check_same(self, config, data, backbone):
