@@ -16,7 +16,7 @@ LABELME_IGNORE = "__ignore__"
 _LARGEST = 2**31 - 1
 
 # ASCII digits alone: `²` and `٣` are letters of a name.
-_VALUE_FIRST = re.compile(r"(-?[0-9]+)(?:\s*[,:;]\s*|\s+)(.+)")
+_VALUE_FIRST = re.compile(r"[(\[]?(-?[0-9]+)(?:\s*[,:;=]\s*|\s*[.)\]]\s+|\s+-\s+|\s+)(.+)")
 _VALUE_LAST = re.compile(r"(.+?)(?:\s*[,:;=]\s*|\s+)(-?[0-9]+)")
 _COLOUR = r"([0-9]{1,3})(?:\s*[,;]\s*|\s+)([0-9]{1,3})(?:\s*[,;]\s*|\s+)([0-9]{1,3})"
 # CVAT's labelmap.txt is NAME:R,G,B:PARTS:ACTIONS.
@@ -68,6 +68,8 @@ def read_class_list(path):
         return entries
     _refuse_numbered_names(path, lines)
     names = [line for _, line in lines]
+    if names and names[0][0] in "[{":
+        raise _refused(path, *lines[0], "it looks like JSON")
     if LABELME_IGNORE in names[1:]:
         number, line = next(entry for entry in lines[1:] if entry[1] == LABELME_IGNORE)
         raise _refused(

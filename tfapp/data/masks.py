@@ -157,7 +157,7 @@ class OwnMasks:
         if class_list is None:
             return self._inferred(found, counts, lossy, colours)
         values, ignored = class_list.values, class_list.ignored
-        if not class_list.given and values == (0, 1) and found == [0, IGNORE_VALUE]:
+        if not class_list.given and not ignored and values == (0, 1) and found == [0, IGNORE_VALUE]:
             second = class_list.names[1]
             self.remarks.append(
                 Remark(

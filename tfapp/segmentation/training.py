@@ -40,7 +40,7 @@ def train(spec, out, config, *, overwrite=False, callbacks=(), progress=SILENT, 
     """
     with progress.task(title, note="reading data") as task:
         watchers = [ReportProgress(task, tv_weight_note), *_recorder(out, config), *callbacks]
-        run = _train(spec, Path(out), config, overwrite, watchers)
+        run = _train(spec, Path(out), config, overwrite, watchers, progress.say)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -54,17 +54,19 @@ def _recorder(out, config):
     return [TrajectoryRecorder(Path(out) / TRAJECTORY, config.trajectory)]
 
 
-def _train(spec, out, config, overwrite, callbacks):
+def _train(spec, out, config, overwrite, callbacks, say):
     config.check()
     config = config.completed()
     dataset = open_dataset(spec)
     config.check_data(dataset)
+    for remark in dataset.remarks:
+        say(remark.text)
     keras.utils.set_random_seed(config.seed)
     kept = Checkpoints(out)
     # A checkpoint has the encoder's weights already: a run resumes without their file.
     fresh = overwrite or not kept.done()
     model = _new_model(config, dataset, config.encoder_weights if fresh else None)
-    run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite)
+    run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say)
     steps = config.steps_per_epoch or max(LEAST_STEPS, -(-len(frames) // config.batch_size))
 
     def begin():
