@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from tfapp.data import open_dataset
+from tfapp.errors import InputError
+from tfapp.segmentation.coding import coding_changes, on_same_data, refuse_other_coding
+from tfapp.segmentation.run import Run
+
+
+@pytest.fixture
+def run_on(make_folder, tmp_path):
+    """Return the folder of data, and a function of its class list to a run that was begun on it."""
+    root = make_folder(count=2)
+
+    def begun(*classes, **data):
+        (root / "classes.txt").write_text("\n".join(classes))
+        dataset = open_dataset(f"folder:{root}")
+        content = dataset.content_fingerprint()
+        record = {
+            "spec": dataset.spec,
+            "fingerprint": dataset.fingerprint(content),
+            "content": content,
+            "coding": dataset.coding,
+            "class_names": list(dataset.class_names),
+        }
+        kept = {name: value for name, value in (record | data).items() if value is not None}
+        return Run(tmp_path / "run", {"data": kept})
+
+    return begun
+
+
+LIST = ("0 background", "1 cell", "2 core")
+
+
+def test_class_list_in_another_order_is_refused_with_what_changed(run_on):
+    run = run_on(*LIST)
+    run_on("1 background", "0 cell", "2 core")
+    with pytest.raises(
+        InputError,
+        match="classes.txt of .* changed .*: value 0 was background, now it is cell; value 1 was cell, now",
+    ):
+        _ = run.dataset
+
+
+def test_same_class_list_written_otherwise_is_the_same_coding(run_on):
+    run = run_on(*LIST)
+    run_on("background", "# second", "cell", "core")
+    assert run.dataset.class_names == ("background", "cell", "core")
+
+
+def test_run_from_before_the_coding_is_compared_by_names(run_on):
+    content = run_on(*LIST).content_fingerprint
+    old = {"fingerprint": content, "content": None, "coding": None}
+    run = run_on(*LIST, **old)
+    assert run.content_fingerprint == run.dataset.content_fingerprint() == content
+    assert on_same_data([run, run_on(*LIST)])
+    dataset = open_dataset(run_on("0 background", "1 wall", "2 core").record["data"]["spec"])
+    with pytest.raises(InputError, match="was cell, now it is wall"):
+        refuse_other_coding(run, dataset)
+
+
+def test_runs_of_other_codings_are_not_on_the_same_data(run_on):
+    assert not on_same_data([run_on(*LIST), run_on("1 background", "0 cell", "2 core")])
+
+
+@pytest.mark.parametrize("coding", [7, {"classes": 3}, {"classes": [["a"]]}, {}])
+def test_coding_that_is_none_is_a_damaged_record(run_on, coding):
+    run = run_on(*LIST, coding=coding)
+    with pytest.raises(InputError, match="is damaged"):
+        _ = run.dataset
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        ([["a", 0], ["b", 1]], [["a", 0], ["b", 1]], []),
+        ([["a", 0], ["b", 1]], [["a", 0]], ["value 1 was b, now it is no class"]),
+        (
+            [["a", [0, 0, 9]]],
+            [["a", 0]],
+            ["colour 0,0,9 was a, now it is no class", "value 0 was no class, now it is a"],
+        ),
+        ([["a", 0], ["b", 1]], [["b", 1], ["a", 0]], ["the order of the classes was a, b, now it is b, a"]),
+    ],
+)
+def test_changes_are_named_by_value_colour_and_order(then, now, expected):
+    codings = ({"classes": one, "ignored": [], "channels": 3} for one in (then, now))
+    assert coding_changes(*codings) == expected
+
+
+def test_value_that_lost_its_label_is_named():
+    then = {"classes": [["a", 0]], "ignored": [], "channels": 3}
+    assert coding_changes(then, then | {"ignored": [255]}) == [
+        "value 255 was no class, now it is without a label"
+    ]
+    assert coding_changes(then, then | {"channels": 1}) == ["the images had 3 channel(s), now they have 1"]
+
+
+def test_coding_is_plain_numbers_and_texts(run_on):
+    coding = run_on(*LIST).record["data"]["coding"]
+    assert coding == {
+        "classes": [["background", 0], ["cell", 1], ["core", 2]],
+        "ignored": [255],
+        "channels": 3,
+    }
+    assert not any(isinstance(value, np.generic) for _, value in coding["classes"])
