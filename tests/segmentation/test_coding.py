@@ -1,9 +1,15 @@
+import dataclasses
+import json
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from tfapp.data import open_dataset
+from tfapp.data import open_dataset, split_items
 from tfapp.errors import InputError
 from tfapp.segmentation.coding import coding_changes, on_same_data, refuse_other_coding
+from tfapp.segmentation.config import TrainConfig
+from tfapp.segmentation.resume import begin_or_resume
 from tfapp.segmentation.run import Run
 
 
@@ -104,3 +110,64 @@ def test_coding_is_plain_numbers_and_texts(run_on):
         "channels": 3,
     }
     assert not any(isinstance(value, np.generic) for _, value in coding["classes"])
+
+
+@pytest.fixture
+def begin(make_folder, tmp_path, monkeypatch):
+    """Return a data folder, and a function that begins or resumes a run on it and returns what was said."""
+    # Nothing is trained, so no stream of batches is wanted.
+    monkeypatch.setattr("tfapp.segmentation.resume.training_stream", lambda *frames, **options: None)
+    root = make_folder(count=6, values=(0, 1, 2), classes=LIST)
+    config = TrainConfig(head="softmax", epochs=1, batch_size=2).completed()
+
+    def begin(**options):
+        said = []
+        dataset = open_dataset(f"folder:{root}")
+        begin_or_resume(
+            tmp_path / "run", dataclasses.replace(config, **options), dataset, 16, False, said.append
+        )
+        return said
+
+    return root, begin
+
+
+def test_interrupted_run_refuses_another_class_list_and_resumes_with_its_own(begin):
+    root, begin = begin
+    begin()
+    (root / "classes.txt").write_text("1 background\n0 cell\n2 core\n")
+    with pytest.raises(InputError, match="value 0 was background, now it is cell"):
+        begin()
+    (root / "classes.txt").write_text("\n".join(LIST))
+    begin()
+
+
+def test_run_from_before_the_coding_resumes_on_the_same_files_alone(begin, tmp_path):
+    root, begin = begin
+    begin()
+    file = tmp_path / "run" / "run.json"
+    record = json.loads(file.read_text())
+    record["data"]["fingerprint"] = record["data"].pop("content")
+    del record["data"]["coding"]
+    file.write_text(json.dumps(record))
+    begin()
+    Image.new("L", (48, 32), 1).save(root / "masks" / "cell 0.png")
+    with pytest.raises(InputError, match="The data of .* changed"):
+        begin()
+
+
+def test_class_that_no_training_image_shows_is_said(begin):
+    root, begin = begin
+    split = split_items(open_dataset(f"folder:{root}"))
+    for name in split.train:
+        path = root / "masks" / f"{name}.png"
+        Image.fromarray(np.minimum(np.array(Image.open(path)), 1)).save(path)
+    assert begin() == ["No training image shows core: the network cannot learn it."]
+
+
+def test_training_images_of_one_class_alone_are_refused(begin, tmp_path):
+    root, begin = begin
+    for name in split_items(open_dataset(f"folder:{root}")).train:
+        Image.new("L", (48, 32)).save(root / "masks" / f"{name}.png")
+    with pytest.raises(InputError, match="no labelled pixel of cell, core, so fewer than two classes"):
+        begin()
+    assert not (tmp_path / "run").exists()

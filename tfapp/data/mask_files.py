@@ -107,6 +107,27 @@ def read_colours(path):
     return StoredMask(path, form, mode, is_lossy(path, form), None, _counted(pixels), pixels, coloured=True)
 
 
+def read_levels(path):
+    """Read a mask whose grey levels count, as integers (height, width); of a palette the levels of its colours.
+
+    Official layouts say grey levels such as 0, 128 and 255. A copy that some program saved with a palette has the same
+    levels as colours, and other numbers as indices.
+
+    Raises:
+        InputError: As `read_mask`, or for a palette whose colours are not grey.
+    """
+    one = read_stored(path)
+    if one.palette is None:
+        return one.pixels.astype(np.int32)
+    other = next((colour for colour in one.used_colours().values() if len(set(colour)) > 1), None)
+    if other is not None:
+        raise InputError(
+            f"Mask {path} has a palette with the colour {','.join(map(str, other))}; expected grey levels: restore the "
+            "official file, or save it as an 8-bit grey picture."
+        )
+    return np.array([red for red, _, _ in one.palette], np.int32)[one.pixels]
+
+
 def is_lossy(path, form):
     """Return whether the content of a file was compressed in a way that changes values.
 
