@@ -156,6 +156,14 @@ def test_values_of_a_smooth_resize_are_named_with_shares_and_a_way_out(opened):
         opened([smooth], "0 ground\n200 cell\n")
 
 
+def test_value_that_an_interpolation_put_between_others_is_told(opened):
+    large = [mask.resize((120, 120), Image.Resampling.NEAREST) for mask in binary(2)]
+    smooth = [mask.resize((77, 77), Image.Resampling.BILINEAR) for mask in large]
+    assert all(np.bincount(np.ravel(mask), minlength=3)[1] for mask in smooth)
+    (remark,) = opened(smooth).remarks
+    assert "The value 1 (class 1) stands in lines one pixel wide only" in remark.text and remark.doubt
+
+
 def test_fingerprint_covers_what_values_mean_and_not_only_files(opened, tmp_path):
     def fingerprints(classes):
         dataset = opened(grey(), classes)

@@ -14,7 +14,7 @@ from tfapp.data.class_files import IGNORE_VALUE
 from tfapp.data.dataset import Remark
 from tfapp.data.mask_files import read_colours, read_stored
 from tfapp.data.palettes import agreeing, reference_colours
-from tfapp.data.strays import stray_sentence
+from tfapp.data.strays import RARE, stray_sentence
 from tfapp.errors import InputError
 
 # Raw masks of a person's own that are kept from the first look to the first use, in bytes.
@@ -114,6 +114,8 @@ class OwnMasks:
         self._check_occurring(counts)
         if colours and not self._listed_colours:
             self._say_palettes()
+        if class_list is None and len(self._kept) == len(stored):
+            self._doubt_thin_classes(sum(counts, Counter()))
 
     def read(self, path):
         """Return the int32 labels (height, width) of one of the masks.
@@ -227,6 +229,23 @@ class OwnMasks:
             )
         )
 
+    def _doubt_thin_classes(self, counts):
+        """Remark on rare classes between others that nowhere cover 2x2 pixels: an interpolation makes such ones."""
+        total = sum(counts.values())
+        for name, value in zip(self.coding.names[1:-1], self.coding.values[1:-1], strict=True):
+            if counts[value] >= RARE * total:
+                continue
+            if any(_has_square(self._raw(mask) == value) for mask in self._kept.values()):
+                continue
+            self.remarks.append(
+                Remark(
+                    f"The value {value} ({name}) stands in lines one pixel wide only, between smaller and larger "
+                    f"values ({counts[value]} pixels, {100 * counts[value] / total:.2g} %). If nobody drew it, "
+                    "the masks were resized with interpolation: make them again with nearest neighbour; otherwise "
+                    "name it in classes.txt."
+                )
+            )
+
     def _say_palettes(self):
         self.remarks.append(
             Remark(
@@ -246,6 +265,10 @@ class OwnMasks:
 def _either(names):
     *first, last = names
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def _has_square(mask):
+    return bool((mask[:-1, :-1] & mask[1:, :-1] & mask[:-1, 1:] & mask[1:, 1:]).any())
 
 
 def _colour_table(colours):
