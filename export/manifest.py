@@ -161,7 +161,8 @@ def describe(directory):
         name of `inputs` and `outputs`, each a list of dicts `alias`, `dtype`, `shape`, `tensor`, `meaning`;
         and the commands `curl` (or None) and `saved_model_cli`), `summary` (list of sentences on what is
         served, empty for a folder of another maker), `requests` (list of sentences on what
-        a request may hold, empty for poses and folders of before), `images` (dict of what a model of images takes, or None),
+        a request may hold, empty for poses and folders of before), `images` (dict of what a model of images takes,
+        or None),
         `class_names` (list or None), `palette` (what the exporter's `metadata` held under that name, or None),
         `docker`, `batching` and `limits` (str).
 

@@ -79,10 +79,10 @@ def test_values_with_gaps_ask_for_a_classes_file(make_folder):
         opened(make_folder(values=(0, 128, 255)))
 
 
-def test_value_outside_the_listed_classes_is_named_when_the_mask_is_read(make_folder):
-    dataset = opened(make_folder(classes=["plasma", "body"]))
+def test_value_outside_the_listed_classes_is_named_when_the_folder_is_opened(make_folder):
+    root = make_folder(classes=["plasma", "body"])
     with pytest.raises(InputError, match="cell 0.png holds the value 2, outside the classes"):
-        dataset.items[0].read_mask()
+        opened(root)
 
 
 @pytest.mark.parametrize("missing", ["images", "masks"])

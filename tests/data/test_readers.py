@@ -52,6 +52,21 @@ def test_wbc_maps_stray_mask_values_to_the_nearest_level(wbc_root):
     assert set(np.unique(mask)) == {0, 1, 2}
 
 
+def test_wbc_reads_the_levels_of_a_palette_and_not_its_indices(wbc_root):
+    path = wbc_root / "Dataset 1" / "001.png"
+    before = open_dataset(f"wbc:{wbc_root}").items[0].read_mask()
+    Image.open(path).convert("RGB").quantize(8).save(path)
+    np.testing.assert_array_equal(open_dataset(f"wbc:{wbc_root}").items[0].read_mask(), before)
+
+
+def test_isbi_mask_with_a_coloured_palette_is_refused(isbi_root):
+    mask = Image.new("P", (16, 16))
+    mask.putpalette([0, 0, 9])
+    mask.save(isbi_root / "train" / "label" / "0.png")
+    with pytest.raises(InputError, match="palette with the colour 0,0,9; expected grey levels"):
+        open_dataset(f"isbi2012:{isbi_root}").items[0].read_mask()
+
+
 def test_wbc_keeps_the_doubled_picture_in_one_group(wbc_root):
     groups = {item.name: item.group for item in open_dataset(f"wbc:{wbc_root}").items}
     assert groups["Dataset 1/112"] == groups["Dataset 1/139"] != groups["Dataset 1/001"]

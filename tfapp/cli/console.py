@@ -181,9 +181,14 @@ def _progress_bar():
 
 
 class ConsoleProgress(progress.Progress):
-    """Draws every task as a bar with count, ETA and its note; tasks within the block of another stand below it."""
+    """Draws every task as a bar with count, ETA and its note; tasks within the block of another stand below it.
 
-    def __init__(self):
+    Args:
+        command: The command that was typed: sentences name its options and not the library's arguments.
+    """
+
+    def __init__(self, command=None):
+        self._command = command
         self._bar, self._open = None, 0
 
     def task(self, title, total=None, note=""):
@@ -194,6 +199,7 @@ class ConsoleProgress(progress.Progress):
         return progress.OpenTask(self, task)
 
     def say(self, sentence):
+        sentence = in_flags(sentence, self._command) if self._command else sentence
         console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
     def table(self, table):

@@ -1,4 +1,4 @@
-"""Command `tfapp data show`."""
+"""Commands `tfapp data show` and `tfapp data check`."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
+from tfapp.cli.console import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILURE,
+    ConsoleProgress,
+    TensorFlowCommand,
+    console,
+    print_table,
+    print_written,
+)
 from tfapp.cli.options import MaxPixels
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, ONE_LABEL, SEVERAL_LABELS, forms_in_short
 from tfapp.files import check_outputs
@@ -63,7 +71,7 @@ def show(
         console.print(f"images against their targets: PSNR {seen.psnr:.2f} dB, SSIM {seen.ssim:.4f} (means)")
     else:
         _print_shares(dataset, *seen)
-    _print_notices(dataset)
+    _print_remarks(dataset)
     print_written(out)
 
 
@@ -87,7 +95,7 @@ def _show_classes(spec, out, count):
     )
     rows = zip(data.class_names, range(data.num_classes), *data.class_counts(), strict=True)
     print_table(ResultTable(["class", "index", "training", "testing"], list(rows)))
-    _print_notices(data)
+    _print_remarks(data)
     _print_sheet(out, shown, data.num_classes)
 
 
@@ -111,8 +119,16 @@ def _show_targets(spec, out, count):
     columns = (data.class_names, range(data.num_classes), train, train_left_out, test, test_left_out)
     header = ["class", "index", "training", "not counted", "testing", "not counted"]
     print_table(ResultTable(header, list(zip(*columns, strict=True))))
-    _print_notices(data)
+    _print_remarks(data)
     _print_sheet(out, shown, data.num_classes)
+
+
+def _print_remarks(data):
+    """Print what a person should know of the data; not every kind of dataset has remarks of its reader."""
+    from tfapp.data.image_facts import image_notices
+
+    for sentence in [*(remark.text for remark in getattr(data, "remarks", ())), *image_notices(data)]:
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_shares(dataset, shares, ignored):
@@ -158,15 +174,53 @@ def _write_class_sheet(data, of_class, count, out):
     return shown
 
 
-def _print_notices(data):
-    from tfapp.data.image_facts import image_notices
-
-    for sentence in image_notices(data):
-        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
 def _print_sheet(out, shown, num_classes):
     """Name the sheet, and say so if it leaves out classes."""
     if len(shown) < num_classes:
         console.print(f"the sheet shows {len(shown)} of the {num_classes} classes")
     print_written(out)
+
+
+@app.command("check", cls=TensorFlowCommand)
+def check(
+    spec: Annotated[str, typer.Argument(help="As of tfapp data show.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Page (.html) or sheet (.png) with the images that are meant.")
+    ] = None,
+    max_pixels: MaxPixels = None,
+):
+    """Read all of a dataset and say what may be wrong; exit code 0 if nothing, 1 with warnings, 2 if it is refused."""
+    del max_pixels  # Its option has set the limit.
+    from tfapp.data import (
+        names_classification,
+        names_multi_label,
+        open_classification,
+        open_dataset,
+        open_multi_label,
+    )
+    from tfapp.data.checks import REFUSAL, WARNING, check_data, pictures_of
+    from tfapp.segmentation.data_page import check_out, write_data_report
+
+    if out is not None:
+        check_out(out)
+    if names_classification(spec):
+        data = open_classification(spec)
+    else:
+        data = open_multi_label(spec) if names_multi_label(spec) else open_dataset(spec)
+    with ConsoleProgress().task("reading", len(pictures_of(data))) as task:
+        report = check_data(data, task.advance)
+    console.print(report.spec, soft_wrap=True, markup=False, highlight=False)
+    for name, text in report.facts.items():
+        console.print(f"{name}: {text}", soft_wrap=True, markup=False, highlight=False)
+    if report.classes:
+        print_table(ResultTable(report.header, report.classes))
+    for finding in report.findings:
+        console.print(f"{finding.kind}: {finding.text}", soft_wrap=True, markup=False, highlight=False)
+    if out is not None:
+        write_data_report(report, data.num_classes, out)
+        print_written(out)
+    if report.of_kind(REFUSAL):
+        raise typer.Exit(EXIT_BAD_INPUT)
+    if report.of_kind(WARNING):
+        raise typer.Exit(EXIT_FAILURE)
+    console.print("nothing to mend")

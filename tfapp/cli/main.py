@@ -1,6 +1,7 @@
 """Command `tfapp`.
 
     tfapp data show SPEC              look at a dataset
+    tfapp data check SPEC             read all of it, and say what may be wrong
     tfapp train SPEC --out RUN        train a segmenter
     tfapp evaluate RUN...             noise table of one or several runs
     tfapp predict RUN IMAGES --out D  label one's own images

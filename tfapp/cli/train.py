@@ -17,6 +17,7 @@ LARGEST_SIDE = 16_384
 
 
 def train(
+    context: typer.Context,
     spec: Annotated[
         str,
         typer.Argument(help=forms_in_short(MASKS, IMAGE_PAIRS)),
@@ -138,7 +139,7 @@ def train(
     default = ("identity", "mse") if names_image_pairs(spec) else ("tv-softmax", "cross-entropy")
     values.update(head=head or default[0], loss=loss or default[1], resize=parse_size(resize))
     config = TrainConfig(**values)
-    run = run_training(spec, out, config, overwrite=overwrite, progress=ConsoleProgress())
+    run = run_training(spec, out, config, overwrite=overwrite, progress=ConsoleProgress(context.command))
     print_written(run.path / "model.keras", run.path / "history.csv")
     console.print(f"next: tfapp evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
 

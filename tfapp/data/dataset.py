@@ -1,9 +1,11 @@
 """Description of a dataset, of masks or of image pairs, that everything else reads."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,19 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What a person should know of a dataset before training on it.
+
+    Attributes:
+        text: A sentence.
+        doubt: Whether something may be wrong; otherwise it only says how the data were read.
+    """
+
+    text: str
+    doubt: bool = True
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Images with integer masks, or pairs of images.
 
@@ -49,6 +64,9 @@ class Dataset:
         official_split: The split that comes with the dataset, of which the validation list may be empty,
             or None: then `split_items` draws one.
         default_size: `(height, width)` that images are resized to unless asked otherwise, or None.
+        mask_coding: `tfapp.data.masks.MaskCoding` of masks of a person's own; None where the layout says what the
+            values mean.
+        remarks: `Remark`s on what was found as it was opened.
     """
 
     spec: str
@@ -58,6 +76,8 @@ class Dataset:
     ignore_value: int | None = None
     official_split: Split | None = None
     default_size: tuple[int, int] | None = None
+    mask_coding: Any = None
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def num_classes(self):
@@ -89,7 +109,20 @@ class Dataset:
             )
         return tuple(by_name[name] for name in names)
 
-    def fingerprint(self):
+    @property
+    def coding(self):
+        """What the masks mean, as `run.json` keeps it: a dictionary of `classes`, (name, value) each, and more.
+
+        A value is a number of the masks, or a colour [red, green, blue].
+        """
+        if self.mask_coding is not None:
+            classes, ignored = self.mask_coding.described()
+        else:
+            classes = [[name, index] for index, name in enumerate(self.class_names)]
+            ignored = [] if self.ignore_value is None else [self.ignore_value]
+        return {"classes": classes, "ignored": ignored, "channels": self.channels}
+
+    def content_fingerprint(self):
         """Return a SHA-256 over the names and the content of all files (the specification if generated)."""
         digest = hashlib.sha256()
         for item in self.items:
@@ -99,6 +132,15 @@ class Dataset:
         if not any(item.files for item in self.items):
             digest.update(self.spec.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+    def fingerprint(self, content=None):
+        """Return a SHA-256 over what the dataset means: its content and its `coding`.
+
+        Args:
+            content: The `content_fingerprint`, if it is known: it reads every file.
+        """
+        coding = json.dumps(self.coding, sort_keys=True)
+        return hashlib.sha256(f"{content or self.content_fingerprint()} {coding}".encode()).hexdigest()
 
 
 def check_same_size(name, image, other, other_name):

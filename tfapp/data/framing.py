@@ -79,6 +79,33 @@ def choose_framing(dataset, stride, resize=None, patch=None, overlap=0):
     return Framing(resize, patch, overlap)
 
 
+def small_image_remark(dataset, stride, framing):
+    """Return a sentence if a few small images made the patches of all others small, otherwise None.
+
+    Args:
+        dataset: The dataset.
+        stride: The network's stride.
+        framing: What `choose_framing` chose without a wish for patches.
+    """
+    if framing.patch is None or framing.resize is not None or framing.patch >= DEFAULT_PATCH:
+        return None
+    by_side = sorted(dataset.items, key=lambda item: min(item.size))
+    few = max(1, len(by_side) // 20)
+    others = by_side[few:]
+    if not others:
+        return None
+    patch = min(DEFAULT_PATCH, min(others[0].size) // stride * stride)
+    if patch < 2 * framing.patch:
+        return None
+    height, width = by_side[0].size
+    named = f"Image {by_side[0].name} is" if few == 1 else f"{few} images, such as {by_side[0].name}, are"
+    return (
+        f"{named} only {width}x{height} pixels, so patches of {framing.patch} are cut from all {len(by_side)} images; "
+        f"without {'it' if few == 1 else 'them'} patches of {patch} would fit. Leave small images out of the folder "
+        f"for `patch` {patch}, or choose one size for all with `resize`."
+    )
+
+
 def network_pair(dataset, item, resize):
     """Read one item at the size that the network works at.
 
@@ -173,6 +200,11 @@ class Frames:
         if self.dataset.image_pairs:
             return image, target, np.ones((height, width), np.float32)
         return image, *weighted_labels(target, self.dataset, self.class_weights)
+
+    def labels(self, index):
+        """Return the labels of a frame, int32 (height, width) of classes and the dataset's ignore value."""
+        item, (top, left, height, width) = self.windows[index]
+        return self._pair(item)[1][top : top + height, left : left + width]
 
     def weighted(self, class_weights):
         """Return the same frames with other class weights; what is decoded already is shared."""

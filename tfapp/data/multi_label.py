@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.data.dataset import Remark
 from tfapp.data.images import read_image
 from tfapp.data.labelled import fingerprint_of
 from tfapp.files import content_hash
@@ -81,12 +82,14 @@ class MultiLabelSet:
         class_names: One name per column of the targets.
         train: `MultiLabelImages` for training.
         test: The one for testing.
+        remarks: `Remark`s on how they were read.
     """
 
     spec: str
     class_names: tuple[str, ...]
     train: MultiLabelImages
     test: MultiLabelImages
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def num_classes(self):

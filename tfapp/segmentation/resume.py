@@ -5,14 +5,17 @@ from dataclasses import asdict
 import numpy as np
 
 from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
+from tfapp.data.framing import small_image_remark
 from tfapp.errors import InputError
+from tfapp.report.markup import sentence_list
 from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import refuse_fewer
+from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.run import Run
 
 
-def begin_or_resume(out, config, dataset, stride, overwrite):
+def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence: None):
     """Return (run, training frames); every refusal of the input comes before the first file.
 
     Args:
@@ -21,6 +24,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite):
         dataset: The opened dataset.
         stride: The network's stride.
         overwrite: Remove an existing run in `out`.
+        say: Function of a sentence that a person should read before the training.
 
     Raises:
         InputError: For a folder that is not free, another run in it, changed data, or data that do not
@@ -37,6 +41,8 @@ def begin_or_resume(out, config, dataset, stride, overwrite):
             run.save()
         return run, run.frames("train")
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
+    if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
+        say(remark)
     split = split_items(dataset, config.split_seed, config.test_share, config.validation_share)
     if config.train_images is not None:
         split = split.with_train_images(config.train_images)
@@ -44,15 +50,20 @@ def begin_or_resume(out, config, dataset, stride, overwrite):
     frames = Frames(dataset, dataset.select(split.train), framing, noisy_set=noisy)
     weights = class_weights(frames, config.class_weighting)
     frames = frames.weighted(weights)
-    _read_all(frames)
+    for sentence in _read_all(frames):
+        say(sentence)
     augment = config.augment if config.augment != "auto" else _fitting_augmentation(frames)
     training_stream(frames, batch_size=config.batch_size, seed=config.seed, augment=augment)
     resolved = {"resize": framing.resize, "patch": framing.patch, "augment": augment}
     requested = {name: getattr(config, name) for name in resolved}
     stored = {**asdict(config), **resolved, "requested": requested, "class_weights": weights}
+    content = dataset.content_fingerprint()
     data = {
         "spec": dataset.spec,
-        "fingerprint": dataset.fingerprint(),
+        "fingerprint": dataset.fingerprint(content),
+        # Apart too: runs from before the coding counted have this one alone, and are compared by it.
+        "content": content,
+        "coding": dataset.coding,
         "class_names": list(dataset.class_names),
         "channels": dataset.channels,
         "ignore_value": dataset.ignore_value,
@@ -67,9 +78,27 @@ def _fitting_augmentation(frames):
 
 
 def _read_all(frames):
-    # A damaged image is told now, not after an hour; what fits stays in memory for the training.
-    for index in range(len(frames)):
-        frames[index]
+    """Read all frames, and return sentences on classes that they do not show.
+
+    A damaged image is told now, not after an hour; what fits stays in memory for the training.
+
+    Raises:
+        InputError: If fewer than two classes are left to learn.
+    """
+    dataset = frames.dataset
+    if dataset.image_pairs:
+        for index in range(len(frames)):
+            frames[index]
+        return []
+    counts = sum(_label_counts(frames, index) for index in range(len(frames)))
+    missing = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]
+    if dataset.num_classes - len(missing) < 2:
+        raise InputError(
+            f"The training images of {dataset.spec} show no labelled pixel of {', '.join(missing)}, so fewer than two "
+            "classes are left to learn; use more training images, another `split_seed`, or mend the masks."
+        )
+    # Lists of official datasets may name a hundred rare classes.
+    return missing and [f"No training image shows {sentence_list(missing)}: the network cannot learn it."]
 
 
 def _check_same(run, config, dataset):
@@ -82,7 +111,8 @@ def _check_same(run, config, dataset):
     # An option that is younger than the run had its default then.
     then = with_defaults(run.config) | run.config["requested"] | {"dataset": run.record["data"]["spec"]}
     run.refuse_other(now, then)
-    if dataset.fingerprint() != run.data_fingerprint:
+    refuse_other_coding(run, dataset)
+    if dataset.content_fingerprint() != run.content_fingerprint:
         raise InputError(
             f"The data of {dataset.spec} changed since {run.path} began; use `overwrite` to start again."
         )
@@ -145,5 +175,7 @@ def median_frequency(counts):
 
 
 def _label_counts(frames, index):
-    _, labels, weights = frames[index]
-    return np.bincount(labels[weights > 0], minlength=frames.dataset.num_classes)
+    labels = frames.labels(index)
+    if frames.dataset.ignore_value is not None:
+        labels = labels[labels != frames.dataset.ignore_value]
+    return np.bincount(labels.ravel(), minlength=frames.dataset.num_classes)

@@ -21,6 +21,7 @@ from tfapp.records import (
 )
 from tfapp.runs import run as runs
 from tfapp.runs.record import SEGMENTATION
+from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.config import TrainConfig, check_stored
 from tfapp.segmentation.exporting import export_segmenter
 
@@ -45,7 +46,7 @@ _ENTRIES = Entries(
                 "channels": OneOf((1, 3)),
                 "split": Entries({name: _NAMES for name in ("train", "validation", "test")}),
             },
-            {"ignore_value": Optional(Whole())},
+            {"ignore_value": Optional(Whole()), "content": Text(), "coding": TableOf()},
         ),
     }
 )
@@ -107,6 +108,12 @@ class Run(runs.Run):
         return self.record["data"]["fingerprint"]
 
     @property
+    def content_fingerprint(self):
+        """Hash of the files alone; the `data_fingerprint` also covers what the masks mean."""
+        # Runs from before the coding counted have one hash, that of the files.
+        return self.record["data"].get("content", self.data_fingerprint)
+
+    @property
     def split(self):
         return Split.from_json(self.record["data"]["split"])
 
@@ -138,7 +145,9 @@ class Run(runs.Run):
     @cached_property
     def dataset(self):
         """The data that the run was trained on, found again where they were."""
-        return open_dataset(self.record["data"]["spec"])
+        dataset = open_dataset(self.record["data"]["spec"])
+        refuse_other_coding(self, dataset)
+        return dataset
 
     def items(self, split):
         """Return the items of `train`, `validation` or `test`."""

@@ -62,12 +62,14 @@ def _train(spec, out, config, overwrite, callbacks, say):
     config.check_data(dataset)
     for sentence in image_notices(dataset):
         say(sentence)
+    for remark in dataset.remarks:
+        say(remark.text)
     keras.utils.set_random_seed(config.seed)
     kept = Checkpoints(out)
     # A checkpoint has the encoder's weights already: a run resumes without their file.
     fresh = overwrite or not kept.done()
     model = _new_model(config, dataset, config.encoder_weights if fresh else None)
-    run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite)
+    run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say)
     steps = config.steps_per_epoch or max(LEAST_STEPS, -(-len(frames) // config.batch_size))
 
     def begin():

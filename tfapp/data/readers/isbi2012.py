@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.images import image_size, read_image
 from tfapp.data.listing import visible_files
+from tfapp.data.mask_files import read_levels
 from tfapp.errors import InputError
 
 CLASS_NAMES = ("membrane", "cell")
@@ -44,4 +45,4 @@ def _item(path):
 
 
 def _read_label(path):
-    return (read_mask(path) > 127).astype(np.int32)
+    return (read_levels(path) > 127).astype(np.int32)

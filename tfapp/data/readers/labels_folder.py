@@ -3,12 +3,13 @@
 import csv
 import hashlib
 import os
-import re
 from pathlib import Path
 
 import numpy as np
 
+from tfapp.data.dataset import Remark
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
+from tfapp.data.tags import split_tags
 from tfapp.errors import InputError
 
 TABLE = "labels.csv"
@@ -22,9 +23,9 @@ def labels_folder(path, spec):
 
     The first line of `labels.csv` names the columns: `image` (paths from the folder on), one for each class, with the
     cells 1 (the image shows it), 0 (it does not) and ? or nothing (the image does not count for it), and if wanted
-    `split` (train or test). In place of the classes there may be one column `labels`: the names of all classes that an
-    image shows, joined by `;` or `|`. Without `split` a quarter of the images is for testing, chosen by a hash of their
-    paths, so whatever their order the same ones.
+    `split` (train or test). In place of the classes there may be one column `labels`: the names of all classes that
+    an image shows, joined by `;`, `|`, a comma or a space, as `tfapp.data.tags` decides. Without `split` a quarter of
+    the images is for testing, chosen by a hash of their paths, so whatever their order the same ones.
 
     Args:
         path: The folder.
@@ -40,7 +41,7 @@ def labels_folder(path, spec):
     table = Path(path) / TABLE
     header, rows = _rows(table)
     names = np.array(_image_names(table, rows))
-    class_names, targets = (_joined if "labels" in header else _columns)(table, header, rows)
+    class_names, targets, remarks = (_joined if "labels" in header else _columns)(table, header, rows)
     if len(class_names) < 2:
         raise InputError(f"{table} has {len(class_names)} class(es); expected at least 2.")
     testing = _split(table, rows) if "split" in header else _hashed(names)
@@ -53,7 +54,7 @@ def labels_folder(path, spec):
         )
         for chosen in (~testing, testing)
     ]
-    return MultiLabelSet(spec, class_names, *splits)
+    return MultiLabelSet(spec, class_names, *splits, remarks)
 
 
 def _rows(table):
@@ -122,15 +123,17 @@ def _columns(table, header, rows):
                     "does not), or ? or nothing (it does not count)."
                 )
     targets = [[CELLS[cells[name]] for name in class_names] for _, cells in rows]
-    return class_names, np.array(targets, np.int8)
+    return class_names, np.array(targets, np.int8), ()
 
 
 def _joined(table, header, rows):
-    del table, header
-    shown = [{name.strip() for name in re.split("[;|]", cells["labels"])} - {""} for _, cells in rows]
+    del header
+    shown, separator = split_tags(table, [(line, cells["labels"]) for line, cells in rows])
     class_names = tuple(sorted(set().union(*shown)))
     targets = [[PRESENT if name in names else ABSENT for name in class_names] for names in shown]
-    return class_names, np.array(targets, np.int8)
+    said = f"The labels of an image in {table} are taken to be separated by {separator}."
+    remarks = (Remark(said, doubt=False),) if separator else ()
+    return class_names, np.array(targets, np.int8), remarks
 
 
 def _split(table, rows):

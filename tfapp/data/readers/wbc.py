@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.images import image_size, read_image
 from tfapp.data.listing import visible_files
+from tfapp.data.mask_files import read_levels
 from tfapp.errors import InputError
 
 CLASS_NAMES = ("background", "cytoplasm", "nucleus")
@@ -52,4 +53,4 @@ def _items(folder, with_folder):
 
 def _read_levels(path):
     # Five masks of Dataset 2 hold stray values between 2 and 50: the nearest of 0, 128, 255 is meant.
-    return np.rint(read_mask(path) / 127.5).astype(np.int32)
+    return np.rint(read_levels(path) / 127.5).astype(np.int32)

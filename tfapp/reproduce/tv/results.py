@@ -14,6 +14,7 @@ from tfapp.report.page import shell
 from tfapp.report.result_table import ResultTable, document
 from tfapp.reproduce.tv.pairs import Pair, stored_pairs
 from tfapp.reproduce.tv.tables import ASSUMED, BASELINE, SCALES, SOURCE, TABLES, TVTable, spaced
+from tfapp.segmentation.coding import on_same_data
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.evaluation import Segmenter
@@ -120,8 +121,7 @@ def _other_model(result, out):
 
 def _alike(pair, other):
     return all(
-        _but_for_noise(run.settings) == _but_for_noise(like.settings)
-        and run.data_fingerprint == like.data_fingerprint
+        _but_for_noise(run.settings) == _but_for_noise(like.settings) and on_same_data([run, like])
         for run, like in ((pair.plain, other.plain), (pair.regular, other.regular))
     )
 

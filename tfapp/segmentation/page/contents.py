@@ -9,6 +9,7 @@ from tfapp.landscape import Surface
 from tfapp.landscape.directions.directions import is_directions_file
 from tfapp.report.colours import qualitative
 from tfapp.runs.checkpoints import read_history
+from tfapp.segmentation.coding import on_same_data
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run
@@ -185,7 +186,7 @@ def _on_shared_noises(evaluations):
 
 
 def _cautions(runs, evaluations, left_out):
-    if len({run.data_fingerprint for run in runs}) > 1:
+    if not on_same_data(runs):
         yield "The runs were trained on different versions of the data, so their numbers do not compare."
     elif len({frozenset(run.split.test) for run in runs}) > 1:
         yield "The runs were tested on different images, so small differences between them mean little."

@@ -8,6 +8,7 @@ from PIL import Image
 from tfapp.data import network_pair
 from tfapp.errors import InputError
 from tfapp.report.figures import jpeg_address
+from tfapp.segmentation.coding import on_same_data
 from tfapp.segmentation.evaluation import Segmenter
 from tfapp.segmentation.page.sentences import in_words
 from tfapp.segmentation.pictures import as_rgb, overlay
@@ -76,7 +77,7 @@ def examples_of(entries, count, noise, seed=0, advance=lambda: None):
 
 def _chosen(entries, count):
     """Return (position among the first run's test images, name) of the images to show."""
-    if len({entry.run.data_fingerprint for entry in entries}) > 1:
+    if not on_same_data([entry.run for entry in entries]):
         raise InputError("The runs were trained on different data, so they have no test image in common.")
     shared = set.intersection(*(set(entry.run.split.test) for entry in entries))
     names = [(i, name) for i, name in enumerate(entries[0].run.split.test) if name in shared]

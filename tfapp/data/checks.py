@@ -1,0 +1,348 @@
+"""Check of a whole dataset by value: every image and mask read once, what is there, and what may be wrong."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfapp.data.dataset import Dataset, check_pair, check_same_size
+from tfapp.data.framing import choose_framing, small_image_remark
+from tfapp.data.image_facts import image_notices
+from tfapp.data.multi_label import MultiLabelSet
+from tfapp.data.opening import open_image
+from tfapp.errors import InputError
+
+NOTE, WARNING, REFUSAL = "note", "warning", "refused"
+# Examples that a finding names; the rest is a number.
+_NAMED = 4
+# An image that nowhere is brighter than that uses less than a fifth of the range.
+_DARK = 0.2
+# The orientation in EXIF of a picture that is stored as it is seen.
+_UPRIGHT = 1
+# The stride of the usual network, U-Net with four poolings.
+_STRIDE = 16
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of a dataset as the check sees it.
+
+    Attributes:
+        name: Its name; of labelled images with their split.
+        group: What belongs together in a split.
+        split: `train`, `validation` or `test`, or "" where no official split says it.
+        file: Its file, or None.
+        read: Function that returns it, float32 (height, width, channels) in [0, 1].
+        second: Function that returns its mask, or the other image of a pair; None for labelled images.
+        second_files: The files of that.
+    """
+
+    name: str
+    group: str
+    split: str
+    file: Path | None
+    read: Callable
+    second: Callable | None = None
+    second_files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a person should know: `NOTE`, `WARNING` or `REFUSAL`, a sentence, and images that show it."""
+
+    kind: str
+    text: str
+    pictures: tuple[str, ...] = ()
+
+
+@dataclass
+class DataReport:
+    """What a check found.
+
+    Attributes:
+        spec: The dataset.
+        facts: Texts by name, such as sizes and formats.
+        header, classes: Table of the classes; without rows for image pairs.
+        findings: `Finding`s.
+        extremes: Names of the smallest, largest, darkest and brightest image, by what they are.
+        pictures: `Picture`s by name.
+    """
+
+    spec: str
+    facts: dict = field(default_factory=dict)
+    header: tuple = ()
+    classes: list = field(default_factory=list)
+    findings: list = field(default_factory=list)
+    extremes: dict = field(default_factory=dict)
+    pictures: dict = field(default_factory=dict)
+
+    def add(self, kind, text, names=()):
+        """Add a finding with its first examples."""
+        self.findings.append(Finding(kind, text, tuple(names)[:_NAMED]))
+
+    def of_kind(self, kind):
+        """Return the findings of a kind."""
+        return [finding for finding in self.findings if finding.kind == kind]
+
+
+def check_data(data, advance=lambda: None):
+    """Read a whole dataset and return the `DataReport` of it.
+
+    Args:
+        data: `Dataset`, `ClassificationSet` or `MultiLabelSet`.
+        advance: Called after each image.
+    """
+    report = DataReport(data.spec)
+    for remark in getattr(data, "remarks", ()):
+        report.add(WARNING if remark.doubt else NOTE, remark.text)
+    for sentence in image_notices(data):
+        report.add(WARNING, sentence)
+    pictures = pictures_of(data)
+    report.pictures = {picture.name: picture for picture in pictures}
+    seen = _Seen(data)
+    for picture in pictures:
+        try:
+            seen.look(picture)
+        except InputError as error:
+            report.add(REFUSAL, str(error), [picture.name])
+        advance()
+    seen.tell(report)
+    if isinstance(data, Dataset):
+        _tell_masks(report, data, seen)
+        _tell_frames(report, data)
+    else:
+        _tell_labels(report, data)
+    return report
+
+
+def pictures_of(data):
+    """Return the `Picture`s of a dataset of any kind."""
+    if isinstance(data, Dataset):
+        official = data.official_split
+        splits = {
+            name: part for part in ("train", "validation", "test") for name in getattr(official, part, ())
+        }
+        return [
+            Picture(
+                item.name,
+                item.group,
+                splits.get(item.name, ""),
+                item.files[0] if item.files else None,
+                item.read_image,
+                item.read_target or partial(_checked_mask, data, item),
+                item.files[1:],
+            )
+            for item in data.items
+        ]
+    found = []
+    for split, images in zip(("train", "test"), data.splits, strict=True):
+        names = images.names if isinstance(data, MultiLabelSet) else images.image_names(split)
+        for index, (name, content) in enumerate(zip(names, images.contents, strict=True)):
+            file = content if isinstance(content, Path) else None
+            name = name if name.startswith(f"{split}/") else f"{split}/{name}"
+            found.append(Picture(name, name, split, file, partial(images.read, index)))
+    return found
+
+
+class _Seen:
+    """What the images looked at so far are."""
+
+    def __init__(self, data):
+        self.data = data
+        self.sizes, self.channels, self.formats, self.turned = Counter(), Counter(), Counter(), []
+        self.second_formats = Counter()
+        self.flat, self.dark, self.same = [], [], defaultdict(list)
+        self.lowest, self.highest, self.areas, self.means = np.inf, -np.inf, {}, {}
+        classes = data.num_classes if isinstance(data, Dataset) else 0
+        self.pixels, self.images = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
+        self.unlabelled, self.empty, self.total = 0, [], 0
+
+    def look(self, picture):
+        if picture.file is not None:
+            with open_image(picture.file, load=False) as opened:
+                self.formats[f"{opened.format} {opened.mode}"] += 1
+                # The PNG class's own getexif would decode the whole picture.
+                if Image.Image.getexif(opened).get(0x0112, _UPRIGHT) != _UPRIGHT:
+                    self.turned.append(picture.name)
+        for file in picture.second_files:
+            with open_image(file, load=False) as opened:
+                self.second_formats[f"{opened.format} {opened.mode}"] += 1
+        image = picture.read()
+        self._look_at_values(picture, image)
+        if picture.second is not None:
+            second = picture.second()
+            if second.ndim == 3:
+                check_same_size(picture.name, image, second, "pair")
+                _refuse_not_finite(picture.name, second)
+            else:
+                self._count(picture, second)
+
+    def _look_at_values(self, picture, image):
+        _refuse_not_finite(picture.name, image)
+        height, width, channels = image.shape
+        self.sizes[f"{width}x{height}"] += 1
+        grey = channels == 3 and bool((image == image[..., :1]).all())
+        self.channels["1" if channels == 1 else "3, all equal (grey)" if grey else "3"] += 1
+        low, high = float(image.min()), float(image.max())
+        self.lowest, self.highest = min(self.lowest, low), max(self.highest, high)
+        self.areas[picture.name], self.means[picture.name] = height * width, float(image.mean())
+        if low == high:
+            self.flat.append(picture.name)
+        elif high < _DARK:
+            self.dark.append(picture.name)
+        content = hashlib.sha256(str(image.shape).encode() + np.ascontiguousarray(image).tobytes()).digest()
+        self.same[content].append(picture)
+
+    def _count(self, picture, labels):
+        ignore = self.data.ignore_value
+        labelled = labels if ignore is None else labels[labels != ignore]
+        counts = np.bincount(labelled.ravel(), minlength=len(self.pixels))
+        self.pixels += counts
+        self.images += counts > 0
+        self.unlabelled += labels.size - labelled.size
+        self.total += labels.size
+        if not labelled.size:
+            self.empty.append(picture.name)
+
+    def tell(self, report):
+        count = sum(self.sizes.values())
+        report.facts["images"] = str(len(report.pictures))
+        if not count:
+            return
+        report.facts["width x height"] = _most(self.sizes)
+        report.facts["channels"] = _most(self.channels)
+        if self.formats:
+            report.facts["formats"] = _most(self.formats)
+            report.facts["turned by EXIF"] = str(len(self.turned))
+        if self.second_formats:
+            report.facts["formats of masks or pairs"] = _most(self.second_formats)
+        report.facts["values"] = f"{self.lowest:.3g} to {self.highest:.3g} of 0 to 1"
+        report.extremes = {
+            "smallest": min(self.areas, key=self.areas.get),
+            "largest": max(self.areas, key=self.areas.get),
+            "darkest": min(self.means, key=self.means.get),
+            "brightest": max(self.means, key=self.means.get),
+        }
+        if self.turned:
+            report.add(
+                NOTE,
+                f"{len(self.turned)} image(s) have an orientation in EXIF, which is applied: {_named(self.turned)}.",
+                self.turned,
+            )
+        if self.flat:
+            report.add(
+                WARNING,
+                f"{len(self.flat)} image(s) are of one value throughout: {_named(self.flat)}.",
+                self.flat,
+            )
+        if self.dark:
+            report.add(
+                WARNING,
+                f"{len(self.dark)} image(s) nowhere exceed {_DARK:g} of the range 0 to 1: {_named(self.dark)}. If "
+                "their files hold fewer bits than their format, scale them.",
+                self.dark,
+            )
+        self._tell_same(report)
+
+    def _tell_same(self, report):
+        groups = [found for found in self.same.values() if len({picture.group for picture in found}) > 1]
+        across = [found for found in groups if len({picture.split for picture in found}) > 1]
+        within = [found for found in groups if len({picture.split for picture in found}) == 1]
+        unsplit = [found for found in within if not found[0].split]
+        for found, kind, what in (
+            (across, WARNING, "occur in two splits, so a test on them tells too much"),
+            (unsplit, WARNING, "occur several times, so a random split may train on a test image"),
+            ([one for one in within if one[0].split], NOTE, "occur several times in one split"),
+        ):
+            if found:
+                pairs = ", ".join(" = ".join(p.name for p in one[:3]) for one in found[:_NAMED])
+                more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+                report.add(
+                    kind, f"{len(found)} picture(s) {what}: {pairs}{more}.", [p.name for p in found[0]]
+                )
+
+
+def _tell_masks(report, data, seen):
+    if data.image_pairs:
+        return
+    labelled = max(int(seen.pixels.sum()), 1)
+    report.header = ("class", "index", "pixels", "share", "images")
+    report.classes = [
+        (name, index, int(pixels), f"{100 * pixels / labelled:.2f} %", int(images))
+        for index, (name, pixels, images) in enumerate(
+            zip(data.class_names, seen.pixels, seen.images, strict=True)
+        )
+    ]
+    report.facts["values of masks"] = _coding_text(data.coding)
+    if data.mask_coding is not None and data.mask_coding.colours:
+        report.facts["masks count by"] = "their colours"
+    report.facts["pixels without a label"] = f"{100 * seen.unlabelled / max(seen.total, 1):.2f} %"
+    missing = [name for name, pixels in zip(data.class_names, seen.pixels, strict=True) if not pixels]
+    # A folder of a person's own says it as it is opened.
+    if missing and data.mask_coding is None and seen.total:
+        report.add(WARNING, f"No mask has a pixel of {_named(missing)}.")
+    if seen.empty:
+        report.add(
+            WARNING, f"{len(seen.empty)} mask(s) have no label at all: {_named(seen.empty)}.", seen.empty
+        )
+
+
+def _tell_frames(report, data):
+    try:
+        remark = small_image_remark(data, _STRIDE, choose_framing(data, _STRIDE))
+    except InputError as error:
+        report.add(WARNING, str(error), [min(data.items, key=lambda item: min(item.size)).name])
+        return
+    if remark:
+        report.add(WARNING, remark, [min(data.items, key=lambda item: min(item.size)).name])
+
+
+def _tell_labels(report, data):
+    train, test = data.class_counts()
+    report.header = ("class", "index", "training", "testing")
+    rows = zip(data.class_names, range(data.num_classes), train.tolist(), test.tolist(), strict=True)
+    report.classes = list(rows)
+    for split, counts in (("training", train), ("testing", test)):
+        missing = [name for name, count in zip(data.class_names, counts, strict=True) if not count]
+        if missing:
+            report.add(WARNING, f"No image for {split} shows {_named(missing)}.")
+
+
+def _checked_mask(data, item):
+    labels = item.read_mask()
+    check_pair(item, np.empty((*item.size, 0)), labels, data.num_classes, data.ignore_value)
+    return labels
+
+
+def _refuse_not_finite(name, image):
+    wrong = int(np.count_nonzero(~np.isfinite(image)))
+    if wrong:
+        raise InputError(f"Image {name} has {wrong} values that are NaN or infinite; expected 0 to 1.")
+    if image.size and (image.min() < 0 or image.max() > 1):
+        raise InputError(
+            f"Image {name} is read as {image.min():.3g} to {image.max():.3g}; expected 0 to 1: save it with 8 or "
+            "16 bits."
+        )
+
+
+def _coding_text(coding):
+    shown = [
+        f"{','.join(map(str, value)) if isinstance(value, list) else value} = {name}"
+        for name, value in coding["classes"]
+    ]
+    ignored = [",".join(map(str, v)) if isinstance(v, list) else str(v) for v in coding["ignored"]]
+    return "; ".join([*shown, *(f"{value} = no label" for value in ignored)])
+
+
+def _most(counts, most=5):
+    shown = ", ".join(f"{name} ({count})" for name, count in counts.most_common(most))
+    return shown + (f" and {len(counts) - most} more" if len(counts) > most else "")
+
+
+def _named(names):
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

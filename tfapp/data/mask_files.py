@@ -1,0 +1,180 @@
+"""Files of masks as they are stored: values or colours, palette, and whether their format loses anything."""
+
+import struct
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tfapp.data.images import open_image, read_image, read_mask
+from tfapp.errors import InputError
+
+Colour = tuple[int, int, int]
+_INDEXED = ("P", "L")
+
+
+@dataclass(frozen=True)
+class StoredMask:
+    """One mask as its file holds it.
+
+    Attributes:
+        path: The file.
+        format: Pillow's name of its format, such as `PNG`.
+        mode: Pillow's name of its pixels, such as `P`.
+        lossy: Whether it is compressed in a way that changes values.
+        palette: Colours of a palette mask by index; otherwise None.
+        counts: Pixels of each value that occurs, or of each colour as red * 65536 + green * 256 + blue.
+        pixels: Integers (height, width) of what `counts` counts; None in a summary.
+        coloured: Whether values are colours.
+    """
+
+    path: Path
+    format: str
+    mode: str
+    lossy: bool
+    palette: tuple[Colour, ...] | None
+    counts: Counter
+    pixels: np.ndarray | None
+    coloured: bool = False
+
+    def summary(self):
+        """Return it without its pixels."""
+        return replace(self, pixels=None)
+
+    def colour_codes(self):
+        """Return the colour of each pixel as red * 65536 + green * 256 + blue."""
+        return self.pixels if self.coloured else self._codes_by_value[self.pixels]
+
+    def colour_counts(self):
+        """Return the pixels of each colour code."""
+        if self.coloured:
+            return self.counts
+        by_colour = Counter()
+        for value, count in self.counts.items():
+            by_colour[int(self._codes_by_value[value])] += count
+        return by_colour
+
+    def used_colours(self):
+        """Return the colour of each palette index that occurs."""
+        return {value: self.palette[value] for value in self.counts}
+
+    @cached_property
+    def _codes_by_value(self):
+        if self.palette is None:
+            return np.arange(256) * 0x010101
+        return np.array([red << 16 | green << 8 | blue for red, green, blue in self.palette])
+
+
+def read_stored(path):
+    """Read the values of a mask as `StoredMask`.
+
+    Raises:
+        InputError: As `read_mask`.
+    """
+    with open_image(path) as image:
+        form, mode = image.format or "", image.mode
+        if mode in _INDEXED:
+            pixels = np.asarray(image)
+            palette = _palette(image) if mode == "P" else None
+        else:
+            pixels = palette = None
+    if pixels is None:
+        pixels = _narrow(read_mask(path))
+    return StoredMask(path, form, mode, is_lossy(path, form), palette, _counted(pixels), pixels)
+
+
+def read_colours(path):
+    """Read the colours of a mask as `StoredMask`; a grey level counts as the grey colour.
+
+    Raises:
+        InputError: For a file that cannot be read, or values of more than 8 bits.
+    """
+    with open_image(path) as image:
+        form, mode = image.format or "", image.mode
+    if mode in _INDEXED:
+        one = read_stored(path)
+        pixels = one.colour_codes()
+    elif mode[0] in "IF":
+        raise InputError(
+            f"Mask {path} has more than 8 bits (mode {mode}), but classes.txt lists colours; expected a colour or "
+            "palette picture, or 'VALUE NAME' lines."
+        )
+    else:
+        red, green, blue = np.moveaxis(np.rint(read_image(path) * 255).astype(np.int32), -1, 0)
+        pixels = red << 16 | green << 8 | blue
+    return StoredMask(path, form, mode, is_lossy(path, form), None, _counted(pixels), pixels, coloured=True)
+
+
+def read_levels(path):
+    """Read a mask whose grey levels count, as integers (height, width); of a palette the levels of its colours.
+
+    Official layouts say grey levels such as 0, 128 and 255. A copy that some program saved with a palette has the same
+    levels as colours, and other numbers as indices.
+
+    Raises:
+        InputError: As `read_mask`, or for a palette whose colours are not grey.
+    """
+    one = read_stored(path)
+    if one.palette is None:
+        return one.pixels.astype(np.int32)
+    other = next((colour for colour in one.used_colours().values() if len(set(colour)) > 1), None)
+    if other is not None:
+        raise InputError(
+            f"Mask {path} has a palette with the colour {','.join(map(str, other))}; expected grey levels: restore the "
+            "official file, or save it as an 8-bit grey picture."
+        )
+    return np.array([red for red, _, _ in one.palette], np.int32)[one.pixels]
+
+
+def is_lossy(path, form):
+    """Return whether the content of a file was compressed in a way that changes values.
+
+    Args:
+        path: The file.
+        form: Pillow's name of its format.
+    """
+    if form in ("JPEG", "MPO", "AVIF", "HEIF"):
+        return True
+    if form == "JPEG2000":
+        # Whether it is one of the lossless kind stands in the wavelet of its coding style (marker COD): 1 keeps all.
+        head = Path(path).read_bytes()[:4096]
+        marker = head.find(b"\xff\x52")
+        return marker < 0 or head[marker + 13 : marker + 14] != b"\x01"
+    return form == "WEBP" and _webp_chunk(path) != b"VP8L"
+
+
+def _webp_chunk(path):
+    """Return the name of the chunk that holds the picture: `VP8L` if nothing is lost, `VP8 ` otherwise."""
+    with open(path, "rb") as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", head)
+            if name in (b"VP8L", b"VP8 "):
+                return name
+            # Chunks have an even length in the file.
+            file.seek(length + length % 2, 1)
+    return b""
+
+
+def _palette(image):
+    colours = image.getpalette("RGB") or []
+    colours += [0] * (768 - len(colours))
+    return tuple(zip(colours[0::3], colours[1::3], colours[2::3], strict=True))
+
+
+def _narrow(pixels):
+    """Return values that fit into 16 bits with 16 bits."""
+    if pixels.size and 0 <= pixels.min() and pixels.max() < 2**16:
+        return pixels.astype(np.uint16)
+    return pixels
+
+
+def _counted(pixels):
+    if pixels.dtype == np.uint8:
+        counts = np.bincount(pixels.ravel(), minlength=256)
+        values = counts.nonzero()[0]
+        return Counter(dict(zip(values.tolist(), counts[values].tolist(), strict=True)))
+    values, counts = np.unique(pixels, return_counts=True)
+    return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
