@@ -173,6 +173,7 @@ def test_dotted_names_exist(name):
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROSE)
 def test_paths_of_code_exist(name):
     folders = "benchmarks|docs|examples|export|layers|optimizers|tests|tfapp"

@@ -98,6 +98,7 @@ def test_evaluate_prints_and_writes_the_table(own_run):
         assert (own_run / "figures" / name).is_file()
 
 
+@pytest.mark.slow
 def test_evaluate_on_other_data_leaves_the_metrics_of_the_run(own_run, own_folder, tmp_path):
     tfapp("evaluate", own_run, "--noise", "gaussian=0")
     before = (own_run / "metrics.json").read_bytes()

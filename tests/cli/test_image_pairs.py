@@ -42,6 +42,7 @@ def segmenter(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_head_and_loss_by_default_are_those_of_image_pairs(run):
     config = json.loads((run / "run.json").read_text())["config"]
     assert (config["head"], config["loss"]) == ("identity", "mse")
@@ -72,6 +73,7 @@ def test_evaluate_prints_and_writes_psnr_and_ssim(run):
     assert "made" in json.loads((run / "metrics.json").read_text())["Unet"]["mean"]
 
 
+@pytest.mark.slow
 def test_evaluate_on_other_pairs_leaves_the_metrics_of_the_run(run, pairs, tmp_path):
     tfapp("evaluate", run)
     before = (run / "metrics.json").read_bytes()
@@ -90,12 +92,14 @@ def test_predict_writes_images(run, tmp_path):
         assert picture.size == (50, 40)
 
 
+@pytest.mark.slow
 def test_landscape_of_a_run_on_image_pairs(run):
     result = tfapp("landscape", run, "--n", "3", "--samples", "2")
     assert result.exit_code == 0, result.output
     assert list((run / "landscape").glob("*.npz"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

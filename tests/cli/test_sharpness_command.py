@@ -52,6 +52,7 @@ def invoke(monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_command_prints_runs_by_sizes_and_writes_files_and_a_comparison(invoke, tmp_path):
     result = invoke("--eps", "1e-2,5e-3")
     assert result.exit_code == 0, result.output
@@ -107,6 +108,7 @@ def test_runs_whose_hessians_were_not_measured_alike_are_said_to_be_so(invoke, t
     )
 
 
+@pytest.mark.slow
 def test_the_command_reads_what_is_complete_and_starts_over_on_request(invoke, tmp_path):
     file = tmp_path / "first" / "landscape" / "sharpness.json"
     options = ("--eps", "1e-3", "--subspace", "3", "--columns", "unit")

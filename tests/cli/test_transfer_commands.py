@@ -81,6 +81,7 @@ def test_same_training_again_extracts_and_trains_nothing(run, place, monkeypatch
     assert (path / "transfer.keras").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_same_evaluation_again_fits_nothing(run, monkeypatch):
     def fail(*_, **__):
         raise AssertionError("a classifier was fitted")
@@ -89,6 +90,7 @@ def test_same_evaluation_again_fits_nothing(run, monkeypatch):
     done(f"transfer evaluate {run[0]} --both-readings")
 
 
+@pytest.mark.slow
 def test_eleven_points_on_demand(run, tmp_path):
     path = shutil.copytree(run[0], tmp_path / "run")
     done(f"transfer evaluate {path} --both-readings --ap 11-point")

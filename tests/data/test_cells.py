@@ -77,6 +77,7 @@ def test_no_class_vanishes_or_takes_over_in_any_picture(cells):
     assert shares.min() > 0.01 and shares.max() < 0.97
 
 
+@pytest.mark.slow
 def test_class_shares_do_not_depend_on_the_size():
     shares = [np.mean([generate_cell(0, i, size)[1] > 0 for i in range(60)]) for size in (64, 128)]
     assert abs(shares[0] - shares[1]) < 0.05

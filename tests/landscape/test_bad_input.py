@@ -100,6 +100,7 @@ def test_targets_that_do_not_fit_are_refused(command, tmp_path, data):
     assert list(tmp_path.rglob("*")) == []
 
 
+@pytest.mark.slow
 def test_an_even_number_is_accepted_and_the_solution_said_to_be_beside_the_grid(command, tmp_path):
     result = command(build_segmenter(), "--n", "4")
     assert result.exit_code == 0 and "is no point of this grid" in said(result)

@@ -42,6 +42,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_killed_summary_keeps_its_parts_and_goes_on(logistic):
     model, x, y, path = logistic
 
@@ -71,6 +72,7 @@ def test_it_shares_the_file_of_sharpness(logistic):
     assert set(json.loads(path.read_text())) == {"format", "solution", "sharpness", "hessian"}
 
 
+@pytest.mark.slow
 def test_progress_does_not_go_back_and_stays_within_its_total(segmenter, data):
     seen = []
     summarise_curvature(

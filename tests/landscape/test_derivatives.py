@@ -43,6 +43,7 @@ def test_hessian_products_of_a_logistic_regression_are_the_closed_form():
     )
 
 
+@pytest.mark.slow
 def test_hessian_products_in_float64_equal_the_dense_hessian_to_ten_digits():
     keras.utils.set_random_seed(1)
     layers = [
@@ -95,6 +96,7 @@ def test_a_displaced_loss_is_that_of_evaluate_for_a_model_with_these_weights(seg
     assert float(loss) == pytest.approx(evaluate(moved, x, y), rel=2e-6)
 
 
+@pytest.mark.slow
 def test_weight_decay_counts_only_on_demand(data):
     x, y, _ = data
     model = build_segmenter(keras.regularizers.L2(0.1))
@@ -109,6 +111,7 @@ def test_weight_decay_counts_only_on_demand(data):
     )
 
 
+@pytest.mark.slow
 def test_no_weight_changes_by_a_bit_and_nothing_is_traced_twice(segmenter, data):
     before = segmenter.get_weights()
     batches, n = prepared(segmenter, *data)

@@ -141,6 +141,7 @@ def test_hessian_directions_are_the_two_top_eigenvectors_as_long_as_the_weights(
         assert np.linalg.norm(flat(direction)) == pytest.approx(length, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_hessian_directions_move_all_parameters_and_are_labelled_by_their_eigenvalues(segmenter, batches):
     plane = hessian_directions(segmenter, batches)
     assert all(u.any() for u in plane.u) and plane.metadata["share_perturbed"] == 1.0

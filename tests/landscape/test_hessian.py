@@ -13,6 +13,7 @@ def dense(hessian):
     return np.stack([hessian.matvec(row) for row in np.eye(hessian.shape[0])])
 
 
+@pytest.mark.slow
 def test_an_ordinary_network_is_differentiated_twice(segmenter, data):
     x, y, w = data
     hessian = Hessian(segmenter, x, y, w, batch_size=4)
@@ -67,6 +68,7 @@ def test_second_derivatives_that_are_wrong_are_noticed_and_replaced_by_differenc
     np.testing.assert_allclose(dense(hessian), expected, atol=3e-3 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_an_operation_without_second_derivative_is_replaced_by_differences():
     layers = [keras.layers.Conv2D(1, 2, padding="same"), keras.layers.Resizing(6, 6, "lanczos3")]
     model = keras.Sequential([keras.Input((4, 4, 2)), *layers])
@@ -131,6 +133,7 @@ def test_products_through_a_tv_head_agree_with_second_differences_of_the_loss(tv
     assert v @ hessian.matvec(v) == pytest.approx(hessian.curvature(v, 1e-2), rel=0.03)
 
 
+@pytest.mark.slow
 def test_the_curvature_of_the_loss_is_that_of_the_hessian_without_kinks():
     model, x, y = build_logistic()
     hessian = Hessian(model, x, y)
@@ -157,6 +160,7 @@ def test_products_are_counted_and_reported():
     assert hessian.products == 5 and seen == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_no_weight_changes_by_a_bit(segmenter, data):
     before = segmenter.get_weights()
     hessian = Hessian(segmenter, *data, batch_size=4)
@@ -164,6 +168,7 @@ def test_no_weight_changes_by_a_bit(segmenter, data):
     assert all(a.tobytes() == b.tobytes() for a, b in zip(before, segmenter.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_dropout_and_batch_normalisation_are_in_inference_mode(segmenter, data):
     hessian = Hessian(segmenter, *data, batch_size=4)
     v = np.random.default_rng(0).standard_normal(hessian.shape[0])

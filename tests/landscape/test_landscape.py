@@ -26,6 +26,7 @@ def interrupt_after(count):
     return progress
 
 
+@pytest.mark.slow
 def test_loss_i_j_belongs_to_alpha_i_and_beta_j(segmenter, data):
     surface = small(segmenter, data, range=0.4, seed=2)
     plane = random_directions(segmenter, seed=2)
@@ -61,6 +62,7 @@ def test_progress_counts_every_point(segmenter, data):
     assert calls == [(k, 9) for k in range(1, 10)]
 
 
+@pytest.mark.slow
 def test_an_interrupted_surface_goes_on_and_ends_the_same(segmenter, data, tmp_path):
     whole, path = small(segmenter, data), tmp_path / "surface.npz"
     with pytest.raises(KeyboardInterrupt):

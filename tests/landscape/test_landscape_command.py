@@ -61,6 +61,7 @@ def refusal(result):
     return str(result.exception)
 
 
+@pytest.mark.slow
 def test_the_command_writes_surface_pictures_and_page(invoke, tmp_path):
     result = invoke("--range", "0.25")
     assert result.exit_code == 0, result.output
@@ -94,6 +95,7 @@ def test_the_command_reads_a_complete_surface_again_and_starts_over_on_request(i
     assert invoke("--overwrite").exit_code == 0 and file.stat().st_mtime_ns > written
 
 
+@pytest.mark.slow
 def test_a_line_is_drawn_as_a_curve(invoke, tmp_path):
     result = invoke("--line", "--range", "-0.5:1")
     assert result.exit_code == 0, result.output
@@ -114,6 +116,7 @@ def surface_of(tmp_path, name):
     return Surface.load(tmp_path / "landscape" / f"surface-n3-{name}.npz")
 
 
+@pytest.mark.slow
 def test_the_line_to_another_run_holds_both_solutions(invoke, tmp_path, segmenter, data):
     result = invoke("--to", "second", "--n", "5")
     assert result.exit_code == 0, result.output
@@ -128,6 +131,7 @@ def test_the_line_to_another_run_holds_both_solutions(invoke, tmp_path, segmente
     np.testing.assert_allclose(surface.loss[[1, 3], 0], ends, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_plane_through_three_runs_has_all_in_its_window(invoke, tmp_path):
     result = invoke("--to", "second,third")
     assert result.exit_code == 0, result.output
@@ -163,6 +167,7 @@ def test_options_that_do_not_go_together_are_refused_before_anything_is_written(
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_pca_draws_the_recorded_trajectory_within_the_window(invoke, tmp_path, segmenter):
     solution = [variable.numpy() for variable in segmenter.trainable_variables]
     rng = np.random.default_rng(0)
@@ -179,6 +184,7 @@ def test_pca_draws_the_recorded_trajectory_within_the_window(invoke, tmp_path, s
     assert surface.betas[0] < points[:, 1].min() and surface.betas[-1] > points[:, 1].max()
 
 
+@pytest.mark.slow
 def test_a_surface_is_exported_in_all_formats_that_are_asked_for(invoke, tmp_path):
     result = invoke("--export", "vts, vtp,h5,vts")
     assert result.exit_code == 0, result.output

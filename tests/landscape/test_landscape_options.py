@@ -45,6 +45,7 @@ def test_smooth_surface_is_predicted_from_a_quarter_of_the_points(regression):
     assert np.abs(adaptive.loss - exact.loss).max() <= 0.02 * np.ptp(exact.loss)
 
 
+@pytest.mark.slow
 def test_measured_cells_of_an_adaptive_surface_are_those_of_the_exact_one(regression):
     exact, adaptive = landscape(*regression, n=17, exact=True), landscape(*regression, n=17)
     assert (adaptive.status == PREDICTED).any()
@@ -65,6 +66,7 @@ def test_interrupted_adaptive_surface_ends_with_the_file_of_a_whole_one(regressi
     assert (tmp_path / "parts.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_budget_ends_early_and_the_same_call_goes_on(regression, tmp_path):
     path = tmp_path / "surface.npz"
     started = landscape(*regression, n=9, path=path, budget=1e-9)
@@ -72,6 +74,7 @@ def test_budget_ends_early_and_the_same_call_goes_on(regression, tmp_path):
     assert landscape(*regression, n=9, path=path).complete
 
 
+@pytest.mark.slow
 def test_line_is_measured_throughout(regression):
     line = landscape(*regression, n=7, line=True)
     plane = landscape(*regression, n=7, exact=True)
@@ -79,12 +82,14 @@ def test_line_is_measured_throughout(regression):
     np.testing.assert_allclose(line.loss[:, 0], plane.loss[:, 3], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_even_grid_keeps_the_solution_beside_it(segmenter, data):
     surface = small(segmenter, data, n=4)
     assert surface.loss.shape == (4, 4) and 0 not in surface.alphas
     assert surface.centre == pytest.approx(evaluate(segmenter, *data), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_metrics_of_a_point_are_those_of_evaluate(segmenter, data):
     segmenter.compile(loss="sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
     surface = small(segmenter, data)
@@ -93,6 +98,7 @@ def test_metrics_of_a_point_are_those_of_evaluate(segmenter, data):
     assert set(surface.metrics) == {"accuracy"}
 
 
+@pytest.mark.slow
 def test_measuring_leaves_the_state_of_metrics_alone(segmenter, data):
     segmenter.compile(loss="sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
     small(segmenter, data)
@@ -109,6 +115,7 @@ def test_standard_error_is_that_of_the_losses_of_single_samples(segmenter, data)
     assert surface.standard_error[2, 0] == pytest.approx(np.std(losses, ddof=1) / np.sqrt(10), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_standard_error_does_not_count_weight_decay(regression):
     model, x, y = regression
     plain = landscape(model, x, y, n=3, sample_errors=True)
@@ -123,6 +130,7 @@ def test_without_sample_errors_there_are_none(segmenter, data):
     assert np.isnan(small(segmenter, data).standard_error).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dataset", "sequence"])
 def test_datasets_are_read_into_memory(segmenter, data, kind):
     class Sequence(keras.utils.PyDataset):

@@ -22,6 +22,7 @@ def test_statistics_of_a_batch_are_its_means_and_variances(segmenter, data):
     np.testing.assert_allclose(variance, activations.var(0), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_point_is_what_evaluate_says_with_the_statistics_of_its_weights(segmenter, data):
     plane = random_directions(segmenter, seed=0)
     moved, weights = build_segmenter(), displaced(segmenter, plane.u, plane.v, 0.5, 0.5)
@@ -36,6 +37,7 @@ def test_a_point_is_what_evaluate_says_with_the_statistics_of_its_weights(segmen
     assert surface_of(segmenter, data).loss[2, 2] == pytest.approx(evaluate(moved, *data), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_stored_statistics_and_dropout_rates_stay_as_they_are_and_the_surface_is_not_random(segmenter, data):
     before = segmenter.get_weights()
     surfaces = [surface_of(segmenter, data).loss for _ in range(2)]

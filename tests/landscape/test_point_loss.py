@@ -63,6 +63,7 @@ def test_no_weight_changes_by_a_bit(segmenter, data):
     assert all(a.tobytes() == b.tobytes() for a, b in zip(before, segmenter.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_weight_decay_is_included_and_also_given_apart(data):
     x, y, _ = data
     model = build_segmenter(keras.regularizers.L2(0.1))

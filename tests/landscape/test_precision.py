@@ -57,6 +57,7 @@ def subclassed():
     return model, x, rng.integers(0, 3, 9)
 
 
+@pytest.mark.slow
 def test_hidden_layer_rounds_weights_and_activations_and_the_last_one_does_not(regression):
     model, x, y = regression
     plane = random_directions(model, seed=0)
@@ -144,12 +145,14 @@ def test_statistics_can_be_estimated_anew_in_bfloat16(segmenter, data):
     assert 0 < np.abs(found.loss - exact.loss).max() < 0.02 * np.ptp(exact.loss)
 
 
+@pytest.mark.slow
 def test_centre_is_measured_in_float32_and_agrees_with_evaluate(segmenter, data):
     surface = small(segmenter, data)
     assert surface.centre == small(segmenter, data, compute_dtype="float32").centre != surface.loss[1, 1]
     assert abs(surface.metadata["self_check"]["centre_minus_evaluate"]) < 1e-6
 
 
+@pytest.mark.slow
 def test_spot_check_tells_the_largest_deviation_at_its_points(segmenter, data):
     exact, surface = small(segmenter, data, compute_dtype="float32"), small(segmenter, data)
     deviations = [
@@ -176,6 +179,7 @@ def test_surface_in_float32_has_no_spot_check(segmenter, data):
     assert "spot_check" not in small(segmenter, data, compute_dtype="float32").metadata
 
 
+@pytest.mark.slow
 def test_a_file_of_the_other_precision_is_refused(segmenter, data, tmp_path):
     small(segmenter, data, path=tmp_path / "surface.npz")
     with pytest.raises(InputError, match=r"changed: compute_dtype \(was bfloat16, is float32\)"):

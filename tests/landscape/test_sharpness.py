@@ -112,6 +112,7 @@ def test_weight_decay_counts_only_on_demand(data):
     assert with_decay.loss == pytest.approx(evaluate(model, x, y), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_rescaling_filters_changes_the_box_of_keskar_but_not_that_of_filters():
     # ReLU is homogeneous: 10 times the first kernel and a tenth of the second are the same function.
     rng = np.random.default_rng(0)
@@ -133,6 +134,7 @@ def test_rescaling_filters_changes_the_box_of_keskar_but_not_that_of_filters():
     assert found["keskar", 10.0] > 2 * found["keskar", 1.0]
 
 
+@pytest.mark.slow
 def test_a_tv_head_can_be_measured():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 2))
@@ -171,6 +173,7 @@ def test_arrays_batches_and_datasets_give_the_same():
     np.testing.assert_array_equal(found[0], found[2])
 
 
+@pytest.mark.slow
 def test_both_climbs_are_reported_and_the_higher_one_counts(segmenter, data):
     (found,) = sharpness(segmenter, *data, eps=[1e-3], repeats=2, batch_size=BATCH_SIZE)
     for trial in found.trials:

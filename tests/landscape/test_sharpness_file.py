@@ -31,6 +31,7 @@ def kill_after(evaluations):
     return progress
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_gives_the_file_of_an_unbroken_one(measure, tmp_path):
     run, path, model = measure
     run()
@@ -60,6 +61,7 @@ def test_more_repeats_and_sizes_are_added_to_those_that_are_there(measure):
     assert run(repeats=2, progress=kill_after(0)) == before
 
 
+@pytest.mark.slow
 def test_other_settings_have_their_own_entry(measure):
     run, path, _ = measure
     first = run()
@@ -68,6 +70,7 @@ def test_other_settings_have_their_own_entry(measure):
     assert run(progress=kill_after(0)) == first
 
 
+@pytest.mark.slow
 def test_overwriting_replaces_the_entry_of_these_settings_only(measure):
     run, path, _ = measure
     run(seed=1)

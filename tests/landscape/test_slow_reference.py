@@ -73,11 +73,13 @@ def measured(request):
     return model, before, data, landscape(model, *data, n=5, range=0.6, seed=3, exact=True, batch_size=4)
 
 
+@pytest.mark.slow
 def test_model_is_bit_for_bit_what_it_was(measured):
     model, before, _, _ = measured
     assert [w.tobytes() for w in model.get_weights()] == before
 
 
+@pytest.mark.slow
 def test_exact_surface_is_that_of_the_slow_loop(measured):
     model, _, data, surface = measured
     plane = random_directions(model, seed=3)

@@ -136,6 +136,7 @@ def test_a_second_fit_goes_on_where_the_first_ended(tmp_path):
     assert (trajectory.steps.tolist(), trajectory.epochs.tolist()) == ([0, 3, 6, 9, 12], [0, 1, 2, 3, 4])
 
 
+@pytest.mark.slow
 def test_a_resumed_training_leaves_the_trajectory_of_an_unbroken_one(tmp_path):
     train(net(), TrajectoryRecorder(tmp_path / "whole"), epochs=4)
     model = net()
@@ -291,6 +292,7 @@ def flat(weights):
     return np.concatenate([w.ravel().astype(np.float64) for w in weights])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [False, True])
 def test_tensorboard_gets_norms_step_lengths_and_cosines_also_after_a_resume(tmp_path, broken):
     model, spy = net(), Spy()

@@ -125,6 +125,7 @@ def value_and_gradients(a, b, **options):
     return value, tape.gradient(value, [a, b])
 
 
+@pytest.mark.slow
 @METHODS
 @pytest.mark.parametrize("squared", [False, True])
 @pytest.mark.parametrize("reduction", REDUCTIONS)

@@ -248,6 +248,7 @@ def assert_equal(ours, expected, **tolerances):
 
 
 # Keras's checks train on a generator, and layers without weights too.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*shuffle=True` was passed, but will be ignored:UserWarning")
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights:UserWarning")
 def test_keras_has_no_objection(case):

@@ -98,6 +98,7 @@ def test_segmenter_without_resizing_is_the_model_itself():
     assert at_own_size(model, None) is model
 
 
+@pytest.mark.slow
 def test_saved_segmenter_loads_with_the_same_answers(tmp_path):
     model, images = small("tv-softmax"), np.random.default_rng(0).random((1, 11, 13, 3), dtype=np.float32)
     model.save(tmp_path / "model.keras")

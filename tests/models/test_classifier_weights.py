@@ -25,6 +25,7 @@ def weights_file(vgg, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_weights_of_a_file_give_the_logits_of_keras_applications(vgg, weights_file):
     images = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
     expected = vgg(keras.applications.vgg16.preprocess_input(255 * images)).numpy()

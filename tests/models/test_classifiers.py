@@ -157,6 +157,7 @@ def test_without_weight_decay_there_is_no_such_loss():
     assert build_classifier("two-layer", 10, (28, 28, 1)).losses == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shape"), [("lenet-5-1998", (28, 28, 1)), ("alexnet", (67, 67, 3)), ("resnet-20", (9, 9, 3))]
 )

@@ -55,6 +55,7 @@ def assert_same_features(model, vgg, block):
     np.testing.assert_allclose(features_of(model, block)(images), expected, atol=1e-4 * expected.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["weights_file", "published_file"])
 def test_encoder_has_the_features_of_the_vgg_of_keras(vgg, file, request):
     path = request.getfixturevalue(file)

@@ -42,6 +42,7 @@ def test_answers_at_the_image_size(size, head):
     assert small(head)(pictures(size)).shape == (2, *size, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_compiled_for_unknown_sizes_it_answers_the_same(jit_compile):
     model = trained()
@@ -87,6 +88,7 @@ def test_dropout_acts_in_training_only():
     assert np.any(model(images, training=True) != model(images, training=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_mixed_precision_has_a_derivative(jit_compile):
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -105,6 +107,7 @@ def test_mixed_precision_has_a_derivative(jit_compile):
     assert np.isfinite(derivative).all() and np.any(derivative)
 
 
+@pytest.mark.slow
 def test_saved_model_loads_with_the_same_answers(tmp_path):
     model, images = trained("tv-softmax"), pictures((33, 47))
     model.save(tmp_path / "model.keras")

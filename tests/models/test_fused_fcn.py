@@ -58,6 +58,7 @@ def test_depth_without_that_pooling_is_refused(name, least):
         small(name, depth=least - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FCNS, "res-unet"])
 def test_saved_model_loads_with_the_same_answers(name, tmp_path):
     model, images = small(name, head="softmax"), np.random.default_rng(0).random((1, 17, 9, 3), np.float32)

@@ -26,6 +26,7 @@ def test_logits_become_their_softmax():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", [None, "softmax"])
 def test_post_tv_is_the_converged_layer_behind_the_logits(head):
     model = small(head)
@@ -41,6 +42,7 @@ def test_gap_of_post_tv_is_small_at_any_weight(weight):
     assert np.asarray(gap).max() <= 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("head", "post_tv"), [("tv-softmax", None), ("softmax", 1.0)])
 def test_gap_comes_with_the_same_probabilities(head, post_tv):
     model = small(head)

@@ -63,6 +63,7 @@ def test_model_on_the_simplex_shares_the_weights_and_knows_what_was_projected():
     assert before_projection(model) is model.output
 
 
+@pytest.mark.slow
 def test_compiled_model_loads_with_its_loss(tmp_path):
     model = build("unet", 3, head="identity", base_width=2, depth=1)
     model.compile("sgd", loss=OneHotMeanSquaredError(reduction="mean_with_sample_weight"))

@@ -27,6 +27,7 @@ def test_answers_at_the_image_size(size, head):
     assert small(head)(pictures(size)).shape == (2, *size, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_compiled_for_unknown_sizes_it_answers_the_same(jit_compile):
     model = small()
@@ -108,6 +109,7 @@ def test_mixed_precision_gives_finite_logits():
     assert np.isfinite(logits).all()
 
 
+@pytest.mark.slow
 def test_saved_model_loads_with_the_same_answers(tmp_path):
     model = small("tv-softmax")
     model.save(tmp_path / "model.keras")

@@ -62,6 +62,7 @@ def distance(model, reference):
     return max(np.max(np.abs(a.numpy() - b.numpy())) for a, b in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "momentum"),
     [
@@ -78,6 +79,7 @@ def test_weights_follow_algorithm_2(options, momentum):
     assert distance(model, reference) < 2e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, {"steps_per_execution": 4}], ids=["one step", "four steps per execution"]
 )
@@ -97,6 +99,7 @@ def test_measured_numbers_are_those_of_algorithm_2():
     assert measured == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_regularisation_losses_are_part_of_the_loss():
     reference = network(keras.regularizers.L2(0.1))
     follow(reference, squared_error, batches(), lipschitz=20.0)
@@ -153,6 +156,7 @@ def test_global_clipping_changes_nothing(plain):
     assert distance(model, plain) < 2e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"jit_compile": True}, {"jit_compile": False}, {"run_eagerly": True}],
@@ -250,6 +254,7 @@ def embedder():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("jit", "momentum"), [(True, 0.9), (False, 0.9), (False, 0.0)])
 def test_embeddings_with_repeated_words(jit, momentum):
     words = np.random.default_rng(2).integers(0, 10, (64, 6)).astype("int32")
@@ -260,6 +265,7 @@ def test_embeddings_with_repeated_words(jit, momentum):
     assert distance(model, reference) < 2e-6
 
 
+@pytest.mark.slow
 def test_sample_weights_are_part_of_the_loss():
     weights = np.linspace(0.5, 2.0, 64).astype("float32")
 

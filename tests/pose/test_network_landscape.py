@@ -105,6 +105,7 @@ def test_run_without_held_out_scenes_says_so(run):
         PoseRun(run.path, record).sample("held-out", 4, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("combination", ["min", "softmin"])
 def test_model_for_landscapes_leaves_out_the_loss_of_the_choice_alone(combination):
     depth, points = squares(2)

@@ -119,6 +119,7 @@ def test_training_lowers_the_distance(options):
     assert history[-1] < 0.8 * history[0]
 
 
+@pytest.mark.slow
 def test_object_model_has_its_own_learning_rate():
     model = model_of()
     before = model.object_points.numpy()
@@ -127,6 +128,7 @@ def test_object_model_has_its_own_learning_rate():
     np.testing.assert_array_equal(model.object_points.numpy(), before)
 
 
+@pytest.mark.slow
 def test_bpgrad_trains_it():
     from tfapp.optimizers import BPGrad
 
@@ -215,6 +217,7 @@ def test_softmin_weights_have_no_gradient():
     np.testing.assert_allclose(tape.gradient(combined, losses), softmin_weights(losses, 3.0))
 
 
+@pytest.mark.slow
 def test_minimum_moves_the_best_channel_alone():
     losses = tf.constant([0.5, 2.0])
     with tf.GradientTape() as tape:

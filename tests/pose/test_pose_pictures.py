@@ -199,6 +199,7 @@ def test_the_picture_beside_the_part_says_that_the_model_is_a_mirror_image():
     np.testing.assert_allclose(errors, 0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_shaded_part_covers_the_area_that_it_has_seen_from_above():
     pytest.importorskip("open3d", reason="the part is drawn with the extra `pose`")
     from tfapp.pose.pictures.model_pictures import shade_mesh

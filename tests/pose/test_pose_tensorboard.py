@@ -84,6 +84,7 @@ def test_training_without_an_epoch_writes_nothing(tmp_path):
     assert not (tmp_path / "log").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [0, 1.5, True])
 def test_every_that_counts_nothing_is_refused(tmp_path, every):
     with pytest.raises(InputError, match=f"`every` must be an integer >= 1. Received: every={every}"):

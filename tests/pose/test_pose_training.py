@@ -188,6 +188,7 @@ def test_frame_lies_on_the_axis_at_the_median_depth():
     assert frame.centre == pytest.approx((0, 0, np.median(points[..., 2])), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_most_points_lie_within_one_unit():
     points = np.random.default_rng(0).normal([0.0, 0.0, 0.7], 0.05, (5, 100, 3))
     frame = frame_of(points)

@@ -103,6 +103,7 @@ def test_view_looks_at_the_bin_s_centre_from_within_the_cone():
     )
 
 
+@pytest.mark.slow
 def test_every_instance_is_seen():
     settings = SceneSettings(BUILT_IN["nut"](), 4, size=SIZE, tilt=60)
     simulator = Simulator(settings)

@@ -161,5 +161,6 @@ def test_the_mirror_image_of_a_bracket_is_its_reflection_across_the_width():
     np.testing.assert_allclose(found, np.diag([1, -1, 1]), atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_handed_part_has_no_mirror_symmetry():
     assert mirror_symmetry(*handed()) is None

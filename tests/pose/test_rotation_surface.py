@@ -152,6 +152,7 @@ def test_files_keep_the_numbers(surface, tmp_path):
     assert [one["loss"] for one in content["minima"]] == sorted(one["loss"] for one in content["minima"])
 
 
+@pytest.mark.slow
 def test_picture_is_in_millimetres_and_degrees_and_closes_the_turn(surface, tmp_path):
     save_rotation_surface_png(surface, tmp_path / "one.png")
     assert (tmp_path / "one.png").stat().st_size > 20_000

@@ -78,6 +78,7 @@ def test_the_common_palette_is_that_of_figures_which_name_no_colours():
     assert [colours.qualitative(index) for index in range(12)] == [to_hex(f"C{index}") for index in range(12)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", [*colours.QUALITATIVE, colours.SKY, colours.BLACK])
 def test_colours_as_numbers_are_those_of_pillow(colour):
     assert colours.rgb(colour) == ImageColor.getrgb(colour)

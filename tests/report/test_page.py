@@ -78,6 +78,7 @@ def test_the_first_sentence_of_a_result_is_bold():
     assert result_box(["A < b.", "More."]) == '<p class="result"><strong>A &lt; b.</strong> More.</p>'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("texts", "sentence"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
 )

@@ -38,6 +38,7 @@ def test_without_doubling_it_goes_round_and_round(name, momentum, low, high):
     assert (last.min(), last.max()) == pytest.approx((low, high), abs=6e-3)
 
 
+@pytest.mark.slow
 def test_table_and_numbers_are_those_of_the_path():
     path = algorithm_2_path("f1", 0.9, doubles=False, steps=70)
     ((title, end, *_, updates),) = algorithm_2_table({"f1": [path]}).rows

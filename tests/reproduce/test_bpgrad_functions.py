@@ -96,6 +96,7 @@ def test_two_layer_net_has_bounds_in_both_ways_of_training(tmp_path):
     assert names(tmp_path) == both
 
 
+@pytest.mark.slow
 def test_constant_that_is_none_is_refused(tmp_path):
     result = reproduce("bpgrad-figure-3.13", "--out", tmp_path / "out", "--lipschitz", "0")
     assert result.exit_code == 2 and "--lipschitz must be a positive number" in result.output

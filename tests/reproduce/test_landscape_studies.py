@@ -138,6 +138,7 @@ def test_scores_and_surfaces_of_retinas(retinas, tmp_path):
     assert (tmp_path / "landscape-figure-6.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -78,6 +78,7 @@ def test_figure_that_cannot_be_made_is_refused(invoke, tmp_path, options, messag
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", ["3.6", "3.20"])
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "nan"])
 def test_constant_that_is_not_positive_is_refused(invoke, tmp_path, figure, value):

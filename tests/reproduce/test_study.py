@@ -122,6 +122,7 @@ def test_listing_the_studies_imports_nothing_slow():
     assert not {"tensorflow", "keras", "matplotlib", "scipy", "sklearn"} & set(modules)
 
 
+@pytest.mark.slow
 def test_every_study_says_what_it_is_and_describes_its_options():
     for study in STUDIES.values():
         assert study.heading and study.source and not study.heading.endswith("."), study.name

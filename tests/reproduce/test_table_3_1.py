@@ -74,5 +74,6 @@ def test_table_says_which_digits_agree():
     assert lines[1][2:4] == ("(0.97, 0.95)", "(0.9719, 0.9445)")
 
 
+@pytest.mark.slow
 def test_every_solver_of_the_printed_table_is_walked():
     assert set(PRINTED) <= set(SOLVERS)

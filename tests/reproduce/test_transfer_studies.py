@@ -91,6 +91,7 @@ def test_images_of_several_classes_have_no_accuracy():
     assert len(table.header) == 4 and table.rows[0] == ["HR", "4", "90.00", "90.00"]
 
 
+@pytest.mark.slow
 def test_grids_of_several_seeds_are_joined_and_their_baselines_averaged():
     grids = [{"ap": "area", "low": low, "high": 0.9, "cells": [low]} for low in (0.4, 0.6)]
     assert merged_grid(grids) == {"ap": "area", "low": pytest.approx(0.5), "high": 0.9, "cells": [0.4, 0.6]}

@@ -109,6 +109,7 @@ def caption_of(out):
     return page.partition("<figcaption>Figure 2: ")[2].partition("</figcaption>")[0]
 
 
+@pytest.mark.slow
 def test_files_of_the_table_are_named_in_the_order_of_importance(result, tmp_path):
     names = [path.name for path in write_table(result, tmp_path)]
     assert names == ["tv-table-1.md", "tv-table-1.csv", "tv-table-1.html", "figure-2.png", "figure-3.png"]
@@ -150,6 +151,7 @@ def test_single_training_is_called_one(result):
     assert "One training each; in percent." in result.markdown()
 
 
+@pytest.mark.slow
 def test_table_says_how_many_of_the_test_images_were_used(result):
     [pair] = result.pairs
     images = len(pair.plain.split.test)

@@ -197,6 +197,7 @@ def test_help_says_what_the_table_is_taken_for(number):
     assert f"Table {number}: " in text and "Assumed of that section" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "data", "options", "sentence"),
     [

@@ -98,6 +98,7 @@ def test_history_that_is_read_and_written_again_keeps_its_text(tmp_path):
     assert (tmp_path / "history.csv").read_text() == text and text.splitlines()[1] == "1,2.0"
 
 
+@pytest.mark.slow
 def test_damaged_history_is_one_sentence(tmp_path):
     (tmp_path / "history.csv").write_text("epoch,loss\n1,2.0,3\n")
     with pytest.raises(InputError, match="history.csv is damaged; restore it"):

@@ -94,6 +94,7 @@ def test_what_is_no_record_has_only_other_settings():
     assert other_settings({"size": 2, "seed": 0}, []) == ["size", "seed"]
 
 
+@pytest.mark.slow
 def test_folder_keeps_the_settings_that_it_was_begun_with(tmp_path):
     file = tmp_path / "job.json"
     keep_settings(file, {"size": (2, 3)}, "Other settings.")

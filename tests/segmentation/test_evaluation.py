@@ -23,6 +23,7 @@ def evaluations(trained):
     return {head: evaluate(Segmenter(run), EvaluationData(run), NOISES) for head, run in trained.items()}
 
 
+@pytest.mark.slow
 def test_there_is_one_row_for_every_noise(evaluations):
     assert [row.noise for row in evaluations["softmax"].rows] == ["clean", "gaussian 0.1", "salt 0.05"]
 
@@ -53,6 +54,7 @@ def test_noise_is_the_same_on_every_call(trained, evaluations):
     assert evaluate(Segmenter(run), EvaluationData(run), NOISES).rows == evaluations["softmax"].rows
 
 
+@pytest.mark.slow
 def test_post_tv_is_the_converged_layer_behind_the_logits(trained):
     run = trained["softmax"]
     images = np.stack([item.read_image() for item in run.items("test")])
@@ -111,6 +113,7 @@ def test_other_data_must_have_the_same_classes(trained, make_folder):
         EvaluationData(trained["softmax"], open_dataset(f"folder:{make_folder()}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [None, 2.0])
 def test_model_in_a_file_is_measured_like_the_run_that_it_comes_from(trained, evaluations, weight):
     run, file = trained["softmax"], KerasFile(trained["softmax"].path / "model.keras")

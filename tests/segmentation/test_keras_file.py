@@ -192,6 +192,7 @@ def test_scale_must_be_above_0(saved, scale):
         KerasFile(saved(), input_scale=scale)
 
 
+@pytest.mark.slow
 def test_another_size_than_the_fixed_one_is_refused(saved):
     with pytest.raises(InputError, match="takes images of 12x8 pixels only.* leave out `resize`"):
         KerasFile(saved(shape=(8, 12, 3)), resize=(16, 16))

@@ -97,6 +97,7 @@ def test_command_prints_the_scores(run):
     assert "V_rand" in result.output and "V_info" in result.output
 
 
+@pytest.mark.slow
 def test_isbi_has_membranes(real_data):
     dataset = open_dataset(f"isbi2012:{real_data('isbi2012')}")
     check_membranes(dataset)

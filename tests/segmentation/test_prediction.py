@@ -183,6 +183,7 @@ def test_overlay_leaves_the_background_and_shows_borders_in_full_colour():
     np.testing.assert_array_equal(picture[3, 3], palette(2)[1])
 
 
+@pytest.mark.slow
 def test_contact_sheet_has_a_cell_for_every_picture():
     picture = np.zeros((10, 20, 3), np.uint8)
     sheet = contact_sheet([[picture, picture], [picture]], ["a", "b"], cell=40, captions=[["x", ""], ["y"]])

@@ -101,6 +101,7 @@ def test_metrics_of_a_regression_are_stored(tmp_path, regressed):
     assert run.metrics()["Unet"]["membrane_scores"] is None
 
 
+@pytest.mark.slow
 def test_momentum_reaches_the_optimizer(tmp_path, tiny):
     run = train(SPEC, tmp_path / "run", tiny(epochs=1, optimizer="sgd", momentum=0.8, head="softmax"))
     optimizer = run.load_model().optimizer
@@ -159,6 +160,7 @@ def test_bad_combinations_are_refused_and_nothing_is_written(tmp_path, tiny, opt
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_run_older_than_the_loss_has_cross_entropy(trained, copy_of, tiny):
     def age(record):
         for option in ("loss", "momentum"):

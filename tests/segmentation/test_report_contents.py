@@ -93,6 +93,7 @@ def test_directions_kept_beside_a_surface_are_not_taken_for_one(evaluated_run, c
     assert gather([run]).entries[0].surface is not None
 
 
+@pytest.mark.slow
 def test_unfinished_surface_is_left_out(evaluated_run, copy_of):
     from tfapp.landscape import Surface
 

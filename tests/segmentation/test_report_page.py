@@ -29,6 +29,7 @@ def page(report):
     return Reader(report.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_every_tag_is_closed(page):
     assert page.open == []
 
@@ -128,6 +129,7 @@ def test_table_says_that_the_training_was_clean(page):
     assert "In the training, all images were clean." in page.words
 
 
+@pytest.mark.slow
 def test_table_says_which_noise_the_training_had(evaluated_run, tmp_path, copy_of):
     def train_with_noise(record):
         record["config"].update(train_noise="salt=0.02", noisy_share=1 / 3)
@@ -138,6 +140,7 @@ def test_table_says_which_noise_the_training_had(evaluated_run, tmp_path, copy_o
     assert "all images were clean" in words
 
 
+@pytest.mark.slow
 def test_runs_trained_with_other_noise_are_columns_of_their_own(evaluated_run, tmp_path, copy_of):
     noisy = copy_of(evaluated_run, "n", lambda r: r["config"].update(train_noise="salt=0.02"))
     words = Reader(write_report([evaluated_run, noisy], tmp_path / "r.html", examples=1).read_text()).words

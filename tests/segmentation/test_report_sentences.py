@@ -99,5 +99,6 @@ def test_clear_result_over_seeds_is_not_doubted():
     assert "RUnet keeps 80.5 ± 0.7 % mIoU and Unet 70.5 ± 0.7 %" in sentences[0] and len(sentences) == 2
 
 
+@pytest.mark.slow
 def test_result_of_one_network_compares_nothing():
     assert len(key_results(Comparison([evaluation("Unet", 90, 80)]))) == 2

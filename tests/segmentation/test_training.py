@@ -289,6 +289,7 @@ def files(folder):
     return {file.name: file.read_bytes() for file in (folder / "trajectory").iterdir()}
 
 
+@pytest.mark.slow
 def test_weights_are_recorded_every_so_many_epochs_in_the_run(recorded):
     assert load_trajectory(recorded.path / "trajectory").epochs.tolist() == [0, 2, 3]
     assert "--trajectory 2" in recorded.record["command"]
@@ -325,5 +326,6 @@ def test_no_epochs_between_two_records_are_refused(tmp_path, tiny):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_runs_with_and_without_a_trajectory_were_trained_alike(begin, recorded):
     assert begin(**SMALLEST).settings == recorded.settings

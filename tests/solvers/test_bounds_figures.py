@@ -75,6 +75,7 @@ def test_share_of_steps_at_which_the_condition_holds():
     assert share_that_holds(checked([0.5, -2.0, np.nan, 3.0, 1.0 + 1e-6])) == 0.75
 
 
+@pytest.mark.slow
 def test_condition_is_drawn_where_it_was_checked(tmp_path):
     steps = checked([0.5, np.nan, 3.0, -1.0])
     (axes,) = draw_conditions({"": steps}).axes

@@ -54,6 +54,7 @@ def saved(tmp_path, shape=(14, 14, 1), compiled=True):
     return tmp_path / "own.keras"
 
 
+@pytest.mark.slow
 def test_saved_model_gets_images_of_its_size_and_scale(invoke, tmp_path):
     small, large = (
         invoke(
@@ -92,6 +93,7 @@ def test_bad_input_ends_in_one_sentence_and_writes_nothing(invoke, tmp_path, mod
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_damaged_model_file_ends_in_one_sentence(invoke, tmp_path):
     (tmp_path / "own.keras").write_text("no model")
     result = invoke("solvers", "lipschitz", tmp_path / "own.keras", "digits:60")

@@ -81,6 +81,7 @@ def test_gaps_have_every_solver_and_mark_in_the_legend(paths, tmp_path):
     check(tmp_path / "gaps.png")
 
 
+@pytest.mark.slow
 def test_gap_of_a_path_that_diverges_is_named_so(tmp_path):
     panel = GapPanel("Rosenbrock", [diverging(ROSENBROCK)], 0.0)
     assert texts(draw_gaps([panel])) == {"path of sgd (diverged)"}
@@ -110,6 +111,7 @@ def test_descents_have_a_panel_each_and_one_for_the_losses():
     assert [axes.axison for axes in draw_descents(found, "title").axes] == [True] * 3 + [False]
 
 
+@pytest.mark.slow
 def test_plane_has_contours_paths_and_their_common_start(tmp_path):
     alphas, betas = np.linspace(-1, 1, 9), np.linspace(-2, 2, 7)
     loss = alphas[:, None] ** 2 + betas**2 + 0.1

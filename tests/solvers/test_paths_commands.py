@@ -52,6 +52,7 @@ def test_start_is_taken(tmp_path):
     assert (first["x1"], first["x2"]) == ("-0.5", "0.25")
 
 
+@pytest.mark.slow
 def test_parabola_has_solvers_and_learning_rates(tmp_path):
     result = tfapp(
         "solvers", "paths", "parabola", "--out", tmp_path, "--solvers", "sgd,bpgrad-auto", "--steps", "5"
@@ -147,6 +148,7 @@ def test_solver_that_diverges_is_left_out_of_the_plane(drawn):
     assert "BPGrad" not in (out / "plane.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_same_command_goes_on_where_it_was_killed_and_trains_nothing_else(drawn, tmp_path):
     out = tmp_path / "plane"
     shutil.copytree(drawn[0], out)
@@ -179,6 +181,7 @@ def test_no_plane_without_a_solver_that_converges(tmp_path):
     assert result.exit_code == 2 and "Every solver diverged" in result.output
 
 
+@pytest.mark.slow
 def test_overwrite_removes_what_was_trained_and_drawn_before(tmp_path):
     (tmp_path / "paths" / "sgd-0.1-seed0").mkdir(parents=True)
     for name in ("plane.png", "own.txt"):

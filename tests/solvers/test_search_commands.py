@@ -13,6 +13,7 @@ def tfapp(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
 
 
+@pytest.mark.slow
 def test_minimise_writes_the_certificate_the_samples_and_the_figures(tmp_path):
     result = tfapp("solvers", "minimise", "f3", "--out", tmp_path, "--budget", "3", "--animate")
     assert result.exit_code == 0, result.output
@@ -26,6 +27,7 @@ def test_minimise_writes_the_certificate_the_samples_and_the_figures(tmp_path):
     assert [float(row["x1"]) for row in rows] == pytest.approx([2.5, 3.6815, 4.6202], abs=5e-5)
 
 
+@pytest.mark.slow
 def test_options_of_the_search_are_passed_on(tmp_path):
     options = "--bound sawtooth --tolerance 0.5 --start 3 --lipschitz 20 --budget 10 --max-seconds 60".split()
     result = tfapp("solvers", "minimise", "f1", "--out", tmp_path, *options)
@@ -100,6 +102,7 @@ def test_figure_3_3_is_drawn_with_the_counts_of_the_text(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
+@pytest.mark.slow
 def test_unknown_scale_is_refused(tmp_path):
     result = tfapp("reproduce", "bpgrad-figure-3.3", "--out", tmp_path / "out", "--scale", "huge")
     assert result.exit_code == 2 and "Unknown --scale 'huge'" in result.output

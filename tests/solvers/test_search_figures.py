@@ -102,6 +102,7 @@ def test_bounds_are_drawn_as_they_were_proven(line):
     np.testing.assert_array_equal(lower.get_ydata(), result.lower_bounds)
 
 
+@pytest.mark.slow
 def test_pictures_are_png_files(plane, table, tmp_path):
     line = searched("f3", max_evaluations=2)
     save_steps_png(*line, tmp_path / "steps.png")
@@ -114,6 +115,7 @@ def test_pictures_are_png_files(plane, table, tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "save"), [("f3", save_search_gif), ("sines-2", save_discs_gif)])
 def test_animation_has_one_picture_for_each_sample(name, save, tmp_path):
     function, result = searched(name, max_evaluations=3)

@@ -97,6 +97,7 @@ def test_workers_of_a_cluster_train_what_one_process_trains(tmp_path):
     assert sorted(notes) == [(0, 1), (1, 1)]
 
 
+@pytest.mark.slow
 def test_no_scheduler_at_the_address_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("tfapp.workers.SECONDS_TO_CONNECT", 1)
     with pytest.raises(InputError, match="Expected a Dask scheduler with workers at tcp://localhost:1,"):

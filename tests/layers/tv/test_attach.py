@@ -154,6 +154,7 @@ def test_the_model_stays_as_it_is():
     np.testing.assert_array_equal(model(images()), before[1])
 
 
+@pytest.mark.slow
 def test_fine_tuning_trains_the_model_and_lambda():
     model = segmenter(activation="softmax")
     before = model(images()).numpy()
@@ -185,6 +186,7 @@ def test_model_that_was_loaded_is_regularised(tmp_path):
     np.testing.assert_allclose(without_weight(loaded)(images()), loaded(images()), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_pretrained_backbone_is_regularised():
     backbone = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None)
     inputs = keras.Input((32, 32, 3))
@@ -203,6 +205,7 @@ def test_half_precision_logits_are_regularised_in_float32():
     assert model.output.dtype == "float16" and output.dtype == tf.float32
 
 
+@pytest.mark.slow
 def test_volumes_keep_their_voxel_size():
     inputs = keras.Input((None, None, None, 1))
     model = keras.Model(inputs, layers.Conv3D(2, 3, padding="same", activation="softmax")(inputs))

@@ -216,6 +216,7 @@ def test_compiled_gradient_equals_the_one_of_the_graph_for_weights_of_one_shape_
             np.testing.assert_allclose(ours, expected, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_conjugate_gradients_of_a_sample_do_not_feel_the_others(scene):
     # An easy sample beside a hard one: their iterations end at different times. They are few, for many would
     # blow up the rounding of sums that are taken in another order.
@@ -332,6 +333,7 @@ def test_backward_tolerance_ends_the_conjugate_gradients(data, exact):
     assert 1 - 1e-4 < cosine(ours, exact[0]) < 1 - 1e-12
 
 
+@pytest.mark.slow
 def test_backward_tolerance_of_one_leaves_the_dual_frozen(data, solved):
     # u = o - div zeta with zeta constant: the gradient to o is the upstream one, softmax(u) - labels.
     ours, _ = cross_entropy_gradients(data, "implicit", TVProblem(), backward_tolerance=1.0)

@@ -151,6 +151,7 @@ def test_guide_of_a_volume_sees_the_voxel_size(scene, rng):
     np.testing.assert_allclose(layer(logits, guide=guide), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_voxel_size_weighs_the_axes(logits):
     # Differences over a thousand units cost nothing: every row is a signal of its own.
     rows = TVSoftmax(0.5, voxel_size=(1000, 1))(logits)

@@ -215,6 +215,7 @@ def test_equals_numpy(rng, size, spacing):
     np.testing.assert_allclose(weights[1, ..., 0], 1 / (1 + squared / 0.09), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_guide_moves_the_class_border_onto_its_edge():
     # Weak evidence for the right class in column 2; the edge lies between columns 2 and 3.
     evidence = np.array([2.0, 2.0, -0.4, -2.0, -2.0, -2.0], np.float32)

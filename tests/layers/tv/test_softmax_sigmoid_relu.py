@@ -160,6 +160,7 @@ def test_softmax_keras_cross_entropy_finds_the_logits_so_that_wrong_and_certain_
     assert model.evaluate(certain, labels, verbose=0) == pytest.approx(300.0, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gradient", JIT)
 def test_softmax_saturated_logits_of_both_signs_give_a_finite_loss_and_gradient(rng, gradient):
     o = tf.constant(rng.choice([-200.0, 200.0], (1, 8, 8, 3)), tf.float32)
@@ -226,6 +227,7 @@ def test_sigmoid_keras_cross_entropy_finds_the_logits_so_that_wrong_and_certain_
     assert model.evaluate(certain, labels, verbose=0) == pytest.approx(300.0, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gradient", JIT)
 def test_sigmoid_saturated_logits_of_both_signs_give_a_finite_loss_and_gradient(rng, gradient):
     o = tf.constant(rng.choice([-200.0, 200.0], (1, 8, 8, 2)), tf.float32)
@@ -270,6 +272,7 @@ def test_isotropic_output_is_not_the_relu_of_the_denoised_map_but_better(signed)
     assert np.abs(ours - clipped).max() > 0.01 and energies[0] < energies[1] - 1e-4
 
 
+@pytest.mark.slow
 def test_output_that_stays_positive_is_the_denoised_map(signed):
     for isotropic in (True, False):
         ours = relu(signed + 20, 0.5, isotropic=isotropic, inference_iterations=2000)[0]
@@ -302,6 +305,7 @@ def test_scaling_input_and_lambda_scales_the_output(signed):
     np.testing.assert_allclose(relu(3 * signed, 1.5), 3 * relu(signed, 0.5), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_returns_the_compute_type_but_computes_in_float32(signed, policy):
     layer = TVReLU(0.5, dtype=policy, **FEW)
