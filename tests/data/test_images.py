@@ -181,7 +181,7 @@ def test_mask_of_16_bit_colours_is_refused(tmp_path):
 
 
 def test_folder_in_place_of_a_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="cannot be opened: Is a directory"):
+    with pytest.raises(InputError, match="is a folder; expected an image"):
         read_image(tmp_path)
 
 

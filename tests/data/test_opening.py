@@ -142,7 +142,7 @@ def test_limit_below_one_is_refused(limit):
 
 def test_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.png")
-    with pytest.raises(InputError, match="a.png is a pipe, a device or a socket; expected a file"):
+    with pytest.raises(InputError, match="a.png is a named pipe; expected an image"):
         open_image(tmp_path / "a.png")
 
 

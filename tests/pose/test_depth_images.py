@@ -38,7 +38,7 @@ def test_largest_number_of_16_bits_is_no_depth(tmp_path):
 
 def test_centimetres_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[52.0, 0], [60.0, np.nan]]))
-    with pytest.raises(InputError, match="depths of 52 to 60; expected metres: divide centimetres by 100"):
+    with pytest.raises(InputError, match="depths of 52 and more; expected metres: divide centimetres by 100"):
         read_depth(tmp_path / "a.npy")
 
 

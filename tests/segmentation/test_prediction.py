@@ -94,7 +94,7 @@ def test_images_that_cannot_be_labelled_are_listed_and_the_others_done(picture, 
     )
     assert [path for path, _ in found] == [picture] and len(steps) == 4
     assert [path for path, _ in failures] == [damaged, small, pipe]
-    words = ("damaged or truncated", "smaller than the network's stride", "is a pipe, a device or a socket")
+    words = ("damaged or truncated", "smaller than the network's stride", "is a named pipe")
     assert all(word in sentence for word, (_, sentence) in zip(words, failures, strict=True))
     assert sorted(content(tmp_path / "out")) == ["photo-overlay.png", "photo.png"]
 
@@ -167,7 +167,7 @@ def test_labels_of_version_0_1_may_be_written_again(picture, tmp_path):
 
 def test_pipe_among_the_images_is_named(tmp_path):
     os.mkfifo(tmp_path / "a.png")
-    with pytest.raises(InputError, match="a.png is a pipe, a device or a socket"):
+    with pytest.raises(InputError, match="a.png is a named pipe"):
         find_images([tmp_path / "a.png"])
 
 

@@ -145,8 +145,8 @@ def _limits(part, text):
         numbers = [float(number) for number in part.split(":")]
     except ValueError:
         numbers = []
-    # No weight moves so far, and infinity and NaN are no places of a grid.
-    if not all(abs(number) <= 1e6 for number in numbers):
+    # Weights are float32; infinity and NaN are no places of a grid.
+    if not all(abs(number) <= 1e38 for number in numbers):
         numbers = []
     if len(numbers) == 1 and numbers[0] > 0:
         return (-numbers[0], numbers[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from tfapp.files import write_json
-from tfapp.optimizers import SOLVERS, SWEEPS, make_solver, unwrapped
+from tfapp.optimizers import SOLVERS, SWEEPS, LossAwareOptimizer, make_solver, unwrapped
 from tfapp.records import Entries, Flag, ListOf, Number, TableOf, Text, Whole, checked, read_record
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
@@ -109,11 +109,19 @@ def train(job, folder, progress=None, callbacks=()):
         lambda epochs: {"x": workload.training_batches(job.seed, epochs)[0], "steps_per_epoch": steps},
         row=tested,
         before=callbacks,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=show)],
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=show), _SkipsAreTold()],
     )
     result = _result(job, fitted.model, fitted.rows)
     write_json(folder / RESULT, result)
     return result
+
+
+class _SkipsAreTold(keras.callbacks.Callback):
+    """A training that diverges is recorded as such and told by whoever asked for it: no further warning."""
+
+    def on_train_begin(self, logs=None):
+        if isinstance(unwrapped(self.model.optimizer), LossAwareOptimizer):
+            unwrapped(self.model.optimizer).mark_skips_as_told()
 
 
 def _compiled(job):
