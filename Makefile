@@ -6,8 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# A worker takes its share of the files in order; one that is done takes over half of what another has left.
-PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+# A worker takes its share of the files in order; one that is done takes over half of what another has left. Four of
+# them, on two cores as well: TensorFlow keeps what it compiled to the end of a process, so that half as many would
+# grow twice as large.
+PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 SLOW := slow or reproduce
 
 .PHONY: demo test test-all test-slow lint clean
@@ -19,7 +21,7 @@ demo: $(STAMP)
 test: $(STAMP) lint
 	$(PYTEST) -m "not ($(SLOW))"
 
-# Two sessions: TensorFlow keeps what it compiled to the end of a process, and one session would take twice the memory.
+# Two sessions, for the memory of the workers.
 test-all: test test-slow
 
 # What `make test` leaves out.

@@ -20,8 +20,10 @@ with staging(Path(sys.argv[1])) as folder:
     print("writing", flush=True)
     time.sleep(600)
 """
+# What a shell runs in the background ignores Ctrl-C, and what it starts would too.
 EXPORT = """
-import sys, keras
+import signal, sys, keras
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tfapp.export import export
 images = keras.Input((None, None, 3))
 model = keras.Model(images, keras.layers.Conv2D(2, 1, activation="softmax")(images))

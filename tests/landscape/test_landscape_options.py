@@ -142,7 +142,8 @@ def test_datasets_are_read_into_memory(segmenter, data, kind):
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(3) if kind == "dataset" else Sequence()
     expected = small(segmenter, data)
     ours = landscape(segmenter, dataset, n=3, range=0.5, batch_size=BATCH_SIZE)
-    np.testing.assert_array_equal(ours.loss, expected.loss)
+    # The batches are the data's own, so that sums are taken in another order.
+    np.testing.assert_allclose(ours.loss, expected.loss, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`tfapp reproduce tv-study` and `noise-table` through the whole command line, on tiny datasets."""
 
 import csv
-from functools import partial
+from dataclasses import dataclass
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +11,14 @@ from tfapp.cli.main import app
 from tfapp.segmentation.config import TrainConfig
 
 ONE = "--settings base --methods softmax,implicit --seeds 3 --resize 16".split()
+
+
+@dataclass(frozen=True)
+class SmallNetwork(TrainConfig):
+    """The configuration of a training with a small network by default."""
+
+    base_width: int = 2
+    depth: int | None = 2
 
 
 def study(data, out, *options):
@@ -75,7 +83,7 @@ def test_bad_option_is_named_before_anything_is_written(own, tmp_path, option, v
 
 @pytest.mark.reproduce
 def test_noise_table_trains_evaluates_and_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfapp.segmentation.config.TrainConfig", partial(TrainConfig, base_width=2, depth=2))
+    monkeypatch.setattr("tfapp.segmentation.config.TrainConfig", SmallNetwork)
     line = "reproduce noise-table cells:12:32 --seeds 0,1 --epochs 1 --steps-per-epoch 1 --batch-size 2"
     result = CliRunner().invoke(app, [*line.split(), "--out", str(tmp_path / "table")])
     assert result.exit_code == 0, result.output
