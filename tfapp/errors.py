@@ -23,3 +23,9 @@ def changes(names, then, now, unsaid=()):
     return ", ".join(
         name if name in unsaid else f"{name} (was {then.get(name)}, is {now[name]})" for name in names
     )
+
+
+def either(names):
+    """Return names as words of a sentence: "a", "a or b", "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

@@ -124,11 +124,11 @@ def _show_targets(spec, out, count):
 
 
 def _print_remarks(data):
-    """Print what a person should know of the data; not every kind of dataset has remarks of its reader."""
-    from tfapp.data.image_facts import image_notices
+    """Print what a person should know of the data."""
+    from tfapp.data.image_facts import remarks_on
 
-    for sentence in [*(remark.text for remark in getattr(data, "remarks", ())), *image_notices(data)]:
-        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    for remark in remarks_on(data):
+        console.print(remark.text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_shares(dataset, shares, ignored):

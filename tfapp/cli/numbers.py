@@ -10,7 +10,8 @@ from typer.core import TyperGroup
 from tfapp.errors import InputError
 
 SEEDS = (0, 2**32 - 1)
-_SIDE, _SHARE = (0, 16_384), (0, 1)
+LARGEST_SIDE = 16_384
+_SIDE, _SHARE = (0, LARGEST_SIDE), (0, 1)
 LIMITS = {
     "base_width": (0, 4096),
     "batch_size": (0, 1_000_000),

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, console, print_written
+from tfapp.cli.numbers import LARGEST_SIDE
 from tfapp.cli.options import MaxPixels
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, forms_in_short
 from tfapp.errors import InputError
 
 Option = typer.Option
-LARGEST_SIDE = 16_384
 
 
 def train(

@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from tfapp.data.dataset import Dataset, check_pair, check_same_size
 from tfapp.data.framing import choose_framing, small_image_remark
-from tfapp.data.image_facts import image_notices
+from tfapp.data.image_facts import remarks_on
 from tfapp.data.multi_label import MultiLabelSet
-from tfapp.data.opening import open_image
+from tfapp.data.opening import UPRIGHT, open_image, orientation
 from tfapp.errors import InputError
 
 NOTE, WARNING, REFUSAL = "note", "warning", "refused"
@@ -22,8 +21,6 @@ NOTE, WARNING, REFUSAL = "note", "warning", "refused"
 _NAMED = 4
 # An image that nowhere is brighter than that uses less than a fifth of the range.
 _DARK = 0.2
-# The orientation in EXIF of a picture that is stored as it is seen.
-_UPRIGHT = 1
 # The stride of the usual network, U-Net with four poolings.
 _STRIDE = 16
 
@@ -98,10 +95,8 @@ def check_data(data, advance=lambda: None):
         advance: Called after each image.
     """
     report = DataReport(data.spec)
-    for remark in getattr(data, "remarks", ()):
+    for remark in remarks_on(data):
         report.add(WARNING if remark.doubt else NOTE, remark.text)
-    for sentence in image_notices(data):
-        report.add(WARNING, sentence)
     pictures = pictures_of(data)
     report.pictures = {picture.name: picture for picture in pictures}
     seen = _Seen(data)
@@ -166,8 +161,7 @@ class _Seen:
         if picture.file is not None:
             with open_image(picture.file, load=False) as opened:
                 self.formats[f"{opened.format} {opened.mode}"] += 1
-                # The PNG class's own getexif would decode the whole picture.
-                if Image.Image.getexif(opened).get(0x0112, _UPRIGHT) != _UPRIGHT:
+                if orientation(opened) != UPRIGHT:
                     self.turned.append(picture.name)
         for file in picture.second_files:
             with open_image(file, load=False) as opened:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.dataset import Dataset
+from tfapp.data.dataset import Dataset, Remark
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
 from tfapp.data.listing import skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
@@ -76,6 +76,11 @@ def image_facts(path, values=None):
         if bits > 8 and image.mode not in (*DEEP_MODES, "F"):
             lowest, highest = lowest << 8, highest << 8 | 255
     return ImageFacts(*header, lowest, highest)
+
+
+def remarks_on(data):
+    """Return the `Remark`s on a dataset of any kind: those of its reader, and `image_notices`, which are doubts."""
+    return [*data.remarks, *map(Remark, image_notices(data))]
 
 
 def image_notices(data):

@@ -168,7 +168,10 @@ class ClassificationSet:
         class_names: One name per class index.
         train: `LabelledImages`: `ImageArray` or `ImageFiles`.
         test: The same for testing; of ImageNet its validation split, whose labels are public.
+        remarks: None, as their readers have nothing to say.
     """
+
+    remarks = ()
 
     spec: str
     class_names: tuple[str, ...]

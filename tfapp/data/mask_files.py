@@ -139,7 +139,8 @@ def is_lossy(path, form):
         return True
     if form == "JPEG2000":
         # Whether it is one of the lossless kind stands in the wavelet of its coding style (marker COD): 1 keeps all.
-        head = Path(path).read_bytes()[:4096]
+        with open(path, "rb") as file:
+            head = file.read(4096)
         marker = head.find(b"\xff\x52")
         return marker < 0 or head[marker + 13 : marker + 14] != b"\x01"
     return form == "WEBP" and _webp_chunk(path) != b"VP8L"

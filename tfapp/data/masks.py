@@ -15,7 +15,7 @@ from tfapp.data.dataset import Remark
 from tfapp.data.mask_files import read_colours, read_stored
 from tfapp.data.palettes import agreeing, reference_colours
 from tfapp.data.strays import RARE, stray_sentence
-from tfapp.errors import InputError
+from tfapp.errors import InputError, either
 
 # Raw masks of a person's own that are kept from the first look to the first use, in bytes.
 KEPT_BYTES = 256 * 2**20
@@ -219,13 +219,13 @@ class OwnMasks:
             also = f" The value {shown} occurs and has no label: if it is a class, give it a line '{shown} NAME'."
         if len(coding.names) - len(missing) < 2:
             raise InputError(
-                f"No pixel of the masks in {self._place / 'masks'} is {_either(missing)}, so fewer than two classes "
+                f"No pixel of the masks in {self._place / 'masks'} is {either(missing)}, so fewer than two classes "
                 f"are left to learn; expected the values of {self._list_file.name} ({self._meaning()})."
                 f"{also}"
             )
         self.remarks.append(
             Remark(
-                f"No pixel of any mask in {self._place / 'masks'} is {_either(missing)} of classes.txt.{also}"
+                f"No pixel of any mask in {self._place / 'masks'} is {either(missing)} of classes.txt.{also}"
             )
         )
 
@@ -260,11 +260,6 @@ class OwnMasks:
             f"{','.join(map(str, value)) if isinstance(value, list) else value} = {name}"
             for name, value in classes
         )
-
-
-def _either(names):
-    *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _has_square(mask):

@@ -12,7 +12,7 @@ from threading import Lock
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from tfapp.errors import InputError
+from tfapp.errors import InputError, either
 from tfapp.files import check_regular_file
 
 # What people call a format, Pillow's name for it, and the suffixes of its files. Formats that Pillow opens by other
@@ -29,11 +29,11 @@ FORMATS = (
     ("TGA", "TGA", (".tga",)),
 )
 IMAGE_SUFFIXES = tuple(suffix for _, _, suffixes in FORMATS for suffix in suffixes)
-FORMAT_NAMES = f"{', '.join(name for name, _, _ in FORMATS[:-1])} or {FORMATS[-1][0]}"
+FORMAT_NAMES = either([name for name, _, _ in FORMATS])
 MAX_PIXELS, MAX_PIXELS_VARIABLE = 100_000_000, "TFAPP_MAX_PIXELS"
 # TIFF: NewSubfileType, whose bits say that a page is a smaller copy (1) or a transparency mask (4) of another.
 _SUBFILE_TYPE, _COPY_OR_MASK = 254, 1 | 4
-_QUARTER_TURNS = (5, 6, 7, 8)
+UPRIGHT, _QUARTER_TURNS = 1, (5, 6, 7, 8)
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Chunks of text in a PNG, and those of them that hold EXIF or XMP.
 _TEXTS, _LATE_TEXTS = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type ", b"XML:com.adobe.xmp")
@@ -86,9 +86,14 @@ def upright_size(path, image):
             width, height = (
                 image.tag_v2[tag] for tag in (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength)
             )
-        # The PNG class's own getexif would always decode the whole picture.
-        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-    return (width, height) if orientation in _QUARTER_TURNS else (height, width)
+        turned = orientation(image) in _QUARTER_TURNS
+    return (width, height) if turned else (height, width)
+
+
+def orientation(image):
+    """Return the number of the orientation in EXIF of a picture that is not decoded, `UPRIGHT` if it has none."""
+    # The PNG class's own getexif would always decode the whole picture.
+    return Image.Image.getexif(image).get(ExifTags.Base.Orientation, UPRIGHT)
 
 
 @contextmanager

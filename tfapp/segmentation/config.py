@@ -7,7 +7,7 @@ from inspect import signature
 
 from tfapp.data import AUGMENTATIONS, parse_noise
 from tfapp.data.noise import DEFAULT_SHARE
-from tfapp.errors import InputError
+from tfapp.errors import InputError, either
 from tfapp.models import MODELS, REGRESSION_HEADS
 from tfapp.optimizers import ALIG, BPGrad, Eve
 
@@ -159,7 +159,7 @@ class TrainConfig:
             raise InputError(f"`momentum` must be from 0 to below 1; got {self.momentum}.")
         if self.momentum and self.optimizer not in MOMENTUM:
             raise InputError(
-                f"`momentum` is for `optimizer` {_either(MOMENTUM)}; got `optimizer` {self.optimizer}."
+                f"`momentum` is for `optimizer` {either(MOMENTUM)}; got `optimizer` {self.optimizer}."
             )
         if self.lipschitz != "auto" and not is_positive_number(self.lipschitz):
             raise InputError(f"`lipschitz` must be auto or a number above 0; got {self.lipschitz}.")
@@ -224,11 +224,6 @@ def is_positive_number(text):
         return 0 < float(text) < math.inf
     except ValueError:
         return False
-
-
-def _either(names):
-    *first, last = names
-    return f"{', '.join(first)} or {last}"
 
 
 def with_defaults(settings):

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from tfapp.data import open_dataset, ordered_batches, training_stream
-from tfapp.data.image_facts import image_notices
+from tfapp.data.image_facts import remarks_on
 from tfapp.landscape import TrajectoryRecorder
 from tfapp.models import add_weight_decay, build, current_tv_weights, stride_of, tv_head
 from tfapp.runs.callbacks import ReportProgress
@@ -60,9 +60,7 @@ def _train(spec, out, config, overwrite, callbacks, say):
     config = config.completed()
     dataset = open_dataset(spec)
     config.check_data(dataset)
-    for sentence in image_notices(dataset):
-        say(sentence)
-    for remark in dataset.remarks:
+    for remark in remarks_on(dataset):
         say(remark.text)
     keras.utils.set_random_seed(config.seed)
     kept = Checkpoints(out)

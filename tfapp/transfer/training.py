@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tfapp.data import open_multi_label
-from tfapp.data.image_facts import image_notices
+from tfapp.data.image_facts import remarks_on
 from tfapp.errors import InputError
 from tfapp.runs.fitting import refuse_fewer
 from tfapp.runs.progress import SILENT
@@ -42,8 +42,8 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
             f"`clusters` {config.clusters} is more than the {len(data.train)} training images of {data.spec}; give "
             "at most that many."
         )
-    for sentence in image_notices(data):
-        progress.say(sentence)
+    for remark in remarks_on(data):
+        progress.say(remark.text)
     config = _with_full_paths(config)
     backbone = open_backbone(
         config.backbone,
