@@ -39,6 +39,8 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
             run.config.update(extended)
             run.record["command"] = config.command(dataset.spec, out)
             run.save()
+        # Opened and compared above: large folders are not read a second time.
+        run.dataset = dataset
         return run, run.frames("train")
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
@@ -69,7 +71,9 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         "ignore_value": dataset.ignore_value,
         "split": split.to_json(),
     }
-    return Run.create(out, config.command(dataset.spec, out), config=stored, data=data), frames
+    run = Run.create(out, config.command(dataset.spec, out), config=stored, data=data)
+    run.dataset = dataset
+    return run, frames
 
 
 def _fitting_augmentation(frames):
