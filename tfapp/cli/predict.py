@@ -69,9 +69,10 @@ def _tell(paths, used):
     """Print what was skipped, and what is strange about the values of the images that were used."""
     from tfapp.data.image_facts import range_facts, range_notices
     from tfapp.data.listing import skipped_notice
+    from tfapp.data.stacks import stacks_sentence
 
     skipped = skipped_notice(*(path for path in paths if path.is_dir()))
-    for sentence in [*filter(None, [skipped]), *range_notices(range_facts(used))]:
+    for sentence in [*filter(None, [stacks_sentence(used), skipped]), *range_notices(range_facts(used))]:
         console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from tfapp.data.splits import Split
+from tfapp.data.stacks import Page
 from tfapp.errors import InputError
+from tfapp.files import content_hash
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Item:
         read_mask: Returns int32 (height, width) of class indices and the dataset's ignore value; None in a
             dataset of image pairs.
         size: (height, width).
-        files: The files behind it, for the fingerprint; empty for generated items.
+        files: The files behind it, or `Page`s of them, for the fingerprint; empty for generated items.
         group: Items of one group stay on the same side of a split.
         read_target: Returns the other image of a pair, float32 (height, width, channels) in [0, 1]; None in a
             dataset with masks.
@@ -33,7 +35,7 @@ class Item:
     read_image: Callable[[], np.ndarray]
     read_mask: Callable[[], np.ndarray] | None
     size: tuple[int, int]
-    files: tuple[Path, ...]
+    files: tuple[Path | Page, ...]
     group: str
     read_target: Callable[[], np.ndarray] | None = None
 
@@ -128,7 +130,7 @@ class Dataset:
         for item in self.items:
             digest.update(item.name.encode("utf-8", "surrogateescape"))
             for file in item.files:
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
+                digest.update(content_hash(file))
         if not any(item.files for item in self.items):
             digest.update(self.spec.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()

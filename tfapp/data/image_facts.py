@@ -14,6 +14,7 @@ from tfapp.data.dataset import Dataset, Remark
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
 from tfapp.data.listing import skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
+from tfapp.data.stacks import Page
 from tfapp.errors import InputError
 
 # What 8 and 12 bits reach to: cameras for microscopes and machines often have 12.
@@ -31,7 +32,7 @@ class ImageFacts:
     """What one image file is.
 
     Attributes:
-        path: The file.
+        path: The file, or the `Page` of one.
         format: Pillow's name of its format, such as `PNG`.
         mode: Pillow's name of its pixels, such as `RGB` or `I;16`.
         size: (height, width), turned as EXIF says.
@@ -40,7 +41,7 @@ class ImageFacts:
             as near as that tells. None where the values were not looked at.
     """
 
-    path: Path
+    path: Path | Page
     format: str
     mode: str
     size: tuple[int, int]
@@ -67,7 +68,7 @@ def image_facts(path, values=None):
     """
     with open_image(path, load=False) as image:
         bits = stored_bits(image)
-        header = (Path(path), image.format, image.mode, upright_size(path, image), bits)
+        header = (path, image.format, image.mode, upright_size(path, image), bits)
         if not (bits > 8 if values is None else values):
             return ImageFacts(*header)
         decode(path, image)
@@ -113,7 +114,7 @@ def range_facts(paths):
         paths: Files of images, without masks and depth: those may well use a small part of their range.
     """
     for path in paths:
-        if Path(path).suffix.lower() in _MAYBE_DEEP:
+        if path.suffix.lower() in _MAYBE_DEEP:
             try:
                 yield image_facts(path)
             except InputError:  # Told where it is read.

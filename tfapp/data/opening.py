@@ -9,9 +9,11 @@ import re
 import struct
 from contextlib import contextmanager
 from threading import Lock
+from weakref import finalize
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from tfapp.data.stacks import COPY_OR_MASK, SUBFILE_TYPE, Page, declared_pages
 from tfapp.errors import InputError, either
 from tfapp.files import check_regular_file
 
@@ -31,8 +33,6 @@ FORMATS = (
 IMAGE_SUFFIXES = tuple(suffix for _, _, suffixes in FORMATS for suffix in suffixes)
 FORMAT_NAMES = either([name for name, _, _ in FORMATS])
 MAX_PIXELS, MAX_PIXELS_VARIABLE = 100_000_000, "TFAPP_MAX_PIXELS"
-# TIFF: NewSubfileType, whose bits say that a page is a smaller copy (1) or a transparency mask (4) of another.
-_SUBFILE_TYPE, _COPY_OR_MASK = 254, 1 | 4
 UPRIGHT, _QUARTER_TURNS = 1, (5, 6, 7, 8)
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Chunks of text in a PNG, and those of them that hold EXIF or XMP.
@@ -43,7 +43,7 @@ def open_image(path, form=None, *, load=True):
     """Return a picture as Pillow's `Image`, turned as EXIF says; the caller closes it.
 
     Args:
-        path: The file.
+        path: The file, or a `Page` of a stack.
         form: What it must be, such as "a PNG file", for the sentence on a file that is not; any image by default.
         load: Whether to decode the pixels, so that damage comes to light here. Otherwise the picture is as it is stored
             until `decode` is called.
@@ -53,9 +53,10 @@ def open_image(path, form=None, *, load=True):
     """
     with _in_words(path, form), _own_limit():
         check_regular_file(path, "an image")
-        image = Image.open(path, formats=_formats(path))
+        image = _opened_page(path) if isinstance(path, Page) else Image.open(path, formats=_formats(path))
         try:
-            _refuse_pages(path, image)
+            if not isinstance(path, Page):
+                _refuse_pages(path, image)
             if load:
                 _load(image)
         except BaseException:
@@ -198,6 +199,18 @@ def _tells_late(file):
     return late
 
 
+def _opened_page(page):
+    file = page.open()
+    try:
+        image = Image.open(file, formats=["TIFF"])
+    except BaseException:
+        file.close()
+        raise
+    # Pillow closes files only that it opened itself.
+    finalize(image, file.close)
+    return image
+
+
 def _refuse_pages(path, image):
     pages = _pages(image)
     if pages > 1:
@@ -209,6 +222,8 @@ def _refuse_pages(path, image):
 
 def _pages(image):
     # MPO is what cameras write as .jpg: the photograph, and previews or the other eye of it behind.
+    if image.format == "TIFF" and (declared := declared_pages(image)) > 1:
+        return declared
     if image.format == "MPO" or not getattr(image, "is_animated", False):
         return 1
     if image.format != "TIFF":
@@ -216,7 +231,7 @@ def _pages(image):
     pages = 1
     for number in range(1, image.n_frames):
         image.seek(number)
-        pages += not image.tag_v2.get(_SUBFILE_TYPE, 0) & _COPY_OR_MASK
+        pages += not image.tag_v2.get(SUBFILE_TYPE, 0) & COPY_OR_MASK
     image.seek(0)
     return pages
 

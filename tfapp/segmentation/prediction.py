@@ -1,5 +1,6 @@
 """Label people's own images with a trained run, or make images of them; never over what is theirs."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from tfapp.data import read_image
 from tfapp.data.listing import image_files
 from tfapp.data.opening import open_image
+from tfapp.data.stacks import expanded
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
 from tfapp.report.figures import save_image
@@ -17,10 +19,10 @@ from tfapp.segmentation.pictures import overlay, save_label_png
 
 
 def find_images(paths):
-    """Return the image files among `paths`, folders expanded, in order.
+    """Return the images among `paths`, folders and the pages of stacks expanded, in order: paths and `Page`s.
 
     Raises:
-        InputError: For a path that does not exist, a folder without images, or two images whose
+        InputError: For a path that does not exist, a folder without images, a stack of channels, or two images whose
             predictions would get the same file name.
     """
     found = []
@@ -32,8 +34,9 @@ def find_images(paths):
             found.append(path)
         else:
             raise InputError(f"{path} does not exist; expected image files or folders of images.")
-    stems = [path.stem for path in found]
-    doubled = next((path for path in found if stems.count(path.stem) > 1), None)
+    found = expanded(found)
+    stems = Counter(path.stem for path in found)
+    doubled = next((path for path in found if stems[path.stem] > 1), None)
     if doubled:
         raise InputError(
             f"Two images are called {doubled.stem!r}; predict them into different `out` folders."

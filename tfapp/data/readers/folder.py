@@ -4,11 +4,15 @@ from functools import partial
 from pathlib import Path
 
 from tfapp.data.class_files import read_class_list
-from tfapp.data.dataset import Dataset, Item
+from tfapp.data.dataset import Dataset, Item, Remark
 from tfapp.data.images import image_size, read_image
 from tfapp.data.listing import by_stem, image_files
 from tfapp.data.masks import OwnMasks
+from tfapp.data.stacks import pages_of, stacks_sentence
 from tfapp.errors import InputError
+
+# A split needs groups to share out. Of fewer stacks than that each is cut into blocks of neighbouring pages.
+_LEAST_GROUPS = 10
 
 
 def folder(path, spec):
@@ -19,13 +23,16 @@ def folder(path, spec):
     `NAME:R,G,B`; the name `ignore` marks pixels without a label. Without it the values must be 0, 1, 2, ...
     (255 = ignore), or just 0 and 255.
 
+    A TIFF stack with as many pages as its mask counts as so many images, `NAME-01`, `NAME-02`, ... Neighbouring pages
+    stay on one side of a split: they look alike.
+
     Every mask is looked at once, by value, and refused or remarked on as `OwnMasks` says.
     """
     root = Path(path)
     pairs = _pairs(root)
     listed = root / "classes.txt"
     class_list = read_class_list(listed) if listed.is_file() else None
-    masks = OwnMasks([mask for _, mask in pairs], class_list, root)
+    masks = OwnMasks([mask for _, _, mask in pairs], class_list, root)
     items = tuple(
         Item(
             name=image.stem,
@@ -33,13 +40,14 @@ def folder(path, spec):
             read_mask=partial(masks.read, mask),
             size=image_size(image),
             files=(image, mask),
-            group=image.stem,
+            group=group,
         )
-        for image, mask in pairs
+        for group, image, mask in pairs
     )
-    for item, (image, mask), size in zip(items, pairs, masks.sizes, strict=True):
+    for item, (_, image, mask), size in zip(items, pairs, masks.sizes, strict=True):
         _check_sizes(item, image, mask, size)
     coding = masks.coding
+    stacks = stacks_sentence(image for _, image, _ in pairs)
     return Dataset(
         spec,
         coding.names,
@@ -47,7 +55,7 @@ def folder(path, spec):
         items,
         coding.ignore_value,
         mask_coding=coding,
-        remarks=tuple(masks.remarks),
+        remarks=(*([Remark(stacks, doubt=False)] if stacks else []), *masks.remarks),
     )
 
 
@@ -57,11 +65,31 @@ def read_class_names(path):
 
 
 def _pairs(root):
+    """Return (group, image, mask) of all images, pages of stacks apart, in the order of their names."""
     images, masks = (_images(root / name) for name in ("images", "masks"))
     for stem, image in images.items():
         if stem not in masks:
             raise InputError(f"Image {image} has no mask; expected masks/{stem}.png (any image format).")
-    return [(images[stem], masks[stem]) for stem in sorted(images)]
+    blocks, pairs = -(-_LEAST_GROUPS // len(images)), []
+    for stem in sorted(images):
+        paged = _paged(images[stem], masks[stem])
+        of_pages = len(paged) > 1 and blocks > 1
+        for place, (image, mask) in enumerate(paged):
+            block = f" block {place * blocks // len(paged) + 1}" if of_pages else ""
+            pairs.append((images[stem].stem + block, image, mask))
+    by_stem(image for _, image, _ in pairs)
+    return pairs
+
+
+def _paged(image, mask):
+    """Return the pairs of pages of an image and its mask; most often that is the one pair."""
+    pages, mask_pages = pages_of(image), pages_of(mask)
+    if len(pages) != len(mask_pages):
+        raise InputError(
+            f"{image} has {len(pages)} page(s) but its mask {mask.name} has {len(mask_pages)}; expected the same "
+            "number: each page is read as an image of its own."
+        )
+    return list(zip(pages, mask_pages, strict=True))
 
 
 def _images(directory):
