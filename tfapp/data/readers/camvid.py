@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.images import image_size, read_image
 from tfapp.data.listing import NamedFiles
+from tfapp.data.number_masks import NumberMasks
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
@@ -45,9 +46,9 @@ def camvid(path, spec):
             missing, or an image that is listed twice.
     """
     root = Path(path)
-    named = NamedFiles(root)
+    named, masks = NamedFiles(root), NumberMasks(highest=IGNORE_VALUE)
     listed = {
-        split: [_item(root, named, name, line) for line in _lines(root, name)]
+        split: [_item(root, named, masks, name, line) for line in _lines(root, name)]
         for split, name in LISTS.items()
     }
     items = tuple(item for split in listed.values() for item in split)
@@ -71,7 +72,7 @@ def _lines(root, name):
     return lines
 
 
-def _item(root, named, name, line):
+def _item(root, named, masks, name, line):
     entries = [PurePosixPath(entry).parts[-2:] for entry in line.split()]
     if len(entries) != 2 or any(len(entry) != 2 for entry in entries):
         raise InputError(
@@ -84,7 +85,7 @@ def _item(root, named, name, line):
     return Item(
         name=f"{image.parent.name}/{image.stem}",
         read_image=partial(read_image, image),
-        read_mask=partial(read_mask, mask),
+        read_mask=partial(masks.read, mask),
         size=image_size(image),
         files=(image, mask),
         group=image.stem,
