@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfapp.optimizers.loss_scaling import teach_wrapper
 from tfapp.optimizers.untracked import Untracked
 
 
@@ -43,32 +44,6 @@ def _replica():
         return 0
     number = tf.get_static_value(context.replica_id_in_sync_group)
     return None if number is None else int(number)
-
-
-def pass_loss_through(wrapper, receiver):
-    """Let Keras's loss-scaling wrapper hand the unscaled loss to an inner optimizer that asks for it.
-
-    `compile` puts a `LossScaleOptimizer` around every optimizer under mixed_float16, and its `scale_loss` does
-    not tell the inner optimizer; so that a plain `compile` works, the method learns to. Nothing changes for
-    other optimizers.
-
-    Args:
-        wrapper: `keras.optimizers.LossScaleOptimizer`.
-        receiver: Class of the inner optimizers that want the loss, with `record_loss(loss)`.
-    """
-    scale_loss = wrapper.scale_loss
-
-    def scale_loss_and_tell(self, loss):
-        if isinstance(self.inner_optimizer, receiver):
-            self.inner_optimizer.record_loss(loss)
-        return scale_loss(self, loss)
-
-    wrapper.scale_loss = scale_loss_and_tell
-
-
-def unwrapped(optimizer):
-    """Return the optimizer inside Keras's loss-scaling wrapper, or the optimizer itself."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def plain(variable):
@@ -352,7 +327,7 @@ def _sum_of_squares(tensor):
     return tf.reduce_sum(tf.linalg.matvec(rows, tf.ones(rows.shape[-1], squares.dtype)))
 
 
-pass_loss_through(keras.optimizers.LossScaleOptimizer, LossAwareOptimizer)
+teach_wrapper(keras.optimizers.LossScaleOptimizer, LossAwareOptimizer)
 
 
 def step_size(loss, best_loss, lipschitz, rho, max_step=None):
