@@ -211,6 +211,13 @@ def test_half_written_files_are_not_scenes(own):
     assert len(SceneFolder(own)) == 2
 
 
+def test_depth_files_of_other_suffixes_are_counted(own):
+    for name in ("00002.tif", "00003.tif", "notes.txt", ".hidden.tif"):
+        (own / "depth" / name).touch()
+    with pytest.warns(UserWarning, match=r"3 file\(s\) in .*depth are skipped \(2 .tif, 1 .txt\)"):
+        assert len(SceneFolder(own)) == 2
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": "other", "version": 1}'])
 def test_damaged_record_is_refused(own, content):
     (own / "scenes.json").write_text(content)

@@ -1,5 +1,6 @@
 """Folder of scenes: one depth image each, what is known beside it, and where it is kept."""
 
+import warnings
 from functools import cached_property
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from tfapp import records
 from tfapp.data.images import read_mask
-from tfapp.data.listing import by_stem, visible_files
+from tfapp.data.listing import by_stem, skipped_notice, visible_files
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.camera import read_camera
@@ -52,6 +53,8 @@ class SceneFolder:
 
     Raises:
         InputError: The folder is missing, is cut short, or something in it does not fit the rest.
+
+    Warns of files in `depth/` that are left out because of their suffix.
     """
 
     def __init__(self, path, foreground=None, *, tolerance=0.005):
@@ -61,6 +64,8 @@ class SceneFolder:
         self.record = read_record(self.path)
         self._depths = scene_files(self.path / "depth", DEPTH_SUFFIXES)
         self.stems = tuple(self._depths)
+        if skipped := skipped_notice(self.path / "depth", suffixes=DEPTH_SUFFIXES):
+            warnings.warn(skipped, stacklevel=2)
         check_whole(self.path, self.stems, self.record)
         self.camera = read_camera(self.path / "camera.json")
         self.foreground = foreground or ("mask" if (self.path / "mask").is_dir() else "plane")
