@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tfapp import records
-from tfapp.data.images import read_mask
 from tfapp.data.listing import by_stem, skipped_notice, visible_files
+from tfapp.data.number_masks import NumberMasks
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.camera import read_camera
@@ -69,6 +69,8 @@ class SceneFolder:
         check_whole(self.path, self.stems, self.record)
         self.camera = read_camera(self.path / "camera.json")
         self.foreground = foreground or ("mask" if (self.path / "mask").is_dir() else "plane")
+        # Without a record only one instance is sure.
+        self._numbers = NumberMasks(highest=self.instances or 1)
         self._check_foreground()
         self.tolerance = tolerance
 
@@ -172,7 +174,7 @@ class SceneFolder:
         return mask
 
     def _picture(self, name):
-        picture = read_mask(self.path / name)
+        picture = self._numbers.read(self.path / name)
         self._check_size(self.path / name, picture)
         return picture
 
