@@ -16,8 +16,8 @@ def decode_image(contents, num_channels, value_range=(0.0, 1.0), header=None):
 
     `tf.io.decode_image` alone differs from Pillow by up to 3 grey levels on JPEG (its default transform is
     the fast one), keeps the high byte of 16-bit PNG only, takes the indices of BMP for grey levels and knows no
-    orientation. Alpha is dropped, not blended; the orientation that cameras note is applied; of a GIF file the
-    first frame is decoded, and no other.
+    orientation. Alpha is dropped, not blended; the orientation that cameras note is applied; an
+    animation is refused, as it is when it is predicted.
 
     Args:
         contents: Scalar string tensor, a PNG, JPEG, BMP or GIF file.
@@ -57,7 +57,8 @@ def decode_image(contents, num_channels, value_range=(0.0, 1.0), header=None):
 def whole_file(contents, header):
     """What the decoder is to see of `contents`, strings of the shape of the entries of `header`.
 
-    GIF files are cut behind their first frame: the decoder would unpack all of them, however many there are.
+    GIF files are cut behind their frame: the decoder would unpack whatever follows, and the header tells only of a
+    further frame that Pillow would find.
     """
     frame = tf.strings.join([tf.strings.substr(contents, tf.zeros_like(header.end), header.end), ";"])
     return tf.where(header.kind == GIF, frame, contents)

@@ -33,6 +33,7 @@ _LATE_EXIF = r"\C*eXIf(II\*\x00|MM\x00\*)\C*"
 _TURNED = (
     "its orientation is noted where the server does not read it; turn the pixels and save it without the note"
 )
+_SEVERAL = "the file holds several frames (an animation); send each as a file of its own"
 
 
 class Header(NamedTuple):
@@ -137,20 +138,25 @@ def _png(contents):
     width, height = big(head[16:20]), big(head[20:24])
     right = tf.reduce_all(head[12:16] == list(b"IHDR"))
 
-    def step(place, exif, exif_length, found, turns):
-        chunk = bytes_at(contents, place, 8)
+    def step(place, exif, frames, found, turns):
+        chunk = bytes_at(contents, place, 12)
         length, name = big(chunk[:4]), chunk[4:8]
+        is_animation = tf.reduce_all(name == list(b"acTL"))
+        # Without a word before it, the first picture is none of the frames that are counted.
+        frames -= tf.cast(tf.reduce_all(name == list(b"fcTL")), tf.int64)
         is_exif = tf.reduce_all(name == list(b"eXIf")) & (exif == 0)
         found = tf.reduce_all(name == list(b"IDAT"))
         return (
             tf.where(found, place, place + 12 + length),
             tf.where(is_exif, place + 8, exif),
-            tf.where(is_exif, length, exif_length),
+            tf.where(is_animation, big(chunk[8:12]) + 1, frames),
             found,
             turns + 1,
         )
 
-    place, exif, _, found, _ = _walk(contents, step, (tf.constant(8, tf.int64), _zero(), _zero(), False, 0))
+    place, exif, frames, found, _ = _walk(
+        contents, step, (tf.constant(8, tf.int64), _zero(), _zero(), False, 0)
+    )
     orientation = _orientation(contents, exif)
     before = part_of(contents, 0, place)
     tail = part_of(contents, tf.maximum(place, _length(contents) - _LONGEST_TAIL), _LONGEST_TAIL)
@@ -162,6 +168,7 @@ def _png(contents):
     problem = _first_problem(
         # Beyond 31 bits PNG has no sides, and the product of two would overflow.
         (~(right & found) | (width * height == 0) | (tf.maximum(width, height) >= 2**31), _NO_MARKER),
+        (frames > 1, _SEVERAL),
         (elsewhere, _TURNED),
     )
     height, width = (tf.where(problem == "", side, 0) for side in (height, width))
@@ -334,17 +341,24 @@ def _gif(contents):
         onward = tf.cond(is_extension, lambda: after_blocks(place + 2), lambda: _length(contents))
         return tf.where(found, place, onward), transparent, found, turns + 1
 
+    def behind(place, another, turns):
+        block = byte(place)
+        onward = tf.cond(block == 0x21, lambda: after_blocks(place + 2), lambda: _length(contents))
+        return onward, block == 0x2C, turns + 1
+
     start = (13 + table(head[10]), False, False, 0)
     place, transparent, found, _ = _walk(contents, step, start)
     frame = bytes_at(contents, place, 10)
     left, top, width, height = (little(frame[i : i + 2]) for i in (1, 3, 5, 7))
     # Behind the frame's own palette and one byte that tells the width of its codes.
     end = tf.cond(found, lambda: after_blocks(place + 10 + table(frame[9]) + 1), lambda: _length(contents))
+    _, another, _ = _walk(contents, behind, (end, False, 0))
     partial = (left != 0) | (top != 0) | (width != canvas_width) | (height != canvas_height)
     before = part_of(contents, 0, place)
     problem = _first_problem(
         (~found | (width * height == 0) | (end > _length(contents)), _NO_MARKER),
-        (partial, "the first frame of the GIF file does not fill it; save that frame as PNG"),
+        (another, _SEVERAL),
+        (partial, "the frame of the GIF file does not fill it; save it as PNG"),
         (transparent, "the GIF file has transparent pixels, which have no colour; save it as PNG"),
         (tf.strings.regex_full_match(before, _XMP_TURN), _TURNED),
     )

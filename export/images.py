@@ -122,7 +122,7 @@ class ServedImages(Servable):
         if alias == "status":
             return "per file, empty where it was read; else why it was not, and its answer is empty"
         if alias == "image_bytes":
-            return f"encoded PNG, JPEG, BMP or GIF (first frame) files, each {self._size('at its own size')}"
+            return f"encoded PNG, JPEG, BMP or GIF files, each {self._size('at its own size')}"
         low, high = (0, 255) if dtype == "uint8" else self.image_model.value_range
         size = self._size("of any height and width")
         images = f"{self.image_model.channel_order} images {size}, values {low:g} to {high:g}"

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tfapp.export.errors import ExportError
 from tfapp.export.requests import MASKS, decided
+from tfapp.records import Entries, Flag, ListOf, Number, Optional, Text, Whole
 
 
 def compare(request, outputs, tolerance):
@@ -221,12 +222,14 @@ class Kind:
         compare: Function of (request, outputs, tolerance) that returns the largest difference (float or None), the
             share of equal labels (float or None) and a failure sentence (or None).
         summary: Function of the manifest that returns sentences on what is served, a list of str.
+        entries: What that function needs of the manifest, by the names of the entries.
         batching: Sentence on requests that the server joins.
     """
 
     name: str
     compare: Callable
     summary: Callable
+    entries: dict
     batching: str
 
 
@@ -286,10 +289,19 @@ def _of_poses(manifest):
     ]
 
 
+_NAMES = ListOf(Text())
+_PIXELS = Entries(
+    {"channel_order": Text(), "value_range": ListOf(Number(), 2)}, {"size": Optional(ListOf(Whole(1), 2))}
+)
+_CAMERA = Entries(
+    {**dict.fromkeys(("fx", "fy", "cx", "cy"), Number()), "height": Whole(1), "width": Whole(1)}
+)
+
 SEGMENTER = Kind(
     "segmenter",
     compare,
     _of_segmenter,
+    {},
     "Leave --enable_batching off, or call serving_bytes only: the server joins requests of different image "
     "sizes by refusing them or by padding the smaller image, files join at any size.",
 )
@@ -297,6 +309,12 @@ POSE_NETWORK = Kind(
     "pose network",
     compare_poses,
     _of_poses,
+    {
+        "instances": Whole(1),
+        "camera": _CAMERA,
+        "object_model": Entries({"points": Whole(1), "file": Text()}),
+        "convention": Text(),
+    },
     "--enable_batching may be on, as all depth images have one size; a file that cannot be read then fails the "
     "requests that it was joined with.",
 )
@@ -304,8 +322,17 @@ SCORER = Kind(
     "scorer",
     compare_scores,
     _of_scorer,
+    {"images": _PIXELS, "class_names": _NAMES},
     "--enable_batching may be on where all images have one size, and for serving_bytes, where a file that cannot be "
     "read then fails the requests that it was joined with; images of different sizes the server joins by refusing "
     "them or by padding the smaller one.",
 )
+# What a manifest may have of any kind.
+FURTHER = {
+    "kind": Text(),
+    "images": Optional(_PIXELS),
+    "class_names": Optional(_NAMES),
+    "max_pixels": Optional(Whole(1)),
+    "status": Optional(Flag()),
+}
 KINDS = {kind.name: kind for kind in (SEGMENTER, POSE_NETWORK, SCORER)}

@@ -9,10 +9,23 @@ import shlex
 from datetime import datetime, timezone
 from importlib import metadata as packages
 
+from tfapp.errors import InputError
 from tfapp.export.errors import ExportError
-from tfapp.export.kinds import kind_of, request_limits
+from tfapp.export.kinds import FURTHER, kind_of, request_limits
 from tfapp.export.signatures import read_signatures
 from tfapp.export.versions import resolve_saved_model
+from tfapp.records import (
+    Entries,
+    ListOf,
+    Moment,
+    Number,
+    Optional,
+    TableOf,
+    Text,
+    Whole,
+    checked,
+    read_record,
+)
 
 EXTRA = "assets.extra"
 FILE_NAME = "export.json"
@@ -21,6 +34,23 @@ LIMITS = (
     "`tfapp export verify` runs the graph by the call that TensorFlow Serving makes; the server itself, with its "
     "HTTP and gRPC front end, version manager and batching, is not exercised."
 )
+
+
+_REMEDY = "restore the folder, or export again."
+_ANY_FORMAT = Entries({"format": Whole(1)})
+_NEEDED = {
+    "verification": Entries({"tolerance": Number(0)}, {"signatures": TableOf()}),
+    "warmup": Entries({"records": Whole(0)}, {"note": Optional(Text())}),
+    "sha256": TableOf(Text()),
+}
+_TENSORS = ListOf(Entries({"alias": Text()}, {"meaning": Optional(Text())}))
+_FURTHER = {
+    **FURTHER,
+    "name": Text(),
+    "signatures": TableOf(Entries({}, {"inputs": _TENSORS, "outputs": _TENSORS})),
+    "metadata": TableOf(),
+    "created_utc": Moment(),
+}
 
 
 def write_manifest(folder, *, name, version, servable, metadata, stored_values, report, warmup):
@@ -71,24 +101,22 @@ def read_manifest(folder):
     """Content of `export.json` in the SavedModel `folder`, or None where there is none.
 
     Raises:
-        ExportError: the file is damaged, or of a newer tfapp.
+        ExportError: the file is damaged, of another program, or of a newer tfapp.
     """
     path = folder / EXTRA / FILE_NAME
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        written_format = content["format"]
-        if not isinstance(written_format, int):
-            raise TypeError("a format that is no whole number")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ExportError(f"{path} is damaged: it is not what `tfapp export` writes.") from error
-    if written_format > FORMAT:
-        raise ExportError(
-            f"{path} was written by a newer tfapp (format {written_format}, this version reads up to {FORMAT}); "
-            "update tfapp."
-        )
-    return content
+        content = read_record(path, _ANY_FORMAT, _REMEDY)
+        if content["format"] > FORMAT:
+            raise ExportError(
+                f"{path} was written by a newer tfapp (format {content['format']}, this version reads up to {FORMAT}); "
+                "update tfapp."
+            )
+        checked(content, path, Entries(_NEEDED, _FURTHER), _REMEDY)
+        return checked(content, path, Entries(kind_of(content).entries), _REMEDY)
+    except InputError as error:
+        raise ExportError(str(error)) from None
 
 
 def checksums(folder):

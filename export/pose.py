@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfapp.export.archive import Servable, write_version
 from tfapp.export.errors import ExportError, reason_of
-from tfapp.export.image_headers import big, bytes_at
+from tfapp.export.image_headers import big, bytes_at, read_header
 from tfapp.export.images import of_size, size_assertion
 from tfapp.export.kinds import POSE_NETWORK
 from tfapp.export.manifest import EXTRA
@@ -30,6 +30,8 @@ MEANINGS = {
 # Byte 24 of a PNG file is its bit depth, byte 25 its colour type (PNG specification, IHDR): 16 bits, grey.
 _SIGNATURE, _DEEP_GREY = b"\x89PNG\r\n\x1a\n", b"\x10\x00"
 _EXPECTED = "depth_bytes must be 16-bit grey PNG files"
+_TURNED = "depth_bytes must not be turned by EXIF: turn the pixels, and save the file without the note"
+_NOTHING = 65535  # what cameras write where nothing was measured
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,9 @@ def pose_endpoints(network):
 def decode_depth(contents, camera):
     """Decode a 16-bit grey PNG file (scalar string tensor) to depth float32 `(height, width)` in metres.
 
+    As where depth is read for training, 65535 is nothing measured. An animation, and a file whose EXIF says that it is
+    turned, are refused.
+
     Args:
         contents: The file.
         camera: Dict of `height`, `width` and `depth_scale`, the millimetres of one step.
@@ -285,8 +290,13 @@ def decode_depth(contents, camera):
             told_size = tf.stack([big(bytes_at(contents, 20, 4)), big(bytes_at(contents, 16, 4))])
         right_size = size_assertion(told_size, size, "depth_bytes")
         with tf.control_dependencies([right_size]):
+            header = read_header(contents)
+        upright = tf.debugging.Assert(header.orientation == 1, [_TURNED])
+        whole = tf.debugging.Assert(header.problem == "", [header.problem])
+        with tf.control_dependencies([upright, whole]):
             steps = tf.io.decode_png(contents, 1, tf.uint16)
         steps = of_size(steps, size, "depth_bytes")[..., 0]
+        steps = tf.where(steps == _NOTHING, tf.zeros_like(steps), steps)
         return tf.cast(steps, tf.float32) * (camera["depth_scale"] / 1000)
 
 
@@ -323,7 +333,7 @@ def depth_request(network, depth):
 def files_request(network, pictures):
     """`serving_bytes` on a list of depth images `(height, width)` in metres, encoded to whole steps."""
     step = network.camera["depth_scale"] / 1000
-    whole = np.clip(np.rint(np.stack(pictures) / step), 0, 65535).astype(np.uint16)
+    whole = np.clip(np.rint(np.stack(pictures) / step), 0, _NOTHING - 1).astype(np.uint16)
     files = [tf.io.encode_png(one[..., np.newaxis]).numpy() for one in whole]
     depth = whole.astype(np.float32) * np.float32(step)
     # An S array drops trailing zero bytes; PNG ends in a constant 0x82.

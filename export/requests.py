@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
+from tfapp.archives import open_arrays
 from tfapp.export.errors import ExportError
 
 DEFAULT, UINT8, BYTES = "serving_default", "serving_uint8", "serving_bytes"
@@ -67,10 +68,10 @@ def load_requests(path):
     """Read what `save_requests` wrote, in order.
 
     Raises:
-        OSError, ValueError, zipfile.BadZipFile: `path` is missing or damaged.
+        One of `tfapp.archives.DAMAGED`: `path` is missing, damaged, or declares more than it holds.
     """
     found = {}
-    with np.load(path, allow_pickle=False) as stored:
+    with open_arrays(path, most=None) as stored:
         for key in stored.files:
             index, signature, kind, alias = key.split("/")
             request = found.setdefault(int(index), Request(signature, {}))

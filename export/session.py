@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from tfapp.export.errors import ExportError
 from tfapp.export.requests import save_requests
+from tfapp.export.staging import checking
 
 _SCRIPT = Path(__file__).with_name("session_check.py")
 
@@ -43,11 +43,11 @@ def ask_session(saved_model, requests):
         ExportError: the process itself ended without an answer.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    with tempfile.TemporaryDirectory(prefix="tfapp-check-") as folder:
-        requests_file = Path(folder, "requests.npz")
+    with checking() as folder:
+        requests_file = folder / "requests.npz"
         save_requests(requests_file, requests)
         done = subprocess.run(
-            [sys.executable, str(_SCRIPT), str(Path(saved_model).resolve()), str(requests_file), folder],
+            [sys.executable, str(_SCRIPT), str(Path(saved_model).resolve()), str(requests_file), str(folder)],
             capture_output=True,
             text=True,
             errors="replace",
@@ -56,7 +56,7 @@ def ask_session(saved_model, requests):
         )
         if done.returncode != 0:
             raise ExportError(_ended_without_answer(saved_model, done))
-        return _read_answers(Path(folder), len(requests))
+        return _read_answers(folder, len(requests))
 
 
 def _ended_without_answer(saved_model, done):

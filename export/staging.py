@@ -1,21 +1,25 @@
-"""The hidden folder that an export is written to before it appears, and those that killed exports left behind."""
+"""Folders that an export works in, hidden ones and temporary ones, and those that killed exports left behind."""
 
 import contextlib
 import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
+from pathlib import Path
 
 try:
     import fcntl
 except ImportError:  # Windows has no such locks: there nothing of others is removed.
     fcntl = None
 
-_NAME = re.compile(r"\.export-[0-9a-f]{16}")
-# As exports of version 0.1 were called; they held no lock, so that only their age tells that they are dead.
-_UNLOCKED_NAME = re.compile(r"\.export-[0-9a-f]{8}")
+_STAGED, _CHECKED = ".export-", "tfapp-check-"
+_KEY = re.compile("[0-9a-f]{16}")
+# As folders of version 0.1 were called; they held no lock, so that only their age tells that they are dead.
+_UNLOCKED_KEY = re.compile("[0-9a-z_]{8}")
 _DEAD_AFTER = 24 * 3600  # seconds
+_NEW_FOR = 60  # seconds, in which a folder that is made has its lock
 
 
 @contextlib.contextmanager
@@ -28,7 +32,7 @@ def staging(base):
     """
     made = [folder for folder in (base, *base.parents) if not folder.exists()]
     # Not tempfile.mkdtemp: its folder is readable by its owner only, the server is often another user.
-    folder = base / f".export-{secrets.token_hex(8)}"
+    folder = base / f"{_STAGED}{secrets.token_hex(8)}"
     held = None
     try:
         base.mkdir(parents=True, exist_ok=True)
@@ -48,17 +52,45 @@ def staging(base):
                 parent.rmdir()
 
 
-def remove_left_behind(base):
-    """Remove the hidden folders in `base` whose exports were killed, and return their names."""
+@contextlib.contextmanager
+def checking():
+    """Yield a new folder among the user's temporary ones; it is gone at the end.
+
+    What a killed process left is removed by the next one, as `staging` does it. Nothing in that place, which all users
+    share, is waited for: a folder that is new may have no lock yet, and stays.
+    """
+    base = Path(tempfile.gettempdir())
+    remove_left_behind(base, _CHECKED, _NEW_FOR)
+    folder = base / f"{_CHECKED}{secrets.token_hex(8)}"
+    held = None
+    try:
+        folder.mkdir(mode=0o700)
+        held = _lock(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def remove_left_behind(base, prefix=_STAGED, new_for=0):
+    """Remove the folders in `base` whose exports were killed, and return their names.
+
+    Args:
+        base: Path of a folder.
+        prefix: How their names begin.
+        new_for: Seconds since the last change of a folder in which it stays in any case.
+    """
     removed = []
-    for folder in sorted(base.iterdir()):
-        if not _is_ours(folder):
+    for folder in sorted(base.glob(f"{prefix}*")):
+        key = folder.name.removeprefix(prefix)
+        if not _is_ours(folder, key):
             continue
         lock = _lock(folder)
         if lock is None:
             continue
         try:
-            if _NAME.fullmatch(folder.name) or _age(folder) > _DEAD_AFTER:
+            if _age(folder) >= (new_for if _KEY.fullmatch(key) else _DEAD_AFTER):
                 shutil.rmtree(folder, ignore_errors=True)
                 removed.append(folder.name)
         finally:
@@ -66,8 +98,8 @@ def remove_left_behind(base):
     return removed
 
 
-def _is_ours(folder):
-    named = _NAME.fullmatch(folder.name) or _UNLOCKED_NAME.fullmatch(folder.name)
+def _is_ours(folder, key):
+    named = _KEY.fullmatch(key) or _UNLOCKED_KEY.fullmatch(key)
     return bool(named) and folder.is_dir() and not folder.is_symlink()
 
 

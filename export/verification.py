@@ -1,13 +1,13 @@
 """Check an exported folder through the C++ session, now or years later."""
 
 import io
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from tfapp.archives import DAMAGED
 from tfapp.export.kinds import kind_of, promise_failure
 from tfapp.export.manifest import EXTRA, checksums, read_manifest
 from tfapp.export.requests import Request, load_requests, sample_image
@@ -45,7 +45,7 @@ def verify(directory):
     failures, num_files = _changed_files(folder, manifest["sha256"])
     try:
         requests = load_requests(folder / EXTRA / REFERENCE)
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError):
+    except DAMAGED:
         requests = []
         failures.append(f"{EXTRA}/{REFERENCE} cannot be read: there is no reference to compare with.")
     return check(

@@ -5,7 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.base import LossAwareOptimizer, move_with_momentum, usable
+from tfapp.optimizers.base import LossAwareOptimizer
+from tfapp.optimizers.updates import move_with_momentum, usable
 
 
 @keras.saving.register_keras_serializable("tfapp")

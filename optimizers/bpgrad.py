@@ -5,7 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.base import LossAwareOptimizer, global_norm, move_with_momentum, step_size, usable
+from tfapp.optimizers.base import LossAwareOptimizer
+from tfapp.optimizers.updates import global_norm, move_with_momentum, step_size, usable
 
 # Lengths of the first steps of "auto", and of the longest after them, as shares of the norm of the weights.
 FIRST_STEPS, LONGEST_STEPS = 0.01, 0.02

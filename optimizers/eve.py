@@ -5,7 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.base import LossAwareOptimizer, plain, usable
+from tfapp.optimizers.base import LossAwareOptimizer
+from tfapp.optimizers.updates import plain, usable
 
 _SETTINGS = ("beta_1", "beta_2", "beta_3", "clip", "minimum", "epsilon")
 

@@ -55,6 +55,14 @@ def test_header_of_a_larger_array_takes_no_memory(tmp_path, shape):
     tracemalloc.stop()
 
 
+def test_only_the_arrays_that_are_going_to_be_read_are_looked_at(tmp_path):
+    file = npz(tmp_path / "a.npz", a=npy((2,), bytes(8)), b=npy((10**12,), bytes(8)))
+    with open_arrays(file, names=["a"]) as arrays:
+        assert arrays["a"].tolist() == [0, 0]
+    with pytest.raises(ValueError, match="bytes cannot hold"), open_arrays(file, names=["b"]):
+        pass
+
+
 def test_pickled_objects_stay_unread(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.array([{}]))
     with pytest.raises(ValueError, match="allow_pickle"), open_arrays(tmp_path / "a.npz") as arrays:

@@ -34,12 +34,13 @@ DAMAGED = (
 
 
 @contextmanager
-def open_arrays(path, most=MOST_BYTES):
+def open_arrays(path, most=MOST_BYTES, names=None):
     """Open an `.npz` archive whose arrays, by their own headers, are no larger than its members; nothing is unpickled.
 
     Args:
         path: The file.
-        most: Bytes of all arrays together, at most.
+        most: Bytes of all arrays together, at most; None for what the file itself has, and `MOST_BYTES` in any case.
+        names: Names of the arrays that are going to be read, for a file of many; all by default.
 
     Yields:
         NumPy's `NpzFile`.
@@ -54,7 +55,9 @@ def open_arrays(path, most=MOST_BYTES):
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as members:
-                _check_members(members, most)
+                if most is None:
+                    most = max(MOST_BYTES, os.fstat(file.fileno()).st_size)
+                _check_members(members, most, names)
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 yield arrays
@@ -63,11 +66,14 @@ def open_arrays(path, most=MOST_BYTES):
             raise ValueError(str(error)[:100]) from None
 
 
-def _check_members(members, most):
+def _check_members(members, most, names):
     declared = sum(member.file_size for member in members.infolist())
     if declared > most:
         raise ValueError(f"it declares {declared:,} bytes of arrays, more than {most:,}")
+    looked_at = None if names is None else {f"{name}.npy" for name in names}
     for member in members.infolist():
+        if looked_at is not None and member.filename not in looked_at:
+            continue
         with members.open(member) as content:
             _check_header(content, member.file_size)
 

@@ -213,6 +213,28 @@ class ListOf(Anything):
 
 
 @dataclass(frozen=True)
+class RowOf(Anything):
+    """A list of values, each of its own kind.
+
+    Attributes:
+        kinds: That of each place.
+    """
+
+    kinds: tuple
+
+    @property
+    def wanted(self):
+        return f"a list of {len(self.kinds)}"
+
+    def fault(self, value, where=""):
+        if not isinstance(value, (list, tuple)) or len(value) != len(self.kinds):
+            return Fault(where, self.wanted, value)
+        pairs = zip(self.kinds, value, strict=True)
+        found = (kind.fault(one, f"{where}[{place}]") for place, (kind, one) in enumerate(pairs))
+        return next(filter(None, found), None)
+
+
+@dataclass(frozen=True)
 class TableOf(Anything):
     """Entries of any names, whose values are of one kind."""
 

@@ -79,6 +79,7 @@ def test_same_training_again_extracts_and_trains_nothing(run, place, monkeypatch
     path, before = run[0], (run[0] / "transfer.keras").stat().st_mtime_ns
     done(f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {SMALL}")
     assert (path / "transfer.keras").stat().st_mtime_ns == before
+    assert TransferRun.open(path).record["config"]["input_scale"] == 1.0
 
 
 @pytest.mark.slow

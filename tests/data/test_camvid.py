@@ -102,3 +102,10 @@ def test_sample_of_camvid_has_the_documented_sizes_and_shares(real_data):
     # The sample's documentation, classes 0 to 10 and void.
     documented = [16.8, 23.6, 1.0, 31.4, 4.4, 9.6, 1.2, 1.1, 6.0, 0.6, 0.3, 3.9]
     np.testing.assert_allclose(shares, documented, atol=0.051)
+
+
+def test_names_in_the_lists_meet_files_whichever_form_of_unicode_either_has(root):
+    for folder in ("val", "valannot"):
+        (root / folder / "0016E5_07959.png").rename(root / folder / "e\u0301.png")
+    (root / "val.txt").write_text("val/\u00e9.png valannot/\u00e9.png\n", encoding="utf-8")
+    assert open_dataset(f"camvid:{root}").official_split.validation == ("val/e\u0301",)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from tfapp.data.class_files import read_class_list
@@ -79,3 +81,15 @@ def test_numbered_names_are_names(read):
 def test_what_can_be_read_in_two_ways_is_refused_with_its_line(read, text, message):
     with pytest.raises(InputError, match=message):
         read(text)
+
+
+def test_pipe_is_no_list_of_classes(tmp_path):
+    os.mkfifo(tmp_path / "classes.txt")
+    with pytest.raises(InputError, match="classes.txt is a named pipe; expected a list of classes"):
+        read_class_list(tmp_path / "classes.txt")
+
+
+def test_link_to_no_list_is_not_passed_over(tmp_path):
+    (tmp_path / "classes.txt").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match="classes.txt cannot be read: No such file"):
+        read_class_list(tmp_path / "classes.txt")

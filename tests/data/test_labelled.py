@@ -1,4 +1,5 @@
 import hashlib
+import os
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from PIL import Image
 
 from tfapp.data import ClassificationSet, ImageArray, ImageFiles, batches
 from tfapp.data.labelled import has_fingerprint
+from tfapp.data.multi_label import one_class_each
 
 
 def array_part(count=6, seed=0):
@@ -118,3 +120,10 @@ def test_fingerprint_of_version_0_1_is_still_known(tmp_path):
 def test_file_that_changed_in_place_has_another_fingerprint_than_was_stored(tmp_path):
     stored = set_of_file(tmp_path / "image.png", b"1").fingerprint()
     assert not has_fingerprint(set_of_file(tmp_path / "image.png", b"2"), stored)
+
+
+def test_fingerprint_takes_names_in_any_encoding(tmp_path):
+    file = tmp_path / os.fsdecode(b"b\xfcrste.png")
+    data = set_of_file(file, b"1")
+    assert data.fingerprint() == set_of_file(file, b"1").fingerprint()
+    assert one_class_each(data).fingerprint() != one_class_each(set_of_file(file, b"2")).fingerprint()

@@ -1,3 +1,6 @@
+import os
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -111,6 +114,29 @@ def test_byte_order_mark_and_empty_lines_are_passed_over(write):
 def test_bad_table_is_named_with_its_line(write, lines, message):
     with pytest.raises(InputError, match=message):
         labels_folder(write(*lines), "")
+
+
+def test_names_meet_files_whichever_form_of_unicode_either_has(write):
+    composed, decomposed = (unicodedata.normalize(form, "é.png") for form in ("NFC", "NFD"))
+    root = write("image,split,x,y", f"{composed},train,1,0", "00.png,test,1,0")
+    (root / "05.png").rename(root / decomposed)
+    data = labels_folder(root, "")
+    assert data.train.names == (composed,)
+    np.testing.assert_allclose(data.train.read(0), np.full((4, 6, 3), 100 / 255), atol=1e-6)
+    with pytest.raises(InputError, match="twice, in the lines 2 and 3"):
+        labels_folder(write("image,x,y", f"{composed},1,0", f"{decomposed},1,0"), "")
+
+
+def test_pipe_is_no_image_and_no_table(write):
+    root = write("image,x,y", "00.png,1,0", "pipe.png,1,0")
+    os.mkfifo(root / "pipe.png")
+    with pytest.raises(
+        InputError, match=r"pipe.png is a named pipe; expected an image, as line 3 of .* names it"
+    ):
+        labels_folder(root, "")
+    (root / "pipe.png").rename(root / "labels.csv")
+    with pytest.raises(InputError, match="labels.csv is a named pipe; expected a table"):
+        labels_folder(root, "")
 
 
 def test_missing_table_tells_its_form(tmp_path):

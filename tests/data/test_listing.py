@@ -3,6 +3,7 @@ import unicodedata
 import pytest
 
 from tfapp.data.listing import (
+    NamedFiles,
     by_stem,
     image_files,
     skipped_files,
@@ -102,3 +103,14 @@ def test_names_meet_in_both_forms_of_unicode(tmp_path):
     assert masks["caf\u00e9"].stem == decomposed  # as it can be opened
     with pytest.raises(InputError, match="have the same name"):
         by_stem([tmp_path / f"{composed}.png", tmp_path / f"{decomposed}.png"])
+
+
+def test_named_file_is_found_whichever_form_of_unicode_the_disk_or_the_list_has(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "é") for form in ("NFC", "NFD"))
+    for name in (f"{decomposed}/{composed}.png", f"{decomposed}/plain.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    named = NamedFiles(tmp_path)
+    for name in (f"{composed}/{decomposed}.png", f"{decomposed}/{composed}.png"):
+        assert named.path(name) == tmp_path / f"{decomposed}/{composed}.png"
+    assert named.path(f"{composed}/other.png") == tmp_path / f"{composed}/other.png"

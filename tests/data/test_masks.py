@@ -1,8 +1,11 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data import open_dataset
+from tfapp.data import open_dataset, opening
+from tfapp.data.mask_files import read_colours, read_stored
 from tfapp.errors import InputError
 
 COLOURS = np.array([[0, 0, 0], [220, 20, 60], [30, 160, 30]], np.uint8)
@@ -124,6 +127,28 @@ def test_colour_outside_the_list_is_named_with_its_count(opened):
     masks = [Image.fromarray(COLOURS[labels]) for labels in LABELS]
     with pytest.raises(InputError, match=r"holds the colour 220,20,60, outside .*16 pixels \(5.6 %\)"):
         opened(masks, "ground:0,0,0\ncore:30,160,30\n")
+
+
+def test_colours_without_a_list_are_named_with_the_line_that_lists_them(opened, tmp_path):
+    masks = [Image.fromarray(COLOURS[labels]) for labels in LABELS]
+    with pytest.raises(InputError) as refused:
+        opened(masks, "ground\nbody\ncore\n")
+    assert str(refused.value).endswith(
+        f"write {tmp_path / 'classes.txt'} with one line 'NAME:R,G,B' for each; it has 3 colour(s): 0,0,0 (103 pixels, "
+        "72 %), 30,160,30 (25 pixels, 17 %), 220,20,60 (16 pixels, 11 %)."
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "L", "I;16"])
+@pytest.mark.parametrize("read", [read_stored, read_colours])
+def test_mask_of_any_kind_is_decoded_once(tmp_path, monkeypatch, read, mode):
+    mask = Image.fromarray(LABELS[0].astype(np.uint16)) if mode == "I;16" else grey()[0].convert(mode)
+    mask.save(tmp_path / "a.png")
+    decoded = []
+    monkeypatch.setattr(opening, "_load", lambda image, load=opening._load: (decoded.append(1), load(image)))
+    with nullcontext() if (read, mode) != (read_colours, "I;16") else pytest.raises(InputError):
+        read(tmp_path / "a.png")
+    assert decoded == [1]
 
 
 @pytest.mark.parametrize(("suffix", "options"), [("jpg", {}), ("webp", {"lossless": False})])

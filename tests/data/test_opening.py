@@ -157,3 +157,19 @@ def test_damaged_orientation_is_one_sentence(tmp_path):
         assert "a.jpg is damaged" in str(error)
     else:
         assert shape in ((8, 12, 3), (12, 8, 3))
+
+
+def test_damaged_exif_is_passed_over_without_a_warning_and_what_is_left_of_it_counts(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "x" * 200
+    Image.fromarray(NOISE).save(tmp_path / "a.jpg", exif=exif)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    start = whole.index(b"Exif") - 2
+    length = int.from_bytes(whole[start : start + 2], "big")
+    cut = (length - 150).to_bytes(2, "big") + whole[start + 2 : start + length - 150]
+    (tmp_path / "a.jpg").write_bytes(whole[:start] + cut + whole[start + length :])
+    with pytest.warns(UserWarning, match="larger than file"), Image.open(tmp_path / "a.jpg") as image:
+        image.getexif()
+    before = list(warnings.filters)
+    assert (read_image(tmp_path / "a.jpg").shape, image_size(tmp_path / "a.jpg")) == ((12, 8, 3), (12, 8))
+    assert warnings.filters == before

@@ -143,3 +143,11 @@ def test_sample_of_raindrop_has_the_documented_likeness(real_data):
     errors = [np.mean((item.read_image() - item.read_target()) ** 2) for item in dataset.items]
     # The sample's documentation: 20.5, 16.4, 18.7 and 14.7 dB.
     np.testing.assert_allclose(-10 * np.log10(errors), [20.5, 16.4, 18.7, 14.7], atol=0.051)
+
+
+def test_two_images_of_one_number_are_refused(make_pairs):
+    root = make_pairs((("", 2),))
+    folder = next(path.parent for path in root.rglob("1_clean.png"))
+    (folder / "01_clean.png").write_bytes((folder / "1_clean.png").read_bytes())
+    with pytest.raises(InputError, match="01_clean.png and .*1_clean.png have the same number"):
+        open_dataset(f"raindrop:{root}")

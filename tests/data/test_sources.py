@@ -79,6 +79,39 @@ def test_unknown_dataset_is_refused(spec):
         open_dataset(spec)
 
 
+@pytest.mark.parametrize(
+    ("opens", "name", "forms"),
+    [
+        (open_dataset, "big", "folder:big"),
+        (open_dataset, "camvid", "camvid:camvid or folder:camvid"),
+        (open_multi_label, "big", "labels:big"),
+        (open_classification, "big", "mnist:big, fashion-mnist:big, cifar10:big or imagenet:big"),
+    ],
+)
+def test_folder_without_a_word_on_what_it_holds_is_refused_with_the_form(
+    tmp_path, monkeypatch, opens, name, forms
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match=f"'{name}' is a folder, .*: write {forms}; expected "):
+        opens(name)
+
+
+def test_file_is_no_dataset(tmp_path):
+    (tmp_path / "a.png").touch()
+    with pytest.raises(InputError, match="a.png' is a file; expected cells, .* where PATH is a folder"):
+        open_dataset(str(tmp_path / "a.png"))
+
+
+def test_folder_with_the_name_of_generated_images_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cells").mkdir()
+    with pytest.warns(
+        UserWarning, match="'cells' means generated images, not the folder .*, write folder:cells"
+    ):
+        open_dataset("cells")
+
+
 @pytest.mark.parametrize("spec", ["mnist", "mnist:", "cifar100:/tmp", "cells", "folder:/tmp", "voc2007:/tmp"])
 def test_unknown_images_with_labels_are_refused_with_the_known_ones(spec):
     with pytest.raises(

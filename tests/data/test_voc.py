@@ -1,3 +1,4 @@
+import os
 import re
 from collections import Counter
 
@@ -241,3 +242,15 @@ def test_missing_annotation_is_named(tmp_path):
         InputError, match="000001.xml does not exist, and its list of images has no class lists"
     ):
         annotated_targets(tmp_path / "000001.xml")
+
+
+def test_pipe_is_no_list_and_no_annotation(tmp_path):
+    root = write_voc(tmp_path, class_lists=False)
+    for name, expected in (
+        ("Annotations/000001.xml", "an annotation"),
+        ("ImageSets/Main/test.txt", "a list of images"),
+    ):
+        (root / name).unlink()
+        os.mkfifo(root / name)
+        with pytest.raises(InputError, match=f"is a named pipe; expected {expected}"):
+            voc_part(root, "test")

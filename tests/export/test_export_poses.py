@@ -30,9 +30,9 @@ def posed(tmp_path_factory):
     return SimpleNamespace(model=model, folder=folder, manifest=manifest)
 
 
-def png(pixels):
+def png(pixels, **options):
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    Image.fromarray(pixels).save(file, "PNG", **options)
     return file.getvalue()
 
 
@@ -88,6 +88,28 @@ def test_files_are_read_in_steps_of_the_camera(posed, session_run):
 def test_file_that_holds_no_such_depth_fails_the_request(posed, session_run, contents, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         session_run(posed.folder, "serving_bytes", depth_bytes=[contents])
+
+
+def test_file_is_read_as_for_training_where_nothing_was_measured():
+    steps = np.full((12, 16), 900, np.uint16)
+    steps[3:5] = 65535
+    depth = pose_export.decode_depth(png(steps), CAMERA)
+    np.testing.assert_allclose(depth, np.where(steps == 65535, 0, 0.45), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"exif": Image.Exif()}, "must not be turned by EXIF"),
+        ({"save_all": True, "append_images": [Image.new("I;16", (16, 12), 7)]}, "several frames"),
+    ],
+)
+def test_turned_file_and_animation_are_refused(options, message):
+    if "exif" in options:
+        options["exif"][0x0112] = 3
+    contents = png(np.full((12, 16), 900, np.uint16), **options)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        pose_export.decode_depth(contents, CAMERA)
 
 
 def test_graph_needs_no_python(posed):

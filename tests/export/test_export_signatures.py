@@ -51,13 +51,6 @@ def test_sixteen_bit_png_keeps_its_depth():
     np.testing.assert_array_equal(decoded[..., 0], levels.astype(np.float32) / 65535)
 
 
-def test_first_frame_of_an_animated_gif_is_decoded(picture):
-    first, second = (Image.fromarray(picture(8, 9, seed=seed)).quantize(16) for seed in (0, 1))
-    file = io.BytesIO()
-    first.save(file, "GIF", save_all=True, append_images=[second])
-    np.testing.assert_array_equal(decode_image(file.getvalue(), 3), opened(file.getvalue(), 3))
-
-
 def test_values_span_the_range_of_the_model():
     ends = tf.constant([0, 255], tf.uint8)
     assert scale_to(ends, (-1.0, 1.0)).numpy().tolist() == [-1.0, 1.0]

@@ -5,11 +5,12 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
 
-from tfapp.export.staging import remove_left_behind, staging
+from tfapp.export.staging import checking, remove_left_behind, staging
 
 HOLD = """
 import sys, time
@@ -71,6 +72,37 @@ def test_link_of_such_a_name_is_not_followed(tmp_path):
     (tmp_path / ".export-0123456789abcdef").symlink_to(target)
     remove_left_behind(tmp_path)
     assert target.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("key", "minutes", "stays"),
+    [
+        ("0123456789abcdef", 2, False),
+        ("0123456789abcdef", 0, True),
+        ("a1b2_c3d", 60, True),
+        ("a1b2_c3d", 2000, False),
+        ("notes", 2000, True),
+    ],
+)
+def test_next_check_removes_the_temporary_folder_of_a_killed_one(tmp_path, monkeypatch, key, minutes, stays):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"tfapp-check-{key}"
+    left.mkdir()
+    (left / "requests.npz").touch()
+    for path in (left / "requests.npz", left):
+        os.utime(path, (time.time() - 60 * minutes,) * 2)
+    with checking() as folder:
+        assert folder.parent == tmp_path and folder.stat().st_mode & 0o077 == 0
+        assert left.exists() == stays
+    assert not folder.exists()
+
+
+def test_temporary_folder_of_a_living_check_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with checking() as first:
+        os.utime(first, (time.time() - 3600,) * 2)
+        with checking():
+            assert first.is_dir()
 
 
 @pytest.mark.slow

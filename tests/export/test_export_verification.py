@@ -1,3 +1,4 @@
+import json
 import shutil
 import sys
 from importlib.util import find_spec
@@ -180,12 +181,23 @@ def test_damaged_graph_is_one_sentence(tmp_path):
         verify(tmp_path)
 
 
+def manifest(**entries):
+    whole = {"format": 2, "verification": {"tolerance": 1e-5, "signatures": {}}, "warmup": {"records": 0}}
+    return json.dumps({**whole, "sha256": {}, **entries})
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "export.json is damaged"),
         ("[]", "export.json is damaged"),
         ('{"format": 99}', "written by a newer tfapp"),
+        ('{"format": 2}', '"verification" is missing'),
+        (manifest(sha256=7), '"sha256" is 7, expected a table'),
+        (manifest(warmup={"records": -1}), '"warmup.records" is -1, expected a whole number'),
+        (manifest(kind="scorer"), '"images" is missing'),
+        (manifest(kind="pose network", instances=2), '"camera" is missing'),
+        (manifest(kind="detector"), "by a newer tfapp, as a 'detector'"),
     ],
 )
 def test_unreadable_manifest_is_one_sentence(tmp_path, content, message):

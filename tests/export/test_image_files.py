@@ -100,6 +100,8 @@ SAME = {
     **{f"JPEG turned by {number}": turned("JPEG", number) for number in range(1, 9)},
     **{f"PNG turned by {number}": turned("PNG", number) for number in (3, 6)},
     "GIF": encoded(colours(count=16), "GIF", interlace=0),
+    "GIF with a comment": encoded(colours(count=16), "GIF", comment=b"x" * 600),
+    "GIF with words behind its frame": encoded(colours(count=16), "GIF")[:-1] + b"!\xfe\x05, ,,,\0;",
     "interlaced GIF": encoded(colours(count=16), "GIF", interlace=1),
 }
 
@@ -124,11 +126,24 @@ def compressed_bmp():
     return bytes(whole)
 
 
+def animated(form, **options):
+    first = colours(count=16)
+    second = first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return encoded(first, form, save_all=True, append_images=[second], **options)
+
+
 REFUSED = {
     "WebP": (lambda: encoded(colours(), "WEBP"), "WebP files are not served; send a PNG"),
     "TIFF": (lambda: encoded(colours(), "TIFF"), "TIFF files are not served; send a PNG"),
     "CMYK JPEG": (lambda: encoded(colours("CMYK"), "JPEG"), "send the image as RGB or grey"),
     "compressed BMP": (compressed_bmp, "save it as BMP of 8 or 24 bits without compression"),
+    "animated GIF": (lambda: animated("GIF"), "several frames .*; send each as a file of its own"),
+    "GIF with a comment between frames": (lambda: animated("GIF", comment=b"x" * 300), "several frames"),
+    "PNG with an animation beside it": (
+        lambda: animated("PNG", default_image=True),
+        "several frames",
+    ),
+    "animated PNG": (lambda: animated("PNG"), "several frames .*; send each as a file of its own"),
     "transparent GIF": (lambda: encoded(colours(count=16), "GIF", transparency=3), "save it as PNG"),
     "JPEG turned in XMP": (lambda: encoded(colours(), "JPEG", xmp=XMP), "turn the pixels"),
     "PNG turned in XMP": (xmp_png, "turn the pixels"),

@@ -17,9 +17,9 @@ from tfapp.export.requests import Request
 LIMIT = 65_536
 
 
-def encoded(pixels, form="PNG"):
+def encoded(pixels, form="PNG", **options):
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, form)
+    Image.fromarray(pixels).save(file, form, **options)
     return file.getvalue()
 
 
@@ -57,13 +57,19 @@ def test_bad_files_do_not_fail_their_neighbours(telling, session_run, picture, k
         spoiled(encoded(good)),
         encoded(picture(257, 256)),
         encoded(good, "BMP"),
+        encoded(good, "GIF", save_all=True, append_images=[Image.fromarray(255 - good)]),
     ]
     answer = session_run(telling.folder, "serving_bytes", image_bytes=np.array(files, object))
     expected = keras_answer(telling.model, good[np.newaxis].astype(np.float32) / 255)[0].argmax(-1)
     for number in (1, 4):
         assert answer["status"][number] == b""
         np.testing.assert_array_equal(labels_of(answer["labels_png_bytes"][number]), expected)
-    for number, told in ((0, b"Unknown image"), (2, b"damaged"), (3, b"at most 65536")):
+    for number, told in (
+        (0, b"Unknown image"),
+        (2, b"damaged"),
+        (3, b"at most 65536"),
+        (5, b"several frames"),
+    ):
         assert told in answer["status"][number]
         assert answer["labels_png_bytes"][number] == b""
 

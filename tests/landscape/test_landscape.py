@@ -122,6 +122,23 @@ def test_retrained_weights_and_other_data_are_refused(segmenter, data, tmp_path)
         small(segmenter, (x[:9], y[:9], w[:9]), path=tmp_path / "surface.npz")
 
 
+def test_metric_that_a_file_of_an_earlier_version_does_not_have_is_named(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse", run_eagerly=True)
+    data = np.eye(2, dtype=np.float32), np.ones((2, 1), np.float32)
+    path = tmp_path / "surface.npz"
+    surface = landscape(model, *data, n=3, path=path, batch_size=2)
+    for name in ("code of the loss", "metrics", "code of the model", "batches of the data"):
+        del surface.metadata["key"][name]
+    surface.save(path)
+    landscape(model, *data, n=3, path=path, batch_size=2)
+    model.compile(loss="mse", metrics=["mae"], run_eagerly=True)
+    with pytest.warns(UserWarning, match="by an earlier version without mae, which its 9 measured points do"):
+        again = landscape(model, *data, n=3, path=path, batch_size=2)
+    assert not again.metrics
+
+
 def test_overwrite_starts_again(segmenter, data, tmp_path):
     path = tmp_path / "surface.npz"
     Surface.empty(3, 9.0, {"key": {}}).save(path)

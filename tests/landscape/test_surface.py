@@ -1,9 +1,13 @@
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
 
 from tfapp.errors import InputError
+from tfapp.export.requests import load_requests
+from tfapp.landscape.directions.directions import Directions
 from tfapp.landscape.grid import DONE, NAN, PREDICTED, TODO
 from tfapp.landscape.surface import Surface
 from tfapp.landscape.window import coarse_to_fine
@@ -91,6 +95,19 @@ def test_a_damaged_file_is_refused(tmp_path, content):
     (tmp_path / "bad.npz").write_bytes(content)
     with pytest.raises(InputError, match="bad.npz is not a surface"):
         Surface.load(tmp_path / "bad.npz")
+
+
+def test_an_archive_that_declares_more_than_it_holds_is_refused(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
+    with zipfile.ZipFile(tmp_path / "bad.npz", "w") as archive:
+        archive.writestr("alphas.npy", header.getvalue() + bytes(8))
+    with pytest.raises(InputError, match=r"bad.npz is not a surface .* bytes cannot hold"):
+        Surface.load(tmp_path / "bad.npz")
+    with pytest.raises(InputError, match=r"bad.npz is not a file of directions .* bytes cannot hold"):
+        Directions.load(tmp_path / "bad.npz")
+    with pytest.raises(ValueError, match="bytes cannot hold"):
+        load_requests(tmp_path / "bad.npz")
 
 
 def test_another_archive_is_refused(tmp_path):

@@ -263,6 +263,20 @@ def test_a_damaged_record_is_refused(recorded):
         load_trajectory(recorded)
 
 
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        (["a", "Dense", "kernel", [4, -3]], r"\"parameters\[0\]\[3\]\[1\]\" is -3, expected a whole number"),
+        (["a", "Dense", 7, [4, 3]], r"\"parameters\[0\]\[2\]\" is 7, expected a text"),
+        (["a", "Dense", "kernel"], r"\"parameters\[0\]\" is .*, expected a list of 4"),
+    ],
+)
+def test_a_record_that_cannot_be_is_refused_with_its_entry(tmp_path, row, fault):
+    (tmp_path / "trajectory.json").write_text(json.dumps({"format": 1, "parameters": [row]}))
+    with pytest.raises(InputError, match=f"trajectory.json is damaged: {fault}"):
+        load_trajectory(tmp_path)
+
+
 def test_a_damaged_checkpoint_is_refused_by_name(recorded):
     os.truncate(recorded / "step-0000000003.npz", 100)
     with pytest.raises(InputError, match="step-0000000003.npz is not a checkpoint of a trajectory"):

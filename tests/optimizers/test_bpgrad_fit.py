@@ -205,6 +205,26 @@ def test_mixed_float16_trains_by_the_unscaled_loss(plain, options):
     assert distance(model, plain) < 0.02
 
 
+def test_settings_of_the_wrapper_are_those_of_the_optimizer_inside():
+    inner = BPGrad(20.0, weight_decay=0.1)
+    wrapper = keras.optimizers.LossScaleOptimizer(inner)
+    variable = keras.Variable([1.0])
+    wrapper.build([variable])
+    wrapper.lipschitz, wrapper.weight_decay = 5, 0.0
+    wrapper.scale_loss(tf.constant(3.0))
+    wrapper.apply([tf.constant([2.0 * 2**15])], [variable])
+    # From 1 by a step of loss / Lipschitz constant along the unit gradient, without decay.
+    assert float(variable[0]) == pytest.approx(1 - 3 / 5 * (1 - inner.rho))
+    assert (inner.lipschitz, wrapper.lipschitz) == (5.0, 5.0)
+    assert (inner.weight_decay, wrapper.weight_decay) == (0.0, 0.0)
+    assert wrapper.measured() == inner.measured()
+    with pytest.raises(ValueError, match="lipschitz"):
+        wrapper.lipschitz = -1
+    with pytest.raises(AttributeError, match="'LossScaleOptimizer' object has no attribute 'lipshitz'"):
+        _ = wrapper.lipshitz
+    assert not hasattr(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "lipschitz")
+
+
 @pytest.mark.usefixtures("restored_policy")
 def test_mixed_bfloat16_trains(plain):
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -211,6 +211,21 @@ def test_half_written_files_are_not_scenes(own):
     assert len(SceneFolder(own)) == 2
 
 
+def test_mask_meets_its_depth_whichever_form_of_unicode_either_has(own):
+    (own / "depth" / "00001.npy").rename(own / "depth" / "\u00e9.npy")
+    (own / "mask" / "00001.png").rename(own / "mask" / "e\u0301.png")
+    folder = SceneFolder(own)
+    assert folder.stems == ("00000", "\u00e9")
+    np.testing.assert_array_equal(folder.mask(1), block_depth() == np.float32(TOP))
+
+
+def test_depth_files_of_other_suffixes_are_counted(own):
+    for name in ("00002.tif", "00003.tif", "notes.txt", ".hidden.tif"):
+        (own / "depth" / name).touch()
+    with pytest.warns(UserWarning, match=r"3 file\(s\) in .*depth are skipped \(2 .tif, 1 .txt\)"):
+        assert len(SceneFolder(own)) == 2
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": "other", "version": 1}'])
 def test_damaged_record_is_refused(own, content):
     (own / "scenes.json").write_text(content)

@@ -277,3 +277,28 @@ def test_mesh_of_more_bytes_than_any_part_has_is_refused_unread(tmp_path):
         file.truncate(2**30 + 1)
     with pytest.raises(InputError, match="has more than 1,073,741,824 bytes"):
         read_mesh(tmp_path / "a.obj")
+
+
+@pytest.mark.parametrize("named", ["pipe", "../pipe", "missing.mtl"])
+def test_materials_of_an_obj_are_not_opened(tmp_path, named):
+    pytest.importorskip("open3d")
+    (tmp_path / "inner").mkdir()
+    for place in (tmp_path, tmp_path / "inner"):
+        os.mkfifo(place / "pipe")
+    file = tmp_path / "inner" / "a.obj"
+    file.write_text(f"mtllib {named}\nv 0 0 0\nv 1 0 0\nv 0 1 0\nusemtl steel\nf 1 2 3\n")
+    vertices, triangles = read_mesh(file)
+    assert (vertices.tolist(), triangles.tolist()) == ([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+
+
+def test_true_labels_that_were_saved_with_a_palette_are_its_grey_levels(tmp_path):
+    own = write_own_scenes(tmp_path / "own")
+    record = {"format": "tfapp scenes", "version": 1, "part": "bolt", "instances": 2, "bin": 0.2}
+    record |= {"camera_distance": 0.6, "tilt": 0, "symmetries": [], "count": 2}
+    (own / "scenes.json").write_text(json.dumps(record))
+    (own / "truth" / "labels").mkdir(parents=True)
+    for stem in ("00000", "00001"):
+        saved = Image.fromarray((PART == 0).astype(np.uint8), mode="P")
+        saved.putpalette([2, 2, 2, 0, 0, 0])
+        saved.save(own / "truth" / "labels" / f"{stem}.png")
+    np.testing.assert_array_equal(SceneFolder(own).labels(0), 2 * (PART > 0))

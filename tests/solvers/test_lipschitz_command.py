@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tfapp.cli.main import app
+from tfapp.solvers.trainings.classifier_source import open_classifier
 
 
 @pytest.fixture
@@ -68,6 +69,25 @@ def test_saved_model_gets_images_of_its_size_and_scale(invoke, tmp_path):
         for scale in ("1", "255")
     ]
     assert numbers[1] > 20 * numbers[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dtype", "given", "white"), [("uint8", None, 255), ("float32", None, 255), ("float32", 1.0, 1)]
+)
+@pytest.mark.filterwarnings("ignore:.*seems to take 255")
+def test_saved_model_gets_the_white_that_it_declares_unless_it_is_said(tmp_path, dtype, given, white):
+    first = [] if dtype == "uint8" else [keras.layers.Rescaling(1 / 255)]
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1), dtype=dtype), *first, keras.layers.Flatten(), keras.layers.Dense(10)]
+    )
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.save(tmp_path / "own.keras")
+    opened, batches, scale, _ = open_classifier(
+        str(tmp_path / "own.keras"), "digits:60", batch_size=8, seed=0, input_scale=given
+    )
+    images, _ = next(iter(batches))
+    assert (scale, images.dtype) == (white, dtype) and images.numpy().max() > 0.8 * white
 
 
 @pytest.mark.parametrize(

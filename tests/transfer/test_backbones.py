@@ -55,6 +55,19 @@ def test_input_scale_is_what_the_file_takes_for_white(file):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("dtype", "first"), [("float32", [keras.layers.Rescaling(1 / 255)]), ("uint8", [])])
+def test_file_gets_the_white_that_it_declares(tmp_path, dtype, first):
+    last = [keras.layers.GlobalAveragePooling2D(dtype="float32"), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((SIDE, SIDE, 3), dtype=dtype), *first, *last])
+    model.save(tmp_path / "own.keras")
+    backbone = open_backbone(str(tmp_path / "own.keras"), SIDE)
+    whole = np.random.default_rng(0).integers(0, 256, IMAGES.shape).astype(np.float32)
+    white = 255 if dtype == "uint8" else 1
+    expected = white * (whole / 255).mean((1, 2))
+    np.testing.assert_allclose(backbone.model(whole / 255).numpy(), expected, rtol=1e-5)
+    assert backbone.input_scale == 255 and backbone.scale_reason
+
+
 def test_description_changes_with_the_weights_and_with_nothing_else(tmp_path):
     first, again, other = (
         open_backbone(str(write_backbone(tmp_path / name / "b.keras", seed)), SIDE).description()

@@ -15,6 +15,7 @@ from tfapp.cli.console import (
     print_written,
 )
 from tfapp.cli.options import chosen_solvers, parse_seeds, typed
+from tfapp.cli.sources import SCALE_DEFAULT, typed_scale
 from tfapp.errors import InputError
 from tfapp.files import check_folder
 from tfapp.report.result_table import ResultTable
@@ -102,7 +103,10 @@ def lipschitz(
     ] = False,
     weight_decay: Annotated[float, Option(help="Of a built-in network.")] = 0.0005,
     input_scale: Annotated[
-        float, Option(help="For .keras files: the value that the model takes for white.")
+        float,
+        Option(
+            help="For .keras files: the value that the model takes for white.", show_default=SCALE_DEFAULT
+        ),
     ] = 1.0,
     seed: Annotated[int, Option(min=0, help="Of the order of the images and of built-in weights.")] = 0,
 ):
@@ -119,8 +123,16 @@ def lipschitz(
     from tfapp.solvers.trainings.classifier_source import open_classifier
 
     check_folder(out)
-    source = {"batch_size": batch_size, "weight_decay": weight_decay, "input_scale": input_scale}
-    network, batches = open_classifier(model, data, seed=seed, **source)
+    source = {"batch_size": batch_size, "weight_decay": weight_decay}
+    typed_white = typed_scale(context, input_scale)
+    network, batches, white, reason = open_classifier(
+        model, data, seed=seed, input_scale=typed_white, **source
+    )
+    if reason and typed_white is None:
+        console.print(
+            f"{model} gets images with {white:g} for white: {reason}.", soft_wrap=True, highlight=False
+        )
+    source["input_scale"] = white
     options = {"steps": steps, "learning_rate": learning_rate, "mode": mode, "pairs": pairs}
     options |= {"same_batch": not own_batches, "quantile": quantile, "momentum": momentum, "seed": seed}
     try:

@@ -9,6 +9,7 @@ import typer
 from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
 from tfapp.cli.numbers import LIMITS
 from tfapp.cli.options import MaxPixels, parse_seeds, typed
+from tfapp.cli.sources import SCALE_DEFAULT, typed_scale
 from tfapp.errors import InputError
 
 Option = typer.Option
@@ -45,7 +46,9 @@ def train(
             help="Of a .keras file: where features are taken.", show_default="what its last Dense layer gets"
         ),
     ] = None,
-    input_scale: Annotated[float, Option(help="Of a .keras file: what it takes for white.")] = 1.0,
+    input_scale: Annotated[
+        float, Option(help="Of a .keras file: what it takes for white.", show_default=SCALE_DEFAULT)
+    ] = 1.0,
     high: Annotated[int, Option(help="Side in pixels of sharp images, which the backbone sees.")] = 224,
     low: Annotated[
         int, Option(help="Side in pixels of poor images, before they are enlarged again; 0 keeps the size.")
@@ -85,6 +88,7 @@ def train(
     from tfapp.transfer.training import train as run_training
 
     options["low"] = options["low"] or None
+    options["input_scale"] = typed_scale(context, input_scale)
     options["degrade"] = tuple(degrade or ())
     config = TransferConfig(**{field.name: options[field.name] for field in fields(TransferConfig)})
     run = run_training(

@@ -47,21 +47,49 @@ def read_mask(path):
     with open_image(path, load=False) as image:
         bits = stored_bits(image)
         decode(path, image)
-        if image.mode in ("P", "L", *DEEP_MODES):
-            return np.asarray(image).astype(np.int32)
-        if image.mode == "1":
-            return np.asarray(image.convert("L")).astype(np.int32)
-        if image.mode == "F":
-            return _whole(path, np.asarray(image))
-        colours = np.asarray(image.convert("RGB")).astype(np.int32)
+        return mask_values(path, image, bits)
+
+
+class ColouredMask(InputError):
+    """A mask is a colour picture where one value per pixel is expected.
+
+    Attributes:
+        codes: int32 (height, width), red * 65536 + green * 256 + blue of each pixel.
+    """
+
+    def __init__(self, sentence, codes):
+        super().__init__(sentence)
+        self.codes = codes
+
+
+def mask_values(path, image, bits):
+    """Return the values of a mask that is decoded, as `read_mask` does.
+
+    Args:
+        path: Its file, for messages.
+        image: Pillow's `Image`.
+        bits: The `stored_bits` of it.
+
+    Raises:
+        ColouredMask: It is a colour picture.
+        InputError: It has fractions or values beyond 16 bits.
+    """
+    if image.mode in ("P", "L", *DEEP_MODES):
+        return np.asarray(image).astype(np.int32)
+    if image.mode == "1":
+        return np.asarray(image.convert("L")).astype(np.int32)
+    if image.mode == "F":
+        return _whole(path, np.asarray(image))
+    red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(np.int32), -1, 0)
     # Of colours with 16 bits Pillow keeps the upper 8: class numbers would all become 0.
-    if bits > 8 or (colours != colours[..., :1]).any():
+    if bits > 8 or (red != green).any() or (red != blue).any():
         depth = f", {bits} bits" if bits > 8 else ""
-        raise InputError(
+        raise ColouredMask(
             f"Mask {path} is a colour picture (mode {image.mode}{depth}); expected one value per pixel: "
-            "save it as an 8-bit grey or palette PNG of class numbers."
+            "save it as an 8-bit grey or palette PNG of class numbers.",
+            red << 16 | green << 8 | blue,
         )
-    return colours[..., 0]
+    return red
 
 
 def image_size(path):

@@ -150,7 +150,9 @@ class ImageFiles:
         """Feed a hash with the names, the bytes and the labels of the files; `by_size` as of `fingerprint_of`."""
         for file, label in zip(self.files, self.labels, strict=True):
             content = file.stat().st_size if by_size else content_hash(file).hex()
-            digest.update(f"{file.parent.name}/{file.name} {content} {label}\n".encode())
+            digest.update(
+                f"{file.parent.name}/{file.name} {content} {label}\n".encode("utf-8", "surrogateescape")
+            )
 
     def loader(self, size, augment, seed):
         # As in `ImageArray`.
@@ -210,7 +212,7 @@ def fingerprint_of(data, by_size=False):
         data: `ClassificationSet` or `MultiLabelSet`.
         by_size: Whether files count by their sizes, as in records of version 0.1, and not by their bytes.
     """
-    digest = hashlib.sha256("\n".join(data.class_names).encode())
+    digest = hashlib.sha256("\n".join(data.class_names).encode("utf-8", "surrogateescape"))
     for images in data.splits:
         images.update(digest, by_size)
     return digest.hexdigest()

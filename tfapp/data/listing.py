@@ -6,6 +6,7 @@ suffix is skipped and can be told (`skipped_notice`), and a name is the same how
 
 import unicodedata
 from collections import Counter
+from pathlib import Path
 
 from tfapp.data.opening import IMAGE_SUFFIXES
 from tfapp.errors import InputError
@@ -81,6 +82,43 @@ def by_stem(files, fault="have the same name; rename or remove one of them"):
             raise InputError(f"{found[stem]} and {file} {fault.format(stem=stem)}.")
         found[stem] = file
     return found
+
+
+class NamedFiles:
+    """Paths in a folder by the names that a person's table or list has for them, however either stores an accent.
+
+    A path that is there as it is written is that one. Otherwise each folder on the way is listed once, and its names
+    are compared in Unicode's composed form (NFC).
+
+    Args:
+        folder: `Path` that the names start from.
+    """
+
+    def __init__(self, folder):
+        self._folder, self._listed = Path(folder), {}
+
+    def path(self, name):
+        """Return the path that a name means; one that is not there stays as it is written.
+
+        Args:
+            name: Relative path, with any number of folders.
+        """
+        written = self._folder / name
+        if written.exists():
+            return written
+        place = self._folder
+        for part in Path(name).parts:
+            direct = place / part
+            place = direct if direct.exists() else self._names(place).get(unicodedata.normalize("NFC", part))
+            if place is None:
+                return written
+        return place
+
+    def _names(self, folder):
+        if folder not in self._listed:
+            found = sorted(folder.iterdir()) if folder.is_dir() else ()
+            self._listed[folder] = {unicodedata.normalize("NFC", path.name): path for path in found}
+        return self._listed[folder]
 
 
 def visible(folder):

@@ -2,13 +2,15 @@
 
 import struct
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.images import open_image, read_image, read_mask
+from tfapp.data.images import mask_values, stored_bits
+from tfapp.data.opening import decode, open_image
 from tfapp.errors import InputError
 
 Colour = tuple[int, int, int]
@@ -73,16 +75,8 @@ def read_stored(path):
     Raises:
         InputError: As `read_mask`.
     """
-    with open_image(path) as image:
-        form, mode = image.format or "", image.mode
-        if mode in _INDEXED:
-            pixels = np.asarray(image)
-            palette = _palette(image) if mode == "P" else None
-        else:
-            pixels = palette = None
-    if pixels is None:
-        pixels = _narrow(read_mask(path))
-    return StoredMask(path, form, mode, is_lossy(path, form), palette, _counted(pixels), pixels)
+    with _decoded(path) as (image, bits):
+        return _stored(path, image, bits)
 
 
 def read_colours(path):
@@ -91,19 +85,20 @@ def read_colours(path):
     Raises:
         InputError: For a file that cannot be read, or values of more than 8 bits.
     """
-    with open_image(path) as image:
+    with _decoded(path) as (image, bits):
         form, mode = image.format or "", image.mode
-    if mode in _INDEXED:
-        one = read_stored(path)
-        pixels = one.colour_codes()
-    elif mode[0] in "IF":
-        raise InputError(
-            f"Mask {path} has more than 8 bits (mode {mode}), but classes.txt lists colours; expected a colour or "
-            "palette picture, or 'VALUE NAME' lines."
-        )
-    else:
-        red, green, blue = np.moveaxis(np.rint(read_image(path) * 255).astype(np.int32), -1, 0)
-        pixels = red << 16 | green << 8 | blue
+        if mode in _INDEXED:
+            pixels = _stored(path, image, bits).colour_codes()
+        elif mode[0] in "IF":
+            raise InputError(
+                f"Mask {path} has more than 8 bits (mode {mode}), but classes.txt lists colours; expected a colour or "
+                "palette picture, or 'VALUE NAME' lines."
+            )
+        else:
+            # Alpha is dropped, and Pillow warns of palettes with it.
+            image.info.pop("transparency", None)
+            red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(np.int32), -1, 0)
+            pixels = red << 16 | green << 8 | blue
     return StoredMask(path, form, mode, is_lossy(path, form), None, _counted(pixels), pixels, coloured=True)
 
 
@@ -157,6 +152,24 @@ def _webp_chunk(path):
             # Chunks have an even length in the file.
             file.seek(length + length % 2, 1)
     return b""
+
+
+@contextmanager
+def _decoded(path):
+    """Yield a picture that is decoded, and the bits of a channel in its file."""
+    with open_image(path, load=False) as image:
+        bits = stored_bits(image)
+        decode(path, image)
+        yield image, bits
+
+
+def _stored(path, image, bits):
+    form, mode = image.format or "", image.mode
+    if mode in _INDEXED:
+        pixels, palette = np.asarray(image), _palette(image) if mode == "P" else None
+    else:
+        pixels, palette = _narrow(mask_values(path, image, bits)), None
+    return StoredMask(path, form, mode, is_lossy(path, form), palette, _counted(pixels), pixels)
 
 
 def _palette(image):

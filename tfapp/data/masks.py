@@ -12,9 +12,10 @@ import numpy as np
 
 from tfapp.data.class_files import IGNORE_VALUE
 from tfapp.data.dataset import Remark
+from tfapp.data.images import ColouredMask
 from tfapp.data.mask_files import read_colours, read_stored
 from tfapp.data.palettes import agreeing, reference_colours
-from tfapp.data.strays import RARE, stray_sentence
+from tfapp.data.strays import RARE, stray_sentence, unlisted_colours
 from tfapp.errors import InputError, either
 
 # Raw masks of a person's own that are kept from the first look to the first use, in bytes.
@@ -100,7 +101,7 @@ class OwnMasks:
         self._kept, self.sizes, self.remarks = {}, [], []
         stored, room = [], KEPT_BYTES
         for path in paths:
-            one = read_colours(path) if self._listed_colours else read_stored(path)
+            one = self._stored(path)
             self.sizes.append(one.pixels.shape)
             stored.append(one.summary())
             room -= one.pixels.nbytes
@@ -125,12 +126,20 @@ class OwnMasks:
         """
         one = self._kept.pop(path, None)
         if one is None:
-            one = read_colours(path) if self._listed_colours else read_stored(path)
+            one = self._stored(path)
         raw = self._raw(one)
         labels = self.coding.labels(raw)
         if labels.min(initial=0) < 0:
             raise InputError(self._outside(path, Counter(raw[labels < 0].tolist()), raw.size, one.lossy))
         return labels
+
+    def _stored(self, path):
+        if self._listed_colours:
+            return read_colours(path)
+        try:
+            return read_stored(path)
+        except ColouredMask as error:
+            raise InputError(f"{error} {unlisted_colours(error.codes, self._list_file)}") from None
 
     def _palette_colours(self, stored):
         """Return the colours that the values stand for where palettes disagree, or () where a value is the class."""

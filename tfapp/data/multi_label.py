@@ -60,7 +60,7 @@ class MultiLabelImages:
         digest.update(str(self.targets.shape).encode())
         digest.update(np.ascontiguousarray(self.targets))
         for name, content in zip(self.names, self.contents, strict=True):
-            digest.update(f"{name}\n".encode())
+            digest.update(f"{name}\n".encode("utf-8", "surrogateescape"))
             digest.update(_summary(content, by_size))
 
     def unchanged_since(self, moment):
@@ -157,7 +157,7 @@ def _read_chosen(read, indices, index):
 def _summary(content, by_size):
     if isinstance(content, Path):
         held = content.stat().st_size if by_size else content_hash(content).hex()
-        return f"{content.name} {held}\n".encode()
+        return f"{content.name} {held}\n".encode("utf-8", "surrogateescape")
     if isinstance(content, np.ndarray):
         return str(content.shape).encode() + content.tobytes()
     return content

@@ -7,6 +7,7 @@ image, its mask and its depth then always fit each other.
 import os
 import re
 import struct
+import warnings
 from contextlib import contextmanager
 from threading import Lock
 from weakref import finalize
@@ -51,7 +52,7 @@ def open_image(path, form=None, *, load=True):
     Raises:
         InputError: As `unreadable` words it; or it has more than one page, or more pixels than `pixel_limit` allows.
     """
-    with _in_words(path, form), _own_limit():
+    with _in_words(path, form), _own_rules():
         check_regular_file(path, "an image")
         image = _opened_page(path) if isinstance(path, Page) else Image.open(path, formats=_formats(path))
         try:
@@ -67,7 +68,7 @@ def open_image(path, form=None, *, load=True):
 
 def decode(path, image, form=None):
     """Decode what `open_image` opened without its pixels, and turn it as EXIF says; arguments and errors as there."""
-    with _in_words(path, form), _own_limit():
+    with _in_words(path, form), _own_rules():
         _load(image)
 
 
@@ -79,7 +80,7 @@ def upright_size(path, image):
     """
     with _in_words(path, None):
         if image.format == "PNG" and _tells_late(image.fp):
-            with _own_limit():
+            with _own_rules():
                 image.load()
         width, height = image.size
         if image.format == "TIFF":
@@ -94,7 +95,8 @@ def upright_size(path, image):
 def orientation(image):
     """Return the number of the orientation in EXIF of a picture that is not decoded, `UPRIGHT` if it has none."""
     # The PNG class's own getexif would always decode the whole picture.
-    return Image.Image.getexif(image).get(ExifTags.Base.Orientation, UPRIGHT)
+    with _own_rules():
+        return Image.Image.getexif(image).get(ExifTags.Base.Orientation, UPRIGHT)
 
 
 @contextmanager
@@ -238,6 +240,7 @@ def _pages(image):
 
 _chosen_limit = None
 _lock, _inside, _limit_before = Lock(), 0, None
+_PASSED_OVER = ("ignore", None, UserWarning, re.compile(r"PIL\."), 0)
 
 
 def _limit():
@@ -258,13 +261,20 @@ class _Limit(int):
 
 
 @contextmanager
-def _own_limit():
-    """Within its block, Pillow refuses by our limit, wherever it learns of a size; many threads may be inside."""
+def _own_rules():
+    """Within its block, Pillow refuses by our limit, wherever it learns of a size; many threads may be inside.
+
+    What it warns of is passed over: notes beside the pixels (EXIF, tags, an animation that is none) that are damaged,
+    which it leaves out. Its warnings name no file, and what is wrong with pixels it raises.
+    """
     global _inside, _limit_before
     limit = _Limit(_limit())
     with _lock:
         if not _inside:
             _limit_before = Image.MAX_IMAGE_PIXELS
+        # Not `catch_warnings`, which would bring back in one thread what another one has changed meanwhile.
+        if _PASSED_OVER not in warnings.filters:
+            warnings.filters.insert(0, _PASSED_OVER)
         _inside += 1
         Image.MAX_IMAGE_PIXELS = limit
     try:
@@ -274,3 +284,5 @@ def _own_limit():
             _inside -= 1
             if not _inside:
                 Image.MAX_IMAGE_PIXELS = _limit_before
+                if _PASSED_OVER in warnings.filters:
+                    warnings.filters.remove(_PASSED_OVER)

@@ -13,25 +13,40 @@ from tfapp.errors import InputError
 _SHOWN = 6
 
 
-def agreeing(masks: list[StoredMask]) -> bool:
-    """Return whether the palettes of all masks give each index that occurs one colour, and each colour one index.
+class PaletteAgreement:
+    """Whether the palettes of masks give each index that occurs one colour, and each colour one index.
 
-    Args:
-        masks: Masks with palettes, with or without their pixels.
+    Attributes:
+        holds: The answer for the masks that were added.
     """
-    if len({mask.palette for mask in masks}) < 2:
-        return True
-    by_index, by_colour, repeated = {}, {}, False
-    for mask in masks:
+
+    def __init__(self):
+        self._palettes, self._by_index, self._by_colour = set(), {}, {}
+        self._one_colour = self._one_index = True
+        self._repeated = False
+
+    def add(self, mask: StoredMask):
+        """Compare a mask with a palette, with or without its pixels, with those before."""
+        if len(self._palettes) < 2:
+            self._palettes.add(mask.palette)
         used = mask.used_colours()
         # A palette of one colour for several classes, such as all black, says nothing of them.
-        repeated |= len(set(used.values())) < len(used)
+        self._repeated |= len(set(used.values())) < len(used)
         for index, colour in used.items():
-            by_index.setdefault(index, set()).add(colour)
-            by_colour.setdefault(colour, set()).add(index)
-    one_colour = all(len(colours) == 1 for colours in by_index.values())
-    one_index = all(len(indices) == 1 for indices in by_colour.values())
-    return one_colour and (one_index or repeated)
+            self._one_colour &= self._by_index.setdefault(index, colour) == colour
+            self._one_index &= self._by_colour.setdefault(colour, index) == index
+
+    @property
+    def holds(self):
+        return len(self._palettes) < 2 or self._one_colour and (self._one_index or self._repeated)
+
+
+def agreeing(masks: list[StoredMask]) -> bool:
+    """Return whether the palettes of all masks agree, as `PaletteAgreement` says."""
+    agreement = PaletteAgreement()
+    for mask in masks:
+        agreement.add(mask)
+    return agreement.holds
 
 
 def reference_colours(masks: list[StoredMask], every: list[StoredMask]) -> tuple[Colour, ...]:

@@ -4,11 +4,12 @@ A new dataset is a file in `tfapp/data/readers/` and a line in `READERS`. Reader
 line asks what a name stands for, and lists the names, without NumPy or TensorFlow.
 """
 
+import warnings
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from tfapp.errors import InputError
+from tfapp.errors import InputError, either
 
 # What a reader gives: a `Dataset` with masks or of image pairs, a `ClassificationSet`, a `MultiLabelSet`.
 MASKS, IMAGE_PAIRS, ONE_LABEL, SEVERAL_LABELS = "masks", "image pairs", "one label", "several labels"
@@ -179,8 +180,14 @@ def _open(spec, kinds, what, expected):
     name, _, rest = spec.partition(":")
     reader = next((reader for reader in _of(kinds) if reader.name == name), None)
     if reader is None or (reader.needs_folder and not rest):
-        raise InputError(f"Unknown {what} {spec!r}; expected {expected}.")
+        raise InputError(_unknown(spec, kinds, what, expected))
     if not reader.needs_folder:
+        if not rest and Path(spec).is_dir():
+            warnings.warn(
+                f"{spec!r} means generated images, not the folder of that name; for it, write "
+                f"{_folder_forms(spec, kinds)}.",
+                stacklevel=3,
+            )
         return reader.function(spec, *_numbers(reader, spec, rest))
     # Without options a question mark is part of the path.
     path, mark, options = rest.partition("?") if reader.options else (rest, "", "")
@@ -191,6 +198,28 @@ def _open(spec, kinds, what, expected):
     folder = folder.resolve()
     whole = f"{name}:{folder}{mark if options else ''}{options}"
     return reader.function(folder, whole, **_options(reader, spec, options))
+
+
+# The reader of a person's own folder, by what it gives.
+_OWN = {MASKS: "folder", SEVERAL_LABELS: "labels"}
+
+
+def _unknown(spec, kinds, what, expected):
+    path = Path(spec).expanduser()
+    if path.is_file():
+        return f"{spec!r} is a file; expected {expected}, where PATH is a folder."
+    if not path.is_dir():
+        return f"Unknown {what} {spec!r}; expected {expected}."
+    forms = _folder_forms(spec, kinds)
+    return f"{spec!r} is a folder, and what it holds is not said: write {forms}; expected {expected}."
+
+
+def _folder_forms(spec, kinds):
+    """Return how to name a folder that may hold what is wanted, in words."""
+    readers = [reader.name for reader in _of(kinds) if reader.needs_folder]
+    own = [_OWN[kind] for kind in kinds if kind in _OWN] or readers
+    called_so = [name for name in readers if name == Path(spec).name]
+    return either([f"{name}:{spec}" for name in dict.fromkeys(called_so + own)])
 
 
 def _numbers(reader, spec, text):

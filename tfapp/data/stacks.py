@@ -7,8 +7,6 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
 
@@ -16,6 +14,10 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 # NewSubfileType, whose bits say that a page is a smaller copy (1) or a transparency mask (4) of another.
 SUBFILE_TYPE, COPY_OR_MASK = 254, 1 | 4
 _DESCRIPTION, _SAMPLES = 270, 277
+# Types of values: text, and a whole number of 16 bits; others that occur here have 32.
+_TEXT, _SHORT = 2, 3
+# The descriptions of microscopes are long, but what is looked for stands at their beginning.
+_MOST_TEXT = 2**20
 # Classic TIFF and BigTIFF: the number after the byte order, struct codes of the count of a directory's entries and of
 # an offset, bytes of an entry, and where in the header the first offset is.
 _FORMS = {42: ("H", "I", 12, 4), 43: ("Q", "Q", 20, 8)}
@@ -96,15 +98,13 @@ def pages_of(path):
         return (path,)
     check_regular_file(path, "an image")
     try:
-        offsets = _offsets(path)
-        if len(offsets) < 2:
-            return (path,)
-        found = [offset for offset in offsets if not _subfile_type(path, offset) & COPY_OR_MASK]
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError, struct.error):
+        directories = _directories(path)
+    except (OSError, ValueError, KeyError, struct.error):
         return (path,)
+    found = [offset for offset, tags in directories if not tags.get(SUBFILE_TYPE, 0) & COPY_OR_MASK]
     if len(found) < 2:
         return (path,)
-    _refuse_channels(path, len(found))
+    _refuse_channels(path, len(found), directories[0][1])
     return tuple(Page(Path(path), number, len(found), offset) for number, offset in enumerate(found, 1))
 
 
@@ -136,22 +136,16 @@ def stacks_sentence(pages):
     return f"{first} is a stack of {count} pages{others}: each page is read as an image of its own."
 
 
-def _refuse_channels(path, count):
-    with Image.open(path, formats=["TIFF"]) as image:
-        description, samples = str(image.tag_v2.get(_DESCRIPTION, "")), image.tag_v2.get(_SAMPLES, 1)
+def _refuse_channels(path, count, first):
+    description, samples = first.get(_DESCRIPTION, ""), first.get(_SAMPLES, 1)
     imagej = re.search(r"^channels=(\d{1,9})\s*$", description, re.MULTILINE)
     ome = re.search(r'\bSizeC="(\d{1,9})"', description)
-    channels = int(imagej[1]) if imagej else int(ome[1]) // samples if ome else 1
+    channels = int(imagej[1]) if imagej else int(ome[1]) // max(samples, 1) if ome else 1
     if channels > 1:
         raise InputError(
             f"{path} holds {count} pages that are {channels} channels of the same images; expected pages that are "
             "images: save it with one channel, or with colours (in ImageJ, Image > Type > RGB Color)."
         )
-
-
-def _subfile_type(path, offset):
-    with Page(Path(path), 1, 1, offset).open() as file, Image.open(file, formats=["TIFF"]) as image:
-        return image.tag_v2.get(SUBFILE_TYPE, 0)
 
 
 def _header(head):
@@ -161,23 +155,44 @@ def _header(head):
     return order, code, place
 
 
-def _offsets(path):
-    """Return where the directories of a TIFF file are, in their order."""
-    offsets = []
+def _directories(path):
+    """Return (offset, the tags that matter here) of each directory of a TIFF file, in their order."""
+    found, seen = [], set()
     with open(path, "rb") as file:
         head = file.read(16)
         order, code, place = _header(head)
-        counter, _, entry, _ = _FORMS[struct.unpack(order + "H", head[2:4])[0]]
-        size = struct.calcsize(order + code)
-        (offset,) = struct.unpack(order + code, head[place : place + size])
-        seen = {offset}
+        counter, _, size, _ = _FORMS[struct.unpack(order + "H", head[2:4])[0]]
+        (offset,) = struct.unpack_from(order + code, head, place)
         while offset:
-            offsets.append(offset)
-            file.seek(offset)
-            (entries,) = struct.unpack(order + counter, file.read(struct.calcsize(order + counter)))
-            file.seek(entries * entry, os.SEEK_CUR)
-            (offset,) = struct.unpack(order + code, file.read(size))
             if offset in seen:
                 raise ValueError("The chain of directories comes back to itself.")
             seen.add(offset)
-    return offsets
+            file.seek(offset)
+            (count,) = struct.unpack(order + counter, file.read(struct.calcsize(order + counter)))
+            entries = file.read(count * size)
+            (following,) = struct.unpack(order + code, file.read(struct.calcsize(order + code)))
+            # Of the later pages only what they are: a stack may repeat a long description in each.
+            wanted = (SUBFILE_TYPE, _DESCRIPTION, _SAMPLES) if not found else (SUBFILE_TYPE,)
+            found.append((offset, _tags(file, entries, order, code, size, wanted)))
+            offset = following
+    return found
+
+
+def _tags(file, entries, order, code, size, wanted):
+    """Return the values of the tags that are wanted by number: a whole number, or text."""
+    values = {}
+    for start in range(0, len(entries) - size + 1, size):
+        tag, kind = struct.unpack_from(order + "HH", entries, start)
+        if tag not in wanted:
+            continue
+        (length,) = struct.unpack_from(order + code, entries, start + 4)
+        value = start + 4 + struct.calcsize(order + code)
+        if kind == _TEXT:
+            inline = entries[value : start + size]
+            if length > len(inline):
+                file.seek(struct.unpack_from(order + code, inline)[0])
+                inline = file.read(min(length, _MOST_TEXT))
+            values[tag] = inline[:length].decode("utf-8", "replace")
+        else:
+            values[tag] = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), entries, value)[0]
+    return values

@@ -1,5 +1,7 @@
 """Sentences on values of masks that nobody drew: where they come from, how many there are, and the way out."""
 
+import numpy as np
+
 # Values that together take less than this share of the pixels look like the work of a compression or an interpolation.
 RARE = 0.05
 # Of masks in black and white that were compressed, nearly all pixels are nearly black or white.
@@ -37,7 +39,24 @@ def stray_sentence(where, counts, lossy, *, classes=None, total=None):
     between = not coloured and all(min(classes) < value < max(classes) for value in counts)
     if strays < RARE * total and (coloured or between) and len(counts) > 1:
         return f"{sentence} {_resampled()}"
-    return f"{sentence} Mend the mask or add the {what} to classes.txt."
+    form = ", each in a line 'NAME:R,G,B'" if coloured else ""
+    return f"{sentence} Mend the mask or add the {what} to classes.txt{form}."
+
+
+def unlisted_colours(codes, listed):
+    """Return the sentence on a mask of colours where no list says what they mean.
+
+    Args:
+        codes: Integers, red * 65536 + green * 256 + blue of each pixel.
+        listed: Path of the list of classes.
+    """
+    values, counts = np.unique(codes, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    by_code = {-1 - int(values[place]): int(counts[place]) for place in order}
+    return (
+        f"If its colours are the classes, write {listed} with one line 'NAME:R,G,B' for each; it has "
+        f"{len(by_code)} colour(s): {_listed(by_code, codes.size, coloured=True)}."
+    )
 
 
 def _uninferred(where, counts, lossy, total):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
-from tfapp.landscape.fingerprint import hash_weights
+from tfapp.landscape.fingerprint import METRICS, hash_weights
 from tfapp.landscape.one_line import one_line
 from tfapp.landscape.samples import Source
 from tfapp.landscape.window import first_stride, nodes
@@ -127,6 +127,34 @@ def check_earlier(surface, evaluated: float, path, reestimated: bool) -> None:
         raise InputError(
             f"{path} holds a surface of another setting; its loss at the solution is {surface.centre:.6g}, and "
             f"`model.evaluate` says {evaluated:.6g} now. Choose another path, or start again with `overwrite`."
+        )
+
+
+def warn_of_missing_metrics(surface, model: keras.Model, path) -> None:
+    """Warn of metrics that the model has and a stored surface, or its points of before, does not.
+
+    Files of earlier versions do not tell which metrics were asked for; those of this version are refused then.
+
+    Args:
+        surface: the `Surface` of a file.
+        model: the model, which was evaluated before.
+        path: the file.
+    """
+    if METRICS in surface.metadata["key"] or not surface.num_measured:
+        return
+    asked = [
+        name for name, value in model.get_metrics_result().items() if name != "loss" and np.ndim(value) == 0
+    ]
+    missing = [
+        name
+        for name in asked
+        if name not in surface.metrics or np.isnan(surface.metrics[name][surface.measured]).all()
+    ]
+    if missing:
+        warnings.warn(
+            f"{path} was measured by an earlier version without {' and '.join(missing)}, which its "
+            f"{surface.num_measured} measured points do not have; to measure it, start again with `overwrite`.",
+            stacklevel=3,
         )
 
 

@@ -27,6 +27,7 @@ from tfapp.landscape.checks import (
     spot_check,
     warn_of,
     warn_of_batch_size,
+    warn_of_missing_metrics,
 )
 from tfapp.landscape.directions.directions import (
     Directions,
@@ -174,10 +175,12 @@ def landscape(
     if surface.metadata.get("finished"):
         if not is_told(surface.metadata["key"], key):
             check_earlier(surface, evaluate_solution(model, samples, chosen), path, reestimate)
+            warn_of_missing_metrics(surface, model, path)
         return surface
 
     evaluated = evaluate_solution(model, samples, chosen)
     check_earlier(surface, evaluated, path, reestimate)
+    warn_of_missing_metrics(surface, model, path)
     if batch_size is None:
         warn_of_batch_size(model, samples, evaluated, chosen)
     v = directions.v or [np.zeros_like(a) for a in directions.u]

@@ -24,11 +24,15 @@ class Backbone:
         layer: Layer whose output the features are, averaged over all places if it has any.
         model: Keras model from float32 images `(batch, side, side, 3)` in [0, 1] to float32 features
             `(batch, dimension)`.
+        input_scale: What a file gets for white; 1 for networks of keras.applications.
+        scale_reason: Why a file gets it, in words; empty for the others.
     """
 
     name: str
     layer: str
     model: keras.Model
+    input_scale: float = 1.0
+    scale_reason: str = ""
 
     @property
     def dimension(self):
@@ -54,7 +58,7 @@ class Backbone:
         return {"name": name, "layer": self.layer, "weights": digest.hexdigest()}
 
 
-def open_backbone(name, side, *, weights=None, layer=None, input_scale=1.0):
+def open_backbone(name, side, *, weights=None, layer=None, input_scale=None):
     """Open a backbone for square images.
 
     Args:
@@ -65,7 +69,7 @@ def open_backbone(name, side, *, weights=None, layer=None, input_scale=1.0):
             downloads them unless it has them.
         layer: For a file: name of the layer whose output is taken, of rank 4, averaged over all places, or of
             rank 2; None for what enters the last Dense layer.
-        input_scale: For a file: the value that the model takes for white.
+        input_scale: For a file: the value that the model takes for white; None for what it declares, or 1.
 
     Returns:
         `Backbone`. Networks of keras.applications get their images as they were trained with them.
@@ -77,7 +81,7 @@ def open_backbone(name, side, *, weights=None, layer=None, input_scale=1.0):
         if weights is not None:
             raise InputError(f"`weights` is for networks of keras.applications; {name} has its own weights.")
         return _of_file(str(name), side, layer, input_scale)
-    if layer is not None or input_scale != 1.0:
+    if layer is not None or input_scale not in (None, 1.0):
         raise InputError("`layer` and `input_scale` are for .keras files; leave them out.")
     return _of_application(str(name), side, weights)
 
@@ -138,19 +142,26 @@ def _without_weights(function, name, options):
 
 
 def _of_file(name, side, layer, input_scale):
-    if not (np.isfinite(input_scale) and input_scale > 0):
+    if input_scale is not None and not (np.isfinite(input_scale) and input_scale > 0):
         raise InputError(f"`input_scale` must be a number above 0, such as 255; got {input_scale}.")
     model = load_keras_model(Path(name))
     _check_images(model, name, side)
-    chosen_scale(model, name, input_scale)
+    scale, reason = chosen_scale(model, name, input_scale)
     layer, found = _features(model, name, layer)
-    inner = keras.Model(model.input, found)
-    images = keras.Input((side, side, 3), name="images")
-    features = inner(images if input_scale == 1.0 else keras.layers.Rescaling(float(input_scale))(images))
+    # Not `input`, which a loaded `Sequential` does not have.
+    [taken] = model.inputs
+    inner = keras.Model(taken, found)
+    images = x = keras.Input((side, side, 3), name="images")
+    if scale != 1.0:
+        x = keras.layers.Rescaling(scale)(x)
+    if "int" in taken.dtype:
+        # 8-bit values divided by 255 and multiplied again are a little below or above what they were.
+        x = keras.ops.cast(keras.ops.round(x), taken.dtype)
+    features = inner(x)
     if len(features.shape) == 4:
         features = keras.layers.GlobalAveragePooling2D()(features)
     features = keras.layers.Activation("linear", dtype="float32", name="features")(features)
-    return Backbone(name, layer, keras.Model(images, features))
+    return Backbone(name, layer, keras.Model(images, features), scale, reason)
 
 
 def _check_images(model, name, side):

@@ -72,7 +72,7 @@ class TransferConfig(NetworkConfig):
         backbone: Network of keras.applications, or a `.keras` file.
         weights: Its weights file, or `imagenet`; None for a `.keras` file.
         layer: Layer of a `.keras` file; None for the input of its last Dense layer.
-        input_scale: What a `.keras` file takes for white.
+        input_scale: What a `.keras` file takes for white; None for what it declares. A run keeps the number.
         high: Side in pixels of sharp images.
         low: Side in pixels of low-resolution images before they are enlarged again; None to keep their size.
         degrade: Degradations of the small image, `KIND=LEVEL`, in this order.
@@ -82,7 +82,7 @@ class TransferConfig(NetworkConfig):
     backbone: str = "ResNet101"
     weights: str | None = None
     layer: str | None = None
-    input_scale: float = 1.0
+    input_scale: float | None = None
     high: int = 224
     low: int | None = 32
     degrade: tuple[str, ...] = ()

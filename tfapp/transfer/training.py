@@ -45,6 +45,9 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
     for remark in remarks_on(data):
         progress.say(remark.text)
     config = _with_full_paths(config)
+    if begun is not None and config.input_scale is None:
+        # It resumes with what it began with: version 0.1 did not go by the model.
+        config = replace(config, input_scale=begun.config.input_scale)
     backbone = open_backbone(
         config.backbone,
         resolution.high,
@@ -52,6 +55,11 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         layer=config.layer,
         input_scale=config.input_scale,
     )
+    if config.input_scale is None and backbone.scale_reason:
+        progress.say(
+            f"{config.backbone} gets images with {backbone.input_scale:g} for white: {backbone.scale_reason}."
+        )
+    config = replace(config, input_scale=backbone.input_scale)
     if begun is None:
         stored = {
             "spec": data.spec,

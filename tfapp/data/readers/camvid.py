@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.images import image_size, read_image
+from tfapp.data.listing import NamedFiles
+from tfapp.data.number_masks import NumberMasks
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
+from tfapp.files import check_regular_file
 
 CLASS_NAMES = (
     "Sky",
@@ -43,8 +46,10 @@ def camvid(path, spec):
             missing, or an image that is listed twice.
     """
     root = Path(path)
+    named, masks = NamedFiles(root), NumberMasks(highest=IGNORE_VALUE)
     listed = {
-        split: [_item(root, name, line) for line in _lines(root, name)] for split, name in LISTS.items()
+        split: [_item(root, named, masks, name, line) for line in _lines(root, name)]
+        for split, name in LISTS.items()
     }
     items = tuple(item for split in listed.values() for item in split)
     _refuse_repeated(root, items)
@@ -53,6 +58,7 @@ def camvid(path, spec):
 
 def _lines(root, name):
     file = root / name
+    check_regular_file(file, "a list of images")
     if not file.is_file():
         raise InputError(
             f"{root} has no {name}; expected SegNet's CamVid folder with {', '.join(LISTS.values())}."
@@ -66,20 +72,20 @@ def _lines(root, name):
     return lines
 
 
-def _item(root, name, line):
+def _item(root, named, masks, name, line):
     entries = [PurePosixPath(entry).parts[-2:] for entry in line.split()]
     if len(entries) != 2 or any(len(entry) != 2 for entry in entries):
         raise InputError(
             f"{root / name} has the line {line!r}; expected 'FOLDER/IMAGE.png FOLDER/MASK.png' as in SegNet's list."
         )
-    image, mask = (root.joinpath(*entry) for entry in entries)
+    image, mask = (named.path(PurePosixPath(*entry)) for entry in entries)
     for file in (image, mask):
         if not file.is_file():
             raise InputError(f"{file} is missing, though {root / name} names it; restore the file.")
     return Item(
         name=f"{image.parent.name}/{image.stem}",
         read_image=partial(read_image, image),
-        read_mask=partial(read_mask, mask),
+        read_mask=partial(masks.read, mask),
         size=image_size(image),
         files=(image, mask),
         group=image.stem,

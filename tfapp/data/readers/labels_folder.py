@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.data.dataset import Remark
+from tfapp.data.listing import NamedFiles
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.data.tags import split_tags
 from tfapp.errors import InputError
+from tfapp.files import check_regular_file
 
 TABLE = "labels.csv"
 FORMS = "image,CLASS,CLASS,... or image,labels, each with or without the column split"
@@ -40,7 +42,8 @@ def labels_folder(path, spec):
     """
     table = Path(path) / TABLE
     header, rows = _rows(table)
-    names = np.array(_image_names(table, rows))
+    found = _image_files(table, rows)
+    names, files = np.array(list(found)), np.array(list(found.values()), object)
     class_names, targets, remarks = (_joined if "labels" in header else _columns)(table, header, rows)
     if len(class_names) < 2:
         raise InputError(f"{table} has {len(class_names)} class(es); expected at least 2.")
@@ -49,9 +52,7 @@ def labels_folder(path, spec):
         missing = "training" if testing.all() else "testing"
         raise InputError(f"{table} has no image for {missing}; expected images for training and for testing.")
     splits = [
-        images_in_files(
-            names[chosen].tolist(), targets[chosen], [Path(path) / name for name in names[chosen]]
-        )
+        images_in_files(names[chosen].tolist(), targets[chosen], files[chosen])
         for chosen in (~testing, testing)
     ]
     return MultiLabelSet(spec, class_names, *splits, remarks)
@@ -59,6 +60,7 @@ def labels_folder(path, spec):
 
 def _rows(table):
     """Return the names of the columns, and of each image the number of its line and its cells by column."""
+    check_regular_file(table, "a table")
     try:
         with open(table, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
@@ -92,25 +94,28 @@ def _check_header(table, header):
         )
 
 
-def _image_names(table, rows):
-    """Return the path of each image from the folder on, of all its spellings the shortest."""
-    lines = {}
+def _image_files(table, rows):
+    """Return the file of each image by its path from the folder on, of all its spellings the shortest."""
+    named, files, lines = NamedFiles(table.parent), {}, {}
     for line, cells in rows:
         name = os.path.normpath(cells["image"])
         if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
             raise InputError(
                 f"Line {line} of {table} names {cells['image']}; expected a path that stays in {table.parent}."
             )
-        if not (table.parent / name).is_file():
+        file = named.path(name)
+        if not file.is_file():
+            if not file.is_dir():
+                check_regular_file(file, f"an image, as line {line} of {table} names it")
             raise InputError(
                 f"Line {line} of {table} names {cells['image'] or 'no image'}; expected a file in {table.parent}."
             )
-        if name in lines:
+        if file in lines:
             raise InputError(
-                f"{table} names {name} twice, in the lines {lines[name]} and {line}; remove one."
+                f"{table} names {name} twice, in the lines {lines[file]} and {line}; remove one."
             )
-        lines[name] = line
-    return list(lines)
+        files[name], lines[file] = file, line
+    return files
 
 
 def _columns(table, header, rows):
@@ -147,7 +152,12 @@ def _split(table, rows):
 
 def _hashed(names):
     """Return whether each image is for testing: the quarter, at least one, whose names have the smallest hashes."""
-    order = np.argsort([hashlib.sha256(Path(name).as_posix().encode()).hexdigest() for name in names])
+    order = np.argsort(
+        [
+            hashlib.sha256(Path(name).as_posix().encode("utf-8", "surrogateescape")).hexdigest()
+            for name in names
+        ]
+    )
     testing = np.zeros(len(names), bool)
     testing[order[: max(1, round(len(names) / 4))]] = True
     return testing

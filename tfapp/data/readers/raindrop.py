@@ -41,8 +41,7 @@ def raindrop(path, spec):
 
 def _pairs(folder, prefix=""):
     wet, clean = next((names for names in LAYOUTS if (folder / names[0]).is_dir()), LAYOUTS[0])
-    images = {_number(file): file for file in _images(folder / wet, "rain")}
-    targets = {_number(file): file for file in _images(folder / clean, "clean")}
+    images, targets = _by_number(folder / wet, "rain"), _by_number(folder / clean, "clean")
     if not images:
         raise InputError(
             f"No raindrop pairs in {folder}; expected data/0_rain.png, ... and gt/0_clean.png, ... there, or below "
@@ -56,13 +55,18 @@ def _pairs(folder, prefix=""):
     return tuple(_item(images[number], targets[number], prefix) for number in sorted(images))
 
 
-def _images(folder, ending):
-    files = [p for p in visible_files(folder) if f"_{ending}." in p.name]
-    return [p for p in files if p.stem.partition("_")[0].isdigit()]
-
-
-def _number(file):
-    return int(file.stem.partition("_")[0])
+def _by_number(folder, ending):
+    """Return the images `NUMBER_ENDING.*` of a folder by their numbers."""
+    found = {}
+    for file in visible_files(folder):
+        number = file.name.partition("_")[0]
+        if f"_{ending}." in file.name and number.isdecimal():
+            if int(number) in found:
+                raise InputError(
+                    f"{found[int(number)]} and {file} have the same number; rename or remove one of them."
+                )
+            found[int(number)] = file
+    return found
 
 
 def _item(image, target, prefix):

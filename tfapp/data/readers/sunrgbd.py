@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image, read_mask
+from tfapp.data.images import image_size, read_image
 from tfapp.data.listing import visible_files
+from tfapp.data.number_masks import NumberMasks
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
 
@@ -47,11 +48,12 @@ def sunrgbd(path, spec):
         InputError: For a folder without images, an image without its label, or images numbered otherwise.
     """
     root = Path(path)
-    train, test = (tuple(_items(root, split)) for split in SPLITS)
+    labels = NumberMasks(highest=len(CLASS_NAMES))
+    train, test = (tuple(_items(root, split, labels)) for split in SPLITS)
     return Dataset(spec, CLASS_NAMES, 3, train + test, IGNORE_VALUE, Split.of_items(train, (), test))
 
 
-def _items(root, split):
+def _items(root, split, labels):
     folder, count, offset = SPLITS[split]
     images = [p for p in visible_files(root / folder, (".jpg",)) if p.name.startswith("img-")]
     if not images:
@@ -66,7 +68,7 @@ def _items(root, split):
         yield Item(
             name=f"{split}/{image.stem}",
             read_image=partial(read_image, image),
-            read_mask=partial(_read_label, label),
+            read_mask=partial(_read_label, labels, label),
             size=image_size(image),
             files=(image, label),
             group=f"{split}/{image.stem}",
@@ -84,8 +86,8 @@ def _number(image, count):
     return int(match[1])
 
 
-def _read_label(path):
-    raw = read_mask(path)
+def _read_label(labels, path):
+    raw = labels.read(path)
     if raw.max() > len(CLASS_NAMES):
         raise InputError(
             f"Label {path} holds the value {raw.max()}; expected 0 (no label) to {len(CLASS_NAMES)}."

@@ -5,8 +5,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from tfapp.data.listing import NamedFiles
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.errors import InputError
+from tfapp.files import check_regular_file
 
 YEAR = "VOC2007"
 MAIN = Path("ImageSets", "Main")
@@ -52,7 +54,8 @@ def voc_part(root, list_name):
     """
     folder = Path(root) / MAIN
     listed = _listed_images(folder / f"{list_name}.txt")
-    files = [Path(root) / "JPEGImages" / f"{image}.jpg" for image in listed]
+    named = NamedFiles(root)
+    files = [named.path(Path("JPEGImages", f"{image}.jpg")) for image in listed]
     for file, line in zip(files, listed.values(), strict=True):
         if not file.is_file():
             raise InputError(
@@ -62,7 +65,7 @@ def voc_part(root, list_name):
     if any(file.is_file() for file in class_lists):
         targets = np.stack([_class_column(file, listed) for file in class_lists], 1)
     else:
-        annotations = [Path(root) / "Annotations" / f"{image}.xml" for image in listed]
+        annotations = [named.path(Path("Annotations", f"{image}.xml")) for image in listed]
         targets = [annotated_targets(file) for file in annotations]
     return images_in_files(listed, targets, files)
 
@@ -126,6 +129,7 @@ def _class_column(file, listed):
 
 
 def _lines(file):
+    check_regular_file(file, "a list of images")
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
@@ -195,6 +199,7 @@ def annotated_targets(file):
 
 
 def _annotation_root(file):
+    check_regular_file(file, "an annotation")
     try:
         root = ElementTree.parse(file).getroot()
     except FileNotFoundError:

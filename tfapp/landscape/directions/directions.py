@@ -12,6 +12,7 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.landscape.directions.structure import (
+    PARAMETERS,
     Parameter,
     check_same_structure,
     open_archive,
@@ -141,7 +142,10 @@ class Directions:
         """
         with open_archive(path, "file of directions") as archive:
             record = json.loads(str(archive["record"]))
-            parameters = parameters_from_json(record.pop("parameters"))
+            rows = record.pop("parameters")
+            if fault := PARAMETERS.fault(rows, "parameters"):
+                raise ValueError(fault)
+            parameters = parameters_from_json(rows)
             if (record.pop("format"), record.pop("structure")) != (_FORMAT, structure_hash(parameters)):
                 raise ValueError("another format")
             u = [_read(archive, f"u{index}", p.shape) for index, p in enumerate(parameters)]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -10,9 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keras
-import numpy as np
 
+from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
+from tfapp.records import ListOf, RowOf, Text, Whole
+
+# Of a record in JSON: where each parameter is in the model, its layer, its name and its shape.
+PARAMETERS = ListOf(RowOf((Text(), Text(), Text(), ListOf(Whole(least=0)))))
 
 
 class Parameter(NamedTuple):
@@ -89,12 +92,13 @@ def _compared(parameter):
 
 
 @contextmanager
-def open_archive(path, what: str):
+def open_archive(path, what: str, names: Sequence[str] | None = None):
     """Open an `.npz` file without unpickling; whatever goes wrong inside the block is the file's fault.
 
     Args:
         path: the file.
         what: what it should be, such as "file of directions".
+        names: names of the arrays that are going to be read; all by default.
 
     Raises:
         InputError: it does not exist, is damaged or holds something else.
@@ -102,8 +106,7 @@ def open_archive(path, what: str):
     if not Path(path).is_file():
         raise InputError(f"Expected a {what}. Received: {path}, which does not exist.")
     try:
-        # Opened here, because NumPy leaves a file open that is not the archive it looks like.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_arrays(path, most=None, names=names) as archive:
             yield archive
-    except (ValueError, KeyError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise InputError(f"{path} is not a {what} that this version can read ({error}).") from error

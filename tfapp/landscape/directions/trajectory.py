@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.landscape.directions.structure import (
+    PARAMETERS,
     check_same_structure,
     open_archive,
     parameters_from_json,
@@ -18,12 +19,15 @@ from tfapp.landscape.directions.structure import (
     structure_hash,
 )
 from tfapp.landscape.fingerprint import hash_arrays
+from tfapp.records import Entries, OneOf, Text, Whole, read_record
 from tfapp.report.tensorboard import check_tensorboard, summary_writer
 
 FREQUENCIES = ("epoch", "step")
 _FORMAT = 1
 _RECORD = "trajectory.json"
 _WHAT = "checkpoint of a trajectory"
+_EXPECTED = Entries({"format": OneOf((_FORMAT,)), "parameters": PARAMETERS})
+_NOTE = Entries({"step": Whole(least=0), "epoch": Whole(least=0), "weights": Text(), "structure": Text()})
 
 
 class TrajectoryRecorder(keras.callbacks.Callback):
@@ -230,7 +234,7 @@ class Trajectory:
         """Return one parameter at all checkpoints, float32 (m, *shape)."""
         values = []
         for file in self._files:
-            with open_archive(file, _WHAT) as archive:
+            with open_archive(file, _WHAT, [f"w{number}"]) as archive:
                 values.append(self._read(archive, number))
         return np.stack(values)
 
@@ -243,6 +247,8 @@ class Trajectory:
     def _note(self, file):
         with open_archive(file, _WHAT) as archive:
             note = json.loads(str(archive["note"]))
+            if fault := _NOTE.fault(note):
+                raise ValueError(fault)
             if note["structure"] != structure_hash(self.parameters):
                 raise ValueError(f"it is of another model than {_RECORD}")
             return note
@@ -319,9 +325,7 @@ def _read_record(folder):
             f"{_RECORD}."
         )
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        if record["format"] != _FORMAT:
-            raise ValueError
-        return parameters_from_json(record["parameters"])
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{file} is damaged, or of another version; record the training again.") from None
+        record = read_record(file, _EXPECTED, "it may be of another version: record the training again.")
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from None
+    return parameters_from_json(record["parameters"])

@@ -1,5 +1,7 @@
 """Triangle meshes as files, through Open3D."""
 
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,8 @@ def read_mesh(path):
     _check_size(path)
     open3d = import_open3d()
     try:
-        mesh = open3d.io.read_triangle_mesh(str(path))
+        with _without_materials(path) as geometry:
+            mesh = open3d.io.read_triangle_mesh(str(geometry))
     except (RuntimeError, MemoryError) as error:
         raise InputError(f"Mesh {path} cannot be read ({error}).") from None
     vertices, triangles = np.asarray(mesh.vertices), np.asarray(mesh.triangles)
@@ -47,6 +50,31 @@ _BYTES = {
     **dict.fromkeys(("int", "uint", "int32", "uint32", "float", "float32"), 4),
     **dict.fromkeys(("double", "float64"), 8),
 }
+
+
+@contextmanager
+def _without_materials(path):
+    """Yield the path of a mesh that names no other files: of an OBJ with materials a copy without them.
+
+    What an OBJ names, and what its materials name, would be opened wherever and whatever it is, and is not needed.
+    """
+    if path.suffix.lower() != ".obj":
+        yield path
+        return
+    with open(path, "rb") as file:
+        plain = not any(map(_names_material, file))
+    if plain:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "geometry.obj")
+        with open(path, "rb") as file, open(copy, "wb") as kept:
+            kept.writelines(line for line in file if not _names_material(line))
+        yield copy
+
+
+def _names_material(line):
+    return line.lstrip()[:6] in (b"mtllib", b"usemtl")
 
 
 def _check_size(path):

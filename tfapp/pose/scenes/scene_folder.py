@@ -1,13 +1,14 @@
 """Folder of scenes: one depth image each, what is known beside it, and where it is kept."""
 
+import warnings
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from tfapp import records
-from tfapp.data.images import read_mask
-from tfapp.data.listing import by_stem, visible_files
+from tfapp.data.listing import NamedFiles, by_stem, skipped_notice, visible_files
+from tfapp.data.number_masks import NumberMasks
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.camera import read_camera
@@ -52,6 +53,8 @@ class SceneFolder:
 
     Raises:
         InputError: The folder is missing, is cut short, or something in it does not fit the rest.
+
+    Warns of files in `depth/` that are left out because of their suffix.
     """
 
     def __init__(self, path, foreground=None, *, tolerance=0.005):
@@ -61,9 +64,14 @@ class SceneFolder:
         self.record = read_record(self.path)
         self._depths = scene_files(self.path / "depth", DEPTH_SUFFIXES)
         self.stems = tuple(self._depths)
-        check_whole(self.path, self.stems, self.record)
+        if skipped := skipped_notice(self.path / "depth", suffixes=DEPTH_SUFFIXES):
+            warnings.warn(skipped, stacklevel=2)
+        self._named = NamedFiles(self.path)
+        check_whole(self.path, self.stems, self.record, self._named)
         self.camera = read_camera(self.path / "camera.json")
         self.foreground = foreground or ("mask" if (self.path / "mask").is_dir() else "plane")
+        # Without a record only one instance is sure.
+        self._numbers = NumberMasks(highest=self.instances or 1)
         self._check_foreground()
         self.tolerance = tolerance
 
@@ -120,7 +128,7 @@ class SceneFolder:
 
     def poses(self, index):
         """Return the true poses: rotations float64 (N, 3, 3) and translations float64 (N, 3) in metres."""
-        file = self.path / "truth" / "poses" / f"{self.stems[index]}.json"
+        file = self._named.path(f"truth/poses/{self.stems[index]}.json")
         try:
             content = records.read_record(file, _POSES, 'expected JSON with "rotation" and "translation".')
         except FileNotFoundError:
@@ -162,13 +170,15 @@ class SceneFolder:
         return depth > 0
 
     def _part_mask(self, name):
-        mask = read_part_mask(self.path / name)
-        self._check_size(self.path / name, mask)
+        file = self._named.path(name)
+        mask = read_part_mask(file)
+        self._check_size(file, mask)
         return mask
 
     def _picture(self, name):
-        picture = read_mask(self.path / name)
-        self._check_size(self.path / name, picture)
+        file = self._named.path(name)
+        picture = self._numbers.read(file)
+        self._check_size(file, picture)
         return picture
 
     def _check_size(self, file, picture):
@@ -201,24 +211,25 @@ def scene_files(folder, suffixes):
     if not files:
         raise InputError(f"{folder} has no depth images; expected {', '.join(suffixes)} files.")
     by_stem(files, "are both scene {stem}; remove one of them")
-    # By the names as they are stored: those of masks and truth are made of them.
+    # By the names as they are stored, which later commands compare.
     return {file.stem: file for file in files}
 
 
-def check_whole(path, stems, record) -> None:
+def check_whole(path, stems, record, named) -> None:
     """Raise InputError, which names the first missing file, if a scene lacks what others have or was never made.
 
     Args:
         path: The folder of scenes.
         stems: Names of the depth images.
         record: Content of `scenes.json`, or None.
+        named: `NamedFiles` of the folder.
     """
     missing = [
         f"{folder}/{stem}{suffix}"
         for folder, suffix in _BESIDE_DEPTH.items()
         if (path / folder).is_dir()
         for stem in stems
-        if not (path / folder / f"{stem}{suffix}").is_file()
+        if not named.path(f"{folder}/{stem}{suffix}").is_file()
     ]
     if missing:
         raise InputError(

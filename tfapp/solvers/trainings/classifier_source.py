@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from tfapp.data import batch_stream, open_classification
 from tfapp.errors import InputError
@@ -13,7 +14,7 @@ from tfapp.models.keras_archive import bounded_variables, checked_archive
 from tfapp.solvers.trainings.workload import Workload, objective
 
 
-def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_scale=1.0):
+def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_scale=None):
     """Return a compiled classifier and endless batches of the training images for it.
 
     Args:
@@ -22,10 +23,11 @@ def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_sca
         batch_size: Images per batch.
         seed: Of the order of the images, and of the weights of a built-in network.
         weight_decay: Of a built-in network.
-        input_scale: The value that a saved model takes for white.
+        input_scale: The value that a saved model takes for white; None for what it declares, or 1.
 
     Returns:
-        The model and a `tf.data.Dataset` of (images, labels); images are resized to what a saved model takes.
+        The model; a `tf.data.Dataset` of (images, labels), the images resized to what a saved model takes; the value
+        that it gets for white; and why, in words, empty for a built-in network.
 
     Raises:
         InputError: For an unknown network, a file that is not a compiled model, or images that the model cannot take.
@@ -33,13 +35,20 @@ def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_sca
     images = open_classification(data)
     if name.endswith(".keras"):
         model = _loaded(name)
-        chosen_scale(model, name, input_scale)
+        scale, reason = chosen_scale(model, name, input_scale)
         size = _size(model, images, name)
         stream = batch_stream(images.train, batch_size, seed, size=size, drop_remainder=True)
-        return model, stream.map(lambda x, y: (input_scale * x, y))
+        dtype = model.inputs[0].dtype
+        return model, stream.map(lambda x, y: (_scaled(x, scale, dtype), y)), scale, reason
     model = Workload(data, name, weight_decay=weight_decay).build(seed)
     model.compile("sgd", objective())
-    return model, batch_stream(images.train, batch_size, seed, drop_remainder=True)
+    return model, batch_stream(images.train, batch_size, seed, drop_remainder=True), 1.0, ""
+
+
+def _scaled(images, scale, dtype):
+    images *= scale
+    # 8-bit values divided by 255 and multiplied again are a little below or above what they were.
+    return tf.cast(tf.round(images), dtype) if "int" in dtype else images
 
 
 def _loaded(path):
