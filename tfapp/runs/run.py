@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 
 from tfapp.errors import InputError
-from tfapp.files import check_folder, write_json
+from tfapp.files import check_folder, remove_contents, write_json
 from tfapp.records import Entries
 from tfapp.runs.record import (
     COMMANDS,
@@ -100,7 +99,7 @@ class Run:
         """
         path = Path(path)
         cls.check_free(path, overwrite=True)
-        rmtree(path, ignore_errors=True)
+        remove_contents(path)
         run = cls(path, new_run_record(cls.kind, cls.newest, command, content))
         run.save()
         return run

@@ -1,7 +1,9 @@
 """A folder of simulated scenes: begun or resumed, by several processes."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tfapp.claims import claiming
 from tfapp.errors import InputError, WorkFailed
 from tfapp.files import atomic_path, write_json
 from tfapp.pose.libraries import import_mujoco, import_open3d
@@ -50,6 +53,7 @@ def part_named(name, units=None) -> Part:
     return part_from_file(name, units)
 
 
+@claiming("path")
 def simulate_scenes(settings, path, scenes, *, processes=1, overwrite=False, command=None, progress=None):
     """Write simulated scenes into a folder, or those that it does not have yet.
 
@@ -137,9 +141,17 @@ def make_scenes(settings, path, numbers, processes, progress) -> None:
 
 
 def _begin(settings):
-    # Ctrl-C reaches all processes of a terminal; the one that waits for them decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C reaches all processes of a terminal, SIGTERM often those of a service; the one that waits for them decides.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _prepare(settings)
+
+
+def _end_with_parent():
+    # One that is killed cannot end the others, and nobody would read what they make.
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _prepare(settings):
