@@ -63,7 +63,12 @@ def main():
     room, moments = (tuple(map(float, text.split(","))) for text in (given.room, given.moments))
     failures = 0
     for name in names:
-        trial = Trial(name, CASES[name], given.out.resolve())
+        try:
+            trial = Trial(name, CASES[name], given.out.resolve())
+        except Failed as failure:
+            print(f"{name}: {failure}", flush=True)
+            failures += 1
+            continue
         for condition in conditions:
             shares = {"full": room, "sigterm": moments, "ctrl-c": moments}.get(condition, (None,))
             for share in shares:
@@ -80,6 +85,10 @@ def load():
     import tfapp.cli.main  # noqa: F401
     import tfapp.landscape  # noqa: F401
     import tfapp.segmentation.training  # noqa: F401
+
+
+class Failed(Exception):
+    """A command that nothing hindered did not end as it should."""
 
 
 @dataclass
@@ -197,6 +206,8 @@ class Trial:
         place.mkdir()
         try:
             how, wrong = getattr(self, f"_{condition.replace('-', '_')}")(place, share)
+        except Failed as failure:
+            how, wrong = "", [str(failure)]
         finally:
             if os.path.ismount(place):
                 subprocess.run(["umount", place], check=True)
@@ -279,10 +290,12 @@ class Trial:
         return Started(self.case.command, place, self.folder / "run.log").wait()
 
     def _finish(self, place):
-        """Run the command to its end, and end this script if it fails."""
-        ended = self._run(place)
-        if ended.code != self.case.code:
-            sys.exit(f"tfapp {self.case.command} in {place} ended with exit code {ended.code}:\n{ended.said}")
+        """Run the command to its end.
+
+        Raises:
+            Failed: It ends otherwise than unbroken.
+        """
+        _check(self.case.command, self._run(place), self.case.code)
 
     def _compared(self, place, ignored=None):
         found = contents(place)
@@ -297,9 +310,7 @@ def _made(folder, before):
     if not place.exists():
         if before:
             shutil.copytree(_made(folder, before[:-1]), place)
-            ended = Started(before[-1], place, folder / "made.log").wait()
-            if ended.code:
-                sys.exit(f"tfapp {before[-1]} ended with exit code {ended.code}:\n{ended.said}")
+            _check(before[-1], Started(before[-1], place, folder / "made.log").wait())
         else:
             place.mkdir(parents=True)
             # In another process: one in which TensorFlow has computed cannot be copied.
@@ -309,6 +320,11 @@ def _made(folder, before):
                 os._exit(0)
             os.waitpid(child, 0)
     return place
+
+
+def _check(command, ended, code=0):
+    if ended.code != code:
+        raise Failed(f"tfapp {command} ended with exit code {ended.code}:\n{ended.said}")
 
 
 def _sentence(ended):

@@ -115,7 +115,7 @@ def test_claim_of_a_file_leaves_nothing_also_of_one_that_was_killed(tmp_path):
 
 def test_temporary_files_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
     # No system has so many processes.
-    names = [".run.999999999.part.json", f".run.{os.getpid()}.part.json", ".notes.part.json", "run.json"]
+    names = [".run.999999999.part.json", f".run.{os.getppid()}.part.json", ".notes.part.json", "run.json"]
     for name in names:
         (tmp_path / name).touch()
     with claimed(tmp_path):

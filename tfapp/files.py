@@ -65,10 +65,14 @@ def remove_contents(folder):
 
 
 def remove_abandoned(folder):
-    """Remove the temporary files of `atomic_path` in a folder, but not below it, whose processes are no more."""
+    """Remove the temporary files of `atomic_path` in a folder, but not below it, that no other process is writing.
+
+    This process must not be writing there either.
+    """
     for file in Path(folder).glob(".*.part*"):
         found = _TEMPORARY.fullmatch(file.name)
-        if found and not _is_running(int(found[1])):
+        # Not this process either: in a container each bears the number 1.
+        if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
             with suppress(OSError):
                 file.unlink()
 

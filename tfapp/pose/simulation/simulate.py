@@ -14,7 +14,7 @@ from PIL import Image
 
 from tfapp.claims import claiming
 from tfapp.errors import InputError, WorkFailed
-from tfapp.files import atomic_path, write_json
+from tfapp.files import atomic_path, remove_abandoned, write_json
 from tfapp.pose.libraries import import_mujoco, import_open3d
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.simulation.folder_record import PIECES, begin, check_folder, record_of
@@ -86,6 +86,8 @@ def simulate_scenes(settings, path, scenes, *, processes=1, overwrite=False, com
     part = with_convex_pieces(settings.part, None if overwrite else path / PIECES)
     settings = replace(settings, part=part)
     begin(path, settings, record, overwrite)
+    for folder in ("depth", "mask", "truth/labels", "truth/poses"):
+        remove_abandoned(path / folder)
     missing = [number for number in range(scenes) if not is_complete(path, number)]
     _make(settings, path, missing, scenes, processes, progress or (lambda done, total: None))
     folder = SceneFolder(path)
