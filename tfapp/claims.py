@@ -38,16 +38,13 @@ def claimed(folder, argument="out", waiting=None):
     path = Path(folder)
     check_folder(path, argument)
     made = [place for place in (path, *path.parents) if not place.exists()]
+    lock = _take(path, path, f"use another `{argument}`, or wait until it has ended", waiting)
     try:
-        lock = _take(path, path, f"use another `{argument}`, or wait until it has ended", waiting)
-        try:
-            yield
-        finally:
-            # While the lock is held: nobody else has written there.
-            _remove_empty(made)
-            _give_back(lock)
+        yield
     finally:
+        # While the lock is held: the next process to lock it would hold what is no longer there.
         _remove_empty(made)
+        _give_back(lock)
 
 
 @contextmanager
@@ -126,7 +123,7 @@ def _take(folder, path, advice, waiting):
             if not _held[_key(lock)] and _locked(lock, path, advice, waiting):
                 remove_abandoned(folder)
             # One that was removed meanwhile is not the one that the next process will find.
-            if folder.exists() and os.path.samestat(os.fstat(lock), os.stat(folder)):
+            if _is_there(lock, folder):
                 _held[_key(lock)] += 1
                 return lock
         except BaseException:
@@ -148,6 +145,13 @@ def _locked(lock, path, advice, waiting):
     except OSError:
         return False
     return True
+
+
+def _is_there(lock, folder):
+    try:
+        return os.path.samestat(os.fstat(lock), os.stat(folder))
+    except FileNotFoundError:
+        return False
 
 
 def _give_back(lock):

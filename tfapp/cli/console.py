@@ -139,9 +139,14 @@ def _told(error, command):
         # The reader of a pipe such as `| head` has had enough; Python must not write there again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return None, EXIT_FAILURE
-    if isinstance(error, OSError):
-        return _explain(error), EXIT_BAD_INPUT
-    return None
+    if not isinstance(error, OSError):
+        # TensorFlow writes files of its own, such as TensorBoard's, and reports the system's error as text.
+        number = next((one for one in _OF_THE_DISK if os.strerror(one) in str(error)), None)
+        error = None if number is None else OSError(number, os.strerror(number))
+    return None if error is None else (_explain(error), EXIT_BAD_INPUT)
+
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @contextlib.contextmanager
