@@ -275,7 +275,9 @@ class Trial:
         ended = process.wait()
         seconds = time.monotonic() - begun
         if ended.code == self.case.code:
-            return "ended before", self._compared(place)
+            # The signal may have come when the work was done, but not long before.
+            wrong = ["signal not heeded"] * (seconds > max(2, 0.2 * self.seconds))
+            return f"done {seconds:.1f} s after the signal", wrong + self._compared(place)
         wrong = ended.wrong(code, "the same command") + _strays(place)
         contents(place)
         if not (self.case.made and (place / self.case.made).exists()):

@@ -48,6 +48,10 @@ CASES = {
     "train": Case(TRAIN),
     "landscape": Case("landscape run --n 9 --exact --samples 4", (TRAIN,)),
     "simulate": Case(SCENES, quiet=0.1),
+    # As many scenes as are worth several processes.
+    "simulate in parallel": Case(
+        "pose simulate --part nut --out scenes --instances 1 --scenes 70 --size 32 --processes 2", quiet=0.1
+    ),
     "pose train": Case(POSES, (SCENES,)),
     "transfer train": Case(TRANSFER),
     "solvers": Case(
@@ -58,7 +62,7 @@ CASES = {
     "predict": Case("predict run photos --out labelled", (TRAIN,)),
     "data show": Case("data show cells:12:64 --out sheet.png"),
     "data check": Case("data check cells:12:64 --out check.html"),
-    "sharpness": Case("sharpness run --subspace 4 --repeats 3 --samples 4 --hessian", (TRAIN,)),
+    "sharpness": Case("sharpness run --eps 1e-3 --subspace 4 --repeats 3 --samples 2", (TRAIN,)),
     "report": Case("report run --out page.html", (TRAIN,)),
     "pose evaluate": Case("pose evaluate poses", (SCENES, POSES)),
     "pose segment": Case("pose segment poses scenes --out segmented", (SCENES, POSES)),

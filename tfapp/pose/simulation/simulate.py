@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -144,16 +143,15 @@ def make_scenes(settings, path, numbers, processes, progress) -> None:
 
 def _begin(settings):
     # Ctrl-C reaches all processes of a terminal, SIGTERM often those of a service; the one that waits for them decides.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave_to_parent)
     _prepare(settings)
 
 
-def _end_with_parent():
-    # One that is killed cannot end the others, and nobody would read what they make.
-    multiprocessing.parent_process().join()
-    os._exit(1)
+def _leave_to_parent(number, frame):
+    # A parent that was killed decides nothing.
+    if not multiprocessing.parent_process().is_alive():
+        os._exit(128 + number)
 
 
 def _prepare(settings):
