@@ -28,7 +28,8 @@ _MOST_SCENES = 100_000
 _SHARE = 8
 # A process needs seconds to begin; one with fewer shares than this is not worth them.
 _FEWEST_SHARES = 4
-_simulator = None
+# Of a process: what makes its scenes, and the event that tells it to end.
+_simulator = _stop = None
 
 
 def part_named(name, units=None) -> Part:
@@ -128,7 +129,8 @@ def make_scenes(settings, path, numbers, processes, progress) -> None:
         return
     # Forked processes would inherit the threads of whoever calls, in whatever state they are.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, _begin, (settings,))
+    stop = context.Event()
+    pool = ProcessPoolExecutor(processes, context, _begin, (settings, stop))
     try:
         for future in as_completed([pool.submit(_make_scenes, path, share) for share in shares]):
             progress(future.result())
@@ -138,10 +140,14 @@ def make_scenes(settings, path, numbers, processes, progress) -> None:
             "fewer `processes`."
         ) from None
     finally:
+        # What waits in the pool is cancelled, but not what was handed to a process already.
+        stop.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(settings):
+def _begin(settings, stop):
+    global _stop
+    _stop = stop
     # Ctrl-C reaches all processes of a terminal, SIGTERM often those of a service; the one that waits for them decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave_to_parent)
@@ -161,6 +167,8 @@ def _prepare(settings):
 
 def _make_scenes(path, numbers):
     for number in numbers:
+        if _stop is not None and _stop.is_set():
+            break
         write_scene(path, number, _simulator.scene(number))
     return len(numbers)
 
