@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import pytest
 import typer
@@ -15,6 +16,8 @@ from tfapp.cli.console import GuardedGroup, resumes
 def heeding(monkeypatch):
     """Heed signals as the command line does, for one test."""
     monkeypatch.setattr(interruptions, "_came", None)
+    for hook in ("excepthook", "unraisablehook"):
+        monkeypatch.setattr(sys, hook, getattr(sys, hook))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         signal.signal(number, handler)
@@ -64,3 +67,9 @@ def test_signal_that_was_ignored_before_stays_ignored(heeding):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     interruptions.heed()
     assert run(lambda: os.kill(os.getpid(), signal.SIGTERM)).exit_code == 0
+
+
+def test_traceback_that_code_in_c_prints_of_a_signal_is_not_shown(heeding, capsys):
+    run(lambda: os.kill(os.getpid(), signal.SIGINT))
+    sys.excepthook(SystemError, SystemError("returned a result with an exception set"), None)
+    assert capsys.readouterr().err == ""

@@ -5,6 +5,7 @@ graph. That a signal came is therefore kept.
 """
 
 import signal
+import sys
 
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 _ENDINGS = {
@@ -29,7 +30,13 @@ def heed():
 def _raise(number, frame):
     global _came
     _came = signal.Signals(number)
+    # Where code in C, as TensorFlow's, meets the exception in the middle, it prints a traceback of its own and goes on.
+    sys.excepthook = sys.unraisablehook = _say_nothing
     raise Ended
+
+
+def _say_nothing(*_):
+    """Take an exception that nobody handles after a signal to end: it follows from that."""
 
 
 def ending_of(error):
