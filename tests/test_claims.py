@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tfapp import claims
-from tfapp.claims import claimed, claimed_file, claiming
+from tfapp.claims import claimed, claimed_file, claiming, refuse_claimed_files
 from tfapp.errors import InputError
 
 fcntl = pytest.importorskip("fcntl", reason="this system has no locks on folders")
@@ -144,3 +144,11 @@ def test_decorated_function_that_waits_finds_a_missing_folder_itself(tmp_path):
         return path.exists()
 
     assert evaluate(tmp_path / "typo") is False
+
+
+def test_folder_in_which_another_process_holds_a_file_is_not_to_be_emptied(tmp_path):
+    (tmp_path / "landscape" / ".left.npz.claim").mkdir(parents=True)
+    refuse_claimed_files(tmp_path)
+    with held_by_another(tmp_path / "landscape" / ".surface.npz.claim"):
+        with pytest.raises(InputError, match="Another process is writing to .*landscape/surface.npz; wait"):
+            refuse_claimed_files(tmp_path)

@@ -19,6 +19,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
+_CLAIM = ".claim"
 _held = Counter()  # claims of this process by the (device, number) of the locked folder
 
 
@@ -60,7 +61,7 @@ def claimed_file(path, waiting=None):
     """
     lock = None
     if path is not None:
-        place = Path(path).with_name(f".{Path(path).name}.claim")
+        place = Path(path).with_name(f".{Path(path).name}{_CLAIM}")
         made = [parent for parent in place.parents if not parent.exists()]
         # What is finished can be read where nothing can be written; whoever writes there meets the error again.
         with suppress(OSError):
@@ -72,6 +73,14 @@ def claimed_file(path, waiting=None):
             if _held[_key(lock)] == 1:
                 _remove_empty([place, *made])
             _give_back(lock)
+
+
+def refuse_claimed_files(folder):
+    """Raise InputError if another process holds a file anywhere in a folder, which is going to be emptied."""
+    for place in Path(folder).rglob(f".*{_CLAIM}"):
+        path = place.with_name(place.name[1:].removesuffix(_CLAIM))
+        with suppress(OSError):
+            _give_back(_take(place, path, "wait until it has ended", None))
 
 
 def claiming(argument, hold=claimed, *, waits=False):
