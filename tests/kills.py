@@ -9,72 +9,25 @@ may be there. The script ends with exit code 1 if anything differs.
 """
 
 import argparse
-import csv
-import hashlib
-import io
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
-from PIL import Image
+from written import CASES, LONG, contents, differences, write_photos
 
 TFAPP = [sys.executable, "-m", "tfapp"]
-NET = "--base-width 4 --depth 2 --steps-per-epoch 6 --batch-size 2"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A command that makes something.
-
-    Attributes:
-        command: What is typed after `tfapp`, in a folder of its own.
-        before: Commands that make what it needs; they run unbroken.
-        quiet: Share of its time, at the start, in which nothing is killed: Python and TensorFlow load.
-        made: What appears all at once when it has done its work, and would be made a second time if it ran again.
-    """
-
-    command: str
-    before: tuple[str, ...] = ()
-    quiet: float = 0.3
-    made: str | None = None
-
-
-TRAIN = f"train cells:12:64 --out run --epochs 6 {NET}"
-SCENES = "pose simulate --part nut --out scenes --instances 1 --scenes 6 --size 48 --processes 2"
-CASES = {
-    "train": Case(TRAIN),
-    "landscape": Case("landscape run --n 9 --exact --samples 4", (TRAIN,)),
-    "simulate": Case(SCENES, quiet=0.1),
-    "pose train": Case(
-        "pose train scenes --out poses --epochs 8 --points 32 --observed 32 --size 32 --batch-size 2",
-        (SCENES,),
-    ),
-    "transfer train": Case(
-        "transfer train labels:photos --out transfer --backbone photos/backbone.keras --layer features --high 16 "
-        "--low 8 --clusters 4 --hidden 8 --iterations 400 --batch-size 4"
-    ),
-    "solvers": Case(
-        "solvers compare digits:200 --out solvers --model lenet-5 --solvers bpgrad,adam --seeds 0 --epochs 2 "
-        "--grid-epochs 0"
-    ),
-    "export": Case("export run served", (TRAIN,), made="served/1"),
-}
 
 
 def main():
     """Run the cases and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, help="kills in all, over the commands in turn")
-    parser.add_argument("--only", default=",".join(CASES), help="commands, comma-separated")
+    parser.add_argument("--only", default=",".join(LONG), help="commands, comma-separated")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--out", type=Path, required=True, help="folder to work in; it must not exist")
     given = parser.parse_args()
@@ -151,83 +104,6 @@ def kill(command, folder, moment):
 
 def quiet():
     return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-
-
-def contents(folder):
-    """Return the digest of every part of every file, by `path` or `path: part`."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            name = path.relative_to(folder).as_posix()
-            found[name] = "there"
-            found |= {f"{name}: {part}": value for part, value in parts(path.name, path.read_bytes())}
-    return found
-
-
-def parts(name, data):
-    """Yield the parts of a file that may change one without the other: entries, columns, arrays."""
-    suffix = Path(name).suffix
-    if suffix == ".json":
-        yield from leaves(json.loads(data))
-    elif suffix == ".csv":
-        rows = list(csv.reader(io.StringIO(data.decode())))
-        yield from ((cells[0], digest(repr(cells))) for cells in zip(*rows, strict=True))
-    elif suffix in (".npz", ".keras"):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for member in archive.namelist():
-                yield from ((f"{member} {part}", v) for part, v in parts(member, archive.read(member)))
-    elif suffix == ".npy":
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-        text = str(array) if array.dtype.kind == "U" and array.ndim == 0 else ""
-        yield from leaves(json.loads(text)) if text.startswith("{") else [("", digest(array.tobytes()))]
-    elif suffix == ".h5":
-        arrays = []
-        with h5py.File(io.BytesIO(data)) as file:
-            file.visititems(
-                lambda path, node: arrays.append((path, node)) if hasattr(node, "shape") else None
-            )
-            yield from ((path, digest(node[()].tobytes())) for path, node in arrays)
-    else:
-        yield "", digest(data)
-
-
-def leaves(value, path=""):
-    """Yield every number and text of a JSON value with the way to it."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from leaves(inner, f"{path}/{key}")
-    elif isinstance(value, list):
-        yield path, digest(json.dumps(value, sort_keys=True))
-    else:
-        yield path, digest(repr(value))
-
-
-def digest(data):
-    return hashlib.sha256(data if isinstance(data, bytes) else data.encode()).hexdigest()
-
-
-def differences(expected, changing, found):
-    """Return what is missing, other, or there for no reason."""
-    wrong = [key for key, value in expected.items() if found.get(key) != value]
-    return wrong + sorted(found.keys() - expected.keys() - set(changing))
-
-
-def write_photos(folder):
-    """Write sixteen pictures with two labels each, and a small network for their features."""
-    import keras
-
-    folder.mkdir()
-    rng, lines = np.random.default_rng(0), ["image,red,bright,split"]
-    for index in range(16):
-        red, bright = index % 2, index // 2 % 2
-        picture = rng.integers(0, 60, (24, 24, 3)) + [120 * red, 0, 60] + 70 * bright
-        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{index}.png")
-        lines.append(f"{index}.png,{red},{bright},{'test' if index < 6 else 'train'}")
-    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
-    keras.utils.set_random_seed(0)
-    images = keras.Input((16, 16, 3))
-    features = keras.layers.GlobalAveragePooling2D(name="features")(keras.layers.Conv2D(8, 3)(images))
-    keras.Model(images, keras.layers.Dense(2)(features)).save(folder / "backbone.keras")
 
 
 if __name__ == "__main__":

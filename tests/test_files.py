@@ -1,5 +1,6 @@
 """Names of files, what counts as one, and what they hold."""
 
+import errno
 import hashlib
 import json
 import os
@@ -10,7 +11,15 @@ import pytest
 
 from tfapp import files
 from tfapp.errors import InputError
-from tfapp.files import check_outputs, check_regular_file, content_hash, same_folder, write_json
+from tfapp.files import (
+    atomic_path,
+    check_outputs,
+    check_regular_file,
+    content_hash,
+    remove_contents,
+    same_folder,
+    write_json,
+)
 
 
 @pytest.fixture
@@ -120,3 +129,50 @@ def test_name_in_another_encoding_is_stored_and_reads_back(tmp_path):
     name = os.fsdecode(b"b\xfcrste.png")
     write_json(tmp_path / "a.json", {"names": [name]})
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"names": [name]}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_refusal_of_the_disk_names_the_file_and_not_the_temporary_one(tmp_path, number):
+    for name in (None, "temporary"):
+        with (
+            pytest.raises(OSError, match=os.strerror(number)) as told,
+            atomic_path(tmp_path / "a.npz") as temporary,
+        ):
+            temporary.touch()
+            raise OSError(number, os.strerror(number), *([str(temporary)] if name else []))
+        assert (told.value.errno, told.value.filename) == (number, str(tmp_path / "a.npz"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_error_that_a_library_raises_because_the_disk_was_full_is_that_of_the_disk(tmp_path):
+    with pytest.raises(OSError, match="No space left") as told, atomic_path(tmp_path / "a.keras"):
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            # As zipfile does when it is closed then.
+            raise ValueError("Can't close the ZIP file while there is an open writing handle on it.")
+    assert told.value.filename == str(tmp_path / "a.keras")
+
+
+def test_full_disk_is_told_where_the_error_does_not_say_so(tmp_path, monkeypatch):
+    def full(dir):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", full)
+    with pytest.raises(OSError, match="No space left"), atomic_path(tmp_path / "a.npy"):
+        raise OSError("262144 requested and 8192 written")
+
+
+def test_error_about_another_file_stays_as_it_is(tmp_path):
+    with pytest.raises(PermissionError) as told, atomic_path(tmp_path / "a.npy"):
+        raise PermissionError(errno.EACCES, "Permission denied", "/somewhere/else.png")
+    assert told.value.filename == "/somewhere/else.png"
+
+
+def test_contents_of_a_folder_go_and_the_folder_and_what_links_in_it_lead_to_stay(folder):
+    (folder / "run" / "inner").mkdir(parents=True)
+    (folder / "run" / "photos").symlink_to(folder / "photos")
+    number = (folder / "run").stat().st_ino
+    remove_contents(folder / "run")
+    assert list((folder / "run").iterdir()) == [] and (folder / "run").stat().st_ino == number
+    assert (folder / "photos" / "a.png").is_file()

@@ -1,12 +1,16 @@
 """Files that appear whole or not at all, never over what is read, and the hash of what they hold."""
 
+import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 import stat
+import tempfile
 import time
 import unicodedata
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,15 +22,59 @@ def atomic_path(path):
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
 
     The temporary name keeps the suffix, because Keras, NumPy and Matplotlib choose the format by it.
+
+    Raises:
+        OSError: Whatever the disk refuses, in the words of the system; it names `path`, not the temporary file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with disk_errors_naming(path, temporary):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # that of a disk that is read only, or a folder that is a file
+            temporary.unlink()
+
+
+@contextmanager
+def disk_errors_naming(path, temporary=None):
+    """Let whatever the disk refuses while a file is written be an `OSError` that names the file and the reason.
+
+    Args:
+        path: The file.
+        temporary: Where it is written to before it is renamed.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = _refused(error, {None, os.fspath(path), os.fspath(temporary or path)}) or _full(error, path)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), os.fspath(path)) from error
+
+
+def remove_contents(folder):
+    """Remove all that is in a folder, if there is one, and not the folder, which may be claimed."""
+    for place in Path(folder).iterdir() if Path(folder).is_dir() else ():
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder):
+    """Remove the temporary files of `atomic_path` in a folder, but not below it, that no other process is writing.
+
+    This process must not be writing there either.
+    """
+    for file in Path(folder).glob(".*.part*"):
+        found = _TEMPORARY.fullmatch(file.name)
+        # Not this process either: in a container each bears the number 1.
+        if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
+            with suppress(OSError):
+                file.unlink()
 
 
 def check_folder(path, argument="out"):
@@ -118,6 +166,57 @@ def write_text(path, text):
 def write_json(path, content):
     """Write JSON, readable by people, by write-then-rename."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+_TEMPORARY = re.compile(r"\..*\.([0-9]{1,9})\.part(\..*)?", re.DOTALL)
+# What a disk answers to who writes.
+_REFUSALS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+}
+
+
+def _refused(error, names):
+    """Return the number of the system's error about one of these names that an exception is, or arose from."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _REFUSALS and error.filename in names:
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _full(error, path):
+    """Return the number of the system's error if a file can no longer grow: libraries tell of a full disk in any words.
+
+    NumPy says how many numbers it wrote, HDF5 that it cannot close the file.
+    """
+    if isinstance(error, InputError):
+        return None
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            file.write(bytes(1 << 16))
+            file.flush()
+    except OSError as refusal:
+        return refusal.errno if refusal.errno in (errno.ENOSPC, errno.EDQUOT) else None
+    return None
+
+
+def _is_running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # that of another user
+        return True
+    return True
 
 
 _OTHER_THINGS = (

@@ -16,11 +16,12 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
+from tfapp.cli.interruptions import ending_of
 from tfapp.cli.numbers import limit_numbers
 from tfapp.errors import InputError, WorkFailed
 from tfapp.runs import progress
 
-EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILURE, EXIT_BAD_INPUT = 1, 2
 _TYPED = "tfapp.typed"
 
 # Names of classes, files and people's data are printed as they are: [/] is no markup, :x: no emoji.
@@ -103,18 +104,49 @@ class GuardedGroup(TyperGroup):
         try:
             with _warnings_as_sentences(self, ctx):
                 return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise _leave("Interrupted; the same command resumes where it stood.", EXIT_INTERRUPTED) from None
-        except InputError as error:
-            raise _leave(in_flags(str(error), _command(self, ctx)), EXIT_BAD_INPUT) from None
-        except WorkFailed as error:
-            raise _leave(in_flags(str(error), _command(self, ctx)), EXIT_FAILURE) from None
-        except BrokenPipeError:
-            # The reader of a pipe such as `| head` has had enough; Python must not write there again at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(EXIT_FAILURE) from None
-        except OSError as error:
-            raise _leave(_explain(error), EXIT_BAD_INPUT) from None
+        except typer.Exit:
+            raise
+        except BaseException as error:
+            told = _told(error, _command(self, ctx))
+            if told is None:
+                raise
+            raise _leave(*told) from None
+
+
+def resumes(command):
+    """Mark the function of a command that keeps what it has done and, typed again, does the rest."""
+    command.resumes = True
+    return command
+
+
+def _told(error, command):
+    """Return the sentence and the exit code of an exception that was to be expected, or None.
+
+    Args:
+        error: The exception.
+        command: The command that was typed.
+    """
+    if ending := ending_of(error):
+        how, code = ending
+        if getattr(command.callback, "resumes", False):
+            return f"{how}; the same command resumes where it stood.", code
+        return f"{how}; nothing is half-written, and the same command starts anew.", code
+    if isinstance(error, InputError):
+        return in_flags(str(error), command), EXIT_BAD_INPUT
+    if isinstance(error, WorkFailed):
+        return in_flags(str(error), command), EXIT_FAILURE
+    if isinstance(error, BrokenPipeError):
+        # The reader of a pipe such as `| head` has had enough; Python must not write there again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return None, EXIT_FAILURE
+    if not isinstance(error, OSError):
+        # TensorFlow writes files of its own, such as TensorBoard's, and reports the system's error as text.
+        number = next((one for one in _OF_THE_DISK if os.strerror(one) in str(error)), None)
+        error = None if number is None else OSError(number, os.strerror(number))
+    return None if error is None else (_explain(error), EXIT_BAD_INPUT)
+
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @contextlib.contextmanager
@@ -148,7 +180,8 @@ def _command(group, ctx):
 
 
 def _leave(message, code):
-    error_console.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    if message is not None:
+        error_console.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(code)
 
 
@@ -156,7 +189,9 @@ def _explain(error):
     where = f" at {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full{where}; free some space and run the same command again."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno == errno.EROFS:
+        return f"The disk is read-only{where}; choose a folder on another one, or make this one writable."
+    if error.errno in (errno.EACCES, errno.EPERM):
         return f"No permission to write{where}; choose a folder that you own."
     return f"Files cannot be read or written{where}: {error.strerror or error}."
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, console, print_written
+from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
 from tfapp.cli.data import show
 from tfapp.cli.export import verify_folder, write
 from tfapp.cli.landscape import landscape
@@ -15,6 +15,7 @@ from tfapp.cli.reproduce import print_result
 SPEC = "cells:120:128"
 
 
+@resumes
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("runs/demo"),
     epochs: Annotated[int, typer.Option(help="Epochs of each of the two runs.")] = 10,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
 from tfapp.cli.sources import (
     OUTPUT_HELP,
@@ -85,7 +86,8 @@ def evaluate(
         return
     options = {"post_tv": post_tv or (), "seed": seed, "dataset": dataset, "membranes": membrane_scores}
     comparison = compare(opened, noises, progress=ConsoleProgress(), **options)
-    written = comparison.write(folder)
+    with claimed(folder, waiting=ConsoleProgress().say):
+        written = comparison.write(folder)
     for table in comparison.tables():
         print_table(table)
     for sentence in comparison.remarks():
@@ -116,7 +118,8 @@ def evaluate_image_runs(runs, dataset, folder):
     from tfapp.segmentation.restoration import evaluate_restorations, restoration_table, write_restorations
 
     results = evaluate_restorations(runs, dataset, progress=ConsoleProgress())
-    written = write_restorations(results, folder)
+    with claimed(folder, waiting=ConsoleProgress().say):
+        written = write_restorations(results, folder)
     print_table(restoration_table(results))
     console.print("means over the test images, at the size that the network works at", soft_wrap=True)
     print_written(*written)

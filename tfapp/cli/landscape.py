@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, print_table, print_written
+from tfapp.cli.console import ConsoleProgress, print_table, print_written, resumes
 from tfapp.cli.landscape_output import check_formats, draw, export, parse_formats, summary
 from tfapp.cli.sources import open_run
 from tfapp.errors import InputError
@@ -17,6 +17,7 @@ Option = typer.Option
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
+@resumes
 def landscape(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the trained run, of poses too.")],
     n: Annotated[int, Option("--n", min=3, help="Points along each axis.")] = 33,

@@ -40,6 +40,7 @@ from tfapp.cli import (
     transfer,
 )
 from tfapp.cli.console import GuardedGroup, TensorFlowCommand
+from tfapp.cli.interruptions import heed
 
 app = typer.Typer(
     name="tfapp",
@@ -65,5 +66,6 @@ app.command("demo", cls=TensorFlowCommand)(demo.demo)
 
 
 def main():
-    """Run the command line; exit with 0, 1 (failure), 2 (bad input) or 130 (Ctrl-C)."""
+    """Run the command line; exit with 0, 1 (failure), 2 (bad input), 130 (Ctrl-C) or 143 (SIGTERM)."""
+    heed()
     app()

@@ -15,6 +15,7 @@ from tfapp.cli.console import (
     console,
     print_table,
     print_written,
+    resumes,
 )
 from tfapp.cli.options import typed
 
@@ -26,6 +27,7 @@ Choose = Annotated[
 app = typer.Typer(help="Learn 3D models and poses of parts from depth images.", no_args_is_help=True)
 
 
+@resumes
 def simulate(
     context: typer.Context,
     part: Annotated[str, Option(help="nut, bolt, l-bracket, camera-head, or an STL, OBJ or PLY file.")],
@@ -73,6 +75,7 @@ def simulate(
     print_written(out, out / "scenes.png")
 
 
+@resumes
 def train(
     context: typer.Context,
     scenes: Annotated[Path, typer.Argument(help="Folder of scenes, of `tfapp pose simulate` or your own.")],

@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
 from tfapp.errors import InputError
 from tfapp.files import check_folder
@@ -92,7 +93,8 @@ def landscape(
         "steps": steps,
         "seed": seed,
     }
-    written = _write(surface, out / f"{chosen.name}-instance-{chosen.instance + 1}", folder, facts)
+    with claimed(out, waiting=ConsoleProgress().say):
+        written = _write(surface, out / f"{chosen.name}-instance-{chosen.instance + 1}", folder, facts)
     _print(surface)
     print_written(*written)
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from tfapp.cli.console import ConsoleProgress, print_written
+from tfapp.claims import claimed
+from tfapp.cli.console import ConsoleProgress, print_written, resumes
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
 from tfapp.records import TableOf, read_record
@@ -16,6 +17,7 @@ Option = typer.Option
 RECORD = "segment.json"
 
 
+@resumes
 def segment(
     run: Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train`.")],
     scenes: Annotated[Path, typer.Argument(help="Folder of scenes; no truth is needed.")],
@@ -39,6 +41,12 @@ def segment(
     check_folder(out)
     _check_camera(model, folder)
     record = _record(opened, folder, choose)
+    with claimed(out):
+        _segment(out, record, model, folder, opened.config["observed"], choose)
+    print_written(out / "labels", out / "poses")
+
+
+def _segment(out, record, model, folder, observed, choose):
     begun = _is_begun(out, record)
     missing = [
         index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()
@@ -46,14 +54,13 @@ def segment(
     with ConsoleProgress().task("scenes", len(folder)) as task:
         task(len(folder) - len(missing))
         for index in missing:
-            labels, poses = _segment_one(model, folder, index, opened.config["observed"], choose)
+            labels, poses = _segment_one(model, folder, index, observed, choose)
             if not begun:
                 # Only now that a scene could be segmented.
                 write_json(out / RECORD, record)
                 begun = True
             _write(out, folder.stems[index], labels, poses)
             task.advance()
-    print_written(out / "labels", out / "poses")
 
 
 def _check_camera(model, folder):

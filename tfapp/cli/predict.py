@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tfapp.claims import claimed
 from tfapp.cli.console import (
     ConsoleProgress,
     console,
@@ -48,7 +49,8 @@ def predict(
     segmenter = opened.segmenter()
     stride = stride_of(segmenter)  # 1 where it resizes: then any image will do
     failures = None if stop_on_error else []
-    with ConsoleProgress().task("predicting", len(files)) as task:
+    progress = ConsoleProgress()
+    with claimed(out, waiting=progress.say), progress.task("predicting", len(files)) as task:
         options = {"advance": task.advance, "failures": failures}
         if opened.image_pairs:
             restore(segmenter, files, out, opened.channels, stride, **options)

@@ -5,7 +5,14 @@ from typing import Annotated, get_args
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
+from tfapp.cli.console import (
+    ConsoleProgress,
+    TensorFlowCommand,
+    console,
+    print_table,
+    print_written,
+    resumes,
+)
 from tfapp.cli.options import chosen_solvers, parse_seeds, typed
 from tfapp.cli.train import parse_size
 from tfapp.report.result_table import ResultTable
@@ -31,6 +38,7 @@ def command_of(study):
     options = study.options
     texts = {name: _metadata(one).text for name, one in options.items() if _metadata(one).text}
 
+    @resumes
     def command(context: typer.Context, **given):
         for name, text in texts.items():
             read, _ = TEXTS[text]

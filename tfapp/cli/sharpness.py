@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
+from tfapp.cli.console import ConsoleProgress, console, print_table, print_written, resumes
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 
@@ -18,6 +18,7 @@ _NOT_COMPARABLE = (
 )
 
 
+@resumes
 def sharpness(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of trained runs.")],
     eps: Annotated[str, Option(help="Sizes of the box, comma-separated.")] = "1e-3,5e-4",

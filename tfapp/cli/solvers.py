@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tfapp.claims import claimed
 from tfapp.cli import solvers_search
 from tfapp.cli.console import (
     ConsoleProgress,
@@ -13,6 +14,7 @@ from tfapp.cli.console import (
     in_flags,
     print_table,
     print_written,
+    resumes,
 )
 from tfapp.cli.options import chosen_solvers, parse_seeds, typed
 from tfapp.cli.sources import SCALE_DEFAULT, typed_scale
@@ -26,6 +28,7 @@ _STEPS = {"rosenbrock": 4000, "parabola": 200, "separable": 2000}
 app = typer.Typer(help="Compare solvers, and minimise with a certificate.", no_args_is_help=True)
 
 
+@resumes
 def compare(
     context: typer.Context,
     data: Annotated[
@@ -145,9 +148,10 @@ def lipschitz(
         console.print(in_flags(USELESS, context.command), soft_wrap=True, highlight=False)
     written = [out / name for name in ("lipschitz.json", "slopes.csv", "slopes.png")]
     settings = {"command": typed(context), "model": model, "data": data} | source | options
-    write_json(written[0], estimate_json(estimate, settings))
-    write_slopes(estimate, written[1])
-    save_slopes_png(estimate, written[2])
+    with claimed(out, waiting=ConsoleProgress().say):
+        write_json(written[0], estimate_json(estimate, settings))
+        write_slopes(estimate, written[1])
+        save_slopes_png(estimate, written[2])
     print_written(*written)
 
 
@@ -180,7 +184,9 @@ def paths(
     chosen = solvers_on(function, chosen_solvers(solvers))
     options = {"command": typed(context), "progress": ConsoleProgress()}
     count = steps or _STEPS.get(function, 1000)
-    tables, written = compare_paths(function, chosen, count, _start(function, start), out, **options)
+    start = _start(function, start)
+    with claimed(out, waiting=options["progress"].say):
+        tables, written = compare_paths(function, chosen, count, start, out, **options)
     for table in tables:
         print_table(table)
     print_written(*written)
@@ -215,6 +221,7 @@ def _point(text, dimension):
     return point
 
 
+@resumes
 def plane(
     context: typer.Context,
     data: Annotated[str, typer.Argument(help="digits, or mnist:PATH, fashion-mnist:PATH, cifar10:PATH.")],

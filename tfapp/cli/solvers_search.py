@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
 from tfapp.cli.options import parse_seeds, typed
 from tfapp.errors import InputError
@@ -48,10 +49,12 @@ def minimise(
     result = run(chosen, slope, _point(start, chosen), tolerance=tolerance, **options)
     print_table(ResultTable(("what", function), search_rows(chosen, result)))
     written = [out / "search.json", out / "samples.csv", out / "bounds.png"]
-    write_json(written[0], search_json(chosen, result, typed(context)))
-    write_samples(result, written[1])
-    save_bounds_png(chosen, result, written[2])
-    print_written(*written, *_draw(chosen, result, out, animate))
+    with claimed(out, waiting=ConsoleProgress().say):
+        write_json(written[0], search_json(chosen, result, typed(context)))
+        write_samples(result, written[1])
+        save_bounds_png(chosen, result, written[2])
+        written += _draw(chosen, result, out, animate)
+    print_written(*written)
 
 
 def search(
@@ -75,9 +78,10 @@ def search(
         traces = compare_searches(chosen, budget=budget, seeds=numbers, finest=min(GAPS), progress=task)
     table = SearchTable(traces, chosen, budget, typed(context))
     written = [out / f"global-search{suffix}" for suffix in (".md", ".csv", ".png")]
-    write_text(written[0], table.markdown())
-    table.write_csv(written[1])
-    save_comparison_png(table, written[2])
+    with claimed(out, waiting=ConsoleProgress().say):
+        write_text(written[0], table.markdown())
+        table.write_csv(written[1])
+        save_comparison_png(table, written[2])
     console.print(table.markdown(), markup=False, highlight=False, soft_wrap=True)
     print_written(*written)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, console, print_written
+from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
 from tfapp.cli.numbers import LARGEST_SIDE
 from tfapp.cli.options import MaxPixels
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, forms_in_short
@@ -16,6 +16,7 @@ from tfapp.errors import InputError
 Option = typer.Option
 
 
+@resumes
 def train(
     context: typer.Context,
     spec: Annotated[

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, TensorFlowCommand, console, print_table, print_written
+from tfapp.cli.console import (
+    ConsoleProgress,
+    TensorFlowCommand,
+    console,
+    print_table,
+    print_written,
+    resumes,
+)
 from tfapp.cli.numbers import LIMITS
 from tfapp.cli.options import MaxPixels, parse_seeds, typed
 from tfapp.cli.sources import SCALE_DEFAULT, typed_scale
@@ -24,6 +31,7 @@ app = typer.Typer(
 )
 
 
+@resumes
 def train(
     context: typer.Context,
     spec: Annotated[
@@ -98,6 +106,7 @@ def train(
     console.print(f"next: tfapp transfer evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
 
 
+@resumes
 def evaluate(
     run: Run,
     ap: Form = "area",
@@ -122,6 +131,7 @@ def names_of(classes):
     return None if classes is None else [name.strip() for name in classes.split(",")]
 
 
+@resumes
 def grid(
     run: Run,
     hidden: Annotated[str, Option(help="Values of N1, comma-separated.")] = "256,512,1024,2048",

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.claims import claimed_file, claiming
 from tfapp.landscape.adaptive import AdaptivePlan, Prediction, predict
 from tfapp.landscape.checks import (
     check_arguments,
@@ -58,6 +59,7 @@ from tfapp.workers import check_dask
 BATCH_SIZE = 8
 
 
+@claiming("path", claimed_file)
 def landscape(
     model: keras.Model,
     x,

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from tfapp.claims import claiming
 from tfapp.files import write_json
 from tfapp.pose.evaluation.instances import (
     k_means,
@@ -102,6 +103,7 @@ class PoseEvaluation:
         return sentences
 
 
+@claiming("path", waits=True)
 def evaluate_run(path, choose="distance", scenes=None, baselines=True, progress=SILENT):
     """Evaluate a run, draw its figures and its page, and write `metrics.json`.
 
@@ -122,6 +124,7 @@ def evaluate_run(path, choose="distance", scenes=None, baselines=True, progress=
     return replace(evaluation, written=(file, *evaluation.written))
 
 
+@claiming("path", waits=True)
 def draw_run(path, choose="distance", scenes=SHOWN, progress=SILENT):
     """Draw the learned model of a run, some scenes and the page; return the files. No truth is needed.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfapp.claims import claiming
 from tfapp.errors import InputError
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import observe, split_scenes
@@ -17,6 +18,7 @@ from tfapp.runs.fitting import fit_or_resume, save_finished
 from tfapp.runs.progress import SILENT
 
 
+@claiming("out")
 def train(
     scenes, out, config, *, command="", overwrite=False, callbacks=(), progress=SILENT, title="training"
 ):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 
+from tfapp.claims import refuse_claimed_files
 from tfapp.errors import InputError
-from tfapp.files import check_folder, write_json
+from tfapp.files import check_folder, remove_contents, write_json
 from tfapp.records import Entries
 from tfapp.runs.record import (
     COMMANDS,
@@ -96,11 +96,12 @@ class Run:
             **content: What `run.json` keeps besides, by its names there.
 
         Raises:
-            InputError: The folder holds something else than a run of this kind.
+            InputError: The folder holds something else than a run of this kind, or a file that another process writes.
         """
         path = Path(path)
         cls.check_free(path, overwrite=True)
-        rmtree(path, ignore_errors=True)
+        refuse_claimed_files(path)
+        remove_contents(path)
         run = cls(path, new_run_record(cls.kind, cls.newest, command, content))
         run.save()
         return run

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfapp.data import network_pair, weighted_labels
 from tfapp.errors import InputError
-from tfapp.files import write_json
 from tfapp.models import before_projection, resize_probabilities
 from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.membrane_scores import MembraneScores, membrane_scores
@@ -189,8 +188,7 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda
 
 def store_metrics(run, evaluation):
     """Add an evaluation to the run's `metrics.json` under its title, keeping the others."""
-    content = run.metrics()
-    content[evaluation.title] = {
+    content = {
         "loss": evaluation.loss,
         "images": evaluation.images,
         "noise_seed": evaluation.seed,
@@ -201,7 +199,7 @@ def store_metrics(run, evaluation):
         ],
         "membrane_scores": evaluation.membranes and evaluation.membranes._asdict(),
     }
-    write_json(run.path / "metrics.json", content)
+    run.add_metrics(evaluation.title, content)
 
 
 def measure(segmenter, data, noise, seed=0):

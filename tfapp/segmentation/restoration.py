@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
-from tfapp.files import write_json
 from tfapp.report.figures import save_image
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
@@ -77,14 +76,13 @@ def evaluate_restoration(run, dataset=None, *, advance=lambda: None):
 
 def store_restoration(run, restoration):
     """Put a `Restoration` into the run's `metrics.json`."""
-    content = run.metrics()
     parts = zip(restoration.names, restoration.given, restoration.made, strict=True)
     given, made = restoration.means
-    content[restoration.title] = {
+    content = {
         "mean": {"given": _stored(given), "made": _stored(made)},
         "images": [{"name": n, "given": _stored(g), "made": _stored(m)} for n, g, m in parts],
     }
-    write_json(run.path / "metrics.json", content)
+    run.add_metrics(restoration.title, content)
 
 
 def evaluate_restorations(runs, dataset=None, *, progress=SILENT):

@@ -4,8 +4,10 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from tfapp.claims import claimed_file
 from tfapp.data import Frames, Framing, Split, noisy_set, open_dataset
 from tfapp.errors import InputError
+from tfapp.files import write_json
 from tfapp.models import REGRESSION_HEADS, TITLES, at_own_size, on_simplex, stride_of, with_probabilities
 from tfapp.records import (
     Entries,
@@ -20,6 +22,7 @@ from tfapp.records import (
     read_record,
 )
 from tfapp.runs import run as runs
+from tfapp.runs.progress import SILENT
 from tfapp.runs.record import SEGMENTATION
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.config import TrainConfig, check_stored
@@ -215,6 +218,13 @@ class Run(runs.Run):
         file = self.path / "metrics.json"
         again = f"remove it and run `tfapp evaluate {self.path}` again."
         return read_record(file, TableOf(), again) if file.is_file() else {}
+
+    def add_metrics(self, title, content):
+        """Put an evaluation into `metrics.json` under its title, in place of an earlier one; the others stay."""
+        file = self.path / "metrics.json"
+        # Between reading and writing another process would put in its own, and lose it.
+        with claimed_file(file, waiting=SILENT.say):
+            write_json(file, {**self.metrics(), title: content})
 
     def refuse_segmenter_options(self, options):
         """Refuse none of `options`: they are for segmenters."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from tfapp.claims import claiming
 from tfapp.data import open_dataset, ordered_batches, training_stream
 from tfapp.data.image_facts import remarks_on
 from tfapp.landscape import TrajectoryRecorder
@@ -20,6 +21,7 @@ from tfapp.segmentation.run import TRAJECTORY
 LEAST_STEPS = 50
 
 
+@claiming("out")
 def train(spec, out, config, *, overwrite=False, callbacks=(), progress=SILENT, title="training"):
     """Train the run in `out`, or resume it.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, write_json
+from tfapp.files import atomic_path, remove_abandoned, write_json
 from tfapp.records import Anything, Entries, read_record
 
 DETAILS, SHARD, BATCH = "features.json", 128, 32
@@ -105,6 +105,7 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, be
     """
     home, details = _home(extractor, split, Path(folder), name, begun)
     _check_home(home, details)
+    remove_abandoned(home)
     shards, report = [], progress or (lambda done, total: None)
     with ThreadPoolExecutor(4) as readers:
         for first in range(0, len(split), SHARD):

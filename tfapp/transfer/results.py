@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from tfapp.claims import claiming
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.checkpoints import read_history
@@ -38,6 +39,7 @@ def open_compared(path, form=AREA, classes=None, *, skip_bad=None, progress=SILE
     return run, gather(run, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
 
 
+@claiming("path", waits=True)
 def evaluate_run(
     path,
     form=AREA,
@@ -101,6 +103,7 @@ def metrics_remark(metrics):
     )
 
 
+@claiming("path", waits=True)
 def grid_of_run(
     path,
     hidden,
@@ -142,6 +145,7 @@ def grid_of_run(
     return content, [*written, figure, write_page(run)]
 
 
+@claiming("path", waits=True)
 def tsne_of_run(path, classes=None, *, skip_bad=None, progress=SILENT, title="", **options):
     """Lay out the test images of a run in the plane, and write the places and the figure.
 

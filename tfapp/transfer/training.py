@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from tfapp.claims import claiming
 from tfapp.data import open_multi_label
 from tfapp.data.image_facts import remarks_on
 from tfapp.errors import InputError
@@ -13,6 +14,7 @@ from tfapp.transfer.network import k_means_centroids, kept_in, train_network
 from tfapp.transfer.run import TransferRun
 
 
+@claiming("out")
 def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, title=""):
     """Extract features, cluster the sharp ones, and train the network; what is done already is not done again.
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
+from tfapp.claims import claimed_file, claiming
 from tfapp.errors import InputError, WorkFailed
 from tfapp.landscape.fingerprint import hash_data
 from tfapp.landscape.flatness.derivatives import as_batches, loss_at_solution, prepare, unflatten
@@ -188,6 +189,7 @@ class CurvatureSummary:
     density: SpectralDensity
 
 
+@claiming("path", claimed_file)
 def summarise_curvature(
     model: keras.Model,
     x,

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfapp.claims import claimed_file, claiming
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.landscape.directions.random_directions import check_seed
@@ -31,6 +32,7 @@ _FORMAT = 1
 _SAME_LOSS = 1e-3
 
 
+@claiming("path", claimed_file)
 def sharpness(
     model: keras.Model,
     x,

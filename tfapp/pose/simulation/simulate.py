@@ -1,6 +1,7 @@
 """A folder of simulated scenes: begun or resumed, by several processes."""
 
 import multiprocessing
+import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -10,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tfapp.claims import claiming
 from tfapp.errors import InputError, WorkFailed
-from tfapp.files import atomic_path, write_json
+from tfapp.files import atomic_path, remove_abandoned, write_json
 from tfapp.pose.libraries import import_mujoco, import_open3d
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.simulation.folder_record import PIECES, begin, check_folder, record_of
@@ -26,7 +28,8 @@ _MOST_SCENES = 100_000
 _SHARE = 8
 # A process needs seconds to begin; one with fewer shares than this is not worth them.
 _FEWEST_SHARES = 4
-_simulator = None
+# Of a process: what makes its scenes, and the event that tells it to end.
+_simulator = _stop = None
 
 
 def part_named(name, units=None) -> Part:
@@ -50,6 +53,7 @@ def part_named(name, units=None) -> Part:
     return part_from_file(name, units)
 
 
+@claiming("path")
 def simulate_scenes(settings, path, scenes, *, processes=1, overwrite=False, command=None, progress=None):
     """Write simulated scenes into a folder, or those that it does not have yet.
 
@@ -82,6 +86,8 @@ def simulate_scenes(settings, path, scenes, *, processes=1, overwrite=False, com
     part = with_convex_pieces(settings.part, None if overwrite else path / PIECES)
     settings = replace(settings, part=part)
     begin(path, settings, record, overwrite)
+    for folder in ("depth", "mask", "truth/labels", "truth/poses"):
+        remove_abandoned(path / folder)
     missing = [number for number in range(scenes) if not is_complete(path, number)]
     _make(settings, path, missing, scenes, processes, progress or (lambda done, total: None))
     folder = SceneFolder(path)
@@ -123,7 +129,8 @@ def make_scenes(settings, path, numbers, processes, progress) -> None:
         return
     # Forked processes would inherit the threads of whoever calls, in whatever state they are.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, _begin, (settings,))
+    stop = context.Event()
+    pool = ProcessPoolExecutor(processes, context, _begin, (settings, stop))
     try:
         for future in as_completed([pool.submit(_make_scenes, path, share) for share in shares]):
             progress(future.result())
@@ -133,13 +140,24 @@ def make_scenes(settings, path, numbers, processes, progress) -> None:
             "fewer `processes`."
         ) from None
     finally:
+        # What waits in the pool is cancelled, but not what was handed to a process already.
+        stop.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(settings):
-    # Ctrl-C reaches all processes of a terminal; the one that waits for them decides.
+def _begin(settings, stop):
+    global _stop
+    _stop = stop
+    # Ctrl-C reaches all processes of a terminal, SIGTERM often those of a service; the one that waits for them decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave_to_parent)
     _prepare(settings)
+
+
+def _leave_to_parent(number, frame):
+    # A parent that was killed decides nothing.
+    if not multiprocessing.parent_process().is_alive():
+        os._exit(128 + number)
 
 
 def _prepare(settings):
@@ -149,6 +167,8 @@ def _prepare(settings):
 
 def _make_scenes(path, numbers):
     for number in numbers:
+        if _stop is not None and _stop.is_set():
+            break
         write_scene(path, number, _simulator.scene(number))
     return len(numbers)
 

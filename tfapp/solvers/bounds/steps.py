@@ -7,7 +7,7 @@ from array import array
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.files import atomic_path
+from tfapp.files import atomic_path, disk_errors_naming
 
 
 class StepTable:
@@ -59,7 +59,7 @@ class StepTable:
         rows = np.array(self._values[self._num_written :]).reshape(-1, len(self._columns))
         if self._path is not None:
             # A kill leaves whole lines and at most one that reading leaves out.
-            with self._path.open("a", encoding="utf-8") as file:
+            with disk_errors_naming(self._path), self._path.open("a", encoding="utf-8") as file:
                 file.write(_lines(_cells(rows)))
         self._num_written = len(self._values)
         return rows

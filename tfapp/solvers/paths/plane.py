@@ -5,6 +5,7 @@ import shutil
 import keras
 import numpy as np
 
+from tfapp.claims import claiming
 from tfapp.errors import InputError
 from tfapp.files import write_text
 from tfapp.landscape import TrajectoryRecorder, landscape, load_trajectory, pca_directions
@@ -20,6 +21,7 @@ _CHECKPOINTS = 40
 _TRAJECTORY = "trajectory"
 
 
+@claiming("out")
 def draw_plane(
     workload, chosen, seed, epochs, out, title, *, samples, grid, command="", overwrite=False, progress=SILENT
 ):

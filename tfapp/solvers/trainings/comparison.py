@@ -10,6 +10,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tfapp.claims import claiming
 from tfapp.errors import InputError, WorkFailed
 from tfapp.files import check_folder, write_text
 from tfapp.optimizers import SOLVERS
@@ -25,6 +26,7 @@ _HEADER = ("solver", "parameter", "training objective", "training error %", "tes
 EDGE = "* the smallest or largest value that was tried: a better one may lie beyond it"
 
 
+@claiming("out")
 def compare_solvers(
     workload,
     chosen,
