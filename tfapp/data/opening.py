@@ -13,6 +13,7 @@ from threading import Lock
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from tfapp.data import tiff_tags
 from tfapp.errors import InputError, either
 from tfapp.files import check_regular_file
 
@@ -57,8 +58,10 @@ def open_image(path, form=None, *, load=True):
         image = Image.open(path, formats=_formats(path))
         try:
             _refuse_pages(path, image)
+            if image.format == "TIFF":
+                tiff_tags.before_decoding(path, image)
             if load:
-                _load(image)
+                _load(path, image)
         except BaseException:
             image.close()
             raise
@@ -68,7 +71,7 @@ def open_image(path, form=None, *, load=True):
 def decode(path, image, form=None):
     """Decode what `open_image` opened without its pixels, and turn it as EXIF says; arguments and errors as there."""
     with _in_words(path, form), _own_rules():
-        _load(image)
+        _load(path, image)
 
 
 def upright_size(path, image):
@@ -145,6 +148,11 @@ def unreadable(path, error, form=None):
             sentence = _too_many(path, int(re.search(r"\d+", str(error))[0]))
         case _ if form:
             sentence = f"{path} is damaged or not {form} ({error})."
+        case UnidentifiedImageError() if kind := tiff_tags.in_words(path):
+            sentence = (
+                f"{path} is {kind}, which cannot be read; expected 8 bits (grey, palette, RGB, RGBA or CMYK), 16 bits "
+                "(grey, RGB or RGBA), 32-bit whole numbers or 32-bit floats (grey): save it as one of these, or as PNG."
+            )
         case UnidentifiedImageError():
             sentence = f"{path} is empty or not an image that can be read; expected {FORMAT_NAMES}."
         case _:
@@ -178,11 +186,13 @@ def _formats(path):
     return (*_SIGNED, _UNSIGNED) if os.fspath(path).lower().endswith(".tga") else _SIGNED
 
 
-def _load(image):
+def _load(path, image):
     # A file without a name is not mapped into memory: Pillow maps a turned TIFF by the size that it will have, which
     # mixes its rows, and a mapped file that is cut short meanwhile ends the process.
     image.filename = ""
     image.load()
+    if image.format == "TIFF":
+        tiff_tags.after_decoding(path, image)
     ImageOps.exif_transpose(image, in_place=True)
 
 
