@@ -61,7 +61,7 @@ def open_image(path, form=None, *, load=True):
             if image.format == "TIFF":
                 tiff_tags.before_decoding(path, image)
             if load:
-                _load(path, image)
+                _load_as_tagged(path, image)
         except BaseException:
             image.close()
             raise
@@ -71,7 +71,7 @@ def open_image(path, form=None, *, load=True):
 def decode(path, image, form=None):
     """Decode what `open_image` opened without its pixels, and turn it as EXIF says; arguments and errors as there."""
     with _in_words(path, form), _own_rules():
-        _load(path, image)
+        _load_as_tagged(path, image)
 
 
 def upright_size(path, image):
@@ -186,13 +186,17 @@ def _formats(path):
     return (*_SIGNED, _UNSIGNED) if os.fspath(path).lower().endswith(".tga") else _SIGNED
 
 
-def _load(path, image):
+def _load_as_tagged(path, image):
+    _load(image)
+    if image.format == "TIFF":
+        tiff_tags.after_decoding(path, image)
+
+
+def _load(image):
     # A file without a name is not mapped into memory: Pillow maps a turned TIFF by the size that it will have, which
     # mixes its rows, and a mapped file that is cut short meanwhile ends the process.
     image.filename = ""
     image.load()
-    if image.format == "TIFF":
-        tiff_tags.after_decoding(path, image)
     ImageOps.exif_transpose(image, in_place=True)
 
 
