@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from tfapp.data.class_files import read_class_list
-from tfapp.data.dataset import Dataset, Item
+from tfapp.data.dataset import Dataset, Item, Remark
 from tfapp.data.images import image_size, read_image
-from tfapp.data.listing import by_stem, image_files
+from tfapp.data.listing import alone_notice, by_stem, image_files
 from tfapp.data.masks import OwnMasks
 from tfapp.errors import InputError
 
@@ -20,10 +20,11 @@ def folder(path, spec):
     `NAME:R,G,B`; the name `ignore` marks pixels without a label. Without it the values must be 0, 1, 2, ...
     (255 = ignore), or just 0 and 255.
 
-    Every mask is looked at once, by value, and refused or remarked on as `OwnMasks` says.
+    Every mask of an image is looked at once, by value, and refused or remarked on as `OwnMasks` says; masks without an
+    image are counted in a remark.
     """
     root = Path(path)
-    pairs = _pairs(root)
+    pairs, alone = _pairs(root)
     listed = root / "classes.txt"
     class_list = read_class_list(listed) if os.path.lexists(listed) else None
     masks = OwnMasks([mask for _, mask in pairs], class_list, root)
@@ -48,7 +49,7 @@ def folder(path, spec):
         items,
         coding.ignore_value,
         mask_coding=coding,
-        remarks=tuple(masks.remarks),
+        remarks=(*masks.remarks, *([Remark(alone)] if alone else [])),
     )
 
 
@@ -62,7 +63,8 @@ def _pairs(root):
     for stem, image in images.items():
         if stem not in masks:
             raise InputError(f"Image {image} has no mask; expected masks/{stem}.png (any image format).")
-    return [(images[stem], masks[stem]) for stem in sorted(images)]
+    alone = [mask for stem, mask in masks.items() if stem not in images]
+    return [(images[stem], masks[stem]) for stem in sorted(images)], alone_notice(alone, "image")
 
 
 def _images(directory):
