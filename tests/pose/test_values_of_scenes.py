@@ -205,6 +205,7 @@ def test_distortion_and_skew_of_zero_and_other_entries_are_read(tmp_path):
             "likely in fractions of the image: multiply fx and cx by",
         ),
         ({"fx": 1.88, "fy": 1.88}, "likely in millimetres"),
+        ({"width": 640, "height": 480}, "likely of another size of image, as cx is 15.5"),
         # 2 atan(16 / 4.2) = 150.6 degrees
         ({"fx": 4.2}, "has a field of view of 151 degrees"),
     ],

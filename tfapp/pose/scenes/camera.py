@@ -124,12 +124,14 @@ def _check_view(path, camera):
         if view <= _WIDEST:
             continue
         if centre <= 1 < side:
-            unit = f"fractions of the image: multiply {names[0]} and {names[1]} by its {names[2]}"
+            likely = f"in fractions of the image: multiply {names[0]} and {names[1]} by its {names[2]}"
+        elif abs(centre - side / 2) > side / 4:
+            likely = f"of another size of image, as {names[1]} is {centre:g}: give all for one size"
         else:
-            unit = "millimetres: divide it by the millimetres of a pixel on the sensor"
+            likely = "in millimetres: divide it by the millimetres of a pixel on the sensor"
         raise InputError(
             f"{path} has a field of view of {view:.0f} degrees ({names[0]} is {focal:g}, {names[2]} {side}); expected "
-            f"the focal length in pixels, at most {_WIDEST} degrees. It is likely in {unit}."
+            f"the focal length in pixels, at most {_WIDEST} degrees. It is likely {likely}."
         )
 
 
