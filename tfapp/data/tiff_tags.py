@@ -107,7 +107,9 @@ def _in_native_order(tile):
     codec, extents, offset, args = tile
     if codec != "libtiff" or args[0] not in _NATIVE:
         return tile
-    return type(tile)(codec, extents, offset, (_NATIVE[args[0]], *args[1:]))
+    changed = (codec, extents, offset, (_NATIVE[args[0]], *args[1:]))
+    # Plain in older versions of Pillow, with names in newer ones.
+    return tile._make(changed) if hasattr(tile, "_make") else changed
 
 
 def _inverted(path, values):
