@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from tfapp.data import open_dataset
+from tfapp.data.image_facts import remarks_on
 from tfapp.errors import InputError
 
 
@@ -118,3 +119,16 @@ def test_classes_file_in_another_encoding_is_refused(make_folder):
 def test_bad_classes_file_is_refused(make_folder, lines):
     with pytest.raises(InputError, match="classes.txt lists"):
         opened(make_folder(classes=lines))
+
+
+def test_mask_without_an_image_and_images_in_folders_within_are_told(make_folder):
+    root = make_folder()
+    (root / "images/more").mkdir()
+    Image.new("RGB", (4, 4)).save(root / "images/more/a.png")
+    Image.new("L", (4, 4), 77).save(root / "masks/alone.png")
+    dataset = opened(root)
+    assert len(dataset.items) == 6
+    alone, nested = remarks_on(dataset)
+    assert alone.text.startswith("1 file(s)") and "no image of their name: alone.png" in alone.text
+    assert nested.text.startswith("1 file(s) in 1 folder(s)") and "more/a.png" in nested.text
+    assert alone.doubt and nested.doubt

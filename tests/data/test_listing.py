@@ -4,8 +4,10 @@ import pytest
 
 from tfapp.data.listing import (
     NamedFiles,
+    alone_notice,
     by_stem,
     image_files,
+    nested_notice,
     skipped_files,
     skipped_notice,
     visible_files,
@@ -94,6 +96,27 @@ def test_nothing_is_told_where_nothing_is_skipped(tmp_path):
     (tmp_path / "a.png").touch()
     (tmp_path / "Thumbs.db").touch()
     assert skipped_notice(tmp_path) is None
+
+
+def test_images_in_folders_within_are_counted_and_hidden_ones_are_not(folder):
+    assert nested_notice(folder) is None
+    (folder / "second/deep").mkdir()
+    for name in ("first/x.png", "second/deep/y.tif", "second/z.txt", ".cache/w.png"):
+        (folder / name).touch()
+    sentence = nested_notice(folder)
+    assert sentence.startswith(f"2 file(s) in 2 folder(s) within {folder} are left out, the first is ")
+    assert "first/x.png" in sentence
+    # A folder that is read itself is none that is left out.
+    assert nested_notice(folder, folder / "first").startswith("1 file(s) in 1 folder(s)")
+
+
+def test_files_alone_are_counted_with_the_first_names(tmp_path):
+    assert alone_notice([], "image") is None
+    sentence = alone_notice([tmp_path / f"{number}.png" for number in range(6)], "image")
+    assert sentence == (
+        f"6 file(s) in {tmp_path} are left out, as there is no image of their name: "
+        "0.png, 1.png, 2.png, 3.png and 2 more."
+    )
 
 
 def test_names_meet_in_both_forms_of_unicode(tmp_path):

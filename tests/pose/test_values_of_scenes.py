@@ -170,6 +170,56 @@ def test_camera_that_cannot_be_names_the_entry(tmp_path, changes, found):
         read_camera(camera(tmp_path, **changes))
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"k1": -0.28, "k2": 0.07},
+        {"p1": 1e-3},
+        {"dist_coeffs": [[0, 0, 0, 0, 0.1]]},
+        {"distortion": {"radial": [0.1, 0]}},
+        {"intrinsics": {"model": "brown", "coeffs": [0, 0.2]}},
+        {"D": [0.1, 0, 0, 0, 0]},
+        {"skew": 12.0},
+        {"K": [[40, 3, 16], [0, 40, 12], [0, 0, 1]]},
+        {"camera_model": "OPENCV_FISHEYE"},
+    ],
+)
+def test_camera_that_is_no_pinhole_is_refused_by_the_entry(tmp_path, entry):
+    inner = entry.get("intrinsics", entry)
+    name = next(name for name in inner if name != "model")
+    with pytest.raises(InputError, match=rf'camera.json has .*\("{name}" is .*rectify the images first'):
+        read_camera(camera(tmp_path, **entry))
+
+
+def test_distortion_and_skew_of_zero_and_other_entries_are_read(tmp_path):
+    further = {"k1": 0, "dist_coeffs": [0.0] * 5, "skew": 0, "D": [], "K": [40, 0, 16, 0, 40, 12, 0, 0, 1]}
+    read = read_camera(camera(tmp_path, **further, distortion_model="plumb_bob", name="k1", distance=3))
+    assert read == read_camera(camera(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        (
+            {"fx": 0.945, "fy": 1.26, "cx": 0.5, "cy": 0.5},
+            "likely in fractions of the image: multiply fx and cx by",
+        ),
+        ({"fx": 1.88, "fy": 1.88}, "likely in millimetres"),
+        ({"width": 640, "height": 480}, "likely of another size of image, as cx is 15.5"),
+        # 2 atan(16 / 4.2) = 150.6 degrees
+        ({"fx": 4.2}, "has a field of view of 151 degrees"),
+    ],
+)
+def test_focal_length_in_another_unit_is_refused_with_it(tmp_path, changes, found):
+    with pytest.raises(InputError, match=f"camera.json .*{found}"):
+        read_camera(camera(tmp_path, **changes))
+
+
+def test_wide_lens_without_distortion_is_read(tmp_path):
+    # 2 atan(16 / 4.5) = 148.6 degrees
+    assert read_camera(camera(tmp_path, fx=4.5, fy=4.5)).fx == 4.5
+
+
 SCENES = {
     "format": "tfapp scenes",
     "version": 1,

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfapp.data.dataset import Dataset, Remark
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
-from tfapp.data.listing import skipped_notice
+from tfapp.data.listing import nested_notice, skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
 from tfapp.data.stacks import Page
 from tfapp.errors import InputError
@@ -87,8 +87,8 @@ def remarks_on(data):
 def image_notices(data):
     """Return sentences on the image files of a dataset that a person should know before training, none if all is well.
 
-    They are those of `range_notices`, and one on the files that are skipped because of their suffix where the folders
-    are a person's own.
+    They are those of `range_notices`, and where the folders are a person's own, one on the files that are skipped
+    because of their suffix and one on those in folders within.
 
     Args:
         data: `Dataset`, `ClassificationSet` or `MultiLabelSet`.
@@ -101,8 +101,8 @@ def image_notices(data):
         folders = {file.parent for file in images}
     # Official layouts come with files of their own that are no images; `labels.csv` names its images itself.
     own = data.spec.startswith(("folder:", "imagenet:"))
-    skipped = skipped_notice(*sorted(folders)) if own else None
-    return range_notices(range_facts(images)) + ([skipped] if skipped else [])
+    left_out = [tell(*sorted(folders)) for tell in (skipped_notice, nested_notice)] if own else []
+    return range_notices(range_facts(images)) + [notice for notice in left_out if notice]
 
 
 def range_facts(paths):

@@ -72,7 +72,7 @@ def mask_values(path, image, bits):
 
     Raises:
         ColouredMask: It is a colour picture.
-        InputError: It has fractions or values beyond 16 bits.
+        InputError: It has fractions or values beyond 16 bits, or `check_content` refuses it.
     """
     if image.mode in ("P", "L", *DEEP_MODES):
         return np.asarray(image).astype(np.int32)
@@ -80,6 +80,7 @@ def mask_values(path, image, bits):
         return np.asarray(image.convert("L")).astype(np.int32)
     if image.mode == "F":
         return _whole(path, np.asarray(image))
+    check_content(path, image)
     red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(np.int32), -1, 0)
     # Of colours with 16 bits Pillow keeps the upper 8: class numbers would all become 0.
     if bits > 8 or (red != green).any() or (red != blue).any():
@@ -92,6 +93,20 @@ def mask_values(path, image, bits):
     return red
 
 
+def check_content(path, image):
+    """Raise InputError if a decoded mask is of one colour throughout, and only its transparency shows something."""
+    if not image.has_transparency_data:
+        return
+    pixels = np.asarray(image.convert("RGBA"))
+    alpha = pixels[..., 3]
+    if pixels.size and alpha.min() < alpha.max() and (pixels[..., :3] == pixels[0, 0, :3]).all():
+        raise InputError(
+            f"Mask {path} has the colour {','.join(map(str, pixels[0, 0, :3].tolist()))} throughout, and only its "
+            "transparency varies; expected values or colours: save it as a grey picture (its transparency alone is "
+            "Image.open(...).getchannel('A') in Pillow)."
+        )
+
+
 def image_size(path):
     """Return (height, width) from the header, as `read_image` and `read_mask` will deliver it."""
     with open_image(path, load=False) as image:
@@ -102,9 +117,40 @@ def stored_bits(image):
     """Return the bits of a channel in the file of a picture that `open_image` opened without its pixels."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (1,)))
+    if image.format == "PPM" and image.mode != "F":
+        return 16 if _pnm_maximum(image) > 255 else 8
     if image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in image.tile):
         return 16
     return 32 if image.mode == "F" else 8
+
+
+def stored_white(image):
+    """Return the number that stands for white in a file of fewer grey levels than 256 or 65536, otherwise None.
+
+    Pillow scales the numbers of such a file to the whole range: those of two bits become 0, 85, 170 and 255.
+
+    Args:
+        image: As for `stored_bits`.
+    """
+    if image.mode == "1":
+        return 1
+    if image.format == "PPM":
+        maximum = _pnm_maximum(image)
+        return None if maximum in (255, DEEPEST) else maximum
+    bits = 8
+    if image.mode == "L" and image.format == "TIFF":
+        bits = stored_bits(image)
+    elif image.mode == "L" and image.format == "PNG" and image.tile:
+        bits = int(str(image.tile[0][3]).partition(";")[2] or 8)
+    return 2**bits - 1 if bits < 8 else None
+
+
+def _pnm_maximum(image):
+    """Return the maximum that a PNM file declares; where Pillow hands its numbers on as they are, that of its bits."""
+    args = image.tile[0][3] if image.tile else ""
+    if isinstance(args, tuple) and len(args) == 2:
+        return args[1]
+    return DEEPEST if image.mode in DEEP_MODES or ";16" in str(args) else 255
 
 
 def _checked_deep(path, values):

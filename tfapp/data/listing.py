@@ -4,6 +4,7 @@ This is the one rule for all folders of people: what is hidden or belongs to a s
 suffix is skipped and can be told (`skipped_notice`), and a name is the same however its accents are stored.
 """
 
+import os
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -60,6 +61,44 @@ def skipped_notice(*folders, suffixes=IMAGE_SUFFIXES):
         f"{len(skipped)} file(s) in {skipped[0].parent}{others} are skipped ({counts}); what is read is "
         f"{', '.join(suffixes)}."
     )
+
+
+def nested_notice(*folders, suffixes=IMAGE_SUFFIXES):
+    """Return a sentence that counts the files in folders within these, which are not read, or None if there is none.
+
+    Hidden folders do not count, and what is behind a link to a folder only where it stands directly in it.
+    """
+    read = {Path(folder) for folder in folders}
+    nested = [
+        file
+        for folder in folders
+        for place in _within(folder)
+        if place not in read
+        for file in visible_files(place, suffixes)
+    ]
+    if not nested:
+        return None
+    places = len({path.parent for path in nested})
+    return (
+        f"{len(nested)} file(s) in {places} folder(s) within {' and '.join(map(str, folders[:2]))}"
+        f"{' and others' if len(folders) > 2 else ''} are left out, the first is {min(nested)}; what counts stands "
+        "directly in the folder: move them there."
+    )
+
+
+def alone_notice(alone, partner):
+    """Return a sentence on files that are left out for want of a partner, or None if there is none.
+
+    Args:
+        alone: Paths.
+        partner: What each of them lacks, such as "image".
+    """
+    if not alone:
+        return None
+    names = ", ".join(path.name for path in alone[:4]) + (
+        f" and {len(alone) - 4} more" if len(alone) > 4 else ""
+    )
+    return f"{len(alone)} file(s) in {alone[0].parent} are left out, as there is no {partner} of their name: {names}."
 
 
 def by_stem(files, fault="have the same name; rename or remove one of them"):
@@ -131,6 +170,13 @@ def visible(folder):
         return [path for path in folder.iterdir() if not _hidden(path.name)] if folder.is_dir() else []
     except OSError as error:
         raise InputError(f"Folder {folder} cannot be read: {error.strerror}.") from None
+
+
+def _within(folder):
+    """Yield the folders in a folder at any depth, without hidden ones; links to folders are not followed."""
+    for place, names, _ in os.walk(folder):
+        names[:] = sorted(name for name in names if not _hidden(name))
+        yield from (Path(place) / name for name in names)
 
 
 def _hidden(name):

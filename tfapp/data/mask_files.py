@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.images import mask_values, stored_bits
+from tfapp.data.images import DEEPEST, check_content, mask_values, stored_bits, stored_white
 from tfapp.data.opening import decode, open_image
 from tfapp.errors import InputError
 
@@ -30,6 +30,7 @@ class StoredMask:
         counts: Pixels of each value that occurs, or of each colour as red * 65536 + green * 256 + blue.
         pixels: Integers (height, width) of what `counts` counts; None in a summary.
         coloured: Whether values are colours.
+        white: Number that stands for white in a file of fewer grey levels than its values have here; otherwise None.
     """
 
     path: Path
@@ -40,10 +41,22 @@ class StoredMask:
     counts: Counter
     pixels: np.ndarray | None
     coloured: bool = False
+    white: int | None = None
 
     def summary(self):
         """Return it without its pixels."""
         return replace(self, pixels=None)
+
+    def numbered(self):
+        """Return it with the numbers that its file holds, where Pillow scaled them to grey levels."""
+        if self.white is None:
+            return self
+        factor = self.white / (DEEPEST if self.mode.startswith("I") else 255)
+        counts = Counter()
+        for level, count in self.counts.items():
+            counts[round(level * factor)] += count
+        pixels = None if self.pixels is None else np.rint(self.pixels * factor).astype(self.pixels.dtype)
+        return replace(self, counts=counts, pixels=pixels, white=None)
 
     def colour_codes(self):
         """Return the colour of each pixel as red * 65536 + green * 256 + blue."""
@@ -75,18 +88,19 @@ def read_stored(path):
     Raises:
         InputError: As `read_mask`.
     """
-    with _decoded(path) as (image, bits):
-        return _stored(path, image, bits)
+    with _decoded(path) as (image, bits, white):
+        return _stored(path, image, bits, white)
 
 
 def read_colours(path):
     """Read the colours of a mask as `StoredMask`; a grey level counts as the grey colour.
 
     Raises:
-        InputError: For a file that cannot be read, or values of more than 8 bits.
+        InputError: For a file that cannot be read, values of more than 8 bits, or as `check_content`.
     """
-    with _decoded(path) as (image, bits):
+    with _decoded(path) as (image, bits, _):
         form, mode = image.format or "", image.mode
+        check_content(path, image)
         if mode in _INDEXED:
             pixels = _stored(path, image, bits).colour_codes()
         elif mode[0] in "IF":
@@ -156,20 +170,20 @@ def _webp_chunk(path):
 
 @contextmanager
 def _decoded(path):
-    """Yield a picture that is decoded, and the bits of a channel in its file."""
+    """Yield a picture that is decoded, the bits of a channel in its file, and its `stored_white`."""
     with open_image(path, load=False) as image:
-        bits = stored_bits(image)
+        bits, white = stored_bits(image), stored_white(image)
         decode(path, image)
-        yield image, bits
+        yield image, bits, white
 
 
-def _stored(path, image, bits):
+def _stored(path, image, bits, white=None):
     form, mode = image.format or "", image.mode
     if mode in _INDEXED:
         pixels, palette = np.asarray(image), _palette(image) if mode == "P" else None
     else:
         pixels, palette = _narrow(mask_values(path, image, bits)), None
-    return StoredMask(path, form, mode, is_lossy(path, form), palette, _counted(pixels), pixels)
+    return StoredMask(path, form, mode, is_lossy(path, form), palette, _counted(pixels), pixels, white=white)
 
 
 def _palette(image):

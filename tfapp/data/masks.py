@@ -13,6 +13,7 @@ import numpy as np
 from tfapp.data.class_files import IGNORE_VALUE
 from tfapp.data.dataset import Remark
 from tfapp.data.images import ColouredMask
+from tfapp.data.mask_conventions import numbers_count, numbers_remark, white_remarks
 from tfapp.data.mask_files import read_colours, read_stored
 from tfapp.data.palettes import agreeing, reference_colours
 from tfapp.data.strays import RARE, stray_sentence, unlisted_colours
@@ -92,7 +93,8 @@ class OwnMasks:
 
     Raises:
         InputError: For a file that is no mask, values or colours outside the classes, values that cannot be classes,
-            palettes that do not identify the classes, or fewer than two classes that occur.
+            palettes that do not identify the classes, black and white masks among others, or fewer than two classes
+            that occur.
     """
 
     def __init__(self, paths, class_list, place):
@@ -109,9 +111,15 @@ class OwnMasks:
                 self._kept[path] = one
         colours = self._listed_colours or self._palette_colours(stored)
         self._codes = _colour_table(colours)
+        self._numbered = not colours and numbers_count(class_list, stored)
+        if self._numbered:
+            self.remarks.append(numbers_remark(stored))
+            stored = [one.numbered() for one in stored]
         counts = [self._counts(one, colours) for one in stored]
         self.coding = self._resolved(class_list, stored, counts, colours)
         self._check_strays(stored, counts)
+        if IGNORE_VALUE in self.coding.ignored and not colours and not (class_list and class_list.ignored):
+            self.remarks += white_remarks(stored, counts, self._place / "masks")
         self._check_occurring(counts)
         if colours and not self._listed_colours:
             self._say_palettes()
@@ -149,7 +157,7 @@ class OwnMasks:
     def _raw(self, one):
         """Return the values of a mask: as they are stored, or of its colours."""
         if not len(self._codes):
-            return one.pixels
+            return one.numbered().pixels if self._numbered else one.pixels
         return _places(one.colour_codes(), self._codes)
 
     def _counts(self, one, colours):

@@ -30,9 +30,14 @@ class NumberMasks:
 
         Raises:
             InputError: As `read_mask`, and if its palette and that of a mask read before give one number two colours,
-                or one colour two numbers.
+                or one colour two numbers; or it has fewer than 256 grey levels, which may be other numbers.
         """
         mask = read_stored(path)
+        if mask.white is not None and mask.counts.keys() - {0}:
+            raise InputError(
+                f"Mask {path} has {mask.white + 1} grey levels, so its values may be numbers or parts of white; "
+                "expected a grey or palette picture of 8 bits: restore the published one, or save the numbers so."
+            )
         if mask.palette is None:
             return mask.pixels.astype(np.int32)
         if self._levels_are_numbers(mask.used_colours()):

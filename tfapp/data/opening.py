@@ -14,6 +14,7 @@ from weakref import finalize
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from tfapp.data import tiff_tags
 from tfapp.data.stacks import COPY_OR_MASK, SUBFILE_TYPE, Page, declared_pages
 from tfapp.errors import InputError, either
 from tfapp.files import check_regular_file
@@ -58,8 +59,10 @@ def open_image(path, form=None, *, load=True):
         try:
             if not isinstance(path, Page):
                 _refuse_pages(path, image)
+            if image.format == "TIFF":
+                tiff_tags.before_decoding(path, image)
             if load:
-                _load(image)
+                _load_as_tagged(path, image)
         except BaseException:
             image.close()
             raise
@@ -69,7 +72,7 @@ def open_image(path, form=None, *, load=True):
 def decode(path, image, form=None):
     """Decode what `open_image` opened without its pixels, and turn it as EXIF says; arguments and errors as there."""
     with _in_words(path, form), _own_rules():
-        _load(image)
+        _load_as_tagged(path, image)
 
 
 def upright_size(path, image):
@@ -146,6 +149,11 @@ def unreadable(path, error, form=None):
             sentence = _too_many(path, int(re.search(r"\d+", str(error))[0]))
         case _ if form:
             sentence = f"{path} is damaged or not {form} ({error})."
+        case UnidentifiedImageError() if kind := tiff_tags.in_words(path):
+            sentence = (
+                f"{path} is {kind}, which cannot be read; expected 8 bits (grey, palette, RGB, RGBA or CMYK), 16 bits "
+                "(grey, RGB or RGBA), 32-bit whole numbers or 32-bit floats (grey): save it as one of these, or as PNG."
+            )
         case UnidentifiedImageError():
             sentence = f"{path} is empty or not an image that can be read; expected {FORMAT_NAMES}."
         case _:
@@ -177,6 +185,12 @@ _SIGNED = (*(name for _, name, _ in FORMATS if name != _UNSIGNED), "DIB")
 
 def _formats(path):
     return (*_SIGNED, _UNSIGNED) if os.fspath(path).lower().endswith(".tga") else _SIGNED
+
+
+def _load_as_tagged(path, image):
+    _load(image)
+    if image.format == "TIFF":
+        tiff_tags.after_decoding(path, image)
 
 
 def _load(image):

@@ -7,7 +7,7 @@ from pathlib import Path
 from tfapp.data.class_files import read_class_list
 from tfapp.data.dataset import Dataset, Item, Remark
 from tfapp.data.images import image_size, read_image
-from tfapp.data.listing import by_stem, image_files
+from tfapp.data.listing import alone_notice, by_stem, image_files
 from tfapp.data.masks import OwnMasks
 from tfapp.data.stacks import pages_of, stacks_sentence
 from tfapp.errors import InputError
@@ -27,10 +27,11 @@ def folder(path, spec):
     A TIFF stack with as many pages as its mask counts as so many images, `NAME-01`, `NAME-02`, ... Neighbouring pages
     stay on one side of a split: they look alike.
 
-    Every mask is looked at once, by value, and refused or remarked on as `OwnMasks` says.
+    Every mask of an image is looked at once, by value, and refused or remarked on as `OwnMasks` says; masks without an
+    image are counted in a remark.
     """
     root = Path(path)
-    pairs = _pairs(root)
+    pairs, alone = _pairs(root)
     listed = root / "classes.txt"
     class_list = read_class_list(listed) if os.path.lexists(listed) else None
     masks = OwnMasks([mask for _, _, mask in pairs], class_list, root)
@@ -56,7 +57,11 @@ def folder(path, spec):
         items,
         coding.ignore_value,
         mask_coding=coding,
-        remarks=(*([Remark(stacks, doubt=False)] if stacks else []), *masks.remarks),
+        remarks=(
+            *([Remark(stacks, doubt=False)] if stacks else []),
+            *masks.remarks,
+            *([Remark(alone)] if alone else []),
+        ),
     )
 
 
@@ -66,7 +71,7 @@ def read_class_names(path):
 
 
 def _pairs(root):
-    """Return (group, image, mask) of all images, pages of stacks apart, in the order of their names."""
+    """Return (group, image, mask) of all images by name, pages of stacks apart, and a notice of masks alone."""
     images, masks = (_images(root / name) for name in ("images", "masks"))
     for stem, image in images.items():
         if stem not in masks:
@@ -79,7 +84,8 @@ def _pairs(root):
             block = f" block {place * blocks // len(paged) + 1}" if of_pages else ""
             pairs.append((images[stem].stem + block, image, mask))
     by_stem(image for _, image, _ in pairs)
-    return pairs
+    alone = [mask for stem, mask in masks.items() if stem not in images]
+    return pairs, alone_notice(alone, "image")
 
 
 def _paged(image, mask):

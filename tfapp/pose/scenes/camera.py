@@ -1,6 +1,8 @@
 """Pinhole camera of a folder of scenes."""
 
+import re
 from dataclasses import asdict, dataclass
+from math import atan, degrees
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +77,23 @@ CAMERA_ENTRIES = Entries(
 )
 
 
+# Beyond it, in degrees, no lens without distortion reaches: then the focal length has another unit.
+_WIDEST = 150
+# Names without case, `_` and `-`: coefficients of OpenCV, ROS, RealSense, COLMAP and Kalibr.
+_DISTORTION = re.compile(
+    r"k[1-6]|[ps][1-4]|xi|d|coeffs?|dist|.*distortion.*|dist(ortion)?(coeff?s?|coefficients)"
+)
+_SKEW = re.compile(r"skew.*|axisskew|shear")
+_MATRIX = re.compile(r"k|camk|cameramatrix|intrinsics?|intrinsicmatrix|cameraintrinsics?")
+_OTHER_LENS = re.compile("fisheye|equidistant|kannala|omni|spherical|panoram|ftheta", re.IGNORECASE)
+
+
 def read_camera(path) -> Camera:
-    """Read a `camera.json`; what else it holds is not looked at.
+    """Read a `camera.json`; of what else it holds, distortion and skew must be 0.
 
     Raises:
-        InputError: The file is missing or damaged, a number is missing, not finite or not positive, or the principal
-            point is outside the image.
+        InputError: The file is missing or damaged, a number is missing, not finite or not positive, the principal
+            point is outside the image, the field of view is beyond 150 degrees, or the lens is no pinhole.
     """
     path = Path(path)
     try:
@@ -96,7 +109,67 @@ def read_camera(path) -> Camera:
                 f"{path} has the principal point outside the image: {name} is {place:g}, {side} "
                 f"{getattr(camera, side)}; give all of {_EXPECTED} for one size of image."
             )
+    _check_view(path, camera)
+    _check_pinhole(path, content)
     return camera
+
+
+def _check_view(path, camera):
+    for focal, centre, side, names in (
+        (camera.fx, camera.cx, camera.width, ("fx", "cx", "width")),
+        (camera.fy, camera.cy, camera.height, ("fy", "cy", "height")),
+    ):
+        # Twice the wider half: of focal lengths in another unit the centre may be too.
+        view = 2 * degrees(atan(max(centre, side - centre) / focal))
+        if view <= _WIDEST:
+            continue
+        if centre <= 1 < side:
+            likely = f"in fractions of the image: multiply {names[0]} and {names[1]} by its {names[2]}"
+        elif abs(centre - side / 2) > side / 4:
+            likely = f"of another size of image, as {names[1]} is {centre:g}: give all for one size"
+        else:
+            likely = "in millimetres: divide it by the millimetres of a pixel on the sensor"
+        raise InputError(
+            f"{path} has a field of view of {view:.0f} degrees ({names[0]} is {focal:g}, {names[2]} {side}); expected "
+            f"the focal length in pixels, at most {_WIDEST} degrees. It is likely {likely}."
+        )
+
+
+def _check_pinhole(path, content):
+    for name, value in _entries(content):
+        plain = re.sub("[_-]", "", name.lower())
+        numbers = _numbers(value)
+        fault = None
+        if isinstance(value, str) and _OTHER_LENS.search(value):
+            fault = "a lens that is no pinhole"
+        elif _DISTORTION.fullmatch(plain) and any(numbers):
+            fault = "lens distortion"
+        elif _SKEW.fullmatch(plain) and any(numbers):
+            fault = "skew"
+        elif _MATRIX.fullmatch(plain) and len(numbers) == 9 and (numbers[1] or numbers[3]):
+            fault = "skew"
+        if fault:
+            raise InputError(
+                f'{path} has {fault} ("{name}" is {value}), but points are made as a camera without makes them; '
+                "expected 0: rectify the images first (OpenCV's initUndistortRectifyMap and remap, by nearest "
+                "neighbour), and give the camera of the rectified ones."
+            )
+
+
+def _entries(content):
+    """Yield the name and the value of all entries, those of tables within included."""
+    for name, value in content.items():
+        yield name, value
+        if isinstance(value, dict):
+            yield from _entries(value)
+
+
+def _numbers(value):
+    """Return the numbers of an entry in their order, those within lists and tables included."""
+    if isinstance(value, (dict, list)):
+        within = value.values() if isinstance(value, dict) else value
+        return [number for one in within for number in _numbers(one)]
+    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
 
 
 def write_camera(camera, path) -> None:

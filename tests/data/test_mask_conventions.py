@@ -1,0 +1,138 @@
+"""Masks of one folder by different rules; labels are compared with the arrays that the masks were made of."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfapp.data import open_dataset
+from tfapp.data.mask_files import read_stored
+from tfapp.data.number_masks import NumberMasks
+from tfapp.errors import InputError
+
+THREE = np.array([[0, 0, 1, 1], [0, 2, 2, 1], [0, 2, 2, 0]], np.uint8)
+TWO = (THREE == 1).astype(np.uint8)
+
+
+def png(values, bits=8):
+    """Return a grey PNG whose numbers have these bits: 1, 2, 4 or 8."""
+    height, width = values.shape
+    rows = np.unpackbits(values[..., None], axis=-1)[..., 8 - bits :].reshape(height, -1)
+    lines = b"".join(b"\0" + row.tobytes() for row in np.packbits(rows, axis=-1))
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    chunks = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def pgm(values, maximum):
+    kind = ">u2" if maximum > 255 else "u1"
+    height, width = values.shape
+    return f"P5 {width} {height} {maximum}\n".encode() + values.astype(kind).tobytes()
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Return a function that writes masks (contents of files) with plain images beside them and opens the folder."""
+
+    def opened(*masks, classes=None):
+        for name in ("images", "masks"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        for number, content in enumerate(masks):
+            Image.new("RGB", THREE.shape[::-1]).save(tmp_path / f"images/{number}.png")
+            (tmp_path / f"masks/{number}.png").write_bytes(content)
+        if classes:
+            (tmp_path / "classes.txt").write_text(classes)
+        return open_dataset(f"folder:{tmp_path}")
+
+    return opened
+
+
+def labels_of(dataset):
+    return [item.read_mask() for item in dataset.items]
+
+
+@pytest.mark.parametrize("classes", [None, "bare\ncell\nscratch\n", "0 bare\n1 cell\n2 scratch\n"])
+@pytest.mark.parametrize("content", [png(TWO, 1), png(TWO, 2), png(TWO, 4), pgm(TWO, 1), pgm(TWO, 4000)])
+def test_mask_of_few_levels_counts_by_its_numbers_among_numbers(opened, content, classes):
+    dataset = opened(png(THREE), content, classes=classes)
+    np.testing.assert_array_equal(labels_of(dataset), [THREE, TWO])
+    assert (
+        "1 mask(s) have fewer grey levels than 256" in dataset.remarks[0].text
+        and not dataset.remarks[0].doubt
+    )
+
+
+@pytest.mark.parametrize("maximum", [2, 128, 200, 254, 256, 4095, 65534])
+def test_numbers_of_a_pgm_are_those_of_the_file_whatever_its_maximum(tmp_path, maximum):
+    values = np.minimum(np.arange(300).reshape(20, 15), maximum)
+    (tmp_path / "a.pgm").write_bytes(pgm(values, maximum))
+    mask = read_stored(tmp_path / "a.pgm").numbered()
+    np.testing.assert_array_equal(mask.pixels, values)
+    assert mask.counts == dict(zip(*np.unique(values, return_counts=True), strict=True))
+
+
+@pytest.mark.parametrize("content", [png(TWO, 1), pgm(TWO, 1), pgm(TWO * 200, 200)])
+@pytest.mark.parametrize("classes", [None, "bare\ncell\n", "0 bare\n255 cell\n"])
+def test_masks_that_are_all_black_and_white_stay_so(opened, content, classes):
+    dataset = opened(png(TWO * 255), content, classes=classes)
+    np.testing.assert_array_equal(labels_of(dataset), [TWO, TWO])
+    assert dataset.mask_coding.values == (0, 255) and dataset.ignore_value is None
+
+
+def test_masks_of_one_bit_count_by_the_numbers_of_the_list(opened):
+    dataset = opened(png(TWO, 1), classes="0 bare\n1 cell\n255 ignore\n")
+    np.testing.assert_array_equal(labels_of(dataset), [TWO])
+
+
+def test_levels_of_a_list_of_levels_stay(opened):
+    dataset = opened(png(THREE, 2), classes="0 bare\n85 cell\n170 scratch\n")
+    np.testing.assert_array_equal(labels_of(dataset), [THREE])
+
+
+@pytest.mark.parametrize("classes", [None, "bare\ncell\n", "0 bare\n1 cell\n"])
+def test_black_and_white_masks_among_numbers_are_refused_with_counts(opened, classes):
+    with pytest.raises(
+        InputError, match=r"2 mask\(s\) .* hold 0 and 255 only, such as 1.png, and 1 hold classes \(1\)"
+    ):
+        opened(png(TWO), png(TWO * 255), png(TWO * 255), classes=classes)
+
+
+def test_255_that_is_said_to_have_no_label_has_none(opened):
+    dataset = opened(png(TWO), png(TWO * 255), classes="0 bare\n1 cell\n255 ignore\n")
+    np.testing.assert_array_equal(labels_of(dataset), [TWO, TWO * 255])
+    assert dataset.remarks == ()
+
+
+@pytest.mark.parametrize("third", [TWO + (THREE == 2) * np.uint8(255), np.full_like(TWO, 255)])
+def test_255_beside_classes_or_throughout_is_a_doubt(opened, third):
+    second = TWO * 255 if (third == 1).any() else third
+    dataset = opened(png(TWO), png(second), png(third))
+    assert any(remark.doubt and "255 is read as no label" in remark.text for remark in dataset.remarks)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_levels_are_no_published_numbers(tmp_path, bits):
+    (tmp_path / "a.png").write_bytes(png(TWO, bits))
+    with pytest.raises(InputError, match=f"has {2**bits} grey levels"):
+        NumberMasks(37).read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("classes", [None, "bare:0,0,0\ncell:255,255,255\n"])
+@pytest.mark.parametrize("colour", [0, 255])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_mask_whose_content_is_its_transparency_is_refused(opened, tmp_path, mode, colour, classes):
+    mask = Image.new(mode, THREE.shape[::-1], (colour,) * len(mode))
+    mask.putalpha(Image.fromarray(TWO * 255))
+    mask.save(tmp_path / "alpha.png")
+    with pytest.raises(InputError, match="throughout, and only its transparency varies"):
+        opened(png(TWO * 255), (tmp_path / "alpha.png").read_bytes(), classes=classes)
+
+
+def test_transparency_beside_values_does_not_count(opened, tmp_path):
+    mask = Image.fromarray(TWO * 255).convert("RGBA")
+    mask.putalpha(Image.fromarray(TWO * 255))
+    mask.save(tmp_path / "alpha.png")
+    np.testing.assert_array_equal(labels_of(opened((tmp_path / "alpha.png").read_bytes())), [TWO])
