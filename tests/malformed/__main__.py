@@ -18,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.malformed.inputs import make, whole_lines
+from tests.malformed.place import Place
 from tests.malformed.seeds import write_seeds
 from tests.malformed.trial import attempt, prepare
 
@@ -39,8 +40,9 @@ def main():
         _in_own_process(lambda: (shutil.rmtree(seeds, ignore_errors=True), write_seeds(seeds, place)))
         (out / "seeds are whole").touch()
     prepare()
+    place = Place(seeds, place)
     if given.whole:
-        return _try_whole(seeds, place, out / "printed.txt")
+        return _try_whole(place, out / "printed.txt")
     done = {}
     if results.exists() and given.count > 1:
         done = {row["number"]: row for row in map(json.loads, results.read_text().splitlines())}
@@ -48,7 +50,7 @@ def main():
     with results.open("a") as file:
         for number in numbers:
             if number not in done:
-                done[number] = _try(number, given.seed, seeds, place, out / "printed.txt")
+                done[number] = _try(number, given.seed, place, out / "printed.txt")
                 file.write(json.dumps(done[number]) + "\n")
                 file.flush()
             row = done[number]
@@ -61,11 +63,10 @@ def main():
     return int(any(row["faults"] for row in rows))
 
 
-def _try(number, seed, seeds, place, printed):
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(seeds, place)
-    one = make(number, seed, place)
-    outcome = attempt(one.words, place, printed)
+def _try(number, seed, place, printed):
+    place.restore()
+    one = make(number, seed, place.path)
+    outcome = attempt(one.words, place.path, printed)
     return {
         "number": number,
         "kind": one.kind,
@@ -78,13 +79,12 @@ def _try(number, seed, seeds, place, printed):
     }
 
 
-def _try_whole(seeds, place, printed):
+def _try_whole(place, printed):
     """Try each command on the whole inputs, which it must take, and return the exit code."""
     failed = 0
     for line in whole_lines():
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(seeds, place)
-        outcome = attempt(shlex.split(line), place, printed)
+        place.restore()
+        outcome = attempt(shlex.split(line), place.path, printed)
         wrong = outcome.code or outcome.faults
         failed += bool(wrong)
         print(f"{outcome.seconds:6.1f} s {outcome.bytes // 2**20:6} MB  tfapp {line}", flush=True)

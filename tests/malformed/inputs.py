@@ -7,7 +7,6 @@ import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.malformed import archives, meshes, pictures, records
 
@@ -143,7 +142,6 @@ TARGETS = (
         records.json_record,
         ("report runs/transfer --out new.html",),
     ),
-    Target("metrics.json of poses", ("runs/pose/metrics.json",), records.json_record, ("pose show runs/pose",)),
     Target(
         "measured sharpness",
         ("runs/tv/landscape/sharpness.json", "runs/tv/landscape/*timing.json"),
@@ -385,7 +383,7 @@ def _typed(rng, place):
         case 2:
             out = words.index("--out") if "--out" in words else None
             name = _bad_folder(rng, place)
-            words[out + 1 :] = [name, *words[out + 2 :]] if out is not None else ["--out", name]
+            words = [*words, "--out", name] if out is None else [*words[: out + 1], name, *words[out + 2 :]]
             change = "a place that cannot be written"
         case _ if free:
             words[rng.choice(free)] = rng.choice(WORDS)
@@ -417,18 +415,3 @@ def _bad_folder(rng, place):
         "inputs": "own",
         "device": "/dev/null",
     }[name]
-
-
-def snapshot(place: Path):
-    """Return what lies below a place: of each path its kind, size, and time of the last change in nanoseconds."""
-    found, waiting = {}, [place]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                state = entry.stat(follow_symlinks=False)
-                is_folder = entry.is_dir(follow_symlinks=False)
-                name = os.path.relpath(entry.path, place)
-                found[name] = (state.st_mode, None if is_folder else (state.st_size, state.st_mtime_ns))
-                if is_folder:
-                    waiting.append(entry.path)
-    return found

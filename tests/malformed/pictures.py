@@ -104,8 +104,11 @@ def frames(content, rng):
     pages = [Image.fromarray(np.full(shape, 40 * index, np.uint8)) for index in range(rng.randint(2, 5))]
     if rng.random() < 0.3:
         pages[-1] = pages[-1].resize((7, 5))
+        kinds = ("TIFF", "GIF")
+    else:
+        kinds = ("TIFF", "GIF", "PNG", "WEBP")
     stack = io.BytesIO()
-    pages[0].save(stack, rng.choice(("TIFF", "GIF", "PNG", "WEBP")), save_all=True, append_images=pages[1:])
+    pages[0].save(stack, rng.choice(kinds), save_all=True, append_images=pages[1:])
     return stack.getvalue()
 
 

@@ -14,7 +14,7 @@ import time
 import traceback
 from dataclasses import dataclass
 
-from tests.malformed.inputs import snapshot
+from tests.malformed.place import snapshot
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30
 INPUTS = (

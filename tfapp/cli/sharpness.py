@@ -46,6 +46,8 @@ def sharpness(
 
     sizes = parse_sizes(eps)
     sources = [Run.open(path) for path in runs]
+    for source in sources:
+        source.check_trained()
     options = {"seed": seed, "batch_size": batch_size, "overwrite": overwrite}
     results, curvatures = [], []
     progress = ConsoleProgress()

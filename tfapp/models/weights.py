@@ -88,12 +88,13 @@ def _downloaded_vgg16():
         ) from error
 
 
-def load_keras_model(path):
-    """Return the model of a `.keras` file, not compiled.
+def load_keras_model(path, compiled=False):
+    """Return the model of a `.keras` file.
 
     Args:
         path: `Path` of the file. It is loaded in Keras's safe mode: no code from the file is run. What it declares is
             compared with the limits of `tfapp.models.keras_archive` first.
+        compiled: Whether with its loss and its optimizer, as it was saved.
 
     Raises:
         InputError: The file is missing, damaged, asks for more memory than it has weights for, or needs what is not
@@ -102,7 +103,7 @@ def load_keras_model(path):
     size = checked_archive(path)
     try:
         with bounded_variables(size, path):
-            return keras.models.load_model(path, compile=False, safe_mode=True)
+            return keras.models.load_model(path, compile=compiled, safe_mode=True)
     except InputError:
         raise
     except RecursionError as error:
