@@ -29,6 +29,7 @@ def segment(
     choose: Annotated[str, Option(help="distance, the best fit, or network.")] = "distance",
 ):
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
+    from tfapp.pose.observations import observe
     from tfapp.pose.predictions import check_choice
     from tfapp.pose.run import PoseRun
     from tfapp.pose.scenes.scene_folder import SceneFolder
@@ -43,6 +44,11 @@ def segment(
     missing = [
         index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()
     ]
+    with ConsoleProgress().task("reading", len(missing)) as task:
+        # All of them are looked at before the first is segmented: a bad one is told at once.
+        for index in missing:
+            observe(folder, opened.config["observed"], indices=[index])
+            task.advance()
     with ConsoleProgress().task("scenes", len(folder)) as task:
         task(len(folder) - len(missing))
         for index in missing:
