@@ -6,7 +6,7 @@
 
 Each of them must end with exit code 0, 1 or 2; without a traceback or a raw warning; with a sentence if it is refused,
 and then with nothing written; with its inputs as they were; within 60 s and 2 GB. The exit code is 1 if one does not.
-A sequence goes on where it was interrupted.
+A sequence goes on where it was interrupted; what was at fault is tried again.
 """
 
 import argparse
@@ -45,7 +45,8 @@ def main():
         return _try_whole(place, out / "printed.txt")
     done = {}
     if results.exists() and given.count > 1:
-        done = {row["number"]: row for row in map(json.loads, results.read_text().splitlines())}
+        tried = map(json.loads, results.read_text().splitlines())
+        done = {row["number"]: row for row in tried if not row["faults"]}
     numbers = range(given.first, given.first + given.count)
     with results.open("a") as file:
         for number in numbers:

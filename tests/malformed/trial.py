@@ -106,7 +106,8 @@ def attempt(words, place, printed):
     seconds, most = time.monotonic() - begun, max(most, usage.ru_maxrss * 1024)
     said = printed.read_bytes().decode("utf-8", "backslashreplace")
     code = os.waitstatus_to_exitcode(status)
-    faults = list(_faults(code, said, before, place))
+    # What `data check` refuses is what it reports.
+    faults = list(_faults(code, said, before, place, list(words[:2]) == ["data", "check"]))
     if seconds > MOST_SECONDS:
         faults.insert(0, f"more than {MOST_SECONDS} s")
     if most > MOST_BYTES:
@@ -149,8 +150,8 @@ def _resident(process):
         return 0
 
 
-def _faults(code, said, before, place):
-    """Yield what is wrong with how a command ended."""
+def _faults(code, said, before, place, may_report):
+    """Yield what is wrong with how a command ended; `may_report` if it writes about what it refuses."""
     after = snapshot(place)
     new = sorted(after.keys() - before.keys())
     changed = sorted(name for name in before if after.get(name) != before[name])
@@ -162,8 +163,7 @@ def _faults(code, said, before, place):
         yield f"a raw warning: {warning[0][:200]}"
     if code and not said.strip():
         yield "not a word"
-    if code == 2:
-        # Of a command that is resumed, what it has done so far is no partial output.
+    if code == 2 and not may_report:
         if new:
             yield f"refused, but wrote {', '.join(new[:5])}"
         if changed:

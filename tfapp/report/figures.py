@@ -85,7 +85,9 @@ def check_image_name(path):
     suffix = Path(path).suffix
     if Image.registered_extensions().get(suffix.lower()) not in Image.SAVE:
         end = repr(suffix) if suffix else "nothing"
-        raise InputError(f"`out` {str(path)!r} ends in {end}; expected the name of a picture, such as sheet.png.")
+        raise InputError(
+            f"`out` {str(path)!r} ends in {end}; expected the name of a picture, such as sheet.png."
+        )
 
 
 def jpeg_address(image, quality) -> str:
