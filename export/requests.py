@@ -1,5 +1,6 @@
 """Requests with the answers that a Keras model gives to them, and their storage in one .npz file."""
 
+import zipfile
 from dataclasses import dataclass, field
 
 import keras
@@ -8,6 +9,8 @@ import numpy as np
 from tfapp.export.errors import ExportError
 
 DEFAULT, UINT8, BYTES = "serving_default", "serving_uint8", "serving_bytes"
+# Of all arrays together; those of a large segmenter are some tens of megabytes.
+MOST_BYTES = 2**30
 # What is stored beside the expected outputs: where a last-bit difference cannot change what is chosen.
 MASKS = ("decided", "decided_png_bytes")
 
@@ -67,8 +70,13 @@ def load_requests(path):
     """Read what `save_requests` wrote, in order.
 
     Raises:
-        OSError, ValueError, zipfile.BadZipFile: `path` is missing or damaged.
+        OSError, ValueError, zipfile.BadZipFile: `path` is missing, damaged or larger than requests are; and what else
+            NumPy raises of a damaged one.
     """
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > MOST_BYTES:
+        raise ValueError(f"it declares {size:,} bytes of arrays, more than {MOST_BYTES:,}")
     found = {}
     with np.load(path, allow_pickle=False) as stored:
         for key in stored.files:

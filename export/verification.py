@@ -1,7 +1,6 @@
 """Check an exported folder through the C++ session, now or years later."""
 
 import io
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def verify(directory):
     failures, num_files = _changed_files(folder, manifest["sha256"])
     try:
         requests = load_requests(folder / EXTRA / REFERENCE)
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError):
+    except Exception:  # a damaged archive raises nearly anything, MemoryError where it announces too much
         requests = []
         failures.append(f"{EXTRA}/{REFERENCE} cannot be read: there is no reference to compare with.")
     return check(

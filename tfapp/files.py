@@ -12,6 +12,9 @@ from pathlib import Path
 
 from tfapp.errors import InputError
 
+# A table of the labels of all of ImageNet has 60 MB.
+MOST_TEXT = 2**28
+
 
 @contextmanager
 def atomic_path(path):
@@ -103,6 +106,26 @@ def content_hash(path):
         return _remembered_hash(os.fspath(path), seen) if old else _hash(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def read_text(path, most=MOST_TEXT):
+    """Return the UTF-8 text of a file that a person or a program wrote; a byte order mark is skipped.
+
+    Args:
+        path: The file.
+        most: Bytes that it has at most.
+
+    Raises:
+        InputError: It is a folder, a pipe or a device, or larger than that.
+        OSError: It cannot be read.
+        UnicodeDecodeError: It is no UTF-8 text.
+    """
+    check_regular_file(path)
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"{path} has more than {most // 2**20:,} MB; expected a file of text.")
+    return content.decode("utf-8-sig")
 
 
 def write_text(path, text):

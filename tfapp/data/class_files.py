@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from tfapp.errors import InputError
+from tfapp.files import read_text
 
 # The value of the mask array that stands for "no label", so that there are at most so many classes.
 IGNORE_VALUE = 255
@@ -83,7 +84,7 @@ def read_class_list(path):
 def _lines(path):
     """Return (number, text) of the lines that say something."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:

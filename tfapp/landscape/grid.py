@@ -1,12 +1,12 @@
 """A grid of losses around a solution: its arrays, what was measured of them, and its file."""
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.landscape.window import axis, coarse_to_fine, limits, nodes, strides
@@ -162,14 +162,13 @@ class Grid:
         if not Path(path).is_file():
             raise InputError(f"Expected the file of a surface. Received: {path}, which does not exist.")
         try:
-            # Opened here, because NumPy leaves a file open that is not the archive it looks like.
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            with open_arrays(path) as archive:
                 arrays = {name: archive[name] for name in _ARRAYS}
                 metadata = json.loads(str(archive["metadata"]))
                 rest = _later_parts(archive, arrays, metadata.pop("format"))
             if _timing_file(path).is_file():
                 metadata["timing"] = read_json(_timing_file(path))
-        except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise InputError(f"{path} is not a surface that this version can read ({error}).") from error
         return cls(**arrays, metadata=metadata, **rest)
 

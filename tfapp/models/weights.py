@@ -7,7 +7,8 @@ from pathlib import Path
 import keras
 
 from tfapp.errors import InputError
-from tfapp.models.keras_archive import bounded_variables, checked_archive
+from tfapp.files import check_regular_file
+from tfapp.models.keras_archive import bounded_variables, check_weights, checked_archive
 from tfapp.models.vgg import encoder_convolutions
 
 FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -24,12 +25,14 @@ def load_weights_file(model, path, network):
     Raises:
         InputError: If the file is not one of these weights.
     """
+    check_regular_file(path, "a weights file")
     try:
+        check_weights(Path(path), path, "content")
         with warnings.catch_warnings():
             # Of parts that the file lacks: the error that follows says it.
             warnings.simplefilter("ignore")
             model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # Keras and HDF5 raise nearly anything of a damaged file
         raise InputError(
             f"{path} is not a weights file (.weights.h5 or .h5) of {network} ({first_sentence(error)})."
         ) from error

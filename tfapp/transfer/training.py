@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import rmtree
 
 from tfapp.data import open_multi_label
 from tfapp.data.image_facts import remarks_on
@@ -68,9 +69,20 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         # Evaluation goes on without the same images.
         run.record["config"]["skip_bad"] = config.skip_bad
         run.save()
-    high, low = _features(run, backbone, data, config, progress, title)
+    try:
+        high, low = _features(run, backbone, data, config, progress, title)
+    except InputError:
+        if begun is None:
+            _take_back(run)
+        raise
     _train(run, high, low, config, progress, title)
     return run
+
+
+def _take_back(run):
+    """Remove a run that was refused before it kept anything but records; what took time stays, and is resumed."""
+    if not any(run.path.rglob("*.npz")):
+        rmtree(run.path)
 
 
 def _with_full_paths(config):

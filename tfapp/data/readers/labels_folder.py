@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tfapp.data.dataset import Remark
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.data.tags import split_tags
 from tfapp.errors import InputError
+from tfapp.files import read_text
 
 TABLE = "labels.csv"
 FORMS = "image,CLASS,CLASS,... or image,labels, each with or without the column split"
@@ -60,9 +62,8 @@ def labels_folder(path, spec):
 def _rows(table):
     """Return the names of the columns, and of each image the number of its line and its cells by column."""
     try:
-        with open(table, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        reader = csv.reader(io.StringIO(read_text(table), newline=""))
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except FileNotFoundError:
         raise InputError(f"{table} does not exist; expected a table with the columns {FORMS}.") from None
     except UnicodeDecodeError:

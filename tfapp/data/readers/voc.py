@@ -7,6 +7,7 @@ import numpy as np
 
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.errors import InputError
+from tfapp.files import check_regular_file, read_text
 
 YEAR = "VOC2007"
 MAIN = Path("ImageSets", "Main")
@@ -127,7 +128,7 @@ def _class_column(file, listed):
 
 def _lines(file):
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(file).splitlines()
     except FileNotFoundError:
         raise InputError(
             f"{file} does not exist; restore it, or name a list that is in {file.parent}."
@@ -195,6 +196,7 @@ def annotated_targets(file):
 
 
 def _annotation_root(file):
+    check_regular_file(file)
     try:
         root = ElementTree.parse(file).getroot()
     except FileNotFoundError:

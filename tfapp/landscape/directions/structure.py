@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import zipfile
+import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keras
-import numpy as np
 
+from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 
 
@@ -102,8 +102,9 @@ def open_archive(path, what: str):
     if not Path(path).is_file():
         raise InputError(f"Expected a {what}. Received: {path}, which does not exist.")
     try:
-        # Opened here, because NumPy leaves a file open that is not the archive it looks like.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        # Directions have as many numbers as the model, which may be one of gigabytes: what is refused are arrays that
+        # are larger than their file.
+        with open_arrays(path, most=sys.maxsize) as archive:
             yield archive
-    except (ValueError, KeyError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise InputError(f"{path} is not a {what} that this version can read ({error}).") from error
