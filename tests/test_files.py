@@ -10,7 +10,7 @@ import pytest
 
 from tfapp import files
 from tfapp.errors import InputError
-from tfapp.files import check_outputs, check_regular_file, content_hash, same_folder, write_json
+from tfapp.files import check_outputs, check_regular_file, content_hash, read_text, same_folder, write_json
 
 
 @pytest.fixture
@@ -120,3 +120,20 @@ def test_name_in_another_encoding_is_stored_and_reads_back(tmp_path):
     name = os.fsdecode(b"b\xfcrste.png")
     write_json(tmp_path / "a.json", {"names": [name]})
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"names": [name]}
+
+
+def test_link_to_itself_is_no_output_and_no_reason_to_fail(tmp_path):
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    check_outputs([(tmp_path / "a.png", "b")], [tmp_path / "loop.png"])
+    with pytest.raises(InputError, match="is one of the files that are read"):
+        check_outputs([(tmp_path / "loop.png", "b")], [tmp_path / "loop.png"])
+
+
+def test_text_is_read_without_its_mark_and_no_further_than_its_limit(tmp_path):
+    (tmp_path / "a.txt").write_bytes("\ufeffgrün\r\n".encode())
+    assert read_text(tmp_path / "a.txt") == "grün\r\n"
+    (tmp_path / "large.txt").write_bytes(bytes(2**20 + 1))
+    with pytest.raises(InputError, match="large.txt has more than 1 MB"):
+        read_text(tmp_path / "large.txt", most=2**20)
+    with pytest.raises(InputError, match="/dev/zero is a device"):
+        read_text("/dev/zero")

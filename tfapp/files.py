@@ -67,7 +67,9 @@ def check_outputs(outputs, inputs=(), argument="out"):
     """
     folders = {}
     # A link is read through: both it and the file behind it are not to be written.
-    read = {_identity(place, folders) for path in inputs for place in {Path(path), Path(path).resolve()}}
+    read = {
+        _identity(place, folders) for path in inputs for place in {Path(path), Path(os.path.realpath(path))}
+    }
     written = {}
     for path, source in outputs:
         identity = _identity(path, folders)
@@ -173,7 +175,7 @@ def _identity(path, folders):
     """
     path = Path(path)
     if path.parent not in folders:
-        folder = path.parent.resolve()
+        folder = Path(os.path.realpath(path.parent))
         place = (folder.stat().st_dev, folder.stat().st_ino) if folder.is_dir() else str(folder)
         folders[path.parent] = place, _ignores_case(folder)
     place, ignores_case = folders[path.parent]

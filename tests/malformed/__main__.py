@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.malformed.inputs import make, whole_lines
+from tests.malformed.inputs import LINE, TARGETS, make, whole_lines
 from tests.malformed.place import Place
 from tests.malformed.seeds import write_seeds
 from tests.malformed.trial import attempt, prepare
@@ -29,13 +29,15 @@ def main():
     parser.add_argument("--count", type=int, default=500, help="inputs to try")
     parser.add_argument("--first", type=int, default=0, help="number of the first one in the sequence")
     parser.add_argument("--seed", type=int, default=0, help="of the sequence")
+    kinds = [*(target.kind for target in TARGETS), LINE]
+    parser.add_argument("--only", choices=kinds, help="the one kind to try")
     parser.add_argument(
         "--whole", action="store_true", help="try the commands on inputs that nothing was done to"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to work in")
     given = parser.parse_args()
     out = given.out.resolve()
-    seeds, place, results = out / "seeds", out / "place", out / f"results-{given.seed}.jsonl"
+    seeds, place, results = out / "seeds", out / "place", out / f"results-{given.seed}-{given.only}.jsonl"
     if not (out / "seeds are whole").exists():
         _in_own_process(lambda: (shutil.rmtree(seeds, ignore_errors=True), write_seeds(seeds, place)))
         (out / "seeds are whole").touch()
@@ -51,7 +53,7 @@ def main():
     with results.open("a") as file:
         for number in numbers:
             if number not in done:
-                done[number] = _try(number, given.seed, place, out / "printed.txt")
+                done[number] = _try(number, given, place, out / "printed.txt")
                 file.write(json.dumps(done[number]) + "\n")
                 file.flush()
             row = done[number]
@@ -64,9 +66,9 @@ def main():
     return int(any(row["faults"] for row in rows))
 
 
-def _try(number, seed, place, printed):
+def _try(number, given, place, printed):
     place.restore()
-    one = make(number, seed, place.path)
+    one = make(number, given.seed, place.path, given.only)
     outcome = attempt(one.words, place.path, printed)
     return {
         "number": number,

@@ -225,6 +225,7 @@ TARGETS = (
     )),
 )  # fmt: skip
 
+LINE = "command line"
 # What is typed: numbers and texts that may stand at any option.
 WORDS = [
     "-1", "0", "inf", "-inf", "nan", "1e400", "99999999999999999999", "1e-400", "²", "", " ", "[/]", "[red]", "0x10",
@@ -274,18 +275,20 @@ class Input:
         return f"{self.kind}, {self.change}: tfapp {shlex.join(self.words)}"
 
 
-def make(number, seed, place):
+def make(number, seed, place, only=None):
     """Damage one of the inputs below a place, and return the `Input`.
 
     Args:
         number: Which of the sequence; the kinds come in turn, the command line every sixth time.
         seed: Of the sequence.
-        place: Folder with whole inputs, which is changed.
+        place: `Path` of a folder with whole inputs, which is changed.
+        only: The one kind that is wanted, or None.
     """
     rng = random.Random(f"{seed} {number}")
-    if number % 6 == 5:
+    if only == LINE or (only is None and number % 6 == 5):
         return _typed(rng, place)
-    target = TARGETS[(number - number // 6) % len(TARGETS)]
+    targets = [target for target in TARGETS if only in (None, target.kind)]
+    target = targets[(number - number // 6) % len(targets)]
     files = sorted(file for pattern in target.files for file in place.glob(pattern))
     file = rng.choice(files)
     command = rng.choice(target.commands).format(file.relative_to(place))
@@ -391,7 +394,7 @@ def _typed(rng, place):
         case _:
             words += ["--seed", rng.choice(WORDS)]
             change = "another seed"
-    return Input("command line", change, tuple(words))
+    return Input(LINE, change, tuple(words))
 
 
 def _bad_folder(rng, place):

@@ -1,5 +1,6 @@
 """Train a transfer network in a run folder, from the images."""
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
@@ -88,9 +89,9 @@ def _take_back(run):
 def _with_full_paths(config):
     # Later commands find the files from anywhere.
     full = {
-        name: str(Path(value).expanduser().resolve())
+        name: os.path.realpath(os.path.expanduser(value))
         for name in ("backbone", "weights")
-        if (value := getattr(config, name)) is not None and Path(value).expanduser().is_file()
+        if (value := getattr(config, name)) is not None and os.path.isfile(os.path.expanduser(value))
     }
     return replace(config, **full)
 
