@@ -43,6 +43,17 @@ def first_sentence(error):
     return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
+def called_reason(error):
+    """Return the reason why a layer of a model could not be called, of the exception that Keras makes of it."""
+    lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines()]
+    lines = [
+        line
+        for line in lines
+        if line and not line.startswith(("Exception encountered", "Arguments received"))
+    ]
+    return first_sentence(lines[0] if lines else type(error).__name__)[:200]
+
+
 def load_encoder_weights(model, source):
     """Copy the convolutions of a trained VGG-16 into a model's encoder.
 
