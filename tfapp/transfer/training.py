@@ -70,20 +70,17 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         # Evaluation goes on without the same images.
         run.record["config"]["skip_bad"] = config.skip_bad
         run.save()
+    high = None
     try:
         high, low = _features(run, backbone, data, config, progress, title)
+        _cluster(run, high, config, progress, title)
     except InputError:
-        if begun is None:
-            _take_back(run)
+        # What took time stays, and is resumed: features, but not those that no clusters can be made of.
+        if begun is None and (high is not None or not any(run.path.rglob("*.npz"))):
+            rmtree(run.path)
         raise
     _train(run, high, low, config, progress, title)
     return run
-
-
-def _take_back(run):
-    """Remove a run that was refused before it kept anything but records; what took time stays, and is resumed."""
-    if not any(run.path.rglob("*.npz")):
-        rmtree(run.path)
 
 
 def _with_full_paths(config):
@@ -108,10 +105,13 @@ def _features(run, backbone, data, config, progress, title):
         )
 
 
-def _train(run, high, low, config, progress, title):
+def _cluster(run, high, config, progress, title):
     with progress.task(f"{title}k-means", 1):
         if run.centroids() is None:
             run.keep_centroids(k_means_centroids(high.values, config.clusters, seed=config.seed))
+
+
+def _train(run, high, low, config, progress, title):
     with progress.task(f"{title}training", config.iterations) as task:
         if kept_in(run.path).done() == config.iterations and (run.path / run.model_file).is_file():
             return
