@@ -44,7 +44,7 @@ def test_class_without_a_pixel_is_nan_on_the_page(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"loss": []}, '"Unet.loss" is ..., expected a number'),
+        ({"loss": []}, '"Unet.loss" is .., expected a number'),
         ({"rows": [{**ROW, "accuracy": "²"}]}, '"Unet.rows.0..accuracy" is .²., expected a number'),
         ({"rows": [{**ROW, "kind": "[/]"}]}, "kind. is .*, expected one of gaussian"),
         ({"rows": [{**ROW, "later": 1}]}, "later. is 1, expected no entry of this name"),
