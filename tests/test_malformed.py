@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.malformed.inputs import LINE, TARGETS, make
+from tests.malformed.inputs import make
 from tests.malformed.place import Place, snapshot
+from tests.malformed.targets import LINE, TARGETS
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow

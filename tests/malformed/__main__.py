@@ -17,9 +17,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.malformed.inputs import LINE, TARGETS, make, whole_lines
+from tests.malformed.inputs import make, whole_lines
 from tests.malformed.place import Place
 from tests.malformed.seeds import write_seeds
+from tests.malformed.targets import LINE, TARGETS
 from tests.malformed.trial import attempt, prepare
 
 
@@ -76,6 +77,7 @@ def _try(number, given, place, printed):
         "input": str(one),
         "code": outcome.code,
         "seconds": round(outcome.seconds, 2),
+        "busy": round(outcome.busy, 2),
         "megabytes": outcome.bytes // 2**20,
         "faults": outcome.faults,
         "said": outcome.said[-4000:],
@@ -117,21 +119,30 @@ def _in_own_process(make_seeds):
 
 def print_table(rows):
     """Print for each kind how many were taken, refused and at fault, and what the dearest took."""
-    kinds = Counter(row["kind"] for row in rows)
-    print(
-        f"{'kind':26}{'tried':>7}{'taken':>7}{'in part':>9}{'refused':>9}{'faults':>8}{'most s':>8}{'most MB':>9}"
+    header = (
+        "kind",
+        "tried",
+        "taken",
+        "in part",
+        "refused",
+        "faults",
+        "most s",
+        "most MB",
+        "all, s of processors",
     )
-    for kind in (*sorted(kinds), "all"):
+    lines = [header]
+    for kind in (*sorted({row["kind"] for row in rows}), "all"):
         of_kind = [row for row in rows if kind in ("all", row["kind"])]
         codes = Counter(row["code"] for row in of_kind)
         faults = sum(bool(row["faults"]) for row in of_kind)
-        seconds, megabytes = (
-            max((row[name] for row in of_kind), default=0) for name in ("seconds", "megabytes")
-        )
-        print(
-            f"{kind:26}{len(of_kind):>7}{codes[0]:>7}{codes[1]:>9}{codes[2]:>9}{faults:>8}{seconds:>8.1f}"
-            f"{megabytes:>9}"
-        )
+        seconds, megabytes = (max(row[name] for row in of_kind) for name in ("seconds", "megabytes"))
+        busy = sum(row["busy"] for row in of_kind)
+        counts = (len(of_kind), codes[0], codes[1], codes[2], faults)
+        lines.append((kind, *counts, f"{seconds:.1f}", megabytes, f"{busy:.0f}"))
+    widths = [max(len(str(line[column])) for line in lines) for column in range(len(header))]
+    for first, *others in lines:
+        cells = (str(cell).rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        print("  ".join([first.ljust(widths[0]), *cells]))
 
 
 if __name__ == "__main__":

@@ -203,11 +203,6 @@ def hdf5(content, rng):
     return buffer.getvalue()
 
 
-def message(content, rng):
-    """Return a file of protocol buffers with bytes changed."""
-    return spoilt(content, rng)
-
-
 def _npy_bytes(array):
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=True)

@@ -43,13 +43,14 @@ class Outcome:
     Attributes:
         code: Its exit code; below 0 the signal that ended it.
         said: What it printed.
-        seconds, bytes: What it took: by the clock, and of memory at most.
+        seconds, busy, bytes: What it took: by the clock, of processors, and of memory at most.
         faults: What is wrong with it.
     """
 
     code: int
     said: str
     seconds: float
+    busy: float
     bytes: int
     faults: tuple[str, ...]
 
@@ -112,7 +113,7 @@ def attempt(words, place, printed):
         faults.insert(0, f"more than {MOST_SECONDS} s")
     if most > MOST_BYTES:
         faults.insert(0, f"more than {MOST_BYTES // 2**30} GB")
-    return Outcome(code, said, seconds, most, tuple(faults))
+    return Outcome(code, said, seconds, usage.ru_utime + usage.ru_stime, most, tuple(faults))
 
 
 def _become(words, place, printed):
