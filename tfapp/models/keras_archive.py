@@ -8,6 +8,7 @@ import zipfile
 import h5py
 import tensorflow as tf
 
+from tfapp.archives import DAMAGED
 from tfapp.errors import InputError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", ("model.weights.h5", "model.weights.npz")
@@ -52,7 +53,9 @@ def checked_archive(path):
             names = archive.namelist()
             if WEIGHTS[0] in names:
                 check_weights(io.BytesIO(archive.read(WEIGHTS[0])), path, WEIGHTS[0])
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except InputError:
+        raise
+    except DAMAGED as error:
         raise InputError(f"{path} is damaged: it is no archive that can be read ({error}).") from error
     _check_config(config, path)
     if not any(name in names for name in WEIGHTS):
