@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -118,3 +120,10 @@ def test_classes_file_in_another_encoding_is_refused(make_folder):
 def test_bad_classes_file_is_refused(make_folder, lines):
     with pytest.raises(InputError, match="classes.txt lists"):
         opened(make_folder(classes=lines))
+
+
+def test_classes_file_that_is_none_is_not_taken_for_missing(make_folder):
+    root = make_folder()
+    os.mkfifo(root / "classes.txt")
+    with pytest.raises(InputError, match="classes.txt is a named pipe"):
+        opened(root)

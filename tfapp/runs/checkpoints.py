@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 from pathlib import Path
 
 from tfapp.errors import InputError
@@ -130,7 +131,7 @@ def read_history(folder):
         InputError: The file is damaged.
     """
     file = Path(folder) / HISTORY
-    if not file.is_file():
+    if not os.path.lexists(file):
         return []
     try:
         check_regular_file(file)

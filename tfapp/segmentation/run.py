@@ -1,5 +1,6 @@
 """Run folder of a segmenter, or of a network from images to images."""
 
+import os
 from functools import cached_property, partial
 
 import numpy as np
@@ -214,7 +215,7 @@ class Run(runs.Run):
         """Return the content of `metrics.json`, empty before the first evaluation."""
         file = self.path / "metrics.json"
         again = f"remove it and run `tfapp evaluate {self.path}` again."
-        return read_record(file, TableOf(), again) if file.is_file() else {}
+        return read_record(file, TableOf(), again) if os.path.lexists(file) else {}
 
     def refuse_segmenter_options(self, options):
         """Refuse none of `options`: they are for segmenters."""

@@ -163,5 +163,5 @@ def features_of(run, compared, folder, changes, progress=None):
 def _labels(run, compared, config):
     high, low = compared.features[HIGH][0], compared.features[LOW][0]
     same = (config.clusters, config.seed) == (run.config.clusters, run.config.seed)
-    centroids = run.centroids() if same else k_means_centroids(high, config.clusters, seed=config.seed)
+    centroids = run.found_centroids() if same else k_means_centroids(high, config.clusters, seed=config.seed)
     return pseudo_labels(high, low, centroids, config.pseudo)

@@ -1,5 +1,6 @@
 """Reader of people's own data: `images/` and `masks/` with matching stems, `classes.txt` optional."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def folder(path, spec):
     root = Path(path)
     pairs = _pairs(root)
     listed = root / "classes.txt"
-    class_list = read_class_list(listed) if listed.is_file() else None
+    class_list = read_class_list(listed) if os.path.lexists(listed) else None
     masks = OwnMasks([mask for _, mask in pairs], class_list, root)
     items = tuple(
         Item(
