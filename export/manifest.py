@@ -11,8 +11,10 @@ from importlib import metadata as packages
 
 from tfapp.export.errors import ExportError
 from tfapp.export.kinds import kind_of, request_limits
+from tfapp.export.manifest_entries import fault_of
 from tfapp.export.signatures import read_signatures
 from tfapp.export.versions import resolve_saved_model
+from tfapp.records import read_json
 
 EXTRA = "assets.extra"
 FILE_NAME = "export.json"
@@ -77,17 +79,20 @@ def read_manifest(folder):
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         written_format = content["format"]
         if not isinstance(written_format, int):
             raise TypeError("a format that is no whole number")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ExportError(f"{path} is damaged: it is not what `tfapp export` writes.") from error
     if written_format > FORMAT:
         raise ExportError(
             f"{path} was written by a newer tfapp (format {written_format}, this version reads up to {FORMAT}); "
             "update tfapp."
         )
+    fault = fault_of(content)
+    if fault:
+        raise ExportError(f"{path} is damaged: {fault}; it is not what `tfapp export` writes.")
     return content
 
 

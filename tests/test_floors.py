@@ -15,7 +15,7 @@ TASKS = {"segmentation", "pose", "solvers", "transfer"}
 MAY_IMPORT = {
     "layers": set(),
     "optimizers": set(),
-    "export": {"layers"},
+    "export": {"layers", "records"},
     "report": SHARED,
     "data": SHARED,
     "models": SHARED | {"layers", "data"},

@@ -1,3 +1,4 @@
+import json
 import shutil
 import sys
 from importlib.util import find_spec
@@ -180,12 +181,29 @@ def test_damaged_graph_is_one_sentence(tmp_path):
         verify(tmp_path)
 
 
+def whole(**changes):
+    """Return the text of a manifest with no more than it must have, and these entries."""
+    needed = {"format": 2, "sha256": {}, "verification": {"tolerance": 1e-5}, "warmup": {"records": 0}}
+    return json.dumps(needed | changes)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "export.json is damaged"),
         ("[]", "export.json is damaged"),
         ('{"format": 99}', "written by a newer tfapp"),
+        ('{"format": 2}', 'export.json is damaged: "sha256" is missing'),
+        (
+            whole(verification={"tolerance": "²"}),
+            '"verification.tolerance" is .²., expected a finite number above 0',
+        ),
+        (
+            whole(signatures={"s": {"inputs": ["x"]}}),
+            r'"signatures.s.inputs\[0\]" is .x., expected entries alias',
+        ),
+        (whole(kind="scorer"), '"images" is missing'),
+        (whole(class_names=7), '"class_names" is 7, expected a list or null'),
     ],
 )
 def test_unreadable_manifest_is_one_sentence(tmp_path, content, message):
