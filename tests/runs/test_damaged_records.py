@@ -175,3 +175,21 @@ def test_trained_run_without_its_centroids_is_told(tmp_path):
         InputError, match="clusters.npz is missing; run the same `tfapp transfer train` again"
     ):
         run.found_centroids()
+
+
+@pytest.mark.parametrize(
+    ("kept", "name"), [(Checkpoints, "checkpoints/epoch-00001.keras"), (LastModel, "last.keras")]
+)
+def test_checkpoint_that_is_damaged_is_told_when_a_training_resumes(tmp_path, kept, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    for content in (b"", b"PK", b"no model"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=".keras cannot be loaded .*; train again with `overwrite`"):
+            kept(tmp_path).resume()
+
+
+def test_checkpoint_that_is_a_link_to_nothing_is_told(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "epoch-00001.keras").symlink_to("nowhere")
+    with pytest.raises(InputError, match="epoch-00001.keras does not exist|cannot be loaded"):
+        Checkpoints(tmp_path).resume()
