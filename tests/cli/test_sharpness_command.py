@@ -39,7 +39,10 @@ def invoke(monkeypatch, tmp_path):
     def open_run(path):
         return SimpleNamespace(
             check_trained=lambda: None,
-            path=tmp_path / path.name, title="Unet", load_model=lambda: models[path.name], sample=sample
+            path=tmp_path / path.name,
+            title="Unet",
+            load_model=lambda: models[path.name],
+            sample=sample,
         )
 
     monkeypatch.setitem(
