@@ -10,7 +10,15 @@ import pytest
 
 from tfapp import files
 from tfapp.errors import InputError
-from tfapp.files import check_outputs, check_regular_file, content_hash, read_text, same_folder, write_json
+from tfapp.files import (
+    check_folder,
+    check_outputs,
+    check_regular_file,
+    content_hash,
+    read_text,
+    same_folder,
+    write_json,
+)
 
 
 @pytest.fixture
@@ -137,3 +145,20 @@ def test_text_is_read_without_its_mark_and_no_further_than_its_limit(tmp_path):
         read_text(tmp_path / "large.txt", most=2**20)
     with pytest.raises(InputError, match="/dev/zero is a device"):
         read_text("/dev/zero")
+
+
+def test_place_in_which_no_folder_can_be_made_is_refused_before_any_work(folder):
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe")
+    for name, found in (
+        ("photos/a.png", "a file"),
+        ("photos/a.png/new", "a file"),
+        ("loop", "no folder"),
+        ("pipe/new", "no folder"),
+    ):
+        with pytest.raises(InputError, match=f"is {found}; `out` must name a folder"):
+            check_folder(folder / name)
+    for name in ("link", "photos", "new", "new/deep", "link/new"):
+        check_folder(folder / name)
+    with pytest.raises(OSError, match="name too long"):
+        check_folder(folder / ("n" * 300))

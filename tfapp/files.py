@@ -33,9 +33,20 @@ def atomic_path(path):
 
 
 def check_folder(path, argument="out"):
-    """Raise InputError if what an argument names is a file."""
-    if Path(path).is_file():
-        raise InputError(f"{path} is a file; `{argument}` must name a folder.")
+    """Raise InputError if what an argument names, or what it is to lie in, is there and no folder.
+
+    Raises:
+        OSError: A name that the disk does not take, such as one that is too long.
+    """
+    for place in (Path(path), *Path(path).parents):
+        try:
+            os.lstat(place)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if not os.path.isdir(place):
+            found = "a file" if place.is_file() else "no folder"
+            raise InputError(f"{place} is {found}; `{argument}` must name a folder.")
+        return
 
 
 def check_regular_file(path, expected="a file"):

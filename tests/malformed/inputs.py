@@ -53,7 +53,8 @@ def make(number, seed, place, only=None):
 def whole_lines():
     """Return every command line, for inputs that are whole."""
     lines = {
-        **dict.fromkeys(command for target in TARGETS for command in target.commands),
+        # The weights are of another network: whole, they are refused as well.
+        **dict.fromkeys(line for target in TARGETS if target.kind != "weights" for line in target.commands),
         **dict.fromkeys(LINES),
     }
     files = [f"parts/{name}" for name in ("block.ply", "packed.ply", "block.obj", "block.stl")]
