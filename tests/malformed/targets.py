@@ -211,7 +211,7 @@ TARGETS = (
         ("other.weights.h5",),
         archives.hdf5,
         (
-            "train folder:own --out new --model fcn-32s --base-width 64 --epochs 1 --encoder-weights other.weights.h5",
+            "train folder:own --out new --model segnet --base-width 64 --epochs 1 --encoder-weights other.weights.h5",
         ),
     ),
     Target("camera.json", ("scenes/camera.json",), records.json_record, SCENES),
