@@ -74,10 +74,12 @@ setup(
         "dask": ["distributed>=2024.5"],
         # Pictures of a landscape and of sharpness among the scalars of a training.
         "tensorboard": ["tensorboard>=2.18"],
-        # cvxpy: an independent convex solver to check the total-variation layers against.
+        # cvxpy: an independent convex solver to check the total-variation layers against. hypothesis: looks for inputs
+        # that are neither read right nor refused.
         "test": [
             "pytest>=8.2",
             "pytest-xdist>=3.6",
+            "hypothesis>=6.100",
             "ruff>=0.6",
             "cvxpy>=1.5",
             "distributed>=2024.5",

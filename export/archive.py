@@ -15,7 +15,7 @@ from tfapp.export.requests import save_requests
 from tfapp.export.signatures import compiled_functions
 from tfapp.export.staging import staging
 from tfapp.export.verification import REFERENCE, check
-from tfapp.export.versions import choose_version, version_exists
+from tfapp.export.versions import check_loadable, choose_version, version_exists
 
 MOST_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses longer files
 WARMUP_FILE = "tf_serving_warmup_requests"
@@ -45,6 +45,7 @@ def write_version(servable, base_path, version=None, metadata=None):
     """
     base = Path(base_path)
     kept = plain_values(metadata or {})
+    check_loadable(base)
     number = choose_version(base, version)
     with disk_errors_as_sentences(base), staging(base) as folder:
         stored, warmup = servable.stored_requests(), servable.warmup_requests()

@@ -9,6 +9,8 @@ from tfapp.archives import open_arrays
 from tfapp.export.errors import ExportError
 
 DEFAULT, UINT8, BYTES = "serving_default", "serving_uint8", "serving_bytes"
+# Of all arrays together; those of a large segmenter are some tens of megabytes.
+MOST_BYTES = 2**30
 # What is stored beside the expected outputs: where a last-bit difference cannot change what is chosen.
 MASKS = ("decided", "decided_png_bytes")
 
@@ -71,7 +73,7 @@ def load_requests(path):
         One of `tfapp.archives.DAMAGED`: `path` is missing, damaged, or declares more than it holds.
     """
     found = {}
-    with open_arrays(path, most=None) as stored:
+    with open_arrays(path, most=MOST_BYTES) as stored:
         for key in stored.files:
             index, signature, kind, alias = key.split("/")
             request = found.setdefault(int(index), Request(signature, {}))

@@ -12,6 +12,7 @@ import numpy as np
 from tfapp.export.errors import ExportError
 from tfapp.export.requests import save_requests
 from tfapp.export.staging import checking
+from tfapp.export.versions import check_loadable
 
 _SCRIPT = Path(__file__).with_name("session_check.py")
 
@@ -42,6 +43,7 @@ def ask_session(saved_model, requests):
     Raises:
         ExportError: the process itself ended without an answer.
     """
+    check_loadable(saved_model)
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     with checking() as folder:
         requests_file = folder / "requests.npz"

@@ -1,5 +1,6 @@
 """Version folders as TensorFlow Serving reads them: every child whose name is a whole number."""
 
+import os
 import re
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def version_exists(base_path, version):
         f"Version {version} already exists in {base_path} and is never overwritten; "
         "give another `version`, or none for the next free one."
     )
+
+
+def check_loadable(path):
+    """Raise ExportError for a folder from which TensorFlow cannot load, as it takes its path for a pattern."""
+    full = Path(os.path.abspath(path)).as_posix()
+    found = re.search(r"\\|\[.+\]", full)
+    if found:
+        raise ExportError(
+            f"TensorFlow takes {found[0]} in the path {full} for a pattern, and could not load a model from there; "
+            "choose a folder without it."
+        )
 
 
 def resolve_saved_model(directory):

@@ -13,9 +13,11 @@ from tfapp import files
 from tfapp.errors import InputError
 from tfapp.files import (
     atomic_path,
+    check_folder,
     check_outputs,
     check_regular_file,
     content_hash,
+    read_text,
     remove_contents,
     same_folder,
     write_json,
@@ -176,3 +178,37 @@ def test_contents_of_a_folder_go_and_the_folder_and_what_links_in_it_lead_to_sta
     remove_contents(folder / "run")
     assert list((folder / "run").iterdir()) == [] and (folder / "run").stat().st_ino == number
     assert (folder / "photos" / "a.png").is_file()
+
+
+def test_link_to_itself_is_no_output_and_no_reason_to_fail(tmp_path):
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    check_outputs([(tmp_path / "a.png", "b")], [tmp_path / "loop.png"])
+    with pytest.raises(InputError, match="is one of the files that are read"):
+        check_outputs([(tmp_path / "loop.png", "b")], [tmp_path / "loop.png"])
+
+
+def test_text_is_read_without_its_mark_and_no_further_than_its_limit(tmp_path):
+    (tmp_path / "a.txt").write_bytes("\ufeffgrün\r\n".encode())
+    assert read_text(tmp_path / "a.txt") == "grün\r\n"
+    (tmp_path / "large.txt").write_bytes(bytes(2**20 + 1))
+    with pytest.raises(InputError, match="large.txt has more than 1 MB"):
+        read_text(tmp_path / "large.txt", most=2**20)
+    with pytest.raises(InputError, match="/dev/zero is a device"):
+        read_text("/dev/zero")
+
+
+def test_place_in_which_no_folder_can_be_made_is_refused_before_any_work(folder):
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe")
+    for name, found in (
+        ("photos/a.png", "a file"),
+        ("photos/a.png/new", "a file"),
+        ("loop", "no folder"),
+        ("pipe/new", "no folder"),
+    ):
+        with pytest.raises(InputError, match=f"is {found}; `out` must name a folder"):
+            check_folder(folder / name)
+    for name in ("link", "photos", "new", "new/deep", "link/new"):
+        check_folder(folder / name)
+    with pytest.raises(OSError, match="name too long"):
+        check_folder(folder / ("n" * 300))

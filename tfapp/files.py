@@ -16,6 +16,9 @@ from pathlib import Path
 
 from tfapp.errors import InputError
 
+# A table of the labels of all of ImageNet has 60 MB.
+MOST_TEXT = 2**28
+
 
 @contextmanager
 def atomic_path(path):
@@ -78,9 +81,20 @@ def remove_abandoned(folder):
 
 
 def check_folder(path, argument="out"):
-    """Raise InputError if what an argument names is a file."""
-    if Path(path).is_file():
-        raise InputError(f"{path} is a file; `{argument}` must name a folder.")
+    """Raise InputError if what an argument names, or what it is to lie in, is there and no folder.
+
+    Raises:
+        OSError: A name that the disk does not take, such as one that is too long.
+    """
+    for place in (Path(path), *Path(path).parents):
+        try:
+            os.lstat(place)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if not os.path.isdir(place):
+            found = "a file" if place.is_file() else "no folder"
+            raise InputError(f"{place} is {found}; `{argument}` must name a folder.")
+        return
 
 
 def check_regular_file(path, expected="a file"):
@@ -112,7 +126,9 @@ def check_outputs(outputs, inputs=(), argument="out"):
     """
     folders = {}
     # A link is read through: both it and the file behind it are not to be written.
-    read = {_identity(place, folders) for path in inputs for place in {Path(path), Path(path).resolve()}}
+    read = {
+        _identity(place, folders) for path in inputs for place in {Path(path), Path(os.path.realpath(path))}
+    }
     written = {}
     for path, source in outputs:
         identity = _identity(path, folders)
@@ -151,6 +167,26 @@ def content_hash(path):
         return _remembered_hash(os.fspath(path), seen) if old else _hash(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def read_text(path, most=MOST_TEXT):
+    """Return the UTF-8 text of a file that a person or a program wrote; a byte order mark is skipped.
+
+    Args:
+        path: The file.
+        most: Bytes that it has at most.
+
+    Raises:
+        InputError: It is a folder, a pipe or a device, or larger than that.
+        OSError: It cannot be read.
+        UnicodeDecodeError: It is no UTF-8 text.
+    """
+    check_regular_file(path)
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"{path} has more than {most // 2**20:,} MB; expected a file of text.")
+    return content.decode("utf-8-sig")
 
 
 def write_text(path, text):
@@ -249,7 +285,7 @@ def _identity(path, folders):
     """
     path = Path(path)
     if path.parent not in folders:
-        folder = path.parent.resolve()
+        folder = Path(os.path.realpath(path.parent))
         place = (folder.stat().st_dev, folder.stat().st_ino) if folder.is_dir() else str(folder)
         folders[path.parent] = place, _ignores_case(folder)
     place, ignores_case = folders[path.parent]

@@ -158,6 +158,21 @@ class Whole(Number):
 
 
 @dataclass(frozen=True)
+class AnyNumber(Anything):
+    """A number that a float can hold, NaN and infinity among them: something measured."""
+
+    wanted = "a number"
+
+    def holds(self, value):
+        try:
+            return (
+                isinstance(value, (int, float)) and not isinstance(value, bool) and float(value) is not None
+            )
+        except OverflowError:
+            return False
+
+
+@dataclass(frozen=True)
 class OneOf(Anything):
     """One of some values."""
 

@@ -38,7 +38,11 @@ def invoke(monkeypatch, tmp_path):
 
     def open_run(path):
         return SimpleNamespace(
-            path=tmp_path / path.name, title="Unet", load_model=lambda: models[path.name], sample=sample
+            check_trained=lambda: None,
+            path=tmp_path / path.name,
+            title="Unet",
+            load_model=lambda: models[path.name],
+            sample=sample,
         )
 
     monkeypatch.setitem(

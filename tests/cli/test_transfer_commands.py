@@ -71,6 +71,16 @@ def test_metrics_hold_both_forms_for_every_class(run):
         assert one["accuracy"] is None
 
 
+def test_training_that_an_image_refuses_leaves_no_run(place, tmp_path):
+    images = shutil.copytree(place / "images", tmp_path / "images")
+    (images / "20.png").write_bytes(b"no image")
+    result = tfapp(
+        f"transfer train labels:{images} --out {tmp_path / 'run'} --backbone {place / 'small.keras'} {SMALL}"
+    )
+    assert result.exit_code == 2 and "20.png" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
 def test_same_training_again_extracts_and_trains_nothing(run, place, monkeypatch):
     def fail(*_):
         raise AssertionError("an image was read")

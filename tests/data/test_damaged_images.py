@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.malformed.pictures import spoilt
 from tfapp.data.image_facts import image_facts
 from tfapp.data.images import image_size, read_image, read_mask
 from tfapp.errors import InputError
@@ -30,23 +31,6 @@ SEEDS = {
     "plain.jp2": (GREY, {}),
     "packed.tga": (GREY, {"compression": "tga_rle"}),
 }
-
-
-def spoilt(content, rng):
-    """Return the bytes of a file with one to twenty faults, most of them near its beginning."""
-    content = bytearray(content)
-    for _ in range(rng.choice((1, 1, 2, 5, 20))):
-        place = rng.randrange(max(1, min(len(content), rng.choice((60, 300, len(content))))))
-        fault = rng.random()
-        if fault < 0.6:
-            content[place : place + 1] = bytes([rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))])
-        elif fault < 0.75:
-            del content[place : place + rng.randrange(1, 50)]
-        elif fault < 0.9:
-            content[place:place] = rng.randbytes(rng.randrange(1, 8))
-        else:
-            del content[rng.randrange(len(content) + 1) :]
-    return bytes(content)
 
 
 @pytest.mark.slow

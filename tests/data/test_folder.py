@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -132,3 +134,10 @@ def test_mask_without_an_image_and_images_in_folders_within_are_told(make_folder
     assert alone.text.startswith("1 file(s)") and "no image of their name: alone.png" in alone.text
     assert nested.text.startswith("1 file(s) in 1 folder(s)") and "more/a.png" in nested.text
     assert alone.doubt and nested.doubt
+
+
+def test_classes_file_that_is_none_is_not_taken_for_missing(make_folder):
+    root = make_folder()
+    os.mkfifo(root / "classes.txt")
+    with pytest.raises(InputError, match="classes.txt is a named pipe"):
+        opened(root)

@@ -1,7 +1,7 @@
 import pytest
 
 from tfapp.export import ExportError
-from tfapp.export.versions import choose_version, existing_versions, resolve_saved_model
+from tfapp.export.versions import check_loadable, choose_version, existing_versions, resolve_saved_model
 
 
 @pytest.fixture
@@ -50,3 +50,14 @@ def test_base_resolves_to_the_highest_version_that_is_a_saved_model(base):
 def test_other_folders_are_not_saved_models(tmp_path):
     with pytest.raises(ExportError, match="is not a SavedModel"):
         resolve_saved_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["[x]y", "a/[1-3]/b", "a[/]b", "a\\b"])
+def test_folder_whose_path_tensorflow_takes_for_a_pattern_is_refused(tmp_path, name):
+    with pytest.raises(ExportError, match="for a pattern, and could not load a model from there"):
+        check_loadable(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a*b", "a?b", "a[b", "a]b", "a{b}"])
+def test_folder_that_tensorflow_loads_from_is_taken(tmp_path, name):
+    check_loadable(tmp_path / name)  # tried with `tf.compat.v1.saved_model.load` in TensorFlow 2.21

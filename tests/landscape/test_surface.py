@@ -180,3 +180,50 @@ def test_surface_of_the_first_version_is_read(tmp_path):
     np.savez(tmp_path / "old.npz", metadata=np.array(json.dumps({"format": 1, "key": {"n": 5}})), **arrays)
     loaded = Surface.load(tmp_path / "old.npz")
     assert loaded.centre == old.loss[2, 2] and loaded.metadata["key"] == {"n": 5}
+
+
+def write_changed(path, **changes):
+    """Write a surface with other arrays or another record than it has, as a text."""
+    filled().save(path)
+    with np.load(path) as arrays:
+        content = dict(arrays)
+    np.savez(path, **content | {name: np.asarray(value) for name, value in changes.items()})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"loss": np.zeros((5, 4))},
+            r"its loss is float64 \(5, 4\), expected one number for each of \(5, 5\)",
+        ),
+        ({"alphas": np.array(["a"])}, "its alphas are .*, expected finite numbers in a row"),
+        ({"betas": np.zeros(5)}, "its betas do not rise"),
+        ({"status": np.full((5, 5), 9, np.uint8)}, "its status has the value 9, expected 0 to 3"),
+        ({"centre": np.zeros(2)}, "centre|only .* arrays can be converted"),
+        ({"metadata": '{"format": 2, "finished": true, "directions": {}}'}, '"key" is missing'),
+        (
+            {"metadata": '{"format": 2, "self_check": {"centre": "x"}}'},
+            '"self_check.centre" is .x., expected a number',
+        ),
+        (
+            {"metadata": '{"format": 2, "directions": {"labels": 3}}'},
+            '"directions.labels" is 3, expected a list',
+        ),
+        ({"metadata": "[2]"}, "its record is no table of entries"),
+    ],
+)
+def test_surface_whose_parts_do_not_fit_is_refused_in_words(tmp_path, changes, sentence):
+    write_changed(tmp_path / "surface.npz", **changes)
+    with pytest.raises(
+        InputError, match=f"surface.npz is not a surface that this version can read .*({sentence})"
+    ):
+        Surface.load(tmp_path / "surface.npz")
+
+
+def test_damaged_times_of_a_surface_are_named(tmp_path):
+    filled().save(tmp_path / "surface.npz")
+    for text in ("{", '{"seconds_total": "x"}'):
+        (tmp_path / "surface.timing.json").write_text(text)
+        with pytest.raises(InputError, match="surface.timing.json is damaged.*; remove it"):
+            Surface.load(tmp_path / "surface.npz")

@@ -147,6 +147,17 @@ def test_damaged_archive_is_one_sentence(write, changes, sentence):
     assert "\n" not in str(refused.value)
 
 
+def test_compressed_member_whose_stream_is_broken_is_damage(write):
+    path = write({"config.json": bytes(range(256)) * 40}, zipfile.ZIP_DEFLATED)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("config.json").header_offset + 30 + len("config.json")
+    content[start : start + 40] = bytes([0xFF]) * 40
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="own.keras is damaged: it is no archive that can be read"):
+        load_keras_model(path)
+
+
 def test_folder_is_no_model(tmp_path):
     with pytest.raises(InputError, match="is not a file; expected a .keras file"):
         load_keras_model(tmp_path)

@@ -167,6 +167,17 @@ def test_scene_that_shows_too_little_is_named_and_nothing_is_written(
     assert "00000" in result.output and not (tmp_path / "out").exists()
 
 
+def test_one_bad_scene_among_good_ones_is_named_before_the_first_is_segmented(
+    bolt_run, bolt_scenes, tmp_path
+):
+    scenes = shutil.copytree(bolt_scenes, tmp_path / "scenes")
+    file = scenes / "depth" / "00003.npy"
+    np.save(file, 0 * np.load(file))
+    result = tfapp("pose", "segment", bolt_run, scenes, "--out", tmp_path / "out")
+    check_refused(result, "00003.npy has no measured pixel")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

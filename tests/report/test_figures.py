@@ -6,6 +6,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
+from tfapp.errors import InputError
 from tfapp.report import colours
 from tfapp.report.figures import data_address, jpeg_address, save_gif, save_image, save_png, screen_png
 
@@ -82,3 +83,16 @@ def test_the_common_palette_is_that_of_figures_which_name_no_colours():
 @pytest.mark.parametrize("colour", [*colours.QUALITATIVE, colours.SKY, colours.BLACK])
 def test_colours_as_numbers_are_those_of_pillow(colour):
     assert colours.rgb(colour) == ImageColor.getrgb(colour)
+
+
+@pytest.mark.parametrize("name", [" ", "sheet", "sheet.part", "sheet.mpg", "new/sheet.txt"])
+def test_a_picture_whose_name_says_no_format_is_refused_and_nothing_is_left(tmp_path, name):
+    with pytest.raises(InputError, match="expected the name of a picture, such as sheet.png"):
+        save_image(Image.new("RGB", (4, 3)), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_that_its_format_cannot_hold_is_refused_and_nothing_is_left(tmp_path):
+    with pytest.raises(InputError, match="wide.webp cannot be written"):
+        save_image(Image.new("L", (20_000, 1)), tmp_path / "wide.webp")  # WebP ends at 16,383 pixels
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 
 import pytest
 
@@ -159,3 +160,36 @@ def test_history_of_no_numbers_is_one_sentence(tmp_path, content):
     (tmp_path / "history.csv").write_bytes(content)
     with pytest.raises(InputError, match="history.csv is damaged"):
         read_history(tmp_path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_history_that_is_no_file_is_not_taken_for_none(tmp_path, make):
+    make(tmp_path / "history.csv")
+    with pytest.raises(InputError, match="history.csv is damaged"):
+        read_history(tmp_path)
+
+
+def test_trained_run_without_its_centroids_is_told(tmp_path):
+    run = TransferRun(tmp_path, copy.deepcopy(TRANSFER))
+    with pytest.raises(
+        InputError, match="clusters.npz is missing; run the same `tfapp transfer train` again"
+    ):
+        run.found_centroids()
+
+
+@pytest.mark.parametrize(
+    ("kept", "name"), [(Checkpoints, "checkpoints/epoch-00001.keras"), (LastModel, "last.keras")]
+)
+def test_checkpoint_that_is_damaged_is_told_when_a_training_resumes(tmp_path, kept, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    for content in (b"", b"PK", b"no model"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=".keras cannot be loaded .*; train again with `overwrite`"):
+            kept(tmp_path).resume()
+
+
+def test_checkpoint_that_is_a_link_to_nothing_is_told(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "epoch-00001.keras").symlink_to("nowhere")
+    with pytest.raises(InputError, match="epoch-00001.keras does not exist|cannot be loaded"):
+        Checkpoints(tmp_path).resume()

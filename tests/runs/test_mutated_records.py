@@ -1,6 +1,5 @@
 """Hundreds of small damages of every record that is read: the record is taken, or refused in one sentence."""
 
-import copy
 import json
 import random
 import shutil
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.malformed.records import damaged_bytes, mutated
 from tests.pose.own_scenes import write_own_scenes
 from tests.runs.written_records import POSE, SEGMENTER, TRANSFER
 from tests.transfer.made_up_run import embedding, finished_run, metrics
@@ -25,65 +25,6 @@ from tfapp.transfer.page import save_page
 pytestmark = pytest.mark.slow
 ROUNDS = 150
 OLD = Path(__file__).parents[1] / "compatibility" / "version_0_1"
-# What may stand where something else is expected: of every type, and of values that break arithmetic.
-STRANGERS = [
-    None, True, 0, -1, 1.5, 10**20, 10**400, float("nan"), float("inf"), "", "²", "x" * 2000, "\ud800", "[/]",
-    [], [[]], [None], {}, {"a": 1}, "NaN", "1", -(2**63), [float("nan")], [1, 2, 3], {"": []},
-]  # fmt: skip
-
-
-def places(content, way=()):
-    """Yield the way to every entry of a record."""
-    entries = (
-        content.items()
-        if isinstance(content, dict)
-        else enumerate(content)
-        if isinstance(content, list)
-        else ()
-    )
-    for name, value in entries:
-        yield (*way, name)
-        yield from places(value, (*way, name))
-
-
-def mutated(content, rng):
-    """Return a record with one to three entries replaced, removed, doubled or renamed."""
-    content = copy.deepcopy(content)
-    for _ in range(rng.randint(1, 3)):
-        ways = list(places(content))
-        if not ways:
-            return content
-        *way, last = rng.choice(ways)
-        inner = content
-        for name in way:
-            inner = inner[name]
-        match rng.randrange(6):
-            case 0:
-                del inner[last]
-            case 1 if isinstance(inner, dict):
-                inner["other"] = inner.pop(last)
-            case 2 if isinstance(inner, list):
-                inner.append(inner[last])
-            case _:
-                inner[last] = copy.deepcopy(rng.choice(STRANGERS))
-    return content
-
-
-def damaged_bytes(content, rng):
-    """Return a file with some bytes cut, changed or put in."""
-    content, place = bytearray(content), rng.randrange(max(len(content), 1))
-    match rng.randrange(4):
-        case 0:
-            return bytes(content[:place])
-        case 1:
-            content[place : place + 1] = bytes([rng.randrange(256)])
-        case 2:
-            content[place:place] = rng.choice(
-                [b"[" * 3000, b'"', b"\x00", b"\xb2", b"1e999", b"\xef\xbb\xbf", b",,"]
-            )
-        case 3:
-            del content[place : place + rng.randint(1, 40)]
-    return bytes(content)
 
 
 def ends_well(use, *arguments):

@@ -1,8 +1,11 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from tfapp.segmentation.comparison import Comparison
+from tests.runs.written_records import SEGMENTER
+from tfapp.errors import InputError
+from tfapp.segmentation.comparison import Comparison, compare
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run
@@ -59,6 +62,12 @@ def test_the_total_variation_of_a_run_without_any_does_not_tell_it_apart(trained
 def test_settings_younger_than_a_run_had_their_defaults_then():
     younger = TrainConfig().noisy_share
     assert list(Comparison([evaluation(), evaluation(noisy_share=younger)]).groups) == ["Unet"]
+
+
+def test_run_that_is_not_trained_is_told_before_the_first_is_measured(tmp_path):
+    trained = SimpleNamespace(check_trained=lambda: None)  # measuring it would fail otherwise
+    with pytest.raises(InputError, match="has no model.keras: its training has not ended"):
+        compare([trained, Run(tmp_path, dict(SEGMENTER))], [])
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tfapp.data import Noise
@@ -20,6 +22,40 @@ def test_damaged_metrics_are_named(evaluated_run, copy_of):
     (run.path / "metrics.json").write_text('{"RUnet": {"rows": ')
     with pytest.raises(InputError, match="metrics.json is damaged; run `tfapp evaluate"):
         read_metrics(run)
+
+
+ROW = {
+    **{"noise": "clean", "kind": "gaussian", "amount": 0.0, "accuracy": 0.9, "mean_iou": 0.8},
+    **{"class_iou": [0.8, None], "regularisation_effect": 1.0},
+}
+EVALUATION = {"loss": 1, "images": 2, "noise_seed": 0, "class_names": ["a", "b"], "rows": [ROW]}
+
+
+def stored(tmp_path, **changes):
+    """Return what a page reads of a run with this `metrics.json`."""
+    return SimpleNamespace(path=tmp_path, settings={}, metrics=lambda: {"Unet": {**EVALUATION, **changes}})
+
+
+def test_class_without_a_pixel_is_nan_on_the_page(tmp_path):
+    (read,) = read_metrics(stored(tmp_path))
+    assert read.rows[0].class_iou[0] == 0.8 and np.isnan(read.rows[0].class_iou[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"loss": []}, '"Unet.loss" is .., expected a number'),
+        ({"rows": [{**ROW, "accuracy": "²"}]}, '"Unet.rows.0..accuracy" is .²., expected a number'),
+        ({"rows": [{**ROW, "kind": "[/]"}]}, "kind. is .*, expected one of gaussian"),
+        ({"rows": [{**ROW, "later": 1}]}, "later. is 1, expected no entry of this name"),
+        ({"rows": [{**ROW, "class_iou": [1]}]}, "other classes than names"),
+        ({"rows": []}, "has no rows"),
+        ({"class_names": 7}, "class_names. is 7, expected a list"),
+    ],
+)
+def test_entry_of_metrics_that_none_of_ours_has_is_named(tmp_path, changes, sentence):
+    with pytest.raises(InputError, match=f"metrics.json is damaged: .*{sentence}"):
+        read_metrics(stored(tmp_path, **changes))
 
 
 def test_folder_that_is_not_a_run_is_refused(tmp_path):

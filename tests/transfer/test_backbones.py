@@ -1,3 +1,5 @@
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -101,6 +103,24 @@ def test_backbone_that_cannot_be_opened_gets_one_sentence(name, options, sentenc
     with pytest.raises(InputError) as error:
         open_backbone(name, 32, **options)
     assert sentence in str(error.value)
+
+
+def test_file_whose_layers_fail_on_images_is_refused_as_it_is_opened(tmp_path):
+    images = keras.Input((SIDE, SIDE, 3), dtype="int32")
+    found = keras.layers.GlobalAveragePooling2D(name="average")(keras.layers.Conv2D(2, 3)(images))
+    model = keras.Model(images, keras.layers.Dense(2)(found))
+    model.save(tmp_path / "whole.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "whole.keras") as whole,
+        zipfile.ZipFile(tmp_path / "b.keras", "w") as edited,
+    ):
+        for member in whole.namelist():
+            content = whole.read(member)
+            if member == "config.json":
+                content = content.replace(b'"dtype": "float32"', b'"dtype": "int32"')
+            edited.writestr(member, content)
+    with pytest.raises(InputError, match="b.keras cannot be computed of a black image of 16x16 pixels"):
+        open_backbone(str(tmp_path / "b.keras"), SIDE)
 
 
 def test_file_that_holds_no_weights_of_the_network_is_named(tmp_path, weights):

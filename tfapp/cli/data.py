@@ -48,8 +48,10 @@ def show(
 ):
     """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
     from tfapp.data import names_classification, names_multi_label, open_dataset
+    from tfapp.report.figures import check_image_name
     from tfapp.segmentation.pictures import contact_sheet_of, survey, survey_pairs
 
+    check_image_name(out)
     if names_classification(spec):
         return _show_classes(spec, out, count)
     if names_multi_label(spec):

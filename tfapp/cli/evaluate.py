@@ -17,6 +17,7 @@ from tfapp.cli.sources import (
     typed_scale,
 )
 from tfapp.errors import InputError
+from tfapp.files import check_folder
 
 
 def evaluate(
@@ -79,6 +80,7 @@ def evaluate(
     opened = open_sources(runs, resize, typed_scale(context, input_scale), model_output)
     first = opened[0].path
     folder = out or (Path("runs", f"{first.stem}-evaluation") if is_keras_file(first) else first / "figures")
+    check_folder(folder)
     if any(source.image_pairs for source in opened):
         given = {"--noise": noise, "--post-tv": post_tv, "--membrane-scores": membrane_scores}
         check_image_options(opened, given)

@@ -1,5 +1,6 @@
 """Command `tfapp landscape`."""
 
+import os
 import re
 from functools import partial
 from pathlib import Path
@@ -169,7 +170,7 @@ def parse_seconds(text):
 def _stem(n, range, seed, directions, to, layers, switches):
     """Name the file by the options that make another surface; defaults are not named."""
     if to is not None:
-        marks = ["to", *(Path(other).resolve().name for other in to.split(","))]
+        marks = ["to", *(os.path.basename(os.path.realpath(other)) for other in to.split(","))]
     else:
         marks = [Path(directions).stem] * (directions != "filter")
     marks += ["layers"] * (layers is not None) + [name for name, on in switches.items() if on]

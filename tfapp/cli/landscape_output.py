@@ -73,9 +73,13 @@ def summary(surface):
         *rows,
         ("NaN cells", f"{check['nan_cells']} of {surface.status.size}"),
         ("weights untouched", "yes" if check["weights_untouched"] else "NO"),
-        ("share of parameters moved", f"{check['share_perturbed']:.2%}"),
+        *_share_row(check.get("share_perturbed")),
         *((label, f"{1e3 * timing[name]:.1f} ms") for label, name in times if name in timing),
     ]
+
+
+def _share_row(share):
+    return [] if share is None else [("share of parameters moved", f"{share:.2%}")]
 
 
 def _prediction_rows(surface):

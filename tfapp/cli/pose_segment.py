@@ -47,10 +47,17 @@ def segment(
 
 
 def _segment(out, record, model, folder, observed, choose):
+    from tfapp.pose.observations import observe
+
     begun = _is_begun(out, record)
     missing = [
         index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()
     ]
+    with ConsoleProgress().task("reading", len(missing)) as task:
+        # All of them are looked at before the first is segmented: a bad one is told at once.
+        for index in missing:
+            observe(folder, observed, indices=[index])
+            task.advance()
     with ConsoleProgress().task("scenes", len(folder)) as task:
         task(len(folder) - len(missing))
         for index in missing:

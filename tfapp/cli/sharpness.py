@@ -47,6 +47,9 @@ def sharpness(
 
     sizes = parse_sizes(eps)
     sources = [Run.open(path) for path in runs]
+    # Of one alone, loading its model says so at once.
+    for source in sources[1:]:
+        source.check_trained()
     options = {"seed": seed, "batch_size": batch_size, "overwrite": overwrite}
     results, curvatures = [], []
     progress = ConsoleProgress()

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from tfapp.errors import InputError
-from tfapp.files import check_regular_file
+from tfapp.files import check_regular_file, read_text
 
 # The value of the mask array that stands for "no label", so that there are at most so many classes.
 IGNORE_VALUE = 255
@@ -85,7 +85,7 @@ def _lines(path):
     """Return (number, text) of the lines that say something."""
     check_regular_file(path, "a list of classes")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

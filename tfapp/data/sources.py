@@ -4,6 +4,7 @@ A new dataset is a file in `tfapp/data/readers/` and a line in `READERS`. Reader
 line asks what a name stands for, and lists the names, without NumPy or TensorFlow.
 """
 
+import os
 import warnings
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -191,7 +192,7 @@ def _open(spec, kinds, what, expected):
         return reader.function(spec, *_numbers(reader, spec, rest))
     # Without options a question mark is part of the path.
     path, mark, options = rest.partition("?") if reader.options else (rest, "", "")
-    folder = Path(path).expanduser()
+    folder = Path(os.path.expanduser(path))  # of an unknown user, the other one raises
     if not folder.is_dir():
         raise InputError(f"Folder {path} (of {spec!r}) does not exist or is not a folder.")
     # The absolute path goes into the run, so that later commands find the data from anywhere.

@@ -9,8 +9,9 @@ import numpy as np
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
+from tfapp.landscape.grid_record import TIMING, check_arrays, check_record
 from tfapp.landscape.window import axis, coarse_to_fine, limits, nodes, strides
-from tfapp.records import read_json
+from tfapp.records import read_record
 
 TODO, DONE, NAN, PREDICTED = 0, 1, 2, 3
 _FORMAT = 2
@@ -165,11 +166,18 @@ class Grid:
             with open_arrays(path, most=None) as archive:
                 arrays = {name: archive[name] for name in _ARRAYS}
                 metadata = json.loads(str(archive["metadata"]))
+                if not isinstance(metadata, dict):
+                    raise ValueError("its record is no table of entries")
                 rest = _later_parts(archive, arrays, metadata.pop("format"))
-            if _timing_file(path).is_file():
-                metadata["timing"] = read_json(_timing_file(path))
+            check_record(metadata)
+            axes = {name: arrays[name] for name in ("alphas", "betas")}
+            cells = {name: arrays[name] for name in ("loss", "regularisation")} | rest.get("metrics", {})
+            cells |= {"standard_error": rest["standard_error"]}
+            check_arrays(axes, cells, arrays["status"], rest["centre"])
         except DAMAGED as error:
             raise InputError(f"{path} is not a surface that this version can read ({error}).") from error
+        if _timing_file(path).is_file():
+            metadata["timing"] = read_record(_timing_file(path), TIMING, "remove it.")
         return cls(**arrays, metadata=metadata, **rest)
 
 

@@ -8,6 +8,7 @@ import zipfile
 import h5py
 import tensorflow as tf
 
+from tfapp.archives import DAMAGED
 from tfapp.errors import InputError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", ("model.weights.h5", "model.weights.npz")
@@ -51,8 +52,10 @@ def checked_archive(path):
             config = _config(archive, path)
             names = archive.namelist()
             if WEIGHTS[0] in names:
-                _check_weights(archive.read(WEIGHTS[0]), path)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+                check_weights(io.BytesIO(archive.read(WEIGHTS[0])), path, WEIGHTS[0])
+    except InputError:
+        raise
+    except DAMAGED as error:
         raise InputError(f"{path} is damaged: it is no archive that can be read ({error}).") from error
     _check_config(config, path)
     if not any(name in names for name in WEIGHTS):
@@ -60,6 +63,40 @@ def checked_archive(path):
             f"{path} has no weights; expected {WEIGHTS[0]} in it, as Keras's model.save() writes."
         )
     return size
+
+
+def check_weights(file, path, name):
+    """Refuse arrays that an HDF5 file declares and does not hold: reading them would take what they declare.
+
+    Args:
+        file: The file, as its path or a binary stream.
+        path, name: Of the file for people, and of the weights in it.
+
+    Raises:
+        InputError: It is damaged, declares more than the limits of this module, or has arrays in other files.
+    """
+    declared = 0
+
+    def add(below, item):
+        nonlocal declared
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise InputError(
+                    f"{path} has weights that lie in another file ({below}); save the model again."
+                )
+            declared += item.size * item.dtype.itemsize
+
+    try:
+        with h5py.File(file) as opened:
+            opened.visititems(add)
+    except (OSError, RuntimeError, TypeError) as error:
+        raise InputError(f"{path} cannot be loaded: its {name} is damaged ({error}).") from error
+    held = file.seek(0, io.SEEK_END) if hasattr(file, "seek") else path.stat().st_size
+    if declared > LARGEST_RATIO * held + ALWAYS_ALLOWED:
+        raise InputError(
+            f"{path} declares {declared / MEGABYTE:.0f} MB of weights and holds {held / MEGABYTE:.1f} MB; "
+            "it is damaged, or was edited."
+        )
 
 
 @contextlib.contextmanager
@@ -116,31 +153,6 @@ def _checked_sizes(archive, path):
                 f"{LARGEST_JSON // MEGABYTE} MB."
             )
     return size
-
-
-def _check_weights(content, path):
-    """Refuse arrays that an HDF5 file declares and does not hold: reading them would take what they declare."""
-    declared = 0
-
-    def add(name, item):
-        nonlocal declared
-        if isinstance(item, h5py.Dataset):
-            if item.external or item.is_virtual:
-                raise InputError(
-                    f"{path} has weights that lie in another file ({name}); save the model again."
-                )
-            declared += item.size * item.dtype.itemsize
-
-    try:
-        with h5py.File(io.BytesIO(content)) as file:
-            file.visititems(add)
-    except (OSError, RuntimeError, TypeError) as error:
-        raise InputError(f"{path} cannot be loaded: its {WEIGHTS[0]} is damaged ({error}).") from error
-    if declared > LARGEST_RATIO * len(content) + ALWAYS_ALLOWED:
-        raise InputError(
-            f"{path} declares {declared / MEGABYTE:.0f} MB of weights and holds {len(content) / MEGABYTE:.1f} MB; "
-            "it is damaged, or was edited."
-        )
 
 
 def _config(archive, path):

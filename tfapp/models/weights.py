@@ -7,7 +7,8 @@ from pathlib import Path
 import keras
 
 from tfapp.errors import InputError
-from tfapp.models.keras_archive import bounded_variables, checked_archive
+from tfapp.files import check_regular_file
+from tfapp.models.keras_archive import bounded_variables, check_weights, checked_archive
 from tfapp.models.vgg import encoder_convolutions
 
 FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -24,12 +25,14 @@ def load_weights_file(model, path, network):
     Raises:
         InputError: If the file is not one of these weights.
     """
+    check_regular_file(path, "a weights file")
     try:
+        check_weights(Path(path), path, "content")
         with warnings.catch_warnings():
             # Of parts that the file lacks: the error that follows says it.
             warnings.simplefilter("ignore")
             model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # Keras and HDF5 raise nearly anything of a damaged file
         raise InputError(
             f"{path} is not a weights file (.weights.h5 or .h5) of {network} ({first_sentence(error)})."
         ) from error
@@ -38,6 +41,17 @@ def load_weights_file(model, path, network):
 def first_sentence(error):
     """Return the first sentence of an exception's text, without its full stop."""
     return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+
+
+def called_reason(error):
+    """Return the reason why a layer of a model could not be called, of the exception that Keras makes of it."""
+    lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines()]
+    lines = [
+        line
+        for line in lines
+        if line and not line.startswith(("Exception encountered", "Arguments received"))
+    ]
+    return first_sentence(lines[0] if lines else type(error).__name__)[:200]
 
 
 def load_encoder_weights(model, source):
@@ -88,12 +102,13 @@ def _downloaded_vgg16():
         ) from error
 
 
-def load_keras_model(path):
-    """Return the model of a `.keras` file, not compiled.
+def load_keras_model(path, compiled=False):
+    """Return the model of a `.keras` file.
 
     Args:
         path: `Path` of the file. It is loaded in Keras's safe mode: no code from the file is run. What it declares is
             compared with the limits of `tfapp.models.keras_archive` first.
+        compiled: Whether with its loss and its optimizer, as it was saved.
 
     Raises:
         InputError: The file is missing, damaged, asks for more memory than it has weights for, or needs what is not
@@ -102,7 +117,7 @@ def load_keras_model(path):
     size = checked_archive(path)
     try:
         with bounded_variables(size, path):
-            return keras.models.load_model(path, compile=False, safe_mode=True)
+            return keras.models.load_model(path, compile=compiled, safe_mode=True)
     except InputError:
         raise
     except RecursionError as error:

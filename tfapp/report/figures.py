@@ -3,10 +3,13 @@
 import base64
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from pathlib import Path
 
 from matplotlib.animation import PillowWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
+from tfapp.errors import InputError
 from tfapp.files import atomic_path
 
 # Dots per inch of files, which are also printed, and of what is shown on screens only.
@@ -65,9 +68,26 @@ def save_image(image, path, **options) -> None:
         image: PIL picture.
         path: The file.
         **options: What Pillow's writer of the format takes besides.
+
+    Raises:
+        InputError: The name ends in no format that can be written, or in one that cannot hold the picture.
     """
-    with atomic_path(path) as temporary:
-        image.save(temporary, **options)
+    check_image_name(path)
+    try:
+        with atomic_path(path) as temporary:
+            image.save(temporary, **options)
+    except ValueError as error:
+        raise InputError(f"{path} cannot be written ({error}); choose a name in .png.") from None
+
+
+def check_image_name(path):
+    """Raise InputError if the name of a file ends in no format of pictures that can be written."""
+    suffix = Path(path).suffix
+    if Image.registered_extensions().get(suffix.lower()) not in Image.SAVE:
+        end = repr(suffix) if suffix else "nothing"
+        raise InputError(
+            f"`out` {str(path)!r} ends in {end}; expected the name of a picture, such as sheet.png."
+        )
 
 
 def jpeg_address(image, quality) -> str:

@@ -2,12 +2,12 @@
 
 import csv
 import math
+import os
 from pathlib import Path
-
-import keras
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_regular_file
+from tfapp.models.weights import load_keras_model
 from tfapp.optimizers import unwrapped
 from tfapp.records import SHORTENED
 
@@ -38,7 +38,7 @@ class Checkpoints:
         for abandoned in (self.folder / "checkpoints").glob(".epoch-*.part.keras"):
             abandoned.unlink()
         checkpoint, done = latest_checkpoint(self.folder)
-        model = None if checkpoint is None else keras.models.load_model(checkpoint)
+        model = None if checkpoint is None else load_kept(checkpoint)
         return model, done, read_history(self.folder)[:done]
 
     def diverged(self, loss, epoch, step):
@@ -80,7 +80,7 @@ class LastModel:
         """Return (model, units that it has done, rows of the history up to there); the model is None at the start."""
         if not (self.folder / LAST).is_file():
             return None, 0, []
-        model = keras.models.load_model(self.folder / LAST)
+        model = load_kept(self.folder / LAST)
         done = math.ceil(int(unwrapped(model.optimizer).iterations) / self.steps)
         return model, done, [row for row in read_history(self.folder) if row[self.unit] <= done]
 
@@ -89,6 +89,23 @@ class LastModel:
         write_history(self.folder, rows)
         with atomic_path(self.folder / LAST) as temporary:
             model.save(temporary)
+
+
+def load_kept(file, remedy="train again with `overwrite`"):
+    """Return the model that a training kept, with its optimizer; a run of somebody else is loaded no less carefully.
+
+    Args:
+        file: `Path` of the `.keras` file.
+        remedy: What to do about one that is damaged.
+
+    Raises:
+        InputError: As `load_keras_model`.
+    """
+    try:
+        return load_keras_model(file, compiled=True)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{file} ").removeprefix("cannot be loaded: ").rstrip(".")
+        raise InputError(f"{file} cannot be loaded ({reason}); {remedy}.") from error
 
 
 def latest_checkpoint(folder):
@@ -114,7 +131,7 @@ def read_history(folder):
         InputError: The file is damaged.
     """
     file = Path(folder) / HISTORY
-    if not file.is_file():
+    if not os.path.lexists(file):
         return []
     try:
         check_regular_file(file)

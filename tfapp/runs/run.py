@@ -132,24 +132,24 @@ class Run:
                 f"{given} is for segmenters; {self.path} holds {self.holds}, leave the option out."
             )
 
+    def check_trained(self):
+        """Raise InputError if the training has not ended, before the first of several runs is measured for nothing."""
+        if not (self.path / self.model_file).is_file():
+            raise InputError(
+                f"{self.path} has no {self.model_file}: its training has not ended; run the same "
+                f"`{COMMANDS[self.kind]}` again to resume."
+            )
+
     def load_model(self):
         """Return the trained Keras model.
 
         Raises:
             InputError: The training has not ended, or the file cannot be loaded.
         """
-        import keras
+        from tfapp.runs.checkpoints import load_kept
 
-        file = self.path / self.model_file
-        if not file.is_file():
-            raise InputError(
-                f"{self.path} has no {self.model_file}: its training has not ended; run the same "
-                f"`{COMMANDS[self.kind]}` again to resume."
-            )
-        try:
-            return keras.models.load_model(file)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{file} cannot be loaded ({error}); train again with `overwrite`.") from error
+        self.check_trained()
+        return load_kept(self.path / self.model_file)
 
     def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
         """Return the `Solution` that a landscape is drawn around.

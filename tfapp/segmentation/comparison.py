@@ -186,6 +186,9 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
     Raises:
         InputError: As `Comparison`; for a dataset of other classes; for membrane scores of data without membranes.
     """
+    for source in sources:
+        if not isinstance(source, KerasFile):
+            source.check_trained()
     weights = [(None, *(() if source.has_tv_head else post_tv)) for source in sources]
     # In reverse, to be taken from the end and not kept beyond their turn: decoded images are large.
     jobs = list(zip(sources, _test_data(sources, dataset), weights, strict=True))[::-1]

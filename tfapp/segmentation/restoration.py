@@ -90,6 +90,8 @@ def evaluate_restorations(runs, dataset=None, *, progress=SILENT):
 
     Without a dataset every run is tested on its own test images, which its `metrics.json` then tells of.
     """
+    for run in runs:
+        run.check_trained()
     results = []
     with progress.task("evaluating") as task:
         for run in runs:

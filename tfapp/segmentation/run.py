@@ -1,5 +1,6 @@
 """Run folder of a segmenter, or of a network from images to images."""
 
+import os
 from functools import cached_property, partial
 
 import numpy as np
@@ -217,7 +218,7 @@ class Run(runs.Run):
         """Return the content of `metrics.json`, empty before the first evaluation."""
         file = self.path / "metrics.json"
         again = f"remove it and run `tfapp evaluate {self.path}` again."
-        return read_record(file, TableOf(), again) if file.is_file() else {}
+        return read_record(file, TableOf(), again) if os.path.lexists(file) else {}
 
     def add_metrics(self, title, content):
         """Put an evaluation into `metrics.json` under its title, in place of an earlier one; the others stay."""

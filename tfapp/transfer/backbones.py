@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.models.input_scale import chosen_scale
-from tfapp.models.weights import first_sentence, load_keras_model, load_weights_file
+from tfapp.models.weights import called_reason, first_sentence, load_keras_model, load_weights_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +161,14 @@ def _of_file(name, side, layer, input_scale):
     if len(features.shape) == 4:
         features = keras.layers.GlobalAveragePooling2D()(features)
     features = keras.layers.Activation("linear", dtype="float32", name="features")(features)
-    return Backbone(name, layer, keras.Model(images, features), scale, reason)
+    backbone = Backbone(name, layer, keras.Model(images, features), scale, reason)
+    try:
+        backbone.features(np.zeros((1, side, side, 3), np.float32))
+    except Exception as error:  # layers raise what they like
+        raise InputError(
+            f"{name} cannot be computed of a black image of {side}x{side} pixels ({called_reason(error)})."
+        ) from error
+    return backbone
 
 
 def _check_images(model, name, side):

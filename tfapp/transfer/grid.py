@@ -144,7 +144,7 @@ def features_of(run, compared, folder, changes, progress=None):
         InputError: The folder has a network of further other settings.
         TrainingDiverged: The loss became NaN or infinite.
     """
-    import keras
+    from tfapp.runs.checkpoints import load_kept
 
     config = replace(run.network_config, **changes)
     keep_settings(
@@ -154,7 +154,7 @@ def features_of(run, compared, folder, changes, progress=None):
     )
     low, test_low = compared.features[LOW]
     if (folder / MODEL).is_file():
-        network = keras.models.load_model(folder / MODEL)
+        network = load_kept(folder / MODEL, f"remove {folder}")
     else:
         network = train_network(folder, low, _labels(run, compared, config), config, progress)
     return transferred(network, low), transferred(network, test_low)
@@ -163,5 +163,5 @@ def features_of(run, compared, folder, changes, progress=None):
 def _labels(run, compared, config):
     high, low = compared.features[HIGH][0], compared.features[LOW][0]
     same = (config.clusters, config.seed) == (run.config.clusters, run.config.seed)
-    centroids = run.centroids() if same else k_means_centroids(high, config.clusters, seed=config.seed)
+    centroids = run.found_centroids() if same else k_means_centroids(high, config.clusters, seed=config.seed)
     return pseudo_labels(high, low, centroids, config.pseudo)

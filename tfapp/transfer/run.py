@@ -144,6 +144,15 @@ class TransferRun(Run):
             )
         return found
 
+    def found_centroids(self):
+        """Return the centroids of a run that was trained, or raise InputError if its file is missing."""
+        found = self.centroids()
+        if found is None:
+            raise InputError(
+                f"{self.path / CLUSTERS} is missing; run the same `tfapp transfer train` again, which finds them anew."
+            )
+        return found
+
     def keep_centroids(self, centroids):
         """Write what `centroids` returns."""
         with atomic_path(self.path / CLUSTERS) as temporary:
@@ -156,7 +165,7 @@ class TransferRun(Run):
             high, low: Their `Features`, sharp and at low resolution.
             reading: As of `tfapp.transfer.network.pseudo_labels`; None for the run's own.
         """
-        return pseudo_labels(high.values, low.values, self.centroids(), reading or self.config.pseudo)
+        return pseudo_labels(high.values, low.values, self.found_centroids(), reading or self.config.pseudo)
 
     def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write backbone, network and classifiers for TensorFlow Serving, and return the version folder.

@@ -1,7 +1,9 @@
 """Train a transfer network in a run folder, from the images."""
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import rmtree
 
 from tfapp.claims import claiming
 from tfapp.data import open_multi_label
@@ -78,7 +80,15 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         # Evaluation goes on without the same images.
         run.record["config"]["skip_bad"] = config.skip_bad
         run.save()
-    high, low = _features(run, backbone, data, config, progress, title)
+    high = None
+    try:
+        high, low = _features(run, backbone, data, config, progress, title)
+        _cluster(run, high, config, progress, title)
+    except InputError:
+        # What took time stays, and is resumed: features, but not those that no clusters can be made of.
+        if begun is None and (high is not None or not any(run.path.rglob("*.npz"))):
+            rmtree(run.path)
+        raise
     _train(run, high, low, config, progress, title)
     return run
 
@@ -86,9 +96,9 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
 def _with_full_paths(config):
     # Later commands find the files from anywhere.
     full = {
-        name: str(Path(value).expanduser().resolve())
+        name: os.path.realpath(os.path.expanduser(value))
         for name in ("backbone", "weights")
-        if (value := getattr(config, name)) is not None and Path(value).expanduser().is_file()
+        if (value := getattr(config, name)) is not None and os.path.isfile(os.path.expanduser(value))
     }
     return replace(config, **full)
 
@@ -105,10 +115,13 @@ def _features(run, backbone, data, config, progress, title):
         )
 
 
-def _train(run, high, low, config, progress, title):
+def _cluster(run, high, config, progress, title):
     with progress.task(f"{title}k-means", 1):
         if run.centroids() is None:
             run.keep_centroids(k_means_centroids(high.values, config.clusters, seed=config.seed))
+
+
+def _train(run, high, low, config, progress, title):
     with progress.task(f"{title}training", config.iterations) as task:
         if kept_in(run.path).done() == config.iterations and (run.path / run.model_file).is_file():
             return

@@ -15,7 +15,7 @@ from tfapp.data.listing import NamedFiles
 from tfapp.data.number_masks import NumberMasks
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
-from tfapp.files import check_regular_file
+from tfapp.files import check_regular_file, read_text
 
 CLASS_NAMES = (
     "Sky",
@@ -64,7 +64,7 @@ def _lines(root, name):
             f"{root} has no {name}; expected SegNet's CamVid folder with {', '.join(LISTS.values())}."
         )
     try:
-        lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        lines = [line for line in read_text(file).splitlines() if line.strip()]
     except UnicodeDecodeError:
         raise InputError(f"{file} is not UTF-8 text; restore the official list.") from None
     if not lines:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import os
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tfapp.data.listing import NamedFiles
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.data.tags import split_tags
 from tfapp.errors import InputError
-from tfapp.files import check_regular_file
+from tfapp.files import check_regular_file, read_text
 
 TABLE = "labels.csv"
 FORMS = "image,CLASS,CLASS,... or image,labels, each with or without the column split"
@@ -62,9 +63,8 @@ def _rows(table):
     """Return the names of the columns, and of each image the number of its line and its cells by column."""
     check_regular_file(table, "a table")
     try:
-        with open(table, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        reader = csv.reader(io.StringIO(read_text(table), newline=""))
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except FileNotFoundError:
         raise InputError(f"{table} does not exist; expected a table with the columns {FORMS}.") from None
     except UnicodeDecodeError:

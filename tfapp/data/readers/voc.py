@@ -8,7 +8,7 @@ import numpy as np
 from tfapp.data.listing import NamedFiles
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.errors import InputError
-from tfapp.files import check_regular_file
+from tfapp.files import check_regular_file, read_text
 
 YEAR = "VOC2007"
 MAIN = Path("ImageSets", "Main")
@@ -131,7 +131,7 @@ def _class_column(file, listed):
 def _lines(file):
     check_regular_file(file, "a list of images")
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(file).splitlines()
     except FileNotFoundError:
         raise InputError(
             f"{file} does not exist; restore it, or name a list that is in {file.parent}."

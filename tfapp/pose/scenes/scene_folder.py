@@ -1,5 +1,6 @@
 """Folder of scenes: one depth image each, what is known beside it, and where it is kept."""
 
+import os
 import warnings
 from functools import cached_property
 from pathlib import Path
@@ -153,7 +154,7 @@ class SceneFolder:
 
     @cached_property
     def _region(self):
-        return self._part_mask(REGION) if (self.path / REGION).is_file() else None
+        return self._part_mask(REGION) if os.path.lexists(self.path / REGION) else None
 
     def _mask(self, index, depth):
         return self._part_mask(f"mask/{self.stems[index]}.png") & (depth > 0)
@@ -292,7 +293,7 @@ def read_record(path):
         InputError: It is damaged, or of a newer version.
     """
     file, remedy = path / RECORD, "restore it, or simulate again with `overwrite`."
-    if not file.is_file():
+    if not os.path.lexists(file):
         return None
     record = records.read_record(file, _ANY_VERSION, remedy)
     if record["version"] > VERSION:

@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tfapp.data.noise import KINDS
 from tfapp.errors import InputError
 from tfapp.landscape import Surface
 from tfapp.landscape.directions.directions import is_directions_file
+from tfapp.records import AnyNumber, Entries, ListOf, OneOf, Optional, TableOf, Text, Whole, checked
 from tfapp.report.colours import qualitative
 from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.coding import on_same_data
@@ -81,12 +83,40 @@ def read_metrics(run):
     Raises:
         InputError: If the file is damaged.
     """
+    file, again = run.path / "metrics.json", f"run `tfapp evaluate {run.path}` again."
     try:
-        return tuple(_evaluation(run, title, stored) for title, stored in run.metrics().items())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            f"{run.path / 'metrics.json'} is damaged; run `tfapp evaluate {run.path}` again."
-        ) from None
+        content = run.metrics()
+    except InputError:
+        raise InputError(f"{file} is damaged; {again}") from None
+    content = checked(content, file, TableOf(_EVALUATION), again)
+    for title, stored in content.items():
+        counts = {len(row["class_iou"]) for row in stored["rows"]}
+        if counts != {len(stored["class_names"])}:
+            raise InputError(
+                f"{file} is damaged: {title!r} has no rows, or other classes than names; {again}"
+            )
+    return tuple(_evaluation(run, title, stored) for title, stored in content.items())
+
+
+_MEASURE = AnyNumber()
+_ROW = Entries(
+    {
+        "noise": Text(),
+        "kind": OneOf(KINDS),
+        **dict.fromkeys(("amount", "accuracy", "mean_iou", "regularisation_effect"), _MEASURE),
+        "class_iou": ListOf(Optional(_MEASURE)),
+    },
+    closed=True,
+)
+_EVALUATION = Entries(
+    {
+        "loss": _MEASURE,
+        "images": Whole(least=0),
+        "noise_seed": Whole(),
+        "class_names": ListOf(Text()),
+        "rows": ListOf(_ROW),
+    }
+)
 
 
 def _evaluation(run, title, stored):
@@ -94,8 +124,6 @@ def _evaluation(run, title, stored):
         Row(**{**row, "class_iou": tuple(np.nan if v is None else float(v) for v in row["class_iou"])})
         for row in stored["rows"]
     ]
-    if not rows:
-        raise ValueError("no rows")
     names = tuple(stored["class_names"])
     return Evaluation(
         title=title,

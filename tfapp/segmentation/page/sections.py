@@ -197,5 +197,8 @@ def _checked(surface, name, form):
 
 
 def _extreme(surface, which):
-    loss, alpha, beta = surface.extreme(which)
+    found = surface.extreme(which)
+    if found is None:
+        return "–"
+    loss, alpha, beta = found
     return f"{loss:.4g} at ({alpha:.3g}, {beta:.3g})"

@@ -2,7 +2,6 @@
 
 import shutil
 
-import keras
 import numpy as np
 
 from tfapp.claims import claiming
@@ -11,6 +10,7 @@ from tfapp.files import write_text
 from tfapp.landscape import TrajectoryRecorder, landscape, load_trajectory, pca_directions
 from tfapp.optimizers import SOLVERS
 from tfapp.report.result_table import ResultTable, document
+from tfapp.runs.checkpoints import load_kept
 from tfapp.runs.progress import SILENT
 from tfapp.solvers.paths.figures import save_plane_png
 from tfapp.solvers.paths.solvers import parameter_text
@@ -101,7 +101,7 @@ def _plane(paths):
     # The plane passes through the last of its points: the best end, by the objective that is measured there.
     ranked = sorted(paths, key=lambda name: -paths[name][0]["test_objective"])
     best = ranked[-1]
-    model = keras.models.load_model(paths[best][1] / MODEL)
+    model = load_kept(paths[best][1] / MODEL)
     trajectories = {name: load_trajectory(paths[name][1] / _TRAJECTORY) for name in ranked}
     checkpoints = [path[index] for path in trajectories.values() for index in range(len(path))]
     directions = pca_directions(model, checkpoints)

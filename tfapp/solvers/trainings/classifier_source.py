@@ -4,13 +4,12 @@ import warnings
 import zipfile
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from tfapp.data import batch_stream, open_classification
 from tfapp.errors import InputError
 from tfapp.models.input_scale import chosen_scale
-from tfapp.models.keras_archive import bounded_variables, checked_archive
+from tfapp.models.weights import load_keras_model
 from tfapp.solvers.trainings.workload import Workload, objective
 
 
@@ -58,14 +57,10 @@ def _loaded(path):
         raise InputError(
             f"{path} cannot be loaded as a Keras model: it is empty, damaged or of another kind."
         )
-    size = checked_archive(Path(path))
-    try:
-        with warnings.catch_warnings(), bounded_variables(size, path):
-            # A model that was compiled and not trained yet; its optimizer is not needed.
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            model = keras.models.load_model(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
+    with warnings.catch_warnings():
+        # A model that was compiled and not trained yet; its optimizer is not needed.
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        model = load_keras_model(Path(path), compiled=True)
     if not model.compiled:
         raise InputError(f"{path} was saved without its loss; compile the model before saving it.")
     return model

@@ -1,0 +1,1 @@
+"""A generator of malformed inputs for every command; `python -m tests.malformed --help` runs it."""
