@@ -120,8 +120,8 @@ def test_images_reach_the_model_with_the_values_that_it_was_trained_on(first):
     model = taking(first)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype("float32")
     white, _ = chosen_scale(model, "own.keras")
-    found = fitted(model, 3, input_scale=white)(pixels / 255)
-    np.testing.assert_allclose(found, model(pixels), rtol=1e-5, atol=1e-5)
+    found = fitted(model, 3, input_scale=white)(pixels / 255, training=False)
+    np.testing.assert_allclose(found, model(pixels, training=False), rtol=1e-5, atol=1e-5)
 
 
 def test_channels_that_are_joined_between_two_scalings_do_not_disturb():
