@@ -92,6 +92,7 @@ MEANS = np.array([103.9, 116.8, 123.7], "float32")
         ([keras.Sequential([keras.Sequential([layers.RandomFlip()]), TO_255]), normalising(0.45, 0.06)], 255),
         ([keras.Sequential([TO_255]), layers.Rescaling(2.0, offset=-1.0)], 255),
         ([lambda x: keras.ops.flip(x, -1) - MEANS], 255),
+        ([keras.applications.resnet.preprocess_input], 255),
         ([lambda x: keras.ops.clip(x, 0, 255) / 255.0], 255),
         ([lambda x: keras.ops.clip(x, 0, 255)], 255),
         ([lambda x: keras.ops.clip(x, 0, 1)], 1),

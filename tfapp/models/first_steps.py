@@ -10,12 +10,13 @@ from tfapp.layers.tv.attach import call_of, inputs_of, is_functional
 # By name, as the operations of `keras.ops` have no public class. They leave the values of an image as they are, the
 # layers of training data (`Random...`) wherever a model predicts.
 _UNCHANGED = (
-    *("InputLayer", "Identity", "Cast", "Copy", "StopGradient", "GetItem", "Concatenate", "Repeat", "Tile"),
+    *("InputLayer", "Identity", "Cast", "Copy", "StopGradient", "GetItem", "Repeat", "Tile"),
+    *("Concatenate", "Stack", "Split", "Unstack"),
     *("Dropout", "SpatialDropout2D", "GaussianDropout", "AlphaDropout", "GaussianNoise"),
     *("MixUp", "CutMix", "RandAugment", "AugMix"),
     *("Resizing", "Resize", "PadToStride", "ResizeTo", "UpSampling2D", "MaxPooling2D", "AveragePooling2D"),
     *("ZeroPadding2D", "Pad", "Cropping2D", "CenterCrop"),
-    *("Flip", "Rot90", "Transpose", "Permute", "ExpandDims", "Squeeze"),
+    *("Flip", "Rot90", "Transpose", "Permute", "Moveaxis", "Swapaxes", "ExpandDims", "Squeeze"),
 )
 _CLIPPED = ("Clip", "Maximum", "Minimum")
 # The range of what goes in can hardly be told from what comes out.

@@ -107,7 +107,7 @@ def _is_for_large(step):
 def _guessed(model):
     hidden = [step.next.name for step in first_steps(model) if type(step.next).__name__ in NORMALISING]
     if hidden:
-        return f"a guess, as {hidden[0]} comes first, which takes images of any range; `input_scale` says another"
+        return f"a guess, as {hidden[0]} comes first, which takes images of any range"
     return "a guess, as the model declares no range"
 
 
