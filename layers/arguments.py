@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import keras
 import tensorflow as tf
 
 # The gap is a difference of sums of float32 numbers: below this per pixel it is rounding.
@@ -33,6 +34,17 @@ def check_count(**values):
 def check_choice(name, value, choices):
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+
+
+def check_channels_last(name):
+    """Raise ValueError where Keras is set to channels first; the layers here have them last and no `data_format`."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            f"{name} takes tensors `(batch, *spatial, channels)` only, but Keras is set to channels_first: call "
+            "`keras.config.set_image_data_format('channels_last')` before the model is built, or transpose the input "
+            "and set it back afterwards. "
+            f"Received: image_data_format={keras.config.image_data_format()!r}"
+        )
 
 
 def checked_voxel_size(voxel_size):

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfapp.layers.arguments import check_channels_last
+
 
 @keras.saving.register_keras_serializable(package="tfapp")
 class PadToStride(keras.layers.Layer):
@@ -29,6 +31,7 @@ class PadToStride(keras.layers.Layer):
         self.stride = int(stride)
 
     def call(self, images):
+        check_channels_last(type(self).__name__)
         for axis in (1, 2):
             size = tf.shape(images)[axis]
             missing = -size % self.stride
@@ -60,6 +63,7 @@ class CropLike(keras.layers.Layer):
     """
 
     def call(self, inputs):
+        check_channels_last(type(self).__name__)
         features, reference = inputs
         size = tf.shape(reference)[1:3]
         offset = (tf.shape(features)[1:3] - size) // 2

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfapp.layers.arguments import check_channels_last
+
 PADDINGS = ("valid", "same")
 
 
@@ -83,6 +85,7 @@ class MaxPoolWithIndices(keras.layers.Layer):
         self.padding = padding_name(padding)
 
     def call(self, images):
+        check_channels_last(type(self).__name__)
         return max_pool_with_indices(images, self.pool_size, self.strides, self.padding)
 
     def compute_output_shape(self, input_shape):
@@ -178,6 +181,7 @@ class MaxUnpooling2D(keras.layers.Layer):
         self.padding = padding_name(padding)
 
     def call(self, pooled, indices, reference=None):
+        check_channels_last(type(self).__name__)
         _, height, width, _ = self._output_shape(
             axis_lengths(pooled), None if reference is None else axis_lengths(reference)
         )

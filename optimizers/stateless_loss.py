@@ -5,18 +5,42 @@ import inspect
 import keras
 
 
-def collecting_scope(state, *, initialize_variables: bool = False) -> keras.StatelessScope:
+def with_regularised(model: keras.Model, state) -> list:
+    """Return `(variable, value)` pairs with those of all other regularised variables at their own values.
+
+    Inside a scope Keras hands to a regulariser what the scope has for a variable, which is None for one that it does
+    not know. Call it outside of the scope.
+
+    Args:
+        model: Built Keras model.
+        state: `(variable, value)` pairs of any of its variables.
+    """
+    given = {id(variable) for variable, _ in state}
+    own = [
+        (variable, variable.value)
+        for variable in model.trainable_variables
+        if variable.regularizer is not None and id(variable) not in given
+    ]
+    return [*state, *own]
+
+
+def collecting_scope(
+    model: keras.Model, state, *, initialize_variables: bool = False
+) -> keras.StatelessScope:
     """Return a scope in which variables have other values and `model.losses` holds what layers add in `call`.
 
     Outside of a scope a layer keeps the losses that it adds (`add_loss`, `activity_regularizer`) itself. Inside of
     one, Keras drops them unless the scope collects them, and `compute_loss` then leaves them out without a word.
 
     Args:
-        state: `(variable, value)` pairs.
+        model: Built Keras model.
+        state: `(variable, value)` pairs; all other variables have their own values.
         initialize_variables: whether Keras may initialise what is not yet built.
     """
     return keras.StatelessScope(
-        state_mapping=state, collect_losses=True, initialize_variables=initialize_variables
+        state_mapping=with_regularised(model, state),
+        collect_losses=True,
+        initialize_variables=initialize_variables,
     )
 
 
@@ -48,7 +72,7 @@ def loss_at(model: keras.Model, weights, state, batch):
         *zip(model.trainable_variables, weights, strict=True),
         *zip(model.non_trainable_variables, state, strict=True),
     ]
-    with collecting_scope(mapping, initialize_variables=True) as scope:
+    with collecting_scope(model, mapping, initialize_variables=True) as scope:
         outputs = model(x, **training_argument(model.call, True))
         loss = computed_loss(model, x, y, outputs, sample_weight, training=True)
         after = [scope.get_current_value(variable) for variable in model.non_trainable_variables]

@@ -152,10 +152,22 @@ def model_logits(model, output="auto"):
     """
     check_choice("output", output, OUTPUTS)
     inputs, answer = _ends(model)
+    if _is_channels_first(answer):
+        raise ValueError(
+            "`model` must have its classes in the last axis; put `keras.layers.Permute` behind it, to move them there. "
+            f"Received: model={model.name!r}, which ends in a layer with data_format='channels_first'"
+        )
     logits, activation, are_logits = _logits_in(model, answer, output)
     found = ModelLogits(inputs, logits, activation)
     check_by_value(model, found, answer, output, are_logits=are_logits)
     return found
+
+
+def _is_channels_first(tensor):
+    operation, _, index = call_of(tensor)
+    if is_functional(operation):
+        return _is_channels_first(operation.outputs[index])
+    return getattr(operation, "data_format", None) == "channels_first"
 
 
 def _logits_in(model, answer, output):

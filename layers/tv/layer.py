@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfapp.layers.arguments import (
     at_least_float32,
+    check_channels_last,
     check_choice,
     check_count,
     check_positive,
@@ -212,6 +213,7 @@ class TVLayer(keras.layers.Layer):
 
     def _check_shape(self, shape):
         name = type(self).__name__
+        check_channels_last(name)
         if not 3 <= len(shape) <= 5:
             raise ValueError(
                 f"{name} expects logits of shape (batch, *spatial, classes) with 1 to 3 spatial axes. "

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
+from tfapp.models import fitted
 from tfapp.models.input_scale import chosen_scale, declared_scale
 
 layers = keras.layers
@@ -56,6 +57,94 @@ IMAGENET = {"mean": [123.7, 116.8, 103.9], "variance": [3410.0, 3260.0, 3300.0]}
 def test_white_is_what_the_first_layers_make_a_plain_range_of(make, white):
     declared = declared_scale(make())
     assert (declared and declared.white) == white
+
+
+def with_weights(layer, *weights):
+    layer.build((None, None, None, 3))
+    layer.set_weights([np.asarray(one, "float32") for one in weights])
+    return layer
+
+
+def normalising(mean, variance):
+    layer = layers.BatchNormalization(scale=False, center=False)
+    return with_weights(layer, [mean] * 3, [variance] * 3)
+
+
+def convolution(kernel, bias, kind=layers.Conv2D):
+    options = {"filters": 3} if kind is layers.Conv2D else {}
+    return with_weights(kind(kernel_size=1, **options), kernel, bias)
+
+
+TO_255 = layers.Rescaling(1 / 255)
+MEANS = np.array([103.9, 116.8, 123.7], "float32")
+
+
+@pytest.mark.parametrize(
+    ("first", "white"),
+    [
+        ([normalising(120, 4000)], 255),
+        ([normalising(0, 4000)], 255),
+        ([normalising(0.45, 0.06)], None),
+        ([TO_255, normalising(0.45, 0.06)], 255),
+        ([layers.RandomContrast(0.1), layers.RandomBrightness(0.1), TO_255], 255),
+        ([layers.Pipeline([layers.RandomFlip(), layers.RandomContrast(0.1)]), TO_255], 255),
+        ([keras.Sequential([layers.RandomFlip(), layers.RandomContrast(0.1)]), TO_255], 255),
+        ([keras.Sequential([keras.Sequential([layers.RandomFlip()]), TO_255]), normalising(0.45, 0.06)], 255),
+        ([keras.Sequential([TO_255]), layers.Rescaling(2.0, offset=-1.0)], 255),
+        ([lambda x: keras.ops.flip(x, -1) - MEANS], 255),
+        ([keras.applications.resnet.preprocess_input], 255),
+        ([lambda x: keras.ops.clip(x, 0, 255) / 255.0], 255),
+        ([lambda x: keras.ops.clip(x, 0, 255)], 255),
+        ([lambda x: keras.ops.clip(x, 0, 1)], 1),
+        ([lambda x: 255.0 - x], 255),
+        ([lambda x: 1.0 - keras.ops.divide(x, x2=255.0)], 255),
+        ([convolution(np.eye(3).reshape(1, 1, 3, 3) / 255, [0, 0, 0])], 255),
+        ([convolution(np.eye(3)[::-1].reshape(1, 1, 3, 3), -MEANS)], 255),
+        ([convolution(np.full((1, 1, 3, 1), 1 / 255), [0, 0, 0], layers.DepthwiseConv2D)], 255),
+        ([convolution(np.full((1, 1, 3, 1), 0.5), [0, 0, 0], layers.DepthwiseConv2D)], None),
+    ],
+)
+def test_first_layers_of_other_kinds_tell_too(first, white):
+    declared = declared_scale(taking(*first))
+    assert (declared and declared.white) == white
+
+
+@pytest.mark.parametrize("scaling", [TO_255, lambda x: x / 1000.0, lambda x: keras.ops.sqrt(x) - MEANS])
+def test_scaling_behind_a_layer_that_is_not_understood_is_asked_for(scaling):
+    model = taking(keras.ops.sqrt, keras.ops.abs, scaling)
+    with pytest.raises(InputError, match="sqrt.* comes before .*`input_scale` 1 if .*`input_scale` 255 if"):
+        chosen_scale(model, "own.keras")
+
+
+@pytest.mark.parametrize("first", [normalising(120, 4000), keras.Sequential([layers.RandomFlip(), TO_255])])
+def test_images_reach_the_model_with_the_values_that_it_was_trained_on(first):
+    model = taking(first)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype("float32")
+    white, _ = chosen_scale(model, "own.keras")
+    found = fitted(model, 3, input_scale=white)(pixels / 255, training=False)
+    np.testing.assert_allclose(found, model(pixels, training=False), rtol=1e-5, atol=1e-5)
+
+
+def test_channels_that_are_joined_between_two_scalings_do_not_disturb():
+    model = taking(
+        layers.Normalization(**IMAGENET), lambda x: keras.ops.concatenate([x, x]), layers.Rescaling([1.0] * 6)
+    )
+    assert declared_scale(model).white == 255
+
+
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        (
+            layers.LayerNormalization(name="even"),
+            "a guess, as even comes first, which takes images of any range",
+        ),
+        (layers.Conv2D(3, 3), "a guess, as the model declares no range"),
+    ],
+)
+def test_white_that_nothing_tells_is_called_a_guess(first, reason):
+    white, sentence = chosen_scale(taking(first), "own.keras")
+    assert white == 1 and sentence.startswith(reason)
 
 
 def test_published_network_declares_its_own_scaling():

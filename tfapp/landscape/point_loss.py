@@ -11,7 +11,12 @@ from tfapp.landscape.one_line import one_line
 from tfapp.landscape.precision import FLOAT32, computing_in, in_float32
 from tfapp.landscape.samples import Batches, ListedBatches, packed
 from tfapp.layers import TVLayer
-from tfapp.optimizers.stateless_loss import collecting_scope, computed_loss, training_argument
+from tfapp.optimizers.stateless_loss import (
+    collecting_scope,
+    computed_loss,
+    training_argument,
+    with_regularised,
+)
 
 # What layers draw at random in training, by the attribute that says how much.
 _NOISE = ("rate", "stddev")
@@ -138,7 +143,7 @@ def step_logs(model: keras.Model, batch) -> dict:
         InputError: it does not return a dictionary with a loss.
     """
     zeros = [(variable, tf.zeros_like(variable)) for variable in model.metrics_variables]
-    with collecting_scope(zeros):
+    with collecting_scope(model, zeros):
         logs = model.test_step(packed(*batch))
     if not isinstance(logs, dict) or "loss" not in logs:
         raise InputError(
@@ -165,7 +170,7 @@ def _refuse_with_own_step(model, **asked):
 def _step_sums(model, weights, batch, size, sums, metrics, last):
     """Return the totals after a batch that the model's own `test_step` has seen."""
     state = weights + list(zip(model.metrics_variables, metrics, strict=True))
-    with _compiled_heads(model), collecting_scope(state) as scope:
+    with _compiled_heads(model), collecting_scope(model, state) as scope:
         logs = model.test_step(packed(*batch))
         regularisation = sum_of(model.losses)
         metrics = [scope.get_current_value(variable) for variable in model.metrics_variables]
@@ -187,7 +192,7 @@ def _batch_sums(model, weights, metrics, batch, size, sample_errors, compute_dty
     x, y, sample_weight = batch
     state = weights + list(zip(model.metrics_variables, metrics, strict=True))
     # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
-    with collecting_scope(state) as scope:
+    with collecting_scope(model, state) as scope:
         prediction = predict_batch(model, x, compute_dtype)
         loss = _loss(model, x, y, prediction, sample_weight)
         regularisation = sum_of(model.losses)
@@ -196,7 +201,8 @@ def _batch_sums(model, weights, metrics, batch, size, sample_errors, compute_dty
     alone = tf.zeros(size, tf.float64)
     if sample_errors:
         # In a scope of its own, which knows of no losses that layers added to the whole batch.
-        with keras.StatelessScope(state_mapping=state, initialize_variables=False):
+        alone_state = with_regularised(model, state)
+        with keras.StatelessScope(state_mapping=alone_state, initialize_variables=False):
             alone = _sample_losses(model, x, y, prediction, sample_weight, size) - sum_of(model.losses)
     sums = [size * loss, size * regularisation, tf.reduce_sum(alone), tf.reduce_sum(tf.square(alone))]
     return tf.stack(sums), metrics

@@ -239,6 +239,10 @@ def test_name_is_that_of_the_model_or_the_given_one():
             "softmax over the classes in the last axis.* takes it over another",
         ),
         (
+            lambda: segmenter(layers.ZeroPadding2D(1, data_format="channels_first"), shape=(8, 8, 3)),
+            "classes in the last axis.*Permute.* ends in a layer with data_format='channels_first'",
+        ),
+        (
             lambda: segmenter(layers.GlobalAveragePooling2D()),
             r"one output .* Received: output shapes \[\(None, 3\)\]",
         ),

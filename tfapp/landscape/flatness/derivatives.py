@@ -156,7 +156,7 @@ def _batch_gradient(model, num_samples, regularisation):
 def _batch_loss(model, weights, batch, regularisation):
     x, y, sample_weight = batch
     # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
-    with collecting_scope(weights):
+    with collecting_scope(model, weights):
         prediction = model(x, **training_argument(model.call, False))
         loss = computed_loss(model, x, y, prediction, sample_weight, training=False)
         loss = tf.cast(loss, tf.float64)
