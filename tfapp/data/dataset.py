@@ -11,6 +11,7 @@ import numpy as np
 
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
+from tfapp.files import content_hash
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Dataset:
         for item in self.items:
             digest.update(item.name.encode("utf-8", "surrogateescape"))
             for file in item.files:
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
+                digest.update(content_hash(file))
         if not any(item.files for item in self.items):
             digest.update(self.spec.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()

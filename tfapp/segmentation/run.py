@@ -46,7 +46,12 @@ _ENTRIES = Entries(
                 "channels": OneOf((1, 3)),
                 "split": Entries({name: _NAMES for name in ("train", "validation", "test")}),
             },
-            {"ignore_value": Optional(Whole()), "content": Text(), "coding": TableOf()},
+            {
+                "ignore_value": Optional(Whole()),
+                "content": Text(),
+                "images": TableOf(Text()),
+                "coding": TableOf(),
+            },
         ),
     }
 )
