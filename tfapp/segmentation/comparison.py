@@ -28,7 +28,8 @@ class Comparison:
     """Evaluations grouped by title: rows are noises, columns are (title, measure).
 
     Runs of one title are averaged, as trainings with other seeds. Those that differ in more get titles that
-    say in what, such as `Unet (--train-noise gaussian=0.05)`.
+    say in what, such as `Unet (--train-noise gaussian=0.05)`, and those that were trained on other data titles that
+    name these: `Unet (trained on folder:cells)`.
 
     Raises:
         InputError: If the evaluations are of different classes or noises.
@@ -93,11 +94,14 @@ class Comparison:
                 for i, noise in enumerate(self.noises)
             ]
             smoother = ", smaller is smoother" if measure == "RE" else ""
-            found.append(ResultTable(["noise", *titles], rows, f"{measure} [%{smoother}]"))
+            title = f"{measure} [%{smoother}], {self.test_images()}"
+            found.append(ResultTable(["noise", *titles], rows, title))
         membranes = list(self._membrane_rows())
         if membranes:
             header = ["", "V_rand [%]", "at threshold", "V_info [%]", "at threshold"]
-            found.append(ResultTable(header, membranes, "membrane scores (ISBI 2012) on clean images"))
+            found.append(
+                ResultTable(header, membranes, f"membrane scores (ISBI 2012), {self.test_images()}, clean")
+            )
         return found
 
     def _membrane_rows(self):
@@ -113,14 +117,43 @@ class Comparison:
                 )
                 yield name, *(f"{number:{form}}" for number, form in numbers)
 
+    @property
+    def evaluations(self):
+        """All `Evaluation`s, title by title."""
+        return [evaluation for group in self.groups.values() for evaluation in group]
+
+    def test_images(self):
+        """Return how many test images there were, as words."""
+        counts = sorted({evaluation.images for evaluation in self.evaluations})
+        return f"{' to '.join(map(str, counts[:: max(len(counts) - 1, 1)]))} test image(s)"
+
     def remarks(self):
-        """Return a sentence for each title: IoU of every class and loss on clean images, of its first run."""
+        """Return sentences: IoU of every class and loss on clean images, of each title's first run; and doubts.
+
+        The doubts are on what does not compare: runs that were tested on different data or images.
+        """
         sentences = []
         for title, evaluations in self.groups.items():
             ious = zip(evaluations[0].class_names, evaluations[0].clean.class_iou, strict=True)
             shown = ", ".join(f"{name} {100 * value:.2f}" for name, value in ious)
             sentences.append(f"{title}: IoU on clean images: {shown}; loss {evaluations[0].loss:.4f}")
-        return sentences
+        return sentences + self._on_other_images()
+
+    def _on_other_images(self):
+        trained = [one.trained_on for one in self.evaluations if one.trained_on is not None]
+        known = [evaluation for evaluation in self.evaluations if evaluation.names]
+        # A copy of the data in another folder is no other data.
+        if len({one.tested_on for one in known}) > 1 and len(_different(trained)) > 1:
+            return [
+                "The runs were tested on different data, so their numbers do not compare; name data as the last "
+                "argument, such as folder:PATH, to test all of them on the same."
+            ]
+        if len({frozenset(evaluation.names) for evaluation in known}) > 1:
+            return [
+                "The runs were tested on different images, as their splits differ, so small differences between them "
+                "mean little."
+            ]
+        return []
 
     def write(self, folder):
         """Write the table (Markdown, CSV) and the figure into a folder; return their paths."""
@@ -136,7 +169,7 @@ class Comparison:
 
     def write_markdown(self, path):
         """Write the `table`."""
-        write_text(path, document(self.table()))
+        write_text(path, document(self.table(), f"Measured on {self.test_images()}."))
 
     def figure(self):
         """Return the figure of mIoU and RE against the standard deviation of Gaussian noise."""
@@ -217,15 +250,52 @@ def _test_data(sources, dataset):
 
 
 def _told_apart(evaluations):
-    """Return the title of each evaluation, with the settings in which others of the same title differ."""
+    """Return the title of each evaluation, with the settings and the data in which others of the same title differ."""
     same_title = {}
     for evaluation in evaluations:
-        same_title.setdefault(evaluation.title, []).append(with_defaults(evaluation.settings))
+        same_title.setdefault(evaluation.title, []).append(evaluation)
+    settings = {title: [with_defaults(one.settings) for one in group] for title, group in same_title.items()}
+    data = {title: _data_in_words(group) for title, group in same_title.items()}
     for evaluation in evaluations:
-        own, others = with_defaults(evaluation.settings), same_title[evaluation.title]
+        own, others = with_defaults(evaluation.settings), settings[evaluation.title]
         apart = [name for name in own if any(other.get(name) != own[name] for other in others)]
-        words = ", ".join(_in_words(name, own[name]) for name in apart)
-        yield f"{evaluation.title} ({words})" if words else evaluation.title
+        words = [*(_in_words(name, own[name]) for name in apart), *data[evaluation.title](evaluation)]
+        yield f"{evaluation.title} ({', '.join(words)})" if words else evaluation.title
+
+
+def _data_in_words(evaluations):
+    """Return a function of an evaluation to words on what it was trained on, none if that is the same for all."""
+    found = _different([one.trained_on for one in evaluations if one.trained_on is not None])
+    names = next(
+        names
+        for names in (
+            [
+                f"{kind}:{path.rstrip('/').rpartition('/')[2]}"
+                for kind, _, path in (d.spec.partition(":") for d in found)
+            ],
+            [one.spec for one in found],
+            # One folder whose files or classes changed between the trainings.
+            [f"version {number} of {one.spec}" for number, one in enumerate(found, 1)],
+        )
+        if len(set(names)) == len(found)
+    )
+
+    def words(evaluation):
+        if len(found) < 2 or evaluation.trained_on is None:
+            return []
+        place = next(place for place, one in enumerate(found) if one.is_same(evaluation.trained_on))
+        return [f"trained on {names[place]}"]
+
+    return words
+
+
+def _different(trained):
+    """Return the `TrainingData` that differ, each once."""
+    found = []
+    for one in trained:
+        if not any(one.is_same(other) for other in found):
+            found.append(one)
+    return found
 
 
 def _in_words(name, value):

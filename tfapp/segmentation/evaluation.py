@@ -11,6 +11,7 @@ from tfapp.data import network_pair, weighted_labels
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.models import before_projection, resize_probabilities
+from tfapp.segmentation.coding import TrainingData
 from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.membrane_scores import MembraneScores, membrane_scores
 from tfapp.segmentation.metrics import (
@@ -50,6 +51,9 @@ class Evaluation:
         rows: One `Row` per noise, clean first.
         settings: `Run.settings`, to tell apart runs of one title; empty for other models.
         membranes: `MembraneScores` on the clean images at their own size, or None if they were not asked for.
+        trained_on: `TrainingData` of the run; None of other models.
+        tested_on: What names the data that it was tested on; "" where that is not known.
+        names: Names of the test images; none where they are not known.
     """
 
     title: str
@@ -61,6 +65,9 @@ class Evaluation:
     rows: tuple[Row, ...] = field(default_factory=tuple)
     settings: dict = field(default_factory=dict)
     membranes: MembraneScores | None = None
+    trained_on: TrainingData | None = None
+    tested_on: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def clean(self):
@@ -184,6 +191,9 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda
         rows=tuple(rows),
         settings=data.source.settings,
         membranes=scores,
+        trained_on=data.source.trained_on,
+        tested_on=data.dataset.spec,
+        names=tuple(item.name for item in data.items),
     )
 
 

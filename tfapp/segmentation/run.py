@@ -21,7 +21,7 @@ from tfapp.records import (
 )
 from tfapp.runs import run as runs
 from tfapp.runs.record import SEGMENTATION
-from tfapp.segmentation.coding import refuse_other_coding
+from tfapp.segmentation.coding import TrainingData, refuse_other_coding
 from tfapp.segmentation.config import TrainConfig, check_stored
 from tfapp.segmentation.exporting import export_segmenter
 
@@ -117,6 +117,12 @@ class Run(runs.Run):
         """Hash of the files alone; the `data_fingerprint` also covers what the masks mean."""
         # Runs from before the coding counted have one hash, that of the files.
         return self.record["data"].get("content", self.data_fingerprint)
+
+    @property
+    def trained_on(self):
+        """The `TrainingData`: runs of other data are no seeds of one training."""
+        data = self.record["data"]
+        return TrainingData(data["spec"], self.content_fingerprint, data.get("coding"))
 
     @property
     def split(self):
