@@ -20,6 +20,7 @@ from tfapp.segmentation.evaluation import (
     store_metrics,
 )
 from tfapp.segmentation.keras_file import KerasFile
+from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}
 
@@ -208,8 +209,8 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
         noises: List of `Noise`.
         post_tv: Weights of converged TV behind a softmax.
         seed: Seed of the noise.
-        dataset: `Dataset` to test on. None for the test images of every run, which its `metrics.json` then tells of;
-            files have those of the first run.
+        dataset: `Dataset` to test on, the images as `images_to_test` says. None for the test images of every run, which
+            its `metrics.json` then tells of; files have those of the first run.
         membranes: Whether to add the membrane scores.
         progress: `Progress` that shows how many noises are done.
 
@@ -221,7 +222,7 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
     """
     weights = [(None, *(() if source.has_tv_head else post_tv)) for source in sources]
     # In reverse, to be taken from the end and not kept beyond their turn: decoded images are large.
-    jobs = list(zip(sources, _test_data(sources, dataset), weights, strict=True))[::-1]
+    jobs = list(zip(sources, _test_data(sources, dataset, progress.say), weights, strict=True))[::-1]
     if membranes:
         for _, data, _ in jobs:
             check_membranes(data.dataset)
@@ -239,14 +240,20 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
     return Comparison(evaluations)
 
 
-def _test_data(sources, dataset):
-    first_run = next((source for source in sources if not isinstance(source, KerasFile)), None)
-    return [
-        EvaluationData(source, first_run.dataset, first_run.items("test"))
-        if dataset is None and isinstance(source, KerasFile)
-        else EvaluationData(source, dataset)
-        for source in sources
-    ]
+def _test_data(sources, dataset, say):
+    runs = [source for source in sources if not isinstance(source, KerasFile)]
+    if dataset is not None and (remark := own_test_images_remark(runs, dataset)):
+        say(remark)
+    return [_test_data_of(source, dataset, runs) for source in sources]
+
+
+def _test_data_of(source, dataset, runs):
+    is_file = isinstance(source, KerasFile)
+    if dataset is not None:
+        return EvaluationData(source, dataset, images_to_test(None if is_file else source, dataset, runs))
+    return (
+        EvaluationData(source, runs[0].dataset, runs[0].items("test")) if is_file else EvaluationData(source)
+    )
 
 
 def _told_apart(evaluations):

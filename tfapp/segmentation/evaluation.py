@@ -22,6 +22,7 @@ from tfapp.segmentation.metrics import (
     mean_iou,
     regularisation_effect,
 )
+from tfapp.segmentation.tested_images import images_to_test
 
 BATCH_PIXELS = 8 * 128 * 128
 
@@ -122,7 +123,7 @@ class EvaluationData:
     Args:
         source: `Run` or `KerasFile`.
         dataset: `Dataset` to test on; None for the test images of the run.
-        items: Its `Item`s to test on; None for its official test split, or everything where there is none.
+        items: Its `Item`s to test on; None for what `images_to_test` says of them.
     """
 
     def __init__(self, source, dataset=None, items=None):
@@ -132,7 +133,8 @@ class EvaluationData:
             self.items = source.items("test")
         else:
             _check_compatible(source, dataset)
-            self.items = items or dataset.test_items
+            run = None if isinstance(source, KerasFile) else source
+            self.items = images_to_test(run, dataset) if items is None else items
         self.resize = source.framing.resize
 
     @cached_property
