@@ -244,7 +244,10 @@ def _test_data(sources, dataset, say):
     runs = [source for source in sources if not isinstance(source, KerasFile)]
     if dataset is not None and (remark := own_test_images_remark(runs, dataset)):
         say(remark)
-    return [_test_data_of(source, dataset, runs) for source in sources]
+    found = [_test_data_of(source, dataset, runs) for source in sources]
+    for remark in filter(None, (data.order_remark for data in found)):
+        say(remark)
+    return found
 
 
 def _test_data_of(source, dataset, runs):

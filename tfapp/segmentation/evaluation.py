@@ -11,6 +11,7 @@ from tfapp.data import network_pair, weighted_labels
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.models import before_projection, resize_probabilities
+from tfapp.segmentation.class_order import in_order_of
 from tfapp.segmentation.coding import TrainingData
 from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.membrane_scores import MembraneScores, membrane_scores
@@ -120,21 +121,30 @@ class Segmenter:
 class EvaluationData:
     """The test images of a run or a model at network size, read once for all noises and segmenters.
 
+    Masks of a dataset that is given are read in the order of the run's classes, as `in_order_of` says.
+
     Args:
         source: `Run` or `KerasFile`.
         dataset: `Dataset` to test on; None for the test images of the run.
         items: Its `Item`s to test on; None for what `images_to_test` says of them.
+
+    Attributes:
+        order_remark: Sentence on how its classes are read, if their order is not that of the run; otherwise None.
     """
 
     def __init__(self, source, dataset=None, items=None):
         self.source = source
-        self.dataset = dataset or source.dataset
+        self.dataset, self.order_remark = dataset or source.dataset, None
         if dataset is None:
             self.items = source.items("test")
         else:
             _check_compatible(source, dataset)
             run = None if isinstance(source, KerasFile) else source
             self.items = images_to_test(run, dataset) if items is None else items
+            if run is not None:
+                self.dataset, self.order_remark = in_order_of(run, dataset)
+            if self.dataset is not dataset:
+                self.items = self.dataset.select([item.name for item in self.items])
         self.resize = source.framing.resize
 
     @cached_property
@@ -258,10 +268,10 @@ def _check_compatible(source, dataset):
                 f"{dataset.spec} has {dataset.num_classes} classes and {dataset.channels} channel(s); "
                 f"{source.path} gives {source.num_classes} and takes {source.channels}."
             )
-    elif tuple(dataset.class_names) != source.class_names or dataset.channels != source.channels:
+    elif dataset.channels != source.channels:
         raise InputError(
-            f"{dataset.spec} has the classes {', '.join(dataset.class_names)} and {dataset.channels} channel(s); "
-            f"{source.path} was trained for {', '.join(source.class_names)} and {source.channels}."
+            f"{dataset.spec} has images of {dataset.channels} channel(s); {source.path} was trained for "
+            f"{source.channels}."
         )
 
 

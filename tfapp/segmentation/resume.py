@@ -68,6 +68,8 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         "content": content,
         "images": hashes,
         "coding": dataset.coding,
+        # Beside the coding: the fingerprint covers that, and palettes came later.
+        "colours": dataset.class_colours,
         "class_names": list(dataset.class_names),
         "channels": dataset.channels,
         "ignore_value": dataset.ignore_value,

@@ -50,7 +50,8 @@ _ENTRIES = Entries(
                 "ignore_value": Optional(Whole()),
                 "content": Text(),
                 "images": TableOf(Text()),
-                "coding": TableOf(),
+                "colours": Optional(ListOf(ListOf(Whole(), 3))),
+                "coding": Entries({"classes": ListOf(ListOf(count=2))}, {"ignored": ListOf()}),
             },
         ),
     }
@@ -83,6 +84,22 @@ class Run(runs.Run):
     @property
     def class_names(self):
         return tuple(self.record["data"]["class_names"])
+
+    @property
+    def class_colours(self):
+        """The colour of each class, (red, green, blue), as masks showed it in the training, or None."""
+        data = self.record["data"]
+        # Runs from before they were kept have those of masks that count by colour, in the coding.
+        found = data.get("colours") or (
+            [value for _, value in data["coding"]["classes"]] if self.counts_by_colour else []
+        )
+        return tuple(map(tuple, found)) if len(found) == len(self.class_names) else None
+
+    @property
+    def counts_by_colour(self):
+        """Whether the masks that it was trained on count by their colours."""
+        coding = self.record["data"].get("coding") or {}
+        return any(isinstance(value, (list, tuple)) for _, value in coding.get("classes", ()))
 
     @property
     def channels(self):
