@@ -108,6 +108,21 @@ def test_evaluate_on_other_data_leaves_the_metrics_of_the_run(own_run, own_folde
 
 
 @pytest.mark.slow
+def test_table_of_named_data_stands_beside_that_of_the_run_and_has_its_test_images_alone(own_run, own_folder):
+    tfapp("evaluate", own_run, "--noise", "gaussian=0")
+    table = own_run / "figures" / "noise-table.md"
+    before = table.read_text()
+    result = tfapp("evaluate", own_run, f"folder:{own_folder}", "--noise", "gaussian=0,0.1")
+    assert result.exit_code == 0, result.output
+    assert "of its 6 images the 2 test image(s) of that run are taken" in said(result)
+    assert table.read_text() == before
+    (written,) = table.parent.glob("folder-own-data*/noise-table.md")
+    # The same images: the row of clean ones has the same numbers.
+    assert written.read_text().splitlines()[2] == before.splitlines()[2]
+    assert written.read_text().endswith("Measured on 2 test image(s).\n")
+
+
+@pytest.mark.slow
 def test_evaluate_takes_a_keras_file_beside_a_run(own_model, own_run, own_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ("--noise", "gaussian=0", "--post-tv", "1", "--input-scale", "255")

@@ -74,12 +74,15 @@ def test_evaluate_prints_and_writes_psnr_and_ssim(run):
 
 
 @pytest.mark.slow
-def test_evaluate_on_other_pairs_leaves_the_metrics_of_the_run(run, pairs, tmp_path):
+def test_evaluate_on_named_pairs_leaves_the_metrics_of_the_run_and_takes_its_test_images(
+    run, pairs, tmp_path
+):
     tfapp("evaluate", run)
     before = (run / "metrics.json").read_bytes()
     result = tfapp("evaluate", run, f"raindrop:{pairs}", "--out", tmp_path)
     assert result.exit_code == 0, result.output
-    assert len((tmp_path / "restoration.csv").read_text().splitlines()) == 7
+    assert "of its 6 images the 2 test image(s) of that run are taken" in said(result)
+    assert len((tmp_path / "restoration.csv").read_text().splitlines()) == 3
     assert (run / "metrics.json").read_bytes() == before
 
 

@@ -171,3 +171,15 @@ def test_training_images_of_one_class_alone_are_refused(begin, tmp_path):
     with pytest.raises(InputError, match="no labelled pixel of cell, core, so fewer than two classes"):
         begin()
     assert not (tmp_path / "run").exists()
+
+
+def test_training_says_test_images_that_are_copies_and_keeps_what_tells_them(begin, tmp_path):
+    root, begin = begin
+    split = split_items(open_dataset(f"folder:{root}"))
+    trained, tested = (root / "images" / f"{names[0]}.png" for names in (split.train, split.test))
+    tested.write_bytes(trained.read_bytes())
+    assert [sentence.split(",")[0] for sentence in begin()] == [
+        f"1 of {len(split.test)} test image(s) are copies of training images"
+    ]
+    kept = json.loads((tmp_path / "run" / "run.json").read_text())["data"]["images"]
+    assert len(kept) == 6 and kept[trained.stem] == kept[tested.stem]

@@ -112,7 +112,14 @@ def test_examples_are_given_made_and_target(tmp_path, restorer):
 
 
 def test_other_pairs_are_tested_whole(restorer, make_pairs):
-    assert len(evaluate_restoration(restorer, open_dataset(f"raindrop:{make_pairs()}")).names) == 6
+    others = open_dataset(f"raindrop:{make_pairs(size=(32, 24))}")
+    assert len(evaluate_restoration(restorer, others).names) == 6
+
+
+def test_pairs_that_were_trained_on_are_counted_in_a_warning(restorer, make_pairs):
+    # The same generator: six of the ten that the run has.
+    with pytest.warns(UserWarning, match="3 of the 6 test image"):
+        evaluate_restoration(restorer, open_dataset(f"raindrop:{make_pairs()}"))
 
 
 def test_data_with_masks_are_refused(restorer):

@@ -120,7 +120,7 @@ def test_file_whose_layers_fail_on_images_is_refused_as_it_is_opened(tmp_path):
                 content = content.replace(b'"dtype": "float32"', b'"dtype": "int32"')
             edited.writestr(member, content)
     with pytest.raises(InputError, match="b.keras cannot be computed of a black image of 16x16 pixels"):
-        open_backbone(str(tmp_path / "b.keras"), SIDE)
+        open_backbone(str(tmp_path / "b.keras"), SIDE, input_scale=255.0)
 
 
 def test_file_that_holds_no_weights_of_the_network_is_named(tmp_path, weights):

@@ -1,5 +1,7 @@
 """Command `tfapp evaluate`."""
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +28,7 @@ def evaluate(
         list[str],
         typer.Argument(
             help="Run folders, and .keras files of any Keras segmenter; a last argument like folder:PATH tests on "
-            "other data, their official test split if any."
+            "other data: their official test split if any, a run's own test images if it was trained on them."
         ),
     ],
     noise: Annotated[
@@ -60,7 +62,8 @@ def evaluate(
         Path | None,
         typer.Option(
             help="Folder for table and figure.",
-            show_default="figures/ of the first run, or runs/NAME-evaluation for NAME.keras",
+            show_default="figures/ of the first run, a folder in it for other data, or runs/NAME-evaluation for "
+            "NAME.keras",
         ),
     ] = None,
 ):
@@ -69,6 +72,7 @@ def evaluate(
     Runs on image pairs: PSNR and SSIM of what they make, without noise.
     """
     from tfapp.data import names_dataset, open_dataset, parse_noises
+    from tfapp.data.image_facts import remarks_on
     from tfapp.segmentation.comparison import compare
 
     noises = parse_noises(noise or ["paper"])
@@ -79,8 +83,10 @@ def evaluate(
         )
     opened = open_sources(runs, resize, typed_scale(context, input_scale), model_output)
     first = opened[0].path
-    folder = out or (Path("runs", f"{first.stem}-evaluation") if is_keras_file(first) else first / "figures")
+    folder = out or _usual_folder(first, dataset)
     check_folder(folder)
+    for remark in remarks_on(dataset) if dataset is not None else ():
+        console.print(remark.text, soft_wrap=True)
     if any(source.image_pairs for source in opened):
         given = {"--noise": noise, "--post-tv": post_tv, "--membrane-scores": membrane_scores}
         check_image_options(opened, given)
@@ -95,6 +101,19 @@ def evaluate(
     for sentence in comparison.remarks():
         console.print(sentence, soft_wrap=True)
     print_written(*written)
+
+
+def _usual_folder(first, dataset):
+    """Return the folder for table and figure where none is named."""
+    if is_keras_file(first):
+        return Path("runs", f"{first.stem}-evaluation")
+    if dataset is None:
+        return first / "figures"
+    # What the run shows of its own test images stays; folders of one name in different places are different data.
+    kind, _, path = dataset.spec.partition(":")
+    name = re.sub(r"[^\w.-]+", "-", f"{kind}-{Path(path).name}", flags=re.ASCII).strip("-.")
+    place = hashlib.sha256(dataset.spec.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return first / "figures" / f"{name[:60]}-{place}"
 
 
 def check_image_options(sources, given):
@@ -123,5 +142,9 @@ def evaluate_image_runs(runs, dataset, folder):
     with claimed(folder, waiting=ConsoleProgress().say):
         written = write_restorations(results, folder)
     print_table(restoration_table(results))
-    console.print("means over the test images, at the size that the network works at", soft_wrap=True)
+    counts = sorted({len(result.names) for result in results})
+    console.print(
+        f"means over {' or '.join(map(str, counts))} test image(s), at the size that the network works at",
+        soft_wrap=True,
+    )
     print_written(*written)

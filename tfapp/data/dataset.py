@@ -124,6 +124,11 @@ class Dataset:
             ignored = [] if self.ignore_value is None else [self.ignore_value]
         return {"classes": classes, "ignored": ignored, "channels": self.channels}
 
+    @property
+    def class_colours(self):
+        """The colour of each class, (red, green, blue), by a list of them or by palettes; None where there is none."""
+        return None if self.mask_coding is None else self.mask_coding.class_colours
+
     def content_fingerprint(self):
         """Return a SHA-256 over the names and the content of all files (the specification if generated)."""
         digest = hashlib.sha256()

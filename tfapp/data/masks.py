@@ -4,7 +4,7 @@ Every mask is decoded once here. What is small enough is kept, so that the train
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tfapp.data.dataset import Remark
 from tfapp.data.images import ColouredMask
 from tfapp.data.mask_conventions import numbers_count, numbers_remark, white_remarks
 from tfapp.data.mask_files import read_colours, read_stored
-from tfapp.data.palettes import agreeing, reference_colours
+from tfapp.data.palettes import agreeing, colours_by_index, reference_colours
 from tfapp.data.strays import RARE, stray_sentence, unlisted_colours
 from tfapp.errors import InputError, either
 
@@ -33,12 +33,33 @@ class MaskCoding:
         values: `values[i]` is class i.
         ignored: Values without a label.
         colours: Where masks count by their colours, the colour that each value stands for; otherwise empty.
+        palette: Where they count by their values, (value, colour) of those that occur, as all palettes show them; empty
+            if there is a mask without a palette.
+        inferred: Whether the classes were made of the values that occur, and not listed by a person.
     """
 
     names: tuple[str, ...]
     values: tuple[int, ...]
     ignored: tuple[int, ...]
     colours: tuple[tuple[int, int, int], ...] = ()
+    palette: tuple[tuple[int, tuple[int, int, int]], ...] = ()
+    inferred: bool = False
+
+    @property
+    def class_colours(self):
+        """Return the colour of each class, or None if masks do not show each class in one of its own.
+
+        Grey levels that are the values themselves, as some programs write palettes, are no colours.
+        """
+        shown = dict(enumerate(self.colours) if self.colours else self.palette)
+        found = tuple(shown.get(value) for value in self.values)
+        if None in found or len(set(found)) < len(found):
+            return None
+        if not self.colours and all(
+            colour == (value,) * 3 for colour, value in zip(found, self.values, strict=True)
+        ):
+            return None
+        return found
 
     @property
     def ignore_value(self):
@@ -116,7 +137,10 @@ class OwnMasks:
             self.remarks.append(numbers_remark(stored))
             stored = [one.numbered() for one in stored]
         counts = [self._counts(one, colours) for one in stored]
-        self.coding = self._resolved(class_list, stored, counts, colours)
+        coding = self._resolved(class_list, stored, counts, colours)
+        unshown = colours or any(one.palette is None for one in stored)
+        palette = () if unshown else tuple(sorted(colours_by_index(stored).items()))
+        self.coding = replace(coding, palette=palette, inferred=class_list is None)
         self._check_strays(stored, counts)
         if IGNORE_VALUE in self.coding.ignored and not colours and not (class_list and class_list.ignored):
             self.remarks += white_remarks(stored, counts, self._place / "masks")

@@ -49,6 +49,15 @@ def agreeing(masks: list[StoredMask]) -> bool:
     return agreement.holds
 
 
+def colours_by_index(masks: list[StoredMask]) -> dict[int, Colour]:
+    """Return the colour that each index that occurs has in the palettes of masks, which agree."""
+    found = {}
+    for mask in masks:
+        for index, colour in mask.used_colours().items():
+            found.setdefault(index, colour)
+    return found
+
+
 def reference_colours(masks: list[StoredMask], every: list[StoredMask]) -> tuple[Colour, ...]:
     """Return the colours that the values 0, 1, 2, ... stand for: those of the first palette, as far as it is used.
 

@@ -1,9 +1,31 @@
-"""What the masks of a run meant when it was trained, compared with what they mean now, by name."""
+"""What the masks of a run meant when it was trained, compared with what they mean now, and with those of other runs."""
+
+from dataclasses import dataclass
 
 from tfapp.errors import InputError
 
 # A list of hundreds of classes that all moved says no more than its first ones.
 _SHOWN = 4
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run was trained on.
+
+    Attributes:
+        spec: What named it.
+        content: Hash of the files.
+        coding: `Dataset.coding` of then, or None of runs from before it was kept.
+    """
+
+    spec: str
+    content: str
+    coding: dict | None
+
+    def is_same(self, other):
+        """Return whether two are the same files, wherever they are, of the same coding where it was kept."""
+        codings = self.coding, other.coding
+        return self.content == other.content and (None in codings or codings[0] == codings[1])
 
 
 def refuse_other_coding(run, dataset):
@@ -42,9 +64,9 @@ def refuse_other_coding(run, dataset):
 
 def on_same_data(compared):
     """Return whether runs were trained on the same data: the same files, of the same coding where it was kept."""
-    codings = [run.record["data"].get("coding") for run in compared]
-    known = [coding for coding in codings if coding is not None]
-    return len({run.content_fingerprint for run in compared}) < 2 and all(one == known[0] for one in known)
+    found = [run.trained_on for run in compared]
+    # Not the first with each other one alone: it may have no coding, and be the same as two that differ.
+    return all(one.is_same(other) for place, one in enumerate(found) for other in found[:place])
 
 
 def coding_changes(then, now):

@@ -20,6 +20,7 @@ from tfapp.segmentation.evaluation import (
     store_metrics,
 )
 from tfapp.segmentation.keras_file import KerasFile
+from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}
 
@@ -28,7 +29,8 @@ class Comparison:
     """Evaluations grouped by title: rows are noises, columns are (title, measure).
 
     Runs of one title are averaged, as trainings with other seeds. Those that differ in more get titles that
-    say in what, such as `Unet (--train-noise gaussian=0.05)`.
+    say in what, such as `Unet (--train-noise gaussian=0.05)`, and those that were trained on other data titles that
+    name these: `Unet (trained on folder:cells)`.
 
     Raises:
         InputError: If the evaluations are of different classes or noises.
@@ -93,11 +95,14 @@ class Comparison:
                 for i, noise in enumerate(self.noises)
             ]
             smoother = ", smaller is smoother" if measure == "RE" else ""
-            found.append(ResultTable(["noise", *titles], rows, f"{measure} [%{smoother}]"))
+            title = f"{measure} [%{smoother}], {self.test_images()}"
+            found.append(ResultTable(["noise", *titles], rows, title))
         membranes = list(self._membrane_rows())
         if membranes:
             header = ["", "V_rand [%]", "at threshold", "V_info [%]", "at threshold"]
-            found.append(ResultTable(header, membranes, "membrane scores (ISBI 2012) on clean images"))
+            found.append(
+                ResultTable(header, membranes, f"membrane scores (ISBI 2012), {self.test_images()}, clean")
+            )
         return found
 
     def _membrane_rows(self):
@@ -113,14 +118,43 @@ class Comparison:
                 )
                 yield name, *(f"{number:{form}}" for number, form in numbers)
 
+    @property
+    def evaluations(self):
+        """All `Evaluation`s, title by title."""
+        return [evaluation for group in self.groups.values() for evaluation in group]
+
+    def test_images(self):
+        """Return how many test images there were, as words."""
+        counts = sorted({evaluation.images for evaluation in self.evaluations})
+        return f"{' to '.join(map(str, counts[:: max(len(counts) - 1, 1)]))} test image(s)"
+
     def remarks(self):
-        """Return a sentence for each title: IoU of every class and loss on clean images, of its first run."""
+        """Return sentences: IoU of every class and loss on clean images, of each title's first run; and doubts.
+
+        The doubts are on what does not compare: runs that were tested on different data or images.
+        """
         sentences = []
         for title, evaluations in self.groups.items():
             ious = zip(evaluations[0].class_names, evaluations[0].clean.class_iou, strict=True)
             shown = ", ".join(f"{name} {100 * value:.2f}" for name, value in ious)
             sentences.append(f"{title}: IoU on clean images: {shown}; loss {evaluations[0].loss:.4f}")
-        return sentences
+        return sentences + self._on_other_images()
+
+    def _on_other_images(self):
+        trained = [one.trained_on for one in self.evaluations if one.trained_on is not None]
+        known = [evaluation for evaluation in self.evaluations if evaluation.names]
+        # A copy of the data in another folder is no other data.
+        if len({one.tested_on for one in known}) > 1 and len(_different(trained)) > 1:
+            return [
+                "The runs were tested on different data, so their numbers do not compare; name data as the last "
+                "argument, such as folder:PATH, to test all of them on the same."
+            ]
+        if len({frozenset(evaluation.names) for evaluation in known}) > 1:
+            return [
+                "The runs were tested on different images, as their splits differ, so small differences between them "
+                "mean little."
+            ]
+        return []
 
     def write(self, folder):
         """Write the table (Markdown, CSV) and the figure into a folder; return their paths."""
@@ -136,7 +170,7 @@ class Comparison:
 
     def write_markdown(self, path):
         """Write the `table`."""
-        write_text(path, document(self.table()))
+        write_text(path, document(self.table(), f"Measured on {self.test_images()}."))
 
     def figure(self):
         """Return the figure of mIoU and RE against the standard deviation of Gaussian noise."""
@@ -175,8 +209,8 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
         noises: List of `Noise`.
         post_tv: Weights of converged TV behind a softmax.
         seed: Seed of the noise.
-        dataset: `Dataset` to test on. None for the test images of every run, which its `metrics.json` then tells of;
-            files have those of the first run.
+        dataset: `Dataset` to test on, the images as `images_to_test` says. None for the test images of every run, which
+            its `metrics.json` then tells of; files have those of the first run.
         membranes: Whether to add the membrane scores.
         progress: `Progress` that shows how many noises are done.
 
@@ -191,7 +225,7 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
             source.check_trained()
     weights = [(None, *(() if source.has_tv_head else post_tv)) for source in sources]
     # In reverse, to be taken from the end and not kept beyond their turn: decoded images are large.
-    jobs = list(zip(sources, _test_data(sources, dataset), weights, strict=True))[::-1]
+    jobs = list(zip(sources, _test_data(sources, dataset, progress.say), weights, strict=True))[::-1]
     if membranes:
         for _, data, _ in jobs:
             check_membranes(data.dataset)
@@ -209,26 +243,72 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
     return Comparison(evaluations)
 
 
-def _test_data(sources, dataset):
-    first_run = next((source for source in sources if not isinstance(source, KerasFile)), None)
-    return [
-        EvaluationData(source, first_run.dataset, first_run.items("test"))
-        if dataset is None and isinstance(source, KerasFile)
-        else EvaluationData(source, dataset)
-        for source in sources
-    ]
+def _test_data(sources, dataset, say):
+    runs = [source for source in sources if not isinstance(source, KerasFile)]
+    if dataset is not None and (remark := own_test_images_remark(runs, dataset)):
+        say(remark)
+    found = [_test_data_of(source, dataset, runs) for source in sources]
+    for remark in filter(None, (data.order_remark for data in found)):
+        say(remark)
+    return found
+
+
+def _test_data_of(source, dataset, runs):
+    is_file = isinstance(source, KerasFile)
+    if dataset is not None:
+        return EvaluationData(source, dataset, images_to_test(None if is_file else source, dataset, runs))
+    return (
+        EvaluationData(source, runs[0].dataset, runs[0].items("test")) if is_file else EvaluationData(source)
+    )
 
 
 def _told_apart(evaluations):
-    """Return the title of each evaluation, with the settings in which others of the same title differ."""
+    """Return the title of each evaluation, with the settings and the data in which others of the same title differ."""
     same_title = {}
     for evaluation in evaluations:
-        same_title.setdefault(evaluation.title, []).append(with_defaults(evaluation.settings))
+        same_title.setdefault(evaluation.title, []).append(evaluation)
+    settings = {title: [with_defaults(one.settings) for one in group] for title, group in same_title.items()}
+    data = {title: _data_in_words(group) for title, group in same_title.items()}
     for evaluation in evaluations:
-        own, others = with_defaults(evaluation.settings), same_title[evaluation.title]
+        own, others = with_defaults(evaluation.settings), settings[evaluation.title]
         apart = [name for name in own if any(other.get(name) != own[name] for other in others)]
-        words = ", ".join(_in_words(name, own[name]) for name in apart)
-        yield f"{evaluation.title} ({words})" if words else evaluation.title
+        words = [*(_in_words(name, own[name]) for name in apart), *data[evaluation.title](evaluation)]
+        yield f"{evaluation.title} ({', '.join(words)})" if words else evaluation.title
+
+
+def _data_in_words(evaluations):
+    """Return a function of an evaluation to words on what it was trained on, none if that is the same for all."""
+    found = _different([one.trained_on for one in evaluations if one.trained_on is not None])
+    names = next(
+        names
+        for names in (
+            [
+                f"{kind}:{path.rstrip('/').rpartition('/')[2]}"
+                for kind, _, path in (d.spec.partition(":") for d in found)
+            ],
+            [one.spec for one in found],
+            # One folder whose files or classes changed between the trainings.
+            [f"version {number} of {one.spec}" for number, one in enumerate(found, 1)],
+        )
+        if len(set(names)) == len(found)
+    )
+
+    def words(evaluation):
+        if len(found) < 2 or evaluation.trained_on is None:
+            return []
+        place = next(place for place, one in enumerate(found) if one.is_same(evaluation.trained_on))
+        return [f"trained on {names[place]}"]
+
+    return words
+
+
+def _different(trained):
+    """Return the `TrainingData` that differ, each once."""
+    found = []
+    for one in trained:
+        if not any(one.is_same(other) for other in found):
+            found.append(one)
+    return found
 
 
 def _in_words(name, value):

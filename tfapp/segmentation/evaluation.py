@@ -10,6 +10,8 @@ import tensorflow as tf
 from tfapp.data import network_pair, weighted_labels
 from tfapp.errors import InputError
 from tfapp.models import before_projection, resize_probabilities
+from tfapp.segmentation.class_order import in_order_of
+from tfapp.segmentation.coding import TrainingData
 from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.membrane_scores import MembraneScores, membrane_scores
 from tfapp.segmentation.metrics import (
@@ -20,6 +22,7 @@ from tfapp.segmentation.metrics import (
     mean_iou,
     regularisation_effect,
 )
+from tfapp.segmentation.tested_images import images_to_test
 
 BATCH_PIXELS = 8 * 128 * 128
 
@@ -49,6 +52,9 @@ class Evaluation:
         rows: One `Row` per noise, clean first.
         settings: `Run.settings`, to tell apart runs of one title; empty for other models.
         membranes: `MembraneScores` on the clean images at their own size, or None if they were not asked for.
+        trained_on: `TrainingData` of the run; None of other models.
+        tested_on: What names the data that it was tested on; "" where that is not known.
+        names: Names of the test images; none where they are not known.
     """
 
     title: str
@@ -60,6 +66,9 @@ class Evaluation:
     rows: tuple[Row, ...] = field(default_factory=tuple)
     settings: dict = field(default_factory=dict)
     membranes: MembraneScores | None = None
+    trained_on: TrainingData | None = None
+    tested_on: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def clean(self):
@@ -111,20 +120,30 @@ class Segmenter:
 class EvaluationData:
     """The test images of a run or a model at network size, read once for all noises and segmenters.
 
+    Masks of a dataset that is given are read in the order of the run's classes, as `in_order_of` says.
+
     Args:
         source: `Run` or `KerasFile`.
         dataset: `Dataset` to test on; None for the test images of the run.
-        items: Its `Item`s to test on; None for its official test split, or everything where there is none.
+        items: Its `Item`s to test on; None for what `images_to_test` says of them.
+
+    Attributes:
+        order_remark: Sentence on how its classes are read, if their order is not that of the run; otherwise None.
     """
 
     def __init__(self, source, dataset=None, items=None):
         self.source = source
-        self.dataset = dataset or source.dataset
+        self.dataset, self.order_remark = dataset or source.dataset, None
         if dataset is None:
             self.items = source.items("test")
         else:
             _check_compatible(source, dataset)
-            self.items = items or dataset.test_items
+            run = None if isinstance(source, KerasFile) else source
+            self.items = images_to_test(run, dataset) if items is None else items
+            if run is not None:
+                self.dataset, self.order_remark = in_order_of(run, dataset)
+            if self.dataset is not dataset:
+                self.items = self.dataset.select([item.name for item in self.items])
         self.resize = source.framing.resize
 
     @cached_property
@@ -183,6 +202,9 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda
         rows=tuple(rows),
         settings=data.source.settings,
         membranes=scores,
+        trained_on=data.source.trained_on,
+        tested_on=data.dataset.spec,
+        names=tuple(item.name for item in data.items),
     )
 
 
@@ -244,10 +266,10 @@ def _check_compatible(source, dataset):
                 f"{dataset.spec} has {dataset.num_classes} classes and {dataset.channels} channel(s); "
                 f"{source.path} gives {source.num_classes} and takes {source.channels}."
             )
-    elif tuple(dataset.class_names) != source.class_names or dataset.channels != source.channels:
+    elif dataset.channels != source.channels:
         raise InputError(
-            f"{dataset.spec} has the classes {', '.join(dataset.class_names)} and {dataset.channels} channel(s); "
-            f"{source.path} was trained for {', '.join(source.class_names)} and {source.channels}."
+            f"{dataset.spec} has images of {dataset.channels} channel(s); {source.path} was trained for "
+            f"{source.channels}."
         )
 
 

@@ -41,6 +41,7 @@ class KerasFile:
     image_pairs = False
     loss = "cross-entropy"
     settings = {}
+    trained_on = None
     after_export = ()
 
     def __init__(self, path, *, resize=None, input_scale=None, output="auto"):

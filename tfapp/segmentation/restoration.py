@@ -13,6 +13,7 @@ from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet
+from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
 
 EXAMPLES = 4
 
@@ -43,13 +44,14 @@ class Restoration:
         return tuple(ImageQuality(*np.mean(part, axis=0).tolist()) for part in (self.given, self.made))
 
 
-def evaluate_restoration(run, dataset=None, *, advance=lambda: None):
+def evaluate_restoration(run, dataset=None, *, beside=(), advance=lambda: None):
     """Measure a run on image pairs, at the size that its network works at.
 
     Args:
         run: Finished `Run` on image pairs.
-        dataset: `Dataset` of image pairs to test on: its official test split, or everything where there is none.
-            None for the test images of the run.
+        dataset: `Dataset` of image pairs to test on, the pairs as `images_to_test` says. None for the test images of
+            the run.
+        beside: Runs that are tested beside it.
         advance: Called after each image, for a progress bar.
 
     Returns:
@@ -58,7 +60,7 @@ def evaluate_restoration(run, dataset=None, *, advance=lambda: None):
     Raises:
         InputError: For a dataset with classes, or with images of other channels.
     """
-    items = run.items("test") if dataset is None else _test_items(run, dataset)
+    items = run.items("test") if dataset is None else _test_items(run, dataset, beside)
     dataset = dataset or run.dataset
     forward = _forward(run.network())
     given, made, examples = [], [], []
@@ -93,10 +95,12 @@ def evaluate_restorations(runs, dataset=None, *, progress=SILENT):
     for run in runs:
         run.check_trained()
     results = []
+    if dataset is not None and (remark := own_test_images_remark(runs, dataset)):
+        progress.say(remark)
     with progress.task("evaluating") as task:
         for run in runs:
             task(task.done, note=run.title)
-            results.append(evaluate_restoration(run, dataset, advance=task.advance))
+            results.append(evaluate_restoration(run, dataset, beside=runs, advance=task.advance))
             if dataset is None:
                 store_restoration(run, results[-1])
     return results
@@ -134,14 +138,14 @@ def write_examples(path, restoration):
     save_image(contact_sheet(restoration.examples, titles, cell=320), path)
 
 
-def _test_items(run, dataset):
+def _test_items(run, dataset, beside):
     if not dataset.image_pairs or dataset.channels != run.channels:
         kind = "image pairs" if dataset.image_pairs else "masks"
         raise InputError(
             f"{dataset.spec} has {kind} of {dataset.channels} channel(s); {run.path} was trained on image pairs of "
             f"{run.channels}."
         )
-    return dataset.test_items
+    return images_to_test(run, dataset, beside)
 
 
 def _forward(model):

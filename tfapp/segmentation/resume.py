@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 
 from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
+from tfapp.data.copies import copies_sentences, image_hashes
 from tfapp.data.framing import small_image_remark
 from tfapp.errors import InputError
 from tfapp.report.markup import sentence_list
@@ -59,13 +60,18 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
     resolved = {"resize": framing.resize, "patch": framing.patch, "augment": augment}
     requested = {name: getattr(config, name) for name in resolved}
     stored = {**asdict(config), **resolved, "requested": requested, "class_weights": weights}
-    content = dataset.content_fingerprint()
+    content, hashes = dataset.content_fingerprint(), image_hashes(dataset.items)
+    for sentence in copies_sentences(split, hashes):
+        say(sentence)
     data = {
         "spec": dataset.spec,
         "fingerprint": dataset.fingerprint(content),
         # Apart too: runs from before the coding counted have this one alone, and are compared by it.
         "content": content,
+        "images": hashes,
         "coding": dataset.coding,
+        # Beside the coding: the fingerprint covers that, and palettes came later.
+        "colours": dataset.class_colours,
         "class_names": list(dataset.class_names),
         "channels": dataset.channels,
         "ignore_value": dataset.ignore_value,

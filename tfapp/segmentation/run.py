@@ -25,7 +25,7 @@ from tfapp.records import (
 from tfapp.runs import run as runs
 from tfapp.runs.progress import SILENT
 from tfapp.runs.record import SEGMENTATION
-from tfapp.segmentation.coding import refuse_other_coding
+from tfapp.segmentation.coding import TrainingData, refuse_other_coding
 from tfapp.segmentation.config import TrainConfig, check_stored
 from tfapp.segmentation.exporting import export_segmenter
 
@@ -50,7 +50,13 @@ _ENTRIES = Entries(
                 "channels": OneOf((1, 3)),
                 "split": Entries({name: _NAMES for name in ("train", "validation", "test")}),
             },
-            {"ignore_value": Optional(Whole()), "content": Text(), "coding": TableOf()},
+            {
+                "ignore_value": Optional(Whole()),
+                "content": Text(),
+                "images": TableOf(Text()),
+                "colours": Optional(ListOf(ListOf(Whole(), 3))),
+                "coding": Entries({"classes": ListOf(ListOf(count=2))}, {"ignored": ListOf()}),
+            },
         ),
     }
 )
@@ -82,6 +88,22 @@ class Run(runs.Run):
     @property
     def class_names(self):
         return tuple(self.record["data"]["class_names"])
+
+    @property
+    def class_colours(self):
+        """The colour of each class, (red, green, blue), as masks showed it in the training, or None."""
+        data = self.record["data"]
+        # Runs from before they were kept have those of masks that count by colour, in the coding.
+        found = data.get("colours") or (
+            [value for _, value in data["coding"]["classes"]] if self.counts_by_colour else []
+        )
+        return tuple(map(tuple, found)) if len(found) == len(self.class_names) else None
+
+    @property
+    def counts_by_colour(self):
+        """Whether the masks that it was trained on count by their colours."""
+        coding = self.record["data"].get("coding") or {}
+        return any(isinstance(value, (list, tuple)) for _, value in coding.get("classes", ()))
 
     @property
     def channels(self):
@@ -116,6 +138,12 @@ class Run(runs.Run):
         """Hash of the files alone; the `data_fingerprint` also covers what the masks mean."""
         # Runs from before the coding counted have one hash, that of the files.
         return self.record["data"].get("content", self.data_fingerprint)
+
+    @property
+    def trained_on(self):
+        """The `TrainingData`: runs of other data are no seeds of one training."""
+        data = self.record["data"]
+        return TrainingData(data["spec"], self.content_fingerprint, data.get("coding"))
 
     @property
     def split(self):

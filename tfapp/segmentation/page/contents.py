@@ -134,6 +134,7 @@ def _evaluation(run, title, stored):
         seed=stored["noise_seed"],
         rows=tuple(rows),
         settings=run.settings,
+        trained_on=run.trained_on,
     )
 
 
