@@ -11,19 +11,24 @@ class Evidence:
     """Pictures of some scenes.
 
     Attributes:
-        depth: float32 `(scenes, height, width)`, metres, 0 where no part is: the nearest that was measured in a pixel
-            or one of its eight neighbours, as a point may belong to the part of the next pixel.
-        gap: float32 `(scenes, height, width)`, metres from the ray of a pixel to the nearest ray that meets a part, at
-            the distance of the parts; 0 on parts, and where nothing was measured, which says nothing.
+        front: float32 `(scenes, height, width)`, metres, 0 where no part is: the smallest depth of a pixel and its
+            eight neighbours. Nothing of a part is nearer to the camera; a pixel alone could not say so, as its ray may
+            pass a part that fills the rest of the pixel.
+        gap: float32 `(scenes, height, width)`, metres from a pixel to the nearest one of a part, beyond the first
+            pixel and at the distance of the parts; 0 on parts, and where nothing was measured, which says nothing.
         nearest: float32 `(scenes, height, width, 3)`, the point that was measured at the nearest pixel of a part.
     """
 
-    depth: np.ndarray
+    front: np.ndarray
     gap: np.ndarray
     nearest: np.ndarray
 
     def __len__(self):
-        return len(self.depth)
+        return len(self.front)
+
+    def select(self, chosen):
+        """Return the pictures of some scenes, by their numbers."""
+        return Evidence(self.front[chosen], self.gap[chosen], self.nearest[chosen])
 
 
 def evidence_of(parts, camera, measured=None):
@@ -35,15 +40,15 @@ def evidence_of(parts, camera, measured=None):
         measured: bool of this shape, the pixels where something was measured, a part or what is behind; all if None.
     """
     parts = np.asarray(parts, np.float32)
-    front, gap, nearest = np.empty_like(parts), np.empty_like(parts), np.empty((*parts.shape, 3), np.float32)
+    front, gap, nearest = np.zeros_like(parts), np.zeros_like(parts), np.zeros((*parts.shape, 3), np.float32)
     rays = camera.rays().astype(np.float32)
     for scene, depth in enumerate(parts):
-        away, (rows, columns) = distance_transform_edt(depth <= 0, return_indices=True)
-        # A part may reach to the border of the next pixel.
-        gap[scene] = np.maximum(away - 1, 0) * np.median(depth[depth > 0]) / np.sqrt(camera.fx * camera.fy)
+        shown = depth > 0
+        away, (rows, columns) = distance_transform_edt(~shown, return_indices=True)
+        # A part may reach to the far border of the next pixel.
+        gap[scene] = np.maximum(away - 1, 0) * np.median(depth[shown]) / np.sqrt(camera.fx * camera.fy)
         nearest[scene] = (rays * depth[..., None])[rows, columns]
-        lowest = minimum_filter(np.where(depth > 0, depth, np.inf), 3)
-        front[scene] = np.where(depth > 0, lowest, 0)
+        front[scene] = np.where(shown, minimum_filter(np.where(shown, depth, np.inf), 3), 0)
     if measured is not None:
         gap[~np.asarray(measured)] = 0
     return Evidence(front, gap, nearest)

@@ -16,14 +16,14 @@ class Observed(NamedTuple):
         points: float32 `(B, n, 3)`, measured points of each instance, metres in the camera's frame.
         weights: float32 `(B, n)`, 1 for a point, 0 where there are fewer; they need not sum to 1.
         scene: int32 `(B,)`, the scene of each in the pictures.
-        depth, gap, nearest: Pictures of the scenes, as of `Evidence`.
+        front, gap, nearest: Pictures of the scenes, as of `Evidence`.
         intrinsics: float32 `(4,)`: fx, fy, cx, cy, in pixels.
     """
 
     points: tf.Tensor
     weights: tf.Tensor
     scene: tf.Tensor
-    depth: tf.Tensor
+    front: tf.Tensor
     gap: tf.Tensor
     nearest: tf.Tensor
     intrinsics: tf.Tensor
@@ -64,7 +64,7 @@ class Residual(NamedTuple):
 
 
 # Model points may stand in front of what was measured by this share of the cap: noise of the camera, and voxels.
-_FRONT = 1 / 3
+FRONT = 1 / 3
 # What is nearer than this share of the cap pulls with more than half of its weight: at first, and at the end.
 COARSE, FINE = 0.5, 0.15
 
@@ -108,7 +108,7 @@ def step(observed, model, rotation, translation, reach=COARSE):
     )
 
 
-def contradicted(observed, points, rotation, translation, cap):
+def violations(observed, points, rotation, translation, cap):
     """Return how far each point of a model is where it should not be seen, metres, `(B, q)`, of one pose an instance.
 
     Args:
@@ -169,14 +169,14 @@ def _to_model(observed, model, rotation, translation):
 def _seen(observed, few, rotation, translation, cap):
     """Return some points of the model in the camera's frame, the measured points they belong to, and violations."""
     points = tf.matmul(few, rotation, transpose_b=True) + translation[:, :, None]
-    height, width = tf.shape(observed.depth)[1], tf.shape(observed.depth)[2]
+    height, width = tf.shape(observed.front)[1], tf.shape(observed.front)[2]
     away = tf.maximum(points[..., 2], 1e-3)
     column = observed.intrinsics[0] * points[..., 0] / away + observed.intrinsics[2]
     row = observed.intrinsics[1] * points[..., 1] / away + observed.intrinsics[3]
     column = tf.cast(tf.clip_by_value(column, 0, tf.cast(width - 1, column.dtype)), tf.int32)
     row = tf.cast(tf.clip_by_value(row, 0, tf.cast(height - 1, row.dtype)), tf.int32)
     place = (observed.scene[:, None, None] * height + row) * width + column
-    depth, gap = (tf.gather(tf.reshape(picture, (-1,)), place) for picture in (observed.depth, observed.gap))
+    nearest, gap = (tf.gather(tf.reshape(picture, (-1,)), place) for picture in (observed.front, observed.gap))
     targets = tf.gather(tf.reshape(observed.nearest, (-1, 3)), place)
-    front = tf.where(depth > 0, depth - points[..., 2] - _FRONT * cap, 0)
-    return points, targets, tf.maximum(gap, tf.maximum(front, 0))
+    before = tf.where(nearest > 0, nearest - points[..., 2] - FRONT * cap, 0)
+    return points, targets, tf.maximum(gap, tf.maximum(before, 0))
