@@ -66,6 +66,24 @@ def predict_poses(model, observations, *, choose="distance", progress=None):
     return found
 
 
+def all_hypotheses(model, observations):
+    """Return every pose that the network gives each instance, whatever fits.
+
+    Args:
+        model: `PoseModel`.
+        observations: `Observations`.
+
+    Returns:
+        Rotations float64 `(scenes, K, N, 3, 3)` and translations float64 `(scenes, K, N, 3)` in metres.
+    """
+    rotation, translation = [], []
+    for first in range(0, len(observations), BATCH):
+        outputs = model(observations.depth[first : first + BATCH], training=False)
+        rotation.append(rotation_from_quaternion(outputs["quaternion"]).numpy().astype(np.float64))
+        translation.append(model.settings.in_metres(outputs["translation"]))
+    return np.concatenate(rotation), np.concatenate(translation)
+
+
 def check_choice(choose):
     """Raise InputError for what `predict_poses` cannot choose by."""
     if choose not in CHOICES:

@@ -176,7 +176,9 @@ def _seen(observed, few, rotation, translation, cap):
     column = tf.cast(tf.clip_by_value(column, 0, tf.cast(width - 1, column.dtype)), tf.int32)
     row = tf.cast(tf.clip_by_value(row, 0, tf.cast(height - 1, row.dtype)), tf.int32)
     place = (observed.scene[:, None, None] * height + row) * width + column
-    nearest, gap = (tf.gather(tf.reshape(picture, (-1,)), place) for picture in (observed.front, observed.gap))
+    nearest, gap = (
+        tf.gather(tf.reshape(picture, (-1,)), place) for picture in (observed.front, observed.gap)
+    )
     targets = tf.gather(tf.reshape(observed.nearest, (-1, 3)), place)
     before = tf.where(nearest > 0, nearest - points[..., 2] - FRONT * cap, 0)
     return points, targets, tf.maximum(gap, tf.maximum(before, 0))

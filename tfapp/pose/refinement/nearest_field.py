@@ -39,11 +39,17 @@ class NearestField:
         voxel = float((high - low + 2 * margin).max() / _VOXELS)
         origin = low - margin
         shape = np.ceil((high + margin - origin) / voxel).astype(int)
-        centres = [start + voxel * (np.arange(count) + 0.5) for start, count in zip(origin, shape, strict=True)]
+        centres = [
+            start + voxel * (np.arange(count) + 0.5) for start, count in zip(origin, shape, strict=True)
+        ]
         grid = np.stack(np.meshgrid(*centres, indexing="ij"), -1).reshape(-1, 3)
         index = cKDTree(points).query(grid)[1]
         return cls(
-            points.astype(np.float32), index.astype(np.int32), shape.astype(np.int32), origin.astype(np.float32), voxel
+            points.astype(np.float32),
+            index.astype(np.int32),
+            shape.astype(np.int32),
+            origin.astype(np.float32),
+            voxel,
         )
 
 

@@ -102,7 +102,9 @@ def _best_poses(model, batch, scenes, candidates, seed):
     numbers = [scene for scene, _, _ in batch]
     few, many = (observed_in(scenes, numbers, *_drawn(batch, count, seed)) for count in (_FEW, _MANY))
     rotation, translation = (tf.constant(one, tf.float32) for one in candidates)
-    rotation, translation, total = (one.numpy().astype(float) for one in _search(few, many, model, rotation, translation))
+    rotation, translation, total = (
+        one.numpy().astype(float) for one in _search(few, many, model, rotation, translation)
+    )
     rows, best = np.arange(len(batch)), total.argmin(-1)
     apart = _angle(np.swapaxes(rotation[rows, best][:, None], -1, -2) @ rotation) > _SAME
     runner_up = np.where(apart, total, np.inf).min(-1)
