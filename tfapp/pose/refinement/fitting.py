@@ -152,7 +152,7 @@ def kabsch(source, target, weights):
 
 
 def _to_model(observed, model, rotation, translation):
-    """Return the nearest point of the model's discs to each measured one, `(B, C, n, 3)` in its own frame, and the distance."""
+    """Return the point of the model's discs nearest to each measured one, `(B, C, n, 3)` in its frame, and how far."""
     local = tf.matmul(observed.points[:, None] - translation[:, :, None], rotation)
     cell = tf.cast(tf.floor((local - model.origin) / model.voxel), tf.int32)
     cell = tf.clip_by_value(cell, 0, model.shape - 1)

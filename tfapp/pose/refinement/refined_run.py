@@ -11,6 +11,7 @@ from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json, write_text
 from tfapp.layers import HiddenPointRemoval
 from tfapp.pose.evaluation.instances import label_points
+from tfapp.pose.model.settings import usual_exponent
 from tfapp.pose.observations import observe
 from tfapp.pose.predictions import ScenePoses, all_hypotheses, learned_points, predict_poses
 from tfapp.pose.refinement.alternation import (
@@ -113,6 +114,11 @@ def is_refined(run):
     return (run.path / FOLDER / _RECORD).is_file()
 
 
+def model_file(run):
+    """Return the path of the refined model."""
+    return run.path / FOLDER / _MODEL
+
+
 def read_refined(run):
     """Return the `RefinedModel` of a run.
 
@@ -136,21 +142,20 @@ def read_refined(run):
     return RefinedModel(points, record["extent"])
 
 
-def refined_poses(run, refined, folder, observations, progress=None):
+def refined_poses(model, refined, folder, observations, progress=None):
     """Return the `ScenePoses` of scenes by the refined model, placed in all that the scenes show of parts.
 
     Args:
-        run: `PoseRun`.
+        model: `PoseModel` of the run, whose poses are where the search begins.
         refined: `RefinedModel`.
         folder: `SceneFolder` of the scenes.
         observations: `Observations` of them.
         progress: Function of (scenes done, scenes in all), or None.
     """
-    model, found = run.load_model(), []
-    removal = HiddenPointRemoval(2.9, (0.0, 0.0, 0.0))
+    found, removal = [], HiddenPointRemoval(usual_exponent(_MANY_POINTS), (0.0, 0.0, 0.0))
     for first in range(0, len(observations), _SCENES):
         batch = observations.select(slice(first, first + _SCENES))
-        scenes = _scene_set(run, model, folder, batch, lambda done, total: None)
+        scenes = _scene_set(model, folder, batch)
         place_new(refined, scenes)
         found += [_scene_poses(scenes, scene, refined.points, removal, batch) for scene in range(len(scenes))]
         if progress:
@@ -160,6 +165,8 @@ def refined_poses(run, refined, folder, observations, progress=None):
 
 # Scenes that are placed at a time.
 _SCENES = 32
+# Points of a refined model, about.
+_MANY_POINTS = 1000
 
 
 def _scene_poses(scenes, scene, points, removal, batch):
@@ -178,10 +185,10 @@ def _scenes(run, model, numbers, progress, title):
     folder = run.folder()
     with progress.task(title) as task:
         observations = observe(folder, run.config["observed"], indices=numbers, seed=run.config["seed"])
-        return _scene_set(run, model, folder, observations, task)
+        return _scene_set(model, folder, observations, task)
 
 
-def _scene_set(run, model, folder, observations, progress):
+def _scene_set(model, folder, observations, progress=lambda done, total: None):
     """Return the `SceneSet` of scenes with what the network says of them."""
     poses = predict_poses(model, observations)
 

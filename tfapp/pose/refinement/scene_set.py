@@ -1,4 +1,4 @@
-"""Scenes with what is thought of them while poses and model are refined: which point belongs to which instance, poses."""
+"""Scenes with what is thought of them during a refinement: which point belongs to which instance, and all poses."""
 
 from dataclasses import dataclass, field
 
