@@ -16,6 +16,9 @@ def refine(
     scenes: Annotated[
         int | None, Option(help="Training scenes to fuse the model from at most.", show_default="all")
     ] = None,
+    start: Annotated[
+        str, Option("--from", help="network, or clustering: then nothing of the network counts.")
+    ] = "network",
     tensorboard: Annotated[
         Path | None, Option(help="Folder for TensorBoard: curves of the rounds.", show_default="none")
     ] = None,
@@ -30,7 +33,7 @@ def refine(
     from tfapp.pose.run import PoseRun
 
     opened = PoseRun.open(run)
-    refine_and_print(opened, RefineOptions(rounds, scenes), tensorboard, overwrite)
+    refine_and_print(opened, RefineOptions(rounds, scenes, start), tensorboard, overwrite)
     print_next(opened)
 
 

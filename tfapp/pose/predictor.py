@@ -24,12 +24,14 @@ class Predictor:
         model: Its `PoseModel`.
         choose: `refined`, or which of the network's alternatives counts, as of `predict_poses`.
         refined: `RefinedModel`, or None.
+        start: Where its search begins, as of `RefineOptions`.
     """
 
     run: PoseRun
     model: PoseModel
     choose: str
     refined: RefinedModel | None = None
+    start: str | None = None
 
     @property
     def object_points(self):
@@ -48,7 +50,7 @@ class Predictor:
         """
         if self.refined is None:
             return predict_poses(self.model, observations, choose=self.choose, progress=progress)
-        return refined_poses(self.model, self.refined, folder, observations, progress)
+        return refined_poses(self.model, self.refined, self.start, folder, observations, progress)
 
     @property
     def fingerprint(self):
@@ -70,4 +72,4 @@ def predictor(run, choose=None):
         choose = REFINED if is_refined(run) else "distance"
     check_choice(choose, more=(REFINED,))
     open_model = partial(Predictor, run, run.load_model(), choose)
-    return open_model(read_refined(run)) if choose == REFINED else open_model()
+    return open_model(*read_refined(run)) if choose == REFINED else open_model()

@@ -10,23 +10,26 @@ from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json, write_text
 from tfapp.layers import HiddenPointRemoval
-from tfapp.pose.evaluation.instances import label_points
+from tfapp.pose.evaluation.instances import label_points, spectral_clustering
 from tfapp.pose.model.settings import usual_exponent
 from tfapp.pose.observations import observe
 from tfapp.pose.predictions import ScenePoses, all_hypotheses, learned_points, predict_poses
 from tfapp.pose.refinement.alternation import (
+    GROWTH,
     LEAST_GAIN,
     RefinedModel,
+    grown_model,
     mean_residual,
     next_round,
     place_new,
 )
 from tfapp.pose.refinement.nearest_field import extent_of
 from tfapp.pose.refinement.scene_set import scene_set
-from tfapp.records import Entries, Number, Whole, read_record
+from tfapp.records import Entries, Number, OneOf, Whole, read_record
 from tfapp.runs.progress import SILENT
 
 FOLDER = "refined"
+STARTS = ("network", "clustering")
 _STATE, _MODEL, _RECORD, _HISTORY = "state.npz", "model.npz", "refine.json", "history.csv"
 _ENTRIES = Entries(
     {
@@ -34,6 +37,7 @@ _ENTRIES = Entries(
         "scenes": Whole(1),
         "rounds": Whole(1),
         "most_rounds": Whole(1),
+        "start": OneOf(STARTS),
         "residual": Number(0),
         "extent": Number(above=0),
     }
@@ -49,13 +53,18 @@ class RefineOptions:
     Attributes:
         rounds: Rounds at most; fewer where the residual stops to fall.
         scenes: Training scenes that the model is fused from at most; None for all.
+        start: `network`, or `clustering` for a spectral clustering of the measured points and a model that grows from
+            one instance, so that nothing of the network counts.
     """
 
     rounds: int = 10
     scenes: int | None = None
+    start: str = "network"
 
     def check(self):
-        """Raise InputError for numbers below 1."""
+        """Raise InputError for numbers below 1 and an unknown start."""
+        if self.start not in STARTS:
+            raise InputError(f"Unknown `start` {self.start!r}; choose one of: {', '.join(STARTS)}.")
         for name in ("rounds", "scenes"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -86,15 +95,13 @@ def refine_run(run, options=RefineOptions(), *, overwrite=False, progress=SILENT
     numbers = run.splits["training"][: options.scenes]
     if not overwrite and (folder / _RECORD).is_file():
         _check_same(run, _read_record(folder), options, len(numbers))
-        return read_refined(run)
-    scenes = _scenes(run, model, numbers, progress, "scenes")
+        return read_refined(run)[0]
+    scenes = _scenes(run, model, numbers, options.start, progress)
     refined, rows = None, []
     if not overwrite and (folder / _STATE).is_file():
         refined, rows = _read_state(folder, scenes)
     if refined is None:
-        points, seen = learned_points(model)
-        learned = points[seen].astype(np.float64)
-        refined = RefinedModel(learned, extent_of(learned), fused=False)
+        refined = _first_model(model, scenes, options.start, progress)
     total = options.rounds * len(scenes) * scenes.count
     with progress.task("refining", total) as task:
         task(len(rows) * len(scenes) * scenes.count, note=_note(rows))
@@ -120,7 +127,7 @@ def model_file(run):
 
 
 def read_refined(run):
-    """Return the `RefinedModel` of a run.
+    """Return the `RefinedModel` of a run and the start of its refinement.
 
     Raises:
         InputError: It has none, it is damaged, or the run was trained further since.
@@ -139,15 +146,16 @@ def read_refined(run):
             points = _points(arrays["points"])
     except DAMAGED as error:
         raise _damaged(run, folder / _MODEL, error) from None
-    return RefinedModel(points, record["extent"])
+    return RefinedModel(points, record["extent"]), record["start"]
 
 
-def refined_poses(model, refined, folder, observations, progress=None):
+def refined_poses(model, refined, start, folder, observations, progress=None):
     """Return the `ScenePoses` of scenes by the refined model, placed in all that the scenes show of parts.
 
     Args:
-        model: `PoseModel` of the run, whose poses are where the search begins.
+        model: `PoseModel` of the run.
         refined: `RefinedModel`.
+        start: Where the search begins, as of `RefineOptions`.
         folder: `SceneFolder` of the scenes.
         observations: `Observations` of them.
         progress: Function of (scenes done, scenes in all), or None.
@@ -155,7 +163,7 @@ def refined_poses(model, refined, folder, observations, progress=None):
     found, removal = [], HiddenPointRemoval(usual_exponent(_MANY_POINTS), (0.0, 0.0, 0.0))
     for first in range(0, len(observations), _SCENES):
         batch = observations.select(slice(first, first + _SCENES))
-        scenes = _scene_set(model, folder, batch)
+        scenes = _scene_set(model, folder, batch, start)
         place_new(refined, scenes)
         found += [_scene_poses(scenes, scene, refined.points, removal, batch) for scene in range(len(scenes))]
         if progress:
@@ -165,6 +173,8 @@ def refined_poses(model, refined, folder, observations, progress=None):
 
 # Scenes that are placed at a time.
 _SCENES = 32
+# Measured points of a scene that are clustered.
+_CLUSTERED = 400
 # Points of a refined model, about.
 _MANY_POINTS = 1000
 
@@ -181,15 +191,41 @@ def _scene_poses(scenes, scene, points, removal, batch):
     return ScenePoses(rotation, translation, reflected, clouds, visible, distance)
 
 
-def _scenes(run, model, numbers, progress, title):
+def _first_model(model, scenes, start, progress):
+    if start == "clustering":
+        with progress.task("growing a model", GROWTH) as task:
+            return grown_model(scenes, task.advance)
+    points, seen = learned_points(model)
+    learned = points[seen].astype(np.float64)
+    return RefinedModel(learned, extent_of(learned), fused=False)
+
+
+def _scenes(run, model, numbers, start, progress):
     folder = run.folder()
-    with progress.task(title) as task:
+    with progress.task("scenes") as task:
         observations = observe(folder, run.config["observed"], indices=numbers, seed=run.config["seed"])
-        return _scene_set(model, folder, observations, task)
+        return _scene_set(model, folder, observations, start, task)
 
 
-def _scene_set(model, folder, observations, progress=lambda done, total: None):
-    """Return the `SceneSet` of scenes with what the network says of them."""
+def _clustered(count):
+    """Return the function of `scene_set` that labels by a spectral clustering of some of the points."""
+
+    def label(position, points):
+        if count == 1:
+            return np.zeros(len(points), np.int64)
+        # The eigenvectors of all points of a large image would take minutes.
+        few = points[np.random.default_rng(position).permutation(len(points))[:_CLUSTERED]]
+        labels = spectral_clustering(few, count, affinity="nearest_neighbors")
+        return labels[cKDTree(few).query(points)[1]]
+
+    return label
+
+
+def _scene_set(model, folder, observations, start, progress=lambda done, total: None):
+    """Return the `SceneSet` of scenes with what the network says of them, or a clustering."""
+    count = model.settings.instances
+    if start == "clustering":
+        return scene_set(folder, observations.indices, _clustered(count), count, progress=progress)
     poses = predict_poses(model, observations)
 
     def label(position, points):
@@ -199,7 +235,7 @@ def _scene_set(model, folder, observations, progress=lambda done, total: None):
         folder,
         observations.indices,
         label,
-        model.settings.instances,
+        count,
         hypotheses=all_hypotheses(model, observations),
         progress=progress,
     )
@@ -280,6 +316,7 @@ def _finish(run, folder, refined, rows, options, scenes):
             "scenes": scenes,
             "rounds": len(rows),
             "most_rounds": options.rounds,
+            "start": options.start,
             "residual": rows[-1][1] / 1000,
             "extent": refined.extent,
         },
@@ -297,8 +334,8 @@ def _read_record(folder):
 
 
 def _check_same(run, record, options, scenes):
-    now = {"epochs": run.config["epochs"], "scenes": scenes, "rounds": options.rounds}
-    then = {"epochs": record["epochs"], "scenes": record["scenes"], "rounds": record["most_rounds"]}
+    now = {"epochs": run.config["epochs"], "scenes": scenes, "rounds": options.rounds, "start": options.start}
+    then = {name: record[name] for name in ("epochs", "scenes", "start")} | {"rounds": record["most_rounds"]}
     for name, value in now.items():
         if value != then[name]:
             raise InputError(
