@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from tfapp.files import content_hash
+from tfapp.pose import predictions
 from tfapp.pose.model.pose_model import PoseModel
-from tfapp.pose.predictions import check_choice, learned_points, predict_poses
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined, refined_poses
 from tfapp.pose.run import PoseRun
@@ -37,7 +37,7 @@ class Predictor:
     def object_points(self):
         """The object model `(m, 3)` in metres, in its own frame, and which of its points scenes show, bool `(m,)`."""
         if self.refined is None:
-            return learned_points(self.model)
+            return predictions.learned_points(self.model)
         return self.refined.points, np.ones(len(self.refined.points), bool)
 
     def poses(self, folder, observations, progress=None):
@@ -49,7 +49,7 @@ class Predictor:
             progress: Function of (scenes done, scenes in all), or None.
         """
         if self.refined is None:
-            return predict_poses(self.model, observations, choose=self.choose, progress=progress)
+            return predictions.predict_poses(self.model, observations, choose=self.choose, progress=progress)
         return refined_poses(self.model, self.refined, self.start, folder, observations, progress)
 
     @property
@@ -70,6 +70,6 @@ def predictor(run, choose=None):
     """
     if choose is None:
         choose = REFINED if is_refined(run) else "distance"
-    check_choice(choose, more=(REFINED,))
+    predictions.check_choice(choose, more=(REFINED,))
     open_model = partial(Predictor, run, run.load_model(), choose)
     return open_model(*read_refined(run)) if choose == REFINED else open_model()
