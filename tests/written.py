@@ -54,6 +54,7 @@ CASES = {
         "pose simulate --part nut --out scenes --instances 1 --scenes 70 --size 32 --processes 2", quiet=0.1
     ),
     "pose train": Case(POSES, (SCENES,)),
+    "pose refine": Case("pose refine poses --rounds 4", (SCENES, POSES)),
     "transfer train": Case(TRANSFER),
     "solvers": Case(
         f"solvers compare {DIGITS} --out solvers --solvers bpgrad,adam --seeds 0 --epochs 2 --grid-epochs 0"
@@ -85,7 +86,7 @@ CASES = {
     "demo": Case("demo --out demo --epochs 1"),
 }
 # Those that work for long, one after the other: what they have done by then is what a kill could lose.
-LONG = ("train", "landscape", "simulate", "pose train", "transfer train", "solvers", "export")
+LONG = ("train", "landscape", "simulate", "pose train", "pose refine", "transfer train", "solvers", "export")
 
 
 # Of a page: two unbroken runs may well end in the same one.

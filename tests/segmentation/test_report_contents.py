@@ -33,7 +33,9 @@ EVALUATION = {"loss": 1, "images": 2, "noise_seed": 0, "class_names": ["a", "b"]
 
 def stored(tmp_path, **changes):
     """Return what a page reads of a run with this `metrics.json`."""
-    return SimpleNamespace(path=tmp_path, settings={}, metrics=lambda: {"Unet": {**EVALUATION, **changes}})
+    return SimpleNamespace(
+        path=tmp_path, settings={}, trained_on=None, metrics=lambda: {"Unet": {**EVALUATION, **changes}}
+    )
 
 
 def test_class_without_a_pixel_is_nan_on_the_page(tmp_path):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli import pose_landscape, pose_segment
+from tfapp.cli import pose_landscape, pose_refine, pose_segment
 from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
@@ -22,7 +22,12 @@ from tfapp.cli.options import typed
 Option = typer.Option
 Run = Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train`.")]
 Choose = Annotated[
-    str, Option(help="Which alternative counts: distance, the best fit, or network, what it says itself.")
+    str | None,
+    Option(
+        help="What tells the poses: the refined model, or of the network's alternatives the best fit (distance) or the "
+        "one that it says itself (network).",
+        show_default="refined if it is, else distance",
+    ),
 ]
 app = typer.Typer(help="Learn 3D models and poses of parts from depth images.", no_args_is_help=True)
 
@@ -126,6 +131,9 @@ def train(
     decay_epochs: Annotated[int, Option(help="Epochs between two such falls.")] = 25,
     held_out: Annotated[float, Option(help="Share of the scenes that nothing is learned from.")] = 0.1,
     seed: Annotated[int, Option(help="Of weights, points, order and split.")] = 0,
+    refine: Annotated[
+        bool, Option("--refine", help="Then refine poses and model, as `tfapp pose refine` does.")
+    ] = False,
     tensorboard: Annotated[
         Path | None,
         Option(help="Folder for TensorBoard: curves, and pictures of the model.", show_default="none"),
@@ -135,6 +143,7 @@ def train(
     """Learn a part's 3D model and the poses of its instances from depth; killed, the same command resumes."""
     options = dict(locals())
     from tfapp.pose.config import PoseConfig
+    from tfapp.pose.refinement.refined_run import RefineOptions
     from tfapp.pose.training import train as run_training
 
     config = PoseConfig(**{field.name: options[field.name] for field in fields(PoseConfig)})
@@ -148,8 +157,9 @@ def train(
         progress=ConsoleProgress(),
     )
     print_written(run.path / "model.keras", run.path / "history.csv")
-    following = "evaluate" if run.folder().has_truth else "show"
-    console.print(f"next: tfapp pose {following} {run.path}", soft_wrap=True, markup=False, highlight=False)
+    if refine:
+        pose_refine.refine_and_print(run, RefineOptions(), tensorboard)
+    pose_refine.print_next(run)
 
 
 def _tensorboard(folder):
@@ -164,7 +174,7 @@ def _tensorboard(folder):
 
 def evaluate(
     run: Run,
-    choose: Choose = "distance",
+    choose: Choose = None,
     scenes: Annotated[int | None, Option(min=1, help="Scenes of each split.", show_default="all")] = None,
     baselines: Annotated[bool, Option(help="K-means and spectral clustering of the same points.")] = True,
 ):
@@ -182,7 +192,7 @@ def evaluate(
 
 def show(
     run: Run,
-    choose: Choose = "distance",
+    choose: Choose = None,
     scenes: Annotated[int, Option(min=1, help="Scenes to show.")] = 8,
 ):
     """Pictures and a page of the learned model and of some scenes; needs no truth."""
@@ -194,6 +204,7 @@ def show(
 app.command("simulate")(simulate)
 app.command("train", cls=TensorFlowCommand)(train)
 app.command("evaluate", cls=TensorFlowCommand)(evaluate)
+app.command("refine", cls=TensorFlowCommand)(pose_refine.refine)
 app.command("segment", cls=TensorFlowCommand)(pose_segment.segment)
 app.command("show", cls=TensorFlowCommand)(show)
 app.command("landscape", cls=TensorFlowCommand)(pose_landscape.landscape)

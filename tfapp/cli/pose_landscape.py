@@ -112,7 +112,7 @@ def _object_points(folder, run, points, seed):
         raise InputError("--points is for the true mesh; a run keeps the points that it learned.")
     model = PoseRun.open(run).load_model()
     learned, seen = learned_points(model)
-    return register(model, folder).apply(learned[seen])
+    return register((learned, seen), folder).apply(learned[seen])
 
 
 def _write(surface, stem, folder, facts):

@@ -28,25 +28,27 @@ def segment(
             help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
         ),
     ] = None,
-    choose: Annotated[str, Option(help="distance, the best fit, or network.")] = "distance",
+    choose: Annotated[
+        str | None,
+        Option(help="refined, distance (the best fit), or network.", show_default="refined if it is"),
+    ] = None,
 ):
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
-    from tfapp.pose.predictions import check_choice
+    from tfapp.pose.predictor import predictor
     from tfapp.pose.run import PoseRun
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
-    check_choice(choose)
     opened = PoseRun.open(run)
-    model, folder = opened.load_model(), SceneFolder(scenes, foreground)
+    chosen, folder = predictor(opened, choose), SceneFolder(scenes, foreground)
     check_folder(out)
-    _check_camera(model, folder)
-    record = _record(opened, folder, choose)
+    _check_camera(chosen.model, folder)
+    record = _record(opened, folder, chosen)
     with claimed(out):
-        _segment(out, record, model, folder, opened.config["observed"], choose)
+        _segment(out, record, chosen, folder, opened.config["observed"])
     print_written(out / "labels", out / "poses")
 
 
-def _segment(out, record, model, folder, observed, choose):
+def _segment(out, record, chosen, folder, observed):
     from tfapp.pose.observations import observe
 
     begun = _is_begun(out, record)
@@ -61,7 +63,7 @@ def _segment(out, record, model, folder, observed, choose):
     with ConsoleProgress().task("scenes", len(folder)) as task:
         task(len(folder) - len(missing))
         for index in missing:
-            labels, poses = _segment_one(model, folder, index, observed, choose)
+            labels, poses = _segment_one(chosen, folder, index, observed)
             if not begun:
                 # Only now that a scene could be segmented.
                 write_json(out / RECORD, record)
@@ -80,14 +82,16 @@ def _check_camera(model, folder):
         )
 
 
-def _record(run, folder, choose):
+def _record(run, folder, chosen):
+    refined = {} if chosen.fingerprint is None else {"refined model": chosen.fingerprint}
     return {
         "run": str(run.path.resolve()),
         "training": run.record["created"],
         "epochs": run.config["epochs"],
         "scenes": str(folder.path.resolve()),
         "foreground": folder.foreground,
-        "choose": choose,
+        "choose": chosen.choose,
+        **refined,
     }
 
 
@@ -109,14 +113,13 @@ def _is_begun(out, record):
     return True
 
 
-def _segment_one(model, folder, index, observed, choose):
+def _segment_one(chosen, folder, index, observed):
     """Return the label picture, uint8 (height, width), and what the file of poses says."""
     from tfapp.pose.evaluation.instances import label_picture, label_points
     from tfapp.pose.observations import observe
-    from tfapp.pose.predictions import predict_poses
 
     observations = observe(folder, observed, indices=[index])
-    [found] = predict_poses(model, observations, choose=choose)
+    [found] = chosen.poses(folder, observations)
     points, pixels = folder.camera.back_project(observations.depth[0])
     labels = label_points(points, found.clouds, found.visible)
     picture = label_picture(labels, pixels, observations.depth[0].shape)

@@ -20,7 +20,7 @@ from tfapp.pose.observations import observe
 from tfapp.pose.pictures.model_pictures import save_model_beside_cad_png, save_model_png
 from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.scene_pictures import SegmentedScene, save_scenes_png
-from tfapp.pose.predictions import check_choice, learned_points, predict_poses
+from tfapp.pose.predictor import predictor
 from tfapp.pose.run import PoseRun
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT, steps
@@ -57,7 +57,7 @@ class PoseEvaluation:
     """What was found out of a run.
 
     Attributes:
-        choose: Which alternative counted, as of `predict_poses`.
+        choose: What told the poses, as of `predictor`.
         splits: From the names of splits of the scenes, such as `held-out`, to their `SplitResults`.
         registration: Of the learned model to the part; None without a known mesh.
         written: Paths of the files.
@@ -104,12 +104,12 @@ class PoseEvaluation:
 
 
 @claiming("path", waits=True)
-def evaluate_run(path, choose="distance", scenes=None, baselines=True, progress=SILENT):
+def evaluate_run(path, choose=None, scenes=None, baselines=True, progress=SILENT):
     """Evaluate a run, draw its figures and its page, and write `metrics.json`.
 
     Args:
         path: Run folder.
-        choose: As `predict_poses`.
+        choose: As of `predictor`.
         scenes: Scenes of each split at most; None for all.
         baselines: Whether to cluster the same points by K-means and spectral clustering too.
         progress: `Progress`.
@@ -125,7 +125,7 @@ def evaluate_run(path, choose="distance", scenes=None, baselines=True, progress=
 
 
 @claiming("path", waits=True)
-def draw_run(path, choose="distance", scenes=SHOWN, progress=SILENT):
+def draw_run(path, choose=None, scenes=SHOWN, progress=SILENT):
     """Draw the learned model of a run, some scenes and the page; return the files. No truth is needed.
 
     Args:
@@ -137,10 +137,9 @@ def draw_run(path, choose="distance", scenes=SHOWN, progress=SILENT):
 
 def _evaluated(path, choose, most, baselines, progress):
     run = PoseRun.open(path)
-    model, folder = run.load_model(), run.folder()
-    registration = register(model, folder) if folder.has_truth else None
     # Before all scenes are read.
-    check_choice(choose)
+    chosen, folder = predictor(run, choose), run.folder()
+    registration = register(chosen.object_points, folder) if folder.has_truth else None
     results, shown = {}, {}
     with steps(progress) as show:
         for name, numbers in run.splits.items():
@@ -153,9 +152,7 @@ def _evaluated(path, choose, most, baselines, progress):
                 seed=run.config["seed"],
                 progress=partial(show, f"{name}: reading"),
             )
-            poses = predict_poses(
-                model, observations, choose=choose, progress=partial(show, f"{name}: poses")
-            )
+            poses = chosen.poses(folder, observations, partial(show, f"{name}: poses"))
             results[name], shown[name] = evaluate_scenes(
                 folder,
                 observations,
@@ -164,13 +161,13 @@ def _evaluated(path, choose, most, baselines, progress):
                 baselines=baselines,
                 progress=partial(show, f"{name}: comparing"),
             )
-    written = _draw(run, model, folder, registration, shown, results)
-    return run, PoseEvaluation(choose, results, registration, tuple(written))
+    written = _draw(run, chosen, folder, registration, shown, results)
+    return run, PoseEvaluation(chosen.choose, results, registration, tuple(written))
 
 
-def _draw(run, model, folder, registration, shown, results):
+def _draw(run, chosen, folder, registration, shown, results):
     """Draw the model, scenes of each split and the page; return the files."""
-    points, visible = learned_points(model)
+    points, visible = chosen.object_points
     figures = run.path / "figures"
     written = [figures / "model.png"]
     save_model_png(points, written[0], visible=visible)
@@ -183,7 +180,9 @@ def _draw(run, model, folder, registration, shown, results):
     cad = None if registration is None else (registration, *folder.object_mesh())
     first = [scene for scenes in reversed(shown.values()) for scene in scenes[:SHOWN]]
     written.append(run.path / "pose.html")
-    title = f"{(folder.record or {}).get('part', folder.path.name)}, {model.settings.instances} instances"
+    title = (
+        f"{(folder.record or {}).get('part', folder.path.name)}, {chosen.model.settings.instances} instances"
+    )
     save_page(written[-1], title, points, first, visible=visible, cad=cad, facts=_facts(results))
     return written
 
@@ -210,9 +209,14 @@ def _table_row(title, scores, result):
     return [title, *cells, degrees, f"{1000 * result.poses['translation_median']:.1f}"]
 
 
-def register(model, folder):
-    """Return the learned model's `Registration` to the CAD mesh of a folder's truth."""
-    points, visible = learned_points(model)
+def register(object_points, folder):
+    """Return the `Registration` of an object model to the CAD mesh of a folder's truth.
+
+    Args:
+        object_points: Points `(m, 3)` in metres and which of them count, bool `(m,)`.
+        folder: `SceneFolder` with truth.
+    """
+    points, visible = object_points
     return register_model(points, *folder.object_mesh(), visible=visible)
 
 

@@ -66,10 +66,28 @@ def predict_poses(model, observations, *, choose="distance", progress=None):
     return found
 
 
-def check_choice(choose):
-    """Raise InputError for what `predict_poses` cannot choose by."""
-    if choose not in CHOICES:
-        raise InputError(f"Unknown choice {choose!r}; choose one of: {', '.join(CHOICES)}.")
+def all_hypotheses(model, observations):
+    """Return every pose that the network gives each instance, whatever fits.
+
+    Args:
+        model: `PoseModel`.
+        observations: `Observations`.
+
+    Returns:
+        Rotations float64 `(scenes, K, N, 3, 3)` and translations float64 `(scenes, K, N, 3)` in metres.
+    """
+    rotation, translation = [], []
+    for first in range(0, len(observations), BATCH):
+        outputs = model(observations.depth[first : first + BATCH], training=False)
+        rotation.append(rotation_from_quaternion(outputs["quaternion"]).numpy().astype(np.float64))
+        translation.append(model.settings.in_metres(outputs["translation"]))
+    return np.concatenate(rotation), np.concatenate(translation)
+
+
+def check_choice(choose, more=()):
+    """Raise InputError for what `predict_poses` cannot choose by, and that is none of `more` either."""
+    if choose not in (*CHOICES, *more):
+        raise InputError(f"Unknown choice {choose!r}; choose one of: {', '.join((*CHOICES, *more))}.")
 
 
 def _of_batch(model, batch, choose):

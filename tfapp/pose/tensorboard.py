@@ -73,3 +73,22 @@ def _figures(model, logs):
         "model_learning_rate": float(model.model_optimizer.learning_rate),
         "points_seen": float(learned_points(model)[1].mean()),
     }
+
+
+class RoundCurves:
+    """Writes the rounds of a refinement, for `refine_run(watch=...)`; steps are rounds.
+
+    Args:
+        log_dir: Folder of TensorBoard, made when the first round ends.
+    """
+
+    def __init__(self, log_dir):
+        self._log_dir, self._writer = log_dir, None
+
+    def __call__(self, row):
+        if self._writer is None:
+            self._writer = summary_writer(self._log_dir)
+        with self._writer.as_default():
+            for name in ("residual_mm", "points", "moved"):
+                write_scalar(f"refine/{name}", row[name], row["round"])
+        self._writer.flush()

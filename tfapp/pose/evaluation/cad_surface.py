@@ -44,6 +44,11 @@ class CadSurface:
         scene = self.ray_casting_scene()
         return scene.compute_distance(np.asarray(points, np.float32)).numpy().astype(np.float64)
 
+    def nearest(self, points) -> np.ndarray:
+        """Return the point of the surface that is nearest to each point (n, 3), float64 (n, 3), exact to float32."""
+        found = self.ray_casting_scene().compute_closest_points(np.asarray(points, np.float32))
+        return found["points"].numpy().astype(np.float64)
+
     def ray_casting_scene(self):
         """Return Open3D's `RaycastingScene` that holds the mesh."""
         scene = import_open3d().t.geometry.RaycastingScene()

@@ -14,11 +14,13 @@ _SURFACE_POINTS = 10_000
 # A mirror image must be nearer by more than the noise of a registration, or parts that are their own mirror
 # image would be called reflected at random.
 _CLEARLY_NEARER = 0.95
-_COARSE_STEPS, _FINE_STEPS = 30, 200
+_COARSE_STEPS, _FINE_STEPS, _SURFACE_STEPS = 30, 200, 100
 _REFINED = 6
 _COARSE_POINTS, _COARSE_TARGET = 300, 1000
 # Correspondences longer than three times the median are of stray points, which would pull the rest along.
 _TRIM = 3.0
+# What is nearer than this share of the extent is no stray point, however near the others are.
+_NEAR = 0.02
 _POINTS = 2000
 _TOLERANCE = 0.01
 
@@ -89,7 +91,9 @@ def register_model(
     *mirrored, mirrored_distance = align(-points, target, surface.extent)
     reflected = mirrored_distance < _CLEARLY_NEARER * distance
     rotation, translation = mirrored if reflected else upright
-    moved = (-points if reflected else points) @ rotation.T + translation
+    own = -points if reflected else points
+    rotation, translation = _onto_surface(own, surface, rotation, translation)
+    moved = own @ rotation.T + translation
     return Registration(
         rotation,
         translation,
@@ -124,6 +128,23 @@ def align(points, target, extent):
     best = found[int(np.argmin(scores))]
     rotation, translation = best[:3, :3], best[:3, 3]
     return rotation, translation - rotation @ centre, min(scores)
+
+
+def _onto_surface(points, surface, rotation, translation):
+    """Return a rotation and a translation that are nearer, by the surface itself.
+
+    Sampled points of a surface hold others back: along it they let them slide no farther than to the next sample, so
+    that a round part is left turned by some degrees.
+    """
+    for _ in range(_SURFACE_STEPS):
+        moved = points @ rotation.T + translation
+        nearest = surface.nearest(moved)
+        away = np.linalg.norm(nearest - moved, axis=1)
+        kept = away <= max(_TRIM * np.median(away), _NEAR * surface.extent)
+        centre, goal = moved[kept].mean(axis=0), nearest[kept].mean(axis=0)
+        turn = Rotation.align_vectors(nearest[kept] - goal, moved[kept] - centre)[0].as_matrix()
+        rotation, translation = turn @ rotation, turn @ (translation - centre) + goal
+    return rotation, translation
 
 
 def start_rotations() -> np.ndarray:

@@ -1,0 +1,130 @@
+"""Turns of registration and fusion: poses of all instances for a model, and a model from what the instances show.
+
+It begins from the poses of a network, or from a clustering alone: then a model grows from one instance.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfapp.pose.refinement import candidates as sources
+from tfapp.pose.refinement.fusion import VOXEL, fused_model
+from tfapp.pose.refinement.nearest_field import extent_of
+from tfapp.pose.refinement.placement import CAP, model_of, place
+
+# Share of the instances that a model is fused from.
+SHARE = 0.6
+# The residual must fall by this share of itself from a round to the next but one, or the alternation stops.
+LEAST_GAIN = 0.02
+# Rotations about the present pose, beside half turns, that each round tries.
+_NEAR = 12
+# Rounds that scenes take which the model was not fused from.
+_NEW_ROUNDS = 3
+# Growth from one instance: first instances tried, rounds each, instances of a round, and the share that is fused.
+_STARTS, _GROWTH_ROUNDS, _GROWTH_INSTANCES, _GROWTH_SHARE = 4, 6, 50, 0.15
+# An instance of a clustering may be cut; nearly all are smaller than the part and none is much larger.
+_EXTENT_QUANTILE = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedModel:
+    """An object model as the alternation has it.
+
+    Attributes:
+        points: float64 `(m, 3)`, metres, in a frame of its own.
+        extent: Largest extent of the part, metres.
+        fused: Whether it was fused from measured points: then its points are so dense that they stand for a surface.
+    """
+
+    points: np.ndarray
+    extent: float
+    fused: bool = True
+
+    def to_fit(self, seed=0):
+        """Return the `fitting.Model`."""
+        return model_of(self.points, self.extent, VOXEL * self.extent if self.fused else 0.0, seed)
+
+
+def mean_residual(scenes, extent):
+    """Return the mean residual of the instances in metres; one that is not placed counts as a miss by the cap."""
+    cap = CAP * extent
+    return float(np.minimum(np.nan_to_num(scenes.residual, nan=2 * cap), 2 * cap).mean())
+
+
+def next_round(model, scenes, number, advance=lambda count: None):
+    """Place all instances for a model, divide the points anew and return the model that the instances show.
+
+    Args:
+        model: `RefinedModel`.
+        scenes: `SceneSet`, whose poses and labels are replaced.
+        number: Of the round, from 0; decides which rotations are tried.
+        advance: As of `place`.
+    """
+    place(model.to_fit(number), scenes, _candidates(model, scenes, number), seed=number, advance=advance)
+    points = fused_model(scenes, model.extent, share=SHARE)
+    found = RefinedModel(points, extent_of(points))
+    scenes.divide(points)
+    return found
+
+
+def place_new(model, scenes, advance=lambda count: None):
+    """Find the poses of scenes that had no part in the model, and divide their points; arguments as `next_round`."""
+    for number in range(_NEW_ROUNDS):
+        source = _candidates(model, scenes, number)
+        place(model.to_fit(number), scenes, source, seed=number, advance=advance)
+        scenes.divide(model.points)
+    # The points that an instance has now may tell another pose than those it had.
+    place(model.to_fit(), scenes, sources.near(scenes, model.points, np.eye(3)[None]), advance=advance)
+
+
+def grown_model(scenes, advance=lambda count: None):
+    """Return the `RefinedModel` that grows from one instance of a clustering, the best of some.
+
+    Args:
+        scenes: `SceneSet` with the labels of a clustering.
+        advance: Called with 1 after each round, `GROWTH` times in all.
+    """
+    every = scenes.instances()
+    extent = float(
+        np.quantile([extent_of(points) for _, _, points in every if len(points) > 2], _EXTENT_QUANTILE)
+    )
+    large = sorted(every, key=lambda one: -len(one[2]))[: max(8, len(every) // 8)]
+    grown = [_grown(scenes, large, extent, start, advance) for start in range(_STARTS)]
+    return min(grown, key=lambda one: one[0])[1]
+
+
+GROWTH = _STARTS * _GROWTH_ROUNDS
+
+
+def _grown(scenes, large, extent, start, advance):
+    """Return (mean residual, `RefinedModel`) that grow from one instance."""
+    first = large[np.random.default_rng(start).integers(len(large))][2]
+    model = RefinedModel(first, extent)
+    for number in range(_GROWTH_ROUNDS):
+        rng = np.random.default_rng([start, number])
+        some = scenes.select(np.sort(rng.permutation(len(scenes))[: -(-_GROWTH_INSTANCES // scenes.count)]))
+        source = sources.everywhere(model.points, sources.sphere(number or None))
+        place(model.to_fit(number), some, source, seed=number)
+        # The first instance stays until others show all of what it shows.
+        early = number < _GROWTH_ROUNDS // 2
+        points = fused_model(
+            some,
+            extent,
+            share=min(0.8, _GROWTH_SHARE * (number + 1)),
+            least=1 if number < 2 else 2,
+            more=[first] if early else (),
+        )
+        model = RefinedModel(points, extent)
+        advance(1)
+    return mean_residual(some, extent), model
+
+
+def _candidates(model, scenes, number):
+    turns = np.concatenate([sources.half_turns(model.points), sources.random_turns(_NEAR, number)])
+    found = [sources.near(scenes, model.points, turns)]
+    if number == 0 and scenes.hypotheses is not None:
+        found.append(sources.hypothetical(scenes, model.points))
+    # Of poses over the sphere the network needs none at first, and a fused model some every other round.
+    if number % 2 or scenes.hypotheses is None and number == 0:
+        found.append(sources.everywhere(model.points, sources.sphere(number or None)))
+    return sources.joined(*found)

@@ -1,0 +1,75 @@
+"""Object model from what the best placed instances show of it."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfapp.pose.refinement import fitting
+from tfapp.pose.refinement.placement import CAP, observed_in
+from tfapp.pose.refinement.scene_set import LEAST_POINTS
+
+# Side of a voxel, as a share of the part's extent.
+VOXEL = 0.03
+# A point that more of the instances contradict, as they see what is behind it, is none of the part.
+CONTRADICTED = 0.1
+# What is out of its place by less than this share of the cap may be noise.
+_NOISE = 1 / 6
+_BATCH = 64
+
+
+def fused_model(scenes, extent, *, share, least=2, more=()):
+    """Return the object points that the best placed instances show, `(m, 3)` in metres, in the frame of the model.
+
+    Args:
+        scenes: `SceneSet` whose instances are placed.
+        extent: Largest extent of the part in metres.
+        share: Share of the instances that count, those with the smallest residuals; three at least.
+        least: Measured points that a voxel needs.
+        more: Further clouds in the frame of the model that count.
+    """
+    placed = [one for one in scenes.instances(LEAST_POINTS) if np.isfinite(scenes.residual[one[0], one[1]])]
+    order = np.argsort([scenes.residual[scene, index] for scene, index, _ in placed], kind="stable")
+    best = [placed[place] for place in order[: max(3, round(share * len(placed)))]]
+    clouds = [scenes.local(scene, index, points) for scene, index, points in best]
+    points = voxel_means([*clouds, *more], VOXEL * extent, least)
+    kept = contradiction(scenes, best, points, extent) <= CONTRADICTED
+    return points[kept] if kept.sum() >= LEAST_POINTS else points
+
+
+def voxel_means(clouds, voxel, least=1):
+    """Return the mean of the points in each voxel that holds at least so many of them, float64 `(m, 3)`.
+
+    Args:
+        clouds: List of `(n, 3)`, metres.
+        voxel: Side of a voxel in metres.
+        least: Points that a voxel needs; fewer if no voxel has as many.
+    """
+    points = np.concatenate(clouds)
+    cells = np.floor(points / voxel).astype(np.int64)
+    _, place, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(place.ravel(), points[:, axis]) for axis in range(3)], 1)
+    full = counts >= min(least, counts.max())
+    return sums[full] / counts[full, None]
+
+
+def contradiction(scenes, instances, points, extent):
+    """Return the share of instances that contradict each point of a model, `(m,)`: they see what is behind it.
+
+    Args:
+        scenes: `SceneSet`.
+        instances: List of (scene, instance, measured points).
+        points: `(m, 3)`, in the frame of the model.
+        extent: Largest extent of the part in metres.
+    """
+    cap, counts = CAP * extent, np.zeros(len(points))
+    model_points = tf.constant(points, tf.float32)
+    for first in range(0, len(instances), _BATCH):
+        scene, index = np.array([one[:2] for one in instances[first : first + _BATCH]]).T
+        out = fitting.violations(
+            observed_in(scenes, scene),
+            model_points,
+            tf.constant(scenes.rotation[scene, index], tf.float32),
+            tf.constant(scenes.translation[scene, index], tf.float32),
+            tf.constant(cap, tf.float32),
+        )
+        counts += (out.numpy() > _NOISE * cap).sum(0)
+    return counts / max(len(instances), 1)
