@@ -1,5 +1,6 @@
 """`tfapp pose refine`, and the commands that use what it left."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -36,15 +37,17 @@ def test_rounds_are_curves_of_tensorboard(refined):
 def test_evaluate_and_segment_go_by_the_refined_model(refined, bolt_scenes, tmp_path):
     run, _ = refined
     assert tfapp("pose", "evaluate", run, "--no-baselines").exit_code == 0
-    assert json.loads((run / "metrics.json").read_text())["choose"] == "refined"
+    assert json.loads((run / "metrics.json").read_text())["refined"] is True
     assert tfapp("pose", "segment", run, bolt_scenes, "--out", tmp_path / "out").exit_code == 0
-    assert json.loads((tmp_path / "out" / "segment.json").read_text())["choose"] == "refined"
+    model = (run / "refined" / "model.npz").read_bytes()
+    said = json.loads((tmp_path / "out" / "segment.json").read_text())["refined model"]
+    assert said == hashlib.sha256(model).hexdigest()
 
 
 def test_the_network_can_still_be_asked_for(refined):
     run, _ = refined
-    assert tfapp("pose", "evaluate", run, "--no-baselines", "--choose", "distance").exit_code == 0
-    assert json.loads((run / "metrics.json").read_text())["choose"] == "distance"
+    assert tfapp("pose", "evaluate", run, "--no-baselines", "--no-refined").exit_code == 0
+    assert json.loads((run / "metrics.json").read_text())["refined"] is False
 
 
 def test_a_broken_off_refinement_ends_with_the_same_model(refined, bolt_run, tmp_path, monkeypatch):
@@ -106,7 +109,12 @@ def test_a_run_that_was_trained_further_is_not_taken_for_refined(bolt_run, refin
 
 def test_a_run_that_is_not_refined_says_so(bolt_run, tmp_path):
     run = copy_run(bolt_run, tmp_path / "run")
-    check_refused(tfapp("pose", "evaluate", run, "--choose", "refined"), "is not refined")
+    check_refused(tfapp("pose", "evaluate", run, "--refined"), "is not refined")
+
+
+def test_the_network_chooses_among_its_own_alternatives_alone(refined):
+    result = tfapp("pose", "evaluate", refined[0], "--refined", "--choose", "network")
+    check_refused(result, "--refined poses are those that fit best; leave --choose network out")
 
 
 @pytest.fixture(scope="module")

@@ -22,12 +22,11 @@ from tfapp.cli.options import typed
 Option = typer.Option
 Run = Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train`.")]
 Choose = Annotated[
-    str | None,
-    Option(
-        help="What tells the poses: the refined model, or of the network's alternatives the best fit (distance) or the "
-        "one that it says itself (network).",
-        show_default="refined if it is, else distance",
-    ),
+    str, Option(help="Which alternative counts: distance, the best fit, or network, what it says itself.")
+]
+Refined = Annotated[
+    bool | None,
+    Option(help="Poses by the refined model.", show_default="yes, where `tfapp pose refine` made one"),
 ]
 app = typer.Typer(help="Learn 3D models and poses of parts from depth images.", no_args_is_help=True)
 
@@ -174,14 +173,15 @@ def _tensorboard(folder):
 
 def evaluate(
     run: Run,
-    choose: Choose = None,
+    choose: Choose = "distance",
+    refined: Refined = None,
     scenes: Annotated[int | None, Option(min=1, help="Scenes of each split.", show_default="all")] = None,
     baselines: Annotated[bool, Option(help="K-means and spectral clustering of the same points.")] = True,
 ):
     """Segmentation, object model and poses against the truth of simulated scenes, held out and trained on."""
     from tfapp.pose.evaluate import evaluate_run
 
-    evaluation = evaluate_run(run, choose, scenes, baselines, ConsoleProgress())
+    evaluation = evaluate_run(run, choose, scenes, baselines, ConsoleProgress(), refined=refined)
     table = evaluation.table()
     if table.rows:
         print_table(table)
@@ -192,13 +192,14 @@ def evaluate(
 
 def show(
     run: Run,
-    choose: Choose = None,
+    choose: Choose = "distance",
+    refined: Refined = None,
     scenes: Annotated[int, Option(min=1, help="Scenes to show.")] = 8,
 ):
     """Pictures and a page of the learned model and of some scenes; needs no truth."""
     from tfapp.pose.evaluate import draw_run
 
-    print_written(*draw_run(run, choose, scenes, ConsoleProgress()))
+    print_written(*draw_run(run, choose, scenes, ConsoleProgress(), refined=refined))
 
 
 app.command("simulate")(simulate)

@@ -28,9 +28,10 @@ def segment(
             help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
         ),
     ] = None,
-    choose: Annotated[
-        str | None,
-        Option(help="refined, distance (the best fit), or network.", show_default="refined if it is"),
+    choose: Annotated[str, Option(help="distance, the best fit, or network.")] = "distance",
+    refined: Annotated[
+        bool | None,
+        Option(help="Poses by the refined model.", show_default="yes, where `tfapp pose refine` made one"),
     ] = None,
 ):
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
@@ -39,7 +40,7 @@ def segment(
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
     opened = PoseRun.open(run)
-    chosen, folder = predictor(opened, choose), SceneFolder(scenes, foreground)
+    chosen, folder = predictor(opened, choose, refined), SceneFolder(scenes, foreground)
     check_folder(out)
     _check_camera(chosen.model, folder)
     record = _record(opened, folder, chosen)
@@ -83,7 +84,7 @@ def _check_camera(model, folder):
 
 
 def _record(run, folder, chosen):
-    refined = {} if chosen.fingerprint is None else {"refined model": chosen.fingerprint}
+    model = {} if chosen.fingerprint is None else {"refined model": chosen.fingerprint}
     return {
         "run": str(run.path.resolve()),
         "training": run.record["created"],
@@ -91,7 +92,7 @@ def _record(run, folder, chosen):
         "scenes": str(folder.path.resolve()),
         "foreground": folder.foreground,
         "choose": chosen.choose,
-        **refined,
+        **model,
     }
 
 

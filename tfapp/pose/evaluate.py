@@ -57,20 +57,26 @@ class PoseEvaluation:
     """What was found out of a run.
 
     Attributes:
-        choose: What told the poses, as of `predictor`.
+        choose: Which alternative counted, as of `predict_poses`.
         splits: From the names of splits of the scenes, such as `held-out`, to their `SplitResults`.
         registration: Of the learned model to the part; None without a known mesh.
         written: Paths of the files.
+        refined: Whether the refined model told the poses.
     """
 
     choose: str
     splits: dict[str, SplitResults]
     registration: Registration | None
     written: tuple
+    refined: bool = False
 
     def to_json(self):
         """Return the content of `metrics.json`."""
-        content = {"choose": self.choose, "parts": {name: one.to_json() for name, one in self.splits.items()}}
+        content = {
+            "choose": self.choose,
+            "refined": self.refined,
+            "parts": {name: one.to_json() for name, one in self.splits.items()},
+        }
         if self.registration is not None:
             sides = {name: getattr(self.registration, name) for name in ("learned_to_cad", "cad_to_learned")}
             distances = {name: {"median": side.median, "mean": side.mean} for name, side in sides.items()}
@@ -104,12 +110,12 @@ class PoseEvaluation:
 
 
 @claiming("path", waits=True)
-def evaluate_run(path, choose=None, scenes=None, baselines=True, progress=SILENT):
+def evaluate_run(path, choose="distance", scenes=None, baselines=True, progress=SILENT, *, refined=None):
     """Evaluate a run, draw its figures and its page, and write `metrics.json`.
 
     Args:
         path: Run folder.
-        choose: As of `predictor`.
+        choose, refined: As of `predictor`.
         scenes: Scenes of each split at most; None for all.
         baselines: Whether to cluster the same points by K-means and spectral clustering too.
         progress: `Progress`.
@@ -117,7 +123,7 @@ def evaluate_run(path, choose=None, scenes=None, baselines=True, progress=SILENT
     Returns:
         The `PoseEvaluation`, `metrics.json` first among its files.
     """
-    run, evaluation = _evaluated(path, choose, scenes, baselines, progress)
+    run, evaluation = _evaluated(path, choose, refined, scenes, baselines, progress)
     file = run.path / METRICS
     # Written last: it tells that all of it is done.
     write_json(file, evaluation.to_json())
@@ -125,20 +131,20 @@ def evaluate_run(path, choose=None, scenes=None, baselines=True, progress=SILENT
 
 
 @claiming("path", waits=True)
-def draw_run(path, choose=None, scenes=SHOWN, progress=SILENT):
+def draw_run(path, choose="distance", scenes=SHOWN, progress=SILENT, *, refined=None):
     """Draw the learned model of a run, some scenes and the page; return the files. No truth is needed.
 
     Args:
-        path, choose, progress: As for `evaluate_run`.
+        path, choose, progress, refined: As for `evaluate_run`.
         scenes: Scenes of each split at most.
     """
-    return _evaluated(path, choose, scenes, False, progress)[1].written
+    return _evaluated(path, choose, refined, scenes, False, progress)[1].written
 
 
-def _evaluated(path, choose, most, baselines, progress):
+def _evaluated(path, choose, refined, most, baselines, progress):
     run = PoseRun.open(path)
     # Before all scenes are read.
-    chosen, folder = predictor(run, choose), run.folder()
+    chosen, folder = predictor(run, choose, refined), run.folder()
     registration = register(chosen.object_points, folder) if folder.has_truth else None
     results, shown = {}, {}
     with steps(progress) as show:
@@ -162,7 +168,7 @@ def _evaluated(path, choose, most, baselines, progress):
                 progress=partial(show, f"{name}: comparing"),
             )
     written = _draw(run, chosen, folder, registration, shown, results)
-    return run, PoseEvaluation(chosen.choose, results, registration, tuple(written))
+    return run, PoseEvaluation(choose, results, registration, tuple(written), chosen.refined is not None)
 
 
 def _draw(run, chosen, folder, registration, shown, results):

@@ -84,10 +84,10 @@ def all_hypotheses(model, observations):
     return np.concatenate(rotation), np.concatenate(translation)
 
 
-def check_choice(choose, more=()):
-    """Raise InputError for what `predict_poses` cannot choose by, and that is none of `more` either."""
-    if choose not in (*CHOICES, *more):
-        raise InputError(f"Unknown choice {choose!r}; choose one of: {', '.join((*CHOICES, *more))}.")
+def check_choice(choose):
+    """Raise InputError for what `predict_poses` cannot choose by."""
+    if choose not in CHOICES:
+        raise InputError(f"Unknown choice {choose!r}; choose one of: {', '.join(CHOICES)}.")
 
 
 def _of_batch(model, batch, choose):

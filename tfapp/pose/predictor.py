@@ -1,18 +1,16 @@
 """What tells the poses of scenes: the network of a run, or its refined model where there is one."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
+from tfapp.errors import InputError
 from tfapp.files import content_hash
 from tfapp.pose import predictions
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined, refined_poses
 from tfapp.pose.run import PoseRun
-
-REFINED = "refined"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +20,8 @@ class Predictor:
     Attributes:
         run: `PoseRun`.
         model: Its `PoseModel`.
-        choose: `refined`, or which of the network's alternatives counts, as of `predict_poses`.
-        refined: `RefinedModel`, or None.
+        choose: Which of the network's alternatives counts, as of `predict_poses`.
+        refined: `RefinedModel` that tells the poses in place of the network, or None.
         start: Where its search begins, as of `RefineOptions`.
     """
 
@@ -58,18 +56,23 @@ class Predictor:
         return None if self.refined is None else content_hash(model_file(self.run)).hex()
 
 
-def predictor(run, choose=None):
+def predictor(run, choose="distance", refined=None):
     """Return the `Predictor` of a run.
 
     Args:
         run: `PoseRun`.
-        choose: `refined`, `distance` or `network`; None for `refined` where the run is refined, else `distance`.
+        choose: `distance` or `network`, as of `predict_poses`.
+        refined: Whether the refined model tells the poses; None for yes where the run is refined and `choose` is
+            `distance`, as its poses are those that fit best.
 
     Raises:
-        InputError: For another choice, a run that is not trained, or `refined` of a run that is not.
+        InputError: For another choice, a run that is not trained, or `refined` of a run that is not, or of the
+            network's own choice.
     """
-    if choose is None:
-        choose = REFINED if is_refined(run) else "distance"
-    predictions.check_choice(choose, more=(REFINED,))
-    open_model = partial(Predictor, run, run.load_model(), choose)
-    return open_model(*read_refined(run)) if choose == REFINED else open_model()
+    predictions.check_choice(choose)
+    if refined and choose != "distance":
+        raise InputError("`refined` poses are those that fit best; leave `choose` network out.")
+    model = run.load_model()
+    if refined or refined is None and choose == "distance" and is_refined(run):
+        return Predictor(run, model, choose, *read_refined(run))
+    return Predictor(run, model, choose)
