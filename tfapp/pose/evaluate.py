@@ -72,11 +72,8 @@ class PoseEvaluation:
 
     def to_json(self):
         """Return the content of `metrics.json`."""
-        content = {
-            "choose": self.choose,
-            "refined": self.refined,
-            "parts": {name: one.to_json() for name, one in self.splits.items()},
-        }
+        parts = {name: one.to_json() for name, one in self.splits.items()}
+        content = {"choose": self.choose, **({"refined": True} if self.refined else {}), "parts": parts}
         if self.registration is not None:
             sides = {name: getattr(self.registration, name) for name in ("learned_to_cad", "cad_to_learned")}
             distances = {name: {"median": side.median, "mean": side.mean} for name, side in sides.items()}
