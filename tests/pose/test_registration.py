@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.registration import mirror_symmetry, register_model, start_rotations
+from tfapp.pose.simulation.parts import bolt
 
 pytest.importorskip("open3d", reason="registration needs the extra `pose`")
 
@@ -86,6 +87,16 @@ def test_a_model_of_one_side_is_right_but_not_complete():
     found = register_model(points[on_part[:, 0] < -0.005], *handed())
     assert found.learned_to_cad.mean < 0.0007
     assert found.cad_to_learned.mean > 0.008
+
+
+def test_a_model_on_the_surface_of_one_side_of_a_bolt_is_not_left_turned_about_its_axis():
+    part = bolt()
+    points = learned((part.vertices, part.triangles), 2400, noise=0.0)
+    on_part = points @ ROTATION.T + TRANSLATION
+    found = register_model(points[on_part[:, 1] < 0], part.vertices, part.triangles)
+    turns = Rotation.from_rotvec(np.radians(60) * np.arange(6)[:, None] * [0, 0, 1]).as_matrix()
+    # By the nearest of sampled points alone it was 4 degrees.
+    assert min(angle(found.rotation, turn @ ROTATION) for turn in turns) < np.radians(0.3)
 
 
 def test_registration_is_the_same_twice(upright):

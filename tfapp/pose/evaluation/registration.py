@@ -21,6 +21,9 @@ _COARSE_POINTS, _COARSE_TARGET = 300, 1000
 _TRIM = 3.0
 # What is nearer than this share of the extent is no stray point, however near the others are.
 _NEAR = 0.02
+# What is nearer to the part than this share of its extent is held back by the samples of its surface, which are about
+# as far apart; a model that is farther is not.
+_ON_SURFACE = 0.01
 _POINTS = 2000
 _TOLERANCE = 0.01
 
@@ -92,8 +95,10 @@ def register_model(
     reflected = mirrored_distance < _CLEARLY_NEARER * distance
     rotation, translation = mirrored if reflected else upright
     own = -points if reflected else points
-    rotation, translation = _onto_surface(own, surface, rotation, translation)
     moved = own @ rotation.T + translation
+    if np.median(surface.distance(moved)) < _ON_SURFACE * surface.extent:
+        rotation, translation = _onto_surface(own, surface, rotation, translation)
+        moved = own @ rotation.T + translation
     return Registration(
         rotation,
         translation,
