@@ -189,3 +189,11 @@ def test_overwrite_removes_what_was_trained_and_drawn_before(tmp_path):
     options = [*PLANE, "--solvers", "bpgrad=1e-8", "--overwrite"]
     assert tfapp("solvers", "plane", "digits:80", "--out", tmp_path, *options).exit_code == 2
     assert names(tmp_path) == {"own.txt", "paths"} and names(tmp_path / "paths") == {"bpgrad-1e-08-seed0"}
+
+
+def test_plane_of_too_few_points_is_refused_before_the_first_training(tmp_path):
+    options = ("--model", "two-layer", "--solvers", "sgd=0.1", "--epochs", "1", "--train-images", "20")
+    result = tfapp("solvers", "plane", "digits:40", "--out", tmp_path / "plane", *options)
+    assert result.exit_code == 2
+    assert "needs 3 points at least; 1 solver(s) with 1 step(s) give fewer" in " ".join(result.output.split())
+    assert not (tmp_path / "plane").exists()

@@ -17,7 +17,7 @@ from tfapp.solvers.paths.solvers import parameter_text
 from tfapp.solvers.trainings.training import MODEL, Job, train
 
 _HEADER = ("solver", "parameter", "objective", "training error %", "test error %", "end in the plane")
-_CHECKPOINTS = 40
+_CHECKPOINTS, _LEAST_POINTS = 40, 3
 _TRAJECTORY = "trajectory"
 
 
@@ -44,13 +44,22 @@ def draw_plane(
         (a `ResultTable` that is narrow enough for a terminal, the list of the files that were written).
 
     Raises:
-        InputError: For a network that cannot be built, before anything is written; if every solver diverges.
+        InputError: For a network that cannot be built, and for too few steps, before anything is written; if every
+            solver diverges.
     """
     workload.build(seed)
     train, _ = workload.splits()
+    steps = workload.training_batches(seed, 0)[1] * epochs
+    every = max(1, steps // _CHECKPOINTS)
+    # All begin from the same weights.
+    if 1 + len(chosen) * (steps // every) < _LEAST_POINTS:
+        raise InputError(
+            f"A plane needs {_LEAST_POINTS} points at least; {len(chosen)} solver(s) with {steps} step(s) give fewer: "
+            "train for more `epochs` or on more images, or name another solver."
+        )
     if overwrite:
         _remove(out)
-    paths = _train(workload, chosen, seed, epochs, out / "paths", progress)
+    paths = _train(workload, chosen, seed, epochs, every, out / "paths", progress)
     best, model, directions, points = _plane(paths)
     inputs = train.images[:samples].astype("float32") / 255
     with progress.task("surface") as task:
@@ -68,9 +77,8 @@ def _remove(out):
         file.unlink()
 
 
-def _train(workload, chosen, seed, epochs, out, progress):
+def _train(workload, chosen, seed, epochs, every, out, progress):
     """Train by each solver with its trajectory, and return (result, folder) by solver, without those that diverge."""
-    every = max(1, workload.training_batches(seed, 0)[1] * epochs // _CHECKPOINTS)
     found = {}
     with progress.task("trainings", epochs * len(chosen)) as task:
         for name, value in chosen.items():
