@@ -13,7 +13,7 @@ Option = typer.Option
 @resumes
 def refine(
     run: Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train`.")],
-    rounds: Annotated[int, Option(help="Rounds at most; fewer where the residual stops to fall.")] = 10,
+    rounds: Annotated[int, Option(help="Rounds at most; fewer where the residual stops to fall.")] = 15,
     scenes: Annotated[
         int | None, Option(help="Training scenes to fuse the model from at most.", show_default="all")
     ] = None,
@@ -51,6 +51,7 @@ def refine_and_print(run, options, tensorboard=None, overwrite=False):
     refined = refine_run(run, options, overwrite=overwrite, progress=ConsoleProgress(), **watch)
     extent = f"{1000 * refined.extent:.1f} mm large"
     console.print(f"refined object model: {len(refined.points)} points, {extent}", highlight=False)
+    console.print(f"symmetries found: {refined.symmetries.describe()}", highlight=False)
     print_written(run.path / FOLDER)
 
 

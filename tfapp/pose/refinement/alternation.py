@@ -3,14 +3,16 @@
 It begins from the poses of a network, or from a clustering alone: then a model grows from one instance.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tfapp.pose.refinement import candidates as sources
-from tfapp.pose.refinement.fusion import VOXEL, fused_model
+from tfapp.pose.refinement.explanation import costs, explain
+from tfapp.pose.refinement.fusion import VOXEL, best_instances, completed, fused_model
 from tfapp.pose.refinement.nearest_field import extent_of
 from tfapp.pose.refinement.placement import CAP, model_of, place
+from tfapp.pose.refinement.symmetry import ModelSymmetries, find_symmetries
 
 # Share of the instances that a model is fused from.
 SHARE = 0.6
@@ -18,8 +20,16 @@ SHARE = 0.6
 LEAST_GAIN = 0.02
 # Rotations about the present pose, beside half turns, that each round tries.
 _NEAR = 12
-# Rounds that scenes take which the model was not fused from.
-_NEW_ROUNDS = 3
+# Rounds after which a model is so sharp that its symmetries can be looked for, and scenes be explained by it alone.
+_SHARP = 3
+# Rounds after which a model that looks round is completed by any rotation: before, all that is blurred looks round.
+_ROUND = 6
+# Share of the instances that it is fused from then: sides that are seldom seen fit worse as long as they are not in it.
+_LATE_SHARE = 0.9
+# Scenes are explained anew that leave open more than so many times what half of them does, the worst of them.
+_HARD, _HARD_SHARE, _SMALL = 3, 0.1, 0.005
+# Rounds that scenes take which the model was not fused from, and searches in those that are not explained then.
+_NEW_ROUNDS, _SEARCHES = 3, 2
 # Growth from one instance: first instances tried, rounds each, instances of a round, and the share that is fused.
 _STARTS, _GROWTH_ROUNDS, _GROWTH_INSTANCES, _GROWTH_SHARE = 4, 6, 50, 0.15
 # An instance of a clustering may be cut; nearly all are smaller than the part and none is much larger.
@@ -34,11 +44,13 @@ class RefinedModel:
         points: float64 `(m, 3)`, metres, in a frame of its own.
         extent: Largest extent of the part, metres.
         fused: Whether it was fused from measured points: then its points are so dense that they stand for a surface.
+        symmetries: `ModelSymmetries`.
     """
 
     points: np.ndarray
     extent: float
     fused: bool = True
+    symmetries: ModelSymmetries = field(default_factory=ModelSymmetries.none)
 
     def to_fit(self, seed=0):
         """Return the `fitting.Model`."""
@@ -61,10 +73,17 @@ def next_round(model, scenes, number, advance=lambda count: None):
         advance: As of `place`.
     """
     place(model.to_fit(number), scenes, _candidates(model, scenes, number), seed=number, advance=advance)
-    points = fused_model(scenes, model.extent, share=SHARE)
-    found = RefinedModel(points, extent_of(points))
+    share = SHARE if number < _SHARP else _LATE_SHARE
+    if number >= _SHARP:
+        explain_hard(model, scenes, _HARD_SHARE, seed=number)
+    points, symmetries = fused_model(scenes, model.extent, share=share), ModelSymmetries.none()
+    if number >= _SHARP:
+        best = best_instances(scenes, share)
+        symmetries = find_symmetries(scenes, best, points, model.extent, seed=number)
+        if symmetries.order or number >= _ROUND:
+            points = completed(points, symmetries.moved(points), scenes, best, model.extent)
     scenes.divide(points)
-    return found
+    return RefinedModel(points, extent_of(points), symmetries=symmetries)
 
 
 def place_new(model, scenes, advance=lambda count: None):
@@ -73,8 +92,22 @@ def place_new(model, scenes, advance=lambda count: None):
         source = _candidates(model, scenes, number)
         place(model.to_fit(number), scenes, source, seed=number, advance=advance)
         scenes.divide(model.points)
+    for number in range(_SEARCHES):
+        explain_hard(model, scenes, seed=number)
     # The points that an instance has now may tell another pose than those it had.
     place(model.to_fit(), scenes, sources.near(scenes, model.points, np.eye(3)[None]), advance=advance)
+
+
+def explain_hard(model, scenes, share=1.0, seed=0):
+    """Search for better poses in the scenes that are explained worst; at most in a share of them."""
+    fitted = model.to_fit(seed)
+    left = costs(fitted, scenes)
+    # What is explained to a hundredth of the part is not hard, however well the others are.
+    limit = max(_HARD * np.median(left), _SMALL * model.extent)
+    hard = np.argsort(-left, kind="stable")[: int(np.ceil(share * len(scenes)))]
+    hard = hard[left[hard] > limit]
+    if len(hard):
+        explain(fitted, model.points, scenes, hard, model.extent, seed=seed)
 
 
 def grown_model(scenes, advance=lambda count: None):

@@ -86,6 +86,11 @@ def residual(observed, model, rotation, translation):
     return Residual(distance, tf.reduce_mean(tf.minimum(violation, model.cap), -1))
 
 
+def distances(observed, model, rotation, translation):
+    """Return how far each measured point is from the model, metres, `(B, C, n)`; arguments as for `residual`."""
+    return _to_model(observed, model, rotation, translation)[1]
+
+
 def step(observed, model, rotation, translation, reach=COARSE):
     """Return the poses after one step of robust iterative closest points; arguments as for `residual`.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from scipy.spatial import cKDTree
 
 from tfapp.pose.refinement import fitting
 from tfapp.pose.refinement.placement import CAP, observed_in
@@ -13,6 +14,8 @@ VOXEL = 0.03
 CONTRADICTED = 0.1
 # What is out of its place by less than this share of the cap may be noise.
 _NOISE = 1 / 6
+# A model shows a place if a point of it is within so many voxels.
+_SHOWN = 1.5
 _BATCH = 64
 
 
@@ -26,13 +29,36 @@ def fused_model(scenes, extent, *, share, least=2, more=()):
         least: Measured points that a voxel needs.
         more: Further clouds in the frame of the model that count.
     """
-    placed = [one for one in scenes.instances(LEAST_POINTS) if np.isfinite(scenes.residual[one[0], one[1]])]
-    order = np.argsort([scenes.residual[scene, index] for scene, index, _ in placed], kind="stable")
-    best = [placed[place] for place in order[: max(3, round(share * len(placed)))]]
+    best = best_instances(scenes, share)
     clouds = [scenes.local(scene, index, points) for scene, index, points in best]
     points = voxel_means([*clouds, *more], VOXEL * extent, least)
     kept = contradiction(scenes, best, points, extent) <= CONTRADICTED
     return points[kept] if kept.sum() >= LEAST_POINTS else points
+
+
+def best_instances(scenes, share):
+    """Return (scene, instance, points) of the share of placed instances with the smallest residuals, three at least."""
+    placed = [one for one in scenes.instances(LEAST_POINTS) if np.isfinite(scenes.residual[one[0], one[1]])]
+    order = np.argsort([scenes.residual[scene, index] for scene, index, _ in placed], kind="stable")
+    return [placed[place] for place in order[: max(3, round(share * len(placed)))]]
+
+
+def completed(points, moved, scenes, instances, extent):
+    """Return a model with what its symmetries say of sides that were not shown, `(m, 3)` in metres.
+
+    Args:
+        points: `(m, 3)`, the model.
+        moved: `(k, m, 3)`, the model carried along by each of its symmetries.
+        scenes, instances, extent: As for `contradiction`.
+    """
+    voxel = VOXEL * extent
+    # What was shown there itself is more exact.
+    new = moved.reshape(-1, 3)
+    new = new[cKDTree(points).query(new)[0] > _SHOWN * voxel]
+    if not len(new):
+        return points
+    new = voxel_means([new], voxel)
+    return np.concatenate([points, new[contradiction(scenes, instances, new, extent) <= CONTRADICTED]])
 
 
 def voxel_means(clouds, voxel, least=1):

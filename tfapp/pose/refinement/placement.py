@@ -72,7 +72,7 @@ def place(model, scenes, candidates, *, seed=0, advance=lambda count: None):
     for first in range(0, len(chosen), _BATCH):
         batch = chosen[first : first + _BATCH]
         at = tuple(np.array([(scene, index) for scene, index, _ in batch]).T)
-        found = _best_poses(model, batch, scenes, candidates(batch), seed)
+        found = _best_poses(model, batch, scenes, candidates, seed)
         scenes.rotation[at], scenes.translation[at], scenes.residual[at], scenes.margin[at] = found
         advance(len(batch))
 
@@ -98,13 +98,29 @@ def observed_in(scenes, numbers, points=None, weights=None):
     )
 
 
+def alternatives(model, batch, scenes, candidates, seed=0):
+    """Return the best few poses of each instance, other minima of its residual among them.
+
+    Args:
+        model, candidates, seed: As for `place`.
+        batch: List of (scene, number, points `(n, 3)`); the numbers tell instances of one scene apart.
+        scenes: `SceneSet`.
+
+    Returns:
+        Rotations float64 `(B, k, 3, 3)`, translations `(B, k, 3)` and residuals `(B, k)` in metres.
+    """
+    found = []
+    for first in range(0, len(batch), _BATCH):
+        some = batch[first : first + _BATCH]
+        numbers = [scene for scene, _, _ in some]
+        few, many = (observed_in(scenes, numbers, *_drawn(some, count, seed)) for count in (_FEW, _MANY))
+        rotation, translation = (tf.constant(one, tf.float32) for one in candidates(some))
+        found.append([one.numpy().astype(float) for one in _search(few, many, model, rotation, translation)])
+    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+
+
 def _best_poses(model, batch, scenes, candidates, seed):
-    numbers = [scene for scene, _, _ in batch]
-    few, many = (observed_in(scenes, numbers, *_drawn(batch, count, seed)) for count in (_FEW, _MANY))
-    rotation, translation = (tf.constant(one, tf.float32) for one in candidates)
-    rotation, translation, total = (
-        one.numpy().astype(float) for one in _search(few, many, model, rotation, translation)
-    )
+    rotation, translation, total = alternatives(model, batch, scenes, candidates, seed)
     rows, best = np.arange(len(batch)), total.argmin(-1)
     apart = _angle(np.swapaxes(rotation[rows, best][:, None], -1, -2) @ rotation) > _SAME
     runner_up = np.where(apart, total, np.inf).min(-1)
@@ -120,7 +136,7 @@ def _drawn(batch, count, seed):
     return points, weights
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _search(few, many, model, rotation, translation):
     rotation, translation = _best(few, model, rotation, translation, _PROMISING)
     rotation, translation = fitting.refine(few, model, rotation, translation, _FIRST_STEPS)

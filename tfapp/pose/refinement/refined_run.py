@@ -27,6 +27,7 @@ from tfapp.pose.refinement.alternation import (
 )
 from tfapp.pose.refinement.nearest_field import extent_of
 from tfapp.pose.refinement.scene_set import scene_set
+from tfapp.pose.refinement.symmetry import ModelSymmetries
 from tfapp.records import Entries, Number, OneOf, Whole, read_record
 from tfapp.runs.progress import SILENT
 
@@ -59,7 +60,7 @@ class RefineOptions:
             one instance, so that nothing of the network counts.
     """
 
-    rounds: int = 10
+    rounds: int = 15
     scenes: int | None = None
     start: str = "network"
 
@@ -159,10 +160,10 @@ def read_refined(run):
         )
     try:
         with open_arrays(folder / _MODEL) as arrays:
-            points = _points(arrays["points"])
+            points, symmetries = _points(arrays["points"]), ModelSymmetries.from_arrays(arrays)
     except DAMAGED as error:
         raise _damaged(run, folder / _MODEL, error) from None
-    return RefinedModel(points, record["extent"]), record["start"]
+    return RefinedModel(points, record["extent"], symmetries=symmetries), record["start"]
 
 
 def refined_poses(model, refined, start, folder, observations, progress=None):
@@ -289,6 +290,7 @@ def _write_state(folder, refined, scenes, rows, settings):
         folder / _STATE,
         points=refined.points,
         extent=refined.extent,
+        **refined.symmetries.to_arrays(),
         rows=np.array(rows, np.float64),
         labels=np.concatenate(scenes.labels),
         settings=np.array(json.dumps(settings)),
@@ -315,7 +317,8 @@ def _read_state(run, folder, scenes, settings):
             scenes.labels = [one.astype(np.int64) for one in np.split(labels, np.cumsum(lengths)[:-1])]
             for name, value in kept.items():
                 setattr(scenes, name, value)
-            refined = RefinedModel(_points(arrays["points"]), float(arrays["extent"]))
+            symmetries = ModelSymmetries.from_arrays(arrays)
+            refined = RefinedModel(_points(arrays["points"]), float(arrays["extent"]), symmetries=symmetries)
             rows = [(int(a), float(b), int(c), float(d)) for a, b, c, d in arrays["rows"]]
     except DAMAGED as error:
         raise InputError(f"{folder / _STATE} is damaged ({error}); start again with `overwrite`.") from None
@@ -330,7 +333,7 @@ def _points(points):
 
 
 def _finish(folder, refined, rows, settings):
-    _save(folder / _MODEL, points=refined.points)
+    _save(folder / _MODEL, points=refined.points, **refined.symmetries.to_arrays())
     # Written last: it tells that the refinement is done.
     found = {"rounds": len(rows), "residual": rows[-1][1] / 1000, "extent": refined.extent}
     write_json(folder / _RECORD, settings | found)
