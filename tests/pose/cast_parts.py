@@ -1,4 +1,4 @@
-"""Models of the parts that are simulated, and scenes of one of them each at known poses, for tests of the refinement."""
+"""Surfaces of the parts that are simulated, and scenes of one each at known poses, for tests of the refinement."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation

@@ -1,7 +1,7 @@
 """Search for the poses that together explain a scene, whatever was thought of it before.
 
-Places of the scene are taken for an instance each, from its neighbourhood alone, and of all poses that are found so those
-are kept which explain most of what was measured and are contradicted least.
+Places of the scene are taken for an instance each, from its neighbourhood alone, and of all poses that are found so
+those are kept which explain most of what was measured and are contradicted least.
 """
 
 import numpy as np

@@ -171,7 +171,7 @@ class _Search:
         return found
 
     def order_about(self, axis, centre):
-        """Return (order, contrast, axis, centre) of the symmetry about an axis, as it is after a registration; or None."""
+        """Return (order, contrast, axis, centre) of the symmetry about an axis, as registrations place it; or None."""
         found = []
         for order in range(2, HIGHEST_ORDER + 1):
             angles = 2 * np.pi * np.arange(1, order) / order
