@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
+from tfapp.errors import InputError
 
 Option = typer.Option
+STARTS = ("network", "clustering")
 
 
 @resumes
@@ -33,22 +35,40 @@ def refine(
     from tfapp.pose.refinement.refined_run import RefineOptions
     from tfapp.pose.run import PoseRun
 
+    if start not in STARTS:
+        raise InputError(f"Unknown --from {start!r}; choose one of: {', '.join(STARTS)}.")
     opened = PoseRun.open(run)
-    refine_and_print(opened, RefineOptions(rounds, scenes, start), tensorboard, overwrite)
+    refine_and_print(opened, RefineOptions(rounds, scenes), tensorboard, overwrite, start)
     print_next(opened)
 
 
-def refine_and_print(run, options, tensorboard=None, overwrite=False):
+def refine_and_print(run, options, tensorboard=None, overwrite=False, start="network"):
     """Refine a run and say what came of it."""
+    from tfapp.pose.refinement.beginnings import ClusteringBeginning, NetworkBeginning
+    from tfapp.pose.refinement.refined_run import refine_run
+
+    watch, model = watching(tensorboard), run.load_model()
+    count = model.settings.instances
+    beginning = NetworkBeginning(model) if start == "network" else ClusteringBeginning((count, count))
+    refined = refine_run(run, beginning, options, overwrite=overwrite, progress=ConsoleProgress(), **watch)
+    print_model(run, refined)
+
+
+def watching(tensorboard):
+    """Return the argument `watch` of a refinement with curves in a folder, if there is one, as a dict."""
     from tfapp.files import check_folder
-    from tfapp.pose.refinement.refined_run import FOLDER, refine_run
     from tfapp.pose.tensorboard import RoundCurves
 
-    watch = {}
-    if tensorboard is not None:
-        check_folder(tensorboard, "tensorboard")
-        watch = {"watch": RoundCurves(tensorboard)}
-    refined = refine_run(run, options, overwrite=overwrite, progress=ConsoleProgress(), **watch)
+    if tensorboard is None:
+        return {}
+    check_folder(tensorboard, "tensorboard")
+    return {"watch": RoundCurves(tensorboard)}
+
+
+def print_model(run, refined):
+    """Say what a refined model is, and where it lies."""
+    from tfapp.pose.refinement.refined_run import FOLDER
+
     extent = f"{1000 * refined.extent:.1f} mm large"
     console.print(f"refined object model: {len(refined.points)} points, {extent}", highlight=False)
     console.print(f"symmetries found: {refined.symmetries.describe()}", highlight=False)

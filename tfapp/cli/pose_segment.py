@@ -19,7 +19,7 @@ RECORD = "segment.json"
 
 @resumes
 def segment(
-    run: Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train`.")],
+    run: Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train` or `fit`.")],
     scenes: Annotated[Path, typer.Argument(help="Folder of scenes; no truth is needed.")],
     out: Annotated[Path, Option(help="Folder for labels/NAME.png and poses/NAME.json.")],
     foreground: Annotated[
@@ -35,14 +35,14 @@ def segment(
     ] = None,
 ):
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
-    from tfapp.pose.predictor import predictor
-    from tfapp.pose.run import PoseRun
+    from tfapp.pose.predictor import open_run, predictor
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
-    opened = PoseRun.open(run)
+    opened = open_run(run)
     chosen, folder = predictor(opened, choose, refined), SceneFolder(scenes, foreground)
     check_folder(out)
-    _check_camera(chosen.model, folder)
+    if chosen.model is not None:
+        _check_camera(chosen.model, folder)
     record = _record(opened, folder, chosen)
     with claimed(out):
         _segment(out, record, chosen, folder, opened.config["observed"])
@@ -88,7 +88,7 @@ def _record(run, folder, chosen):
     return {
         "run": str(run.path.resolve()),
         "training": run.record["created"],
-        "epochs": run.config["epochs"],
+        "epochs": run.epochs,
         "scenes": str(folder.path.resolve()),
         "foreground": folder.foreground,
         "choose": chosen.choose,

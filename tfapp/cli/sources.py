@@ -6,12 +6,13 @@ from pathlib import Path
 from tfapp.cli.console import console
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
-from tfapp.runs.record import COMMANDS, POSE, SEGMENTATION, TRANSFER, run_kind
+from tfapp.runs.record import COMMANDS, FITTED, POSE, SEGMENTATION, TRANSFER, run_kind
 
 # The class of each kind of runs, and the function that writes a page about some; by name, as they load Keras.
 RUNS = {
     SEGMENTATION: "tfapp.segmentation.run:Run",
     POSE: "tfapp.pose.run:PoseRun",
+    FITTED: "tfapp.pose.fitted_run:FittedRun",
     TRANSFER: "tfapp.transfer.run:TransferRun",
 }
 PAGES = {

@@ -20,8 +20,7 @@ from tfapp.pose.observations import observe
 from tfapp.pose.pictures.model_pictures import save_model_beside_cad_png, save_model_png
 from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.scene_pictures import SegmentedScene, save_scenes_png
-from tfapp.pose.predictor import predictor
-from tfapp.pose.run import PoseRun
+from tfapp.pose.predictor import open_run, predictor
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT, steps
 
@@ -139,7 +138,7 @@ def draw_run(path, choose="distance", scenes=SHOWN, progress=SILENT, *, refined=
 
 
 def _evaluated(path, choose, refined, most, baselines, progress):
-    run = PoseRun.open(path)
+    run = open_run(path)
     # Before all scenes are read.
     chosen, folder = predictor(run, choose, refined), run.folder()
     registration = register(chosen.object_points, folder) if folder.has_truth else None
@@ -183,9 +182,7 @@ def _draw(run, chosen, folder, registration, shown, results):
     cad = None if registration is None else (registration, *folder.object_mesh())
     first = [scene for scenes in reversed(shown.values()) for scene in scenes[:SHOWN]]
     written.append(run.path / "pose.html")
-    title = (
-        f"{(folder.record or {}).get('part', folder.path.name)}, {chosen.model.settings.instances} instances"
-    )
+    title = f"{(folder.record or {}).get('part', folder.path.name)}, {chosen.instances} instances"
     save_page(written[-1], title, points, first, visible=visible, cad=cad, facts=_facts(results))
     return written
 

@@ -7,10 +7,23 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import content_hash
 from tfapp.pose import predictions
+from tfapp.pose.fitted_run import FittedRun, said
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
+from tfapp.pose.refinement.beginnings import ClusteringBeginning, NetworkBeginning
 from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined, refined_poses
 from tfapp.pose.run import PoseRun
+from tfapp.pose.scenes_run import ScenesRun
+from tfapp.runs.record import FITTED, run_kind
+
+
+def open_run(path):
+    """Return the `PoseRun` or `FittedRun` of a folder.
+
+    Raises:
+        InputError: The folder is neither, or damaged.
+    """
+    return (FittedRun if run_kind(path) == FITTED else PoseRun).open(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,18 +31,25 @@ class Predictor:
     """Tells the poses of scenes.
 
     Attributes:
-        run: `PoseRun`.
-        model: Its `PoseModel`.
+        run: `PoseRun` or `FittedRun`.
+        model: Its `PoseModel`, or None.
         choose: Which of the network's alternatives counts, as of `predict_poses`.
         refined: `RefinedModel` that tells the poses in place of the network, or None.
-        start: Where its search begins, as of `RefineOptions`.
+        beginning: Where its search begins, as of `tfapp.pose.refinement.beginnings`, or None.
     """
 
-    run: PoseRun
-    model: PoseModel
+    run: ScenesRun
+    model: PoseModel | None
     choose: str
     refined: RefinedModel | None = None
-    start: str | None = None
+    beginning: object = None
+
+    @property
+    def instances(self):
+        """How many instances a scene has, a phrase."""
+        if self.model is None:
+            return said(self.run.instances)
+        return str(self.model.settings.instances)
 
     @property
     def object_points(self):
@@ -48,7 +68,7 @@ class Predictor:
         """
         if self.refined is None:
             return predictions.predict_poses(self.model, observations, choose=self.choose, progress=progress)
-        return refined_poses(self.model, self.refined, self.start, folder, observations, progress)
+        return refined_poses(self.beginning, self.refined, folder, observations, progress)
 
     @property
     def fingerprint(self):
@@ -60,19 +80,26 @@ def predictor(run, choose="distance", refined=None):
     """Return the `Predictor` of a run.
 
     Args:
-        run: `PoseRun`.
+        run: `PoseRun` or `FittedRun`.
         choose: `distance` or `network`, as of `predict_poses`.
         refined: Whether the refined model tells the poses; None for yes where the run is refined and `choose` is
             `distance`, as its poses are those that fit best.
 
     Raises:
         InputError: For another choice, a run that is not trained, or `refined` of a run that is not, or of the
-            network's own choice.
+            network's own choice; a network where the run has none.
     """
     predictions.check_choice(choose)
     if refined and choose != "distance":
         raise InputError("`refined` poses are those that fit best; leave `choose` network out.")
+    if isinstance(run, FittedRun):
+        if refined is False or choose == "network":
+            raise InputError(f"{run.path} has no network; leave `choose` and `refined` out.")
+        return Predictor(run, None, choose, read_refined(run)[0], ClusteringBeginning(run.instances))
     model = run.load_model()
     if refined or refined is None and choose == "distance" and is_refined(run):
-        return Predictor(run, model, choose, *read_refined(run))
+        found, start = read_refined(run)
+        count = model.settings.instances
+        beginning = NetworkBeginning(model) if start == "network" else ClusteringBeginning((count, count))
+        return Predictor(run, model, choose, found, beginning)
     return Predictor(run, model, choose)

@@ -10,33 +10,22 @@ from tfapp.errors import InputError
 from tfapp.pose.config import EXTENDABLE, PoseConfig
 from tfapp.pose.observations import observe
 from tfapp.pose.posed_loss import ChamferModel
-from tfapp.pose.scenes.camera import CAMERA_ENTRIES
-from tfapp.pose.scenes.scene_folder import FOREGROUNDS, SceneFolder
-from tfapp.records import Entries, ListOf, Moment, Number, OneOf, TableOf, Text, Whole, entries_of
+from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun
+from tfapp.records import Entries, ListOf, Number, Whole, entries_of
 from tfapp.runs.record import POSE
-from tfapp.runs.run import Run, Solution
+from tfapp.runs.run import Solution
 
 _ENTRIES = Entries(
-    {
-        "command": Text(),
-        "created": Moment(),
+    SCENES_ENTRIES
+    | {
         "config": entries_of(PoseConfig, ("backbone", "observed", "epochs", "seed")),
         "instances": Whole(1),
         "frame": Entries({"centre": ListOf(Number(), 3), "unit": Number(above=0)}),
-        "camera": CAMERA_ENTRIES,
-        "data": Entries(
-            {
-                "path": Text(),
-                "foreground": OneOf(FOREGROUNDS),
-                "stems": ListOf(Text()),
-                "parts": TableOf(ListOf(Whole(0))),
-            }
-        ),
     }
 )
 
 
-class PoseRun(Run):
+class PoseRun(ScenesRun):
     """A pose model in a folder: `run.json`, `checkpoints/`, `history.csv`, `model.keras`, `figures/`."""
 
     kind = POSE
@@ -47,34 +36,7 @@ class PoseRun(Run):
         """Raise InputError for an option that is out of range, or the number of a scene that is not there."""
         known = {field.name for field in fields(PoseConfig)}
         PoseConfig(**{name: value for name, value in self.config.items() if name in known}).check()
-        scenes = len(self.record["data"]["stems"])
-        if any(number >= scenes for numbers in self.record["data"]["parts"].values() for number in numbers):
-            raise InputError(f"it has the number of a scene that is none of its {scenes}.")
-
-    @property
-    def config(self):
-        return self.record["config"]
-
-    @property
-    def splits(self):
-        """Numbers of the scenes of `training` and `held-out`, by these names."""
-        return {name: np.array(numbers, int) for name, numbers in self.record["data"]["parts"].items()}
-
-    def folder(self):
-        """Return the `SceneFolder` that it was trained on.
-
-        Raises:
-            InputError: It is gone, or has other scenes or another camera now.
-        """
-        data = self.record["data"]
-        folder = SceneFolder(data["path"], data["foreground"])
-        if list(folder.stems) != data["stems"]:
-            raise InputError(f"{data['path']} has other scenes than when {self.path} was trained on them.")
-        if asdict(folder.camera) != self.record["camera"]:
-            raise InputError(
-                f"{data['path']} has another camera.json than when {self.path} was trained on its scenes; restore it."
-            )
-        return folder
+        super().check_record()
 
     @property
     def title(self):

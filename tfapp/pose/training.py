@@ -12,6 +12,7 @@ from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import observe, split_scenes
 from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes.scene_folder import SceneFolder
+from tfapp.pose.scenes_run import scenes_content
 from tfapp.runs.callbacks import ReportProgress
 from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import fit_or_resume, save_finished
@@ -64,13 +65,7 @@ def train(
             config=asdict(config),
             instances=instances,
             frame=asdict(frame),
-            camera=asdict(folder.camera),
-            data={
-                "path": str(folder.path.resolve()),
-                "foreground": folder.foreground,
-                "stems": list(folder.stems),
-                "parts": {"training": training.tolist(), "held-out": held_out.tolist()},
-            },
+            **scenes_content(folder, training, held_out),
         )
     with progress.task(title) as task:
         watchers = [ReportProgress(task, _chamfer), *callbacks]

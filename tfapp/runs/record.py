@@ -12,8 +12,13 @@ from tfapp.records import Entries, TableOf, Text, Whole, checked, read_json, rea
 
 RECORD = "run.json"
 # Kinds of runs, and the command that makes each. Records of segmenters do not name theirs.
-SEGMENTATION, POSE, TRANSFER = "segmentation", "pose", "transfer"
-COMMANDS = {SEGMENTATION: "tfapp train", POSE: "tfapp pose train", TRANSFER: "tfapp transfer train"}
+SEGMENTATION, POSE, FITTED, TRANSFER = "segmentation", "pose", "fitted poses", "transfer"
+COMMANDS = {
+    SEGMENTATION: "tfapp train",
+    POSE: "tfapp pose train",
+    FITTED: "tfapp pose fit",
+    TRANSFER: "tfapp transfer train",
+}
 
 
 # What every record has, whatever else it holds in other versions.

@@ -15,6 +15,7 @@ class CadSurface:
 
     Attributes:
         extent: Largest side of the bounding box, metres.
+        area: Of the surface, square metres.
 
     Raises:
         InputError: Wrong shapes, vertices that are not finite, indices of no vertex, or no area.
@@ -25,7 +26,8 @@ class CadSurface:
         self.triangles = _check_triangles(triangles, len(self.vertices))
         self.extent = float(np.ptp(self.vertices[self.triangles].reshape(-1, 3), axis=0).max())
         self._areas = _areas(self.vertices[self.triangles])
-        if not self._areas.sum() > 0:
+        self.area = float(self._areas.sum())
+        if not self.area > 0:
             raise InputError("A mesh must have a surface. Received: triangles without any area.")
 
     def sample(self, count, seed=0) -> np.ndarray:

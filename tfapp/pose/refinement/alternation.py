@@ -30,6 +30,8 @@ _LATE_SHARE = 0.9
 _HARD, _HARD_SHARE, _SMALL = 3, 0.1, 0.005
 # Rounds that scenes take which the model was not fused from, and searches in those that are not explained then.
 _NEW_ROUNDS, _SEARCHES = 3, 2
+# Scenes that are searched at a time.
+_SEARCHED = 16
 # Growth from one instance: first instances tried, rounds each, instances of a round, and the share that is fused.
 _STARTS, _GROWTH_ROUNDS, _GROWTH_INSTANCES, _GROWTH_SHARE = 4, 6, 50, 0.15
 # An instance of a clustering may be cut; nearly all are smaller than the part and none is much larger.
@@ -58,9 +60,9 @@ class RefinedModel:
 
 
 def mean_residual(scenes, extent):
-    """Return the mean residual of the instances in metres; one that is not placed counts as a miss by the cap."""
+    """Return the mean residual of the present instances in metres; what is not placed counts as a miss by the cap."""
     cap = CAP * extent
-    return float(np.minimum(np.nan_to_num(scenes.residual, nan=2 * cap), 2 * cap).mean())
+    return float(np.minimum(np.nan_to_num(scenes.residual[scenes.present], nan=2 * cap), 2 * cap).mean())
 
 
 def next_round(model, scenes, number, advance=lambda count: None):
@@ -88,12 +90,15 @@ def next_round(model, scenes, number, advance=lambda count: None):
 
 def place_new(model, scenes, advance=lambda count: None):
     """Find the poses of scenes that had no part in the model, and divide their points; arguments as `next_round`."""
-    for number in range(_NEW_ROUNDS):
-        source = _candidates(model, scenes, number)
-        place(model.to_fit(number), scenes, source, seed=number, advance=advance)
-        scenes.divide(model.points)
+    if scenes.hypotheses is None:
+        explain_all(model, scenes)
+    else:
+        for number in range(_NEW_ROUNDS):
+            source = _candidates(model, scenes, number)
+            place(model.to_fit(number), scenes, source, seed=number, advance=advance)
+            scenes.divide(model.points)
     for number in range(_SEARCHES):
-        explain_hard(model, scenes, seed=number)
+        explain_hard(model, scenes, seed=number + 1)
     # The points that an instance has now may tell another pose than those it had.
     place(model.to_fit(), scenes, sources.near(scenes, model.points, np.eye(3)[None]), advance=advance)
 
@@ -108,6 +113,21 @@ def explain_hard(model, scenes, share=1.0, seed=0):
     hard = hard[left[hard] > limit]
     if len(hard):
         explain(fitted, model.points, scenes, hard, model.extent, seed=seed)
+
+
+def explain_all(model, scenes, progress=lambda done, total: None):
+    """Search for the poses, and where it is open for the number of instances, of all scenes, by the model alone.
+
+    Args:
+        model: `RefinedModel`.
+        scenes: `SceneSet`.
+        progress: Function of (scenes done, scenes in all).
+    """
+    fitted = model.to_fit()
+    for first in range(0, len(scenes), _SEARCHED):
+        some = np.arange(first, min(first + _SEARCHED, len(scenes)))
+        explain(fitted, model.points, scenes, some, model.extent)
+        progress(int(some[-1]) + 1, len(scenes))
 
 
 def grown_model(scenes, advance=lambda count: None):

@@ -16,11 +16,14 @@ class Evidence:
             pass a part that fills the rest of the pixel.
         gap: float32 `(scenes, height, width)`, metres from a pixel to the nearest one of a part, beyond the first
             pixel and at the distance of the parts; 0 on parts, and where nothing was measured, which says nothing.
+        behind: float32 `(scenes, height, width)`, metres: what was measured where no part is, 0 elsewhere. A part that
+            stands in front of it would have been seen; one behind it may be there.
         nearest: float32 `(scenes, height, width, 3)`, the point that was measured at the nearest pixel of a part.
     """
 
     front: np.ndarray
     gap: np.ndarray
+    behind: np.ndarray
     nearest: np.ndarray
 
     def __len__(self):
@@ -28,7 +31,7 @@ class Evidence:
 
     def select(self, chosen):
         """Return the pictures of some scenes, by their numbers."""
-        return Evidence(self.front[chosen], self.gap[chosen], self.nearest[chosen])
+        return Evidence(self.front[chosen], self.gap[chosen], self.behind[chosen], self.nearest[chosen])
 
 
 def evidence_of(parts, camera, measured=None):
@@ -37,7 +40,8 @@ def evidence_of(parts, camera, measured=None):
     Args:
         parts: `(scenes, height, width)`, depth of the parts alone in metres, 0 elsewhere; each shows some.
         camera: `Camera`.
-        measured: bool of this shape, the pixels where something was measured, a part or what is behind; all if None.
+        measured: Depth of everything, of this shape, in metres, 0 where nothing was measured; None for something far
+            behind the parts wherever they are not.
     """
     parts = np.asarray(parts, np.float32)
     front, gap, nearest = np.zeros_like(parts), np.zeros_like(parts), np.zeros((*parts.shape, 3), np.float32)
@@ -49,6 +53,6 @@ def evidence_of(parts, camera, measured=None):
         gap[scene] = np.maximum(away - 1, 0) * np.median(depth[shown]) / np.sqrt(camera.fx * camera.fy)
         nearest[scene] = (rays * depth[..., None])[rows, columns]
         front[scene] = np.where(shown, minimum_filter(np.where(shown, depth, np.inf), 3), 0)
-    if measured is not None:
-        gap[~np.asarray(measured)] = 0
-    return Evidence(front, gap, nearest)
+    behind = np.where(parts > 0, 0, np.inf if measured is None else measured).astype(np.float32)
+    gap[(parts == 0) & (behind == 0)] = 0
+    return Evidence(front, gap, behind, nearest)

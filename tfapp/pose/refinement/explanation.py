@@ -16,7 +16,13 @@ _PLACES, _MORE_PLACES = 3, 2
 # Radii of a neighbourhood, by turns, as shares of the part's extent.
 _RADII = (0.35, 0.6)
 # What a scene has of its instances' poses.
-_POSES = ("rotation", "translation", "residual", "margin")
+_POSES = ("present", "rotation", "translation", "residual", "margin")
+# A point is explained within this share of the cap.
+_EXPLAINED = 0.25
+# Share of a model's points that may lie on another instance of it: where they touch.
+_TOUCHING = 0.25
+# A further instance must explain so much of what the others do on average, of points that they leave open.
+_WORTH = 0.35
 # Scenes that are judged at a time.
 _BATCH = 64
 # Points of a scene that must be explained, of all that were measured.
@@ -43,8 +49,13 @@ def explain(model, points, scenes, numbers, extent, *, seed=0):
     for name in _POSES:
         setattr(before, name, getattr(scenes, name)[numbers].copy())
     found = before.select(range(len(before)))
-    chosen = [_chosen(model, before, *pool) for pool in _pools(model, points, before, extent, seed)]
-    found.rotation, found.translation = (np.stack(parts) for parts in zip(*chosen, strict=True))
+    for scene, pool in _pools(model, points, before, extent, seed):
+        rotation, translation = _chosen(model, before, scene, pool)
+        found.present[scene] = np.arange(found.count) < len(rotation)
+        found.rotation[scene, : len(rotation)], found.translation[scene, : len(rotation)] = (
+            rotation,
+            translation,
+        )
     for number in range(_ROUNDS):
         found.divide(points)
         place(model, found, sources.near(found, points, np.eye(3)[None]), seed=number)
@@ -65,7 +76,9 @@ def costs(model, scenes):
         distance, violation = _judged(
             model, scenes, numbers, scenes.rotation[numbers], scenes.translation[numbers]
         )
-        found.append(distance.min(1).mean(-1) + violation.mean(-1))
+        there = scenes.present[numbers]
+        distance = np.where(there[..., None], distance, np.inf)
+        found.append(distance.min(1).mean(-1) + np.where(there, violation, 0).sum(-1) / there.sum(-1))
     return np.concatenate(found)
 
 
@@ -81,29 +94,38 @@ def _pools(model, points, scenes, extent, seed):
     rotation, translation, _ = alternatives(model, batch, scenes, source, seed)
     owner = np.array([scene for scene, _, _ in batch])
     for scene in range(len(scenes)):
-        mine = owner == scene
+        mine, there = owner == scene, scenes.present[scene]
         yield (
             scene,
             (
-                np.concatenate([rotation[mine].reshape(-1, 3, 3), scenes.rotation[scene]]),
-                np.concatenate([translation[mine].reshape(-1, 3), scenes.translation[scene]]),
+                np.concatenate([rotation[mine].reshape(-1, 3, 3), scenes.rotation[scene][there]]),
+                np.concatenate([translation[mine].reshape(-1, 3), scenes.translation[scene][there]]),
             ),
         )
 
 
 def _chosen(model, scenes, scene, pool):
-    """Return the poses of a pool that explain a scene best together: greedy, then exchanged one by one."""
+    """Return the poses of a pool that explain a scene best together: greedy, then exchanged one by one.
+
+    Where the number of instances is not known, no further one is taken when it explains little that the others do not.
+    """
     distance, violation = (one[0] for one in _judged(model, scenes, [scene], pool[0][None], pool[1][None]))
-    count = scenes.count
+    near, shared = float(model.cap) * _EXPLAINED, _shared(model, *pool)
 
     def cost(numbers):
-        return distance[numbers].min(0).mean() + violation[numbers].mean()
+        two = np.triu(shared[np.ix_(numbers, numbers)], 1).sum()
+        return distance[numbers].min(0).mean() + violation[numbers].mean() + float(model.cap) * two
 
-    chosen = []
-    for _ in range(count):
-        chosen.append(min(range(len(violation)), key=lambda one: cost([*chosen, one])))
+    chosen, shares = [], []
+    while len(chosen) < scenes.count:
+        best = min(range(len(violation)), key=lambda one: cost([*chosen, one]))
+        open_yet = distance[chosen].min(0) > near if chosen else np.ones(distance.shape[1], bool)
+        shares.append((open_yet & (distance[best] < near)).mean())
+        if len(chosen) >= scenes.least and shares[-1] < _WORTH * np.median(shares[:-1] or shares):
+            break
+        chosen.append(best)
     for _ in range(_ROUNDS):
-        for position in range(count):
+        for position in range(len(chosen)):
             others = chosen[:position] + chosen[position + 1 :]
             best = min(range(len(violation)), key=lambda one: cost([*others, one]))
             chosen = [*others[:position], best, *others[position:]]
@@ -131,7 +153,27 @@ def _judged(model, scenes, numbers, rotation, translation):
     return tuple(part.numpy() for part in _distances_and_violations(observed, model, *poses))
 
 
-@tf.function(reduce_retracing=True)
+def _shared(model, rotation, translation):
+    """Return what is too much of the share of the model's points that two poses have in common, `(k, k)`.
+
+    Parts that touch have little in common; two poses of one part, or poses of which one is inside the other, have much.
+    """
+    clouds = tf.constant(model.few.numpy() @ np.swapaxes(rotation, 1, 2) + translation[:, None], tf.float32)
+    poses = (
+        tf.constant(np.broadcast_to(one, (len(one), *one.shape)), tf.float32)
+        for one in (rotation, translation)
+    )
+    lengths = _to_each_other(clouds, model, *poses).numpy()
+    within = (lengths < float(model.cap) * _EXPLAINED).mean(-1)
+    return np.maximum(0, np.maximum(within, within.T) - _TOUCHING)
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _to_each_other(clouds, model, rotation, translation):
+    return fitting.distances(fitting.Observed(clouds, *[None] * 7), model, rotation, translation)
+
+
+@tf.function(reduce_retracing=True, autograph=False)
 def _distances_and_violations(observed, model, rotation, translation):
     distance = tf.minimum(fitting.distances(observed, model, rotation, translation), model.cap)
     return distance, fitting.residual(observed, model, rotation, translation).violation

@@ -16,7 +16,7 @@ class Observed(NamedTuple):
         points: float32 `(B, n, 3)`, measured points of each instance, metres in the camera's frame.
         weights: float32 `(B, n)`, 1 for a point, 0 where there are fewer; they need not sum to 1.
         scene: int32 `(B,)`, the scene of each in the pictures.
-        front, gap, nearest: Pictures of the scenes, as of `Evidence`.
+        front, gap, behind, nearest: Pictures of the scenes, as of `Evidence`.
         intrinsics: float32 `(4,)`: fx, fy, cx, cy, in pixels.
     """
 
@@ -25,6 +25,7 @@ class Observed(NamedTuple):
     scene: tf.Tensor
     front: tf.Tensor
     gap: tf.Tensor
+    behind: tf.Tensor
     nearest: tf.Tensor
     intrinsics: tf.Tensor
 
@@ -181,9 +182,12 @@ def _seen(observed, few, rotation, translation, cap):
     column = tf.cast(tf.clip_by_value(column, 0, tf.cast(width - 1, column.dtype)), tf.int32)
     row = tf.cast(tf.clip_by_value(row, 0, tf.cast(height - 1, row.dtype)), tf.int32)
     place = (observed.scene[:, None, None] * height + row) * width + column
-    nearest, gap = (
-        tf.gather(tf.reshape(picture, (-1,)), place) for picture in (observed.front, observed.gap)
+    nearest, gap, behind = (
+        tf.gather(tf.reshape(picture, (-1,)), place)
+        for picture in (observed.front, observed.gap, observed.behind)
     )
     targets = tf.gather(tf.reshape(observed.nearest, (-1, 3)), place)
-    before = tf.where(nearest > 0, nearest - points[..., 2] - FRONT * cap, 0)
-    return points, targets, tf.maximum(gap, tf.maximum(before, 0))
+    slack = FRONT * cap
+    before = tf.where(nearest > 0, nearest - points[..., 2] - slack, 0)
+    beside = tf.where(behind - points[..., 2] > slack, gap, 0)
+    return points, targets, tf.maximum(beside, tf.maximum(before, 0))

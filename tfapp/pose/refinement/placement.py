@@ -93,6 +93,7 @@ def observed_in(scenes, numbers, points=None, weights=None):
         scene=tf.constant(place_of, tf.int32),
         front=tf.constant(evidence.front),
         gap=tf.constant(evidence.gap),
+        behind=tf.constant(evidence.behind),
         nearest=tf.constant(evidence.nearest),
         intrinsics=tf.constant([camera.fx, camera.fy, camera.cx, camera.cy], tf.float32),
     )

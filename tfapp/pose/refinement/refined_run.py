@@ -1,4 +1,4 @@
-"""Refinement of a trained pose run, kept in its folder `refined/`; a killed one resumes after its last round."""
+"""Refinement of a run of scenes, kept in its folder `refined/`; a killed one resumes after its last round."""
 
 import json
 from dataclasses import dataclass
@@ -12,40 +12,29 @@ from tfapp.claims import claimed
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json, write_text
 from tfapp.layers import HiddenPointRemoval
-from tfapp.pose.evaluation.instances import label_points, spectral_clustering
 from tfapp.pose.model.settings import usual_exponent
 from tfapp.pose.observations import observe
-from tfapp.pose.predictions import ScenePoses, all_hypotheses, learned_points, predict_poses
-from tfapp.pose.refinement.alternation import (
-    GROWTH,
-    LEAST_GAIN,
-    RefinedModel,
-    grown_model,
-    mean_residual,
-    next_round,
-    place_new,
-)
-from tfapp.pose.refinement.nearest_field import extent_of
-from tfapp.pose.refinement.scene_set import scene_set
+from tfapp.pose.predictions import ScenePoses
+from tfapp.pose.refinement.alternation import LEAST_GAIN, RefinedModel, mean_residual, next_round, place_new
 from tfapp.pose.refinement.symmetry import ModelSymmetries
 from tfapp.records import Entries, Number, OneOf, Whole, read_record
 from tfapp.runs.progress import SILENT
 
 FOLDER = "refined"
-STARTS = ("network", "clustering")
+STARTS = ("network", "clustering", "cad")
 _STATE, _MODEL, _RECORD, _HISTORY = "state.npz", "model.npz", "refine.json", "history.csv"
 _ENTRIES = Entries(
     {
-        "epochs": Whole(1),
-        "scenes": Whole(1),
-        "rounds": Whole(1),
+        "epochs": Whole(0),
+        "scenes": Whole(0),
+        "rounds": Whole(0),
         "most_rounds": Whole(1),
         "start": OneOf(STARTS),
         "residual": Number(0),
         "extent": Number(above=0),
     }
 )
-_SCENE_ARRAYS = ("rotation", "translation", "residual", "margin")
+_SCENE_ARRAYS = ("present", "rotation", "translation", "residual", "margin")
 _COLUMNS = ("round", "residual_mm", "points", "moved")
 
 
@@ -56,29 +45,27 @@ class RefineOptions:
     Attributes:
         rounds: Rounds at most; fewer where the residual stops to fall.
         scenes: Training scenes that the model is fused from at most; None for all.
-        start: `network`, or `clustering` for a spectral clustering of the measured points and a model that grows from
-            one instance, so that nothing of the network counts.
     """
 
     rounds: int = 15
     scenes: int | None = None
-    start: str = "network"
 
     def check(self):
-        """Raise InputError for numbers below 1 and an unknown start."""
-        if self.start not in STARTS:
-            raise InputError(f"Unknown `start` {self.start!r}; choose one of: {', '.join(STARTS)}.")
+        """Raise InputError for numbers below 1."""
         for name in ("rounds", "scenes"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"`{name}` must be at least 1; got {value}.")
 
 
-def refine_run(run, options=RefineOptions(), *, overwrite=False, progress=SILENT, watch=lambda row: None):
+def refine_run(
+    run, beginning, options=RefineOptions(), *, overwrite=False, progress=SILENT, watch=lambda row: None
+):
     """Refine the poses of a run and its object model by turns, on training scenes alone, and keep the model.
 
     Args:
-        run: `PoseRun`, trained.
+        run: `ScenesRun`.
+        beginning: Where the poses begin, as of `tfapp.pose.refinement.beginnings`.
         options: `RefineOptions`.
         overwrite: Start again, instead of resuming a refinement or keeping a finished one.
         progress: `Progress`.
@@ -89,28 +76,35 @@ def refine_run(run, options=RefineOptions(), *, overwrite=False, progress=SILENT
         The `RefinedModel`.
 
     Raises:
-        InputError: Options out of range, a run that is not trained, damaged files, or a refinement that was made with
-            other options or of fewer epochs.
+        InputError: Options out of range, damaged files, or a refinement that was made with other options or of fewer
+            epochs.
     """
     options.check()
     with claimed(run.path, "run"):
-        return _refine(run, options, overwrite, progress, watch)
+        return _refine(run, beginning, options, overwrite, progress, watch)
 
 
-def _refine(run, options, overwrite, progress, watch):
-    model = run.load_model()
+def keep_model(run, model):
+    """Keep a `RefinedModel` that is known as that of a run: there is nothing to refine."""
+    folder = run.path / FOLDER
+    folder.mkdir(exist_ok=True)
+    settings = {"epochs": run.epochs, "scenes": 0, "most_rounds": 1, "start": "cad"}
+    _finish(folder, model, [], settings)
+
+
+def _refine(run, beginning, options, overwrite, progress, watch):
     folder = run.path / FOLDER
     numbers = run.splits["training"][: options.scenes]
     settings = {
-        "epochs": run.config["epochs"],
+        "epochs": run.epochs,
         "scenes": len(numbers),
         "most_rounds": options.rounds,
-        "start": options.start,
+        "start": beginning.name,
     }
     if not overwrite and is_refined(run):
         _check_same(run, _read_record(folder), settings)
         return read_refined(run)[0]
-    scenes = _scenes(run, model, numbers, options.start, progress)
+    scenes = _scenes(run, beginning, numbers, progress)
     rows = []
     if overwrite:
         for name in (_RECORD, _STATE):
@@ -118,17 +112,17 @@ def _refine(run, options, overwrite, progress, watch):
     if (folder / _STATE).is_file():
         refined, rows = _read_state(run, folder, scenes, settings)
     else:
-        refined = _first_model(model, scenes, options.start, progress)
-    total = options.rounds * len(scenes) * scenes.count
+        refined = beginning.first_model(scenes, progress)
+    total = options.rounds * len(scenes)
     with progress.task("refining", total) as task:
-        task(len(rows) * len(scenes) * scenes.count, note=_note(rows))
+        task(len(rows) * len(scenes), note=_note(rows))
         while len(rows) < options.rounds and not _settled(rows):
             before = [labels.copy() for labels in scenes.labels]
-            refined = next_round(refined, scenes, len(rows), task.advance)
+            refined = next_round(refined, scenes, len(rows))
             rows.append(_row(refined, scenes, before, len(rows) + 1))
             _write_state(folder, refined, scenes, rows, settings)
             watch(dict(zip(_COLUMNS, rows[-1], strict=True)))
-            task(len(rows) * len(scenes) * scenes.count, note=_note(rows))
+            task(len(rows) * len(scenes), note=_note(rows))
     _finish(folder, refined, rows, settings)
     return refined
 
@@ -153,9 +147,9 @@ def read_refined(run):
     if not is_refined(run):
         raise InputError(f"{run.path} is not refined; run `tfapp pose refine {run.path}` first.")
     record = _read_record(folder)
-    if record["epochs"] != run.config["epochs"]:
+    if record["epochs"] != run.epochs:
         raise InputError(
-            f"{run.path} was refined after {record['epochs']} epochs and has {run.config['epochs']} now; run "
+            f"{run.path} was refined after {record['epochs']} epochs and has {run.epochs} now; run "
             f"`tfapp pose refine {run.path}` again with `overwrite`."
         )
     try:
@@ -166,13 +160,12 @@ def read_refined(run):
     return RefinedModel(points, record["extent"], symmetries=symmetries), record["start"]
 
 
-def refined_poses(model, refined, start, folder, observations, progress=None):
+def refined_poses(beginning, refined, folder, observations, progress=None):
     """Return the `ScenePoses` of scenes by the refined model, placed in all that the scenes show of parts.
 
     Args:
-        model: `PoseModel` of the run.
+        beginning: Where the search begins, as of `tfapp.pose.refinement.beginnings`.
         refined: `RefinedModel`.
-        start: Where the search begins, as of `RefineOptions`.
         folder: `SceneFolder` of the scenes.
         observations: `Observations` of them.
         progress: Function of (scenes done, scenes in all), or None.
@@ -180,7 +173,7 @@ def refined_poses(model, refined, start, folder, observations, progress=None):
     found, removal = [], HiddenPointRemoval(usual_exponent(_MANY_POINTS), (0.0, 0.0, 0.0))
     for first in range(0, len(observations), _SCENES):
         batch = observations.select(slice(first, first + _SCENES))
-        scenes = _scene_set(model, folder, batch, start)
+        scenes = beginning.scene_set(folder, batch)
         place_new(refined, scenes)
         found += [_scene_poses(scenes, scene, refined.points, removal, batch) for scene in range(len(scenes))]
         if progress:
@@ -190,14 +183,13 @@ def refined_poses(model, refined, start, folder, observations, progress=None):
 
 # Scenes that are placed at a time.
 _SCENES = 32
-# Measured points of a scene that are clustered.
-_CLUSTERED = 400
 # Points of a refined model, about.
 _MANY_POINTS = 1000
 
 
 def _scene_poses(scenes, scene, points, removal, batch):
-    rotation, translation = scenes.rotation[scene], scenes.translation[scene]
+    there = scenes.present[scene]
+    rotation, translation = scenes.rotation[scene][there], scenes.translation[scene][there]
     clouds = points @ np.swapaxes(rotation, -1, -2) + translation[:, None]
     visible = removal(tf.constant(clouds.reshape(1, -1, 3), tf.float32)).numpy().reshape(clouds.shape[:2])
     shown = cKDTree(clouds[visible])
@@ -208,57 +200,11 @@ def _scene_poses(scenes, scene, points, removal, batch):
     return ScenePoses(rotation, translation, reflected, clouds, visible, distance)
 
 
-def _first_model(model, scenes, start, progress):
-    if start == "clustering":
-        with progress.task("growing a model", GROWTH) as task:
-            return grown_model(scenes, task.advance)
-    points, seen = learned_points(model)
-    learned = points[seen].astype(np.float64)
-    return RefinedModel(learned, extent_of(learned), fused=False)
-
-
-def _scenes(run, model, numbers, start, progress):
+def _scenes(run, beginning, numbers, progress):
     folder = run.folder()
     with progress.task("scenes") as task:
         observations = observe(folder, run.config["observed"], indices=numbers, seed=run.config["seed"])
-        return _scene_set(model, folder, observations, start, task)
-
-
-def _clustered(count):
-    """Return the function of `scene_set` that labels by a spectral clustering of some of the points."""
-
-    def label(position, points):
-        if count == 1:
-            return np.zeros(len(points), np.int64)
-        # The eigenvectors of all points of a large image would take minutes.
-        few = points[np.random.default_rng(position).permutation(len(points))[:_CLUSTERED]]
-        labels = spectral_clustering(few, count, affinity="nearest_neighbors")
-        return labels[cKDTree(few).query(points)[1]]
-
-    return label
-
-
-def _scene_set(model, folder, observations, start, progress=lambda done, total: None):
-    """Return the `SceneSet` of scenes with what the network says of them, or a clustering."""
-    count = model.settings.instances
-    if start == "clustering":
-        return scene_set(folder, observations.indices, _clustered(count), count, progress=progress)
-    poses = predict_poses(model, observations)
-
-    def label(position, points):
-        return label_points(points, poses[position].clouds, poses[position].visible)
-
-    scenes = scene_set(
-        folder,
-        observations.indices,
-        label,
-        count,
-        hypotheses=all_hypotheses(model, observations),
-        progress=progress,
-    )
-    scenes.rotation = np.stack([one.rotation for one in poses])
-    scenes.translation = np.stack([one.translation for one in poses])
-    return scenes
+        return beginning.scene_set(folder, observations, task)
 
 
 def _settled(rows):
@@ -335,7 +281,8 @@ def _points(points):
 def _finish(folder, refined, rows, settings):
     _save(folder / _MODEL, points=refined.points, **refined.symmetries.to_arrays())
     # Written last: it tells that the refinement is done.
-    found = {"rounds": len(rows), "residual": rows[-1][1] / 1000, "extent": refined.extent}
+    residual = rows[-1][1] / 1000 if rows else 0.0
+    found = {"rounds": len(rows), "residual": residual, "extent": refined.extent}
     write_json(folder / _RECORD, settings | found)
     (folder / _STATE).unlink(missing_ok=True)
 

@@ -14,16 +14,18 @@ LEAST_POINTS = 12
 
 @dataclass(eq=False)
 class SceneSet:
-    """S scenes of N instances.
+    """S scenes of N instances, or of N at most.
 
     Attributes:
         points: For each scene float64 `(k, 3)`, all measured points of the parts, metres in the camera's frame.
         labels: For each scene int64 `(k,)`, the instance of each point, from 0.
         evidence: `Evidence` of the scenes.
         camera: `Camera`.
-        count: Instances N of each scene.
+        count: Instances N of each scene, at most.
+        least: Instances of each scene at least; `count` where all have the same number.
         hypotheses: Rotations float64 `(S, K, N, 3, 3)` and translations `(S, K, N, 3)` in metres that a network gives
             each instance, or None.
+        present: bool `(S, N)`, which of the instances a scene has.
         rotation: float64 `(S, N, 3, 3)`, determinant +1.
         translation: float64 `(S, N, 3)`, metres.
         residual: float64 `(S, N)`, metres, of each pose, as of `fitting.residual`; NaN before an instance is placed.
@@ -36,6 +38,8 @@ class SceneSet:
     camera: Camera
     count: int
     hypotheses: tuple | None = None
+    least: int | None = None
+    present: np.ndarray = field(init=False)
     rotation: np.ndarray = field(init=False)
     translation: np.ndarray = field(init=False)
     residual: np.ndarray = field(init=False)
@@ -43,6 +47,8 @@ class SceneSet:
 
     def __post_init__(self):
         shape = (len(self.points), self.count)
+        self.least = self.least or self.count
+        self.present = np.ones(shape, bool)
         self.rotation = np.broadcast_to(np.eye(3), (*shape, 3, 3)).copy()
         self.translation = np.zeros((*shape, 3))
         self.residual, self.margin = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -53,22 +59,28 @@ class SceneSet:
         return len(self.points)
 
     def instances(self, least=0):
-        """Return (scene, instance, points) of the instances of which at least so many points are seen."""
+        """Return (scene, instance, points) of the present instances of which at least so many points are seen."""
         every = (
             (scene, index, points[labels == index])
             for scene, (points, labels) in enumerate(zip(self.points, self.labels, strict=True))
-            for index in range(self.count)
+            for index in np.flatnonzero(self.present[scene]).tolist()
         )
         return [one for one in every if len(one[2]) >= least]
 
     def select(self, chosen):
-        """Return some of the scenes, by their numbers; poses are not taken along."""
+        """Return some of the scenes, by their numbers; all instances are present there, and no poses taken along."""
         chosen = [int(number) for number in chosen]
         hypotheses = None if self.hypotheses is None else tuple(one[chosen] for one in self.hypotheses)
         evidence = self.evidence.select(chosen)
         labels = [self.labels[number].copy() for number in chosen]
         return SceneSet(
-            [self.points[number] for number in chosen], labels, evidence, self.camera, self.count, hypotheses
+            [self.points[number] for number in chosen],
+            labels,
+            evidence,
+            self.camera,
+            self.count,
+            hypotheses,
+            self.least,
         )
 
     def local(self, scene, index, points):
@@ -79,22 +91,24 @@ class SceneSet:
         """Give every point to the instance whose model `(m, 3)` is nearest; return the share that changed hands."""
         tree, changed = cKDTree(model_points), 0
         for scene, points in enumerate(self.points):
-            away = [tree.query(self.local(scene, index, points))[0] for index in range(self.count)]
-            labels = np.argmin(away, axis=0)
+            there = np.flatnonzero(self.present[scene])
+            away = [tree.query(self.local(scene, index, points))[0] for index in there]
+            labels = there[np.argmin(away, axis=0)]
             changed += int((labels != self.labels[scene]).sum())
             self.labels[scene] = labels
         return changed / sum(map(len, self.points))
 
 
-def scene_set(folder, indices, label, count, *, hypotheses=None, progress=lambda done, total: None):
+def scene_set(
+    folder, indices, label, count, *, least=None, hypotheses=None, progress=lambda done, total: None
+):
     """Read scenes.
 
     Args:
         folder: `SceneFolder`.
         indices: Numbers of the scenes.
         label: Function of (position in `indices`, points `(k, 3)`) that returns the first labels, from 0 to count - 1.
-        count: Instances of each scene.
-        hypotheses: As of `SceneSet`.
+        count, least, hypotheses: As of `SceneSet`.
         progress: Function of (scenes read, scenes in all).
 
     Raises:
@@ -103,10 +117,9 @@ def scene_set(folder, indices, label, count, *, hypotheses=None, progress=lambda
     parts, measured, points, labels = [], [], [], []
     for position, index in enumerate(indices):
         parts.append(folder.parts(int(index)))
-        # What is no part was measured behind it, or not at all: the one says that no part is there, the other nothing.
-        measured.append((parts[-1] > 0) | (folder.depth(int(index)) > 0))
+        measured.append(folder.depth(int(index)))
         points.append(folder.camera.back_project(parts[-1])[0].astype(np.float64))
         labels.append(np.asarray(label(position, points[-1]), np.int64))
         progress(position + 1, len(indices))
     evidence = evidence_of(np.stack(parts), folder.camera, np.stack(measured))
-    return SceneSet(points, labels, evidence, folder.camera, count, hypotheses)
+    return SceneSet(points, labels, evidence, folder.camera, count, hypotheses, least)

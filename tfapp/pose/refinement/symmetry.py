@@ -28,6 +28,8 @@ _POINTS, _SOME, _INSTANCES = 1000, 200, 100
 _NEAR = 1.5
 # Share of the points that must be laid onto the model, and share that the scenes may contradict.
 _LEAST_OVERLAP, _MOST_CONTRADICTED = 0.5, 0.05
+# Of a whole model nearly all points must be laid onto it, within less.
+_WHOLE_NEAR, _WHOLE_OVERLAP = 0.5, 0.95
 # Between two rotations of a symmetry the model lies farther from itself, at least by this share of that distance.
 _CONTRAST = 0.08
 # Two rotations or axes are the same within this angle.
@@ -130,7 +132,15 @@ def find_symmetries(scenes, instances, points, extent, seed=0):
     """
     rng = np.random.default_rng(seed)
     asked = [instances[number] for number in rng.permutation(len(instances))[:_INSTANCES]]
-    search = _Search(scenes, asked, points, extent, rng)
+    return _found(_Search(scenes, asked, points, extent, rng), seed)
+
+
+def symmetries_of_whole(points, extent, seed=0):
+    """Return the `ModelSymmetries` of a part of which all sides are known; arguments as for `find_symmetries`."""
+    return _found(_Search(None, [], points, extent, np.random.default_rng(seed), whole=True), seed)
+
+
+def _found(search, seed):
     axes = search.axes(sources.random_turns(_STARTS, seed))
     found = [one for one in (search.order_about(*axis) for axis in axes) if one is not None]
     if not found:
@@ -143,13 +153,15 @@ def find_symmetries(scenes, instances, points, extent, seed=0):
 class _Search:
     """What rotations of a model are judged by: how it lies on itself, and what the scenes say to it."""
 
-    def __init__(self, scenes, instances, points, extent, rng):
+    def __init__(self, scenes, instances, points, extent, rng, whole=False):
         self.scenes, self.instances, self.extent = scenes, instances, extent
-        self.centre, self.near = points.mean(0), _NEAR * VOXEL * extent
+        self.centre, self.whole = points.mean(0), whole
+        near, self.least = (_WHOLE_NEAR, _WHOLE_OVERLAP) if whole else (_NEAR, _LEAST_OVERLAP)
+        self.near = near * VOXEL * extent
         few = voxel_means([points], VOXEL * extent)
         self.few = few[np.sort(rng.permutation(len(few))[:_POINTS])]
         self.model = model_of(points, extent, VOXEL * extent)._replace(cap=tf.constant(self.near, tf.float32))
-        self.wide = self.model._replace(cap=tf.constant(4 * self.near, tf.float32))
+        self.wide = self.model._replace(cap=tf.constant(4 * _NEAR * VOXEL * extent, tf.float32))
         self.usual = self._contradicted(np.eye(3)[None], self.centre)[0]
 
     def axes(self, rotations):
@@ -157,7 +169,7 @@ class _Search:
         rotations, translations = self._registered(rotations, self.centre - rotations @ self.centre)
         overlap, found = self._on_itself(rotations, translations)[1], []
         for number in np.argsort(-overlap):
-            if overlap[number] < _LEAST_OVERLAP or len(found) == _AXES:
+            if overlap[number] < self.least or len(found) == _AXES:
                 break
             rotation = rotations[number]
             if _angle(rotation) < _LEAST_ANGLE:
@@ -197,7 +209,7 @@ class _Search:
         shifts = centres - np.einsum("kxy,ky->kx", turns, centres)
         distance, overlap = self._on_itself(turns, shifts)
         for number in np.argsort(distance)[:3]:
-            if overlap[number] >= _LEAST_OVERLAP and self._free(turns[number][None], centres[number]):
+            if overlap[number] >= self.least and self._free(turns[number][None], centres[number]):
                 return axes[number], centres[number]
         return None
 
@@ -208,7 +220,8 @@ class _Search:
             return None
         turns = _turn(placed[0], angles)
         overlap = self._on_itself(turns, placed[1] - turns @ placed[1])[1]
-        is_round = (overlap >= _LEAST_OVERLAP).any() and self._free(turns, placed[1])
+        lies = overlap >= self.least
+        is_round = (lies.all() if self.whole else lies.any()) and self._free(turns, placed[1])
         return (0, 0.0, *placed) if is_round else None
 
     def _axis_at(self, axis, centre, angles):
@@ -216,7 +229,7 @@ class _Search:
         for _ in range(_AXIS_ROUNDS):
             turns = _turn(axis, angles)
             shifts = centre - turns @ centre
-            shown = self._on_itself(turns, shifts)[1] >= _LEAST_OVERLAP
+            shown = self._on_itself(turns, shifts)[1] >= _LEAST_OVERLAP * self.least
             if not shown.any():
                 return None
             turns, shifts = self._registered(turns[shown], shifts[shown], coarse=False)
@@ -230,7 +243,7 @@ class _Search:
         """Return by what share the model lies farther from itself half a step before and after the rotations."""
         at, shown = self._about(axis, centre, angles)
         before, after = (self._about(axis, centre, angles + step)[0] for step in (-half_step, half_step))
-        if not shown.any():
+        if not (shown.all() if self.whole else shown.any()):
             return 0.0
         # The mean of both sides: a model that is seen from one side lies ever less on itself as it turns.
         between = (before + after)[shown].mean() / 2
@@ -239,7 +252,7 @@ class _Search:
     def _about(self, axis, centre, angles):
         turns = _turn(axis, angles)
         distance, overlap = self._on_itself(turns, centre - turns @ centre)
-        return distance, overlap >= _LEAST_OVERLAP
+        return distance, overlap >= self.least
 
     def _on_itself(self, rotations, translations):
         """Return the mean distance of the turned model to itself, no point farther than near, and the share within."""
@@ -299,6 +312,7 @@ def _without_pictures(points):
         scene=tf.zeros(1, tf.int32),
         front=nothing,
         gap=nothing,
+        behind=nothing,
         nearest=tf.zeros((1, 1, 1, 3)),
         intrinsics=tf.constant([1.0, 1.0, 0.0, 0.0]),
     )

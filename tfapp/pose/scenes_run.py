@@ -1,0 +1,79 @@
+"""Run folder of what was learned from a folder of scenes, with a network or without."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.pose.scenes.camera import CAMERA_ENTRIES
+from tfapp.pose.scenes.scene_folder import FOREGROUNDS, SceneFolder
+from tfapp.records import Entries, ListOf, Moment, OneOf, TableOf, Text, Whole
+from tfapp.runs.run import Run
+
+# What the record of every such run has.
+SCENES_ENTRIES = {
+    "command": Text(),
+    "created": Moment(),
+    "camera": CAMERA_ENTRIES,
+    "data": Entries(
+        {
+            "path": Text(),
+            "foreground": OneOf(FOREGROUNDS),
+            "stems": ListOf(Text()),
+            "parts": TableOf(ListOf(Whole(0))),
+        }
+    ),
+}
+
+
+class ScenesRun(Run):
+    """A run of scenes: the record names their folder, its camera, and which of them count for what."""
+
+    def check_record(self):
+        """Raise InputError for the number of a scene that is not there."""
+        scenes = len(self.record["data"]["stems"])
+        if any(number >= scenes for numbers in self.record["data"]["parts"].values() for number in numbers):
+            raise InputError(f"it has the number of a scene that is none of its {scenes}.")
+
+    @property
+    def config(self):
+        return self.record["config"]
+
+    @property
+    def epochs(self):
+        """Epochs that a network was trained for; 0 without one."""
+        return self.config.get("epochs", 0)
+
+    @property
+    def splits(self):
+        """Numbers of the scenes of `training` and `held-out`, by these names."""
+        return {name: np.array(numbers, int) for name, numbers in self.record["data"]["parts"].items()}
+
+    def folder(self):
+        """Return the `SceneFolder` that it was made from.
+
+        Raises:
+            InputError: It is gone, or has other scenes or another camera now.
+        """
+        data = self.record["data"]
+        folder = SceneFolder(data["path"], data["foreground"])
+        if list(folder.stems) != data["stems"]:
+            raise InputError(f"{data['path']} has other scenes than when {self.path} was made from them.")
+        if asdict(folder.camera) != self.record["camera"]:
+            raise InputError(
+                f"{data['path']} has another camera.json than when {self.path} was made from its scenes; restore it."
+            )
+        return folder
+
+
+def scenes_content(folder, training, held_out):
+    """Return the entries of a new record that tell a `SceneFolder` and the numbers of its scenes."""
+    return {
+        "camera": asdict(folder.camera),
+        "data": {
+            "path": str(folder.path.resolve()),
+            "foreground": folder.foreground,
+            "stems": list(folder.stems),
+            "parts": {"training": training.tolist(), "held-out": held_out.tolist()},
+        },
+    }
