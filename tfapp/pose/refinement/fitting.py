@@ -68,6 +68,10 @@ class Residual(NamedTuple):
 FRONT = 1 / 3
 # What is nearer than this share of the cap pulls with more than half of its weight: at first, and at the end.
 COARSE, FINE = 0.5, 0.15
+# Share with which a plane step counts what is along the surface: without it, planes would slide away.
+_ALONG = 0.05
+# Of the normal equations, whose weights sum to about 1: what nothing tells stays as it is.
+_DAMPING = 1e-6
 
 
 def residual(observed, model, rotation, translation):
@@ -98,6 +102,51 @@ def step(observed, model, rotation, translation, reach=COARSE):
     Measured points are drawn to the nearest ones of the model, with weights that fall with the distance. What of the
     model stands beside the silhouette or in front of what was measured is drawn to the nearest point that was measured.
     """
+    found, weights, targets, pulls = _drawn(observed, model, rotation, translation, reach)
+    shape = tf.shape(rotation)[:2]
+    own = tf.broadcast_to(model.few, tf.concat([shape, tf.shape(model.few)], 0))
+    measured = tf.broadcast_to(observed.points[:, None], tf.shape(found))
+    return kabsch(
+        tf.concat([found, own], 2), tf.concat([measured, targets], 2), tf.concat([weights, pulls], 2)
+    )
+
+
+def plane_step(observed, model, rotation, translation, reach=FINE):
+    """Return the poses after one Gauss-Newton step towards the planes of a fused model; arguments as for `step`.
+
+    Of a measured point's way to the model what is along the surface counts little, so that surfaces slide over each
+    other: Y. Chen and G. Medioni, Object modelling by registration of multiple range images, 1992. From nearby it takes
+    fewer steps than `step`.
+    """
+    found, weights, targets, pulls = _drawn(observed, model, rotation, translation, reach)
+    local, normal = _local(observed, model, rotation, translation)
+    pulled = tf.matmul(targets - translation[:, :, None], rotation)
+    along = tf.where(model.radius > 0, _ALONG, 1.0)
+    axes = tf.unstack(tf.eye(3))
+    # A motion w, v moves a point x by w x (cross) + v: along a direction d by (x x d) w + d v.
+    rows = [_rows(local, normal), *(_rows(local, tf.broadcast_to(axis, tf.shape(local))) for axis in axes)]
+    pulled_rows = [_rows(pulled, tf.broadcast_to(axis, tf.shape(pulled))) for axis in axes]
+    away = found - local
+    wanted = [tf.reduce_sum(away * normal, -1), *tf.unstack(away, axis=-1)]
+    rest = model.few - pulled
+    jacobian = tf.concat([*rows, *pulled_rows], 2)
+    scales = [weights * (1 - along), *[weights * along] * 3, *[pulls] * 3]
+    weighted = jacobian * tf.concat(scales, 2)[..., None]
+    normal_matrix = tf.matmul(jacobian, weighted, transpose_a=True)
+    right = tf.matmul(
+        weighted, tf.concat([*wanted, *tf.unstack(rest, axis=-1)], 2)[..., None], transpose_a=True
+    )
+    # In units of the cap rotations and translations are alike.
+    unit = tf.concat([tf.fill([3], 1 / model.cap), tf.ones(3)], 0)
+    system = normal_matrix * unit[:, None] * unit + _DAMPING * tf.eye(6)
+    motion = tf.linalg.solve(system, right * unit[:, None])[..., 0] * unit
+    turn = _rotation_of(motion[..., :3])
+    new = tf.matmul(rotation, turn, transpose_b=True)
+    return new, translation - tf.linalg.matvec(new, motion[..., 3:])
+
+
+def _drawn(observed, model, rotation, translation, reach):
+    """Return where measured points are drawn to and how much, and where points of the model are drawn to and how much."""
     found, lengths = _to_model(observed, model, rotation, translation)
     scale = reach * model.cap
     count = tf.maximum(tf.reduce_sum(observed.weights, -1), 1e-6)[:, None, None]
@@ -105,13 +154,21 @@ def step(observed, model, rotation, translation, reach=COARSE):
     _, targets, violation = _seen(observed, model.few, rotation, translation, model.cap)
     wrong = tf.cast(violation > COARSE * model.cap / 2, weights.dtype)
     few = tf.cast(tf.shape(model.few)[0], weights.dtype)
-    pulls = wrong / (1 + (violation / model.cap) ** 2) / few
-    shape = tf.shape(rotation)[:2]
-    own = tf.broadcast_to(model.few, tf.concat([shape, tf.shape(model.few)], 0))
-    measured = tf.broadcast_to(observed.points[:, None], tf.shape(found))
-    return kabsch(
-        tf.concat([found, own], 2), tf.concat([measured, targets], 2), tf.concat([weights, pulls], 2)
-    )
+    return found, weights, targets, wrong / (1 + (violation / model.cap) ** 2) / few
+
+
+def _rows(points, directions):
+    return tf.concat([tf.linalg.cross(points, directions), directions], -1)
+
+
+def _rotation_of(vector):
+    """Return the rotation matrices of rotation vectors `(..., 3)` (Rodrigues)."""
+    angle = tf.maximum(tf.norm(vector, axis=-1), 1e-9)[..., None, None]
+    x, y, z = tf.unstack(vector, axis=-1)
+    zero = tf.zeros_like(x)
+    cross = tf.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1)
+    cross = tf.reshape(cross, tf.concat([tf.shape(vector)[:-1], [3, 3]], 0)) / angle
+    return tf.eye(3) + tf.sin(angle) * cross + (1 - tf.cos(angle)) * tf.matmul(cross, cross)
 
 
 def violations(observed, points, rotation, translation, cap):
@@ -130,6 +187,13 @@ def refine(observed, model, rotation, translation, steps, reach=COARSE):
     """Return the poses after so many `step`s."""
     for _ in range(steps):
         rotation, translation = step(observed, model, rotation, translation, reach)
+    return rotation, translation
+
+
+def settle(observed, model, rotation, translation, steps, reach=FINE):
+    """Return poses that are nearly right after so many `plane_step`s."""
+    for _ in range(steps):
+        rotation, translation = plane_step(observed, model, rotation, translation, reach)
     return rotation, translation
 
 
@@ -159,17 +223,27 @@ def kabsch(source, target, weights):
 
 def _to_model(observed, model, rotation, translation):
     """Return the point of the model's discs nearest to each measured one, `(B, C, n, 3)` in its frame, and how far."""
-    local = tf.matmul(observed.points[:, None] - translation[:, :, None], rotation)
-    cell = tf.cast(tf.floor((local - model.origin) / model.voxel), tf.int32)
-    cell = tf.clip_by_value(cell, 0, model.shape - 1)
-    flat = (cell[..., 0] * model.shape[1] + cell[..., 1]) * model.shape[2] + cell[..., 2]
-    nearest = tf.gather(model.index, flat)
+    local, nearest = _looked_up(observed, model, rotation, translation)
     centre, normal = tf.gather(model.points, nearest), tf.gather(model.normals, nearest)
     away = local - centre
     across = away - tf.reduce_sum(away * normal, -1, keepdims=True) * normal
     length = tf.norm(across, axis=-1, keepdims=True)
     found = centre + across * tf.minimum(1.0, model.radius / tf.maximum(length, 1e-9))
     return found, tf.norm(local - found, axis=-1)
+
+
+def _local(observed, model, rotation, translation):
+    """Return measured points in the frame of the model, and the normals of the points of the model nearest to them."""
+    local, nearest = _looked_up(observed, model, rotation, translation)
+    return local, tf.gather(model.normals, nearest)
+
+
+def _looked_up(observed, model, rotation, translation):
+    local = tf.matmul(observed.points[:, None] - translation[:, :, None], rotation)
+    cell = tf.cast(tf.floor((local - model.origin) / model.voxel), tf.int32)
+    cell = tf.clip_by_value(cell, 0, model.shape - 1)
+    flat = (cell[..., 0] * model.shape[1] + cell[..., 1]) * model.shape[2] + cell[..., 2]
+    return local, tf.gather(model.index, flat)
 
 
 def _seen(observed, few, rotation, translation, cap):

@@ -18,7 +18,7 @@ _FEW, _MANY = 64, 256
 _PROJECTED = 200
 # Candidates that are refined by some steps, and those of them that are refined to the end.
 _PROMISING, _FINAL = 12, 3
-_FIRST_STEPS, _MIDDLE_STEPS, _LAST_STEPS = 4, 5, 10
+_FIRST_STEPS, _MIDDLE_STEPS, _LAST_STEPS = 4, 4, 6
 # Poses that differ by less are the same minimum, in radians.
 _SAME = np.radians(30)
 # Neighbours that a normal is found from.
@@ -142,8 +142,8 @@ def _search(few, many, model, rotation, translation):
     rotation, translation = _best(few, model, rotation, translation, _PROMISING)
     rotation, translation = fitting.refine(few, model, rotation, translation, _FIRST_STEPS)
     rotation, translation = _best(few, model, rotation, translation, _FINAL)
-    rotation, translation = fitting.refine(many, model, rotation, translation, _MIDDLE_STEPS)
-    rotation, translation = fitting.refine(many, model, rotation, translation, _LAST_STEPS, fitting.FINE)
+    rotation, translation = fitting.settle(many, model, rotation, translation, _MIDDLE_STEPS, fitting.COARSE)
+    rotation, translation = fitting.settle(many, model, rotation, translation, _LAST_STEPS)
     return rotation, translation, fitting.residual(many, model, rotation, translation).total
 
 

@@ -21,7 +21,7 @@ HIGHEST_ORDER = 8
 # Rotations of a continuous symmetry that a model is completed by.
 _WHOLE_TURN = 24
 # Random rotations that self-registration begins from, about 25 degrees apart, and its steps.
-_STARTS, _STEPS, _LAST_STEPS = 480, 20, 10
+_STARTS, _STEPS, _LAST_STEPS = 480, 10, 6
 # Points of the model that are laid onto it, those of them that may be contradicted, and instances that are asked.
 _POINTS, _SOME, _INSTANCES = 1000, 200, 100
 # Points count as laid onto the model within so many voxels.
@@ -264,8 +264,8 @@ class _Search:
         observed = _without_pictures(self.few)
         poses = tuple(tf.constant(one[None], tf.float32) for one in (rotations, translations))
         if coarse:
-            poses = _steps(observed, self.wide, *poses, steps=_STEPS, reach=fitting.COARSE)
-        poses = _steps(observed, self.wide, *poses, steps=_LAST_STEPS, reach=fitting.FINE)
+            poses = _steps(observed, self.wide, *poses, steps=_STEPS)
+        poses = _settled(observed, self.wide, *poses, steps=_LAST_STEPS)
         return tuple(part[0].numpy().astype(float) for part in poses)
 
     def _free(self, rotations, centre):
@@ -280,8 +280,13 @@ class _Search:
 
 
 @tf.function(reduce_retracing=True, autograph=False)
-def _steps(observed, model, rotation, translation, *, steps, reach):
-    return fitting.refine(observed, model, rotation, translation, steps, reach)
+def _steps(observed, model, rotation, translation, *, steps):
+    return fitting.refine(observed, model, rotation, translation, steps)
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _settled(observed, model, rotation, translation, *, steps):
+    return fitting.settle(observed, model, rotation, translation, steps)
 
 
 @tf.function(reduce_retracing=True)
