@@ -100,12 +100,12 @@ def simulate(
         soft_wrap=True,
     )
     if seen_with is not None:
-        console.print(_seen(settings), soft_wrap=True)
+        console.print(told_of_sensor(settings), soft_wrap=True)
     print_written(out, out / "scenes.png")
 
 
-def _seen(settings):
-    """Return a sentence about the sensor of `SceneSettings`."""
+def told_of_sensor(settings):
+    """Return a sentence about the sensor of `SceneSettings`: where it stands, and which effects it has."""
     sensor = settings.sensor
     sentence = f"seen by {sensor.name} from {settings.distance:.3g} m: {', '.join(sensor.effects)}"
     if settings.size <= settings.finest:
