@@ -110,13 +110,14 @@ def begin(path, settings, record, overwrite) -> None:
     """Write all but the scenes themselves; with `overwrite` first remove what an earlier simulation wrote."""
     if overwrite:
         _remove(path)
+    # First, so that a folder which was killed before the rest is one to go on with.
+    write_json(path / RECORD, record)
     write_camera(settings.camera(), path / "camera.json")
     region = common_region(settings)
     if region is not None:
         write_region(path / REGION, region)
     write_mesh(path / "truth" / "object.ply", settings.part.vertices, settings.part.triangles)
     write_pieces(settings.part.pieces, path / PIECES)
-    write_json(path / RECORD, record)
 
 
 def _remove(path):
