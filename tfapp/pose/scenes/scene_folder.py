@@ -15,10 +15,10 @@ from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.camera import read_camera
 from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES, read_depth
 from tfapp.pose.scenes.part_masks import read_part_mask
-from tfapp.records import Anything, Entries, ListOf, Number, OneOf, Optional, Text, Whole
+from tfapp.pose.scenes.regions import REGIONS, Regions
+from tfapp.records import Anything, Entries, Flag, ListOf, Number, OneOf, Optional, Text, Whole
 
 FOREGROUNDS = ("mask", "plane", "all")
-REGION = "region.png"
 
 
 class SceneFolder:
@@ -32,6 +32,7 @@ class SceneFolder:
                                 was measured. Or NAME.png with 16 bits, or NAME.exr
         mask/NAME.png           not black where a part is seen
         region.png              not black where parts may be, such as a bin's floor without its walls; for all scenes
+        region/NAME.png         the same for one scene each, of a camera that moves
         scenes.json             how the scenes were simulated
         truth/labels/NAME.png   0, or the number 1..N of the instance that is seen
         truth/poses/NAME.json   {"rotation": N matrices 3x3, "translation": N vectors in metres}: from the mesh into the
@@ -74,6 +75,7 @@ class SceneFolder:
         # Without a record only one instance is sure.
         self._numbers = NumberMasks(highest=self.instances or 1)
         self._check_foreground()
+        self._regions = Regions(self.path, self._named, self._check_size)
         self.tolerance = tolerance
 
     def __len__(self):
@@ -107,15 +109,16 @@ class SceneFolder:
             InputError: No part was measured.
         """
         depth = self.depth(index)
-        if self._region is not None:
+        region = self._regions.of(self.stems[index])
+        if region is not None:
             # Before the plane is looked for: with its walls, a bin's floor need not be the dominant one.
-            depth = np.where(self._region, depth, 0)
+            depth = np.where(region, depth, 0)
         mask = getattr(self, f"_{self.foreground}")(index, depth)
         if not mask.any():
+            within = "" if region is None else f" within {self._regions.source}"
             raise InputError(
-                f"{self._depths[self.stems[index]]} has no foreground ({self.foreground}"
-                f"{'' if self._region is None else f' within {REGION}'}): nothing of a part was measured; remove the "
-                "scene, or choose another foreground of mask, plane and all."
+                f"{self._depths[self.stems[index]]} has no foreground ({self.foreground}{within}): nothing of a part "
+                "was measured; remove the scene, or choose another foreground of mask, plane and all."
             )
         return np.where(mask, depth, 0).astype(np.float32)
 
@@ -152,12 +155,11 @@ class SceneFolder:
 
         return read_mesh(self.path / "truth" / "object.ply")
 
-    @cached_property
-    def _region(self):
-        return self._part_mask(REGION) if os.path.lexists(self.path / REGION) else None
-
     def _mask(self, index, depth):
-        return self._part_mask(f"mask/{self.stems[index]}.png") & (depth > 0)
+        file = self._named.path(f"mask/{self.stems[index]}.png")
+        mask = read_part_mask(file)
+        self._check_size(file, mask)
+        return mask & (depth > 0)
 
     def _plane(self, index, depth):
         points, pixels = self.camera.back_project(depth)
@@ -169,12 +171,6 @@ class SceneFolder:
     def _all(self, index, depth):
         del index
         return depth > 0
-
-    def _part_mask(self, name):
-        file = self._named.path(name)
-        mask = read_part_mask(file)
-        self._check_size(file, mask)
-        return mask
 
     def _picture(self, name):
         file = self._named.path(name)
@@ -199,7 +195,7 @@ class SceneFolder:
             raise InputError(f"{self.path} has no folder mask/; choose the foreground plane or all.")
 
 
-_BESIDE_DEPTH = {"mask": ".png", "truth/labels": ".png", "truth/poses": ".json"}
+_BESIDE_DEPTH = {"mask": ".png", REGIONS: ".png", "truth/labels": ".png", "truth/poses": ".json"}
 
 
 def scene_files(folder, suffixes):
@@ -256,7 +252,7 @@ def _remedy(record):
 
 RECORD = "scenes.json"
 FORMAT = "tfapp scenes"
-VERSION = 1
+VERSION = 2
 _ANY_VERSION = Entries({"format": OneOf((FORMAT,)), "version": Whole(1)})
 _VECTOR = ListOf(Number(), 3)
 
@@ -281,7 +277,15 @@ _ENTRIES = Entries(
         "symmetries": ListOf(_Symmetry()),
         "count": Whole(0),
     },
-    {"mesh": Text(), "size": Whole(1), "seed": Whole(0), "command": Optional(Text())},
+    {
+        "mesh": Text(),
+        "size": Whole(1),
+        "seed": Whole(0),
+        "command": Optional(Text()),
+        "sensor": Text(),
+        "effects": ListOf(Text()),
+        "true_mask": Flag(),
+    },
 )
 _POSES = Entries({"rotation": ListOf(ListOf(_VECTOR, 3)), "translation": ListOf(_VECTOR)})
 
