@@ -146,7 +146,7 @@ def plane_step(observed, model, rotation, translation, reach=FINE):
 
 
 def _drawn(observed, model, rotation, translation, reach):
-    """Return where measured points are drawn to and how much, and where points of the model are drawn to and how much."""
+    """Return where measured points are drawn to and how much, and the same of points of the model."""
     found, lengths = _to_model(observed, model, rotation, translation)
     scale = reach * model.cap
     count = tf.maximum(tf.reduce_sum(observed.weights, -1), 1e-6)[:, None, None]

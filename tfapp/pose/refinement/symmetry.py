@@ -289,7 +289,7 @@ def _settled(observed, model, rotation, translation, *, steps):
     return fitting.settle(observed, model, rotation, translation, steps)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _distances(observed, model, rotation, translation):
     return fitting.distances(observed, model, rotation, translation)
 
