@@ -32,6 +32,11 @@ class ScenePoses:
         clouds: float64 `(N, m, 3)`, the object model at these poses, metres.
         visible: bool `(N, m)`, points that the camera sees.
         distance: Chamfer distance between these and the observed points, metres; squared metres if it was trained so.
+        residual: float64 `(N,)`, metres: how far measured points of each instance are from the model, and the model
+            from where it may be seen, on average; None of a network. So are the next ones.
+        shown: float64 `(N,)`, share of the side of each that faces the camera which was measured.
+        margin: float64 `(N,)`, metres by which the residual of the next best pose of another kind is larger.
+        confidence: float64 `(N,)`, from 0 to 1, see `tfapp.pose.refinement.confidence`.
     """
 
     rotation: np.ndarray
@@ -40,6 +45,10 @@ class ScenePoses:
     clouds: np.ndarray
     visible: np.ndarray
     distance: float
+    residual: np.ndarray | None = None
+    shown: np.ndarray | None = None
+    margin: np.ndarray | None = None
+    confidence: np.ndarray | None = None
 
 
 def predict_poses(model, observations, *, choose="distance", progress=None):

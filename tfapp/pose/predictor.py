@@ -11,7 +11,8 @@ from tfapp.pose.fitted_run import FittedRun, said
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.beginnings import ClusteringBeginning, NetworkBeginning
-from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined, refined_poses
+from tfapp.pose.refinement.placed_scenes import refined_poses
+from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined
 from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes_run import ScenesRun
 from tfapp.runs.record import FITTED, run_kind

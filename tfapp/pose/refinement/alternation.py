@@ -80,7 +80,7 @@ def next_round(model, scenes, number, advance=lambda count: None):
         explain_hard(model, scenes, _HARD_SHARE, seed=number)
     points, symmetries = fused_model(scenes, model.extent, share=share), ModelSymmetries.none()
     if number >= _SHARP:
-        best = best_instances(scenes, share)
+        best = best_instances(scenes, SHARE)
         symmetries = find_symmetries(scenes, best, points, model.extent, seed=number)
         if symmetries.order or number >= _ROUND:
             points = completed(points, symmetries.moved(points), scenes, best, model.extent)
@@ -100,7 +100,9 @@ def place_new(model, scenes, advance=lambda count: None):
     for number in range(_SEARCHES):
         explain_hard(model, scenes, seed=number + 1)
     # The points that an instance has now may tell another pose than those it had.
-    place(model.to_fit(), scenes, sources.near(scenes, model.points, np.eye(3)[None]), advance=advance)
+    same = model.symmetries.rotations
+    source = sources.near(scenes, model.points, sources.half_turns(model.points))
+    place(model.to_fit(), scenes, source, same=same, advance=advance)
 
 
 def explain_hard(model, scenes, share=1.0, seed=0):

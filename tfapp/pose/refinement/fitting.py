@@ -171,7 +171,7 @@ def _rotation_of(vector):
     return tf.eye(3) + tf.sin(angle) * cross + (1 - tf.cos(angle)) * tf.matmul(cross, cross)
 
 
-def violations(observed, points, rotation, translation, cap):
+def violations(observed, points, rotation, translation, cap, front=FRONT):
     """Return how far each point of a model is where it should not be seen, metres, `(B, q)`, of one pose an instance.
 
     Args:
@@ -179,8 +179,9 @@ def violations(observed, points, rotation, translation, cap):
         points: `(q, 3)`, in the frame of the model.
         rotation: `(B, 3, 3)`. translation: `(B, 3)`.
         cap: As of `Model`.
+        front: Share of it by which points may stand in front of what was measured.
     """
-    return _seen(observed, points, rotation[:, None], translation[:, None], cap)[2][:, 0]
+    return _seen(observed, points, rotation[:, None], translation[:, None], cap, front)[2][:, 0]
 
 
 def refine(observed, model, rotation, translation, steps, reach=COARSE):
@@ -246,7 +247,7 @@ def _looked_up(observed, model, rotation, translation):
     return local, tf.gather(model.index, flat)
 
 
-def _seen(observed, few, rotation, translation, cap):
+def _seen(observed, few, rotation, translation, cap, front=FRONT):
     """Return some points of the model in the camera's frame, the measured points they belong to, and violations."""
     points = tf.matmul(few, rotation, transpose_b=True) + translation[:, :, None]
     height, width = tf.shape(observed.front)[1], tf.shape(observed.front)[2]
@@ -261,7 +262,7 @@ def _seen(observed, few, rotation, translation, cap):
         for picture in (observed.front, observed.gap, observed.behind)
     )
     targets = tf.gather(tf.reshape(observed.nearest, (-1, 3)), place)
-    slack = FRONT * cap
+    slack = front * cap
     before = tf.where(nearest > 0, nearest - points[..., 2] - slack, 0)
     beside = tf.where(behind - points[..., 2] > slack, gap, 0)
     return points, targets, tf.maximum(beside, tf.maximum(before, 0))

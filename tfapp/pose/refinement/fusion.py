@@ -77,7 +77,7 @@ def voxel_means(clouds, voxel, least=1):
     return sums[full] / counts[full, None]
 
 
-def contradiction(scenes, instances, points, extent):
+def contradiction(scenes, instances, points, extent, front=fitting.FRONT):
     """Return the share of instances that contradict each point of a model, `(m,)`: they see what is behind it.
 
     Args:
@@ -85,6 +85,7 @@ def contradiction(scenes, instances, points, extent):
         instances: List of (scene, instance, measured points).
         points: `(m, 3)`, in the frame of the model.
         extent: Largest extent of the part in metres.
+        front: As of `fitting.violations`.
     """
     cap, counts = CAP * extent, np.zeros(len(points))
     model_points = tf.constant(points, tf.float32)
@@ -96,6 +97,7 @@ def contradiction(scenes, instances, points, extent):
             tf.constant(scenes.rotation[scene, index], tf.float32),
             tf.constant(scenes.translation[scene, index], tf.float32),
             tf.constant(cap, tf.float32),
+            front,
         )
         counts += (out.numpy() > _NOISE * cap).sum(0)
     return counts / max(len(instances), 1)

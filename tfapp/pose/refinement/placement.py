@@ -57,7 +57,7 @@ def normals_of(points):
     return np.linalg.eigh(np.swapaxes(centred, 1, 2) @ centred)[1][..., 0]
 
 
-def place(model, scenes, candidates, *, seed=0, advance=lambda count: None):
+def place(model, scenes, candidates, *, seed=0, same=None, advance=lambda count: None):
     """Give every instance of which enough is seen the best pose that is found, and set `residual` and `margin`.
 
     Args:
@@ -65,6 +65,7 @@ def place(model, scenes, candidates, *, seed=0, advance=lambda count: None):
         scenes: `SceneSet`, whose poses are replaced.
         candidates: A source of candidates, as of `tfapp.pose.refinement.candidates`.
         seed: Of the measured points that are drawn of large instances.
+        same: Rotations `(k, 3, 3)` of the model that are its symmetries: poses that differ by them are one minimum.
         advance: Called with the number of instances that were placed since the last call.
     """
     scenes.residual[:], scenes.margin[:] = np.nan, np.nan
@@ -72,7 +73,7 @@ def place(model, scenes, candidates, *, seed=0, advance=lambda count: None):
     for first in range(0, len(chosen), _BATCH):
         batch = chosen[first : first + _BATCH]
         at = tuple(np.array([(scene, index) for scene, index, _ in batch]).T)
-        found = _best_poses(model, batch, scenes, candidates, seed)
+        found = _best_poses(model, batch, scenes, candidates, seed, same)
         scenes.rotation[at], scenes.translation[at], scenes.residual[at], scenes.margin[at] = found
         advance(len(batch))
 
@@ -120,10 +121,12 @@ def alternatives(model, batch, scenes, candidates, seed=0):
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
 
-def _best_poses(model, batch, scenes, candidates, seed):
+def _best_poses(model, batch, scenes, candidates, seed, same):
     rotation, translation, total = alternatives(model, batch, scenes, candidates, seed)
     rows, best = np.arange(len(batch)), total.argmin(-1)
-    apart = _angle(np.swapaxes(rotation[rows, best][:, None], -1, -2) @ rotation) > _SAME
+    same = np.eye(3)[None] if same is None else same
+    alike = rotation[rows, best][:, None] @ same
+    apart = _angle(np.swapaxes(alike, -1, -2)[:, :, None] @ rotation[:, None]).min(1) > _SAME
     runner_up = np.where(apart, total, np.inf).min(-1)
     found = total[rows, best]
     return rotation[rows, best], translation[rows, best], found, runner_up - found

@@ -4,18 +4,13 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
-from scipy.spatial import cKDTree
 
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.claims import claimed
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json, write_text
-from tfapp.layers import HiddenPointRemoval
-from tfapp.pose.model.settings import usual_exponent
 from tfapp.pose.observations import observe
-from tfapp.pose.predictions import ScenePoses
-from tfapp.pose.refinement.alternation import LEAST_GAIN, RefinedModel, mean_residual, next_round, place_new
+from tfapp.pose.refinement.alternation import LEAST_GAIN, RefinedModel, mean_residual, next_round
 from tfapp.pose.refinement.symmetry import ModelSymmetries
 from tfapp.records import Entries, Number, OneOf, Whole, read_record
 from tfapp.runs.progress import SILENT
@@ -158,46 +153,6 @@ def read_refined(run):
     except DAMAGED as error:
         raise _damaged(run, folder / _MODEL, error) from None
     return RefinedModel(points, record["extent"], symmetries=symmetries), record["start"]
-
-
-def refined_poses(beginning, refined, folder, observations, progress=None):
-    """Return the `ScenePoses` of scenes by the refined model, placed in all that the scenes show of parts.
-
-    Args:
-        beginning: Where the search begins, as of `tfapp.pose.refinement.beginnings`.
-        refined: `RefinedModel`.
-        folder: `SceneFolder` of the scenes.
-        observations: `Observations` of them.
-        progress: Function of (scenes done, scenes in all), or None.
-    """
-    found, removal = [], HiddenPointRemoval(usual_exponent(_MANY_POINTS), (0.0, 0.0, 0.0))
-    for first in range(0, len(observations), _SCENES):
-        batch = observations.select(slice(first, first + _SCENES))
-        scenes = beginning.scene_set(folder, batch)
-        place_new(refined, scenes)
-        found += [_scene_poses(scenes, scene, refined.points, removal, batch) for scene in range(len(scenes))]
-        if progress:
-            progress(len(found), len(observations))
-    return found
-
-
-# Scenes that are placed at a time.
-_SCENES = 32
-# Points of a refined model, about.
-_MANY_POINTS = 1000
-
-
-def _scene_poses(scenes, scene, points, removal, batch):
-    there = scenes.present[scene]
-    rotation, translation = scenes.rotation[scene][there], scenes.translation[scene][there]
-    clouds = points @ np.swapaxes(rotation, -1, -2) + translation[:, None]
-    visible = removal(tf.constant(clouds.reshape(1, -1, 3), tf.float32)).numpy().reshape(clouds.shape[:2])
-    shown = cKDTree(clouds[visible])
-    observed = batch.points[scene]
-    back, there = shown.query(observed)[0], cKDTree(observed).query(clouds[visible])[0]
-    distance = max(float(back.mean()), float(there.mean()))
-    reflected = np.zeros(len(rotation), bool)
-    return ScenePoses(rotation, translation, reflected, clouds, visible, distance)
 
 
 def _scenes(run, beginning, numbers, progress):

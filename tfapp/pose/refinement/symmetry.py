@@ -28,10 +28,12 @@ _POINTS, _SOME, _INSTANCES = 1000, 200, 100
 _NEAR = 1.5
 # Share of the points that must be laid onto the model, and share that the scenes may contradict.
 _LEAST_OVERLAP, _MOST_CONTRADICTED = 0.5, 0.05
+# Turned points may stand no farther in front of what was measured than those of the model itself do.
+_FRONT = 0.0
 # Of a whole model nearly all points must be laid onto it, within less.
 _WHOLE_NEAR, _WHOLE_OVERLAP = 0.5, 0.95
 # Between two rotations of a symmetry the model lies farther from itself, at least by this share of that distance.
-_CONTRAST = 0.08
+_CONTRAST = 0.15
 # Two rotations or axes are the same within this angle.
 _SAME = np.radians(8)
 # Rotations by less are none: noise of the registration of a model that is nearly round.
@@ -194,7 +196,9 @@ class _Search:
             if contrast > _CONTRAST and self._free(_turn(placed[0], angles), placed[1]):
                 found.append((order, contrast, *placed))
         if found:
-            return max(found, key=lambda one: one[1])
+            # An order has the contrast of its divisors too, of a whole model even more.
+            most = max(contrast for _, contrast, *_ in found)
+            return max((one for one in found if one[1] >= most / 2), key=lambda one: one[0])
         return self._continuous(axis, centre)
 
     def across(self, axis, centre):
@@ -241,24 +245,30 @@ class _Search:
 
     def _contrast(self, axis, centre, angles, half_step):
         """Return by what share the model lies farther from itself half a step before and after the rotations."""
-        at, shown = self._about(axis, centre, angles)
-        before, after = (self._about(axis, centre, angles + step)[0] for step in (-half_step, half_step))
+        at, before, after = (
+            self._lengths(axis, centre, angles + step) for step in (0, -half_step, half_step)
+        )
+        shown = (at < self.near).mean(-1) >= self.least
         if not (shown.all() if self.whole else shown.any()):
             return 0.0
-        # The mean of both sides: a model that is seen from one side lies ever less on itself as it turns.
-        between = (before + after)[shown].mean() / 2
-        return float(1 - at[shown].mean() / max(between, 1e-9))
+        # Points that leave the model on the way, as it was seen from one side only, tell nothing.
+        stay = (np.maximum(np.maximum(at, before), after) < self.near) & shown[:, None]
+        # The mean of both sides: the farther it turns, the less exactly the axis keeps it.
+        between = ((before + after)[stay] / 2).sum()
+        return float(1 - at[stay].sum() / max(between, 1e-9))
 
-    def _about(self, axis, centre, angles):
+    def _lengths(self, axis, centre, angles):
         turns = _turn(axis, angles)
-        distance, overlap = self._on_itself(turns, centre - turns @ centre)
-        return distance, overlap >= self.least
+        return self._away(turns, centre - turns @ centre)
 
     def _on_itself(self, rotations, translations):
         """Return the mean distance of the turned model to itself, no point farther than near, and the share within."""
-        poses = (tf.constant(one[None], tf.float32) for one in (rotations, translations))
-        lengths = _distances(_without_pictures(self.few), self.model, *poses)[0].numpy()
+        lengths = self._away(rotations, translations)
         return np.minimum(lengths, self.near).mean(-1), (lengths < self.near).mean(-1)
+
+    def _away(self, rotations, translations):
+        poses = (tf.constant(one[None], tf.float32) for one in (rotations, translations))
+        return _distances(_without_pictures(self.few), self.model, *poses)[0].numpy()
 
     def _registered(self, rotations, translations, coarse=True):
         observed = _without_pictures(self.few)
@@ -275,7 +285,7 @@ class _Search:
         """Return the share of the points that the scenes contradict, for each rotation about a centre."""
         few = self.few[:: max(1, len(self.few) // _SOME)]
         moved = (few - centre) @ np.swapaxes(rotations, 1, 2) + centre
-        shares = contradiction(self.scenes, self.instances, moved.reshape(-1, 3), self.extent)
+        shares = contradiction(self.scenes, self.instances, moved.reshape(-1, 3), self.extent, _FRONT)
         return (shares.reshape(len(rotations), -1) > CONTRADICTED).mean(1)
 
 

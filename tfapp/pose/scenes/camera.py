@@ -1,5 +1,6 @@
 """Pinhole camera of a folder of scenes."""
 
+import math
 import re
 from dataclasses import asdict, dataclass
 from math import atan, degrees
@@ -59,6 +60,10 @@ class Camera:
         rows, columns = np.nonzero(measured if mask is None else measured & mask)
         points = self.rays()[rows, columns] * depth[rows, columns, None]
         return points.astype(np.float32), np.stack([rows, columns], axis=-1)
+
+    def pixel_at(self, distance):
+        """Return the side of a pixel in metres, at a distance in metres."""
+        return distance / math.sqrt(self.fx * self.fy)
 
     def project(self, points):
         """Return (..., 2): column and row, in pixels, where points (..., 3) in front of the camera are seen."""
