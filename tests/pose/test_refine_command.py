@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -168,3 +169,16 @@ def test_an_instance_that_is_not_placed_counts_as_a_miss():
 def test_a_model_of_few_points_is_not_taken_for_a_surface():
     points = part(0.01)
     assert float(RefinedModel(points, EXTENT, fused=False).to_fit().radius) == 0
+
+
+def test_a_model_that_does_not_explain_its_scenes_is_refused_to_a_robot(refined, bolt_scenes, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(refined[0], run)
+    record = json.loads((run / "refined" / "refine.json").read_text())
+    (run / "refined" / "refine.json").write_text(
+        json.dumps(record | {"residual": 0.03 * record["extent"] + 0.01})
+    )
+    result = tfapp("pose", "segment", run, bolt_scenes, "--out", tmp_path / "out")
+    check_refused(result, "does not explain its scenes")
+    assert not (tmp_path / "out").exists()
+    assert "does not explain its scenes" in tfapp("pose", "refine", run, *ROUNDS).output

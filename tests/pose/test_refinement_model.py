@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from tests.pose.rendered_parts import EXTENT, part, pose, scenes_of
+from tests.pose.rendered_parts import CAMERA, EXTENT, part, pose, scenes_of
 from tfapp.pose.refinement import candidates
+from tfapp.pose.refinement.evidence import evidence_of, noise_of
 from tfapp.pose.refinement.fusion import contradiction, fused_model, voxel_means
 
 
@@ -81,3 +82,23 @@ def test_the_side_that_faces_the_camera_is_laid_onto_what_is_seen():
     source = candidates.everywhere(part(0.002), rotation[None])
     _, found = source(scenes.instances())
     assert np.linalg.norm(found[0, 0] - translation) < EXTENT / 2
+
+
+def test_noise_is_the_spread_of_pixels_about_their_neighbours():
+    rng = np.random.default_rng(0)
+    rows, columns = np.ogrid[:80, :80]
+    plane = 0.5 + 0.001 * rows + 0.002 * columns
+    depth = np.where((rows > 5) & (columns > 5), plane + rng.normal(0, 0.0007, (80, 80)), 0)
+    assert abs(noise_of(depth) / 0.0007 - 1) < 0.05
+    assert noise_of(np.zeros((8, 8))) == 0
+
+
+def test_what_stands_beside_the_silhouette_is_contradicted_only_in_front_of_what_was_measured():
+    scenes = scenes_of([[pose(0)]])
+    parts = np.where(scenes.evidence.front[0] > 0, 0.5, 0).astype(np.float32)
+    moved = scenes.points[0] + [0.05, 0, 0]
+    for behind, contradicted in ((1.0, True), (0.3, False)):
+        seen = np.where(parts > 0, 0, behind).astype(np.float32)
+        scenes.evidence = evidence_of(parts[None], CAMERA, (parts + seen)[None])
+        local = scenes.local(0, 0, moved)
+        assert (contradiction(scenes, scenes.instances(), local, EXTENT).mean() > 0.5) == contradicted

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
 from tfapp.errors import InputError
@@ -67,10 +68,13 @@ def watching(tensorboard):
 
 def print_model(run, refined):
     """Say what a refined model is, and where it lies."""
-    from tfapp.pose.refinement.refined_run import FOLDER
+    from tfapp.pose.refinement.refined_run import FOLDER, unexplained
 
     extent = f"{1000 * refined.extent:.1f} mm large"
     console.print(f"refined object model: {len(refined.points)} points, {extent}", highlight=False)
+    sentence = unexplained(run)
+    if sentence:
+        console.print(f"[yellow]Warning:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     console.print(f"symmetries found: {refined.symmetries.describe()}", highlight=False)
     print_written(run.path / FOLDER)
 

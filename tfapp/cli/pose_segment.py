@@ -40,6 +40,8 @@ def segment(
 
     opened = open_run(run)
     chosen, folder = predictor(opened, choose, refined), SceneFolder(scenes, foreground)
+    if chosen.unexplained:
+        raise InputError(chosen.unexplained)
     check_folder(out)
     if chosen.model is not None:
         _check_camera(chosen.model, folder)
@@ -130,6 +132,9 @@ def _segment_one(chosen, folder, index, observed):
         "reflected": found.reflected.tolist(),
         "chamfer_distance": found.distance,
     }
+    for name in ("residual", "shown", "margin", "confidence"):
+        if getattr(found, name) is not None:
+            poses[name] = getattr(found, name).tolist()
     return picture.astype(np.uint8), poses
 
 

@@ -12,7 +12,7 @@ from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.beginnings import ClusteringBeginning, NetworkBeginning
 from tfapp.pose.refinement.placed_scenes import refined_poses
-from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined
+from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined, unexplained
 from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes_run import ScenesRun
 from tfapp.runs.record import FITTED, run_kind
@@ -70,6 +70,11 @@ class Predictor:
         if self.refined is None:
             return predictions.predict_poses(self.model, observations, choose=self.choose, progress=progress)
         return refined_poses(self.beginning, self.refined, folder, observations, progress)
+
+    @property
+    def unexplained(self):
+        """A sentence where the refined model does not explain the scenes that it was fused from, or None."""
+        return None if self.refined is None else unexplained(self.run)
 
     @property
     def fingerprint(self):

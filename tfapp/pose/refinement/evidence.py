@@ -34,6 +34,30 @@ class Evidence:
         return Evidence(self.front[chosen], self.gap[chosen], self.behind[chosen], self.nearest[chosen])
 
 
+# The difference of a value and the mean of four others, all of one spread, exceeds this many spreads half of the time.
+_MEDIAN_DIFFERENCE = 0.6745 * np.sqrt(1.25)
+
+
+def noise_of(depth):
+    """Return the spread of the noise of parts in metres: of a pixel against the mean of its four neighbours.
+
+    What bends between neighbouring pixels counts as well: it is an upper bound.
+
+    Args:
+        depth: `(height, width)`, depth of the parts alone in metres, 0 elsewhere.
+
+    Returns:
+        The spread (standard deviation); 0 where no pixel has four neighbours on a part.
+    """
+    depth = np.asarray(depth, np.float64)
+    middle = depth[1:-1, 1:-1]
+    around = np.stack([depth[:-2, 1:-1], depth[2:, 1:-1], depth[1:-1, :-2], depth[1:-1, 2:]])
+    inside = (middle > 0) & (around > 0).all(0)
+    if not inside.any():
+        return 0.0
+    return float(np.median(np.abs(middle - around.mean(0))[inside]) / _MEDIAN_DIFFERENCE)
+
+
 def evidence_of(parts, camera, measured=None):
     """Return the `Evidence` of scenes.
 

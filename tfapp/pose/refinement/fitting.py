@@ -70,6 +70,8 @@ FRONT = 1 / 3
 COARSE, FINE = 0.5, 0.15
 # Share with which a plane step counts what is along the surface: without it, planes would slide away.
 _ALONG = 0.05
+# Radians that a plane step turns by at most.
+_MOST_TURN = 0.3
 # Of the normal equations, whose weights sum to about 1: what nothing tells stays as it is.
 _DAMPING = 1e-6
 
@@ -140,9 +142,10 @@ def plane_step(observed, model, rotation, translation, reach=FINE):
     unit = tf.concat([tf.fill([3], 1 / model.cap), tf.ones(3)], 0)
     system = normal_matrix * unit[:, None] * unit + _DAMPING * tf.eye(6)
     motion = tf.linalg.solve(system, right * unit[:, None])[..., 0] * unit
-    turn = _rotation_of(motion[..., :3])
+    # Far from the model the planes may ask for more than they know of.
+    turn = _rotation_of(tf.clip_by_norm(motion[..., :3], _MOST_TURN, [-1]))
     new = tf.matmul(rotation, turn, transpose_b=True)
-    return new, translation - tf.linalg.matvec(new, motion[..., 3:])
+    return new, translation - tf.linalg.matvec(new, tf.clip_by_norm(motion[..., 3:], model.cap, [-1]))
 
 
 def _drawn(observed, model, rotation, translation, reach):

@@ -11,6 +11,7 @@ from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json, write_text
 from tfapp.pose.observations import observe
 from tfapp.pose.refinement.alternation import LEAST_GAIN, RefinedModel, mean_residual, next_round
+from tfapp.pose.refinement.evidence import noise_of
 from tfapp.pose.refinement.symmetry import ModelSymmetries
 from tfapp.records import Entries, Number, OneOf, Whole, read_record
 from tfapp.runs.progress import SILENT
@@ -27,9 +28,14 @@ _ENTRIES = Entries(
         "start": OneOf(STARTS),
         "residual": Number(0),
         "extent": Number(above=0),
-    }
+    },
+    {"noise": Number(0)},
 )
+# A model explains its scenes where the mean residual is below this share of the part's extent, beside the noise.
+_EXPLAINED = 0.02
 _SCENE_ARRAYS = ("present", "rotation", "translation", "residual", "margin")
+# Scenes that the noise is measured in, about.
+_NOISE_SCENES = 20
 _COLUMNS = ("round", "residual_mm", "points", "moved")
 
 
@@ -118,13 +124,26 @@ def _refine(run, beginning, options, overwrite, progress, watch):
             _write_state(folder, refined, scenes, rows, settings)
             watch(dict(zip(_COLUMNS, rows[-1], strict=True)))
             task(len(rows) * len(scenes), note=_note(rows))
-    _finish(folder, refined, rows, settings)
+    _finish(folder, refined, rows, settings | {"noise": round(_noise(run.folder(), numbers), 9)})
     return refined
 
 
 def is_refined(run):
     """Return whether a run has a finished refinement."""
     return (run.path / FOLDER / _RECORD).is_file()
+
+
+def unexplained(run):
+    """Return a sentence where a refined model does not explain the scenes that it was fused from, or None."""
+    record = _read_record(run.path / FOLDER)
+    limit = _EXPLAINED * record["extent"] + record.get("noise", 0.0)
+    if record["residual"] <= limit:
+        return None
+    return (
+        f"the refined model of {run.path} does not explain its scenes: {1000 * record['residual']:.2f} mm are left on "
+        f"average, more than {1000 * limit:.2f} mm; its poses are not to be trusted. Show the part from more sides, so "
+        "that neighbouring views overlap, or give its CAD model to `tfapp pose fit`."
+    )
 
 
 def model_file(run):
@@ -160,6 +179,11 @@ def _scenes(run, beginning, numbers, progress):
     with progress.task("scenes") as task:
         observations = observe(folder, run.config["observed"], indices=numbers, seed=run.config["seed"])
         return beginning.scene_set(folder, observations, task)
+
+
+def _noise(folder, numbers):
+    some = numbers[:: max(1, len(numbers) // _NOISE_SCENES)]
+    return float(np.median([noise_of(folder.parts(int(number))) for number in some]))
 
 
 def _settled(rows):
