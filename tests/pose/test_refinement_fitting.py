@@ -112,3 +112,19 @@ def test_the_pixel_beside_a_part_is_no_gap():
     depth[0, 20:30, 20:30] = 0.5
     gap = evidence_of(depth, CAMERA).gap[0]
     assert gap[25, 30] == 0 and gap[25, 31] == pytest.approx(0.5 / CAMERA.fx)
+
+
+def test_plane_steps_find_a_pose_nearby_wherever_the_frame_of_the_model_lies():
+    far = np.array([0.3, -0.2, 0.5])
+    rotation, translation = pose(3)
+    scenes = scenes_of([[(rotation, translation)]])
+    model = model_of(part() + far, EXTENT, 0.001)
+    points = scenes.points[0][None]
+    observed = observed_in(scenes, [0], points, np.ones(points.shape[:2]))
+    turned = Rotation.from_rotvec([0.08, -0.05, 0.06]).as_matrix() @ rotation
+    at = rotation @ part().mean(0) + translation + [0.002, -0.001, 0.002] - turned @ (part().mean(0) + far)
+    start = (tf.constant(one[None, None], tf.float32) for one in (turned, at))
+    found, place = (one.numpy()[0, 0] for one in fitting.settle(observed, model, *start, 15))
+    angle = np.degrees(np.arccos(np.clip((np.trace(found @ rotation.T) - 1) / 2, -1, 1)))
+    assert angle < 0.5
+    np.testing.assert_allclose(place + found @ far, translation, atol=0.0005)

@@ -23,8 +23,14 @@ def test_points_of_one_voxel_become_their_mean():
 
 
 def test_voxels_with_few_points_are_left_out():
-    cloud = np.array([[0.1, 0.1, 0.1], [0.3, 0.1, 0.1], [1.5, 0.0, 0.0]])
-    assert len(voxel_means([cloud], 1.0, least=2)) == 1
+    often = np.repeat(np.arange(20.0)[:, None], 3, axis=1)
+    cloud = np.concatenate([often, often + 0.2, [[50.0, 0, 0]]])
+    assert len(voxel_means([cloud], 1.0, least=2)) == 20
+
+
+def test_of_clouds_so_thin_that_hardly_any_voxel_has_two_points_all_count():
+    cloud = np.repeat(np.arange(20.0)[:, None], 3, axis=1)
+    assert len(voxel_means([cloud, cloud[:1] + 0.2], 1.0, least=2)) == 20
 
 
 def test_a_model_fused_at_true_poses_lies_on_the_part(placed):

@@ -73,7 +73,7 @@ _ALONG = 0.05
 # Radians that a plane step turns by at most.
 _MOST_TURN = 0.3
 # Of the normal equations, whose weights sum to about 1: what nothing tells stays as it is.
-_DAMPING = 1e-6
+_DAMPING = 1e-4
 
 
 def residual(observed, model, rotation, translation):
@@ -125,9 +125,11 @@ def plane_step(observed, model, rotation, translation, reach=FINE):
     pulled = tf.matmul(targets - translation[:, :, None], rotation)
     along = tf.where(model.radius > 0, _ALONG, 1.0)
     axes = tf.unstack(tf.eye(3))
-    # A motion w, v moves a point x by w x (cross) + v: along a direction d by (x x d) w + d v.
-    rows = [_rows(local, normal), *(_rows(local, tf.broadcast_to(axis, tf.shape(local))) for axis in axes)]
-    pulled_rows = [_rows(pulled, tf.broadcast_to(axis, tf.shape(pulled))) for axis in axes]
+    # A motion w, v about the middle moves a point x by w x (cross) + v: along a direction d by (x x d) w + d v.
+    middle = tf.reduce_mean(model.few, 0)
+    near, far = local - middle, pulled - middle
+    rows = [_rows(near, normal), *(_rows(near, tf.broadcast_to(axis, tf.shape(near))) for axis in axes)]
+    pulled_rows = [_rows(far, tf.broadcast_to(axis, tf.shape(far))) for axis in axes]
     away = found - local
     wanted = [tf.reduce_sum(away * normal, -1), *tf.unstack(away, axis=-1)]
     rest = model.few - pulled
@@ -142,10 +144,14 @@ def plane_step(observed, model, rotation, translation, reach=FINE):
     unit = tf.concat([tf.fill([3], 1 / model.cap), tf.ones(3)], 0)
     system = normal_matrix * unit[:, None] * unit + _DAMPING * tf.eye(6)
     motion = tf.linalg.solve(system, right * unit[:, None])[..., 0] * unit
+    # Points so few that they leave the system singular to float32 move nothing.
+    motion = tf.where(tf.reduce_all(tf.math.is_finite(motion), -1, keepdims=True), motion, 0)
     # Far from the model the planes may ask for more than they know of.
     turn = _rotation_of(tf.clip_by_norm(motion[..., :3], _MOST_TURN, [-1]))
     new = tf.matmul(rotation, turn, transpose_b=True)
-    return new, translation - tf.linalg.matvec(new, tf.clip_by_norm(motion[..., 3:], model.cap, [-1]))
+    # Not matvec: TensorFlow 2.21 writes beyond its result where a single vector is broadcast (seen on the CPU).
+    shift = middle - tf.reduce_sum(turn * middle, -1) + tf.clip_by_norm(motion[..., 3:], model.cap, [-1])
+    return new, translation - tf.linalg.matvec(new, shift)
 
 
 def _drawn(observed, model, rotation, translation, reach):

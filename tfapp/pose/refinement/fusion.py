@@ -67,13 +67,15 @@ def voxel_means(clouds, voxel, least=1):
     Args:
         clouds: List of `(n, 3)`, metres.
         voxel: Side of a voxel in metres.
-        least: Points that a voxel needs; fewer if no voxel has as many.
+        least: Points that a voxel needs; one where hardly any voxel has as many.
     """
     points = np.concatenate(clouds)
     cells = np.floor(points / voxel).astype(np.int64)
     _, place, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
     sums = np.stack([np.bincount(place.ravel(), points[:, axis]) for axis in range(3)], 1)
-    full = counts >= min(least, counts.max())
+    full = counts >= least
+    if full.sum() < LEAST_POINTS:
+        full[:] = True
     return sums[full] / counts[full, None]
 
 
