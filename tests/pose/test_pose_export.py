@@ -29,7 +29,8 @@ def tfapp(*arguments):
 
 def observations(count, seed=0):
     depth, points = squares(count, seed=seed)
-    return Observations(np.arange(count), depth, points, np.zeros((*points.shape[:2], 2), int))
+    pixels, intrinsics = np.zeros((*points.shape[:2], 2), int), np.tile(CAMERA.intrinsics, (count, 1))
+    return Observations(np.arange(count), depth, points, pixels, intrinsics)
 
 
 def pose_model(scenes, **settings):

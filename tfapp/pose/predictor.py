@@ -11,6 +11,9 @@ from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined, refined_poses
 from tfapp.pose.run import PoseRun
+from tfapp.pose.scenes.other_view import share_seen
+
+_LEAST_SEEN = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,22 @@ class Predictor:
         if self.refined is None:
             return predictions.predict_poses(self.model, observations, choose=self.choose, progress=progress)
         return refined_poses(self.model, self.refined, self.start, folder, observations, progress)
+
+    def share_seen(self, folder, observations):
+        """Return the share of each scene's observed points that the model's camera sees, `(scenes,)`.
+
+        Raises:
+            InputError: It sees less than half of a scene.
+        """
+        shares = share_seen(self.model.settings.lens, observations.points)
+        worst = int(np.argmin(shares))
+        if shares[worst] < _LEAST_SEEN:
+            raise InputError(
+                f"Scene {folder.stems[observations.indices[worst]]} of {folder.path} shows "
+                f"{1 - shares[worst]:.0%} of its parts beyond the field of view that the network was trained with; "
+                "train on scenes of this camera."
+            )
+        return shares
 
     @property
     def fingerprint(self):

@@ -10,7 +10,7 @@ from tfapp.errors import InputError
 from tfapp.pose.config import EXTENDABLE, PoseConfig
 from tfapp.pose.observations import observe
 from tfapp.pose.posed_loss import ChamferModel
-from tfapp.pose.scenes.camera import CAMERA_ENTRIES
+from tfapp.pose.scenes.camera import CAMERA_ENTRIES, Camera
 from tfapp.pose.scenes.scene_folder import FOREGROUNDS, SceneFolder
 from tfapp.records import Entries, ListOf, Moment, Number, OneOf, TableOf, Text, Whole, entries_of
 from tfapp.runs.record import POSE
@@ -30,7 +30,8 @@ _ENTRIES = Entries(
                 "foreground": OneOf(FOREGROUNDS),
                 "stems": ListOf(Text()),
                 "parts": TableOf(ListOf(Whole(0))),
-            }
+            },
+            {"object": Whole(0), "camera_type": Text(), "cameras": Text()},
         ),
     }
 )
@@ -67,10 +68,17 @@ class PoseRun(Run):
             InputError: It is gone, or has other scenes or another camera now.
         """
         data = self.record["data"]
-        folder = SceneFolder(data["path"], data["foreground"])
+        folder = SceneFolder(
+            data["path"],
+            data["foreground"],
+            object_id=data.get("object"),
+            camera_type=data.get("camera_type"),
+            shown=self.record["instances"],
+        )
         if list(folder.stems) != data["stems"]:
             raise InputError(f"{data['path']} has other scenes than when {self.path} was trained on them.")
-        if asdict(folder.camera) != self.record["camera"]:
+        same = folder.common_camera.to_json() == self.record["camera"]
+        if not same or folder.cameras_hash != data.get("cameras"):
             raise InputError(
                 f"{data['path']} has another camera.json than when {self.path} was trained on its scenes; restore it."
             )
@@ -85,6 +93,8 @@ class PoseRun(Run):
     def sample(self, split, count, seed):
         """Return depth `(count, height, width)` and points `(count, n, 3)` of scenes, drawn without replacement.
 
+        Depth is as the model's camera sees it.
+
         Args:
             split: `training` or `held-out`.
             count: Number of scenes; fewer if the split has fewer.
@@ -98,7 +108,7 @@ class PoseRun(Run):
             raise InputError(f"{self.path} has no {split} scenes; it was trained with `held_out` 0.")
         chosen = np.sort(np.random.default_rng(seed).permutation(numbers)[:count])
         drawn = observe(self.folder(), self.config["observed"], indices=chosen, seed=self.config["seed"])
-        return drawn.depth, drawn.points
+        return drawn.seen_by(Camera(**self.record["camera"])), drawn.points
 
     def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
         """Return the `Solution` that a landscape is drawn around: its loss is the Chamfer distance alone.

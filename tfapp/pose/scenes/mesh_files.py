@@ -25,7 +25,7 @@ def read_mesh(path):
     check_regular_file(path, "a mesh")
     if not path.is_file():
         raise InputError(f"Mesh {path} does not exist.")
-    _check_size(path)
+    check_declared(path)
     open3d = import_open3d()
     try:
         with _without_materials(path) as geometry:
@@ -77,7 +77,7 @@ def _names_material(line):
     return line.lstrip()[:6] in (b"mtllib", b"usemtl")
 
 
-def _check_size(path):
+def check_declared(path):
     """Raise InputError for a file that is too large, or a PLY header of more elements than the file can hold.
 
     Memory is taken by what a PLY header says. The counts of STL are compared with the file by Open3D; OBJ has none.
@@ -89,16 +89,20 @@ def _check_size(path):
         )
     if path.suffix.lower() != ".ply":
         return
-    with open(path, "rb") as file:
-        header = file.read(_HEADER).partition(b"end_header")[0].decode("latin-1")
-    for name, count, each in _elements(header):
+    for name, count, each in declared_elements(ply_header(path)):
         if count * each > size:
             raise InputError(
                 f"{path} is damaged: its header announces {count:,} of {name}, more than {size:,} bytes can hold."
             )
 
 
-def _elements(header):
+def ply_header(path):
+    """Return the header of a PLY file as text, without its last line."""
+    with open(path, "rb") as file:
+        return file.read(_HEADER).partition(b"end_header")[0].decode("latin-1")
+
+
+def declared_elements(header):
     """Return (name, count, fewest bytes of one) of the elements that the header of a PLY file announces.
 
     G. Turk, "The PLY Polygon File Format", 1994: of a list at least its length is there; in text a number takes two

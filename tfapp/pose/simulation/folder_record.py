@@ -12,7 +12,7 @@ from tfapp.errors import InputError, changes
 from tfapp.files import write_json
 from tfapp.pose.scenes.camera import write_camera
 from tfapp.pose.scenes.mesh_files import write_mesh
-from tfapp.pose.scenes.scene_folder import FORMAT, RECORD, VERSION, read_record
+from tfapp.pose.scenes.scene_record import FORMAT, RECORD, VERSION, read_record
 from tfapp.pose.simulation.part_files import write_pieces
 from tfapp.pose.simulation.simulator import DISTANCE
 from tfapp.runs.record import other_settings
