@@ -25,7 +25,7 @@ def read_mesh(path):
     check_regular_file(path, "a mesh")
     if not path.is_file():
         raise InputError(f"Mesh {path} does not exist.")
-    check_declared(path)
+    _check_size(path)
     open3d = import_open3d()
     try:
         with _without_materials(path) as geometry:
@@ -35,6 +35,8 @@ def read_mesh(path):
     vertices, triangles = np.asarray(mesh.vertices), np.asarray(mesh.triangles)
     if not len(triangles) or not np.isfinite(vertices).all():
         raise InputError(f"{path} is damaged or empty: it holds no triangle, or a vertex that is not finite.")
+    if path.suffix.lower() == ".ply":
+        _check_whole(path, triangles)
     if triangles.min() < 0 or triangles.max() >= len(vertices):
         wrong = triangles[(triangles < 0) | (triangles >= len(vertices))][0]
         raise InputError(f"{path} is damaged: a triangle has the corner {wrong} of {len(vertices)} vertices.")
@@ -77,7 +79,7 @@ def _names_material(line):
     return line.lstrip()[:6] in (b"mtllib", b"usemtl")
 
 
-def check_declared(path):
+def _check_size(path):
     """Raise InputError for a file that is too large, or a PLY header of more elements than the file can hold.
 
     Memory is taken by what a PLY header says. The counts of STL are compared with the file by Open3D; OBJ has none.
@@ -89,20 +91,29 @@ def check_declared(path):
         )
     if path.suffix.lower() != ".ply":
         return
-    for name, count, each in declared_elements(ply_header(path)):
+    for name, count, each in _elements(_header(path)):
         if count * each > size:
             raise InputError(
                 f"{path} is damaged: its header announces {count:,} of {name}, more than {size:,} bytes can hold."
             )
 
 
-def ply_header(path):
-    """Return the header of a PLY file as text, without its last line."""
+def _check_whole(path, triangles):
+    """Raise InputError if a PLY file is cut short: Open3D gives the faces that it has."""
+    faces = [count for name, count, _ in _elements(_header(path)) if name == "face"]
+    # A face of more corners is several triangles.
+    if faces and len(triangles) < faces[0]:
+        raise InputError(
+            f"{path} is damaged or cut short: {len(triangles)} triangles can be read of {faces[0]} faces."
+        )
+
+
+def _header(path):
     with open(path, "rb") as file:
         return file.read(_HEADER).partition(b"end_header")[0].decode("latin-1")
 
 
-def declared_elements(header):
+def _elements(header):
     """Return (name, count, fewest bytes of one) of the elements that the header of a PLY file announces.
 
     G. Turk, "The PLY Polygon File Format", 1994: of a list at least its length is there; in text a number takes two
