@@ -1,6 +1,7 @@
 """Depth in TIFF, and in floats of other units than metres; files are written by tifffile."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from tests.pose.own_scenes import CAMERA, HEIGHT, WIDTH, block_depth, write_own_scenes
 from tfapp.errors import InputError
 from tfapp.pose import SceneFolder
-from tfapp.pose.scenes.depth_images import depth_size, read_depth
+from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES, depth_size, read_depth
 
 
 def tif(path, pixels, **options):
@@ -118,3 +119,9 @@ def test_formats_are_mixed_in_one_folder(tmp_path):
     folder = SceneFolder(own, "all")
     assert folder.stems == ("00000", "b") and folder.camera_of(1).fx == 50
     np.testing.assert_allclose(folder.depth(1), folder.depth(0), rtol=1e-6)
+
+
+def test_guide_names_every_suffix_that_is_read():
+    guide = (Path(__file__).parents[2] / "docs" / "poses.md").read_text(encoding="utf-8")
+    table = guide.partition("## Your own depth images")[2].partition("## BOP datasets")[0]
+    assert all(f"`{suffix}`" in table for suffix in DEPTH_SUFFIXES if suffix != ".tiff")

@@ -61,6 +61,7 @@ def landscape(
     from tfapp.pose.model.settings import VISIBILITIES, usual_exponent
     from tfapp.pose.posed_loss import PosedLoss, choose_scene
     from tfapp.pose.rotation_surface import measure_surface, parse_axes, part_axes
+    from tfapp.pose.scenes.bop_layout import is_bop
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
     names = parse_axes(axes)
@@ -69,7 +70,8 @@ def landscape(
     if visibility not in VISIBILITIES:
         raise InputError(f"Unknown --visibility {visibility!r}; choose one of: {', '.join(VISIBILITIES)}.")
     check_folder(out)
-    folder = SceneFolder(scenes, object_id=object_id)
+    # Around one object, others in view would only be in the way; the truth is known anyway.
+    folder = SceneFolder(scenes, "mask" if is_bop(scenes) else None, object_id=object_id)
     chosen = choose_scene(folder, scene, instance, seed=seed)
     cloud = _object_points(folder, run, points, seed)
     exponent = usual_exponent(len(cloud)) if exponent is None else exponent
