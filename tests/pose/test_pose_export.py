@@ -128,7 +128,7 @@ def test_object_model_is_what_scenes_showed_in_metres(run, served):
 
 @pytest.mark.slow
 def test_manifest_keeps_the_run_and_its_camera(run, served):
-    assert served.manifest["camera"] == vars(CAMERA)
+    assert served.manifest["camera"] == CAMERA.to_json()
     assert served.manifest["metadata"]["run"] == "run"
     assert served.manifest["metadata"]["config"] == run.config
 

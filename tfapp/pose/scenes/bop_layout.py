@@ -92,7 +92,7 @@ class BopLayout:
 
     def __init__(self, path, object_id=None, camera_type=None, shown=None):
         self.path = path
-        scenes = [path] if _camera_files(path) else [f for f in visible_folders(path) if _camera_files(f)]
+        scenes = [path] if _camera_files(path) else _scenes(path)
         self._suffix = _suffix(scenes, camera_type)
         truths = {scene: self._truth(scene) for scene in scenes}
         self.object_id = _object_id(path, truths, object_id)
@@ -124,12 +124,15 @@ class BopLayout:
             )
         self.cameras = self._read_cameras(scenes)
 
-    @property
+    @cached_property
     def has_labels(self):
-        return self.has_truth and all(self._masks(image.scene).is_dir() for image in self._named.values())
+        scenes = {image.scene for image in self._named.values()}
+        return self.has_truth and all(self._masks(scene).is_dir() for scene in scenes)
 
-    # The masks are truth: they are read if they are asked for.
-    has_masks = has_labels
+    @property
+    def has_masks(self):
+        # They are truth: they are read if they are asked for.
+        return self.has_labels
 
     @property
     def has_object_mesh(self):
@@ -258,6 +261,19 @@ def _camera_files(folder):
     files = sorted(folder.glob(f"{_CAMERAS}*.json")) if folder.is_dir() else ()
     endings = {file.stem.removeprefix(_CAMERAS): file for file in files}
     return {ending: file for ending, file in endings.items() if not ending or ending.startswith("_")}
+
+
+def _scenes(split):
+    """Return the scene folders of a split."""
+    folders = visible_folders(split)
+    scenes = [folder for folder in folders if _camera_files(folder)]
+    lacking = next((one for one in folders if one not in scenes and any(one.glob("depth*"))), None)
+    if lacking is not None:
+        raise InputError(
+            f"{split} is cut short: {lacking.name} has no {_CAMERAS}.json, as others have; restore it, or remove this "
+            "scene."
+        )
+    return scenes
 
 
 def _suffix(scenes, camera_type):
