@@ -53,6 +53,7 @@ CASES = {
     "simulate in parallel": Case(
         "pose simulate --part nut --out scenes --instances 1 --scenes 70 --size 32 --processes 2", quiet=0.1
     ),
+    "simulate with a sensor": Case(f"{SCENES} --sensor realsense --tilt 30", quiet=0.1),
     "pose train": Case(POSES, (SCENES,)),
     "pose refine": Case("pose refine poses --rounds 4", (SCENES, POSES)),
     "transfer train": Case(TRANSFER),

@@ -105,6 +105,32 @@ def test_pixels_of_a_scene_are_coloured_where_they_were_measured():
     assert np.count_nonzero(picture[..., 3]) == 15
 
 
+def partly_known():
+    """Return the scene with three points of the last column that belong to no part."""
+    whole = scene()
+    return replace(whole, truth=np.where(whole.pixels[:, 1] == 24, 0, whole.truth))
+
+
+def test_points_that_belong_to_no_part_count_in_no_score():
+    known = partly_known().known
+    assert known.sum() == 12
+    whole = scene()
+    # The one point that was wrong is among those that are left out.
+    assert whole.f1 < 1 and partly_known().f1 == 1
+    assert scene(truth=np.zeros(15, int)).f1 is None
+
+
+def test_points_that_belong_to_no_part_are_grey_in_the_truth():
+    predicted, truth = partly_known().shown_labels()
+    np.testing.assert_array_equal(predicted[partly_known().known], truth[partly_known().known])
+    assert (truth[~partly_known().known] == -1).all() and predicted.min() == 0
+    assert instance_colour(-1) not in {instance_colour(label) for label in range(7)}
+    names = [trace.name for trace in scene_figures(partly_known())[1].data]
+    assert names == ["no part", "instance 1", "instance 3"]
+    nowhere = scene_figures(scene(truth=np.zeros(15, int)))[1]
+    assert [trace.name for trace in nowhere.data] == ["no part"]
+
+
 def test_a_scene_without_the_truth_has_two_panels():
     panels = draw_scenes([scene(truth=None)]).axes
     assert [panel.get_title() for panel in panels][1:] == ["predicted"]

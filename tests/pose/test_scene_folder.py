@@ -236,6 +236,6 @@ def test_damaged_record_is_refused(own, content):
 
 @pytest.mark.slow
 def test_record_of_a_newer_version_is_refused(own):
-    (own / "scenes.json").write_text('{"format": "tfapp scenes", "version": 2}')
+    (own / "scenes.json").write_text('{"format": "tfapp scenes", "version": 3}')
     with pytest.raises(InputError, match="newer tfapp"):
         SceneFolder(own)

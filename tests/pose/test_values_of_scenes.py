@@ -245,6 +245,8 @@ def test_record_of_scenes_as_it_must_be_is_read(tmp_path):
         ({"count": "2"}, "\"count\" is '2', expected a whole number"),
         ({"instances": "two"}, "\"instances\" is 'two', expected a whole number of at least 1"),
         ({"version": float("inf")}, '"version" is inf'),
+        ({"effects": "noise"}, "\"effects\" is 'noise', expected a list"),
+        ({"true_mask": 1}, '"true_mask" is 1, expected true or false'),
         ({"bin": float("nan")}, '"bin" is nan, expected a finite number above 0'),
         (
             {"symmetries": [[1, 0, 0]]},

@@ -49,6 +49,24 @@ def simulate(
         float | None,
         Option("--bin", help="Half-width of the bin's floor in metres.", show_default="1.4 times the part"),
     ] = None,
+    sensor: Annotated[
+        str, Option(help="ideal, realsense, photoneo or kinect: what the scenes are seen with.")
+    ] = "ideal",
+    effects: Annotated[
+        str | None,
+        Option(
+            help="Of the sensor, with commas: noise, jitter, flying-pixels, holes, shadow, quantisation.",
+            show_default="all it has",
+        ),
+    ] = None,
+    true_mask: Annotated[
+        bool | None,
+        Option(
+            "--true-mask/--no-true-mask",
+            help="Masks of the parts, as no camera gives; without them, the region of the floor.",
+            show_default="only of the ideal sensor",
+        ),
+    ] = None,
     seed: Annotated[int, Option(help="Decides all scenes.")] = 0,
     processes: Annotated[
         int | None, Option(min=1, help="Working at a time; changes no scene.", show_default="one a core")
@@ -56,10 +74,15 @@ def simulate(
     overwrite: Annotated[bool, Option(help="Start again, removing the scenes in --out.")] = False,
 ):
     """Drop copies of a part into a bin and take depth images, with masks, true labels and true poses."""
+    from tfapp.pose.simulation.sensors import sensor_named
     from tfapp.pose.simulation.simulate import part_named, simulate_scenes
     from tfapp.pose.simulation.simulator import SceneSettings
 
-    settings = SceneSettings(part_named(part, units), instances, size, tilt, seed, half_width)
+    chosen = None if effects is None else [name.strip() for name in effects.split(",") if name.strip()]
+    seen_with = sensor_named(sensor, chosen)
+    settings = SceneSettings(
+        part_named(part, units), instances, size, tilt, seed, half_width, seen_with, true_mask
+    )
     note = "" if len(settings.part.pieces) else "cutting the part into convex pieces"
     with ConsoleProgress().task("scenes", scenes, note) as task:
         folder = simulate_scenes(
@@ -76,7 +99,18 @@ def simulate(
         f"{len(folder)} scenes of {instances} x {settings.part.name}, {shape}; {size}x{size} pixels",
         soft_wrap=True,
     )
+    if seen_with is not None:
+        console.print(told_of_sensor(settings), soft_wrap=True)
     print_written(out, out / "scenes.png")
+
+
+def told_of_sensor(settings):
+    """Return a sentence about the sensor of `SceneSettings`: where it stands, and which effects it has."""
+    sensor = settings.sensor
+    sentence = f"seen by {sensor.name} from {settings.distance:.3g} m: {', '.join(sensor.effects)}"
+    if settings.size <= settings.finest:
+        return sentence
+    return f"{sentence}; finer than the sensor's own pixels, of which there are {settings.finest} across"
 
 
 @resumes

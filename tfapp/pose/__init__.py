@@ -12,6 +12,7 @@ _HOMES = {
     "SceneSettings": "simulation.simulator",
     "part_named": "simulation.simulate",
     "sample_points": "observations",
+    "sensor_named": "simulation.sensors",
     "simulate_scenes": "simulation.simulate",
 }
 

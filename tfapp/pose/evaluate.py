@@ -41,15 +41,18 @@ class SplitResults:
         distance: Chamfer distance in metres.
         scores: From "ours" and the names of `METHODS` to precision, recall and F1; empty without true labels.
         poses: As `summarise` returns it; None without true poses.
+        outside: Share of the points that belong to no instance, such as those of walls, or that lie between two
+            surfaces at an edge; the scores leave them out.
     """
 
     scenes: int
     distance: float
     scores: dict
     poses: dict | None
+    outside: float = 0.0
 
     def to_json(self):
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "outside" or value}
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,11 @@ class PoseEvaluation:
             for split, result in self.splits.items():
                 distance = f"{1000 * result.distance:.2f} mm"
                 sentences.append(f"{split}: {result.scenes} scenes, Chamfer distance {distance}")
+        for split, result in self.splits.items():
+            if result.outside:
+                sentences.append(
+                    f"{split}: {100 * result.outside:.1f} % of the points belong to no part, and count in no score"
+                )
         if self.registration is not None:
             there, back = self.registration.learned_to_cad, self.registration.cad_to_learned
             sentences.append(
@@ -238,13 +246,15 @@ def evaluate_scenes(folder, observations, poses, registration=None, *, baselines
         (`SplitResults`, list of `SegmentedScene`).
     """
     symmetries = None if registration is None else part_symmetries(folder)
-    shown, errors, scores = [], [], {}
+    shown, errors, scores, outside = [], [], {}, []
     for number, found in enumerate(poses):
         scene = _segmented(folder, observations, number, found)
         shown.append(scene)
         if scene.truth is not None:
-            for name, labels in _labels(scene, len(found.rotation), baselines).items():
-                scores.setdefault(name, []).append(pair_scores(labels, scene.truth))
+            known = scene.known
+            outside.append(1 - known.mean())
+            for name, labels in _labels(scene, len(found.rotation), baselines).items() if known.any() else ():
+                scores.setdefault(name, []).append(pair_scores(labels[known], scene.truth[known]))
         if registration is not None and folder.has_truth:
             estimated = part_poses(found.rotation, found.translation, found.reflected, registration)
             true = folder.poses(int(observations.indices[number]))
@@ -253,7 +263,8 @@ def evaluate_scenes(folder, observations, poses, registration=None, *, baselines
             progress(number + 1, len(poses))
     means = {name: asdict(mean_over_scenes(each)) for name, each in scores.items()}
     distance = float(np.mean([found.distance for found in poses]))
-    return SplitResults(len(poses), distance, means, summarise(errors) if errors else None), shown
+    share = float(np.mean(outside)) if outside else 0.0
+    return SplitResults(len(poses), distance, means, summarise(errors) if errors else None, share), shown
 
 
 def part_symmetries(folder):

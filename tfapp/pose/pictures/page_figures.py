@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.pictures.model_pictures import MainAxes, finite_points
-from tfapp.pose.pictures.scene_pictures import instance_colour
+from tfapp.pose.pictures.scene_pictures import NO_INSTANCE, instance_colour
 from tfapp.report.style import PLOT_FONT
 
 _PLACE = "x %{x:.1f}<br>y %{y:.1f}<br>z %{z:.1f} mm"
@@ -69,7 +69,12 @@ def _mesh(surface):
 def _instances(points, labels):
     names = np.unique(labels)
     return [
-        _cloud(points[labels == name], f"instance {name + 1}", instance_colour(int(name)), 2.6)
+        _cloud(
+            points[labels == name],
+            "no part" if name == NO_INSTANCE else f"instance {name + 1}",
+            instance_colour(int(name)),
+            2.6,
+        )
         for name in names
     ]
 

@@ -12,6 +12,9 @@ from tfapp.pose.evaluation.instances import match_labels, pair_scores
 from tfapp.report.colours import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW
 from tfapp.report.figures import save_png
 
+# In the place of a true instance, of points that belong to none.
+NO_INSTANCE = -1
+
 
 @dataclass(frozen=True, eq=False)
 class SegmentedScene:
@@ -22,7 +25,7 @@ class SegmentedScene:
         pixels: Whole numbers (n, 2), row and column of each point.
         points: (n, 3), metres in the camera frame.
         labels: Whole numbers (n,), predicted instances.
-        truth: Whole numbers (n,), true instances, or None.
+        truth: Whole numbers (n,), true instances, 0 of points that belong to none; or None.
         clouds: (instances, m, 3), the object model in its predicted poses, metres, or None.
         name: What the scene is called.
 
@@ -54,16 +57,32 @@ class SegmentedScene:
             )
 
     @property
+    def known(self):
+        """bool (n,): which points belong to an instance, and are scored; None without the truth."""
+        return None if self.truth is None else np.asarray(self.truth) > 0
+
+    @property
     def f1(self):
-        """F1 of pairs of points, None without the truth."""
-        return None if self.truth is None else pair_scores(self.labels, self.truth).f1
+        """F1 of pairs of points that belong to instances, None if that is not known of any."""
+        if self.truth is None or not self.known.any():
+            return None
+        return pair_scores(np.asarray(self.labels)[self.known], np.asarray(self.truth)[self.known]).f1
 
     def shown_labels(self):
-        """Return predicted and true labels from 0, named alike where they mean the same; the truth may be None."""
-        if self.truth is None:
-            return np.asarray(self.labels) - np.min(self.labels), None
-        matched = match_labels(self.labels, self.truth)
-        return matched - np.min(self.truth), np.asarray(self.truth) - np.min(self.truth)
+        """Return predicted and true labels from 0, named alike where they mean the same; the truth may be None.
+
+        A true label is -1 of points that belong to no instance.
+        """
+        labels = np.asarray(self.labels)
+        if self.truth is None or not self.known.any():
+            return labels - np.min(labels), None if self.truth is None else np.full(len(labels), NO_INSTANCE)
+        known, truth = self.known, np.asarray(self.truth)
+        names = dict(zip(labels[known], match_labels(labels[known], truth[known]), strict=True))
+        for label in np.unique(labels[~known]):
+            names.setdefault(label, max(names.values()) + 1)
+        least = np.min(truth[known])
+        matched = np.array([names[label] for label in labels])
+        return matched - least, np.where(known, truth - least, NO_INSTANCE)
 
 
 _PANEL = 2.3  # inches
@@ -166,11 +185,12 @@ def _depth_range(scene):
 
 # Without black, which is the ground.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, YELLOW)
+_NO_COLOUR = "#8b8f98"
 
 
 def instance_colour(label) -> str:
-    """Return the colour of an instance, a whole number >= 0; they repeat after seven."""
-    return _COLOURS[label % len(_COLOURS)]
+    """Return the colour of an instance, a whole number >= 0; they repeat after seven. Grey is that of none."""
+    return _NO_COLOUR if label == NO_INSTANCE else _COLOURS[label % len(_COLOURS)]
 
 
 def point_colours(labels):

@@ -14,6 +14,7 @@ from tfapp.pose.scenes.image_cameras import IMAGE_CAMERAS, read_image_cameras
 from tfapp.pose.scenes.lattice import facing, organised_camera, without_camera
 from tfapp.pose.scenes.part_masks import read_part_mask
 from tfapp.pose.scenes.point_clouds import CLOUD_SUFFIXES, read_cloud
+from tfapp.pose.scenes.regions import REGIONS
 from tfapp.pose.scenes.scene_record import read_record
 from tfapp.records import Entries, ListOf, Number
 from tfapp.records import read_record as read_entries
@@ -130,7 +131,7 @@ class OwnLayout:
 
 _VECTOR = ListOf(Number(), 3)
 _POSES = Entries({"rotation": ListOf(ListOf(_VECTOR, 3)), "translation": ListOf(_VECTOR)})
-_BESIDE_DEPTH = {"mask": ".png", "truth/labels": ".png", "truth/poses": ".json"}
+_BESIDE_DEPTH = {"mask": ".png", REGIONS: ".png", "truth/labels": ".png", "truth/poses": ".json"}
 
 
 def depth_files(folder):

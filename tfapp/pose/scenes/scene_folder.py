@@ -1,23 +1,22 @@
 """Folder of scenes: one depth image each, what is known beside it, and where it is kept."""
 
 import hashlib
-import os
 import warnings
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
+from tfapp.data.listing import NamedFiles
 from tfapp.errors import InputError
 from tfapp.pose.scenes.bop_layout import BopLayout, is_bop
 from tfapp.pose.scenes.depth_images import read_depth
 from tfapp.pose.scenes.floor import in_front_of_floor
 from tfapp.pose.scenes.image_cameras import common_camera
 from tfapp.pose.scenes.own_layout import OwnLayout
-from tfapp.pose.scenes.part_masks import read_part_mask
+from tfapp.pose.scenes.regions import Regions
 
 FOREGROUNDS = ("mask", "plane", "all")
-REGION = "region.png"
 
 
 class SceneFolder:
@@ -35,6 +34,7 @@ class SceneFolder:
                                 cameras of single images
         mask/NAME.png           not black where a part is seen
         region.png              not black where parts may be, such as a bin's floor without its walls; for all scenes
+        region/NAME.png         the same for one scene each, of a camera that moves
         scenes.json             how the scenes were simulated
         truth/labels/NAME.png   0, or the number 1..N of the instance that is seen
         truth/poses/NAME.json   {"rotation": N matrices 3x3, "translation": N vectors in metres}: from the mesh into the
@@ -91,12 +91,14 @@ class SceneFolder:
         own_masks = self._layout.has_masks and isinstance(self._layout, OwnLayout)
         self.foreground = foreground or ("mask" if own_masks else "plane")
         self._check_foreground()
+        # The pictures of a folder have one size.
+        self._regions = Regions(self.path, NamedFiles(self.path), partial(self._check_size, index=0))
         self.tolerance, self._camera_type = tolerance, camera_type
 
     def __len__(self):
         return len(self.stems)
 
-    @property
+    @cached_property
     def camera(self):
         """The `Camera` of all scenes.
 
@@ -179,15 +181,16 @@ class SceneFolder:
             InputError: No part was measured.
         """
         depth = self.depth(index)
-        if self._region is not None:
+        region = self._regions.of(self.stems[index])
+        if region is not None:
             # Before the plane is looked for: with its walls, a bin's floor need not be the dominant one.
-            depth = np.where(self._region, depth, 0)
+            depth = np.where(region, depth, 0)
         mask = getattr(self, f"_{self.foreground}")(index, depth)
         if not mask.any():
+            within = "" if region is None else f" within {self._regions.source}"
             raise InputError(
-                f"{self._depth_file(index)} has no foreground ({self.foreground}"
-                f"{'' if self._region is None else f' within {REGION}'}): nothing of a part was measured; remove the "
-                "scene, or choose another foreground of mask, plane and all."
+                f"{self._depth_file(index)} has no foreground ({self.foreground}{within}): nothing of a part was "
+                "measured; remove the scene, or choose another foreground of mask, plane and all."
             )
         return np.where(mask, depth, 0).astype(np.float32)
 
@@ -211,14 +214,6 @@ class SceneFolder:
     def object_mesh(self):
         """Return the part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""
         return self._layout.object_mesh
-
-    @cached_property
-    def _region(self):
-        if not os.path.lexists(self.path / REGION):
-            return None
-        region = read_part_mask(self.path / REGION)
-        self._check_size(self.path / REGION, region, 0)
-        return region
 
     def _depth_file(self, index):
         return self._layout.depth_files[self.stems[index]]

@@ -4,11 +4,11 @@ import os
 
 from tfapp import records
 from tfapp.errors import InputError
-from tfapp.records import Anything, Entries, ListOf, Number, OneOf, Optional, Text, Whole
+from tfapp.records import Anything, Entries, Flag, ListOf, Number, OneOf, Optional, Text, Whole
 
 RECORD = "scenes.json"
 FORMAT = "tfapp scenes"
-VERSION = 1
+VERSION = 2
 _ANY_VERSION = Entries({"format": OneOf((FORMAT,)), "version": Whole(1)})
 _VECTOR = ListOf(Number(), 3)
 
@@ -33,7 +33,15 @@ _ENTRIES = Entries(
         "symmetries": ListOf(_Symmetry()),
         "count": Whole(0),
     },
-    {"mesh": Text(), "size": Whole(1), "seed": Whole(0), "command": Optional(Text())},
+    {
+        "mesh": Text(),
+        "size": Whole(1),
+        "seed": Whole(0),
+        "command": Optional(Text()),
+        "sensor": Text(),
+        "effects": ListOf(Text()),
+        "true_mask": Flag(),
+    },
 )
 
 

@@ -8,6 +8,9 @@ import numpy as np
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.simulation.parts import bin_mesh
 
+# Of the camera's distance: how far from zero the height of a point of the floor may be.
+_FLAT = 1e-5
+
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
@@ -20,6 +23,21 @@ class Rendering:
 
     depth: np.ndarray
     labels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """What rays meet first.
+
+    Attributes:
+        distance: float32 (height, width), in lengths of each ray's direction; infinite where nothing is met.
+        labels: uint8 (height, width): 1..N where an instance is met, else 0.
+        cosine: float32 (height, width) in [0, 1], of the angle between ray and surface normal; 0 where nothing is met.
+    """
+
+    distance: np.ndarray
+    labels: np.ndarray
+    cosine: np.ndarray
 
 
 class DepthCaster:
@@ -63,6 +81,43 @@ class DepthCaster:
             labels[window][nearer] = label
         return Rendering(np.where(np.isfinite(depth), depth, np.float32(0)), labels)
 
+    def meet(self, rays, scene, origin=(0.0, 0.0, 0.0)) -> Hits:
+        """Return what any rays from one point meet.
+
+        Args:
+            rays: (height, width, 3), directions in the frame of the camera.
+            scene: `bin_pose`, `rotations` and `translations` as of `cast`.
+            origin: Where the rays begin, in metres in the frame of the camera.
+        """
+        bin_pose, rotations, translations = scene
+        shape = rays.shape[:2]
+        hits = Hits(
+            np.full(shape, np.inf, np.float32), np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
+        )
+        trees = [self._bin] + [self._part] * len(rotations)
+        poses = [bin_pose, *zip(rotations, translations, strict=True)]
+        for label, (tree, pose) in enumerate(zip(trees, poses, strict=True)):
+            found, normals, moved = self._hits(tree, rays, *pose, origin)
+            nearer = found < hits.distance
+            hits.distance[nearer] = found[nearer]
+            hits.labels[nearer] = label
+            across = np.abs((normals * moved).sum(-1))
+            lengths = np.linalg.norm(normals, axis=-1) * np.linalg.norm(moved, axis=-1)
+            hits.cosine[nearer] = (across / np.maximum(lengths, 1e-12))[nearer]
+        return hits
+
+    def floor(self, bin_pose):
+        """Return bool (height, width): where the camera sees the floor of the bin while it is empty."""
+        rotation, translation = bin_pose
+        depth = self._bin_depth(rotation, translation)
+        seen = np.isfinite(depth)
+        points = self._rays[seen] * depth[seen, None]
+        height = ((points - translation) @ rotation)[:, 2]
+        floor = np.zeros(depth.shape, bool)
+        # Walls begin at the floor, whose own points are that near to zero.
+        floor[seen] = np.abs(height) < _FLAT * np.linalg.norm(translation)
+        return floor
+
     def _bin_depth(self, rotation, translation):
         """Return the depth of the bin alone: cast once for all scenes that are seen from above."""
         key = rotation.tobytes(), translation.tobytes()
@@ -78,10 +133,18 @@ class DepthCaster:
 
     def _depth(self, tree, rays, rotation, translation):
         """Return float32 (height, width), infinite where nothing is met, of rays in the frame of the camera."""
+        return self._cast(tree, rays, rotation, -translation)[0]["t_hit"].numpy()
+
+    def _hits(self, tree, rays, rotation, translation, origin):
+        """Return as `_depth` how far, and in the frame of the tree the normals and the directions, (..., 3)."""
+        found, moved = self._cast(tree, rays, rotation, np.asarray(origin) - translation)
+        return found["t_hit"].numpy(), found["primitive_normals"].numpy(), moved[..., 3:]
+
+    def _cast(self, tree, rays, rotation, start):
         moved = np.empty((*rays.shape[:2], 6), np.float32)
-        moved[..., :3] = -translation @ rotation
+        moved[..., :3] = start @ rotation
         moved[..., 3:] = rays @ rotation
-        return tree.cast_rays(self._open3d.core.Tensor(moved), nthreads=1)["t_hit"].numpy()
+        return tree.cast_rays(self._open3d.core.Tensor(moved), nthreads=1), moved
 
     def _window(self, rotation, translation):
         """Return the part of the picture outside which the box around a posed part is not seen."""

@@ -15,6 +15,7 @@ from tfapp.claims import claiming
 from tfapp.errors import InputError, WorkFailed
 from tfapp.files import atomic_path, remove_abandoned, write_json
 from tfapp.pose.libraries import import_mujoco, import_open3d
+from tfapp.pose.scenes.regions import REGIONS, write_region
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.simulation.folder_record import PIECES, begin, check_folder, record_of
 from tfapp.pose.simulation.part_files import part_from_file, with_convex_pieces
@@ -86,7 +87,7 @@ def simulate_scenes(settings, path, scenes, *, processes=1, overwrite=False, com
     part = with_convex_pieces(settings.part, None if overwrite else path / PIECES)
     settings = replace(settings, part=part)
     begin(path, settings, record, overwrite)
-    for folder in ("depth", "mask", "truth/labels", "truth/poses"):
+    for folder in ("depth", "mask", REGIONS, "truth/labels", "truth/poses"):
         remove_abandoned(path / folder)
     missing = [number for number in range(scenes) if not is_complete(path, number)]
     _make(settings, path, missing, scenes, processes, progress or (lambda done, total: None))
@@ -169,7 +170,7 @@ def _make_scenes(path, numbers):
     for number in numbers:
         if _stop is not None and _stop.is_set():
             break
-        write_scene(path, number, _simulator.scene(number))
+        write_scene(path, number, _simulator.scene(number), _simulator.true_mask)
     return len(numbers)
 
 
@@ -182,13 +183,16 @@ def is_complete(path, number):
     return _poses(path, number).is_file()
 
 
-def write_scene(path, number, scene) -> None:
-    """Write a scene into a folder as `SceneFolder` reads it."""
+def write_scene(path, number, scene, true_mask=True) -> None:
+    """Write a scene into a folder as `SceneFolder` reads it, with a mask of its parts or without."""
     stem = stem_of(number)
     with atomic_path(path / "depth" / f"{stem}.npy") as temporary:
         np.save(temporary, scene.view.depth)
-    mask = np.where(scene.view.labels, 255, 0).astype(np.uint8)
-    save_image(Image.fromarray(mask), path / "mask" / f"{stem}.png")
+    if true_mask:
+        mask = np.where(scene.view.labels, 255, 0).astype(np.uint8)
+        save_image(Image.fromarray(mask), path / "mask" / f"{stem}.png")
+    if scene.region is not None:
+        write_region(path / REGIONS / f"{stem}.png", scene.region)
     save_image(Image.fromarray(scene.view.labels), path / "truth" / "labels" / f"{stem}.png")
     poses = {"rotation": scene.rotation.tolist(), "translation": scene.translation.tolist()}
     write_json(_poses(path, number), poses)
