@@ -54,6 +54,25 @@ def mesh(content, rng):
     return head + mark + body
 
 
+def cloud(content, rng):
+    """Return a point cloud, PLY or PCD, with other counts or coordinates, or with bytes changed."""
+    if content.startswith(b"ply"):
+        return mesh(content, rng)
+    head, mark, body = content.partition(b"DATA binary\n")
+    match rng.randrange(4):
+        case 0:
+            head = _other_number(head, rng)
+        case 1:
+            mark = rng.choice(
+                (b"DATA ascii\n", b"DATA binary_compressed\n", b"DATA \n", b"DATA binary\r\n", b"")
+            )
+        case 2:
+            body = body[: rng.randrange(len(body))]
+        case _:
+            return spoilt(content, rng)
+    return head + mark + body
+
+
 def _other_number(content, rng):
     found = list(re.finditer(rb"[-0-9.]+", content))
     chosen = rng.choice(found)

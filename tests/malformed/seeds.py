@@ -1,6 +1,7 @@
 """Small whole inputs of every kind that the commands read, from which the malformed ones are made."""
 
 import gzip
+import json
 import pickle
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image
 
 from tests.conftest import write_folder
 from tests.data.voc_tree import write_voc
+from tests.pose.bop_scenes import write_bop
 
 STORED = Path(__file__).parents[1] / "compatibility" / "version_0_1"
 # What stands in the stored records for the folder that their commands were typed in.
@@ -37,6 +39,8 @@ def write_seeds(root, place):
     _cells(root / "wbc", rng)
     write_voc(root)
     _meshes(root / "parts")
+    _clouds(root / "clouds")
+    write_bop(root / "bop", 1, 3)
     _networks(root)
 
 
@@ -141,6 +145,32 @@ def _meshes(root):
     sides["corners"] = np.array(CORNERS)[np.array(TRIANGLES)]
     count = np.array(len(TRIANGLES), "<u4").tobytes()
     (root / "block.stl").write_bytes(bytes(80) + count + sides.tobytes())
+
+
+def _clouds(root):
+    """Write two squares as point clouds in several forms, and as TIFF, with cameras by image."""
+    (root / "depth").mkdir(parents=True)
+    depth = np.zeros((24, 32))
+    depth[6:12, 4:14], depth[10:18, 18:28] = 0.44, 0.46
+    rows, columns = np.mgrid[:24, :32]
+    points = np.stack([(columns - 15.5) / 90, (rows - 11.5) / 90, np.ones_like(depth)], -1) * depth[..., None]
+    grid = points.reshape(-1, 3).astype("<f4")
+    shown = grid[grid[:, 2] > 0]
+    text = "".join("{} {} {}\n".format(*point) for point in shown)
+    head = "ply\nformat {} 1.0\nelement vertex {}\n" + "".join(f"property float {axis}\n" for axis in "xyz")
+    head += "end_header\n"
+    (root / "depth" / "a.ply").write_text(head.format("ascii", len(shown)) + text)
+    binary = head.format("binary_little_endian", len(shown)).encode() + shown.tobytes()
+    (root / "depth" / "b.ply").write_bytes(binary)
+    pcd = "# .PCD v0.7\nVERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 32\nHEIGHT 24\n"
+    pcd += "VIEWPOINT 0 0 0 1 0 0 0\nPOINTS 768\nDATA binary\n"
+    (root / "depth" / "c.pcd").write_bytes(pcd.encode() + grid.tobytes())
+    Image.fromarray((1000 * depth).astype(np.uint16)).save(root / "depth" / "d.tif")
+    lens = {"fx": 90, "fy": 90, "cx": 16, "cy": 12}
+    (root / "camera.json").write_text(json.dumps({"width": 32, "height": 24, **lens}))
+    matrix = [90, 0, 15.5, 0, 90, 11.5, 0, 0, 1]
+    cameras = {"b": {"cam_K": matrix, "depth_scale": 1.0}, "d": {"cam_K": matrix}}
+    (root / "scene_camera.json").write_text(json.dumps(cameras))
 
 
 def _networks(root):

@@ -33,6 +33,15 @@ SCENES = (
     "pose landscape scenes --out new.png --steps 8 --points 8",
     "pose evaluate runs/pose",
 )
+CLOUDS = (
+    f"pose train clouds --out new --instances 2 --foreground all {POSE}",
+    "pose segment runs/pose clouds --foreground all --out new",
+)
+BOP = (
+    f"pose train bop/test --out new --object 1 --instances 2 {POSE}",
+    "pose segment runs/pose bop/test/000001 --object 1 --foreground mask --out new",
+    "pose landscape bop/test --object 5 --out new.png --steps 8 --points 8",
+)
 POSES = (
     "pose evaluate runs/pose",
     "pose segment runs/pose scenes --out new",
@@ -218,6 +227,12 @@ TARGETS = (
     Target("scenes.json", ("scenes/scenes.json",), records.json_record, SCENES),
     Target("true poses", ("scenes/truth/poses/*.json",), records.json_record, SCENES[2:]),
     Target("depth image", ("scenes/depth/*.npy",), archives.npy, SCENES),
+    Target("point cloud", ("clouds/depth/*.ply", "clouds/depth/*.pcd"), meshes.cloud, CLOUDS),
+    Target("depth in a picture", ("clouds/depth/*.tif",), pictures.picture, CLOUDS),
+    Target("cameras by image", ("clouds/scene_camera.json",), records.json_record, CLOUDS),
+    Target(
+        "record of a BOP dataset", ("bop/test/*/*.json", "bop/models_eval/*.json"), records.json_record, BOP
+    ),
     Target("mask of parts", ("scenes/mask/*.png", "scenes/truth/labels/*.png"), pictures.picture, SCENES),
     Target(
         "convex pieces", ("scenes/truth/pieces.npz", "scenes/truth/object.ply"), _mesh_or_pieces, SCENES[2:]
@@ -255,7 +270,7 @@ WORDS = [
     "photos/0.png", "fifo",
 ]  # fmt: skip
 LINES = (
-    *MASKS, *LABELS, *SCENES, *POSES, *FEATURES, *SEGMENTERS, LIPSCHITZ, RESUMED,
+    *MASKS, *LABELS, *SCENES, *CLOUDS, *BOP, *POSES, *FEATURES, *SEGMENTERS, LIPSCHITZ, RESUMED,
     SIMULATE.format("nut").replace("--units m ", ""),
     "export runs/tv new", "export verify served", "export show served", "data show cells:4:32 --out new.png",
     "data check cells:8:32", "solvers minimise f1 --out new --budget 50 --start 0.1",

@@ -29,6 +29,8 @@ INPUTS = (
     "parts",
     "pairs",
     "scenes",
+    "clouds",
+    "bop",
     "served",
 )
 _TRACE = re.compile(r"Traceback \(most recent call last\)|^\s+File \".*\", line \d+", re.MULTILINE)

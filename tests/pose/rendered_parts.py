@@ -33,17 +33,17 @@ def pose(seed):
     return Rotation.random(rng=rng).as_matrix(), np.array([*rng.uniform(-0.01, 0.01, 2), 0.5])
 
 
-def depth_of(poses):
+def depth_of(poses, camera=CAMERA):
     """Return the picture, float32 (height, width), of the part at some poses, and which of them is seen, from 0."""
-    depths = np.stack([_along_rays(*one) for one in poses])
+    depths = np.stack([_along_rays(*one, camera) for one in poses])
     depth, shown = depths.min(0), depths.argmin(0)
     seen = np.isfinite(depth)
     return np.where(seen, depth, 0).astype(np.float32), np.where(seen, shown, -1)
 
 
-def _along_rays(rotation, translation):
+def _along_rays(rotation, translation, camera):
     """Return where each ray enters one of the boxes (slabs of Kay and Kajiya, 1986), inf where it misses both."""
-    origin, rays = -translation @ rotation, CAMERA.rays() @ rotation
+    origin, rays = -translation @ rotation, camera.rays() @ rotation
     found = np.full(rays.shape[:2], np.inf)
     for sides in SIDES:
         crossed = (np.stack([CORNER, CORNER + sides]) - origin)[:, None, None] / rays
@@ -52,13 +52,20 @@ def _along_rays(rotation, translation):
     return found
 
 
-def scenes_of(scenes):
-    """Return the `SceneSet` of scenes, lists of poses, with true labels and true poses."""
-    pictures, shown = zip(*map(depth_of, scenes), strict=True)
-    pixels = [CAMERA.back_project(picture) for picture in pictures]
+def scenes_of(scenes, cameras=None):
+    """Return the `SceneSet` of scenes, lists of poses, each with a camera, with true labels and true poses."""
+    cameras = cameras or [CAMERA] * len(scenes)
+    pictures, shown = zip(*map(depth_of, scenes, cameras), strict=True)
+    pixels = [camera.back_project(picture) for picture, camera in zip(pictures, cameras, strict=True)]
     labels = [which[tuple(at.T)] for which, (_, at) in zip(shown, pixels, strict=True)]
     points = [found.astype(float) for found, _ in pixels]
-    found = SceneSet(points, labels, evidence_of(np.stack(pictures), CAMERA), CAMERA, len(scenes[0]))
+    found = SceneSet(
+        points,
+        labels,
+        evidence_of(np.stack(pictures), cameras),
+        np.stack([camera.intrinsics for camera in cameras]),
+        len(scenes[0]),
+    )
     found.rotation = np.array([[rotation for rotation, _ in poses] for poses in scenes])
     found.translation = np.array([[translation for _, translation in poses] for poses in scenes])
     return found

@@ -171,3 +171,19 @@ def test_a_summary_of_reflected_parts_alone_has_no_rotation():
     rotations, translations = truth(1)
     errors = pose_errors((rotations @ MIRROR, translations), (rotations, translations), NONE)
     assert summarise([errors])["rotation_median"] is None
+
+
+def test_an_axis_whose_ends_a_symmetry_swaps_has_no_ends():
+    flip = np.diag([1.0, -1, -1])
+    swapped = Symmetries.of([{"axis": [0, 0, 2]}, flip.tolist()])
+    turn = Rotation.from_euler("zx", [70, 30], degrees=True).as_matrix()[None]
+    for true in (turn, turn @ flip):
+        np.testing.assert_allclose(swapped.rotation_error(turn, true), 0, atol=1e-7)
+    np.testing.assert_allclose(AXIS.rotation_error(turn, turn @ flip), np.pi)
+    images = swapped.all_matrices()
+    assert len(images) == 2 * len(AXIS.all_matrices()) and any(np.allclose(one, flip) for one in images)
+
+
+def test_two_axes_of_revolution_are_refused():
+    with pytest.raises(InputError, match="Symmetries may have one axis of revolution. Received: 2"):
+        Symmetries.of([{"axis": [0, 0, 1]}, {"axis": [0, 1, 0]}])

@@ -29,7 +29,8 @@ def tfapp(*arguments):
 
 def observations(count, seed=0):
     depth, points = squares(count, seed=seed)
-    return Observations(np.arange(count), depth, points, np.zeros((*points.shape[:2], 2), int))
+    pixels, intrinsics = np.zeros((*points.shape[:2], 2), int), np.tile(CAMERA.intrinsics, (count, 1))
+    return Observations(np.arange(count), depth, points, pixels, intrinsics)
 
 
 def pose_model(scenes, **settings):
@@ -127,7 +128,7 @@ def test_object_model_is_what_scenes_showed_in_metres(run, served):
 
 @pytest.mark.slow
 def test_manifest_keeps_the_run_and_its_camera(run, served):
-    assert served.manifest["camera"] == vars(CAMERA)
+    assert served.manifest["camera"] == CAMERA.to_json()
     assert served.manifest["metadata"]["run"] == "run"
     assert served.manifest["metadata"]["config"] == run.config
 

@@ -123,8 +123,9 @@ def test_scenes_that_came_later_are_added(bolt_run, bolt_scenes, tmp_path):
         ("{run} {scenes} --foreground parts", "Unknown foreground 'parts'; choose one of mask, plane, all"),
         (
             "{run} {tmp}/squares",
-            "has another camera than the scenes that the model was trained on (width 32, not 48)",
+            "of its parts beyond the field of view that the network was trained with; train on",
         ),
+        ("{run} {scenes} --object 3", "--object is for BOP datasets"),
         ("{run} {tmp}/none", "none does not exist; expected a folder of scenes"),
         ("{tmp} {scenes}", "is not a run folder"),
         ("{tmp}/segmenter {scenes}", "is a run of `tfapp train`; expected the --out of `tfapp pose train`"),
@@ -134,7 +135,9 @@ def test_scenes_that_came_later_are_added(bolt_run, bolt_scenes, tmp_path):
 def test_bad_input_is_one_sentence_and_nothing_is_written(
     bolt_run, bolt_scenes, tmp_path, arguments, sentence
 ):
-    write_scenes(tmp_path / "squares", 1)
+    squares = write_scenes(tmp_path / "squares", 1)
+    camera = json.loads((squares / "camera.json").read_text())
+    (squares / "camera.json").write_text(json.dumps(camera | {"cx": 1}))
     (tmp_path / "segmenter").mkdir()
     (tmp_path / "segmenter" / "run.json").write_text('{"format": 1}')
     (copy_run(bolt_run, tmp_path / "unfinished") / "model.keras").unlink()
@@ -197,3 +200,45 @@ def test_folder_of_other_files_is_left_alone(bolt_run, bolt_scenes):
     result = tfapp("pose", "segment", bolt_run, bolt_scenes, "--out", bolt_scenes)
     check_refused(result, "is not empty and not of `tfapp pose segment`; choose another --out")
     assert files_of(bolt_scenes) == before
+
+
+def scenes_of_twice_the_pixels(bolt_scenes, folder):
+    """Write the scenes as a camera of twice the pixels would take them: each pixel four times."""
+    camera = json.loads((bolt_scenes / "camera.json").read_text())
+    (folder / "depth").mkdir(parents=True)
+    (folder / "mask").mkdir()
+    for index in range(6):
+        depth = np.load(bolt_scenes / "depth" / f"{index:05d}.npy")
+        np.save(folder / "depth" / f"{index:05d}.npy", np.kron(depth, np.ones((2, 2), np.float32)))
+        with Image.open(bolt_scenes / "mask" / f"{index:05d}.png") as mask:
+            mask.resize((96, 96), Image.Resampling.NEAREST).save(folder / "mask" / f"{index:05d}.png")
+    doubled = {name: 2 * camera[name] for name in ("width", "height", "fx", "fy", "cx", "cy")}
+    (folder / "camera.json").write_text(json.dumps(doubled))
+    return folder
+
+
+def test_scenes_of_another_camera_get_the_poses_of_the_same_scenes(bolt_run, bolt_scenes, tmp_path):
+    double, out = (
+        scenes_of_twice_the_pixels(bolt_scenes, tmp_path / "double"),
+        [tmp_path / "a", tmp_path / "b"],
+    )
+    for scenes, folder in zip((bolt_scenes, double), out, strict=True):
+        result = tfapp("pose", "segment", bolt_run, scenes, "--choose", "network", "--out", folder)
+        assert result.exit_code == 0 and "Warning" not in result.output
+    for index in range(6):
+        first, second = (json.loads((folder / "poses" / f"{index:05d}.json").read_text()) for folder in out)
+        for name in ("rotation", "translation"):
+            np.testing.assert_allclose(second[name], first[name], atol=1e-6)
+        small, large = (labels(folder, index) for folder in out)
+        assert (np.kron(small, np.ones((2, 2), int)) == large).mean() > 0.99
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_scenes_that_the_network_sees_in_part_are_told(bolt_run, bolt_scenes, tmp_path):
+    scenes = shutil.copytree(bolt_scenes, tmp_path / "scenes")
+    camera = json.loads((scenes / "camera.json").read_text())
+    # At half the focal length parts lie twice as far from the axis.
+    (scenes / "camera.json").write_text(json.dumps(camera | {"fx": camera["fx"] / 2, "fy": camera["fy"] / 2}))
+    result = tfapp("pose", "segment", bolt_run, scenes, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "Warning: 6 of 6 scenes show more than 5% of their parts beyond the field of view" in result.output

@@ -172,7 +172,8 @@ def test_points_keep_their_depth_and_turn_by_the_angle():
 
 
 def test_every_epoch_turns_by_other_angles_and_a_resumed_one_by_the_same():
-    scenes = Observations(np.arange(3), DEPTH, POINTS, np.zeros((*POINTS.shape[:2], 2), int))
+    pixels, intrinsics = np.zeros((*POINTS.shape[:2], 2), int), np.tile(CAMERA.intrinsics, (3, 1))
+    scenes = Observations(np.arange(3), DEPTH, POINTS, pixels, intrinsics)
     batches = SceneBatches(scenes, 3, seed=4, camera=CAMERA)
     first = batches[0][1]
     batches.on_epoch_end()

@@ -11,6 +11,7 @@ from tfapp.pose.refinement import fitting
 from tfapp.pose.refinement.evidence import evidence_of
 from tfapp.pose.refinement.nearest_field import NearestField, extent_of
 from tfapp.pose.refinement.placement import model_of, normals_of, observed_in
+from tfapp.pose.scenes.camera import Camera
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +104,27 @@ def test_what_is_not_measured_contradicts_nothing():
     depth[0, 20:30, 20:30] = 0.5
     measured = depth > 0
     measured[:, :, 40:] = True
-    gap = evidence_of(depth, CAMERA, measured).gap[0]
+    gap = evidence_of(depth, [CAMERA], measured).gap[0]
     assert not gap[:, 30:40].any() and gap[25, 45] == pytest.approx(15 * 0.5 / CAMERA.fx, rel=1e-5)
+
+
+def test_every_scene_is_looked_at_by_its_own_camera(model):
+    # The second one's picture is shifted and larger: by the first one's intrinsics its part would stand elsewhere.
+    own = Camera(64, 64, 300.0, 290.0, 20.0, 40.0)
+    scenes, poses = scenes_of([[pose(3)], [pose(3)]], [CAMERA, own]), pose(3)
+    placed = [tf.constant(np.stack([one, one])[:, None], tf.float32) for one in poses]
+    for camera, low, high in ((own, 0, 0.5), (CAMERA, 2, np.inf)):
+        scenes.intrinsics[1] = camera.intrinsics
+        points = np.stack([points[:50] for points in scenes.points])
+        seen = observed_in(scenes, [0, 1], points, np.ones(points.shape[:2]))
+        first, second = 1000 * fitting.residual(seen, model, *placed).violation.numpy()[:, 0]
+        assert first < 0.5 and low <= second < high
 
 
 def test_the_pixel_beside_a_part_is_no_gap():
     depth = np.zeros((1, CAMERA.height, CAMERA.width), np.float32)
     depth[0, 20:30, 20:30] = 0.5
-    gap = evidence_of(depth, CAMERA).gap[0]
+    gap = evidence_of(depth, [CAMERA]).gap[0]
     assert gap[25, 30] == 0 and gap[25, 31] == pytest.approx(0.5 / CAMERA.fx)
 
 

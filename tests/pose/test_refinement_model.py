@@ -105,6 +105,6 @@ def test_what_stands_beside_the_silhouette_is_contradicted_only_in_front_of_what
     moved = scenes.points[0] + [0.05, 0, 0]
     for behind, contradicted in ((1.0, True), (0.3, False)):
         seen = np.where(parts > 0, 0, behind).astype(np.float32)
-        scenes.evidence = evidence_of(parts[None], CAMERA, (parts + seen)[None])
+        scenes.evidence = evidence_of(parts[None], [CAMERA], (parts + seen)[None])
         local = scenes.local(0, 0, moved)
         assert (contradiction(scenes, scenes.instances(), local, EXTENT).mean() > 0.5) == contradicted

@@ -221,9 +221,9 @@ def test_mask_meets_its_depth_whichever_form_of_unicode_either_has(own):
 
 
 def test_depth_files_of_other_suffixes_are_counted(own):
-    for name in ("00002.tif", "00003.tif", "notes.txt", ".hidden.tif"):
+    for name in ("00002.jpg", "00003.jpg", "notes.txt", ".hidden.jpg"):
         (own / "depth" / name).touch()
-    with pytest.warns(UserWarning, match=r"3 file\(s\) in .*depth are skipped \(2 .tif, 1 .txt\)"):
+    with pytest.warns(UserWarning, match=r"3 file\(s\) in .*depth are skipped \(2 .jpg, 1 .txt\)"):
         assert len(SceneFolder(own)) == 2
 
 

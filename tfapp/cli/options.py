@@ -29,6 +29,18 @@ MaxPixels = Annotated[
 ]
 
 
+ObjectId = Annotated[
+    int | None,
+    typer.Option(
+        "--object", min=0, help="Number of the object of a BOP dataset.", show_default="the only one"
+    ),
+]
+CameraType = Annotated[
+    str | None,
+    typer.Option(help="Sensor of a BOP dataset with several, such as photoneo.", show_default="the only one"),
+]
+
+
 def parse_seeds(text):
     """Turn `0,1,2` into a list of integers, none twice."""
     try:

@@ -17,7 +17,7 @@ from tfapp.cli.console import (
     print_written,
     resumes,
 )
-from tfapp.cli.options import typed
+from tfapp.cli.options import CameraType, ObjectId, typed
 
 Option = typer.Option
 Run = Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train`.")]
@@ -153,6 +153,8 @@ def train(
             help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
         ),
     ] = None,
+    object_id: ObjectId = None,
+    camera_type: CameraType = None,
     turn: Annotated[
         bool, Option(help="Turn scenes about the optical axis, each time by another angle; beyond Wu (2020).")
     ] = True,

@@ -7,7 +7,7 @@ import typer
 
 from tfapp.cli import pose_refine
 from tfapp.cli.console import ConsoleProgress, resumes
-from tfapp.cli.options import typed
+from tfapp.cli.options import CameraType, ObjectId, typed
 
 Option = typer.Option
 
@@ -37,6 +37,8 @@ def fit(
             help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
         ),
     ] = None,
+    object_id: ObjectId = None,
+    camera_type: CameraType = None,
     rounds: Annotated[int, Option(help="Rounds at most; fewer where the residual stops to fall.")] = 15,
     most_scenes: Annotated[
         int | None, Option("--scenes", help="Scenes to fuse the model from at most.", show_default="all")
@@ -62,6 +64,8 @@ def fit(
         cad=cad,
         units=units,
         foreground=foreground,
+        object_id=object_id,
+        camera_type=camera_type,
         observed=observed,
         held_out=held_out,
         seed=seed,

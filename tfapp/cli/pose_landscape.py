@@ -8,6 +8,7 @@ import typer
 
 from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
+from tfapp.cli.options import ObjectId
 from tfapp.errors import InputError
 from tfapp.files import check_folder
 from tfapp.report.result_table import ResultTable
@@ -17,12 +18,15 @@ POINTS = 512
 
 
 def landscape(
-    scenes: Annotated[Path, typer.Argument(help="Folder of scenes of `tfapp pose simulate`.")],
+    scenes: Annotated[
+        Path, typer.Argument(help="Folder of scenes of `tfapp pose simulate`, or of a BOP dataset.")
+    ],
     out: Annotated[Path, Option(help="Folder for the picture and the numbers.")],
     scene: Annotated[str, Option(help="Name of the scene, or its number from 0.")] = "0",
     instance: Annotated[
         int | None, Option(help="Number of the instance from 1.", show_default="the one most is seen of")
     ] = None,
+    object_id: ObjectId = None,
     axes: Annotated[
         str,
         Option(help="Turn about two of the part's axes: long, middle, short, or x, y, z of its file."),
@@ -57,6 +61,7 @@ def landscape(
     from tfapp.pose.model.settings import VISIBILITIES, usual_exponent
     from tfapp.pose.posed_loss import PosedLoss, choose_scene
     from tfapp.pose.rotation_surface import measure_surface, parse_axes, part_axes
+    from tfapp.pose.scenes.bop_layout import is_bop
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
     names = parse_axes(axes)
@@ -65,7 +70,8 @@ def landscape(
     if visibility not in VISIBILITIES:
         raise InputError(f"Unknown --visibility {visibility!r}; choose one of: {', '.join(VISIBILITIES)}.")
     check_folder(out)
-    folder = SceneFolder(scenes)
+    # Around one object, others in view would only be in the way; the truth is known anyway.
+    folder = SceneFolder(scenes, "mask" if is_bop(scenes) else None, object_id=object_id)
     chosen = choose_scene(folder, scene, instance, seed=seed)
     cloud = _object_points(folder, run, points, seed)
     exponent = usual_exponent(len(cloud)) if exponent is None else exponent

@@ -1,5 +1,6 @@
 """Command `tfapp pose segment`."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, print_written, resumes
+from tfapp.cli.options import CameraType, ObjectId
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
 from tfapp.records import TableOf, read_record
@@ -15,6 +17,8 @@ from tfapp.runs.record import other_settings
 
 Option = typer.Option
 RECORD = "segment.json"
+# Of the parts of a scene; where less is in view it is told.
+WELL_SEEN = 0.95
 
 
 @resumes
@@ -28,6 +32,8 @@ def segment(
             help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
         ),
     ] = None,
+    object_id: ObjectId = None,
+    camera_type: CameraType = None,
     choose: Annotated[str, Option(help="distance, the best fit, or network.")] = "distance",
     refined: Annotated[
         bool | None,
@@ -36,15 +42,17 @@ def segment(
 ):
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
     from tfapp.pose.predictor import open_run, predictor
+    from tfapp.pose.scenes.bop_layout import is_bop
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
     opened = open_run(run)
-    chosen, folder = predictor(opened, choose, refined), SceneFolder(scenes, foreground)
+    chosen = predictor(opened, choose, refined)
     if chosen.unexplained:
         raise InputError(chosen.unexplained)
+    if object_id is None and is_bop(scenes):
+        object_id = opened.object_id
+    folder = SceneFolder(scenes, foreground, object_id=object_id, camera_type=camera_type)
     check_folder(out)
-    if chosen.model is not None:
-        _check_camera(chosen.model, folder)
     record = _record(opened, folder, chosen)
     with claimed(out):
         _segment(out, record, chosen, folder, opened.config["observed"])
@@ -58,11 +66,19 @@ def _segment(out, record, chosen, folder, observed):
     missing = [
         index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()
     ]
+    cut = 0
     with ConsoleProgress().task("reading", len(missing)) as task:
         # All of them are looked at before the first is segmented: a bad one is told at once.
         for index in missing:
-            observe(folder, observed, indices=[index])
+            [seen] = chosen.share_seen(folder, observe(folder, observed, indices=[index]))
+            cut += seen < WELL_SEEN
             task.advance()
+    if cut:
+        warnings.warn(
+            f"{cut} of {len(missing)} scenes show more than {1 - WELL_SEEN:.0%} of their parts beyond the field of "
+            "view that the network was trained with; it does not see these.",
+            stacklevel=2,
+        )
     with ConsoleProgress().task("scenes", len(folder)) as task:
         task(len(folder) - len(missing))
         for index in missing:
@@ -75,16 +91,6 @@ def _segment(out, record, chosen, folder, observed):
             task.advance()
 
 
-def _check_camera(model, folder):
-    trained = model.settings.camera
-    other = [name for name, value in trained.items() if getattr(folder.camera, name) != value]
-    if other:
-        raise InputError(
-            f"{folder.path} has another camera than the scenes that the model was trained on ({other[0]} "
-            f"{getattr(folder.camera, other[0])}, not {trained[other[0]]}); train on scenes of this camera."
-        )
-
-
 def _record(run, folder, chosen):
     model = {} if chosen.fingerprint is None else {"refined model": chosen.fingerprint}
     return {
@@ -94,6 +100,7 @@ def _record(run, folder, chosen):
         "scenes": str(folder.path.resolve()),
         "foreground": folder.foreground,
         "choose": chosen.choose,
+        **{name: value for name, value in folder.chosen_of_dataset.items() if name != "cameras"},
         **model,
     }
 
@@ -123,7 +130,7 @@ def _segment_one(chosen, folder, index, observed):
 
     observations = observe(folder, observed, indices=[index])
     [found] = chosen.poses(folder, observations)
-    points, pixels = folder.camera.back_project(observations.depth[0])
+    points, pixels = folder.camera_of(index).back_project(observations.depth[0])
     labels = label_points(points, found.clouds, found.visible)
     picture = label_picture(labels, pixels, observations.depth[0].shape)
     poses = {

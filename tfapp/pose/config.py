@@ -19,6 +19,7 @@ class PoseConfig(ModelOptions):
         observed: Number of points that are drawn of each scene.
         side: Side in metres of the cube that the points begin in; None is half of the network's unit.
         foreground: What counts as a part, as for `SceneFolder`.
+        object_id, camera_type: Of a BOP dataset, as for `SceneFolder`.
         turn: Whether every scene is turned about the optical axis, each time by another angle.
         epochs: Epochs in all.
         batch_size: Scenes in a batch.
@@ -33,6 +34,8 @@ class PoseConfig(ModelOptions):
     observed: int = 256
     side: float | None = None
     foreground: str | None = None
+    object_id: int | None = None
+    camera_type: str | None = None
     turn: bool = True
     epochs: int = 60
     batch_size: int = 32

@@ -149,7 +149,7 @@ def _evaluated(path, choose, refined, most, baselines, progress):
     run = open_run(path)
     # Before all scenes are read.
     chosen, folder = predictor(run, choose, refined), run.folder()
-    registration = register(chosen.object_points, folder) if folder.has_truth else None
+    registration = register(chosen.object_points, folder) if folder.has_object_mesh else None
     results, shown = {}, {}
     with steps(progress) as show:
         for name, numbers in run.splits.items():
@@ -252,7 +252,7 @@ def evaluate_scenes(folder, observations, poses, registration=None, *, baselines
             outside.append(1 - known.mean())
             for name, labels in _labels(scene, len(found.rotation), baselines).items() if known.any() else ():
                 scores.setdefault(name, []).append(pair_scores(labels[known], scene.truth[known]))
-        if registration is not None:
+        if registration is not None and folder.has_truth:
             estimated = part_poses(found.rotation, found.translation, found.reflected, registration)
             true = folder.poses(int(observations.indices[number]))
             errors.append(pose_errors(estimated, true, symmetries))
@@ -274,7 +274,7 @@ def part_symmetries(folder):
 def _segmented(folder, observations, number, found):
     index = int(observations.indices[number])
     pixels, points = observations.pixels[number], observations.points[number]
-    truth = folder.labels(index)[tuple(pixels.T)] if folder.has_truth else None
+    truth = folder.labels(index)[tuple(pixels.T)] if folder.has_labels else None
     return SegmentedScene(
         depth=observations.depth[number],
         pixels=pixels,

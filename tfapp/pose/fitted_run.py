@@ -54,6 +54,7 @@ class FitConfig:
         cad: Mesh file of the part; None where its shape is to be found.
         units: Of the mesh's coordinates: m, cm, mm or inch.
         foreground: What counts as a part, as for `SceneFolder`.
+        object_id, camera_type: Of BOP datasets, as for `SceneFolder`.
         observed: Number of points that are drawn of each scene where it is evaluated.
         held_out: Share of the scenes that nothing is learned from; of a known part nothing is.
         seed: Of the split.
@@ -63,6 +64,8 @@ class FitConfig:
     cad: Path | None = None
     units: str | None = None
     foreground: str | None = None
+    object_id: int | None = None
+    camera_type: str | None = None
     observed: int = 256
     held_out: float = 0.1
     seed: int = 0
@@ -118,7 +121,9 @@ class FittedRun(ScenesRun):
 def begin_fit(scenes, out, config, *, command="", overwrite=False):
     """Begin the run in `out`, or open it to be resumed; see `fit`."""
     config.check()
-    folder = SceneFolder(scenes, config.foreground)
+    folder = SceneFolder(
+        scenes, config.foreground, object_id=config.object_id, camera_type=config.camera_type
+    )
     instances = _instances(config, folder)
     cad = None
     if config.cad is not None:

@@ -1,11 +1,12 @@
 """Observations that a pose model is trained on: depth of the parts alone, and points that it shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from tfapp.data.splits import share_out
 from tfapp.errors import InputError
+from tfapp.pose.scenes.other_view import seen_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,21 +18,25 @@ class Observations:
         depth: float32 `(scenes, height, width)` in metres, 0 where no part is.
         points: float32 `(scenes, n, 3)` in metres, in the frame of the camera.
         pixels: int64 `(scenes, n, 2)`, row and column of each point.
+        intrinsics: float64 `(scenes, 4)`: fx, fy, cx, cy in pixels of each scene's camera.
     """
 
     indices: np.ndarray
     depth: np.ndarray
     points: np.ndarray
     pixels: np.ndarray
+    intrinsics: np.ndarray
 
     def __len__(self):
         return len(self.indices)
 
     def select(self, chosen):
         """Return the scenes of these positions."""
-        return Observations(
-            self.indices[chosen], self.depth[chosen], self.points[chosen], self.pixels[chosen]
-        )
+        return Observations(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    def seen_by(self, camera):
+        """Return the depth float32 `(scenes, height, width)` as another `Camera` at their place sees it."""
+        return seen_by(camera, self.depth, self.intrinsics)
 
 
 def observe(folder, count, *, indices=None, seed=0, progress=None):
@@ -54,7 +59,11 @@ def observe(folder, count, *, indices=None, seed=0, progress=None):
         if progress:
             progress(done, len(indices))
     names = ("depth", "points", "pixels")
-    return Observations(indices, *(np.stack([getattr(one, name) for one in drawn]) for name in names))
+    return Observations(
+        indices,
+        *(np.stack([getattr(one, name) for one in drawn]) for name in names),
+        np.stack([folder.camera_of(int(index)).intrinsics for index in indices]),
+    )
 
 
 def split_scenes(count, held_out, seed):
@@ -104,7 +113,7 @@ def sample_points(folder, index, count, *, seed=0) -> ScenePoints:
         InputError: The foreground has so few points that one would be drawn more than eight times.
     """
     depth = folder.parts(index)
-    points, pixels = folder.camera.back_project(depth)
+    points, pixels = folder.camera_of(index).back_project(depth)
     if count > MOST_REPEATS * len(points):
         raise InputError(
             f"Scene {folder.stems[index]} of {folder.path} shows {len(points)} points of parts, too few for {count}; "

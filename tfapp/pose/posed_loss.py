@@ -97,16 +97,19 @@ def choose_scene(folder, scene="0", instance=None, *, seed=0):
     """
     if not folder.has_truth:
         raise InputError(
-            f"{folder.path} has no true poses to look around; expected scenes of `tfapp pose simulate`."
+            f"{folder.path} has no true poses to look around; expected scenes of `tfapp pose simulate`, or of a BOP "
+            "dataset with truth."
         )
     index = _index(folder, scene)
     poses = folder.poses(index)
     count = len(poses[0])
     if instance is None:
-        instance = 1 + int(np.argmax(np.bincount(folder.labels(index).ravel(), minlength=count + 1)[1:]))
+        instance = 1 + int(
+            np.argmax(np.bincount(folder.labels(index).ravel(), minlength=count + 1)[1 : count + 1])
+        )
     if not 1 <= instance <= count:
         raise InputError(f"`instance` must be from 1 to {count}, as many as the scene has; got {instance}.")
-    observed, _ = folder.camera.back_project(folder.parts(index))
+    observed, _ = folder.camera_of(index).back_project(folder.parts(index))
     if len(observed) > MOST_OBSERVED:
         chosen = np.random.default_rng([seed, index]).permutation(len(observed))[:MOST_OBSERVED]
         observed = observed[chosen]

@@ -87,7 +87,8 @@ def all_hypotheses(model, observations):
     """
     rotation, translation = [], []
     for first in range(0, len(observations), BATCH):
-        outputs = model(observations.depth[first : first + BATCH], training=False)
+        batch = observations.select(slice(first, first + BATCH))
+        outputs = model(batch.seen_by(model.settings.lens), training=False)
         rotation.append(rotation_from_quaternion(outputs["quaternion"]).numpy().astype(np.float64))
         translation.append(model.settings.in_metres(outputs["translation"]))
     return np.concatenate(rotation), np.concatenate(translation)
@@ -100,7 +101,7 @@ def check_choice(choose):
 
 
 def _of_batch(model, batch, choose):
-    outputs = model(batch.depth, training=False)
+    outputs = model(batch.seen_by(model.settings.lens), training=False)
     observed = model.observed(batch.points)
     if choose == "distance":
         hypotheses, _ = model.choose(outputs, observed)

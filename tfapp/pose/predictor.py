@@ -14,8 +14,11 @@ from tfapp.pose.refinement.beginnings import ClusteringBeginning, NetworkBeginni
 from tfapp.pose.refinement.placed_scenes import refined_poses
 from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined, unexplained
 from tfapp.pose.run import PoseRun
+from tfapp.pose.scenes.other_view import share_seen
 from tfapp.pose.scenes_run import ScenesRun
 from tfapp.runs.record import FITTED, run_kind
+
+_LEAST_SEEN = 0.5
 
 
 def open_run(path):
@@ -75,6 +78,24 @@ class Predictor:
     def unexplained(self):
         """A sentence where the refined model does not explain the scenes that it was fused from, or None."""
         return None if self.refined is None else unexplained(self.run)
+
+    def share_seen(self, folder, observations):
+        """Return the share of each scene's observed points that the model's camera sees, `(scenes,)`.
+
+        Raises:
+            InputError: It sees less than half of a scene.
+        """
+        if self.model is None:
+            return np.ones(len(observations))
+        shares = share_seen(self.model.settings.lens, observations.points)
+        worst = int(np.argmin(shares))
+        if shares[worst] < _LEAST_SEEN:
+            raise InputError(
+                f"Scene {folder.stems[observations.indices[worst]]} of {folder.path} shows "
+                f"{1 - shares[worst]:.0%} of its parts beyond the field of view that the network was trained with; "
+                "train on scenes of this camera."
+            )
+        return shares
 
     @property
     def fingerprint(self):

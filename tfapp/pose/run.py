@@ -10,6 +10,7 @@ from tfapp.errors import InputError
 from tfapp.pose.config import EXTENDABLE, PoseConfig
 from tfapp.pose.observations import observe
 from tfapp.pose.posed_loss import ChamferModel
+from tfapp.pose.scenes.camera import Camera
 from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun
 from tfapp.records import Entries, ListOf, Number, Whole, entries_of
 from tfapp.runs.record import POSE
@@ -47,6 +48,8 @@ class PoseRun(ScenesRun):
     def sample(self, split, count, seed):
         """Return depth `(count, height, width)` and points `(count, n, 3)` of scenes, drawn without replacement.
 
+        Depth is as the model's camera sees it.
+
         Args:
             split: `training` or `held-out`.
             count: Number of scenes; fewer if the split has fewer.
@@ -60,7 +63,7 @@ class PoseRun(ScenesRun):
             raise InputError(f"{self.path} has no {split} scenes; it was trained with `held_out` 0.")
         chosen = np.sort(np.random.default_rng(seed).permutation(numbers)[:count])
         drawn = observe(self.folder(), self.config["observed"], indices=chosen, seed=self.config["seed"])
-        return drawn.depth, drawn.points
+        return drawn.seen_by(Camera(**self.record["camera"])), drawn.points
 
     def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
         """Return the `Solution` that a landscape is drawn around: its loss is the Chamfer distance alone.

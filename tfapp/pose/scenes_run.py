@@ -1,7 +1,5 @@
 """Run folder of what was learned from a folder of scenes, with a network or without."""
 
-from dataclasses import asdict
-
 import numpy as np
 
 from tfapp.errors import InputError
@@ -21,7 +19,8 @@ SCENES_ENTRIES = {
             "foreground": OneOf(FOREGROUNDS),
             "stems": ListOf(Text()),
             "parts": TableOf(ListOf(Whole(0))),
-        }
+        },
+        {"object": Whole(0), "camera_type": Text(), "cameras": Text()},
     ),
 }
 
@@ -49,6 +48,16 @@ class ScenesRun(Run):
         """Numbers of the scenes of `training` and `held-out`, by these names."""
         return {name: np.array(numbers, int) for name, numbers in self.record["data"]["parts"].items()}
 
+    @property
+    def object_id(self):
+        """Object of a BOP dataset that the run is of; None for other folders."""
+        return self.record["data"].get("object")
+
+    @property
+    def shown(self):
+        """Instances that a scene of a BOP dataset must show; None for any number."""
+        return self.record.get("instances")
+
     def folder(self):
         """Return the `SceneFolder` that it was made from.
 
@@ -56,10 +65,17 @@ class ScenesRun(Run):
             InputError: It is gone, or has other scenes or another camera now.
         """
         data = self.record["data"]
-        folder = SceneFolder(data["path"], data["foreground"])
+        folder = SceneFolder(
+            data["path"],
+            data["foreground"],
+            object_id=self.object_id,
+            camera_type=data.get("camera_type"),
+            shown=self.shown,
+        )
         if list(folder.stems) != data["stems"]:
             raise InputError(f"{data['path']} has other scenes than when {self.path} was made from them.")
-        if asdict(folder.camera) != self.record["camera"]:
+        same = folder.common_camera.to_json() == self.record["camera"]
+        if not same or folder.cameras_hash != data.get("cameras"):
             raise InputError(
                 f"{data['path']} has another camera.json than when {self.path} was made from its scenes; restore it."
             )
@@ -69,11 +85,12 @@ class ScenesRun(Run):
 def scenes_content(folder, training, held_out):
     """Return the entries of a new record that tell a `SceneFolder` and the numbers of its scenes."""
     return {
-        "camera": asdict(folder.camera),
+        "camera": folder.common_camera.to_json(),
         "data": {
             "path": str(folder.path.resolve()),
             "foreground": folder.foreground,
             "stems": list(folder.stems),
             "parts": {"training": training.tolist(), "held-out": held_out.tolist()},
+            **folder.chosen_of_dataset,
         },
     }

@@ -1,6 +1,6 @@
 """Train a pose model in a run folder, with Keras `fit()`; a killed run resumes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -44,7 +44,13 @@ def train(
     """
     out = Path(out)
     config.check()
-    folder = SceneFolder(scenes, config.foreground)
+    folder = SceneFolder(
+        scenes,
+        config.foreground,
+        object_id=config.object_id,
+        camera_type=config.camera_type,
+        shown=config.instances,
+    )
     instances = _instances(config, folder)
     run = PoseRun.begun(out, overwrite)
     if run is not None:
@@ -56,7 +62,8 @@ def train(
         observations = observe(folder, config.observed, indices=training, seed=config.seed, progress=task)
     frame = frame_of(observations.points)
     keras.utils.set_random_seed(config.seed)
-    model = PoseModel(**vars(config.settings(folder.camera, frame, instances)))
+    camera = folder.common_camera
+    model = PoseModel(**vars(config.settings(camera, frame, instances)))
     if run is None:
         # Only now that nothing in the input can fail any more.
         run = PoseRun.create(
@@ -69,7 +76,8 @@ def train(
         )
     with progress.task(title) as task:
         watchers = [ReportProgress(task, _chamfer), *callbacks]
-        _train(run, model, config, observations, folder.camera, watchers)
+        seen = replace(observations, depth=observations.seen_by(camera))
+        _train(run, model, config, seen, camera, watchers)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -137,7 +145,7 @@ class SceneBatches(keras.utils.PyDataset):
     """Batches of (depth, points) for `fit()`; every epoch has its own order.
 
     Args:
-        observations: `Observations`.
+        observations: `Observations`, their depth as the model's camera sees it.
         batch_size: Scenes in a batch; the last one of an epoch may have fewer.
         seed: Of the orders.
         first_epoch: Epochs that were trained before: the orders continue.

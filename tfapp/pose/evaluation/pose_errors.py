@@ -23,7 +23,7 @@ class Symmetries:
         matrices: float64 (k, 3, 3), the identity among them; a determinant of -1 says that the part is its own
             mirror image.
         axis: float64 (3,), unit vector of an axis about which any rotation is a symmetry, or None. The ends of
-            the axis are told apart; a body of revolution is its own mirror image.
+            the axis are told apart unless one of the matrices swaps them; a body of revolution is its own mirror image.
     """
 
     matrices: np.ndarray
@@ -34,17 +34,22 @@ class Symmetries:
         """Return the symmetries that `scenes.json` describes.
 
         Args:
-            description: A list of 3 x 3 matrices, which needs not name the identity, or `{"axis": [x, y, z]}`.
+            description: A list of 3 x 3 matrices, which needs not name the identity, or `{"axis": [x, y, z]}`, or a
+                list of matrices and one such axis.
 
         Raises:
-            InputError: Neither of both, matrices that are not orthogonal, or an axis of length 0.
+            InputError: None of these, matrices that are not orthogonal, several axes, or an axis of length 0.
         """
-        if isinstance(description, dict):
-            return cls(np.eye(3)[None], _axis(description))
         try:
-            matrices = np.asarray(description, np.float64).reshape(-1, 3, 3)
+            entries = [description] if isinstance(description, dict) else list(description)
+            axes = [one for one in entries if isinstance(one, dict)]
+            matrices = np.asarray([one for one in entries if not isinstance(one, dict)], np.float64).reshape(
+                -1, 3, 3
+            )
         except (TypeError, ValueError):
-            matrices = np.full((1, 3, 3), np.nan)
+            axes, matrices = [], np.full((1, 3, 3), np.nan)
+        if len(axes) > 1:
+            raise InputError(f"Symmetries may have one axis of revolution. Received: {len(axes)}.")
         products = np.swapaxes(matrices, 1, 2) @ matrices
         if not np.allclose(products, np.eye(3), atol=_TOLERANCE):
             raise InputError(
@@ -53,7 +58,7 @@ class Symmetries:
             )
         if not any(np.allclose(matrix, np.eye(3), atol=_TOLERANCE) for matrix in matrices):
             matrices = np.concatenate([np.eye(3)[None], matrices])
-        return cls(matrices)
+        return cls(matrices, _axis(axes[0]) if axes else None)
 
     def with_mirror(self, mirror) -> "Symmetries":
         """Return these together with a symmetry of determinant -1, (3, 3), and all products with it."""
@@ -62,7 +67,7 @@ class Symmetries:
     def rotation_error(self, estimated, true) -> np.ndarray:
         """Return the smallest angle between estimated and true rotations over the symmetries.
 
-        For a continuous axis it is the angle between the two directions of the axis.
+        For a continuous axis it is the angle between the two directions of the axis, the smallest over the matrices.
 
         Args:
             estimated: (n, 3, 3), orthogonal; a determinant of -1 is a reflected part.
@@ -74,7 +79,8 @@ class Symmetries:
         """
         estimated, true = np.asarray(estimated, np.float64), np.asarray(true, np.float64)
         if self.axis is not None:
-            return _angle_between(estimated @ self.axis, true @ self.axis)
+            ends = true[:, None] @ (self._proper @ self.axis)[..., None]
+            return _angle_between((estimated @ self.axis)[:, None], ends[..., 0]).min(axis=1)
         relative = np.swapaxes(true[:, None] @ self.matrices, -1, -2) @ estimated[:, None]
         angles = np.full(relative.shape[:2], np.inf)
         proper = np.linalg.det(relative) > 0
@@ -89,7 +95,12 @@ class Symmetries:
             return self.matrices
         angles = np.arange(_AXIS_STEPS) * (2 * np.pi / _AXIS_STEPS)
         turns = Rotation.from_rotvec(angles[:, None] * self.axis).as_matrix()
+        turns = np.concatenate([turns @ matrix for matrix in self._proper])
         return np.concatenate([turns, turns @ _reflection_along(self.axis)])
+
+    @property
+    def _proper(self):
+        return self.matrices[np.linalg.det(self.matrices) > 0]
 
 
 def _axis(description):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfapp.errors import InputError
+from tfapp.pose.scenes.camera import Camera
 
 COMBINATIONS = ("min", "softmin")
 VISIBILITIES = ("hidden-points", "soft", "none")
@@ -87,6 +88,11 @@ class PoseSettings(ModelOptions):
                 raise InputError(
                     f"Unknown `{name}` {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
+
+    @property
+    def lens(self):
+        """The `Camera` that the network looks through."""
+        return Camera(**self.camera)
 
     @property
     def radius_exponent(self):

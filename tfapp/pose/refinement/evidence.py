@@ -58,20 +58,19 @@ def noise_of(depth):
     return float(np.median(np.abs(middle - around.mean(0))[inside]) / _MEDIAN_DIFFERENCE)
 
 
-def evidence_of(parts, camera, measured=None):
+def evidence_of(parts, cameras, measured=None):
     """Return the `Evidence` of scenes.
 
     Args:
         parts: `(scenes, height, width)`, depth of the parts alone in metres, 0 elsewhere; each shows some.
-        camera: `Camera`.
+        cameras: `Camera` of each scene.
         measured: Depth of everything, of this shape, in metres, 0 where nothing was measured; None for something far
             behind the parts wherever they are not.
     """
     parts = np.asarray(parts, np.float32)
     front, gap, nearest = np.zeros_like(parts), np.zeros_like(parts), np.zeros((*parts.shape, 3), np.float32)
-    rays = camera.rays().astype(np.float32)
-    for scene, depth in enumerate(parts):
-        shown = depth > 0
+    for scene, (depth, camera) in enumerate(zip(parts, cameras, strict=True)):
+        shown, rays = depth > 0, camera.rays().astype(np.float32)
         away, (rows, columns) = distance_transform_edt(~shown, return_indices=True)
         # A part may reach to the far border of the next pixel.
         gap[scene] = np.maximum(away - 1, 0) * np.median(depth[shown]) / np.sqrt(camera.fx * camera.fy)

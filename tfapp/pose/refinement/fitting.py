@@ -17,7 +17,7 @@ class Observed(NamedTuple):
         weights: float32 `(B, n)`, 1 for a point, 0 where there are fewer; they need not sum to 1.
         scene: int32 `(B,)`, the scene of each in the pictures.
         front, gap, behind, nearest: Pictures of the scenes, as of `Evidence`.
-        intrinsics: float32 `(4,)`: fx, fy, cx, cy, in pixels.
+        intrinsics: float32 `(scenes, 4)`: fx, fy, cx, cy in pixels of the camera of each scene.
     """
 
     points: tf.Tensor
@@ -261,8 +261,9 @@ def _seen(observed, few, rotation, translation, cap, front=FRONT):
     points = tf.matmul(few, rotation, transpose_b=True) + translation[:, :, None]
     height, width = tf.shape(observed.front)[1], tf.shape(observed.front)[2]
     away = tf.maximum(points[..., 2], 1e-3)
-    column = observed.intrinsics[0] * points[..., 0] / away + observed.intrinsics[2]
-    row = observed.intrinsics[1] * points[..., 1] / away + observed.intrinsics[3]
+    fx, fy, cx, cy = tf.unstack(tf.gather(observed.intrinsics, observed.scene)[:, None, None], axis=-1)
+    column = fx * points[..., 0] / away + cx
+    row = fy * points[..., 1] / away + cy
     column = tf.cast(tf.clip_by_value(column, 0, tf.cast(width - 1, column.dtype)), tf.int32)
     row = tf.cast(tf.clip_by_value(row, 0, tf.cast(height - 1, row.dtype)), tf.int32)
     place = (observed.scene[:, None, None] * height + row) * width + column

@@ -87,7 +87,7 @@ def observed_in(scenes, numbers, points=None, weights=None):
         points, weights: As of `Observed`; None where only the pictures are looked at.
     """
     chosen, place_of = np.unique(numbers, return_inverse=True)
-    camera, evidence = scenes.camera, scenes.evidence.select(chosen)
+    evidence = scenes.evidence.select(chosen)
     return fitting.Observed(
         points=None if points is None else tf.constant(points, tf.float32),
         weights=None if weights is None else tf.constant(weights, tf.float32),
@@ -96,7 +96,7 @@ def observed_in(scenes, numbers, points=None, weights=None):
         gap=tf.constant(evidence.gap),
         behind=tf.constant(evidence.behind),
         nearest=tf.constant(evidence.nearest),
-        intrinsics=tf.constant([camera.fx, camera.fy, camera.cx, camera.cy], tf.float32),
+        intrinsics=tf.constant(scenes.intrinsics[chosen], tf.float32),
     )
 
 

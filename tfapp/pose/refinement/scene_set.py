@@ -6,7 +6,6 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from tfapp.pose.refinement.evidence import Evidence, evidence_of
-from tfapp.pose.scenes.camera import Camera
 
 # An instance of which fewer points are seen is not placed by them.
 LEAST_POINTS = 12
@@ -20,7 +19,7 @@ class SceneSet:
         points: For each scene float64 `(k, 3)`, all measured points of the parts, metres in the camera's frame.
         labels: For each scene int64 `(k,)`, the instance of each point, from 0.
         evidence: `Evidence` of the scenes.
-        camera: `Camera`.
+        intrinsics: float64 `(S, 4)`: fx, fy, cx, cy in pixels of each scene's camera.
         count: Instances N of each scene, at most.
         least: Instances of each scene at least; `count` where all have the same number.
         hypotheses: Rotations float64 `(S, K, N, 3, 3)` and translations `(S, K, N, 3)` in metres that a network gives
@@ -35,7 +34,7 @@ class SceneSet:
     points: list
     labels: list
     evidence: Evidence
-    camera: Camera
+    intrinsics: np.ndarray
     count: int
     hypotheses: tuple | None = None
     least: int | None = None
@@ -71,13 +70,12 @@ class SceneSet:
         """Return some of the scenes, by their numbers; all instances are present there, and no poses taken along."""
         chosen = [int(number) for number in chosen]
         hypotheses = None if self.hypotheses is None else tuple(one[chosen] for one in self.hypotheses)
-        evidence = self.evidence.select(chosen)
-        labels = [self.labels[number].copy() for number in chosen]
+        points, labels = ([one[number] for number in chosen] for one in (self.points, self.labels))
         return SceneSet(
-            [self.points[number] for number in chosen],
-            labels,
-            evidence,
-            self.camera,
+            points,
+            [one.copy() for one in labels],
+            self.evidence.select(chosen),
+            self.intrinsics[chosen],
             self.count,
             hypotheses,
             self.least,
@@ -115,11 +113,13 @@ def scene_set(
         InputError: A scene cannot be read, or shows no part.
     """
     parts, measured, points, labels = [], [], [], []
+    cameras = [folder.camera_of(int(index)) for index in indices]
     for position, index in enumerate(indices):
         parts.append(folder.parts(int(index)))
         measured.append(folder.depth(int(index)))
-        points.append(folder.camera.back_project(parts[-1])[0].astype(np.float64))
+        points.append(cameras[position].back_project(parts[-1])[0].astype(np.float64))
         labels.append(np.asarray(label(position, points[-1]), np.int64))
         progress(position + 1, len(indices))
-    evidence = evidence_of(np.stack(parts), folder.camera, np.stack(measured))
-    return SceneSet(points, labels, evidence, folder.camera, count, hypotheses, least)
+    evidence = evidence_of(np.stack(parts), cameras, np.stack(measured))
+    intrinsics = np.stack([camera.intrinsics for camera in cameras])
+    return SceneSet(points, labels, evidence, intrinsics, count, hypotheses, least)

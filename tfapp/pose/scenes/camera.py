@@ -1,8 +1,7 @@
 """Pinhole camera of a folder of scenes."""
 
-import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import atan, degrees
 from pathlib import Path
 
@@ -10,8 +9,11 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import write_json
-from tfapp.records import Entries, Number, Whole, read_record
+from tfapp.records import Entries, Number, OneOf, Whole, checked, read_record
 
+METRES = "m"
+# Of floats and point clouds, in metres.
+UNITS = {METRES: 1.0, "cm": 0.01, "mm": 0.001}
 _EXPECTED = '{"width", "height", "fx", "fy", "cx", "cy"} in pixels'
 
 
@@ -26,7 +28,9 @@ class Camera:
         width, height: Of its images, in pixels.
         fx, fy: Focal lengths in pixels.
         cx, cy: Where the axis meets the image, in pixels.
-        depth_scale: Millimetres that one step of a 16-bit depth image stands for, as in the `camera.json` of BOP.
+        depth_scale: Millimetres that one step of a depth image of whole numbers stands for, as in the `camera.json` of
+            BOP.
+        depth_unit: Unit of depth in floats and of point clouds, a name of `UNITS`.
     """
 
     width: int
@@ -36,6 +40,20 @@ class Camera:
     cx: float
     cy: float
     depth_scale: float = 1.0
+    depth_unit: str = METRES
+
+    @property
+    def intrinsics(self):
+        """Float64 `(4,)`: fx, fy, cx, cy in pixels."""
+        return np.array([self.fx, self.fy, self.cx, self.cy], np.float64)
+
+    def to_json(self):
+        """Return what a `camera.json` and the record of a run hold of it."""
+        content = asdict(self)
+        # As earlier versions wrote it.
+        if self.depth_unit == METRES:
+            del content["depth_unit"]
+        return content
 
     def rays(self):
         """Return float64 (height, width, 3): the direction of every pixel, with z = 1."""
@@ -61,10 +79,6 @@ class Camera:
         points = self.rays()[rows, columns] * depth[rows, columns, None]
         return points.astype(np.float32), np.stack([rows, columns], axis=-1)
 
-    def pixel_at(self, distance):
-        """Return the side of a pixel in metres, at a distance in metres."""
-        return distance / math.sqrt(self.fx * self.fy)
-
     def project(self, points):
         """Return (..., 2): column and row, in pixels, where points (..., 3) in front of the camera are seen."""
         points = np.asarray(points)
@@ -73,13 +87,12 @@ class Camera:
 
 
 _LENGTH = Number(above=0, most=1e9)
+# `depth_scale` may be as small as a step of a nanometre; beyond metres it is a slip.
+DEPTH_ENTRIES = {"depth_scale": Number(above=0, most=1e4), "depth_unit": OneOf(tuple(UNITS))}
 # A picture of more pixels than this is no depth image, and its rays would fill the memory.
 _SIDE = Whole(1, 65535, exact=False)
-# `depth_scale` may be as small as a step of a nanometre; beyond metres it is a slip.
-CAMERA_ENTRIES = Entries(
-    {"width": _SIDE, "height": _SIDE, "fx": _LENGTH, "fy": _LENGTH, "cx": _LENGTH, "cy": _LENGTH},
-    {"depth_scale": Number(above=0, most=1e4)},
-)
+LENS_ENTRIES = dict.fromkeys(("fx", "fy", "cx", "cy"), _LENGTH)
+CAMERA_ENTRIES = Entries({"width": _SIDE, "height": _SIDE, **LENS_ENTRIES}, DEPTH_ENTRIES)
 
 
 # Beyond it, in degrees, no lens without distortion reaches: then the focal length has another unit.
@@ -93,33 +106,55 @@ _MATRIX = re.compile(r"k|camk|cameramatrix|intrinsics?|intrinsicmatrix|cameraint
 _OTHER_LENS = re.compile("fisheye|equidistant|kannala|omni|spherical|panoram|ftheta", re.IGNORECASE)
 
 
-def read_camera(path) -> Camera:
+def read_camera(path, otherwise=None) -> Camera:
     """Read a `camera.json`; of what else it holds, distortion and skew must be 0.
+
+    Args:
+        path: The file.
+        otherwise: Function that returns the `Camera` where the file says nothing of a lens, or is not there: images
+            that tell it themselves. None if it must say all.
 
     Raises:
         InputError: The file is missing or damaged, a number is missing, not finite or not positive, the principal
             point is outside the image, the field of view is beyond 150 degrees, or the lens is no pinhole.
     """
     path = Path(path)
+    kind = CAMERA_ENTRIES if otherwise is None else Entries({}, {**CAMERA_ENTRIES.needed, **DEPTH_ENTRIES})
+    remedy = f"expected JSON with {_EXPECTED}."
     try:
-        content = read_record(path, CAMERA_ENTRIES, f"expected JSON with {_EXPECTED}.")
+        content = read_record(path, kind, remedy)
     except FileNotFoundError:
+        if otherwise is not None:
+            return otherwise()
         raise InputError(f"{path} does not exist; expected the camera's {_EXPECTED}.") from None
+    depth = {
+        "depth_scale": float(content.get("depth_scale", 1.0)),
+        "depth_unit": content.get("depth_unit", METRES),
+    }
+    if not any(name in content for name in CAMERA_ENTRIES.needed) and otherwise is not None:
+        return replace(otherwise(), **depth)
+    checked(content, path, CAMERA_ENTRIES, remedy)
     sizes = [int(content[name]) for name in ("width", "height")]
     lengths = [float(content[name]) for name in ("fx", "fy", "cx", "cy")]
-    camera = Camera(*sizes, *lengths, float(content.get("depth_scale", 1.0)))
-    for name, place, side in (("cx", camera.cx, "width"), ("cy", camera.cy, "height")):
-        if place > getattr(camera, side):
-            raise InputError(
-                f"{path} has the principal point outside the image: {name} is {place:g}, {side} "
-                f"{getattr(camera, side)}; give all of {_EXPECTED} for one size of image."
-            )
-    _check_view(path, camera)
-    _check_pinhole(path, content)
+    camera = Camera(*sizes, *lengths, **depth)
+    check_centre(path, camera)
+    check_view(path, camera)
+    check_pinhole(path, content)
     return camera
 
 
-def _check_view(path, camera):
+def check_centre(where, camera):
+    """Raise InputError, which names `where` it is from, for a camera whose axis meets no pixel of its images."""
+    for name, place, side in (("cx", camera.cx, "width"), ("cy", camera.cy, "height")):
+        if place > getattr(camera, side):
+            raise InputError(
+                f"{where} has the principal point outside the image: {name} is {place:g}, {side} "
+                f"{getattr(camera, side)}; give all of {_EXPECTED} for one size of image."
+            )
+
+
+def check_view(where, camera):
+    """Raise InputError for a field of view that no lens without distortion has, with the likely unit."""
     for focal, centre, side, names in (
         (camera.fx, camera.cx, camera.width, ("fx", "cx", "width")),
         (camera.fy, camera.cy, camera.height, ("fy", "cy", "height")),
@@ -135,12 +170,13 @@ def _check_view(path, camera):
         else:
             likely = "in millimetres: divide it by the millimetres of a pixel on the sensor"
         raise InputError(
-            f"{path} has a field of view of {view:.0f} degrees ({names[0]} is {focal:g}, {names[2]} {side}); expected "
+            f"{where} has a field of view of {view:.0f} degrees ({names[0]} is {focal:g}, {names[2]} {side}); expected "
             f"the focal length in pixels, at most {_WIDEST} degrees. It is likely {likely}."
         )
 
 
-def _check_pinhole(path, content):
+def check_pinhole(where, content):
+    """Raise InputError for entries of distortion or skew that are not 0, whatever they are called."""
     for name, value in _entries(content):
         plain = re.sub("[_-]", "", name.lower())
         numbers = _numbers(value)
@@ -155,7 +191,7 @@ def _check_pinhole(path, content):
             fault = "skew"
         if fault:
             raise InputError(
-                f'{path} has {fault} ("{name}" is {value}), but points are made as a camera without makes them; '
+                f'{where} has {fault} ("{name}" is {value}), but points are made as a camera without makes them; '
                 "expected 0: rectify the images first (OpenCV's initUndistortRectifyMap and remap, by nearest "
                 "neighbour), and give the camera of the rectified ones."
             )
@@ -179,4 +215,4 @@ def _numbers(value):
 
 def write_camera(camera, path) -> None:
     """Write a `camera.json`."""
-    write_json(path, asdict(camera))
+    write_json(path, camera.to_json())

@@ -35,6 +35,8 @@ def read_mesh(path):
     vertices, triangles = np.asarray(mesh.vertices), np.asarray(mesh.triangles)
     if not len(triangles) or not np.isfinite(vertices).all():
         raise InputError(f"{path} is damaged or empty: it holds no triangle, or a vertex that is not finite.")
+    if path.suffix.lower() == ".ply":
+        _check_whole(path, triangles)
     if triangles.min() < 0 or triangles.max() >= len(vertices):
         wrong = triangles[(triangles < 0) | (triangles >= len(vertices))][0]
         raise InputError(f"{path} is damaged: a triangle has the corner {wrong} of {len(vertices)} vertices.")
@@ -89,13 +91,26 @@ def _check_size(path):
         )
     if path.suffix.lower() != ".ply":
         return
-    with open(path, "rb") as file:
-        header = file.read(_HEADER).partition(b"end_header")[0].decode("latin-1")
-    for name, count, each in _elements(header):
+    for name, count, each in _elements(_header(path)):
         if count * each > size:
             raise InputError(
                 f"{path} is damaged: its header announces {count:,} of {name}, more than {size:,} bytes can hold."
             )
+
+
+def _check_whole(path, triangles):
+    """Raise InputError if a PLY file is cut short: Open3D gives the faces that it has."""
+    faces = [count for name, count, _ in _elements(_header(path)) if name == "face"]
+    # A face of more corners is several triangles.
+    if faces and len(triangles) < faces[0]:
+        raise InputError(
+            f"{path} is damaged or cut short: {len(triangles)} triangles can be read of {faces[0]} faces."
+        )
+
+
+def _header(path):
+    with open(path, "rb") as file:
+        return file.read(_HEADER).partition(b"end_header")[0].decode("latin-1")
 
 
 def _elements(header):

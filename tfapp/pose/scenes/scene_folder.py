@@ -1,35 +1,37 @@
 """Folder of scenes: one depth image each, what is known beside it, and where it is kept."""
 
-import os
+import hashlib
 import warnings
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from tfapp import records
-from tfapp.data.listing import NamedFiles, by_stem, skipped_notice, visible_files
-from tfapp.data.number_masks import NumberMasks
+from tfapp.data.listing import NamedFiles
 from tfapp.errors import InputError
-from tfapp.pose.libraries import import_open3d
-from tfapp.pose.scenes.camera import read_camera
-from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES, read_depth
-from tfapp.pose.scenes.part_masks import read_part_mask
-from tfapp.pose.scenes.regions import REGIONS, Regions
-from tfapp.records import Anything, Entries, Flag, ListOf, Number, OneOf, Optional, Text, Whole
+from tfapp.pose.scenes.bop_layout import BopLayout, is_bop
+from tfapp.pose.scenes.depth_images import read_depth
+from tfapp.pose.scenes.floor import in_front_of_floor
+from tfapp.pose.scenes.image_cameras import common_camera
+from tfapp.pose.scenes.own_layout import OwnLayout
+from tfapp.pose.scenes.regions import Regions
 
 FOREGROUNDS = ("mask", "plane", "all")
 
 
 class SceneFolder:
-    """Depth images of a part, made by `tfapp pose simulate` or one's own.
+    """Depth images of a part, made by `tfapp pose simulate`, of a BOP dataset or one's own.
 
-    Layout, of which only the first two are needed:
+    Layout of one's own and of simulated scenes, of which only the first two are needed:
 
         camera.json             {"width", "height", "fx", "fy", "cx", "cy"} in pixels; "depth_scale": millimetres of
-                                one step of a .png, if not 1
+                                one step of a .png or a .tif of whole numbers, if not 1; "depth_unit": "cm" or "mm" of
+                                floats and point clouds, if not "m". Organised point clouds tell all but the units.
         depth/NAME.npy          float (height, width), metres along the optical axis; 0, NaN or infinite where nothing
-                                was measured. Or NAME.png with 16 bits, or NAME.exr
+                                was measured. Or NAME.png or NAME.tif with 16 bits, NAME.tif or NAME.exr with floats,
+                                or a point cloud NAME.pcd or NAME.ply whose points lie on the pixels of the camera
+        scene_camera.json       {NAME: {"cam_K", "depth_scale"}} as BOP has it, or {NAME: {"fx", "fy", "cx", "cy"}}:
+                                cameras of single images
         mask/NAME.png           not black where a part is seen
         region.png              not black where parts may be, such as a bin's floor without its walls; for all scenes
         region/NAME.png         the same for one scene each, of a camera that moves
@@ -41,65 +43,135 @@ class SceneFolder:
 
     What is in `truth` is for evaluation; nothing here reads it unless it is asked for by name.
 
+    Of a BOP dataset it is a split, such as `train_pbr`, or one of its scenes, such as `train_pbr/000000`: a folder
+    without `camera.json` that has `scene_camera.json` and `depth/`, or folders which have. Scenes are the images that
+    show the object, by the names SCENE_IMAGE; truth is what `scene_gt.json` and `mask_visib/` say of it and the mesh of
+    it in `models*/`. The foreground "mask" is the union of its masks in `mask_visib/`.
+
     Args:
         path: The folder.
         foreground: What counts as a part: "mask" (the masks), "plane" (what stands in front of the dominant plane), or
-            "all" (everything that was measured). By default the masks if there are any, else the plane.
+            "all" (everything that was measured). By default the masks if there are any that are no truth, else the
+            plane.
         tolerance: Metres that points of the floor may be away from its plane.
+        object_id: Number of the wanted object of a BOP dataset; None for the only one.
+        camera_type: Sensor of a BOP dataset with several, such as "photoneo"; None for the only one.
+        shown: Of a BOP dataset those images are taken that show so many instances of the object, each with a tenth or
+            more of it visible; any number but 0, if None.
 
     Attributes:
         path, foreground, tolerance: As given or chosen.
-        camera: `Camera` of all scenes.
         stems: Names of the scenes, sorted.
         record: Content of `scenes.json`, or None.
 
     Raises:
         InputError: The folder is missing, is cut short, or something in it does not fit the rest.
 
-    Warns of files in `depth/` that are left out because of their suffix.
+    Warns of what is left out: files in `depth/` by their suffix, images of a dataset by what they show.
     """
 
-    def __init__(self, path, foreground=None, *, tolerance=0.005):
+    def __init__(
+        self, path, foreground=None, *, tolerance=0.005, object_id=None, camera_type=None, shown=None
+    ):
         self.path = Path(path)
         if not self.path.is_dir():
             raise InputError(f"Folder {self.path} does not exist; expected a folder of scenes.")
-        self.record = read_record(self.path)
-        self._depths = scene_files(self.path / "depth", DEPTH_SUFFIXES)
-        self.stems = tuple(self._depths)
-        if skipped := skipped_notice(self.path / "depth", suffixes=DEPTH_SUFFIXES):
-            warnings.warn(skipped, stacklevel=2)
-        self._named = NamedFiles(self.path)
-        check_whole(self.path, self.stems, self.record, self._named)
-        self.camera = read_camera(self.path / "camera.json")
-        self.foreground = foreground or ("mask" if (self.path / "mask").is_dir() else "plane")
-        # Without a record only one instance is sure.
-        self._numbers = NumberMasks(highest=self.instances or 1)
+        if is_bop(self.path):
+            self._layout = BopLayout(self.path, object_id, camera_type, shown)
+        else:
+            for name, value in (("object_id", object_id), ("camera_type", camera_type)):
+                if value is not None:
+                    raise InputError(
+                        f"`{name}` is for BOP datasets; {self.path} is a folder of another kind."
+                    )
+            self._layout = OwnLayout(self.path)
+        for notice in self._layout.notices:
+            warnings.warn(notice, stacklevel=2)
+        self.stems, self.record = self._layout.stems, self._layout.record
+        own_masks = self._layout.has_masks and isinstance(self._layout, OwnLayout)
+        self.foreground = foreground or ("mask" if own_masks else "plane")
         self._check_foreground()
-        self._regions = Regions(self.path, self._named, self._check_size)
-        self.tolerance = tolerance
+        # The pictures of a folder have one size.
+        self._regions = Regions(self.path, NamedFiles(self.path), partial(self._check_size, index=0))
+        self.tolerance, self._camera_type = tolerance, camera_type
 
     def __len__(self):
         return len(self.stems)
 
+    @cached_property
+    def camera(self):
+        """The `Camera` of all scenes.
+
+        Raises:
+            InputError: They have several; `camera_of` tells that of each.
+        """
+        first = self.camera_of(0)
+        if any(self.camera_of(index) != first for index in range(1, len(self))):
+            raise InputError(f"The scenes of {self.path} have cameras of their own; `camera_of` tells them.")
+        return first
+
+    def camera_of(self, index):
+        """Return the `Camera` of a scene."""
+        return self._layout.cameras[self.stems[index]]
+
+    @cached_property
+    def common_camera(self):
+        """The `Camera` of all scenes, or one that sees what all of theirs see: a network looks through it."""
+        return common_camera([self.camera_of(index) for index in range(len(self))])
+
+    @property
+    def cameras_hash(self):
+        """SHA-256, in hexadecimal digits, of the cameras of all scenes in their order; None if they have one."""
+        cameras = [self.camera_of(index) for index in range(len(self))]
+        if all(camera == cameras[0] for camera in cameras):
+            return None
+        return hashlib.sha256(repr(cameras).encode()).hexdigest()
+
+    @property
+    def chosen_of_dataset(self):
+        """What a record keeps of the choice of scenes, and of their cameras: `object`, `camera_type`, `cameras`."""
+        kept = {
+            "object": self.object_id,
+            "camera_type": self._camera_type,
+            "cameras": self.cameras_hash,
+        }
+        return {name: value for name, value in kept.items() if value is not None}
+
     @property
     def instances(self):
         """Number of instances in each scene, None if nobody said."""
-        return self.record and self.record["instances"]
+        return self._layout.instances
 
     @property
     def symmetries(self):
         """Rotations that map the part onto itself: a list of 3x3 matrices or {"axis": [x, y, z]}; None if unknown."""
-        return self.record and self.record["symmetries"]
+        return self._layout.symmetries
+
+    @property
+    def object_id(self):
+        """Number of the object of a BOP dataset, None for folders of another kind or where it is not known."""
+        return getattr(self._layout, "object_id", None)
 
     @property
     def has_truth(self):
-        return (self.path / "truth").is_dir()
+        """Whether `poses` are known."""
+        return self._layout.has_truth
+
+    @property
+    def has_labels(self):
+        """Whether `labels` are known."""
+        return self._layout.has_labels
+
+    @property
+    def has_object_mesh(self):
+        """Whether `object_mesh` is known."""
+        return self._layout.has_object_mesh
 
     def depth(self, index):
         """Return float32 (height, width) in metres along the optical axis; 0 where nothing was measured."""
-        file = self._depths[self.stems[index]]
-        depth = read_depth(file, self.camera.depth_scale)
-        self._check_size(file, depth)
+        file, camera = self._depth_file(index), self.camera_of(index)
+        depth = read_depth(file, camera.depth_scale, camera.depth_unit, camera)
+        self._check_size(file, depth, index)
         return depth
 
     def parts(self, index):
@@ -117,8 +189,8 @@ class SceneFolder:
         if not mask.any():
             within = "" if region is None else f" within {self._regions.source}"
             raise InputError(
-                f"{self._depths[self.stems[index]]} has no foreground ({self.foreground}{within}): nothing of a part "
-                "was measured; remove the scene, or choose another foreground of mask, plane and all."
+                f"{self._depth_file(index)} has no foreground ({self.foreground}{within}): nothing of a part was "
+                "measured; remove the scene, or choose another foreground of mask, plane and all."
             )
         return np.where(mask, depth, 0).astype(np.float32)
 
@@ -127,42 +199,32 @@ class SceneFolder:
         return self.parts(index) > 0
 
     def labels(self, index):
-        """Return int32 (height, width): 0, or the number 1..N of the instance that is seen."""
-        return self._picture(f"truth/labels/{self.stems[index]}.png")
+        """Return int32 (height, width): 0, or the number 1..N of the instance that is seen.
+
+        In BOP datasets instances of which less than a tenth is visible have numbers beyond N, that of the poses.
+        """
+        file, picture = self._layout.labels(self.stems[index])
+        self._check_size(file, picture, index)
+        return picture
 
     def poses(self, index):
         """Return the true poses: rotations float64 (N, 3, 3) and translations float64 (N, 3) in metres."""
-        file = self._named.path(f"truth/poses/{self.stems[index]}.json")
-        try:
-            content = records.read_record(file, _POSES, 'expected JSON with "rotation" and "translation".')
-        except FileNotFoundError:
-            raise InputError(f"{self.path} has no true poses: {file} does not exist.") from None
-        if len(content["rotation"]) != len(content["translation"]):
-            raise InputError(
-                f"{file} has {len(content['rotation'])} rotations but {len(content['translation'])} translations; "
-                "expected one of each for every instance."
-            )
-        rotation, translation = (np.array(content[name], float) for name in ("rotation", "translation"))
-        return rotation.reshape(-1, 3, 3), translation.reshape(-1, 3)
+        return self._layout.poses(self.stems[index])
 
     def object_mesh(self):
         """Return the part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""
-        return self._object_mesh
+        return self._layout.object_mesh
 
-    @cached_property
-    def _object_mesh(self):
-        from tfapp.pose.scenes.mesh_files import read_mesh
-
-        return read_mesh(self.path / "truth" / "object.ply")
+    def _depth_file(self, index):
+        return self._layout.depth_files[self.stems[index]]
 
     def _mask(self, index, depth):
-        file = self._named.path(f"mask/{self.stems[index]}.png")
-        mask = read_part_mask(file)
-        self._check_size(file, mask)
+        file, mask = self._layout.part_mask(self.stems[index])
+        self._check_size(file, mask, index)
         return mask & (depth > 0)
 
     def _plane(self, index, depth):
-        points, pixels = self.camera.back_project(depth)
+        points, pixels = self.camera_of(index).back_project(depth)
         standing = pixels[in_front_of_floor(points, tolerance=self.tolerance, seed=index)]
         mask = np.zeros(depth.shape, bool)
         mask[tuple(standing.T)] = True
@@ -172,18 +234,12 @@ class SceneFolder:
         del index
         return depth > 0
 
-    def _picture(self, name):
-        file = self._named.path(name)
-        picture = self._numbers.read(file)
-        self._check_size(file, picture)
-        return picture
-
-    def _check_size(self, file, picture):
-        expected = (self.camera.height, self.camera.width)
-        if picture.shape != expected:
+    def _check_size(self, file, picture, index):
+        camera = self.camera_of(index)
+        if picture.shape != (camera.height, camera.width):
             raise InputError(
-                f"{file} has {picture.shape[1]}x{picture.shape[0]} pixels (width x height), but camera.json is of "
-                f"{expected[1]}x{expected[0]}; give the intrinsics of this size."
+                f"{file} has {picture.shape[1]}x{picture.shape[0]} pixels (width x height), but "
+                f"{self._layout.size_said(camera)}"
             )
 
     def _check_foreground(self):
@@ -191,145 +247,7 @@ class SceneFolder:
             raise InputError(
                 f"Unknown foreground {self.foreground!r}; choose one of {', '.join(FOREGROUNDS)}."
             )
-        if self.foreground == "mask" and not (self.path / "mask").is_dir():
-            raise InputError(f"{self.path} has no folder mask/; choose the foreground plane or all.")
-
-
-_BESIDE_DEPTH = {"mask": ".png", REGIONS: ".png", "truth/labels": ".png", "truth/poses": ".json"}
-
-
-def scene_files(folder, suffixes):
-    """Return the files of a folder by stem, sorted.
-
-    Raises:
-        InputError: The folder is missing or empty, or two files have one stem.
-    """
-    files = visible_files(folder, suffixes)
-    if not files:
-        raise InputError(f"{folder} has no depth images; expected {', '.join(suffixes)} files.")
-    by_stem(files, "are both scene {stem}; remove one of them")
-    # By the names as they are stored, which later commands compare.
-    return {file.stem: file for file in files}
-
-
-def check_whole(path, stems, record, named) -> None:
-    """Raise InputError, which names the first missing file, if a scene lacks what others have or was never made.
-
-    Args:
-        path: The folder of scenes.
-        stems: Names of the depth images.
-        record: Content of `scenes.json`, or None.
-        named: `NamedFiles` of the folder.
-    """
-    missing = [
-        f"{folder}/{stem}{suffix}"
-        for folder, suffix in _BESIDE_DEPTH.items()
-        if (path / folder).is_dir()
-        for stem in stems
-        if not named.path(f"{folder}/{stem}{suffix}").is_file()
-    ]
-    if missing:
-        raise InputError(
-            f"{path} is cut short: {missing[0]} is missing{_and_others(len(missing) - 1)}; {_remedy(record)}"
-        )
-    if record and len(stems) < record["count"]:
-        raise InputError(
-            f"{path} is cut short: it holds {len(stems)} of {record['count']} scenes; {_remedy(record)}"
-        )
-
-
-def _and_others(count):
-    return f" (and {count} more)" if count else ""
-
-
-def _remedy(record):
-    return (
-        "run the same `tfapp pose simulate` again to resume."
-        if record
-        else "restore it, or remove its scene."
-    )
-
-
-RECORD = "scenes.json"
-FORMAT = "tfapp scenes"
-VERSION = 2
-_ANY_VERSION = Entries({"format": OneOf((FORMAT,)), "version": Whole(1)})
-_VECTOR = ListOf(Number(), 3)
-
-
-class _Symmetry(Anything):
-    """A rotation as a matrix, or an axis of revolution."""
-
-    wanted = 'a matrix 3x3 or {"axis": [x, y, z]}'
-
-    def fault(self, value, where=""):
-        kind = Entries({"axis": _VECTOR}) if isinstance(value, dict) else ListOf(_VECTOR, 3)
-        return kind.fault(value, where)
-
-
-_ENTRIES = Entries(
-    {
-        "part": Text(),
-        "instances": Whole(1),
-        "bin": Number(above=0),
-        "camera_distance": Number(above=0),
-        "tilt": Number(0, 90),
-        "symmetries": ListOf(_Symmetry()),
-        "count": Whole(0),
-    },
-    {
-        "mesh": Text(),
-        "size": Whole(1),
-        "seed": Whole(0),
-        "command": Optional(Text()),
-        "sensor": Text(),
-        "effects": ListOf(Text()),
-        "true_mask": Flag(),
-    },
-)
-_POSES = Entries({"rotation": ListOf(ListOf(_VECTOR, 3)), "translation": ListOf(_VECTOR)})
-
-
-def read_record(path):
-    """Return the content of `scenes.json` in a folder, None if there is none.
-
-    Raises:
-        InputError: It is damaged, or of a newer version.
-    """
-    file, remedy = path / RECORD, "restore it, or simulate again with `overwrite`."
-    if not os.path.lexists(file):
-        return None
-    record = records.read_record(file, _ANY_VERSION, remedy)
-    if record["version"] > VERSION:
-        raise InputError(
-            f"{path} was written by a newer tfapp (scenes version {record['version']}, this one reads up to "
-            f"{VERSION}); update tfapp."
-        )
-    return records.checked(record, file, _ENTRIES, remedy)
-
-
-_ITERATIONS = 1000
-_FEWEST = 3
-
-
-def in_front_of_floor(points, *, tolerance=0.005, seed=0):
-    """Return bool (k,): whether each point is nearer to the camera than the floor, by more than the tolerance.
-
-    The floor is the plane with the most points near it, found by RANSAC (Fischler and Bolles, *Random Sample
-    Consensus*, 1981; Open3D's `segment_plane`). The camera is at the origin. Walls of a bin are not removed: they
-    must have been left out before.
-
-    Args:
-        points: (k, 3) in metres, in the frame of the camera.
-        tolerance: Metres that a point of the floor may be away from its plane: the noise of the camera.
-        seed: Of the random samples.
-    """
-    if len(points) < _FEWEST:
-        return np.zeros(len(points), bool)
-    open3d = import_open3d()
-    open3d.utility.random.seed(seed)
-    cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(np.asarray(points, np.float64)))
-    plane, _ = cloud.segment_plane(tolerance, _FEWEST, _ITERATIONS)
-    normal, offset = plane[:3], plane[3]
-    # At the origin the plane's equation has the value `offset`: that sign is the camera's side.
-    return np.sign(offset) * (points @ normal + offset) > tolerance
+        if self.foreground == "mask" and not self._layout.has_masks:
+            raise InputError(
+                f"{self.path} has no folder {self._layout.masks}/; choose the foreground plane or all."
+            )

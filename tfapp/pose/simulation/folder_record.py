@@ -13,7 +13,7 @@ from tfapp.files import write_json
 from tfapp.pose.scenes.camera import write_camera
 from tfapp.pose.scenes.mesh_files import write_mesh
 from tfapp.pose.scenes.regions import REGION, REGIONS, write_region
-from tfapp.pose.scenes.scene_folder import FORMAT, RECORD, read_record
+from tfapp.pose.scenes.scene_record import FORMAT, RECORD, read_record
 from tfapp.pose.simulation.part_files import write_pieces
 from tfapp.pose.simulation.sensors import IDEAL
 from tfapp.pose.simulation.simulator import common_region

@@ -1,0 +1,186 @@
+"""Layout of a folder of one's own depth images, or of `tfapp pose simulate`: where each thing about a scene is kept."""
+
+import os
+from functools import cached_property, partial
+
+import numpy as np
+
+from tfapp.data.listing import NamedFiles, by_stem, skipped_notice, visible_files
+from tfapp.data.number_masks import NumberMasks
+from tfapp.errors import InputError
+from tfapp.pose.scenes.camera import read_camera
+from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES
+from tfapp.pose.scenes.image_cameras import IMAGE_CAMERAS, read_image_cameras
+from tfapp.pose.scenes.lattice import facing, organised_camera, without_camera
+from tfapp.pose.scenes.part_masks import read_part_mask
+from tfapp.pose.scenes.point_clouds import CLOUD_SUFFIXES, read_cloud
+from tfapp.pose.scenes.regions import REGIONS
+from tfapp.pose.scenes.scene_record import read_record
+from tfapp.records import Entries, ListOf, Number
+from tfapp.records import read_record as read_entries
+
+CAMERA = "camera.json"
+
+
+class OwnLayout:
+    """Files of scenes by the names of the scenes, as `SceneFolder` describes them.
+
+    Args:
+        path: `Path` of the folder.
+
+    Attributes:
+        path: As given.
+        record: Content of `scenes.json`, or None.
+        stems: Names of the scenes, sorted.
+        depth_files: Path of the depth image of each, by its name.
+        cameras: `Camera` of each, by its name.
+        notices: Sentences on what is left out.
+
+    Raises:
+        InputError: The folder is cut short, or its records or cameras do not fit.
+    """
+
+    masks = "mask"
+
+    def __init__(self, path):
+        self.path = path
+        self.record = read_record(path)
+        self.depth_files = depth_files(path / "depth")
+        self.stems = tuple(self.depth_files)
+        skipped = skipped_notice(path / "depth", suffixes=DEPTH_SUFFIXES)
+        self.notices = (skipped,) if skipped else ()
+        self._named = NamedFiles(path)
+        check_whole(path, self.stems, self.record, self._named)
+        self.cameras = self._read_cameras()
+        # Without a record only one instance is sure.
+        self._numbers = NumberMasks(highest=self.instances or 1)
+
+    @property
+    def instances(self):
+        """Number of instances in each scene, None if nobody said."""
+        return self.record and self.record["instances"]
+
+    @property
+    def symmetries(self):
+        """As of `SceneFolder`."""
+        return self.record and self.record["symmetries"]
+
+    @property
+    def has_masks(self):
+        return (self.path / self.masks).is_dir()
+
+    @property
+    def has_truth(self):
+        return (self.path / "truth").is_dir()
+
+    has_labels = has_object_mesh = has_truth
+
+    def size_said(self, camera):
+        """Return what says that pictures have the size of a camera, the end of a sentence."""
+        return f"{CAMERA} is of {camera.width}x{camera.height}; give the intrinsics of this size."
+
+    def part_mask(self, stem):
+        """Return (path of the mask, bool (height, width): where a part is seen)."""
+        file = self._named.path(f"{self.masks}/{stem}.png")
+        return file, read_part_mask(file)
+
+    def labels(self, stem):
+        """Return (path of the picture, int32 (height, width): 0, or the number from 1 of the instance)."""
+        file = self._named.path(f"truth/labels/{stem}.png")
+        return file, self._numbers.read(file)
+
+    def poses(self, stem):
+        """Return the true rotations float64 (N, 3, 3) and translations float64 (N, 3) in metres."""
+        file = self._named.path(f"truth/poses/{stem}.json")
+        try:
+            content = read_entries(file, _POSES, 'expected JSON with "rotation" and "translation".')
+        except FileNotFoundError:
+            raise InputError(f"{self.path} has no true poses: {file} does not exist.") from None
+        if len(content["rotation"]) != len(content["translation"]):
+            raise InputError(
+                f"{file} has {len(content['rotation'])} rotations but {len(content['translation'])} translations; "
+                "expected one of each for every instance."
+            )
+        rotation, translation = (np.array(content[name], float) for name in ("rotation", "translation"))
+        return rotation.reshape(-1, 3, 3), translation.reshape(-1, 3)
+
+    @cached_property
+    def object_mesh(self):
+        """The part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""
+        from tfapp.pose.scenes.mesh_files import read_mesh
+
+        return read_mesh(self.path / "truth" / "object.ply")
+
+    def _read_cameras(self):
+        first = self.depth_files[self.stems[0]]
+        of_clouds = partial(self._camera_of_clouds, first) if first.suffix.lower() in CLOUD_SUFFIXES else None
+        usual = read_camera(self.path / CAMERA, of_clouds)
+        file = self.path / IMAGE_CAMERAS
+        if not os.path.lexists(file):
+            return dict.fromkeys(self.stems, usual)
+        return read_image_cameras(file, self.stems, (usual.width, usual.height), usual)
+
+    def _camera_of_clouds(self, first):
+        """Return the `Camera` that the first point cloud tells, or raise InputError which says what it may be."""
+        cloud = read_cloud(first)
+        if cloud.size is not None:
+            return organised_camera(first, facing(cloud.points), cloud.size)
+        files = [file for file in self.depth_files.values() if file.suffix.lower() in CLOUD_SUFFIXES]
+        raise without_camera(self.path / CAMERA, [facing(read_cloud(file).points) for file in files])
+
+
+_VECTOR = ListOf(Number(), 3)
+_POSES = Entries({"rotation": ListOf(ListOf(_VECTOR, 3)), "translation": ListOf(_VECTOR)})
+_BESIDE_DEPTH = {"mask": ".png", REGIONS: ".png", "truth/labels": ".png", "truth/poses": ".json"}
+
+
+def depth_files(folder):
+    """Return the depth images of a folder by their names without suffix, sorted.
+
+    Raises:
+        InputError: The folder is missing or empty, or two files have one name.
+    """
+    files = visible_files(folder, DEPTH_SUFFIXES)
+    if not files:
+        raise InputError(f"{folder} has no depth images; expected {', '.join(DEPTH_SUFFIXES)} files.")
+    by_stem(files, "are both scene {stem}; remove one of them")
+    # By the names as they are stored, which later commands compare.
+    return {file.stem: file for file in files}
+
+
+def check_whole(path, stems, record, named) -> None:
+    """Raise InputError, which names the first missing file, if a scene lacks what others have or was never made.
+
+    Args:
+        path: The folder of scenes.
+        stems: Names of the depth images.
+        record: Content of `scenes.json`, or None.
+        named: `NamedFiles` of the folder.
+    """
+    missing = [
+        f"{folder}/{stem}{suffix}"
+        for folder, suffix in _BESIDE_DEPTH.items()
+        if (path / folder).is_dir()
+        for stem in stems
+        if not named.path(f"{folder}/{stem}{suffix}").is_file()
+    ]
+    if missing:
+        raise InputError(
+            f"{path} is cut short: {missing[0]} is missing{_and_others(len(missing) - 1)}; {_remedy(record)}"
+        )
+    if record and len(stems) < record["count"]:
+        raise InputError(
+            f"{path} is cut short: it holds {len(stems)} of {record['count']} scenes; {_remedy(record)}"
+        )
+
+
+def _and_others(count):
+    return f" (and {count} more)" if count else ""
+
+
+def _remedy(record):
+    return (
+        "run the same `tfapp pose simulate` again to resume."
+        if record
+        else "restore it, or remove its scene."
+    )
