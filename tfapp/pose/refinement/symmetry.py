@@ -329,5 +329,5 @@ def _without_pictures(points):
         gap=nothing,
         behind=nothing,
         nearest=tf.zeros((1, 1, 1, 3)),
-        intrinsics=tf.constant([1.0, 1.0, 0.0, 0.0]),
+        intrinsics=tf.constant([[1.0, 1.0, 0.0, 0.0]]),
     )
