@@ -7,7 +7,7 @@ from small_segmenter import BATCH_SIZE, build_segmenter, displaced, evaluate
 from tfapp.errors import InputError
 from tfapp.landscape import landscape
 from tfapp.landscape.directions.random_directions import random_directions
-from tfapp.landscape.point_loss import batch_statistics, normalisations
+from tfapp.landscape.moving_statistics import batch_statistics, normalisations
 
 
 def surface_of(model, data, **options):

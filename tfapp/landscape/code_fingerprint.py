@@ -103,9 +103,12 @@ class Fingerprint:
         state = {name: value for name, value in vars(layer).items() if name not in _of_every_layer()}
         if _of_a_library(type(layer)) and description(layer) is not None:
             # Its configuration is hashed elsewhere; what it does not tell is the code of a user's function.
-            state = {name: value for name, value in state.items() if _is_code(value)}
+            kept = {name: value for name, value in state.items() if _is_code(value)}
+            # What was adapted to data is a table, and no weight.
+            kept |= {name: value for name, value in state.items() if isinstance(value, tf.Variable)}
             if callable(getattr(layer, "get_vocabulary", None)):
-                state["vocabulary"] = layer.get_vocabulary()  # a table that was adapted to data is no weight
+                kept["vocabulary"] = layer.get_vocabulary()
+            state = kept
         # Layers inside are in the list themselves; numbers that a layer counts in private are not what it computes.
         state = {name: without_layers(value) for name, value in state.items() if not is_layers(value)}
         kinds = keras.optimizers.Optimizer, keras.callbacks.Callback

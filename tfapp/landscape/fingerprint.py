@@ -16,13 +16,17 @@ from tfapp.landscape.surface import Surface
 # What a file meant that was written before there was this option.
 _EARLIER = {"compute_dtype": "float32"}
 # What files of earlier versions do not tell: it is compared where both tell it, and the centre where not.
-LOSS_CODE, METRICS, MODEL_CODE, BATCHES = (
+LOSS_CODE, METRICS, MODEL_CODE, BATCHES, METHOD = (
     "code of the loss",
     "metrics",
     "code of the model",
     "batches of the data",
+    "method",
 )
-_LATER = (LOSS_CODE, METRICS, MODEL_CODE, BATCHES)
+# How figures are measured. Files that do not tell it have standard errors without masks and logits, and moving
+# statistics that were estimated with all layers in training mode and for one call of a layer in a pass.
+CURRENT_METHOD = 2
+_LATER = (LOSS_CODE, METRICS, MODEL_CODE, BATCHES, METHOD)
 _HASHES = ("weights", "data", "model", "loss", "directions", *_LATER)
 # Where version 0.1 had what it registered with Keras. A configuration names the module of every class, but a surface
 # is that of the same network when a class of tfapp has moved: hashed are these names, whatever they are today.
