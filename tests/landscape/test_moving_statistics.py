@@ -97,6 +97,7 @@ RANDOM = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RANDOM)
 def test_nothing_is_drawn_at_random_whatever_layer_would(name):
     def built(amount):

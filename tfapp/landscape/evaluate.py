@@ -25,6 +25,7 @@ from tfapp.landscape.checks import (
     check_earlier,
     check_reestimated,
     check_surface,
+    check_unmoved,
     evaluate_solution,
     spot_check,
     warn_of,
@@ -181,6 +182,9 @@ def landscape(
     }
     surface = resume(path, key, overwrite) or Surface.empty(n, range, _metadata(key, directions), line=line)
     if surface.metadata.get("finished"):
+        if directions.unmoved:
+            evaluate_solution(model, samples, chosen)
+            check_unmoved(directions, model, batches.slice(0, 1))
         if not is_told(surface.metadata["key"], key):
             check_earlier(surface, evaluate_solution(model, samples, chosen), path, reestimate)
             _check_method(surface, model, batches, directions, path)
@@ -188,6 +192,7 @@ def landscape(
         return surface
 
     evaluated = evaluate_solution(model, samples, chosen)
+    check_unmoved(directions, model, batches.slice(0, 1))
     check_earlier(surface, evaluated, path, reestimate)
     _check_method(surface, model, batches, directions, path)
     warn_of_missing_metrics(surface, model, path)
