@@ -7,9 +7,11 @@ installed packages load from each other.
 """
 
 import dis
+import enum
 import functools
 import hashlib
 import json
+import logging
 import sys
 import types
 
@@ -248,7 +250,9 @@ class Fingerprint:
                 # None also for those that were left out, so that stored hashes stay.
                 if isinstance(member, _LONG_HASHED):
                     members[name] = None
-            elif not (isinstance(member, _OF_C) or _is_known_module(member)):
+            elif isinstance(member, _LONG_HASHED) or not (
+                _is_of_python(cls, member) or _is_known_module(member)
+            ):
                 members[name] = self._content(member)
         return [cls.__qualname__, sorted(members.items()), [self._class(base) for base in cls.__bases__]]
 
@@ -258,6 +262,8 @@ class Fingerprint:
             return ["tf.function", self._content(python_function)]
         if isinstance(thing, tf.DType | np.dtype | keras.DTypePolicy):
             return ["dtype", getattr(thing, "name", str(thing))]
+        if isinstance(thing, logging.Logger):
+            return ["logger", thing.name]
         if isinstance(thing, keras.Model) and thing is not self._model:
             return ["model", self._other_model(thing)]
         if isinstance(thing, keras.layers.Layer):
@@ -309,7 +315,6 @@ _OF_CLASSES = {
 _OF_CLASSES |= {"__dict__", "__weakref__", "__abstractmethods__", "__parameters__", "__orig_bases__"}
 _OF_CLASSES |= {"__dataclass_fields__", "__dataclass_params__", "_abc_impl"}
 _LONG_HASHED = (types.FunctionType, list, tuple, dict, set, np.ndarray, *PLAIN[:-1])
-_OF_C = (types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType)
 
 
 def _digest(content):
@@ -340,6 +345,12 @@ def _module(thing):
 
 def _of_the_libraries(module):
     return _top(module.__name__) in _LIBRARIES
+
+
+def _is_of_python(cls, member):
+    """Return whether Python made a member of a class: a slot, or what an `Enum` has beside its table."""
+    made = types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType
+    return isinstance(member, made) or issubclass(cls, enum.Enum)
 
 
 def _is_known_module(thing):
