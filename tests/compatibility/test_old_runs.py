@@ -181,19 +181,26 @@ def test_interrupted_comparison_of_solvers_resumes(place, done):
     assert list(json.loads((begun / "result.json").read_text())) == list(result)
 
 
+# All else in a surface of before counts as it is.
+TOLD = pytest.mark.filterwarnings("default:The standard errors in:UserWarning")
+
+
 def surface(file):
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
 
 
+@TOLD
 def test_finished_surface_is_drawn_and_not_measured_anew(place, done):
     file = place / "runs" / "tv" / "landscape" / "surface-n5-r1-s0.npz"
     before = file.read_bytes()
     printed = done("landscape runs/tv --n 5 --samples 2")
+    assert "standard errors" in printed
     assert "25 of 25" in printed and file.with_suffix(".png").is_file()
     assert file.read_bytes() == before
 
 
+@TOLD
 @pytest.mark.slow
 def test_unfinished_surface_is_gone_on_with(place, done):
     file = place / "runs" / "tv" / "landscape" / "surface-n7-r1-s0.npz"

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
+from tfapp.landscape.attached import has_attached
+from tfapp.landscape.directions.untrained import used_in_inference
 from tfapp.landscape.fingerprint import METRICS, hash_weights
 from tfapp.landscape.one_line import one_line
 from tfapp.landscape.samples import Source
@@ -127,6 +129,65 @@ def check_earlier(surface, evaluated: float, path, reestimated: bool) -> None:
         raise InputError(
             f"{path} holds a surface of another setting; its loss at the solution is {surface.centre:.6g}, and "
             f"`model.evaluate` says {evaluated:.6g} now. Choose another path, or start again with `overwrite`."
+        )
+
+
+def check_unmoved(directions, model: keras.Model, batch) -> None:
+    """Refuse directions to solutions with other weights that are not trained, if the loss depends on these.
+
+    Args:
+        directions: the `Directions`.
+        model: the first solution, which was evaluated before.
+        batch: `(x, y, sample_weight)` of one sample or more.
+
+    Raises:
+        InputError: the surface would not meet the other solutions.
+    """
+    if not directions.unmoved:
+        return
+    used = used_in_inference(model, batch)
+    differing = [path for path in directions.unmoved if path in used]
+    if differing:
+        more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
+        raise InputError(
+            f"Expected solutions that share what is not trained, because directions move trained weights alone. "
+            f"Received: solutions that differ in {differing[0]!r}{more}; load the same ones into both, make them "
+            f"trainable in both, or give the list of the trainable weights to keep those of {model.name!r}."
+        )
+
+
+def check_reestimated(surface, loss: float, path) -> None:
+    """Refuse a stored surface of an earlier version that estimated the moving statistics otherwise.
+
+    Args:
+        surface: the `Surface` of a file, measured with `reestimate`.
+        loss: that of the solution with statistics as they are estimated now.
+        path: the file.
+
+    Raises:
+        InputError: the centre is another one.
+    """
+    if not _same(surface.centre, loss):
+        raise InputError(
+            f"{path} was measured by an earlier version, which did not estimate the moving statistics of this model "
+            f"rightly; its loss at the solution is {surface.centre:.6g}, and it is {loss:.6g} now. Choose another "
+            "path, or start again with `overwrite`."
+        )
+
+
+def warn_of_standard_errors(surface, prediction, path) -> None:
+    """Warn of standard errors of an earlier version, which left out what Keras attaches to predictions.
+
+    Args:
+        surface: the `Surface` of a file.
+        prediction: of the model, for any sample.
+        path: the file.
+    """
+    if np.isfinite(surface.standard_error).any() and any(map(has_attached, keras.tree.flatten(prediction))):
+        warnings.warn(
+            f"The standard errors in {path} were measured by an earlier version without the masks and the logits that "
+            "Keras keeps with predictions; to measure them anew, start again with `overwrite`.",
+            stacklevel=3,
         )
 
 

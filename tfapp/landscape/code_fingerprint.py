@@ -1,21 +1,46 @@
 """Hash of what Python code computes: its bytecode, its constants and all values that it reaches.
 
 Two functions of one name hash differently when their code, a default, a value in their closure or a global that they
-read differs; and equally when only comments, line numbers, files or the process differ. Code of Keras, TensorFlow,
-NumPy, Python and this package is known by its name.
+read differs; and equally when only comments, line numbers, files or the process differ. Through modules counts what is
+loaded (`module_reads`). Code of Keras, TensorFlow, NumPy, Python and this package is known by its name, and so is what
+installed packages load from each other.
 """
 
 import dis
+import enum
 import functools
 import hashlib
 import json
-import re
+import logging
 import sys
 import types
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from tfapp.landscape.configuration import (
+    PLAIN,
+    config_or_none,
+    description,
+    is_layers,
+    key_text,
+    name_of_type,
+    renamed,
+    untold_layers,
+    untold_state,
+    wiring,
+    without_layers,
+)
+from tfapp.landscape.module_reads import (
+    at_path,
+    attribute_paths,
+    defined_in,
+    defining_file,
+    imports_inside,
+    is_installed,
+    is_installed_file,
+)
 
 _LIBRARIES = {
     "keras",
@@ -30,10 +55,7 @@ _LIBRARIES = {
     "operator",
 }
 _LIBRARIES |= set(sys.stdlib_module_names) - {"__main__"}
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 _FUNCTION = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.mean), type)
-# Of one process: numbers that Keras gives to names, and addresses.
-_NUMBERED = re.compile(r"_\d+$")
 
 
 class Fingerprint:
@@ -57,24 +79,42 @@ class Fingerprint:
             thing: to be hashed.
             what: it is, for `unknown`.
         """
-        self._what, self._seen = what, {}
-        return self._hash(thing)
+        return self._of(what, lambda: self._hash(thing))
 
     def of_layers(self, what: str) -> str:
         """Return the SHA-256 (hexadecimal) of the code of the layers, and of what they hold beside their weights."""
+        return self._of(what, lambda: _digest(self._layers(self._model)))
+
+    def _of(self, what, digest):
         self._what, self._seen = what, {}
+        try:
+            return digest()
+        except RecursionError:
+            self.unknown.append(f"{what} that is nested this deep")
+            return _digest(None)
+
+    def _layers(self, model):
         # Keras has no public walk through layers nested in models, wrappers and composite layers.
-        return _digest([self._layer(layer) for layer in self._model._flatten_layers()])
+        layers = [self._layer(layer) for layer in model._flatten_layers()]
+        told = _of_a_library(type(model)) and config_or_none(model) is not None
+        untold = [description(layer) for layer in untold_layers(model, told, _of_a_library)]
+        wires = [] if told else wiring(model, description)
+        return [layers, untold, wires] if untold or wires else layers
 
     def _layer(self, layer):
         state = {name: value for name, value in vars(layer).items() if name not in _of_every_layer()}
-        if _of_a_library(type(layer)):
+        if _of_a_library(type(layer)) and description(layer) is not None:
             # Its configuration is hashed elsewhere; what it does not tell is the code of a user's function.
-            state = {name: value for name, value in state.items() if _is_code(value)}
+            kept = {name: value for name, value in state.items() if _is_code(value)}
+            # What was adapted to data is a table, and no weight.
+            kept |= {name: value for name, value in state.items() if isinstance(value, tf.Variable)}
+            if callable(getattr(layer, "get_vocabulary", None)):
+                kept["vocabulary"] = layer.get_vocabulary()
+            state = kept
         # Layers inside are in the list themselves; numbers that a layer counts in private are not what it computes.
-        state = {name: value for name, value in state.items() if not _holds_layers(value)}
-        if isinstance(layer, keras.Model):
-            state = {name: value for name, value in state.items() if not _is_training(name, value)}
+        state = {name: without_layers(value) for name, value in state.items() if not is_layers(value)}
+        kinds = keras.optimizers.Optimizer, keras.callbacks.Callback
+        state = {name: value for name, value in state.items() if not isinstance(value, kinds)}
         return [self._class(type(layer)), self._items(state)]
 
     def _hash(self, thing):
@@ -82,7 +122,7 @@ class Fingerprint:
 
     def _content(self, thing):
         """Return what a thing is made of, in types that JSON knows."""
-        if isinstance(thing, _PLAIN):
+        if isinstance(thing, PLAIN):
             return [type(thing).__name__, repr(thing)]
         if id(thing) not in self._seen:
             # Kept, so that no other thing gets its address. What contains itself is met again before it is known.
@@ -97,7 +137,7 @@ class Fingerprint:
             ((dict,), lambda: self._items(thing)),
             ((np.ndarray, np.generic), lambda: _array(np.asarray(thing))),
             ((tf.Tensor, tf.Variable, keras.Variable), lambda: self._tensor(thing)),
-            ((types.ModuleType,), lambda: thing.__name__),
+            ((types.ModuleType,), lambda: self._module(thing)),
             ((types.CodeType,), lambda: self._code(thing)),
             ((functools.partial,), lambda: self._content([thing.func, thing.args, thing.keywords])),
             ((types.MethodType,), lambda: self._content([thing.__func__, thing.__self__])),
@@ -109,7 +149,11 @@ class Fingerprint:
         return self._object(thing)
 
     def _items(self, mapping):
-        return sorted([_key(name), self._content(value)] for name, value in mapping.items())
+        items = [[self._of_key(name), self._content(value)] for name, value in list(mapping.items())]
+        return sorted(items, key=lambda item: (item[0], json.dumps(item[1])))
+
+    def _of_key(self, key):
+        return key_text(key) if isinstance(key, PLAIN) else self._hash(key)
 
     def _tensor(self, tensor):
         try:
@@ -132,17 +176,64 @@ class Fingerprint:
         if _of_a_library(function) or not isinstance(function, types.FunctionType):
             return _name(function)
         cells = [_cell(cell) for cell in function.__closure__ or ()]
-        read = {
-            name: function.__globals__[name]
-            for name in _globals(function.__code__)
-            if name in function.__globals__
-        }
+        paths = attribute_paths(function.__code__)
+        names = [name for name in _globals(function.__code__) if name in function.__globals__]
+        read = {name: self._read(function.__globals__[name], paths[name]) for name in names}
+        outside = {name: function.__globals__[name] for name in names}
+        outside |= zip(function.__code__.co_freevars, cells, strict=True)
         return [
             self._content(function.__code__),
             self._content([function.__defaults__, function.__kwdefaults__]),
-            [self._content(cell) for cell in cells],
-            self._items(read),
+            [
+                self._read(cell, paths.get(name, ()))
+                for name, cell in zip(function.__code__.co_freevars, cells, strict=True)
+            ],
+            sorted([key_text(name), content] for name, content in read.items()),
+            *self._beside(function, outside, paths),
         ]
+
+    def _read(self, thing, paths):
+        """Return the content of what a function reads by a name; of a module whose attributes it loads, the name."""
+        if isinstance(thing, types.ModuleType) and () not in paths:
+            return _digest(["module", thing.__name__])
+        return self._content(thing)
+
+    def _beside(self, function, outside, paths):
+        """Yield the contents of what a function loads through modules and imports, and of its own attributes.
+
+        Args:
+            function: of a user, or of an installed package.
+            outside: what it reads from outside, by name.
+            paths: what it loads through each name.
+        """
+        if is_installed_file(function.__code__.co_filename):
+            return  # installed packages load much of each other, and more when they first run
+        taken = [
+            (thing, path)
+            for name, thing in sorted(outside.items())
+            if isinstance(thing, types.ModuleType)
+            for path in sorted(paths.get(name, ()))
+            if path
+        ]
+        taken += imports_inside(function, _LIBRARIES)
+        contents = [[module.__name__, ".".join(path), self._through(module, path)] for module, path in taken]
+        attributes = {name: value for name, value in vars(function).items() if not name.startswith("__")}
+        yield from filter(None, ([each for each in contents if each[-1]], self._items(attributes)))
+
+    def _through(self, module, path):
+        """Return the content of what a path of attributes leads to, None for what is known by its name."""
+        thing, last = at_path(module, path, lambda module: not _of_the_libraries(module))
+        if isinstance(thing, types.ModuleType):
+            return None if _is_known_module(thing) else self._content(thing)
+        if is_installed(last) and not isinstance(thing, (*PLAIN, list, tuple, dict, np.ndarray)):
+            return defining_file(thing, last)
+        return self._content(thing)
+
+    def _module(self, module):
+        """Return the name of a module that is used as a whole, and what it defines if it is a user's."""
+        if _is_known_module(module):
+            return module.__name__
+        return [module.__name__, self._items(defined_in(module))]
 
     def _class(self, cls):
         """Return the code of the classes that are not of a library, the names of the others."""
@@ -155,10 +246,14 @@ class Fingerprint:
                 members[name] = [self._content(part) for part in (member.fget, member.fset)]
             elif isinstance(member, functools.cached_property):
                 members[name] = self._content(member.func)
-            elif isinstance(
-                member, types.FunctionType | list | tuple | dict | set | np.ndarray | _plain_type()
+            elif name in _OF_CLASSES:
+                # None also for those that were left out, so that stored hashes stay.
+                if isinstance(member, _LONG_HASHED):
+                    members[name] = None
+            elif isinstance(member, _LONG_HASHED) or not (
+                _is_of_python(cls, member) or _is_known_module(member)
             ):
-                members[name] = self._content(member) if name not in _OF_CLASSES else None
+                members[name] = self._content(member)
         return [cls.__qualname__, sorted(members.items()), [self._class(base) for base in cls.__bases__]]
 
     def _object(self, thing):
@@ -167,32 +262,40 @@ class Fingerprint:
             return ["tf.function", self._content(python_function)]
         if isinstance(thing, tf.DType | np.dtype | keras.DTypePolicy):
             return ["dtype", getattr(thing, "name", str(thing))]
+        if isinstance(thing, logging.Logger):
+            return ["logger", thing.name]
         if isinstance(thing, keras.Model) and thing is not self._model:
             return ["model", self._other_model(thing)]
         if isinstance(thing, keras.layers.Layer):
-            return ["layer", self._layer(thing)]
+            return ["layer", self._layer(thing) if self._is_inside(thing) else self._other_layer(thing)]
         described = [self._class(type(thing))]
         if callable(getattr(thing, "get_config", None)):
-            try:
-                described.append(json.loads(json.dumps(_renamed(thing.get_config()), default=_name_of_type)))
-            except (NotImplementedError, TypeError, ValueError):
-                described.append(None)
+            described.append(description(thing))
         if not hasattr(thing, "__dict__"):
             return described if len(described) > 1 else self._unknown(thing)
         # Keras numbers the objects of a process, so that a name says nothing.
         state = {name: value for name, value in vars(thing).items() if name not in ("name", "_name")}
-        state = {name: value for name, value in state.items() if not isinstance(value, keras.Variable)}
+        if isinstance(thing, keras.metrics.Metric | keras.optimizers.Optimizer):
+            state = {name: value for name, value in state.items() if not isinstance(value, keras.Variable)}
         if isinstance(thing, keras.metrics.Metric):
             state = {name: value for name, value in state.items() if name not in _of_every_metric()}
         if _of_a_library(type(thing)):
             if len(described) == 1 and not state:
                 return self._unknown(thing)
-            state = {name: value for name, value in state.items() if _is_code(value) or len(described) == 1}
+            untold = state if len(described) == 1 else untold_state(thing, described[1], state)
+            state = {name: value for name, value in state.items() if _is_code(value) or name in untold}
         return ["object", described, self._items(state)]
+
+    def _is_inside(self, layer):
+        return any(layer is one for one in self._model._flatten_layers())
+
+    def _other_layer(self, layer):
+        weights = [_array(weight.numpy()) for weight in layer.weights]
+        return [[self._layer(one), description(one)] for one in layer._flatten_layers()] + weights
 
     def _other_model(self, model):
         weights = [_array(weight.numpy()) for weight in model.weights]
-        return [[self._layer(layer) for layer in model._flatten_layers()], _renamed(_config(model)), weights]
+        return [self._layers(model), renamed(config_or_none(model)), weights]
 
     def _unknown(self, thing):
         said = f"{self._what} that is in a value of type {type(thing).__name__!r}"
@@ -210,25 +313,13 @@ _OF_CLASSES = {
     "__annotations__",
 }
 _OF_CLASSES |= {"__dict__", "__weakref__", "__abstractmethods__", "__parameters__", "__orig_bases__"}
-
-
-def _plain_type():
-    return type(None) | bool | int | float | complex | str | bytes
+_OF_CLASSES |= {"__dataclass_fields__", "__dataclass_params__", "_abc_impl"}
+_LONG_HASHED = (types.FunctionType, list, tuple, dict, set, np.ndarray, *PLAIN[:-1])
 
 
 def _digest(content):
-    text = json.dumps(content, sort_keys=True, default=_name_of_type)
+    text = json.dumps(content, sort_keys=True, default=name_of_type)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _key(name):
-    return (
-        name if isinstance(name, str) else repr(name) if isinstance(name, _PLAIN) else type(name).__qualname__
-    )
-
-
-def _name_of_type(thing):
-    return type(thing).__qualname__
 
 
 def _array(array):
@@ -244,8 +335,26 @@ def _cell(cell):
         return None
 
 
+def _top(name):
+    return (name or "").partition(".")[0]
+
+
 def _module(thing):
-    return (getattr(thing, "__module__", None) or "").partition(".")[0]
+    return _top(getattr(thing, "__module__", None))
+
+
+def _of_the_libraries(module):
+    return _top(module.__name__) in _LIBRARIES
+
+
+def _is_of_python(cls, member):
+    """Return whether Python made a member of a class: a slot, or what an `Enum` has beside its table."""
+    made = types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType
+    return isinstance(member, made) or issubclass(cls, enum.Enum)
+
+
+def _is_known_module(thing):
+    return isinstance(thing, types.ModuleType) and (_of_the_libraries(thing) or is_installed(thing))
 
 
 def _of_a_library(thing):
@@ -281,51 +390,22 @@ def _is_code(value):
         return not _of_a_library(value)
     if isinstance(value, dict | list | tuple):
         return any(_is_code(part) for part in (value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, type) and not _of_a_library(type(value)) and not _holds_layers(value)
-
-
-def _holds_layers(value):
-    kinds = keras.layers.Layer, keras.Variable, tf.Variable, keras.KerasTensor, keras.random.SeedGenerator
-    if isinstance(value, kinds):
-        return True
-    if isinstance(value, dict | list | tuple):
-        return any(_holds_layers(part) for part in (value.values() if isinstance(value, dict) else value))
-    return False
-
-
-def _is_training(name, value):
-    """Return whether an attribute of a model belongs to `compile` and `fit`, which are hashed apart or not at all."""
-    kinds = keras.optimizers.Optimizer, keras.losses.Loss, keras.metrics.Metric, keras.callbacks.Callback
-    return name.endswith("_function") or isinstance(value, kinds)
+    return not isinstance(value, type) and not _of_a_library(type(value)) and not is_layers(value)
 
 
 @functools.cache
 def _of_every_layer():
-    """Return the names of the attributes that Keras gives to every layer and every compiled model."""
+    """Return the names of the attributes that Keras gives to every layer and every compiled or trained model."""
     # Without an initialiser that draws a seed from Python's generator, whose state is the user's.
     dense = keras.layers.Dense(1, kernel_initializer="zeros", name="dense")
     model = keras.Sequential([keras.Input((1,), name="x"), dense], name="model")
     model.compile(None, "mse")
-    subclassed = keras.Model(name="model")
-    names = set(vars(model)) | set(vars(subclassed)) | set(vars(keras.layers.Layer(name="layer")))
-    return names | {"history", "_path", "quantization_mode"}
+    subclassed, graph = keras.Model(name="model"), keras.Model(model.inputs, model.outputs, name="model")
+    names = set().union(*(vars(one) for one in (model, subclassed, graph, keras.layers.Layer(name="layer"))))
+    trained = {"history", "_eval_epoch_iterator", "stop_evaluating", "stop_predicting", "stop_training"}
+    return names | trained | {"_path", "quantization_mode"}
 
 
 @functools.cache
 def _of_every_metric():
     return set(vars(keras.metrics.Metric(name="metric"))) | {"_built", "built"}
-
-
-def _config(model):
-    try:
-        return model.get_config()
-    except NotImplementedError:
-        return None
-
-
-def _renamed(content):
-    if isinstance(content, dict):
-        return {_key(name): _renamed(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_renamed(value) for value in content]
-    return _NUMBERED.sub("", content) if isinstance(content, str) else content

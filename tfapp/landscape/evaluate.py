@@ -23,12 +23,15 @@ from tfapp.landscape.adaptive import AdaptivePlan, Prediction, predict
 from tfapp.landscape.checks import (
     check_arguments,
     check_earlier,
+    check_reestimated,
     check_surface,
+    check_unmoved,
     evaluate_solution,
     spot_check,
     warn_of,
     warn_of_batch_size,
     warn_of_missing_metrics,
+    warn_of_standard_errors,
 )
 from tfapp.landscape.directions.directions import (
     Directions,
@@ -39,6 +42,8 @@ from tfapp.landscape.directions.directions import (
 from tfapp.landscape.directions.loss_directions import make_directions
 from tfapp.landscape.fingerprint import (
     BATCHES,
+    CURRENT_METHOD,
+    METHOD,
     code_hashes,
     hash_data,
     hash_directions,
@@ -48,8 +53,8 @@ from tfapp.landscape.fingerprint import (
     is_told,
     resume,
 )
-from tfapp.landscape.measure import LocalEvaluator, Measuring
-from tfapp.landscape.point_loss import make_bare_forward, point_loss_that_runs
+from tfapp.landscape.measure import LocalEvaluator, Measuring, figures_at
+from tfapp.landscape.point_loss import make_bare_forward, point_loss_that_runs, predict_batch
 from tfapp.landscape.precision import FLOAT32, check_compute_dtype, check_forward
 from tfapp.landscape.samples import read
 from tfapp.landscape.surface import Surface
@@ -113,7 +118,8 @@ def landscape(
         line: only u; then every point is measured.
         sample_errors: also estimate the standard error of the loss from the losses of single samples.
         reestimate: estimate the moving statistics of batch normalisation anew at every point, by one more pass
-            over the data in training mode with dropout off. The centre then differs from `model.evaluate`.
+            over the data in which batch normalisation alone is in training mode. They are the mean over the batches,
+            and over the calls of a layer that is used several times. The centre then differs from `model.evaluate`.
         batch_size: samples per forward pass of arrays, >= 1; None: 8, and a warning if the loss depends on it (sum
             reductions, Dice, losses that layers add). Data with batches of their own keep them.
         budget: seconds after which no more points are begun; the same call resumes later.
@@ -137,8 +143,8 @@ def landscape(
     Raises:
         InputError: an argument out of range, a model that is not compiled or not built, a loss at the solution
             that is not finite or cannot be evaluated, no finite loss around it, a layer whose filters are
-            unknown or that cannot compute in `compute_dtype`, directions of another model, a Dask scheduler that
-            does not answer, or a `path` that holds the surface of another setting.
+            unknown or that cannot compute in `compute_dtype`, directions of another model or to solutions that
+            differ in weights that are not trained, a Dask scheduler that does not answer, or a `path` that holds the surface of another setting.
     """
     check_arguments(model, n, seed, tolerance, budget)
     check_compute_dtype(compute_dtype)
@@ -172,16 +178,23 @@ def landscape(
         "compute_dtype": compute_dtype,
         **code_hashes(model),
         BATCHES: samples.own_batches,
+        METHOD: CURRENT_METHOD,
     }
     surface = resume(path, key, overwrite) or Surface.empty(n, range, _metadata(key, directions), line=line)
     if surface.metadata.get("finished"):
+        if directions.unmoved:
+            evaluate_solution(model, samples, chosen)
+            check_unmoved(directions, model, batches.slice(0, 1))
         if not is_told(surface.metadata["key"], key):
             check_earlier(surface, evaluate_solution(model, samples, chosen), path, reestimate)
+            _check_method(surface, model, batches, directions, path)
             warn_of_missing_metrics(surface, model, path)
         return surface
 
     evaluated = evaluate_solution(model, samples, chosen)
+    check_unmoved(directions, model, batches.slice(0, 1))
     check_earlier(surface, evaluated, path, reestimate)
+    _check_method(surface, model, batches, directions, path)
     warn_of_missing_metrics(surface, model, path)
     if batch_size is None:
         warn_of_batch_size(model, samples, evaluated, chosen)
@@ -211,6 +224,23 @@ def landscape(
             measuring.save()
     warn_of(surface.metadata["self_check"], reestimate)
     return surface
+
+
+def _check_method(surface, model, batches, directions, path):
+    """Refuse or warn of what earlier versions measured in another way.
+
+    Raises:
+        InputError: the moving statistics were estimated otherwise.
+    """
+    key = surface.metadata["key"]
+    if METHOD in key or not surface.num_measured:
+        return
+    if key.get("reestimate") and np.isfinite(surface.centre):
+        v = directions.v or [np.zeros_like(a) for a in directions.u]
+        point_loss = point_loss_that_runs(model, batches, directions.u, v, reestimate=True)
+        check_reestimated(surface, figures_at(point_loss, 0.0, 0.0)["loss"], path)
+    if key.get("sample_errors"):
+        warn_of_standard_errors(surface, predict_batch(model, batches.slice(0, 1)[0]), path)
 
 
 def _dask_cells(*args, **options):

@@ -10,18 +10,23 @@ import numpy as np
 
 from tfapp.errors import InputError, changes
 from tfapp.landscape.code_fingerprint import Fingerprint
+from tfapp.landscape.configuration import config_or_none
 from tfapp.landscape.surface import Surface
 
 # What a file meant that was written before there was this option.
 _EARLIER = {"compute_dtype": "float32"}
 # What files of earlier versions do not tell: it is compared where both tell it, and the centre where not.
-LOSS_CODE, METRICS, MODEL_CODE, BATCHES = (
+LOSS_CODE, METRICS, MODEL_CODE, BATCHES, METHOD = (
     "code of the loss",
     "metrics",
     "code of the model",
     "batches of the data",
+    "method",
 )
-_LATER = (LOSS_CODE, METRICS, MODEL_CODE, BATCHES)
+# How figures are measured. Files that do not tell it have standard errors without masks and logits, and moving
+# statistics that were estimated with all layers in training mode and for one call of a layer in a pass.
+CURRENT_METHOD = 2
+_LATER = (LOSS_CODE, METRICS, MODEL_CODE, BATCHES, METHOD)
 _HASHES = ("weights", "data", "model", "loss", "directions", *_LATER)
 # Where version 0.1 had what it registered with Keras. A configuration names the module of every class, but a surface
 # is that of the same network when a class of tfapp has moved: hashed are these names, whatever they are today.
@@ -82,23 +87,28 @@ def hash_data(x, y, sample_weight=None) -> str:
 
 
 def hash_model(model: keras.Model) -> str:
-    """Hash the architecture, names aside; of a subclassed model that cannot describe itself, only the class name."""
-    try:
-        config = model.get_config()
-    except NotImplementedError:
-        config = None
+    """Hash the architecture, names aside; of a model that cannot describe itself, only the class name."""
+    config = config_or_none(model)
     # Keras numbers the layers of a process: built again in a notebook, `dense` is `dense_1`.
     numbers = {layer.name: f"layer {index}" for index, layer in enumerate(model._flatten_layers())}
     return _hash_json([type(model).__qualname__, _in_first_modules(_renamed(config, numbers))])
 
 
 def hash_loss(model: keras.Model) -> str:
-    """Hash the loss and the loss weights of `model.compile`."""
-    with warnings.catch_warnings():
-        # Keras warns that a serialised lambda is unsafe to load; here it is only hashed.
-        warnings.filterwarnings("ignore", message=".*lambda.*")
-        config = model.get_compile_config()
-    return _hash_json([_in_first_modules(config.get("loss")), config.get("loss_weights")])
+    """Hash the loss and the loss weights of `model.compile`, as Keras describes them.
+
+    Of what Keras cannot describe, such as a `functools.partial` or a lambda that was typed at a prompt, the code alone
+    is hashed, by `code_hashes`. The optimizer and the metrics, which may not tell a configuration, are not asked.
+    """
+    given = _compiled_with(model)
+    try:
+        with warnings.catch_warnings():
+            # Keras warns that a serialised lambda is unsafe to load; here it is only hashed.
+            warnings.filterwarnings("ignore", message=".*lambda.*")
+            loss = keras.saving.serialize_keras_object(given.get("loss"))
+    except Exception:  # losses of users raise what they like
+        loss = "told by its code"
+    return _hash_json([_in_first_modules(loss), given.get("loss_weights")])
 
 
 def code_hashes(model: keras.Model, *, metrics: bool = True) -> dict:
@@ -110,9 +120,7 @@ def code_hashes(model: keras.Model, *, metrics: bool = True) -> dict:
         model: compiled Keras model.
         metrics: also of the metrics.
     """
-    given = (
-        model._compile_config.config
-    )  # Keras has no public way to the very objects that `compile` was given.
+    given = _compiled_with(model)
     code = Fingerprint(model)
     hashes = {LOSS_CODE: code.of([given.get("loss"), given.get("loss_weights")], "the loss")}
     if metrics:
@@ -124,6 +132,11 @@ def code_hashes(model: keras.Model, *, metrics: bool = True) -> dict:
             stacklevel=3,
         )
     return hashes
+
+
+def _compiled_with(model):
+    """Return the very objects that `compile` was given, to which Keras has no public way."""
+    return model._compile_config.config
 
 
 def is_told(stored: dict, key: dict) -> bool:

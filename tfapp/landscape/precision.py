@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from tfapp.errors import InputError
+from tfapp.landscape.attached import with_attached
 from tfapp.landscape.one_line import one_line
 from tfapp.landscape.samples import Batches
 
@@ -68,12 +69,14 @@ def computing_in(model: keras.Model, compute_dtype: str):
 
 
 def in_float32(prediction):
-    """Cast the bfloat16 leaves of a nest; the others are the same objects, with what Keras left on them."""
+    """Cast the bfloat16 leaves of a nest, with what Keras left on them; the others are the same objects."""
 
     def cast(tensor):
         return tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor
 
-    return keras.tree.map_structure(cast, prediction)
+    return keras.tree.map_structure(
+        lambda leaf: with_attached(cast, leaf) if leaf.dtype == tf.bfloat16 else leaf, prediction
+    )
 
 
 def _layers_to_change(model):

@@ -49,6 +49,8 @@ class Directions:
         points: float64 (m, 1) or (m, 2), solutions that lie on the line, or in the plane or are projected to
             it, as alpha (and beta); None if there are none.
         point_names: m names, empty for points that have none.
+        unmoved: paths of weights that are not trained, which directions do not move, and in which one of the `points`
+            differs from w; moving statistics of batch normalisation are left out.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class Directions:
     metadata: dict = field(default_factory=dict)
     points: np.ndarray | None = None
     point_names: tuple[str, ...] = ()
+    unmoved: tuple[str, ...] = ()
 
     @classmethod
     def through(cls, model: keras.Model, kind: str, u, v=None, *, labels, metadata=None, **points):
@@ -129,6 +132,8 @@ class Directions:
             arrays["points"] = self.points
         names = ("kind", "labels", "relative_u", "relative_v", "parameters", "weights", "point_names")
         record = {name: getattr(self, name) for name in names}
+        if self.unmoved:
+            record["unmoved"] = self.unmoved
         record |= {"format": _FORMAT, "structure": structure_hash(self.parameters), "metadata": self.metadata}
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, record=np.array(json.dumps(record)), **arrays)
@@ -152,10 +157,9 @@ class Directions:
             is_line = record["relative_v"] is None
             v = None if is_line else [_read(archive, f"v{i}", p.shape) for i, p in enumerate(parameters)]
             points = archive["points"] if "points" in archive else None
-            labels, names = tuple(record.pop("labels")), tuple(record.pop("point_names"))
-            found = cls(
-                **record, u=u, v=v, labels=labels, parameters=parameters, points=points, point_names=names
-            )
+            tuples = {name: tuple(record.pop(name)) for name in ("labels", "point_names")}
+            tuples["unmoved"] = tuple(record.pop("unmoved", ()))
+            found = cls(**record, **tuples, u=u, v=v, parameters=parameters, points=points)
         if model is not None:
             found.check(model, str(path))
         return found
