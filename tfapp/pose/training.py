@@ -75,6 +75,7 @@ def train(
     with progress.task(title) as task:
         watchers = [ReportProgress(task, _chamfer), *callbacks]
         _train(run, model, config, observations, folder.camera, watchers)
+        run.record_extension(command, epochs=config.epochs)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -113,9 +114,6 @@ def _train(run, model, config, observations, camera, callbacks):
         diverged=kept.diverged,
         callbacks=callbacks,
     )
-    if fitted.trained:
-        run.config["epochs"] = config.epochs
-        run.save()
     save_finished(fitted, run.path / run.model_file)
 
 

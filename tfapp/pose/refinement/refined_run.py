@@ -27,7 +27,7 @@ from tfapp.pose.refinement.alternation import (
 )
 from tfapp.pose.refinement.nearest_field import extent_of
 from tfapp.pose.refinement.scene_set import scene_set
-from tfapp.records import Entries, Number, OneOf, Whole, read_record
+from tfapp.records import Entries, Number, OneOf, Text, Whole, read_record
 from tfapp.runs.progress import SILENT
 
 FOLDER = "refined"
@@ -42,7 +42,9 @@ _ENTRIES = Entries(
         "start": OneOf(STARTS),
         "residual": Number(0),
         "extent": Number(above=0),
-    }
+    },
+    # Later than the first refinements.
+    {"weights": Text()},
 )
 _SCENE_ARRAYS = ("rotation", "translation", "residual", "margin")
 _COLUMNS = ("round", "residual_mm", "points", "moved")
@@ -101,6 +103,7 @@ def _refine(run, options, overwrite, progress, watch):
     folder = run.path / FOLDER
     numbers = run.splits["training"][: options.scenes]
     settings = {
+        "weights": run.weights,
         "epochs": run.config["epochs"],
         "scenes": len(numbers),
         "most_rounds": options.rounds,
@@ -152,6 +155,7 @@ def read_refined(run):
     if not is_refined(run):
         raise InputError(f"{run.path} is not refined; run `tfapp pose refine {run.path}` first.")
     record = _read_record(folder)
+    _check_weights(run, record)
     if record["epochs"] != run.config["epochs"]:
         raise InputError(
             f"{run.path} was refined after {record['epochs']} epochs and has {run.config['epochs']} now; run "
@@ -349,11 +353,22 @@ def _read_record(folder):
 def _check_same(run, then, now):
     """Raise InputError for the first setting that is another than it was."""
     for name, value in now.items():
-        if value != then.get(name):
+        if name == "weights":
+            _check_weights(run, then)
+        elif value != then.get(name):
             said = "rounds" if name == "most_rounds" else name
             raise InputError(
                 f"{run.path} was refined with `{said}` {then.get(name)}, not {value}; refine again with `overwrite`."
             )
+
+
+def _check_weights(run, then):
+    """Raise InputError if a refinement began with other weights than the run has now."""
+    if not run.is_current(then.get("weights")):
+        raise InputError(
+            f"{run.path} was refined before its training went on; run `tfapp pose refine {run.path}` again with "
+            "`overwrite`."
+        )
 
 
 def _damaged(run, file, error):
