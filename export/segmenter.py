@@ -23,6 +23,7 @@ from tfapp.export.images import (
 from tfapp.export.kinds import SEGMENTER
 from tfapp.export.requests import decided, outputs_of, tolerance_of
 from tfapp.layers import CropLike, PadToStride
+from tfapp.layers.placement import misplacement
 
 # What its outputs mean, by alias.
 MEANINGS = {
@@ -33,6 +34,8 @@ MEANINGS = {
 }
 # The size at which a model is tried: odd, so that a stride that is not handled shows.
 _TRIAL_SIZE = (33, 47)
+# Two sides, as a crop to one of them covers that.
+_PLACEMENT_SIZE = (64, 96)
 _FILES = (((33, 47), "png"), ((64, 20), "jpeg"), ((48, 49), "png"))
 
 
@@ -163,7 +166,7 @@ def inspect_model(model, stride=1, value_range=(0.0, 1.0)):
 
     Raises:
         ExportError: not a Keras model on the TensorFlow backend; `stride` or `value_range` unusable;
-            fixed image size; output that is not one probability per class and pixel.
+            fixed image size; output that is not one probability per class and pixel, or not where the image has it.
     """
     given = image_input(model, value_range)
     if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
@@ -175,6 +178,7 @@ def inspect_model(model, stride=1, value_range=(0.0, 1.0)):
         )
     trial = Segmenter(model=model, **given, num_classes=0, stride=stride, tolerance=tolerance_of(model))
     num_classes, num_outputs = _try(trial)
+    _check_placement(trial)
     return replace(trial, num_classes=num_classes, has_gap=num_outputs == 2)
 
 
@@ -209,6 +213,21 @@ def _try(segmenter):
             "end it in a soft-max."
         )
     return outputs.shape[3], 1 + len(others)
+
+
+def _check_placement(segmenter):
+    """Raise ExportError if the answer lies elsewhere than where the image has it, as of a crop that is enlarged."""
+    low, high = segmenter.value_range
+
+    def answer(images):
+        with tf.device("cpu:0"):
+            return segmenter.answer(low + (high - low) * images)[0].numpy()
+
+    finding = misplacement(answer, _PLACEMENT_SIZE, segmenter.num_channels)
+    if finding:
+        raise ExportError(
+            f"`model` must answer each pixel of its image where that is. Received: a model that {finding}."
+        )
 
 
 def stored_requests(segmenter):

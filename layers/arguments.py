@@ -87,6 +87,42 @@ def check_values(name, logits, tv_weight):
         )
 
 
+def check_float(name, logits):
+    """Raise ValueError for logits of whole numbers or complex ones, tensors or symbolic."""
+    dtype = tf.as_dtype(logits.dtype)
+    if not dtype.is_floating and (dtype.is_complex or dtype.size >= 4):
+        raise ValueError(
+            f"{name} needs logits of real numbers. Received: dtype={dtype.name}; cast them to float32 first"
+        )
+
+
+# The range of a guide, in units of `edge_contrast`, beyond which its edges are everywhere: one in [0, 1] has 10 by
+# default, a standardised one hardly 100, and one from 0 to 255 has 2550.
+_LARGEST_RANGE = 200
+
+
+def check_guide(guide, edge_contrast):
+    """Warn of a guide whose numbers are so large that its noise alone is edges, which switches the regularisation off.
+
+    Where values are not known, in a graph, whole numbers alone give it away.
+
+    Args:
+        guide: Tensor `(batch, *spatial, channels)`.
+        edge_contrast: Difference of neighbours in it that counts as an edge.
+    """
+    found = "" if guide.dtype.is_floating or edge_contrast >= 1 else f"whole numbers ({guide.dtype.name})"
+    if not found and tf.executing_eagerly() and tf.size(guide) > 0:
+        values = tf.cast(guide, tf.float64)
+        low, high = float(tf.reduce_min(values)), float(tf.reduce_max(values))
+        found = f"numbers from {low:g} to {high:g}" if high - low > _LARGEST_RANGE * edge_contrast else ""
+    if found:
+        warnings.warn(
+            f"`guide` has {found} with edge_contrast={edge_contrast:g}, so that nearly every pixel is an edge and "
+            "hardly anything is regularised: give an image in [0, 1], or an `edge_contrast` in the units of this one.",
+            stacklevel=4,
+        )
+
+
 def inverse_softplus(value):
     """Return x with softplus(x) = value > 0: log(exp(v) - 1) without losing digits at either end."""
     return value + math.log(-math.expm1(-value))

@@ -10,6 +10,8 @@ from tfapp.layers.arguments import (
     check_channels_last,
     check_choice,
     check_count,
+    check_float,
+    check_guide,
     check_positive,
     check_values,
     check_weight,
@@ -43,7 +45,8 @@ class TVLayer(keras.layers.Layer):
         tolerance: Float, duality gap per pixel to stop at, or None for a fixed number of iterations.
         backward_iterations: Integer >= 1, conjugate-gradient iterations of `"implicit"`. More than a quarter of
             the forward ones do not help: then the forward solution limits the accuracy.
-        edge_contrast: Float > 0, kappa in the edge weights 1 / (1 + |grad I|^2 / kappa^2) of a guide image.
+        edge_contrast: Float > 0, kappa in the edge weights 1 / (1 + |grad I|^2 / kappa^2) of a guide image, in the
+            units of its values: 0.1 is for images in [0, 1].
         voxel_size: Distances of neighbours along the spatial axes, such as `(12.5, 1, 1)` for thick slices;
             None for 1.
         jit_compile: Compile the solver with XLA: `"auto"` does so in training only, so that exported
@@ -139,6 +142,7 @@ class TVLayer(keras.layers.Layer):
                 f"Received: logits={logits}"
             )
         logits = at_least_float32(logits)
+        check_float(type(self).__name__, logits)
         check_values(type(self).__name__, logits, tv_weight)
         if not self.built:
             self.build(logits.shape)
@@ -176,6 +180,7 @@ class TVLayer(keras.layers.Layer):
 
     def compute_output_spec(self, logits, guide=None, tv_weight=None, training=None):
         del guide, tv_weight, training
+        check_float(type(self).__name__, logits)
         dtype = self._output_dtype(logits.dtype)
         output = keras.KerasTensor(logits.shape, dtype)
         if not self.return_gap:
@@ -203,6 +208,8 @@ class TVLayer(keras.layers.Layer):
         weight = tf.cast(weight, logits.dtype)
         if guide is None:
             return weight
+        guide = tf.convert_to_tensor(guide)
+        check_guide(guide, self.edge_contrast)
         guide = tf.cast(guide, logits.dtype)
         if not guide.shape[1:-1].is_compatible_with(logits.shape[1:-1]):
             raise ValueError(
@@ -261,7 +268,9 @@ class TVSoftmax(TVLayer):
 
     Call arguments:
         logits: Float tensor `(batch, *spatial, classes)`, at least 2 classes, 1 to 3 spatial axes of any size.
-        guide: Optional image `(batch, *spatial, channels)` whose edges the class borders should follow.
+        guide: Optional image `(batch, *spatial, channels)` in [0, 1] whose edges the class borders should follow. One
+            of other numbers, such as 0 to 255, needs an `edge_contrast` in their units; without it hardly anything is
+            regularised, of which eager calls warn.
         tv_weight: Optional tensor >= 0 in place of lambda: a scalar, `(classes,)`, or a map
             `(batch, *spatial, 1 or classes)`.
         training: Python boolean; matters for `gradient="one-step"` and `jit_compile="auto"` only.

@@ -1,8 +1,10 @@
+import hashlib
 import io
 import json
 import shlex
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -216,3 +218,54 @@ def test_unreadable_image_is_named_and_left_out_on_demand(place, tmp_path):
     assert result.exit_code == 2 and "20.png" in result.output and "--skip-bad" in result.output
     done(f"{line} --skip-bad")
     assert "1 could not be read" in done(f"transfer evaluate {tmp_path / 'run'}")
+
+
+@pytest.mark.slow
+def test_what_was_made_before_the_training_went_on_is_neither_shown_nor_served_nor_mixed(
+    run, place, tmp_path
+):
+    path = shutil.copytree(run[0], tmp_path / "run")
+    done(f"transfer grid {path} --hidden 4 --clusters 2 --seeds 0")
+    done(f"transfer tsne {path} --perplexity 2")
+    longer = SMALL.replace("--iterations 30", "--iterations 40")
+    done(f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {longer}")
+    done(f"report {path} --out {tmp_path / 'page.html'}")
+    page = (tmp_path / "page.html").read_text()
+    for name in ("evaluate", "tsne", "grid"):
+        assert f"What `tfapp transfer {name}` made is of before the training went on; run" in page
+    assert "--iterations 40" in page
+    served = tfapp(f"export {path} {tmp_path / 'served'}")
+    assert served.exit_code == 2 and "are of before its training went on; run `tfapp tra" in served.output
+    grid = tfapp(f"transfer grid {path} --hidden 4 --clusters 2 --seeds 0")
+    assert (
+        grid.exit_code == 2 and "holds a network of other settings, such as fewer iterations" in grid.output
+    )
+    done(f"transfer evaluate {path}")
+    done(f"export {path} {tmp_path / 'served'}")
+
+
+@pytest.mark.parametrize("change", ["told", "of before it was told"])
+def test_backbone_with_another_activation_is_refused_and_its_features_are_not_mixed(
+    run, place, tmp_path, change
+):
+    path = shutil.copytree(run[0], tmp_path / "run")
+    shutil.copy(place / "small.keras", tmp_path)
+    record = json.loads((path / "run.json").read_text())
+    record["config"]["backbone"] = str(tmp_path / "small.keras")
+    if change != "told":
+        told = record["backbone"].pop("architecture")
+        assert len(told) == 64
+        for details in list((path / "features").rglob("features.json")):
+            # The name of the folder is a hash of these.
+            del (stored := json.loads(details.read_text()))["backbone"]["architecture"]
+            key = hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
+            details.write_text(json.dumps(stored))
+            details.parent.rename(details.parent.with_name(f"{details.parent.name[:-12]}{key[:12]}"))
+    (path / "run.json").write_text(json.dumps(record))
+    done(f"transfer evaluate {path}")
+    model = keras.models.load_model(tmp_path / "small.keras")
+    model.get_layer("convolution").activation = keras.activations.tanh
+    model.save(tmp_path / "small.keras")
+    result = tfapp(f"transfer evaluate {path}")
+    sentence = "has other layers, or settings of them," if change == "told" else "gives other features of"
+    assert result.exit_code == 2 and sentence in " ".join(result.output.split())

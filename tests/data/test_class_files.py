@@ -25,6 +25,16 @@ def test_values_may_stand_before_names_in_any_order_with_any_separator(read, sep
     assert listed.names == ("sky", "car", "wall") and listed.values == (2, 0, 1) and listed.given
 
 
+@pytest.mark.parametrize(
+    "line", ['"{}","{}"', "'{}' {}", '"{}" "{}"', "- {}: {}", "* {} {}", '"{}": "{}",', "'{}';'{}'"]
+)
+def test_values_in_quotes_and_of_a_list_in_yaml_are_values(read, line):
+    listed = read(
+        "".join(line.format(value, name) + "\n" for value, name in ((2, "sky"), (0, "red car"), (1, "a")))
+    )
+    assert listed.names == ("sky", "red car", "a") and listed.values == (2, 0, 1) and listed.given
+
+
 def test_remarks_empty_lines_and_a_byte_order_mark_do_not_count(read):
     listed = read("\ufeff# mine\n\nbackground # none\n  cell #1\n")
     assert listed.names == ("background", "cell #1") and listed.values == (0, 1) and not listed.given
@@ -54,8 +64,21 @@ def test_digits_of_other_scripts_are_letters(read):
     assert read("² a\n³ b\n").names == ("² a", "³ b")
 
 
-def test_numbered_names_are_names(read):
-    assert read("class 0\nclass 1\n").names == ("class 0", "class 1")
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("class 0", "class 1"),
+        # Ranges, words with numbers in them, and numbers in the order of the lines.
+        ("0-10 mm", "10-20 mm"),
+        ("2d plane", "3d object"),
+        ("t2 lesion", "t1 vessel"),
+        ("area (0) sky", "area (1) sea"),
+        ("- sky", "- sea"),
+        ('"sky"', '"sea"'),
+    ],
+)
+def test_numbered_names_are_names(read, names):
+    assert read("\n".join(names)).names == names
 
 
 @pytest.mark.parametrize(
@@ -74,6 +97,12 @@ def test_numbered_names_are_names(read):
         ("0 a\n99999999999 b\n", "Line 2 of .* a value is at most"),
         ('["a",\n"b"]\n', "it looks like JSON"),
         ("Zelle\nKörper\n".encode("utf-16"), "not UTF-8"),
+        ('"2 sky"\n"0 sea"\n', "Line 1 of .* is '.2 sky.', and its number may be a value"),
+        ("2->sky\n0->sea\n", "Line 1 of .* is '2->sky', and its number may be a value"),
+        ("names\n<2> sky\n<0> sea\n", "Line 2 of .* is '<2> sky', and its number may be a value"),
+        ('"sky","0","0","9"\n"sea","1","1","1"\n', "Line 1 of .* and its numbers may be a colour"),
+        ('"value","name"\n"2","sky"\n"0","sea"\n', "Line 1 of .* other lines begin with a value"),
+        ('"2","sky"\nsea\n"0","car"\n', "Line 2 of .* is 'sea', and other lines begin with a value"),
         ("", "lists 0 classes"),
         ("0 a\n0 ignore\n1 b\n", "each with a different value"),
     ],

@@ -47,6 +47,13 @@ def test_joined_labels_say_the_same_as_columns(write):
     assert by_name(data) == {"00.png": [1, -1, 1], "01.png": [-1, -1, -1], "02.png": [1, 1, -1]}
 
 
+def test_columns_that_are_hardly_classes_are_told(write):
+    data = labels_folder(write("image,a,A,is_valid", "00.png,1,0,1", "01.png,0,1,1"), "")
+    case, column = data.remarks
+    assert "'a' and 'A' count as different classes" in case.text and case.doubt
+    assert column.text.endswith("count as classes: 'is_valid'; remove those that are none.") and column.doubt
+
+
 def test_columns_may_stand_in_any_order(write):
     data = labels_folder(write("dog,image,split,cat", "1,00.png,test,0", "0,01.png,train,1"), "")
     assert data.class_names == ("dog", "cat") and by_name(data) == {"01.png": [-1, 1], "00.png": [1, -1]}
@@ -91,6 +98,8 @@ def test_byte_order_mark_and_empty_lines_are_passed_over(write):
         (["image,x,x", "00.png,1,0"], "each column once"),
         (["image,x,", "00.png,1,0"], "each column once"),
         (["image,labels,x", "00.png,a,0"], "each column once"),
+        (["image,x,y,Split", "00.png,1,0,1"], "has the column 'Split'; write 'split', or give a class"),
+        (["image,labels", "00.png,a", "01.png,N/A"], "Line 3 of .* has the labels 'N/A', as programs write"),
         (["image;x;y", "00.png;1;0"], "is 'image;x;y'; expected image,CLASS"),
         (["image,x,y"], "names no image"),
         (["image,x,y", "00.png,1"], "Line 2 of .*labels.csv has 2 cells; expected 3"),

@@ -126,7 +126,7 @@ def test_limit_and_status_reach_the_export_where_they_are_typed(tfapp, tmp_path,
     def export(base_dir, version, *, post_tv, gap, classes, **serving):
         received.update(serving)
 
-    source = SimpleNamespace(export=export, after_export=())
+    source = SimpleNamespace(export=export, after_export=(), export_remarks=())
     monkeypatch.setattr(command, "open_source", lambda *arguments: source)
     monkeypatch.setattr(command, "print_exported", lambda *arguments: None)
     assert tfapp("export", tmp_path, tmp_path / "served", *options).code == 0

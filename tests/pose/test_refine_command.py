@@ -12,6 +12,7 @@ from tests.pose.rendered_parts import EXTENT, part, pose, scenes_of
 from tfapp.pose.evaluation.registration import align
 from tfapp.pose.refinement import refined_run
 from tfapp.pose.refinement.alternation import RefinedModel, grown_model, mean_residual, next_round, place_new
+from tfapp.pose.run import PoseRun
 
 pytestmark = pytest.mark.slow
 ROUNDS = ("--rounds", 3)
@@ -111,6 +112,19 @@ def test_a_run_that_was_trained_further_is_not_taken_for_refined(bolt_run, refin
     record["config"]["epochs"] += 1
     (run / "run.json").write_text(json.dumps(record))
     check_refused(tfapp("pose", "evaluate", run), "was refined after 2 epochs and has 3 now")
+
+
+def test_a_refinement_of_other_weights_is_not_taken_for_that_of_the_run(bolt_run, refined, tmp_path):
+    run = copy_run(bolt_run, tmp_path / "run")
+    (run / "refined").mkdir()
+    for file in (refined[0] / "refined").iterdir():
+        (run / "refined" / file.name).write_bytes(file.read_bytes())
+    record = run / "refined" / "refine.json"
+    stored = json.loads(record.read_text())
+    assert stored["weights"] == PoseRun.open(run).weights
+    record.write_text(json.dumps(stored | {"weights": "ab" * 32}))
+    check_refused(tfapp("pose", "evaluate", run), "was refined before its training went on; run")
+    check_refused(tfapp("pose", "refine", run), "was refined before its training went on; run")
 
 
 def test_a_run_that_is_not_refined_says_so(bolt_run, tmp_path):

@@ -65,6 +65,19 @@ def test_finished_training_is_not_done_again(tmp_path, keeper):
 
 
 @pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
+def test_model_of_fewer_epochs_is_not_taken_for_the_finished_one(tmp_path, keeper):
+    file = tmp_path / "model.keras"
+    save_finished(fit_or_resume(keeper(tmp_path), 1, begin, data), file)
+    longer = fit_or_resume(keeper(tmp_path), 2, begin, data)
+    # Killed here, before it was written.
+    save_finished(fit_or_resume(keeper(tmp_path), 2, begin, data), file)
+    for one, other in zip(
+        keras.saving.load_model(file).get_weights(), longer.model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
 def test_fewer_epochs_than_are_done_are_refused(tmp_path, keeper):
     fit_or_resume(keeper(tmp_path), 2, begin, data)
     with pytest.raises(InputError, match="already has 2 epochs; `epochs` 1 would take some back"):

@@ -196,3 +196,49 @@ def test_scale_must_be_above_0(saved, scale):
 def test_another_size_than_the_fixed_one_is_refused(saved):
     with pytest.raises(InputError, match="takes images of 12x8 pixels only.* leave out `resize`"):
         KerasFile(saved(shape=(8, 12, 3)), resize=(16, 16))
+
+
+def middle(size, **options):
+    """Return a model that marks what is white in the pixel in the middle of its kernel, without padding."""
+    side = options.get("kernel", 1)
+    inputs = keras.Input((size, size, 3))
+    x = inputs
+    for layer in options.get("first", ()):
+        x = layer(x)
+    convolution = layers.Conv2D(2, side)
+    model = keras.Model(inputs, layers.Softmax()(convolution(x)))
+    kernel = np.zeros((side, side, 3, 2), "f4")
+    kernel[side // 2, side // 2] = [-10, 10]
+    convolution.set_weights([kernel, np.array([15, -15], "f4")])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "sentence"),
+    [
+        (
+            64,
+            {"kernel": 3},
+            "answers for the middle 62x62 of 64x64 pixels alone; expected an answer that covers",
+        ),
+        (64, {"kernel": 21}, "answers for the middle 44x44 of 64x64 pixels alone"),
+        (64, {"kernel": 33}, "answers for the middle 32x32 of 64x64 pixels alone"),
+        (64, {"first": [layers.CenterCrop(32, 32)]}, "answers for the middle 32x32 of 64x64 pixels alone"),
+        (None, {"first": [layers.CenterCrop(32, 32)]}, "answers for the middle 32x32 of 96x64 pixels alone"),
+        (None, {"first": [layers.Cropping2D(8)]}, r"takes no image of up to 640x640 pixels \(it answers"),
+    ],
+)
+def test_answer_for_a_part_of_the_image_is_not_laid_over_all_of_it(tmp_path, size, options, sentence):
+    middle(size, **options).save(tmp_path / "own.keras")
+    with pytest.raises(InputError, match=sentence):
+        KerasFile(tmp_path / "own.keras")
+
+
+def test_answer_of_a_convolution_with_padding_is_where_the_image_has_it(tmp_path):
+    inputs = keras.Input((64, 64, 3))
+    pooled = layers.AveragePooling2D(2)(layers.ZeroPadding2D(1)(inputs))
+    keras.Model(inputs, layers.Conv2D(2, 2, activation="softmax")(pooled)).save(tmp_path / "own.keras")
+    model = keras.models.load_model(tmp_path / "own.keras")
+    # 64 pixels, padded to 66, pooled to 33, and 32 by a kernel of two: each place two pixels, as it should be.
+    assert model.output_shape[1:3] == (32, 32)
+    assert KerasFile(tmp_path / "own.keras").num_classes == 2

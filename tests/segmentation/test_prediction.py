@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tfapp.errors import InputError
 from tfapp.segmentation.pictures import contact_sheet, overlay, palette
@@ -157,12 +158,39 @@ def test_own_labels_may_be_written_again(picture, tmp_path):
         check_places([picture], [picture], out, labels=labels)
 
 
-def test_labels_of_version_0_1_may_be_written_again(picture, tmp_path):
+def edited(file):
+    """Save one label of a picture changed, with all else that it has, as a paint program may."""
+    with Image.open(file) as written:
+        info = PngInfo()
+        for key, text in written.text.items():
+            info.add_text(key, text)
+        written.putpixel((3, 3), 1 - written.getpixel((3, 3)))
+        written.save(file, pnginfo=info)
+
+
+def saved_again(file):
+    """Save a picture as version 0.1 did, without a mark."""
+    with Image.open(file) as written:
+        written.load()
+        written.save(file)
+
+
+@pytest.mark.parametrize("change", [edited, saved_again])
+def test_labels_that_a_person_corrected_are_not_replaced_unless_it_is_asked_for(picture, tmp_path, change):
+    out = tmp_path / "out"
+    label([picture], out)
+    change(out / "photo.png")
+    with pytest.raises(InputError, match="photo.png exists and was not written by .*, or was changed since"):
+        check_places([picture], [picture], out)
+    check_places([picture], [picture], out, overwrite=True)
+
+
+def test_labels_are_whole_pngs_with_their_mark(picture, tmp_path):
     label([picture], tmp_path / "out")
-    for file in (tmp_path / "out").iterdir():  # as they were then, without a mark
-        with Image.open(file) as written:
-            written.save(file, pnginfo=None)
-    check_places([picture], [picture], tmp_path / "out")
+    with Image.open(tmp_path / "out" / "photo.png") as labels:
+        labels.verify()
+    with Image.open(tmp_path / "out" / "photo.png") as labels:
+        assert labels.text["Software"] == "tfapp predict" and labels.mode == "P"
 
 
 def test_pipe_among_the_images_is_named(tmp_path):

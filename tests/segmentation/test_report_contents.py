@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,11 @@ import pytest
 from tfapp.data import Noise
 from tfapp.errors import InputError
 from tfapp.segmentation.page.contents import gather, read_metrics
+from tfapp.segmentation.page.noise_tables import noise_section
 from tfapp.segmentation.page.pictures import examples_of
+from tfapp.segmentation.page.sections import landscape_section
+from tfapp.segmentation.page.serving import _outdated
+from tfapp.segmentation.run import Run
 
 
 def test_metrics_are_read_as_they_were_stored(evaluated_run):
@@ -138,3 +143,77 @@ def test_unfinished_surface_is_left_out(evaluated_run, copy_of):
     run = copy_of(evaluated_run, "run")
     Surface.empty(5, 0.5, {}).save(run.path / "landscape" / "surface.npz")
     assert gather([run]).entries[0].surface is None
+
+
+def trained_further(run):
+    """Give the model of a run other weights, as more epochs do, and return the run as a new command opens it."""
+    model = run.load_model()
+    model.trainable_weights[0].assign_add(np.full(model.trainable_weights[0].shape, 0.01))
+    model.save(run.path / "model.keras")
+    return Run.open(run.path)
+
+
+def test_what_was_measured_is_of_the_run_as_it_is(evaluated_run):
+    (entry,) = gather([evaluated_run.path]).entries
+    assert entry.evaluations[0].weights == evaluated_run.weights
+    assert (entry.outdated, entry.surface_outdated) == ((), False) and entry.surface is not None
+
+
+@pytest.mark.slow
+def test_what_was_measured_before_the_training_went_on_is_left_out(evaluated_run, copy_of):
+    data = gather([trained_further(copy_of(evaluated_run))])
+    (entry,) = data.entries
+    assert (entry.evaluations, entry.outdated, data.comparison) == ((), ("RUnet",), None)
+    assert entry.surface is None and entry.surface_outdated
+    page = noise_section(data).body + landscape_section(data.entries).body
+    assert "RUnet was evaluated before its training went on: run" in page
+    assert "The loss surface of RUnet was measured before its training went on: run" in page
+    assert f"tfapp landscape {entry.run.path} --overwrite" in page
+
+
+def test_metrics_that_do_not_say_of_which_weights_they_are_are_shown_with_a_caution(evaluated_run, copy_of):
+    run = copy_of(evaluated_run)
+    metrics = run.metrics()
+    del metrics["RUnet"]["weights"]
+    (run.path / "metrics.json").write_text(json.dumps(metrics))
+    data = gather([run])
+    assert len(data.entries[0].evaluations) == 1
+    assert any("did not keep of which weights" in caution for caution in data.cautions)
+
+
+@pytest.mark.slow
+def test_metrics_of_before_are_no_facts_of_an_export(evaluated_run, copy_of, monkeypatch):
+    run, kept = trained_further(copy_of(evaluated_run)), {}
+    monkeypatch.setattr("tfapp.segmentation.run.export_segmenter", lambda *_, facts, **__: kept.update(facts))
+    run.export(run.path / "served")
+    assert kept["metrics"] == {}
+
+
+def page_run(weights, name="rs", epochs=3):
+    return SimpleNamespace(
+        path=Path(name), config={"epochs": epochs}, is_current=lambda said: said in (None, weights)
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "outdated"),
+    [
+        ({"run": "rs", "weights": "now"}, False),
+        ({"run": "rs", "weights": "then"}, True),
+        # Of a run that was renamed since, or of another one: it is shown, with a remark.
+        ({"run": "other", "weights": "now"}, False),
+        ({"run": "other", "weights": "then"}, False),
+        # Of earlier versions.
+        ({"run": "rs", "config": {"epochs": 3}}, False),
+        ({"run": "rs", "config": {"epochs": 1}}, True),
+        ({}, False),
+    ],
+)
+def test_export_of_before_the_training_went_on_is_known(origin, outdated):
+    run = page_run("now")
+    assert (_outdated(origin, [run]) is run) == outdated
+
+
+def test_export_of_one_of_two_runs_of_a_name_is_of_that_one():
+    runs = [page_run("one", "a/rs"), page_run("two", "b/rs")]
+    assert _outdated({"run": "rs", "weights": "two"}, runs) is None

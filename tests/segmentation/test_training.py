@@ -109,6 +109,22 @@ def test_more_epochs_extend_a_finished_run(trained, extended):
     assert "--epochs 4" in run.record["command"]
 
 
+class Interrupt(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_record_says_the_epochs_of_the_model_until_more_of_them_have_ended(trained, copy_of, tiny):
+    run = copy_of(trained["tv-softmax"])
+    with pytest.raises(KeyboardInterrupt):
+        train(SPEC, run.path, tiny(epochs=5), callbacks=[Interrupt()])
+    between = Run.open(run.path)
+    assert between.config["epochs"] == 3 and between.weights == trained["tv-softmax"].weights
+    longer = train(SPEC, run.path, tiny(epochs=5))
+    assert longer.config["epochs"] == 5 and Run.open(run.path).weights != between.weights
+
+
 def test_finished_run_is_left_as_it_is(trained, tiny):
     path = trained["tv-softmax"].path
     before = (path / "model.keras").stat().st_mtime_ns

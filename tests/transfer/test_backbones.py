@@ -6,7 +6,7 @@ import pytest
 
 from tests.transfer.small_images import FEATURES, SIDE, write_backbone
 from tfapp.errors import InputError
-from tfapp.transfer.backbones import open_backbone
+from tfapp.transfer.backbones import changes, open_backbone
 
 IMAGES = np.random.default_rng(0).random((2, SIDE, SIDE, 3)).astype(np.float32)
 
@@ -152,3 +152,37 @@ def test_other_size_than_the_file_takes_is_refused(file):
         InputError, match="takes images of 16x16 pixels; expected 32x32: say its size by `high`"
     ):
         open_backbone(str(file), 32)
+
+
+def described(path, activation="relu", scale=None, stride=1, **options):
+    """Return the description of a small backbone of fixed weights, built anew."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((SIDE, SIDE, 3))
+    x = images if scale is None else keras.layers.Rescaling(scale)(images)
+    x = keras.ops.abs(keras.layers.Conv2D(FEATURES, 3, strides=stride, activation=activation)(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(images, keras.layers.Dense(3, name="scores")(x)).save(path / "own.keras")
+    return open_backbone(str(path / "own.keras"), SIDE, layer=None, **options).description()
+
+
+def test_backbone_built_again_is_the_same(tmp_path):
+    first = described(tmp_path)
+    # Keras numbers what is built in a process: this one has later numbers.
+    assert described(tmp_path) | {"layer": ""} == first | {"layer": ""}
+
+
+@pytest.mark.parametrize(
+    "other", [{"activation": "tanh"}, {"scale": 1 / 255}, {"stride": 2}, {"input_scale": 255.0}]
+)
+def test_backbone_of_the_same_weights_that_computes_something_else_is_another(tmp_path, other):
+    first, now = described(tmp_path), described(tmp_path, **other)
+    assert first["weights"] == now["weights"]
+    assert "architecture" in changes(first, now, same_keras=True)
+
+
+def test_architecture_of_another_version_of_keras_and_of_before_it_was_kept_is_not_compared(tmp_path):
+    first, now = described(tmp_path), described(tmp_path, activation="tanh")
+    assert changes(first, now, same_keras=False) == []
+    del first["architecture"]
+    assert changes(first, now, same_keras=True) == []
+    assert changes(first | {"weights": "ab"}, now, same_keras=True) == ["weights"]

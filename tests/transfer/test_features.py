@@ -213,3 +213,17 @@ def test_image_that_changed_in_place_is_extracted_again(view, in_files, tmp_path
     found = extract(view, in_files, tmp_path / "features", "train-low")
     changed = np.abs(found.values - first.values).max(1) > 1e-3
     assert changed.tolist() == [False, True, False, False]
+
+
+def test_features_of_a_backbone_that_computes_something_else_are_refused_by_value(view, tmp_path):
+    then = extract(view, part(6), tmp_path, "train-low")
+    same = extract(view, part(6), tmp_path, "train-low", compared=True)
+    np.testing.assert_array_equal(same.values, then.values)
+    network = view.backbone
+    # The weights, and so all that version 0.1 kept of a backbone, are the same.
+    doubled = keras.Model(network.model.input, 2 * network.model.output)
+    other = replace(
+        view, backbone=Backbone(network.name, network.layer, doubled), described=network.description()
+    )
+    with pytest.raises(InputError, match="small.keras gives other features of 0/0 than those kept in"):
+        extract(other, part(6), tmp_path, "train-low", compared=True)

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tfapp.errors import InputError
 from tfapp.transfer.embedding import write_embedding
 from tfapp.transfer.page import save_page
 from tfapp.transfer.page_sentences import grid_sentence, result_sentences
+from tfapp.transfer.run import TransferRun
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -209,3 +211,44 @@ def test_the_page_is_written_again_in_place(tmp_path):
     page_of(run)
     (tmp_path / "metrics.json").write_text(json.dumps(metrics(ours=-0.02)))
     assert "a loss of 2.0 points" in page_of(run).words
+
+
+def run_of(folder, monkeypatch, measured, laid_out):
+    """Return a run whose weights are `now` and whose metrics and layout say these."""
+    monkeypatch.setattr(TransferRun, "weights", "now")
+    run = finished_run(folder, metrics() | measured)
+    write_embedding(replace(embedding(), weights=laid_out), folder / "embedding.npz")
+    return run
+
+
+BEFORE = "is of before the training went on"
+
+
+def test_results_of_the_network_as_it_is_are_shown(tmp_path, monkeypatch):
+    page = page_of(run_of(tmp_path, monkeypatch, {"weights": "now"}, "now"))
+    assert BEFORE not in page.words and "did not keep of which weights" not in page.words
+
+
+def test_results_of_before_the_training_went_on_are_left_out(tmp_path, monkeypatch):
+    page = page_of(run_of(tmp_path, monkeypatch, {"weights": "then"}, "then"))
+    assert f"What `tfapp transfer evaluate` made {BEFORE}; run" in page.words
+    assert f"What `tfapp transfer tsne` made {BEFORE}; run" in page.words
+    # The picture of the grid alone: it is of other networks, with the same iterations.
+    assert sum(source.startswith("data:image/png;base64,") for source in page.values("src")) == 1
+
+
+def test_results_that_do_not_say_of_which_weights_they_are_are_shown_with_a_remark(page):
+    assert BEFORE not in page.words and "did not keep of which weights they are" in page.words
+
+
+def test_grid_of_fewer_iterations_is_left_out(tmp_path):
+    run = finished_run(tmp_path, metrics())
+    for cell in grid()["cells"]:
+        sizes = {name: cell[name] for name in ("hidden", "clusters", "seed")}
+        folder = tmp_path / "grid" / "n1-{hidden}-n2-{clusters}-seed-{seed}".format(**sizes)
+        folder.mkdir(parents=True)
+        config = asdict(replace(run.network_config, **sizes))
+        (folder / "config.json").write_text(json.dumps(config))
+    assert f"What `tfapp transfer grid` made {BEFORE}; run" not in page_of(run).words
+    run.record["config"]["iterations"] += 1
+    assert f"What `tfapp transfer grid` made {BEFORE}; run" in page_of(run).words

@@ -99,6 +99,8 @@ def write(
     with _sentences(), console.status("Exporting and checking"):
         folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes, **serving)
     print_exported(console, folder, source.after_export)
+    for remark in source.export_remarks:
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("verify", cls=TensorFlowCommand)

@@ -26,7 +26,10 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for what is written; not that of the images.")],
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace files of these names that tfapp predict did not write."),
+        typer.Option(
+            "--overwrite",
+            help="Replace files of these names that tfapp predict did not write, or that were changed.",
+        ),
     ] = False,
     stop_on_error: Annotated[
         bool, typer.Option("--stop-on-error", help="Stop at the first image that cannot be used.")

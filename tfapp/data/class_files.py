@@ -18,11 +18,17 @@ _LARGEST = 2**31 - 1
 
 # ASCII digits alone: `²` and `٣` are letters of a name.
 _VALUE_FIRST = re.compile(r"[(\[]?(-?[0-9]+)(?:\s*[,:;=]\s*|\s*[.)\]]\s+|\s+-\s+|\s+)(.+)")
+# As tables quote it, `"2","car"` or `'2' car`, and as YAML lists it, `- 2: car`.
+_VALUE_WRAPPED = re.compile(
+    r"""(?:[-*]\s+)?(["']?)(-?[0-9]+)\1(?:\s*[,:;=]\s*|\s*[.)\]]\s+|\s+-\s+|\s+)(["']?)(.+?)\3,?"""
+)
 _VALUE_LAST = re.compile(r"(.+?)(?:\s*[,:;=]\s*|\s+)(-?[0-9]+)")
 _COLOUR = r"([0-9]{1,3})(?:\s*[,;]\s*|\s+)([0-9]{1,3})(?:\s*[,;]\s*|\s+)([0-9]{1,3})"
 # CVAT's labelmap.txt is NAME:R,G,B:PARTS:ACTIONS.
 _COLOUR_LAST = re.compile(rf"(.+?)(?:\s*[,:;=]\s*|\s+){_COLOUR}(?::[^:]*){{0,2}}")
 _COLOUR_FIRST = re.compile(rf"{_COLOUR}(?:\s*[,:;]\s*|\s+)(.*[^\W0-9].*)")
+# A number of its own, no part of a word such as `t2` or `3d`.
+_NUMBER = re.compile(r"(?<!\w)-?[0-9]+(?!\w)")
 _FORMS = "'NAME', 'VALUE NAME' or 'NAME:R,G,B' in every line"
 
 
@@ -50,8 +56,9 @@ def read_class_list(path):
 
     Lines are `NAME` in the order of the values 0, 1, 2, ...; `VALUE NAME` in any order; or `NAME:R,G,B` (also
     `R G B NAME`) for masks of these colours, with a space, tab, comma, colon or semicolon between. Empty lines and what
-    follows `#` do not count. Classes called `ignore` or `__ignore__` have no label. A list of names that begins with
-    labelme's `__ignore__` counts from the second line on.
+    follows `#` do not count, nor do quotes around values and names, and the dashes of a YAML list in front of values.
+    Classes called `ignore` or `__ignore__` have no label. A list of names that begins with labelme's `__ignore__`
+    counts from the second line on.
 
     Args:
         path: `Path` of the file.
@@ -64,10 +71,11 @@ def read_class_list(path):
             two ways, fewer than 2 or more than 255 classes, or a name, value or colour that stands twice.
     """
     lines = _lines(path)
-    entries = _coloured(path, lines) or _valued(path, lines)
+    entries = _coloured(path, lines) or _valued(path, _unwrapped(lines))
     if entries is not None:
         return entries
     _refuse_numbered_names(path, lines)
+    _refuse_numbers_beside_names(path, lines)
     names = [line for _, line in lines]
     if names and names[0][0] in "[{":
         raise _refused(path, *lines[0], "it looks like JSON")
@@ -140,6 +148,35 @@ def _valued(path, lines):
             raise _refused(path, number, line, f"a value is at most {_LARGEST}")
         pairs.append((int(value), name))
     return _checked(path, pairs, (), True)
+
+
+def _unwrapped(lines):
+    """Return lines, those that begin with a value in quotes or behind a dash as `VALUE NAME`."""
+    matches = [_VALUE_FIRST.fullmatch(line) or _VALUE_WRAPPED.fullmatch(line) for _, line in lines]
+    return [
+        (number, f"{match[2]} {match[4]}" if match and match.re is _VALUE_WRAPPED else line)
+        for (number, line), match in zip(lines, matches, strict=True)
+    ]
+
+
+def _refuse_numbers_beside_names(path, lines):
+    """Refuse names of which each has a value, or a colour, of its own in a form that is not read, such as `"2 car"`."""
+    numbers = [tuple(map(int, _NUMBER.findall(line))) for _, line in lines]
+    # A first line may name the columns.
+    first = 1 if numbers and not numbers[0] else 0
+    found, places = numbers[first:], range(first, len(lines))
+    names = {re.sub(r"[\W_]+", " ", _NUMBER.sub("", lines[place][1])).strip() for place in places} - {""}
+    if (
+        len(found) < 2
+        or len({len(one) for one in found}) > 1
+        or len(set(found)) < len(found)
+        or len(names) < 2
+    ):
+        return
+    if len(found[0]) == 1 and [number for (number,) in found] not in (list(places), list(range(len(found)))):
+        raise _refused(path, *lines[first], "its number may be a value")
+    if len(found[0]) in (3, 4):
+        raise _refused(path, *lines[first], "its numbers may be a colour")
 
 
 def _refuse_numbered_names(path, lines):

@@ -144,7 +144,8 @@ def landscape(
         InputError: an argument out of range, a model that is not compiled or not built, a loss at the solution
             that is not finite or cannot be evaluated, no finite loss around it, a layer whose filters are
             unknown or that cannot compute in `compute_dtype`, directions of another model or to solutions that
-            differ in weights that are not trained, a Dask scheduler that does not answer, or a `path` that holds the surface of another setting.
+            differ in weights that are not trained, a Dask scheduler that does not answer, or a `path` that
+            holds the surface of another setting.
     """
     check_arguments(model, n, seed, tolerance, budget)
     check_compute_dtype(compute_dtype)

@@ -1,6 +1,12 @@
 """Networks: segmenters by `build(name, num_classes, ...)`, classifiers by `build_classifier`, and work on both."""
 
-from tfapp.models.any_size import at_own_size, find_stride, fitted, resize_probabilities
+from tfapp.models.any_size import (
+    at_own_size,
+    check_placement,
+    find_stride,
+    fitted,
+    resize_probabilities,
+)
 from tfapp.models.building import (
     HEADS,
     MODELS,
@@ -36,6 +42,7 @@ __all__ = [
     "build",
     "build_classifier",
     "current_tv_weights",
+    "check_placement",
     "find_stride",
     "fitted",
     "logits_of",

@@ -6,8 +6,10 @@ import tensorflow as tf
 from tfapp.data.resolution import resize_images
 from tfapp.errors import InputError
 from tfapp.layers import CropLike, PadToStride
+from tfapp.layers.placement import misplacement
 
 LARGEST_STRIDE = 128
+_TRIAL_SIDE = 64
 
 
 def resize_probabilities(probabilities, size):
@@ -130,7 +132,7 @@ def find_stride(model, channels, source):
         except Exception as error:  # anybody's layers may raise anything
             reason = error
         else:
-            if all(length % 5 == 0 and size % length == 0 for length in answer.shape[1:3]):
+            if all(length and length % 5 == 0 and size % length == 0 for length in answer.shape[1:3]):
                 return stride
             reason = f"it answers {tuple(answer.shape)}"
         stride *= 2
@@ -138,6 +140,58 @@ def find_stride(model, channels, source):
         f"{source} takes no image of up to {size}x{size} pixels ({_first_line(reason)}); expected a network for images "
         "of any size whose answer has their size or a whole fraction of it."
     )
+
+
+def check_placement(model, channels, source, size=None, stride=1, input_scale=1.0):
+    """Raise InputError if the answer of a network does not lie over all of its image, as by a crop; found by trial.
+
+    Args:
+        model: Keras model of images whose answer `fitted` would lay over the image.
+        channels, size, stride, input_scale: As of `fitted`.
+        source: Path of the model, for messages.
+    """
+    least = stride * -(-_TRIAL_SIDE // stride)
+    # A crop to one size may be none at another.
+    sizes = (
+        [size] if size else [(least, least + stride * -(-_TRIAL_SIDE // (2 * stride))), (2 * least, least)]
+    )
+    for height, width in sizes:
+        try:
+            finding = misplacement(_trial_call(model, input_scale), (height, width), channels)
+        except _NotTaken:
+            continue
+        if finding:
+            raise InputError(
+                f"{source} {finding}; expected an answer that covers the image: convolutions with padding same, and no "
+                "crop."
+            )
+
+
+class _NotTaken(Exception):
+    """An image of a size that a model does not take, which is told when it is used."""
+
+
+def _trial_call(model, input_scale):
+    # Not `input`, which a loaded `Sequential` does not have.
+    [taken] = model.inputs
+
+    def answer(images):
+        try:
+            return keras.tree.flatten(model(images, training=False))[0]
+        except Exception as error:  # anybody's layers may raise anything
+            raise _NotTaken from error
+
+    def call(images):
+        images = tf.constant(images) * input_scale
+        if "int" in taken.dtype:
+            images = tf.round(images)
+        images = tf.cast(images, taken.dtype)
+        if taken.shape[0] is None:
+            return answer(images)
+        # Of a fixed batch each image fills one.
+        return tf.concat([answer(tf.repeat(image[None], taken.shape[0], 0))[:1] for image in images], 0)
+
+    return call
 
 
 def _first_line(reason):

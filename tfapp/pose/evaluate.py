@@ -130,7 +130,7 @@ def evaluate_run(path, choose="distance", scenes=None, baselines=True, progress=
     run, evaluation = _evaluated(path, choose, refined, scenes, baselines, progress)
     file = run.path / METRICS
     # Written last: it tells that all of it is done.
-    write_json(file, evaluation.to_json())
+    write_json(file, {**evaluation.to_json(), "weights": run.weights})
     return replace(evaluation, written=(file, *evaluation.written))
 
 
@@ -191,12 +191,14 @@ def _draw(run, chosen, folder, registration, shown, results):
     first = [scene for scenes in reversed(shown.values()) for scene in scenes[:SHOWN]]
     written.append(run.path / "pose.html")
     title = f"{(folder.record or {}).get('part', folder.path.name)}, {chosen.instances} instances"
-    save_page(written[-1], title, points, first, visible=visible, cad=cad, facts=_facts(results))
+    save_page(written[-1], title, points, first, visible=visible, cad=cad, facts=_facts(run, chosen, results))
     return written
 
 
-def _facts(results):
-    facts = {}
+def _facts(run, chosen, results):
+    # A run that is trained or refined further keeps the page of before.
+    by = "network" if chosen.refined is None else "refined model"
+    facts = {"Poses by": f"{by}, after {run.epochs} epochs" if run.epochs else by}
     for split, result in results.items():
         facts[f"Chamfer distance, {split} scenes"] = f"{1000 * result.distance:.2f} mm"
         if "ours" in result.scores:

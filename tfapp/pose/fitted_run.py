@@ -94,6 +94,11 @@ class FittedRun(ScenesRun):
     model_file = "refined/model.npz"
 
     @property
+    def weights(self):
+        """The empty text: there is no network whose weights could change."""
+        return ""
+
+    @property
     def instances(self):
         """Fewest and most instances of a scene."""
         return tuple(self.config["instances"])

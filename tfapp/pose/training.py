@@ -78,6 +78,7 @@ def train(
         watchers = [ReportProgress(task, _chamfer), *callbacks]
         seen = replace(observations, depth=observations.seen_by(camera))
         _train(run, model, config, seen, camera, watchers)
+        run.record_extension(command, epochs=config.epochs)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -116,9 +117,6 @@ def _train(run, model, config, observations, camera, callbacks):
         diverged=kept.diverged,
         callbacks=callbacks,
     )
-    if fitted.trained:
-        run.config["epochs"] = config.epochs
-        run.save()
     save_finished(fitted, run.path / run.model_file)
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
+from tfapp.landscape.fingerprint import hash_weights
 from tfapp.runs.callbacks import RunRecorder, StopAtLoss, StopOnDivergence, has_reached
+from tfapp.runs.checkpoints import load_kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +92,27 @@ def refuse_fewer(kept, last):
 
 
 def save_finished(fitted, file, finished=None):
-    """Write the model of a training that has come to its end, by write-then-rename; one that is there already stays.
+    """Write the model of a training that has come to its end, by write-then-rename; its own that is there stays.
+
+    A training that was killed before it wrote its model may find there that of fewer epochs, which it went on from.
 
     Args:
         fitted: `Fitted`.
         file: `.keras` file.
         finished: The Keras model to write; None for the trained one, with its optimizer.
     """
-    if fitted.trained or not file.is_file():
+    model = finished or fitted.model
+    if fitted.trained or not _holds(file, model):
         with atomic_path(file) as temporary:
-            (finished or fitted.model).save(temporary)
+            model.save(temporary)
+
+
+def _holds(file, model):
+    """Return whether a `.keras` file has the weights of a model."""
+    try:
+        return file.is_file() and hash_weights(load_kept(file)) == hash_weights(model)
+    except InputError:  # damaged
+        return False
 
 
 def logs_and_seconds(model, logs, seconds):

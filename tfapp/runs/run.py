@@ -30,6 +30,7 @@ class Run:
         holds: What a run of this kind holds, for sentences.
         model_file: Name of the file of the trained model.
         after_export: Command lines to try next once it was exported.
+        export_remarks: Sentences to say once it was exported.
         entries: `tfapp.records.Entries` of what the record of a run of this kind holds.
     """
 
@@ -38,7 +39,9 @@ class Run:
     holds = "a model"
     model_file = "model.keras"
     after_export = ()
+    export_remarks = ()
     entries = Entries()
+    _weights = None
 
     def __init__(self, path, record):
         self.path = Path(path)
@@ -110,6 +113,21 @@ class Run:
         """Write `run.json`."""
         write_json(self.path / RECORD, self.record)
 
+    def record_extension(self, command, **settings):
+        """Write into `run.json` what a training that has ended was extended by; no more than it says already.
+
+        Not before its end: until then the model, and what was measured of it, are those of the shorter training.
+
+        Args:
+            command: The command line that extended it; "" to keep the one that is there.
+            **settings: The options that may be others in a run that resumes, such as `epochs`.
+        """
+        config = self.record["config"]
+        if any(config.get(name) != value for name, value in settings.items()):
+            config.update(settings)
+            self.record["command"] = command or self.record["command"]
+            self.save()
+
     def refuse_other(self, now, then):
         """Raise InputError for the first setting of `now`, by name, that is another in `then`."""
         changed = other_settings(now, then)
@@ -146,10 +164,39 @@ class Run:
         Raises:
             InputError: The training has not ended, or the file cannot be loaded.
         """
+        from tfapp.landscape.fingerprint import hash_weights
         from tfapp.runs.checkpoints import load_kept
 
         self.check_trained()
-        return load_kept(self.path / self.model_file)
+        model = load_kept(self.path / self.model_file)
+        self._weights = hash_weights(model)
+        return model
+
+    @property
+    def weights(self):
+        """SHA-256 over all weights of the model that `load_model` returned last; it is loaded if it was not yet.
+
+        What was measured or made of a run says by it of which weights it is: a run may be trained further afterwards.
+
+        Raises:
+            InputError: As `load_model`.
+        """
+        if self._weights is None:
+            self.load_model()
+        return self._weights
+
+    def is_current(self, weights):
+        """Return whether something is of the trained model as it is now, as far as that can be told.
+
+        Args:
+            weights: The `weights` that it says; None if it says none, as what earlier versions wrote.
+        """
+        if weights is None:
+            return True
+        try:
+            return weights == self.weights
+        except InputError:  # of a model that is gone, or damaged, what was measured is all that there is
+            return True
 
     def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
         """Return the `Solution` that a landscape is drawn around.

@@ -55,6 +55,7 @@ class Evaluation:
         trained_on: `TrainingData` of the run; None of other models.
         tested_on: What names the data that it was tested on; "" where that is not known.
         names: Names of the test images; none where they are not known.
+        weights: `Run.weights` of the run as it was tested; None of other models, and where it was not stored.
     """
 
     title: str
@@ -69,6 +70,7 @@ class Evaluation:
     trained_on: TrainingData | None = None
     tested_on: str = ""
     names: tuple[str, ...] = ()
+    weights: str | None = None
 
     @property
     def clean(self):
@@ -205,6 +207,7 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda
         trained_on=data.source.trained_on,
         tested_on=data.dataset.spec,
         names=tuple(item.name for item in data.items),
+        weights=None if isinstance(data.source, KerasFile) else data.source.weights,
     )
 
 
@@ -220,6 +223,7 @@ def store_metrics(run, evaluation):
             for row in evaluation.rows
         ],
         "membrane_scores": evaluation.membranes and evaluation.membranes._asdict(),
+        "weights": evaluation.weights,
     }
     run.add_metrics(evaluation.title, content)
 

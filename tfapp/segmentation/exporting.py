@@ -22,5 +22,5 @@ def export_segmenter(source, base_dir, version, class_names, *, post_tv, gap, fa
 
     # The segmenter pads to the network's stride by itself, exactly as `tfapp evaluate` measured it.
     segmenter = source.segmenter(post_tv, gap=gap)
-    metadata = {**facts, "network_stride": source.stride, "post_tv": post_tv}
+    metadata = {**facts, "weights": source.weights, "network_stride": source.stride, "post_tv": post_tv}
     return export(segmenter, base_dir, version=version, class_names=class_names, metadata=metadata, **serving)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tfapp.data import Framing, read_class_names
 from tfapp.errors import InputError
 from tfapp.layers.tv.attach import ends_in_tv_layer
-from tfapp.models import at_own_size, find_stride, fitted, with_probabilities
+from tfapp.models import at_own_size, check_placement, find_stride, fitted, with_probabilities
 from tfapp.models.input_scale import chosen_scale
 from tfapp.models.weights import load_keras_model
 from tfapp.segmentation.exporting import export_segmenter
@@ -33,8 +33,9 @@ class KerasFile:
         has_tv_head: Whether it ends in total variation already.
 
     Raises:
-        InputError: For a file that cannot be loaded, a model that is not a segmenter of such images, or one that
-            scales its images from a range that is not plain, without `input_scale`.
+        InputError: For a file that cannot be loaded, a model that is not a segmenter of such images, one whose answer
+            is for a part of the image, or one that scales its images from a range that is not plain, without
+            `input_scale`.
     """
 
     class_weights = None
@@ -43,6 +44,7 @@ class KerasFile:
     settings = {}
     trained_on = None
     after_export = ()
+    export_remarks = ()
 
     def __init__(self, path, *, resize=None, input_scale=None, output="auto"):
         self.path = Path(path)
@@ -62,6 +64,7 @@ class KerasFile:
         self._fixed = fixed
         self.framing = Framing(resize=fixed or resize)
         self.num_classes = self.network().output_shape[-1]
+        check_placement(self.model, self.channels, self.path, self._fixed, self.stride, self.input_scale)
 
     @property
     def scale_sentence(self):
@@ -76,6 +79,13 @@ class KerasFile:
     def stride(self):
         """The multiple that image sizes are mirrored up to, found by trial."""
         return 1 if self._fixed else find_stride(self.model, self.channels, self.path)
+
+    @cached_property
+    def weights(self):
+        """SHA-256 over all weights, that of a run whose model this is."""
+        from tfapp.landscape.fingerprint import hash_weights
+
+        return hash_weights(self.model)
 
     def network(self, post_tv=None, *, gap=False):
         """Return a Keras model from network-sized images in [0, 1] to probabilities; see `with_probabilities`."""

@@ -33,11 +33,11 @@ def _voc_colour(index):
     return colour
 
 
-def save_label_png(path, labels, **options):
-    """Write a label map (height, width) as a palette PNG whose values are the classes; options as of `save_image`."""
+def label_picture(labels):
+    """Return a label map (height, width) as a PIL picture with a palette, whose values are the classes."""
     picture = Image.fromarray(labels.astype(np.uint8), mode="P")
     picture.putpalette(palette(256).tobytes())
-    save_image(picture, path, **options)
+    return picture
 
 
 def overlay(image, labels, num_classes, opacity=0.45):

@@ -1,21 +1,20 @@
 """Label people's own images with a trained run, or make images of them; never over what is theirs."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from tfapp.data import read_image
 from tfapp.data.listing import image_files
-from tfapp.data.opening import open_image
 from tfapp.data.stacks import expanded
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
-from tfapp.report.figures import save_image
-from tfapp.segmentation.pictures import overlay, save_label_png
+from tfapp.segmentation.own_pngs import is_own_png, save_own_png
+from tfapp.segmentation.pictures import label_picture, overlay
 
 
 def find_images(paths):
@@ -52,7 +51,8 @@ def check_places(paths, images, out, *, labels=True, overwrite=False):
         images: Paths, as from `find_images(paths)`.
         out: Folder to write to.
         labels: Whether it is `predict` that writes, and not `restore`.
-        overwrite: Whether files of these names that are in `out`, and that neither of them wrote, may be replaced.
+        overwrite: Whether files of these names that are in `out`, and that neither of them wrote, or that were changed
+            since, may be replaced.
     """
     check_folder(out)
     for path in paths:
@@ -64,8 +64,8 @@ def check_places(paths, images, out, *, labels=True, overwrite=False):
     foreign = None if overwrite else next(filter(_is_foreign, written), None)
     if foreign:
         raise InputError(
-            f"{foreign} exists and was not written by `tfapp predict`; choose another `out`, or replace it with "
-            "`overwrite`."
+            f"{foreign} exists and was not written by `tfapp predict`, or was changed since, or is of version 0.1; "
+            "choose another `out`, or replace it with `overwrite`."
         )
 
 
@@ -94,9 +94,8 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
     for path, image, probabilities in _answers(segmenter, images, channels, stride, failures, advance):
         labels = np.argmax(probabilities, -1)
         label_file, overlay_file = _names(path, out, labels=True)
-        save_label_png(label_file, labels, pnginfo=_mark())
-        tinted = Image.fromarray(overlay(image, labels, len(class_names)))
-        save_image(tinted, overlay_file, pnginfo=_mark())
+        save_own_png(label_picture(labels), label_file)
+        save_own_png(Image.fromarray(overlay(image, labels, len(class_names))), overlay_file)
         counts = np.bincount(labels.ravel(), minlength=len(class_names))
         shares.append((path, counts / labels.size))
     return shares
@@ -113,7 +112,7 @@ def restore(restorer, images, out, channels, stride, *, advance=lambda: None, fa
     for path, _, answer in _answers(restorer, images, channels, stride, failures, advance):
         pixels = np.rint(255 * np.clip(answer, 0, 1)).astype(np.uint8)
         picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-        save_image(picture, *_names(path, out, labels=False), pnginfo=_mark())
+        save_own_png(picture, *_names(path, out, labels=False))
 
 
 def _answers(model, images, channels, stride, failures, advance):
@@ -166,25 +165,10 @@ def _outputs(images, out, labels):
     return [(file, image) for image in images for file in _names(image, out, labels)]
 
 
-_OVERLAY, _KEY, _MARK = "-overlay", "Software", "tfapp predict"
-
-
-def _mark():
-    """Return the text in a PNG by which a later call knows that the file is its own."""
-    info = PngInfo()
-    info.add_text(_KEY, _MARK)
-    return info
+_OVERLAY = "-overlay"
 
 
 def _is_foreign(file):
-    """Return whether a file exists and is neither marked nor of a pair, which version 0.1 wrote without a mark."""
-    if not (file.exists() or file.is_symlink()):
-        return False
-    stem = file.stem.removesuffix(_OVERLAY)
-    if all(file.with_name(f"{stem}{ending}.png").is_file() for ending in ("", _OVERLAY)):
-        return False
-    try:
-        with open_image(file, load=False) as image:
-            return image.info.get(_KEY) != _MARK
-    except InputError:
-        return True
+    """Return whether a file exists that is not as `predict` or `restore` wrote it, such as a label image corrected."""
+    # What version 0.1 wrote carries no hash: nobody can tell whether it was corrected since.
+    return os.path.lexists(file) and (file.is_symlink() or not file.is_file() or not is_own_png(file))

@@ -83,6 +83,7 @@ def store_restoration(run, restoration):
     content = {
         "mean": {"given": _stored(given), "made": _stored(made)},
         "images": [{"name": n, "given": _stored(g), "made": _stored(m)} for n, g, m in parts],
+        "weights": run.weights,
     }
     run.add_metrics(restoration.title, content)
 

@@ -35,11 +35,6 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
     if run is not None:
         _check_same(run, config, dataset)
         refuse_fewer(Checkpoints(out), config.epochs)
-        extended = {name: getattr(config, name) for name in config.extendable}
-        if any(run.config.get(name) != value for name, value in extended.items()):
-            run.config.update(extended)
-            run.record["command"] = config.command(dataset.spec, out)
-            run.save()
         # Opened and compared above: large folders are not read a second time.
         run.dataset = dataset
         return run, run.frames("train")

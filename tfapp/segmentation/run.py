@@ -248,6 +248,15 @@ class Run(runs.Run):
         again = f"remove it and run `tfapp evaluate {self.path}` again."
         return read_record(file, TableOf(), again) if os.path.lexists(file) else {}
 
+    def _current_metrics(self):
+        """Return the metrics that are of the run as it is now, as far as they tell."""
+        found = self.metrics()
+        return {
+            title: content
+            for title, content in found.items()
+            if not isinstance(content, dict) or self.is_current(content.get("weights"))
+        }
+
     def add_metrics(self, title, content):
         """Put an evaluation into `metrics.json` under its title, in place of an earlier one; the others stay."""
         file = self.path / "metrics.json"
@@ -288,7 +297,7 @@ class Run(runs.Run):
         facts = {
             "run": self.path.name,
             "config": self.config,
-            "metrics": self.metrics(),
+            "metrics": self._current_metrics(),
             "data_fingerprint": self.data_fingerprint,
         }
         return export_segmenter(

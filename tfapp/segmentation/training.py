@@ -99,6 +99,9 @@ def _train(spec, out, config, overwrite, callbacks, say):
         callbacks=callbacks,
     )
     save_finished(fitted, run.path / run.model_file)
+    run.record_extension(
+        config.command(dataset.spec, out), **{name: getattr(config, name) for name in config.extendable}
+    )
     return run
 
 

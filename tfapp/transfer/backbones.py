@@ -1,6 +1,7 @@
 """Backbones: trained networks whose features are taken as they are."""
 
 import hashlib
+import json
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,13 +50,68 @@ class Backbone:
         return tf.function(lambda images: self.model(images, training=False), signature, autograph=False)
 
     def description(self):
-        """Return what tells this backbone from others: plain JSON values, with a SHA-256 over all weights."""
+        """Return what tells this backbone from others: plain JSON values, with a SHA-256 over all weights.
+
+        And with one over the layers and their settings, the value of white among them, as this version of Keras tells
+        them: networks of the same weights may compute something else.
+        """
         digest = hashlib.sha256()
         for variable in self.model.weights:
             digest.update(str(tuple(variable.shape)).encode())
             digest.update(np.ascontiguousarray(variable))
         name = Path(self.name).name if self.name.endswith(".keras") else self.name
-        return {"name": name, "layer": self.layer, "weights": digest.hexdigest()}
+        return {
+            "name": name,
+            "layer": self.layer,
+            "weights": digest.hexdigest(),
+            ARCHITECTURE: _architecture_hash(self.model),
+        }
+
+
+def changes(then, now, *, same_keras):
+    """Return the entries of a `Backbone.description` that are others than they were.
+
+    Args:
+        then: A stored description; one of an earlier version has no architecture, of which nothing is known then.
+        now: That of the backbone as it is.
+        same_keras: Whether both were told by the same version of Keras; other versions tell the same layers otherwise.
+    """
+    compared = [name for name in now if name != ARCHITECTURE or (same_keras and ARCHITECTURE in then)]
+    return [name for name in compared if then.get(name) != now[name]]
+
+
+ARCHITECTURE = "architecture"
+
+
+def _architecture_hash(model):
+    config = {**model.get_config(), "name": None}
+    names = {}
+    _number_layers(config, names)
+    # What JSON cannot hold stands for itself by its class: a repr may contain an address, new in every process.
+    text = json.dumps(_renamed(config, names), sort_keys=True, default=lambda thing: type(thing).__qualname__)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _number_layers(config, names):
+    """Number the layers and operations of a configuration by its own order: Keras counts those of a process."""
+    if isinstance(config, dict):
+        layers = config.get("layers")
+        for layer in layers if isinstance(layers, list) else ():
+            # The layers of a `Sequential` have their names among their settings alone.
+            name = layer.get("name") or layer.get("config", {}).get("name")
+            names.setdefault(name, f"layer {len(names)}")
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        for value in config:
+            _number_layers(value, names)
+
+
+def _renamed(content, names):
+    if isinstance(content, dict):
+        return {key: _renamed(value, names) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_renamed(value, names) for value in content]
+    return names.get(content, content) if isinstance(content, str) else content
 
 
 def open_backbone(name, side, *, weights=None, layer=None, input_scale=None):

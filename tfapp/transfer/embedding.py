@@ -30,6 +30,7 @@ class Embedding:
         class_names: Names of the classes that are shown.
         images: int64 (n,), places of the images among those that the classifiers were tested on.
         agreements: {name: (agreement in the features, agreement in the plane)}, by `neighbour_agreement`.
+        weights: `Run.weights` of the run whose transferred features these are; None where it was not stored.
     """
 
     points: dict
@@ -37,6 +38,7 @@ class Embedding:
     class_names: tuple
     images: np.ndarray
     agreements: dict
+    weights: str | None = None
 
 
 def embed_compared(
@@ -178,6 +180,7 @@ def write_embedding(embedding, path):
             class_names=np.array(embedding.class_names),
             images=embedding.images,
             agreements=np.array([embedding.agreements[name] for name in EMBEDDED]),
+            weights=np.array(embedding.weights or ""),
         )
 
 
@@ -204,7 +207,9 @@ def read_embedding(path):
             points = {name: content[name] for name in EMBEDDED}
             agreements = dict(zip(EMBEDDED, map(tuple, content["agreements"].tolist()), strict=True))
             names = tuple(content["class_names"].tolist())
-            found = Embedding(points, content["classes"], names, content["images"], agreements)
+            # Later than the first files.
+            weights = str(content["weights"]) or None if "weights" in content else None
+            found = Embedding(points, content["classes"], names, content["images"], agreements, weights)
             _check(found)
             return found
     except DAMAGED as error:

@@ -177,7 +177,9 @@ METRICS_ENTRIES = _Metrics(
         "positives": ListOf(Whole(0)),
         "images": Entries({"train": Whole(0), "test": Whole(0), "skipped": ListOf(Text())}),
         "pseudo_labels": Entries({"reading": OneOf(READINGS), "agreement": _RATIO, "accuracy": _RATIO}),
-    }
+    },
+    # Later than the first evaluations.
+    {"weights": Text()},
 )
 
 
@@ -263,6 +265,7 @@ def write_metrics(run, compared, results, form):
             "agreement": compared.agreement,
             "accuracy": compared.learned,
         },
+        "weights": run.weights,
     }
     write_json(run.path / METRICS, content)
     return content

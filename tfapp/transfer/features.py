@@ -14,6 +14,8 @@ from tfapp.files import atomic_path, remove_abandoned, write_json
 from tfapp.records import Anything, Entries, read_record
 
 DETAILS, SHARD, BATCH = "features.json", 128, 32
+# Difference of features, as a share of the largest of them, up to which they are the same.
+_SAME = 0.01
 # What a folder of features rests on, in words.
 MEANINGS = {
     "backbone": "another backbone",
@@ -45,12 +47,14 @@ class FeatureExtractor:
         resolution: `tfapp.data.Resolution`.
         low: Whether it sees them at low resolution.
         seed: Of random degradations.
+        described: The description that its features are filed under; None for that of the backbone as it is.
     """
 
     backbone: object
     resolution: object
     low: bool
     seed: int
+    described: dict | None = None
 
     def image(self, split, index):
         """Return one image, float32 (side, side, 3) in [0, 1]."""
@@ -69,7 +73,7 @@ class FeatureExtractor:
         digest = hashlib.sha256()
         split.update(digest, by_size)
         return {
-            "backbone": self.backbone.description(),
+            "backbone": self.described or self.backbone.description(),
             "images": digest.hexdigest(),
             "resolution": self._resolution(),
             "seed": self.seed if self.low and self.resolution.degradations else None,
@@ -83,7 +87,7 @@ class FeatureExtractor:
         return {"high": resolution.high, "low": resolution.low, "degradations": degradations}
 
 
-def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, begun=None):
+def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, begun=None, compared=False):
     """Return the features of all images of a split; those that the folder has are not extracted again.
 
     Args:
@@ -95,6 +99,8 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, be
         progress: Function of (images done, images in all), or None.
         begun: When the run that keeps the features began, seconds of the epoch; None where no features of version 0.1
             are to be used.
+        compared: Whether features that the folder has are compared with those of the backbone as it is, of one image:
+            where its description does not tell all of it.
 
     Returns:
         `Features`.
@@ -105,6 +111,8 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, be
     """
     home, details = _home(extractor, split, Path(folder), name, begun)
     _check_home(home, details)
+    if compared:
+        _check_by_value(extractor, split, home)
     remove_abandoned(home)
     shards, report = [], progress or (lambda done, total: None)
     with ThreadPoolExecutor(4) as readers:
@@ -160,6 +168,24 @@ def _check_home(home, details):
     if changed:
         raise InputError(
             f"{home} holds features of {MEANINGS[changed[0]]}; remove it, or choose another `out`."
+        )
+
+
+def _check_by_value(extractor, split, home):
+    """Raise InputError if the backbone gives other features of the first image than those that are kept of it."""
+    file = next(iter(sorted(home.glob("[0-9]*.npz"))), None)
+    if file is None:
+        return
+    first = int(file.stem) if file.stem.isdigit() else 0
+    kept = _stored(file, range(first, min(first + SHARD, len(split))), extractor.backbone.dimension)
+    if not len(kept.kept):
+        return
+    now = extractor.backbone.features(extractor.image(split, int(kept.kept[0]))[None])[0]
+    # Processors differ in the last bits, and half precision in more of them.
+    if not np.allclose(now, kept.values[0], rtol=0, atol=_SAME * max(np.abs(kept.values[0]).max(), 1e-6)):
+        raise InputError(
+            f"{extractor.backbone.name} gives other features of {split.names[int(kept.kept[0])]} than those kept in "
+            f"{home}; restore it, or train another `out`."
         )
 
 

@@ -8,13 +8,13 @@ from tfapp.errors import InputError
 from tfapp.files import write_json, write_text
 from tfapp.records import Entries, ListOf, Number, OneOf, TableOf, Text, Whole, read_record
 from tfapp.report.result_table import ResultTable, document, mean_and_spread
-from tfapp.runs.record import keep_settings
+from tfapp.runs.record import keep_settings, other_settings
 from tfapp.transfer.classifiers import COSTS, FORMS
 from tfapp.transfer.config import READINGS
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, transferred
 from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, train_network
 
-GRID, CELL, CONFIG = "grid.json", "cell.json", "config.json"
+GRID, GRID_FOLDER, CELL, CONFIG = "grid.json", "grid", "cell.json", "config.json"
 _CELL_ENTRIES = Entries({"classes": ListOf(Text()), "costs": ListOf(Number()), "mean": TableOf(Number())})
 _CELLS = Entries(
     {
@@ -60,7 +60,8 @@ def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
         InputError: The folder of the cell has a result of other settings or classes.
         TrainingDiverged: The loss became NaN or infinite.
     """
-    folder = run.path / "grid" / "n1-{hidden}-n2-{clusters}-seed-{seed}".format(**cell)
+    folder = _folder_of(run, cell)
+    _keep_config(replace(run.network_config, **cell), folder, folder.parent)
     wanted = {"classes": list(compared.class_names), "costs": list(costs)}
     file = folder / CELL
     if file.is_file():
@@ -72,6 +73,26 @@ def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
     result = assess(alone, TRANSFERRED, seed=run.config.seed, costs=costs)
     write_json(file, {**wanted, "mean": result.mean})
     return {**cell, "mean": result.mean}
+
+
+def _folder_of(run, cell):
+    sizes = {name: cell[name] for name in ("hidden", "clusters", "seed")}
+    return run.path / GRID_FOLDER / "n1-{hidden}-n2-{clusters}-seed-{seed}".format(**sizes)
+
+
+def is_grid_current(run, content):
+    """Return whether the cells of a `grid.json` were trained with the settings that a run has now, as far as is known.
+
+    A run that was trained further has more iterations than they.
+    """
+    for cell in content["cells"]:
+        file = _folder_of(run, cell) / CONFIG
+        sizes = {name: cell[name] for name in ("hidden", "clusters", "seed")}
+        if file.is_file() and other_settings(
+            asdict(replace(run.network_config, **sizes)), read_record(file, TableOf(), "remove its folder.")
+        ):
+            return False
+    return True
 
 
 def grid_of(measured, low, high, form):
@@ -147,17 +168,25 @@ def features_of(run, compared, folder, changes, progress=None):
     from tfapp.runs.checkpoints import load_kept
 
     config = replace(run.network_config, **changes)
-    keep_settings(
-        folder / CONFIG,
-        asdict(config),
-        f"{folder} holds a network of other settings; remove that folder.",
-    )
+    _keep_config(config, folder, folder)
     low, test_low = compared.features[LOW]
     if (folder / MODEL).is_file():
         network = load_kept(folder / MODEL, f"remove {folder}")
     else:
         network = train_network(folder, low, _labels(run, compared, config), config, progress)
     return transferred(network, low), transferred(network, test_low)
+
+
+def _keep_config(config, folder, home):
+    """Keep the settings of the network in a folder, or raise InputError that tells to remove `home` if it has others.
+
+    A run that was trained further has more iterations than the networks that were made of it before.
+    """
+    keep_settings(
+        folder / CONFIG,
+        asdict(config),
+        f"{folder} holds a network of other settings, such as fewer iterations; remove {home} to train anew.",
+    )
 
 
 def _labels(run, compared, config):

@@ -11,7 +11,7 @@ from tfapp.report.markup import grid, picture, to_do
 from tfapp.report.page import shell
 from tfapp.transfer.embedding import EMBEDDING, Embedding, read_embedding
 from tfapp.transfer.evaluation import METRICS, METRICS_ENTRIES
-from tfapp.transfer.grid import GRID, GRID_ENTRIES
+from tfapp.transfer.grid import GRID, GRID_ENTRIES, is_grid_current
 from tfapp.transfer.network import MODEL
 from tfapp.transfer.page_sections import (
     embedding_section,
@@ -95,6 +95,8 @@ class ReportData:
         metrics: Content of `metrics.json`, None before the evaluation.
         grid: Content of `grid.json`, None without.
         embedding: `Embedding`, None without.
+        outdated: Names of the commands whose results are left out, as the run was trained further since.
+        untold: Whether some result does not say of which weights it is.
     """
 
     run: TransferRun
@@ -102,6 +104,8 @@ class ReportData:
     metrics: dict | None
     grid: dict | None
     embedding: Embedding | None
+    outdated: frozenset = frozenset()
+    untold: bool = False
 
     @classmethod
     def of(cls, run) -> "ReportData":
@@ -111,16 +115,37 @@ class ReportData:
             InputError: A file is damaged.
         """
         laid_out = run.path / EMBEDDING
+        metrics = _content(run.path / METRICS, METRICS_ENTRIES)
+        grid = _content(run.path / GRID, GRID_ENTRIES)
+        embedding = read_embedding(laid_out) if laid_out.is_file() else None
+        weights = {}
+        if metrics is not None:
+            weights["evaluate"] = metrics.get("weights")
+        if embedding is not None:
+            weights["tsne"] = embedding.weights
+        outdated = {name for name, said in weights.items() if not run.is_current(said)}
+        if grid is not None and not is_grid_current(run, grid):
+            outdated.add("grid")
         return cls(
             run,
             (run.path / MODEL).is_file(),
-            _content(run.path / METRICS, METRICS_ENTRIES),
-            _content(run.path / GRID, GRID_ENTRIES),
-            read_embedding(laid_out) if laid_out.is_file() else None,
+            None if "evaluate" in outdated else metrics,
+            None if "grid" in outdated else grid,
+            None if "tsne" in outdated else embedding,
+            frozenset(outdated),
+            None in weights.values(),
         )
+
+    def missing(self, maker, text) -> str:
+        """Return the remark `text` that something is missing, or why it is left out, with the command that makes it."""
+        if maker in self.outdated:
+            text = f"What `tfapp transfer {maker}` made is of before the training went on; run"
+        return to_do(text, self.command(maker))
 
     def figures(self, maker, captions) -> str:
         """Return figures of the run as HTML, each of {name: caption}; one that is not there as the command `maker`."""
+        if maker in self.outdated:
+            return self.missing(maker, "")
         parts = []
         for name, caption in captions.items():
             file = self.run.path / FIGURES / name

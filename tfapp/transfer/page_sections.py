@@ -34,6 +34,10 @@ HOW_TO_READ = (
     "All this is one training with one seed. The command tfapp transfer grid with several --seeds shows how much of a "
     "difference is chance.",
 )
+UNTOLD = (
+    "Results here were stored by an earlier version, which did not keep of which weights they are: after more "
+    "training, run tfapp transfer evaluate and tsne again."
+)
 READINGS = {
     "own": "own: the cluster of the image's sharp features",
     "nearest": "nearest: the centroid nearest to its low-resolution features",
@@ -52,9 +56,11 @@ def result_section(data):
     if not data.trained:
         parts.insert(0, to_do("The training has not ended; resume it with", data.command("train")))
     elif data.metrics is None:
-        parts.insert(0, to_do("Nothing is measured yet; run", data.command("evaluate")))
+        parts.insert(0, data.missing("evaluate", "Nothing is measured yet; run"))
     else:
         parts.insert(0, result_box(result_sentences(data.metrics)))
+    if data.untold:
+        parts.append(paragraph(UNTOLD, "note"))
     return Section("result", "Result", "The result in short", "\n".join(parts))
 
 
@@ -96,7 +102,7 @@ def embedding_section(data):
     """Return the `Section` of the layouts by t-SNE."""
     embedding = data.embedding
     if embedding is None:
-        body = to_do("The features are not laid out yet; run", data.command("tsne"))
+        body = data.missing("tsne", "The features are not laid out yet; run")
         return Section("tsne", "t-SNE", "The features in the plane", body)
     rows = [[TITLES[name], *map(percent, shares)] for name, shares in embedding.agreements.items()]
     caption = f"Neighbours of the own class, {percent(chance_agreement(embedding.classes))} % by chance"
@@ -112,7 +118,7 @@ def grid_section(data):
     """Return the `Section` of the grid over the units of both layers."""
     grid = data.grid
     if grid is None:
-        body = to_do("Other sizes of the two layers were not tried; run", data.command("grid"))
+        body = data.missing("grid", "Other sizes of the two layers were not tried; run")
         return Section("grid", "Sizes", "Other sizes of the two layers", body)
     tried = grid_table(grid)
     parts = [

@@ -1,5 +1,6 @@
 """Results of a trained run: its evaluation, a grid of other networks, a map; with their figures and the page."""
 
+from dataclasses import replace
 from functools import partial
 
 from tfapp.claims import claiming
@@ -161,6 +162,7 @@ def tsne_of_run(path, classes=None, *, skip_bad=None, progress=SILENT, title="",
         embedding = embed_compared(
             compared, progress=lambda name, done, total: task(done, total, name), **options
         )
+    embedding = replace(embedding, weights=run.weights)
     written = [run.path / EMBEDDING, run.path / "figures" / "tsne.png"]
     write_embedding(embedding, written[0])
     save_embedding_png(embedding, written[1])

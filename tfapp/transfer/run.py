@@ -14,7 +14,7 @@ from tfapp.files import atomic_path
 from tfapp.records import Entries, ListOf, Moment, TableOf, Text, entries_of, read_record
 from tfapp.runs.record import TRANSFER
 from tfapp.runs.run import Run
-from tfapp.transfer.backbones import open_backbone
+from tfapp.transfer.backbones import ARCHITECTURE, changes, open_backbone
 from tfapp.transfer.classifiers import read_classifiers
 from tfapp.transfer.config import EXTENDABLE, NetworkConfig, TransferConfig
 from tfapp.transfer.evaluation import CLASSIFIERS, TRANSFERRED
@@ -75,7 +75,8 @@ class TransferRun(Run):
         """Return the `Backbone`.
 
         Raises:
-            InputError: Its file is gone, or has changed.
+            InputError: Its file is gone, or has changed. Of a run of version 0.1, or begun with another version of
+                Keras, layers without weights are compared by `features` alone.
         """
         config = self.config
         backbone = open_backbone(
@@ -85,11 +86,17 @@ class TransferRun(Run):
             layer=config.layer,
             input_scale=config.input_scale,
         )
-        if backbone.description() != self.record["backbone"]:
-            raise InputError(
-                f"{config.backbone} has other weights than when {self.path} was trained; restore it."
-            )
+        self._check_backbone(backbone, "was trained; restore it.")
         return backbone
+
+    def _check_backbone(self, backbone, when):
+        changed = changes(self.record["backbone"], backbone.description(), same_keras=self._has_this_keras())
+        if changed:
+            what = "layers, or settings of them," if changed == [ARCHITECTURE] else "weights"
+            raise InputError(f"{self.config.backbone} has other {what} than when {self.path} {when}")
+
+    def _has_this_keras(self):
+        return self.record.get("versions", {}).get("keras") == keras.__version__
 
     def features(self, backbone, data, split, *, skip_bad=None, progress=None):
         """Return the `Features` of one split of the data, sharp and at low resolution, of the same images.
@@ -104,10 +111,11 @@ class TransferRun(Run):
         Raises:
             InputError: As `extract`.
         """
-        config, images = self.config, getattr(data, split)
+        config, images, described = self.config, getattr(data, split), self.record["backbone"]
         found = []
         for name, low in (("high", False), ("low", True)):
-            extractor = FeatureExtractor(backbone, config.resolution(), low, config.seed)
+            # Filed as the run began: other versions describe the same backbone with more, or otherwise.
+            extractor = FeatureExtractor(backbone, config.resolution(), low, config.seed, described)
             report = None if progress is None else lambda done, total, name=name: progress(name, done, total)
             found.append(
                 extract(
@@ -118,6 +126,7 @@ class TransferRun(Run):
                     skip_bad=config.skip_bad if skip_bad is None else skip_bad,
                     progress=report,
                     begun=datetime.fromisoformat(self.record["created"]).timestamp(),
+                    compared=ARCHITECTURE not in described or not self._has_this_keras(),
                 )
             )
         if not np.array_equal(found[0].kept, found[1].kept):
@@ -175,15 +184,15 @@ class TransferRun(Run):
             ExportError: As `tfapp.export.export_scorer`.
         """
         from tfapp.export import export_scorer
-        from tfapp.transfer.evaluation import METRICS, METRICS_ENTRIES
 
         self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
         model, class_names = scoring_model_of(self)
-        again = f"run `tfapp transfer evaluate {self.path}` again."
-        try:
-            metrics = read_record(self.path / METRICS, METRICS_ENTRIES, again)
-        except FileNotFoundError:
-            raise InputError(f"{self.path} has no {METRICS}; {again}") from None
+        metrics, again = self._metrics(), f"run `tfapp transfer evaluate {self.path}` again."
+        # Classifiers are fitted by the same command, to what the network gave then.
+        if not self.is_current(metrics.get("weights")):
+            raise InputError(f"The classifiers of {self.path} are of before its training went on; {again}")
+        if tuple(metrics["class_names"]) != tuple(class_names):
+            raise InputError(f"The classifiers of {self.path} are of other classes than its metrics; {again}")
         low = self.config.low or self.config.high
         return export_scorer(
             model,
@@ -195,9 +204,28 @@ class TransferRun(Run):
                 "run": self.path.name,
                 "config": self.record["config"],
                 "backbone": self.record["backbone"],
+                "weights": self.weights,
                 "mean_average_precision": {one["name"]: one["mean"] for one in metrics["features"]},
             },
             **serving,
+        )
+
+    def _metrics(self):
+        from tfapp.transfer.evaluation import METRICS, METRICS_ENTRIES
+
+        again = f"run `tfapp transfer evaluate {self.path}` again."
+        try:
+            return read_record(self.path / METRICS, METRICS_ENTRIES, again)
+        except FileNotFoundError:
+            raise InputError(f"{self.path} has no {METRICS}; {again}") from None
+
+    @property
+    def export_remarks(self):
+        if "weights" in self._metrics():
+            return ()
+        return (
+            f"The classifiers of {self.path} were fitted by an earlier version, which did not keep to which weights: "
+            f"if it was trained further since, run `tfapp transfer evaluate {self.path}` and export again.",
         )
 
     def check_same(self, config, data, backbone):
@@ -209,11 +237,7 @@ class TransferRun(Run):
             raise InputError(
                 f"{data.spec} has other images or labels than when {self.path} was begun; use another `out`."
             )
-        if self.record["backbone"] != backbone.description():
-            raise InputError(
-                f"{config.backbone} has other weights than when {self.path} was begun; restore it, or use another "
-                "`out`."
-            )
+        self._check_backbone(backbone, "was begun; restore it, or use another `out`.")
 
 
 def scoring_model(backbone, network, machines, side):

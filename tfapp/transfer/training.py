@@ -89,7 +89,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         if begun is None and (high is not None or not any(run.path.rglob("*.npz"))):
             rmtree(run.path)
         raise
-    _train(run, high, low, config, progress, title)
+    _train(run, high, low, config, command, progress, title)
     return run
 
 
@@ -121,10 +121,7 @@ def _cluster(run, high, config, progress, title):
             run.keep_centroids(k_means_centroids(high.values, config.clusters, seed=config.seed))
 
 
-def _train(run, high, low, config, progress, title):
+def _train(run, high, low, config, command, progress, title):
     with progress.task(f"{title}training", config.iterations) as task:
-        if kept_in(run.path).done() == config.iterations and (run.path / run.model_file).is_file():
-            return
         train_network(run.path, low.values, run.pseudo_labels(high, low), config, task)
-        run.record["config"]["iterations"] = config.iterations
-        run.save()
+        run.record_extension(command, iterations=config.iterations)

@@ -277,6 +277,38 @@ def test_guide_of_another_size_is_refused(shape):
         TVSoftmax()(tf.zeros((1, 6, 4, 3)), guide=tf.zeros(shape))
 
 
+@pytest.mark.parametrize(
+    ("guide", "found"),
+    [
+        (np.float32([[0, 255], [3, 100]]), "numbers from 0 to 255"),
+        (np.uint8([[0, 255], [3, 100]]), r"whole numbers \(uint8\)"),
+        (np.float32([[0, 65535], [3, 100]]), "numbers from 0 to 65535"),
+    ],
+)
+def test_guide_that_switches_the_regularisation_off_is_told(guide, found):
+    layer, logits = TVSoftmax(**FEW), tf.zeros((1, 2, 2, 3))
+    with pytest.warns(UserWarning, match=f"`guide` has {found} with edge_contrast=0.1, so that nearly every"):
+        layer(logits, guide=guide[None, ..., None])
+
+
+@pytest.mark.parametrize(("scale", "contrast"), [(1.0, 0.1), (255.0, 25.5), (8.0, 0.1)])
+def test_guide_in_the_units_of_the_contrast_is_taken_without_a_word(rng, scale, contrast):
+    guide = scale * rng.uniform(0, 1, (1, 4, 4, 1)).astype(np.float32)
+    TVSoftmax(edge_contrast=contrast, **FEW)(tf.zeros((1, 4, 4, 3)), guide=guide)
+
+
+@EVERY_LAYER
+@pytest.mark.parametrize("dtype", ["int32", "int64", "complex64"])
+def test_logits_of_another_type_are_one_sentence(layer_class, dtype):
+    message = (
+        f"{layer_class.__name__} needs logits of real numbers. Received: dtype={dtype}; cast them to float32"
+    )
+    with pytest.raises(ValueError, match=message):
+        layer_class()(tf.zeros((1, 6, 4, 3), dtype))
+    with pytest.raises(ValueError, match=message):
+        layer_class()(keras.Input((6, 4, 3), dtype=dtype))
+
+
 @EVERY_LAYER
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_logits_that_are_not_finite_are_counted_and_the_layer_is_named(layer_class, value):

@@ -11,13 +11,18 @@ import numpy as np
 from tfapp.data.dataset import Remark
 from tfapp.data.listing import NamedFiles
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
-from tfapp.data.tags import split_tags
+from tfapp.data.tags import case_remarks, split_tags
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file, read_text
 
 TABLE = "labels.csv"
 FORMS = "image,CLASS,CLASS,... or image,labels, each with or without the column split"
 COMPACT = {"image", "labels", "split"}
+# Columns of 0 and 1 that people's tables have beside those of classes.
+_BESIDE = set(
+    "is_valid valid is_test is_train test val validation subset partition fold id index verified reviewed annotated "
+    "labelled labeled".split()
+)
 CELLS = {"1": PRESENT, "0": ABSENT, "": NOT_COUNTED, "?": NOT_COUNTED}
 
 
@@ -88,6 +93,12 @@ def _rows(table):
 
 def _check_header(table, header):
     unknown = set(header) - COMPACT if "labels" in header else set()
+    for name in header:
+        if name not in COMPACT and name.casefold() in COMPACT:
+            raise InputError(
+                f"The first line of {table} has the column {name!r}; write {name.casefold()!r}, or give a class that "
+                "is called so another name."
+            )
     if "image" not in header or "" in header or len(set(header)) < len(header) or unknown:
         raise InputError(
             f"The first line of {table} is {','.join(header)!r}; expected {FORMS}, each column once."
@@ -128,17 +139,21 @@ def _columns(table, header, rows):
                     "does not), or ? or nothing (it does not count)."
                 )
     targets = [[CELLS[cells[name]] for name in class_names] for _, cells in rows]
-    return class_names, np.array(targets, np.int8), ()
+    return class_names, np.array(targets, np.int8), _column_remarks(table, class_names)
+
+
+def _column_remarks(table, names):
+    odd = ", ".join(repr(name) for name in names if name.casefold() in _BESIDE)
+    told = [Remark(f"Columns of {table} count as classes: {odd}; remove those that are none.")] if odd else []
+    return (*case_remarks(table, names), *told)
 
 
 def _joined(table, header, rows):
     del header
-    shown, separator = split_tags(table, [(line, cells["labels"]) for line, cells in rows])
+    shown, remarks = split_tags(table, [(line, cells["labels"]) for line, cells in rows])
     class_names = tuple(sorted(set().union(*shown)))
     targets = [[PRESENT if name in names else ABSENT for name in class_names] for names in shown]
-    said = f"The labels of an image in {table} are taken to be separated by {separator}."
-    remarks = (Remark(said, doubt=False),) if separator else ()
-    return class_names, np.array(targets, np.int8), remarks
+    return class_names, np.array(targets, np.int8), (*remarks, *case_remarks(table, class_names))
 
 
 def _split(table, rows):

@@ -13,7 +13,7 @@ from tfapp.pose.observations import observe
 from tfapp.pose.refinement.alternation import LEAST_GAIN, RefinedModel, mean_residual, next_round
 from tfapp.pose.refinement.evidence import noise_of
 from tfapp.pose.refinement.symmetry import ModelSymmetries
-from tfapp.records import Entries, Number, OneOf, Whole, read_record
+from tfapp.records import Entries, Number, OneOf, Text, Whole, read_record
 from tfapp.runs.progress import SILENT
 
 FOLDER = "refined"
@@ -29,7 +29,8 @@ _ENTRIES = Entries(
         "residual": Number(0),
         "extent": Number(above=0),
     },
-    {"noise": Number(0)},
+    # Later than the first refinements.
+    {"noise": Number(0), "weights": Text()},
 )
 # A model explains its scenes where the mean residual is below this share of the part's extent, beside the noise.
 _EXPLAINED = 0.02
@@ -89,7 +90,7 @@ def keep_model(run, model):
     """Keep a `RefinedModel` that is known as that of a run: there is nothing to refine."""
     folder = run.path / FOLDER
     folder.mkdir(exist_ok=True)
-    settings = {"epochs": run.epochs, "scenes": 0, "most_rounds": 1, "start": "cad"}
+    settings = {"weights": run.weights, "epochs": run.epochs, "scenes": 0, "most_rounds": 1, "start": "cad"}
     _finish(folder, model, [], settings)
 
 
@@ -97,6 +98,7 @@ def _refine(run, beginning, options, overwrite, progress, watch):
     folder = run.path / FOLDER
     numbers = run.splits["training"][: options.scenes]
     settings = {
+        "weights": run.weights,
         "epochs": run.epochs,
         "scenes": len(numbers),
         "most_rounds": options.rounds,
@@ -161,6 +163,7 @@ def read_refined(run):
     if not is_refined(run):
         raise InputError(f"{run.path} is not refined; run `tfapp pose refine {run.path}` first.")
     record = _read_record(folder)
+    _check_weights(run, record)
     if record["epochs"] != run.epochs:
         raise InputError(
             f"{run.path} was refined after {record['epochs']} epochs and has {run.epochs} now; run "
@@ -278,11 +281,22 @@ def _read_record(folder):
 def _check_same(run, then, now):
     """Raise InputError for the first setting that is another than it was."""
     for name, value in now.items():
-        if value != then.get(name):
+        if name == "weights":
+            _check_weights(run, then)
+        elif value != then.get(name):
             said = "rounds" if name == "most_rounds" else name
             raise InputError(
                 f"{run.path} was refined with `{said}` {then.get(name)}, not {value}; refine again with `overwrite`."
             )
+
+
+def _check_weights(run, then):
+    """Raise InputError if a refinement began with other weights than the run has now."""
+    if not run.is_current(then.get("weights")):
+        raise InputError(
+            f"{run.path} was refined before its training went on; run `tfapp pose refine {run.path}` again with "
+            "`overwrite`."
+        )
 
 
 def _damaged(run, file, error):

@@ -101,10 +101,10 @@ def _metrics(scenes, run, config, title, progress):
     from tfapp.pose.training import train
 
     file = run / METRICS
-    train(scenes, run, config, progress=progress, title=title)
-    # A run that was trained further has older metrics than its model.
-    if not file.is_file() or file.stat().st_mtime < (run / "model.keras").stat().st_mtime:
-        evaluation = evaluate_run(run, progress=progress)
+    trained = train(scenes, run, config, progress=progress, title=title)
+    if not _is_evaluated(trained, file):
+        # Of the network, also where somebody has refined the run since.
+        evaluation = evaluate_run(run, progress=progress, refined=False)
         table = evaluation.table()
         if table.rows:
             progress.table(table)
@@ -113,6 +113,18 @@ def _metrics(scenes, run, config, title, progress):
     else:
         progress.say(f"{title}: evaluated already")
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _is_evaluated(run, file):
+    """Return whether a file has the metrics of the network as it is: a run may be trained further, or refined."""
+    if not file.is_file():
+        return False
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    if "weights" in stored:
+        return run.is_current(stored["weights"]) and not stored.get("refined")
+    # Of earlier versions: a run that was trained further has older metrics than its model.
+    newer = file.stat().st_mtime >= (run.path / run.model_file).stat().st_mtime
+    return newer and not stored.get("refined")
 
 
 def _cells(parts, instances, variants, seeds):

@@ -18,7 +18,7 @@ from tfapp.segmentation.coding import on_same_data
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.evaluation import Segmenter
-from tfapp.segmentation.page.contents import entries_of, read_metrics
+from tfapp.segmentation.page.contents import current_metrics, entries_of
 from tfapp.segmentation.page.noise_tables import class_tables, measure_tables
 from tfapp.segmentation.page.page import origin_section
 from tfapp.segmentation.page.pictures import noisy_at_own_size, share_right
@@ -141,7 +141,7 @@ def _tested(pair, comparison):
 
 def _evaluations(pair):
     """Return the stored `Evaluation`s of a pair's three columns, as far as there are any."""
-    stored = {run: {e.title: e for e in read_metrics(run)} for run in (pair.plain, pair.regular)}
+    stored = {run: {e.title: e for e in current_metrics(run)} for run in (pair.plain, pair.regular)}
     return [stored[run][title] for title, run, _ in pair.heads if title in stored[run]]
 
 

@@ -10,6 +10,7 @@ from tfapp.landscape import Surface
 from tfapp.landscape.directions.directions import is_directions_file
 from tfapp.records import AnyNumber, Entries, ListOf, OneOf, Optional, TableOf, Text, Whole, checked
 from tfapp.report.colours import qualitative
+from tfapp.report.markup import sentence_list
 from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.coding import on_same_data
 from tfapp.segmentation.comparison import Comparison
@@ -27,6 +28,8 @@ class Entry:
         evaluations: Its stored `Evaluation`s; empty if it was not evaluated yet.
         history: Rows of `history.csv`.
         surface: The newest `Surface` that can be drawn, or None.
+        outdated: Titles of evaluations that are left out, as the run was trained further since.
+        surface_outdated: Whether there is no surface because the run was trained further since.
     """
 
     run: Run
@@ -34,6 +37,8 @@ class Entry:
     evaluations: tuple[Evaluation, ...]
     history: list[dict]
     surface: Surface | None
+    outdated: tuple[str, ...] = ()
+    surface_outdated: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,25 @@ def gather(runs):
     comparison = Comparison(shared) if shared else None
     titles = dict.fromkeys([*(run.title for run in opened), *(comparison.groups if comparison else ())])
     colours = {title: qualitative(index) for index, title in enumerate(titles)}
-    return ReportData(entries, comparison, colours, tuple(_cautions(opened, evaluations, left_out)))
+    return ReportData(entries, comparison, colours, tuple(_cautions(entries, evaluations, left_out)))
+
+
+def current_metrics(run):
+    """Return the `Evaluation`s of `read_metrics` that are of the run as it is now, or do not tell.
+
+    Args:
+        run: `Run`; it may have been trained further since it was evaluated.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    return tuple(evaluation for evaluation in read_metrics(run) if run.is_current(evaluation.weights))
 
 
 def read_metrics(run):
     """Return the `Evaluation`s stored in the run's `metrics.json`, one per title; empty before the first.
+
+    They are of the weights that the run had when it was evaluated.
 
     Raises:
         InputError: If the file is damaged.
@@ -115,7 +134,9 @@ _EVALUATION = Entries(
         "noise_seed": Whole(),
         "class_names": ListOf(Text()),
         "rows": ListOf(_ROW),
-    }
+    },
+    # Later than the first evaluations.
+    {"weights": Optional(Text())},
 )
 
 
@@ -135,6 +156,7 @@ def _evaluation(run, title, stored):
         rows=tuple(rows),
         settings=run.settings,
         trained_on=run.trained_on,
+        weights=stored.get("weights"),
     )
 
 
@@ -166,7 +188,11 @@ def entries_of(runs):
 
 
 def _entry(run, label):
-    return Entry(run, label, read_metrics(run), read_history(run.path), _newest_surface(run))
+    current = current_metrics(run)
+    titles = {evaluation.title for evaluation in current}
+    outdated = tuple(one.title for one in read_metrics(run) if one.title not in titles)
+    surface, surface_outdated = _newest_surface(run)
+    return Entry(run, label, current, read_history(run.path), surface, outdated, surface_outdated)
 
 
 def _labels(runs):
@@ -185,14 +211,19 @@ def _labels(runs):
 
 
 def _newest_surface(run):
+    """Return the newest surface of the run as it is now, or (None, whether there is one of before)."""
     # Dot files are what a killed process left of a file half-written; directions stand beside their surface.
     found = (run.path / "landscape").glob("*.npz")
     files = [file for file in found if not file.name.startswith(".") and not is_directions_file(file)]
+    outdated = False
     for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         surface = Surface.load(file)
-        if _drawable(surface):
-            return surface
-    return None
+        if not _drawable(surface):
+            continue
+        if run.is_current(surface.metadata.get("key", {}).get("weights")):
+            return surface, False
+        outdated = True
+    return None, outdated
 
 
 def _drawable(surface):
@@ -214,7 +245,14 @@ def _on_shared_noises(evaluations):
     return kept, list(left_out)
 
 
-def _cautions(runs, evaluations, left_out):
+def _cautions(entries, evaluations, left_out):
+    runs = [entry.run for entry in entries]
+    untold = [entry.run for entry in entries if any(one.weights is None for one in entry.evaluations)]
+    if untold:
+        yield (
+            f"What was measured of {sentence_list([str(run.path) for run in untold])} was stored by an earlier "
+            "version, which did not keep of which weights it is: after more training, run `tfapp evaluate` again."
+        )
     if not on_same_data(runs):
         yield "The runs were trained on different versions of the data, so their numbers do not compare."
     elif len({frozenset(run.split.test) for run in runs}) > 1:

@@ -77,8 +77,11 @@ def _training_noises(entries):
 
 def _missing(entries):
     for entry in entries:
-        if not entry.evaluations:
-            line = f"tfapp evaluate {shlex.quote(str(entry.run.path))}"
+        line = f"tfapp evaluate {shlex.quote(str(entry.run.path))}"
+        if entry.outdated:
+            tested = "" if entry.outdated == (entry.run.title,) else f" ({sentence_list(entry.outdated)})"
+            yield to_do(f"{entry.label} was evaluated{tested} before its training went on: run", line)
+        elif not entry.evaluations:
             yield to_do(f"{entry.label} is not evaluated yet: run", line)
 
 

@@ -64,7 +64,7 @@ def write_report(
     if examples < 1:
         raise InputError(f"`examples` must be at least 1; got {examples}.")
     data = gather(runs)
-    exported = export_section(exports)
+    exported = export_section(exports, [entry.run for entry in data.entries])
     shown, problem = _examples(data.entries, examples, noise, progress)
     sections = [
         headline_section(data),

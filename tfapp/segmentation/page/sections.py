@@ -124,7 +124,11 @@ def landscape_section(entries):
         ]
     for entry in missing:
         line = f"tfapp landscape {shlex.quote(str(entry.run.path))}"
-        parts.append(to_do(f"{entry.label} has no loss surface yet: run", line))
+        if entry.surface_outdated:
+            text = f"The loss surface of {entry.label} was measured before its training went on: run"
+            parts.append(to_do(text, f"{line} --overwrite"))
+        else:
+            parts.append(to_do(f"{entry.label} has no loss surface yet: run", line))
     return Section("landscape", "Loss landscape", "The loss around the trained networks", "\n".join(parts))
 
 
@@ -140,7 +144,8 @@ def _loss_caption(entries):
 
 def _result(data):
     if data.comparison is None:
-        return paragraph("No run is evaluated yet, so there is no result to report.", "result")
+        since = " since its training went on" if any(entry.outdated for entry in data.entries) else " yet"
+        return paragraph(f"No run is evaluated{since}, so there is no result to report.", "result")
     return result_box(key_results(data.comparison))
 
 

@@ -1,5 +1,6 @@
 """Section on exported SavedModels, read from the exported folders themselves."""
 
+import shlex
 from html import escape
 
 from tfapp.errors import InputError
@@ -7,7 +8,7 @@ from tfapp.export import ExportError, describe
 from tfapp.export.kinds import SEGMENTER, kind_of
 from tfapp.export.manifest import read_manifest
 from tfapp.export.versions import resolve_saved_model
-from tfapp.report.markup import Section, command, facts, moment, paragraph, table
+from tfapp.report.markup import Section, command, facts, moment, paragraph, table, to_do
 
 INTRODUCTION = (
     "A SavedModel is the trained network in a folder that TensorFlow Serving loads without this program. "
@@ -16,22 +17,24 @@ INTRODUCTION = (
 )
 
 
-def export_section(folders):
+def export_section(folders, runs=()):
     """Return the `Section` about exported folders, or None where there are none.
 
     Args:
         folders: Paths of `BASE/<version>`, or of `BASE`, of which the highest version is taken.
+        runs: The `Run`s of the page. An export of one of them from before it was trained further is left out, with the
+            command that exports it again.
 
     Raises:
         InputError: For a folder that is not a SavedModel, is damaged, or holds no segmenter.
     """
     if not folders:
         return None
-    body = "\n".join([paragraph(INTRODUCTION), *(_exported(folder) for folder in folders)])
+    body = "\n".join([paragraph(INTRODUCTION), *(_exported(folder, runs) for folder in folders)])
     return Section("serving", "Serving", "Exported for TensorFlow Serving", body)
 
 
-def _exported(path):
+def _exported(path, runs):
     try:
         folder = resolve_saved_model(path)
         served, manifest = describe(folder), read_manifest(folder) or {}
@@ -43,6 +46,11 @@ def _exported(path):
             f"{folder} is the export of a {kind.name}; a report is of segmenters: leave it out of `exports`, and look "
             f"at it with `tfapp export show {folder}`."
         )
+    origin = manifest.get("metadata", {})
+    outdated = _outdated(origin, runs)
+    if outdated is not None:
+        line = f"tfapp export {shlex.quote(str(outdated.path))} {shlex.quote(str(folder.parent))}"
+        return to_do(f"{folder} was exported before the training of {outdated.path} went on: run", line)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     known = {
         "Version": str(served["version"] or "–"),
@@ -55,6 +63,7 @@ def _exported(path):
             f'<div class="card"><h3>{escape(served["name"])}</h3>',
             facts(known),
             f'<p class="aside">Folder: <code>{escape(str(folder))}</code></p>',
+            *_remark(origin, runs),
             _signatures(served["signatures"], manifest.get("verification", {})),
             paragraph("Serve it with Docker:"),
             command(served["docker"]),
@@ -63,6 +72,44 @@ def _exported(path):
             "</div>",
         ]
     )
+
+
+def _outdated(origin, runs):
+    """Return the run, if any, that an export is of as it was before it was trained further.
+
+    Args:
+        origin: Dictionary of what the export says of its origin.
+        runs: The `Run`s that it may be of.
+    """
+    of_name = [run for run in runs if origin.get("run") == run.path.name]
+    if "weights" in origin:
+        is_one = any(run.is_current(origin["weights"]) for run in runs)
+    else:
+        is_one = any(_has_options(run, origin.get("config")) for run in of_name)
+    return of_name[0] if of_name and not is_one else None
+
+
+def _has_options(run, config):
+    # Of earlier versions no more can be told: more training shows in the options.
+    if not isinstance(config, dict):
+        return True
+    return all(config[name] == run.config.get(name) for name in ("epochs", "until_loss") if name in config)
+
+
+def _remark(origin, runs):
+    """Return a remark, if any, that an export is not known to be of a run of the page."""
+    if not runs:
+        return []
+    if "weights" not in origin:
+        text = (
+            "It does not keep of which weights it is, as exports of earlier versions: after more training, export it "
+            "again."
+        )
+    elif not any(run.is_current(origin["weights"]) for run in runs):
+        text = "It has other weights than the networks of this page."
+    else:
+        return []
+    return [paragraph(text, "note")]
 
 
 def _signatures(signatures, verification):
