@@ -20,6 +20,8 @@ from tfapp.pose.observations import observe
 from tfapp.pose.predictor import open_run, predictor
 from tfapp.pose.refinement.confidence import Evidences, features
 
+# A pose is the surer the smaller its residual, the more of it is shown, and the larger its margin.
+SIGNS = np.array([-1, 1, 1])
 RIGHT_ANGLE, RIGHT_SHARE = np.radians(10), 0.1
 
 
@@ -43,7 +45,20 @@ def examples(path):
 
 
 def fitted(rows, right):
-    return LogisticRegression(C=10.0, class_weight=None).fit(rows, right)
+    """Return weights and bias of the logistic regression, without the features that would count the wrong way."""
+    used = np.ones(rows.shape[1], bool)
+    while True:
+        model = LogisticRegression(C=10.0).fit(rows[:, used], right)
+        weights = np.zeros(rows.shape[1])
+        weights[used] = model.coef_[0]
+        wrong = weights * SIGNS < 0
+        if not wrong.any():
+            return weights, float(model.intercept_[0])
+        used &= ~wrong
+
+
+def scores_of(model, rows):
+    return 1 / (1 + np.exp(-(rows @ model[0] + model[1])))
 
 
 def precision_at(scores, right, coverage):
@@ -63,7 +78,7 @@ def main():
     for name, (rows, right) in sets.items():
         others = [one for other, one in sets.items() if other != name] or [(rows, right)]
         model = fitted(*(np.concatenate(parts) for parts in zip(*others, strict=True)))
-        scores = model.predict_proba(rows)[:, 1]
+        scores = scores_of(model, rows)
         area = roc_auc_score(right, scores) if 0 < right.sum() < len(right) else float("nan")
         found = [
             right.mean(),
@@ -75,7 +90,7 @@ def main():
     for row in table:
         print(*row, sep="\t")
     model = fitted(*(np.concatenate(parts) for parts in zip(*sets.values(), strict=True)))
-    print("weights", model.coef_[0].round(3).tolist(), "bias", round(float(model.intercept_[0]), 3))
+    print("weights", model[0].round(3).tolist(), "bias", round(model[1], 3))
     if arguments.out:
         with open(arguments.out, "w", newline="") as file:
             csv.writer(file).writerows(table)

@@ -33,8 +33,10 @@ _ENTRIES = Entries(
     {"noise": Number(0), "weights": Text()},
 )
 # A model explains its scenes where the mean residual is below this share of the part's extent, beside the noise.
-_EXPLAINED = 0.02
+_EXPLAINED = 0.015
 _SCENE_ARRAYS = ("present", "rotation", "translation", "residual", "margin")
+# Rounds at least: a model is first blurred for some, with a residual that hardly falls.
+_LEAST_ROUNDS = 9
 # Scenes that the noise is measured in, about.
 _NOISE_SCENES = 20
 _COLUMNS = ("round", "residual_mm", "points", "moved")
@@ -192,7 +194,7 @@ def _noise(folder, numbers):
 def _settled(rows):
     """Return whether the residual fell by less than `LEAST_GAIN` in the last two rounds."""
     residuals = [row[1] for row in rows]
-    return len(residuals) > 3 and min(residuals[-2:]) > (1 - LEAST_GAIN) * min(residuals[:-2])
+    return len(residuals) >= _LEAST_ROUNDS and min(residuals[-2:]) > (1 - LEAST_GAIN) * min(residuals[:-2])
 
 
 def _row(refined, scenes, before, number):
