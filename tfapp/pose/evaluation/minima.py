@@ -1,0 +1,72 @@
+"""Places of a learned model on the part that are as near, or nearly: whether its registration is ambiguous."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfapp.pose.evaluation.frames import ModelFrame
+
+# Frames nearer than this, radians and share of the part's extent, count as one.
+_ANGLE, _LENGTH = np.radians(20), 0.1
+# Of each handedness, beside the best; minima of parts with many symmetries are found many times.
+_MOST = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum(ModelFrame):
+    """A local minimum of the registration that is another one than the best.
+
+    Attributes:
+        distance: Sum of the mean distances from model to part and from part to model, metres.
+        angle: By which the rotations of all poses would be others, radians from 0 to pi, over the symmetries of the
+            part; None for the mirror image of a part that is not its own.
+        length: By which the translations of all poses would be others, metres.
+    """
+
+    distance: float
+    angle: float | None
+    length: float
+
+
+def other_minima(best, places, refine, symmetries, extent) -> tuple[Minimum, ...]:
+    """Return the minima that are really other poses: farther than 20 degrees or 10 % of the part's extent.
+
+    Args:
+        best: `ModelFrame` that was taken.
+        places: `ModelFrame`s near minima, of one handedness each, the nearest first.
+        refine: Function from one of them to a (`ModelFrame`, sum of mean distances in metres) at its minimum.
+        symmetries: `Symmetries` of the part.
+        extent: Largest side of the part, metres.
+
+    Returns:
+        The nearest first, each other than the ones before.
+    """
+    chosen = []
+    for reflected in (False, True):
+        alike = [place for place in places if place.reflected == reflected]
+        chosen += _different(best, alike, symmetries, extent)[:_MOST]
+    found = sorted((refine(place) for place in chosen), key=lambda pair: pair[1])
+    kept = _different(best, [frame for frame, _ in found], symmetries, extent)
+    distances = {id(frame): distance for frame, distance in found}
+    return tuple(_minimum(best, frame, distances[id(frame)], symmetries) for frame in kept)
+
+
+def _different(best, frames, symmetries, extent):
+    """Return the frames that differ from the best and from all before them."""
+    left, kept, last = list(frames), [], best
+    while left:
+        angles, lengths = last.differences(left, symmetries)
+        # The angle to a mirror image is no number.
+        far = ~(angles <= _ANGLE) | (lengths > _LENGTH * extent)
+        left = [frame for frame, is_far in zip(left, far, strict=True) if is_far]
+        if left:
+            last = left[0]
+            kept.append(last)
+            left = left[1:]
+    return kept
+
+
+def _minimum(best, frame, distance, symmetries):
+    (angle,), (length,) = best.differences([frame], symmetries)
+    turned = None if np.isnan(angle) else float(angle)
+    return Minimum(frame.rotation, frame.translation, frame.reflected, distance, turned, float(length))
