@@ -1,4 +1,4 @@
-"""Frame of a learned model: where it lies on the CAD model of the part."""
+"""Frame of a learned model: where it lies on the CAD model of the part, and how far it is from it there."""
 
 from dataclasses import dataclass
 
@@ -50,3 +50,34 @@ class ModelFrame:
             sign * inverse, np.broadcast_to(sign * self.matrix.T, inverse.shape)
         )
         return angles, np.linalg.norm(origins + self.matrix.T @ self.translation, axis=1)
+
+
+@dataclass(frozen=True)
+class Distances:
+    """One-sided distances between two sets of points: median and mean, metres."""
+
+    median: float
+    mean: float
+
+    @classmethod
+    def of(cls, distances) -> "Distances":
+        return cls(float(np.median(distances)), float(np.mean(distances)))
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedModel(ModelFrame):
+    """A learned model laid onto the CAD model.
+
+    Attributes:
+        learned_to_cad: `Distances` of the learned points to the surface: is what was learned right?
+        cad_to_learned: `Distances` of the surface to the learned points: was all of the part learned? Never 0,
+            as the learned points are some way apart.
+    """
+
+    learned_to_cad: Distances
+    cad_to_learned: Distances
+
+    @property
+    def distance(self) -> float:
+        """Sum of the two mean distances, metres."""
+        return self.learned_to_cad.mean + self.cad_to_learned.mean

@@ -10,6 +10,8 @@ from tfapp.errors import InputError
 from tfapp.pose.evaluation.frames import ModelFrame
 from tfapp.pose.evaluation.symmetries import Symmetries
 
+_NEAR = 0.005  # metres
+
 
 @dataclass(frozen=True, eq=False)
 class PoseErrors:
@@ -104,14 +106,54 @@ def surface_errors(estimated, true, vertices, symmetries: Symmetries) -> np.ndar
     Returns:
         float64 (n,), metres.
     """
+
+    def apart(predicted, true):
+        return np.linalg.norm(predicted - true, axis=-1).max(axis=-1)
+
+    return _least(estimated, true, vertices, symmetries, apart)
+
+
+def projection_errors(estimated, true, vertices, symmetries: Symmetries, camera) -> np.ndarray:
+    """Return how far the vertex that is seen farthest off is from where it should be seen, over the symmetries.
+
+    The maximum symmetry-aware projection distance (MSPD) of the BOP challenge, see `surface_errors`.
+
+    Args:
+        estimated, true, vertices, symmetries: As of `surface_errors`.
+        camera: `Camera`.
+
+    Returns:
+        float64 (n,), pixels; infinite where a vertex of either pose is not in front of the camera.
+    """
+
+    def apart(predicted, true):
+        behind = ((predicted[..., 2] <= 0) | (true[..., 2] <= 0)).any(axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = np.linalg.norm(camera.project(predicted) - camera.project(true), axis=-1)
+        return np.where(behind, np.inf, moved.max(axis=-1))
+
+    return _least(estimated, true, vertices, symmetries, apart)
+
+
+def _least(estimated, true, vertices, symmetries, apart):
+    """Return the smallest distance over the symmetries, `apart` being that of points (n, v, 3) from others.
+
+    A rotation is compared with rotations alone and a reflected part with reflected ones, as the challenge, which knows
+    no reflections, does; without one among the symmetries a reflected part is compared with all.
+    """
     vertices = np.asarray(vertices, np.float64)
-    predicted = _posed(vertices, *_check_poses("predicted", *estimated))
+    rotation, translation = _check_poses("predicted", *estimated)
     true = _check_poses("true", *true)
-    errors = np.inf
+    matrices = symmetries.all_matrices()
+    predicted, reflected = _posed(vertices, rotation, translation), np.linalg.det(rotation) < 0
+    mirrors = np.linalg.det(matrices) < 0
+    errors = np.full(len(rotation), np.inf)
     # One symmetry after the other: hundreds of images of a large mesh would not fit into memory.
-    for matrix in symmetries.all_matrices():
-        apart = np.linalg.norm(predicted - _posed(vertices @ matrix.T, *true), axis=-1)
-        errors = np.minimum(errors, apart.max(axis=1))
+    for matrix, mirror in zip(matrices, mirrors, strict=True):
+        rows = reflected == mirror if mirrors.any() else np.ones(len(rotation), bool)
+        if rows.any():
+            moved = _posed(vertices @ matrix.T, *(part[rows] for part in true))
+            errors[rows] = np.minimum(errors[rows], apart(predicted[rows], moved))
     return errors
 
 
@@ -120,7 +162,9 @@ def summarise(errors: Sequence[PoseErrors]) -> dict:
 
     Returns:
         A dict of `rotation_median`, `rotation_mean` (radians, of the instances that are not reflected; None if all
-        are), `translation_median`, `translation_mean` (metres) and `reflected`, the share of reflected instances.
+        are), `translation_median`, `translation_mean` (metres), `reflected`, the share of reflected instances, and
+        `within_5_degrees_5_mm` and `within_10_degrees_5_mm`, the shares of the instances that are no farther off; what
+        is reflected is.
 
     Raises:
         InputError: No scene.
@@ -130,12 +174,18 @@ def summarise(errors: Sequence[PoseErrors]) -> dict:
     rotation = np.concatenate([one.rotation for one in errors])
     translation = np.concatenate([one.translation for one in errors])
     known = rotation[~np.isnan(rotation)]
+    # Not a number is not below anything.
+    within = {
+        f"within_{angle}_degrees_5_mm": (rotation <= np.radians(angle)) & (translation <= _NEAR)
+        for angle in (5, 10)
+    }
     return {
         "rotation_median": float(np.median(known)) if len(known) else None,
         "rotation_mean": float(np.mean(known)) if len(known) else None,
         "translation_median": float(np.median(translation)),
         "translation_mean": float(np.mean(translation)),
         "reflected": float(np.isnan(rotation).mean()),
+        **{name: float(near.mean()) for name, near in within.items()},
     }
 
 

@@ -8,16 +8,13 @@ from scipy.spatial.transform import Rotation
 
 from tfapp.pose.evaluation.alignment import TRIM, Alignments, align
 from tfapp.pose.evaluation.cad_surface import CadSurface, check_points, check_visible
-from tfapp.pose.evaluation.frames import ModelFrame
+from tfapp.pose.evaluation.frames import Distances, ModelFrame, PlacedModel
 from tfapp.pose.evaluation.minima import Minimum, other_minima
 
 _SURFACE_POINTS = 10_000
 # A mirror image must be nearer by more than the noise of a registration, or parts that are their own mirror
 # image would be called reflected at random.
 _CLEARLY_NEARER = 0.95
-# A minimum that is farther by less than this is as good as the best: which one is nearer changes from one training
-# to the next.
-_AS_NEAR = 1.1
 _SURFACE_STEPS = 100
 # What is nearer than this share of the extent is no stray point, however near the others are.
 _NEAR = 0.02
@@ -28,39 +25,20 @@ _POINTS = 2000
 _TOLERANCE = 0.01
 
 
-@dataclass(frozen=True)
-class Distances:
-    """One-sided distances between two sets of points: median and mean, metres."""
-
-    median: float
-    mean: float
-
-    @classmethod
-    def of(cls, distances) -> "Distances":
-        return cls(float(np.median(distances)), float(np.mean(distances)))
-
-
 @dataclass(frozen=True, eq=False)
-class Registration(ModelFrame):
+class Registration(PlacedModel):
     """Where the learned model lies on the CAD model, y = s R x + t, and how far they are apart.
 
     Attributes:
-        learned_to_cad: `Distances` of the learned points to the surface: is what was learned right?
-        cad_to_learned: `Distances` of the surface to the learned points: was all of the part learned? Never 0,
-            as the learned points are some way apart.
-        distance: Sum of the two mean distances that places are compared by, metres; None if it was not measured.
         others: Minima that are really other poses, as `other_minima` returns them; None if they were not looked for.
     """
 
-    learned_to_cad: Distances
-    cad_to_learned: Distances
-    distance: float | None = None
     others: tuple[Minimum, ...] | None = None
 
     @property
     def as_near(self) -> tuple[Minimum, ...]:
-        """Other minima that are farther by less than 10 %; one alone makes the registration ambiguous."""
-        return tuple(one for one in self.others or () if one.distance < _AS_NEAR * self.distance)
+        """The other minima where the model is as near; one alone makes the registration ambiguous."""
+        return tuple(one for one in self.others or () if one.as_near)
 
 
 def register_model(
@@ -89,38 +67,28 @@ def register_model(
     points = check_points("visible points", points[check_visible(visible, points.shape[:1])], least=3)
     surface = CadSurface(vertices, triangles)
     target = surface.sample(surface_points, seed)
-    sides = {
-        reflected: Alignments(-points if reflected else points, target, surface.extent)
-        for reflected in (False, True)
-    }
-    found = {reflected: side.best() for reflected, side in sides.items()}
-    reflected = found[True][2] < _CLEARLY_NEARER * found[False][2]
-    rotation, translation, distance = found[reflected]
-    own = -points if reflected else points
-    moved = own @ rotation.T + translation
-    if np.median(surface.distance(moved)) < _ON_SURFACE * surface.extent:
-        rotation, translation = _onto_surface(own, surface, rotation, translation)
+    sides = {sign: Alignments(sign * points, target, surface.extent) for sign in (1, -1)}
+    found = {sign: side.best() for sign, side in sides.items()}
+    sign = -1 if found[-1][2] < _CLEARLY_NEARER * found[1][2] else 1
+
+    def placed(reflected, rotation, translation):
+        own = -points if reflected else points
         moved = own @ rotation.T + translation
-    best = ModelFrame(rotation, translation, reflected)
-    return Registration(
-        rotation,
-        translation,
-        reflected,
-        learned_to_cad=Distances.of(surface.distance(moved)),
-        cad_to_learned=Distances.of(cKDTree(moved).query(target)[0]),
-        distance=distance,
-        others=None if symmetries is None else _others(best, sides, symmetries, surface.extent),
-    )
-
-
-def _others(best, sides, symmetries, extent):
-    places = [ModelFrame(*place, reflected) for reflected, side in sides.items() for place in side.coarse]
+        if np.median(surface.distance(moved)) < _ON_SURFACE * surface.extent:
+            rotation, translation = _onto_surface(own, surface, rotation, translation)
+            moved = own @ rotation.T + translation
+        there, back = surface.distance(moved), cKDTree(moved).query(target)[0]
+        return PlacedModel(rotation, translation, reflected, Distances.of(there), Distances.of(back))
 
     def refine(place):
-        rotation, translation, distance = sides[place.reflected].refined((place.rotation, place.translation))
-        return ModelFrame(rotation, translation, place.reflected), distance
+        side = sides[-1 if place.reflected else 1]
+        return placed(place.reflected, *side.refined((place.rotation, place.translation))[:2])
 
-    return other_minima(best, places, refine, symmetries, extent)
+    best, others = placed(sign < 0, *found[sign][:2]), None
+    if symmetries is not None:
+        places = [ModelFrame(*place, sign < 0) for sign, side in sides.items() for place in side.coarse]
+        others = other_minima(best, places, refine, symmetries, surface.extent)
+    return Registration(**vars(best), others=others)
 
 
 def _onto_surface(points, surface, rotation, translation):

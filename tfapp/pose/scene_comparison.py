@@ -1,0 +1,127 @@
+"""Comparison of segmented scenes and their poses with what is known of them, on all pixels of the parts."""
+
+from dataclasses import asdict
+
+from tfapp.pose.evaluation.baselines import SPECTRAL
+from tfapp.pose.evaluation.best_frame import best_frame
+from tfapp.pose.evaluation.bop import LEAST_VISIBLE, BopScores
+from tfapp.pose.evaluation.cad_surface import CadSurface
+from tfapp.pose.evaluation.instances import label_points, mean_over_scenes, pair_scores
+from tfapp.pose.evaluation.pose_errors import part_poses, pose_errors, summarise
+from tfapp.pose.evaluation.registration import mirror_symmetry
+from tfapp.pose.evaluation.symmetries import Symmetries
+from tfapp.pose.evaluation.visibility import Silhouettes
+from tfapp.pose.pictures.scene_pictures import SegmentedScene
+
+
+def part_symmetries(folder):
+    """Return the `Symmetries` of a folder's part, its mirror image among them if that is the part itself."""
+    symmetries = Symmetries.of(folder.symmetries or [])
+    mirror = mirror_symmetry(*folder.object_mesh())
+    return symmetries if mirror is None else symmetries.with_mirror(mirror)
+
+
+def segment_scenes(folder, observations, poses):
+    """Return the `SegmentedScene`s of scenes: every pixel of the parts once, labelled by the posed models.
+
+    Args:
+        folder: `SceneFolder`.
+        observations: `Observations` of its scenes.
+        poses: Their `ScenePoses`, in the same order.
+    """
+    scenes = []
+    for number, found in enumerate(poses):
+        index = int(observations.indices[number])
+        points, pixels = folder.camera.back_project(observations.depth[number])
+        truth = folder.labels(index)[tuple(pixels.T)] if folder.has_truth else None
+        scenes.append(
+            SegmentedScene(
+                depth=observations.depth[number],
+                pixels=pixels,
+                points=points,
+                labels=label_points(points, found.clouds, found.visible),
+                truth=truth,
+                clouds=found.clouds,
+                name=folder.stems[index],
+            )
+        )
+    return scenes
+
+
+def score_labels(scenes, clusterings=None, progress=None):
+    """Return the means over scenes of precision, recall and F1, by the name of the method; {} without true labels.
+
+    Args:
+        scenes: `SegmentedScene`s.
+        clusterings: `Clusterings` of the same pixels to score too, or None.
+        progress: Function of (scenes done, scenes in all), or None.
+
+    Returns:
+        A dict from "ours", the names of the clusterings, and `SPECTRAL` for the better spectral one, to dicts.
+    """
+    scores = {}
+    for number, scene in enumerate(scenes):
+        if scene.truth is None:
+            return {}
+        labels = {"ours": scene.labels}
+        if clusterings is not None:
+            labels |= clusterings.labels(scene.points, seed=number)
+        for name, found in labels.items():
+            scores.setdefault(name, []).append(pair_scores(found, scene.truth))
+        if progress:
+            progress(number + 1, len(scenes))
+    means = {name: asdict(mean_over_scenes(found)) for name, found in scores.items()}
+    return means if clusterings is None else means | {SPECTRAL: means[clusterings.better]}
+
+
+class PoseJudge:
+    """Judges the poses that a model gives scenes, by the true ones.
+
+    Args:
+        folder: `SceneFolder` with truth.
+        registration: `Registration` of the object model.
+        symmetries: `Symmetries` of the part.
+    """
+
+    def __init__(self, folder, registration, symmetries):
+        surface = CadSurface(*folder.object_mesh())
+        self._folder, self._symmetries, self._frame = folder, symmetries, registration
+        self._bop = BopScores(surface.vertices, symmetries, folder.camera)
+        self._silhouettes = Silhouettes(surface, folder.camera)
+        self._best = None
+
+    def judge(self, indices, poses, progress=None):
+        """Return the errors of poses in the registered frame, and in the best constant one.
+
+        The best frame is that of the first scenes that are judged, which should be those of the training.
+
+        Args:
+            indices: Numbers of the scenes.
+            poses: Their `ScenePoses`.
+            progress: Function of (scenes done, scenes in all), or None.
+
+        Returns:
+            Two dicts of what `summarise` and `BopScores.recalls` return.
+        """
+        true, targets = [], []
+        for done, index in enumerate(map(int, indices), 1):
+            true.append(self._folder.poses(index))
+            shares = self._silhouettes.visible(self._folder.labels(index), *true[-1])
+            targets.append(shares >= LEAST_VISIBLE)
+            if progress:
+                progress(done, len(indices))
+        registered, errors = self._summary(self._frame, poses, true, targets)
+        if self._best is None:
+            matched = [
+                tuple(part[one.matched] for part in (found.rotation, found.translation, found.reflected))
+                for found, one in zip(poses, errors, strict=True)
+            ]
+            self._best = best_frame(matched, true, self._symmetries)
+        return registered, self._summary(self._best, poses, true, targets)[0]
+
+    def _summary(self, frame, poses, true, targets):
+        estimated = [part_poses(one.rotation, one.translation, one.reflected, frame) for one in poses]
+        errors = [
+            pose_errors(found, right, self._symmetries) for found, right in zip(estimated, true, strict=True)
+        ]
+        return summarise(errors) | self._bop.recalls(estimated, true, targets), errors
