@@ -4,8 +4,9 @@ from meshes import bracket, handed
 from scipy.spatial.transform import Rotation
 
 from tfapp.errors import InputError
-from tfapp.pose.evaluation.pose_errors import Symmetries, part_poses, pose_errors, summarise, surface_errors
+from tfapp.pose.evaluation.pose_errors import part_poses, pose_errors, summarise, surface_errors
 from tfapp.pose.evaluation.registration import Distances, Registration
+from tfapp.pose.evaluation.symmetries import Symmetries
 
 NONE = Symmetries.of([])
 HALF_TURN = Symmetries.of([np.diag([-1.0, -1.0, 1.0])])
@@ -124,6 +125,18 @@ def test_surface_error_is_that_of_the_best_symmetry(error, symmetries, expected)
         np.testing.assert_allclose(found, [expected], atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"), [(turn(np.pi, 0, 0), 0.0), (turn(0.3, 0, 0), 0.3), (turn(0, 0, 2.0), 0.0)]
+)
+def test_an_axis_may_stand_beside_matrices_that_swap_its_ends(error, expected):
+    symmetries = Symmetries.of([{"axis": [0, 0, 3]}, np.diag([1.0, -1.0, -1.0]).tolist()])
+    (rotation,), _ = truth(1)
+    np.testing.assert_allclose(
+        symmetries.rotation_error([rotation @ error], [rotation]), [expected], atol=1e-9
+    )
+    assert len(symmetries.all_matrices()) == 4 * 315
+
+
 def test_symmetries_have_the_identity_once():
     assert len(Symmetries.of([]).matrices) == 1
     assert len(Symmetries.of([np.eye(3).tolist()]).matrices) == 1
@@ -131,7 +144,16 @@ def test_symmetries_have_the_identity_once():
 
 
 @pytest.mark.parametrize(
-    "description", [[[[2, 0, 0], [0, 1, 0], [0, 0, 1]]], [[1, 2]], ["x"], {"axis": [0, 0, 0]}, {"turns": 3}]
+    "description",
+    [
+        [[[2, 0, 0], [0, 1, 0], [0, 0, 1]]],
+        [[1, 2]],
+        ["x"],
+        {"axis": [0, 0, 0]},
+        {"axis": "z"},
+        {"turns": 3},
+        [{"axis": [0, 0, 1]}, {"axis": [1, 0, 0]}],
+    ],
 )
 def test_symmetries_of_another_form_are_refused(description):
     with pytest.raises(InputError, match="ymmetr.*must be .*Received"):
@@ -164,7 +186,17 @@ def test_a_summary_leaves_reflected_parts_out_of_the_rotation_and_counts_them():
         "translation_median": pytest.approx(0.001),
         "translation_mean": pytest.approx(0.001),
         "reflected": 0.5,
+        "within_5_degrees_5_mm": 0.0,
+        "within_10_degrees_5_mm": 0.0,
     }
+
+
+def test_shares_are_of_all_instances_and_need_both_the_rotation_and_the_translation():
+    rotations, translations = truth(5)
+    turns = [turn(0, 0, np.radians(angle)) for angle in (4, 9, 4, 4)] + [MIRROR]
+    moved = translations + [[0, 0, length] for length in (0.004, 0.004, 0.006, 0.0, 0.0)]
+    summary = summarise([pose_errors((rotations @ turns, moved), (rotations, translations), NONE)])
+    assert (summary["within_5_degrees_5_mm"], summary["within_10_degrees_5_mm"]) == (0.4, 0.6)
 
 
 def test_a_summary_of_reflected_parts_alone_has_no_rotation():

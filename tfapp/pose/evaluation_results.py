@@ -219,8 +219,8 @@ def _registration_remark(registration, has_poses):
     )
     if has_poses:
         sentence += (
-            " In the wrong place all poses are turned alike, and their errors say little; the columns of the best frame "
-            "leave that out: the frame that fits the true poses of the training scenes best, whatever the shapes."
+            " In the wrong place all poses are turned alike, and their errors say little; the columns of the best "
+            "frame leave that out: the frame that fits the true poses of the training scenes best, whatever the shapes."
         )
     return sentence
 
