@@ -31,7 +31,7 @@ def scenes(true_frame, symmetries=NONE, noise=0.0, wrong=0.0, count=60, seed=0):
     part = rotation @ chosen @ flip @ off
     # p = Q y + u with y = s R x + t.
     learned = part @ true_frame.rotation
-    moved = translation + part @ true_frame.translation
+    moved = translation + part @ true_frame.translation + 0.05 * noise * rng.exponential(size=(count, 3)) ** 2
     reflected = np.full(count, true_frame.reflected)
     halves = [slice(0, count // 2), slice(count // 2, count)]
     poses = [(learned[half], moved[half], reflected[half]) for half in halves]

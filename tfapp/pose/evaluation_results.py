@@ -159,6 +159,10 @@ class PoseEvaluation:
         if self.registration.reflected:
             sentences.append("The mirror image of the part was learned.")
         inside = self.references.get(INTERIOR)
+        if self.references and inside is None:
+            sentences.append(
+                "The mesh of the part is not closed: no points can be drawn inside it to compare with."
+            )
         if inside is not None and self.registration.learned_to_cad.median >= inside.learned_to_cad.median:
             sentences.append(f"The learned model is no nearer to the part than {INTERIOR}.")
         if self.registration.others is not None:

@@ -2,6 +2,9 @@
 
 from dataclasses import asdict
 
+import numpy as np
+
+from tfapp.errors import InputError
 from tfapp.pose.evaluation.baselines import SPECTRAL
 from tfapp.pose.evaluation.best_frame import best_frame
 from tfapp.pose.evaluation.bop import LEAST_VISIBLE, BopScores
@@ -12,6 +15,9 @@ from tfapp.pose.evaluation.registration import mirror_symmetry
 from tfapp.pose.evaluation.symmetries import Symmetries
 from tfapp.pose.evaluation.visibility import Silhouettes
 from tfapp.pose.pictures.scene_pictures import SegmentedScene
+
+# Poses that people write have a few digits.
+_ORTHOGONAL = 1e-3
 
 
 def part_symmetries(folder):
@@ -105,7 +111,7 @@ class PoseJudge:
         """
         true, targets = [], []
         for done, index in enumerate(map(int, indices), 1):
-            true.append(self._folder.poses(index))
+            true.append(self._true_poses(index))
             shares = self._silhouettes.visible(self._folder.labels(index), *true[-1])
             targets.append(shares >= LEAST_VISIBLE)
             if progress:
@@ -118,6 +124,16 @@ class PoseJudge:
             ]
             self._best = best_frame(matched, true, self._symmetries)
         return registered, self._summary(self._best, poses, true, targets)[0]
+
+    def _true_poses(self, index):
+        rotation, translation = self._folder.poses(index)
+        squares = rotation @ np.swapaxes(rotation, 1, 2)
+        if not (np.allclose(squares, np.eye(3), atol=_ORTHOGONAL) and (np.linalg.det(rotation) > 0).all()):
+            raise InputError(
+                f"The true poses of scene {self._folder.stems[index]} of {self._folder.path} hold a matrix that is no "
+                "rotation; expected orthogonal 3x3 matrices of determinant 1."
+            )
+        return rotation, translation
 
     def _summary(self, frame, poses, true, targets):
         estimated = [part_poses(one.rotation, one.translation, one.reflected, frame) for one in poses]

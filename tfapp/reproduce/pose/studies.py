@@ -102,7 +102,7 @@ def _metrics(scenes, run, config, title, progress):
 
     file = run / METRICS
     train(scenes, run, config, progress=progress, title=title)
-    if not _is_evaluated(run, file):
+    if not is_evaluated(run):
         evaluation = evaluate_run(run, progress=progress)
         for table in evaluation.tables():
             progress.table(table)
@@ -113,8 +113,11 @@ def _metrics(scenes, run, config, title, progress):
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _is_evaluated(run, file):
+def is_evaluated(run):
     """Return whether a run has metrics that are not older than its model, and of all pixels, as those of now are."""
+    from tfapp.pose.evaluate import METRICS
+
+    file = run / METRICS
     if not file.is_file() or file.stat().st_mtime < (run / "model.keras").stat().st_mtime:
         return False
     return json.loads(file.read_text(encoding="utf-8")).get("pixels") == "all"
