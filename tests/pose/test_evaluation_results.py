@@ -13,7 +13,7 @@ from tfapp.pose.evaluation_results import PoseEvaluation, SplitResults
 
 NEAR, FAR = Distances(0.001, 0.002), Distances(0.004, 0.005)
 SCORES = {"precision": 0.8, "recall": 0.9, "f1": 0.85}
-CLUSTERINGS = Clusterings(2, 0.0035, {0.0035: 0.9, 0.02: 0.7}, 0.8)
+CLUSTERINGS = Clusterings(2, 0.0035, {0.0035: 0.9, 0.02: 0.7}, "spectral, rbf")
 
 
 def poses(degrees):
@@ -108,7 +108,7 @@ def test_a_mesh_without_an_inside_is_said():
 def test_the_width_and_who_chose_it_are_said():
     sentence = evaluation().remarks()[-1]
     assert "3.5 mm, is the one of 2 with the best F1 by the true labels of training scenes" in sentence
-    assert "'spectral, rbf' is the better one" in sentence
+    assert "is 'spectral, rbf', the better one there" in sentence
 
 
 def test_metrics_hold_the_other_minima_the_references_and_the_clusterings():

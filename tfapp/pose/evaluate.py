@@ -7,7 +7,7 @@ import numpy as np
 
 from tfapp.claims import claiming
 from tfapp.files import write_json
-from tfapp.pose.evaluation.baselines import search_clusterings
+from tfapp.pose.evaluation.baselines import SPECTRAL, search_clusterings
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.reference_models import register_references
 from tfapp.pose.evaluation.registration import register_model
@@ -94,6 +94,9 @@ class _Evaluation:
             if compared and clusterings is None:
                 clusterings = self._clusterings(scenes, show)
             scores = score_labels(scenes, clusterings, partial(show, f"{name}: comparing"))
+            if compared:
+                clusterings = clusterings if clusterings.better else clusterings.compared(scores)
+                scores[SPECTRAL] = scores[clusterings.better]
             errors = (None, None)
             if judge is not None:
                 errors = judge.judge(indices, poses, partial(show, f"{name}: true poses"))

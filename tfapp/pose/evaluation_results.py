@@ -95,7 +95,6 @@ class PoseEvaluation:
                 "searched": [
                     {"rbf_width": width, "f1": f1} for width, f1 in self.clusterings.searched.items()
                 ],
-                "neighbours_f1": self.clusterings.neighbours_f1,
             }
         return content
 
@@ -243,6 +242,6 @@ def _said(minimum, best=None):
 def _clusterings_remark(clusterings):
     return (
         f"Clusterings are at their best: the width of the rbf, {1000 * clusterings.width:.2g} mm, is the one of "
-        f"{len(clusterings.searched)} with the best F1 by the true labels of training scenes, where "
-        f"{clusterings.better!r} is the better one, called {SPECTRAL!r} in metrics.json."
+        f"{len(clusterings.searched)} with the best F1 by the true labels of training scenes; {SPECTRAL!r} of "
+        f"metrics.json is {clusterings.better!r}, the better one there."
     )

@@ -5,7 +5,6 @@ from dataclasses import asdict
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.pose.evaluation.baselines import SPECTRAL
 from tfapp.pose.evaluation.best_frame import best_frame
 from tfapp.pose.evaluation.bop import LEAST_VISIBLE, BopScores
 from tfapp.pose.evaluation.cad_surface import CadSurface
@@ -63,7 +62,7 @@ def score_labels(scenes, clusterings=None, progress=None):
         progress: Function of (scenes done, scenes in all), or None.
 
     Returns:
-        A dict from "ours", the names of the clusterings, and `SPECTRAL` for the better spectral one, to dicts.
+        A dict from "ours" and the names of the clusterings to dicts.
     """
     scores = {}
     for number, scene in enumerate(scenes):
@@ -76,8 +75,7 @@ def score_labels(scenes, clusterings=None, progress=None):
             scores.setdefault(name, []).append(pair_scores(found, scene.truth))
         if progress:
             progress(number + 1, len(scenes))
-    means = {name: asdict(mean_over_scenes(found)) for name, found in scores.items()}
-    return means if clusterings is None else means | {SPECTRAL: means[clusterings.better]}
+    return {name: asdict(mean_over_scenes(found)) for name, found in scores.items()}
 
 
 class PoseJudge:

@@ -1,7 +1,7 @@
 """Clusterings that a segmentation must be better than, each at its best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -13,7 +13,7 @@ K_MEANS, NEIGHBOURS, RBF = "K-means", "spectral, 10 neighbours", "spectral, rbf"
 SPECTRAL = "spectral clustering"
 # Widths of the similarity that are tried, shares of the part's extent, and training scenes that they are tried on.
 WIDTHS = (0.02, 0.03, 0.045, 0.07, 0.1, 0.15, 0.22, 0.33, 0.5)
-_SEARCHED = 50
+_SEARCHED = 100
 # Pixels of a scene that are clustered; the others get the label of the nearest of these.
 _CLUSTERED = 1000
 
@@ -26,18 +26,17 @@ class Clusterings:
         instances: Number of clusters.
         width: Of the rbf similarity, metres.
         searched: From each width that was tried, metres, to the mean F1 of the scenes it was tried on.
-        neighbours_f1: Mean F1 of the graph of 10 neighbours on the same scenes.
+        better: Name of the spectral clustering that is better on all scenes of the training; None before that is known.
     """
 
     instances: int
     width: float
     searched: dict[float, float]
-    neighbours_f1: float
+    better: str | None = None
 
-    @property
-    def better(self) -> str:
-        """The spectral clustering that is better on the scenes that the width was searched on."""
-        return RBF if self.searched[self.width] > self.neighbours_f1 else NEIGHBOURS
+    def compared(self, scores) -> "Clusterings":
+        """Return these with the better spectral one told, by a dict from their names to dicts with `f1`."""
+        return replace(self, better=max((NEIGHBOURS, RBF), key=lambda name: scores[name]["f1"]))
 
     def labels(self, points, *, seed=0) -> dict[str, np.ndarray]:
         """Return the labels of all points (n, 3) by each clustering, int64 (n,)."""
@@ -65,19 +64,17 @@ def search_clusterings(points: Sequence, truth: Sequence, instances, extent, pro
     """
     places = np.unique(np.linspace(0, len(points) - 1, _SEARCHED).astype(int))
     widths = [share * extent for share in WIDTHS]
-    scores = {width: [] for width in [*widths, None]}
+    scores = {width: [] for width in widths}
     for done, place in enumerate(places, 1):
         few = _few(points[place], place)
         nearest = cKDTree(few).query(points[place])[1]
         for width, found in scores.items():
-            options = {"affinity": "nearest_neighbors"} if width is None else {"sigma": width}
-            labels = spectral_clustering(few, instances, **options)[nearest]
+            labels = spectral_clustering(few, instances, sigma=width)[nearest]
             found.append(pair_scores(labels, truth[place]))
         if progress:
             progress(done, len(places))
     means = {width: mean_over_scenes(found).f1 for width, found in scores.items()}
-    neighbours = means.pop(None)
-    return Clusterings(instances, max(means, key=means.get), means, neighbours)
+    return Clusterings(instances, max(means, key=means.get), means)
 
 
 def _few(points, seed):
