@@ -7,7 +7,7 @@ import numpy as np
 
 from tfapp.claims import claiming
 from tfapp.files import write_json
-from tfapp.pose.evaluation.baselines import SPECTRAL, search_clusterings
+from tfapp.pose.evaluation.baselines import SEARCHED, SPECTRAL, search_clusterings
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.reference_models import register_references
 from tfapp.pose.evaluation.registration import register_model
@@ -90,31 +90,32 @@ class _Evaluation:
             judge = PoseJudge(self._folder, registration, symmetries)
         compared = baselines and judge is not None and self._chosen.model.settings.instances > 1
         results, shown = {}, {}
-        for name, indices, poses, scenes, show in self._splits():
+        for name, observations, poses, show in self._splits():
             if compared and clusterings is None:
-                clusterings = self._clusterings(scenes, show)
-            scores = score_labels(scenes, clusterings, partial(show, f"{name}: comparing"))
+                clusterings = self._clusterings(observations, poses, show)
+            scores = self._scores(observations, poses, clusterings, partial(show, f"{name}: comparing"))
             if compared:
                 clusterings = clusterings if clusterings.better else clusterings.compared(scores)
                 scores[SPECTRAL] = scores[clusterings.better]
             errors = (None, None)
             if judge is not None:
-                errors = judge.judge(indices, poses, partial(show, f"{name}: true poses"))
+                errors = judge.judge(observations.indices, poses, partial(show, f"{name}: true poses"))
             results[name] = SplitResults(len(poses), _distance(poses), scores, *errors)
-            shown[name] = scenes[:SHOWN]
+            shown[name] = self._shown(observations, poses)
         return self._finished(shown, results, registration, references, clusterings)
 
     def drawn(self):
         """Return the `PoseEvaluation` with what the pictures tell."""
         registration = register(self._chosen.object_points, self._folder) if self._folder.has_truth else None
         results, shown = {}, {}
-        for name, _, poses, scenes, _ in self._splits():
-            results[name] = SplitResults(len(poses), _distance(poses), score_labels(scenes), None)
-            shown[name] = scenes[:SHOWN]
+        for name, observations, poses, show in self._splits():
+            scores = self._scores(observations, poses, None, partial(show, f"{name}: comparing"))
+            results[name] = SplitResults(len(poses), _distance(poses), scores, None)
+            shown[name] = self._shown(observations, poses)
         return self._finished(shown, results, registration)
 
     def _splits(self):
-        """Yield the name, numbers, `ScenePoses`, `SegmentedScene`s and progress of each split, the training first."""
+        """Yield the name, `Observations`, `ScenePoses` and progress of each split, the training first."""
         with steps(self._progress) as show:
             # Clusterings and the best frame are fitted to scenes of the training.
             for name, numbers in sorted(self.run.splits.items(), key=lambda item: item[0] != "training"):
@@ -128,15 +129,21 @@ class _Evaluation:
                     progress=partial(show, f"{name}: reading"),
                 )
                 poses = self._chosen.poses(self._folder, observations, partial(show, f"{name}: poses"))
-                yield (
-                    name,
-                    observations.indices,
-                    poses,
-                    segment_scenes(self._folder, observations, poses),
-                    show,
-                )
+                yield name, observations, poses, show
 
-    def _clusterings(self, scenes, show):
+    def _scores(self, observations, poses, clusterings, progress):
+        if not self._folder.has_truth:
+            return {}
+        scenes = segment_scenes(self._folder, observations, poses)
+        return score_labels(scenes, clusterings, lambda done: progress(done, len(poses)))
+
+    def _shown(self, observations, poses):
+        return list(segment_scenes(self._folder, observations.select(slice(SHOWN)), poses[:SHOWN]))
+
+    def _clusterings(self, observations, poses, show):
+        places = np.unique(np.linspace(0, len(poses) - 1, SEARCHED).astype(int))
+        some = [poses[place] for place in places]
+        scenes = list(segment_scenes(self._folder, observations.select(places), some))
         return search_clusterings(
             [scene.points for scene in scenes],
             [scene.truth for scene in scenes],

@@ -27,54 +27,48 @@ def part_symmetries(folder):
 
 
 def segment_scenes(folder, observations, poses):
-    """Return the `SegmentedScene`s of scenes: every pixel of the parts once, labelled by the posed models.
+    """Yield the `SegmentedScene`s of scenes: every pixel of the parts once, labelled by the posed models.
 
     Args:
         folder: `SceneFolder`.
         observations: `Observations` of its scenes.
         poses: Their `ScenePoses`, in the same order.
     """
-    scenes = []
     for number, found in enumerate(poses):
         index = int(observations.indices[number])
         points, pixels = folder.camera.back_project(observations.depth[number])
         truth = folder.labels(index)[tuple(pixels.T)] if folder.has_truth else None
-        scenes.append(
-            SegmentedScene(
-                depth=observations.depth[number],
-                pixels=pixels,
-                points=points,
-                labels=label_points(points, found.clouds, found.visible),
-                truth=truth,
-                clouds=found.clouds,
-                name=folder.stems[index],
-            )
+        yield SegmentedScene(
+            depth=observations.depth[number],
+            pixels=pixels,
+            points=points,
+            labels=label_points(points, found.clouds, found.visible),
+            truth=truth,
+            clouds=found.clouds,
+            name=folder.stems[index],
         )
-    return scenes
 
 
 def score_labels(scenes, clusterings=None, progress=None):
-    """Return the means over scenes of precision, recall and F1, by the name of the method; {} without true labels.
+    """Return the means over scenes of precision, recall and F1, by the name of the method.
 
     Args:
-        scenes: `SegmentedScene`s.
+        scenes: Iterable of `SegmentedScene`s with truth: those of a large folder would not fit into memory together.
         clusterings: `Clusterings` of the same pixels to score too, or None.
-        progress: Function of (scenes done, scenes in all), or None.
+        progress: Function of the number of scenes done, or None.
 
     Returns:
         A dict from "ours" and the names of the clusterings to dicts.
     """
     scores = {}
     for number, scene in enumerate(scenes):
-        if scene.truth is None:
-            return {}
         labels = {"ours": scene.labels}
         if clusterings is not None:
             labels |= clusterings.labels(scene.points, seed=number)
         for name, found in labels.items():
             scores.setdefault(name, []).append(pair_scores(found, scene.truth))
         if progress:
-            progress(number + 1, len(scenes))
+            progress(number + 1)
     return {name: asdict(mean_over_scenes(found)) for name, found in scores.items()}
 
 

@@ -11,9 +11,9 @@ from tfapp.pose.evaluation.instances import k_means, mean_over_scenes, pair_scor
 K_MEANS, NEIGHBOURS, RBF = "K-means", "spectral, 10 neighbours", "spectral, rbf"
 # The better one of the two, under the name that metrics of earlier versions have.
 SPECTRAL = "spectral clustering"
-# Widths of the similarity that are tried, shares of the part's extent, and training scenes that they are tried on.
+# Widths of the similarity that are tried, shares of the part's extent, and training scenes to try them on.
 WIDTHS = (0.02, 0.03, 0.045, 0.07, 0.1, 0.15, 0.22, 0.33, 0.5)
-_SEARCHED = 100
+SEARCHED = 100
 # Pixels of a scene that are clustered; the others get the label of the nearest of these.
 _CLUSTERED = 1000
 
@@ -56,23 +56,20 @@ def search_clusterings(points: Sequence, truth: Sequence, instances, extent, pro
     No user knows the labels: the choice favours the clustering, as it should be when something else is to be better.
 
     Args:
-        points: Of each training scene (n, 3), metres.
+        points: Of some training scenes (n, 3), metres; `SEARCHED` are enough.
         truth: Of each the true labels (n,).
         instances: Number of parts in a scene.
         extent: Largest side of the part, metres.
         progress: Function of (scenes done, scenes in all), or None.
     """
-    places = np.unique(np.linspace(0, len(points) - 1, _SEARCHED).astype(int))
-    widths = [share * extent for share in WIDTHS]
-    scores = {width: [] for width in widths}
-    for done, place in enumerate(places, 1):
-        few = _few(points[place], place)
-        nearest = cKDTree(few).query(points[place])[1]
+    scores = {share * extent: [] for share in WIDTHS}
+    for number, (cloud, labels) in enumerate(zip(points, truth, strict=True)):
+        few = _few(cloud, number)
+        nearest = cKDTree(few).query(cloud)[1]
         for width, found in scores.items():
-            labels = spectral_clustering(few, instances, sigma=width)[nearest]
-            found.append(pair_scores(labels, truth[place]))
+            found.append(pair_scores(spectral_clustering(few, instances, sigma=width)[nearest], labels))
         if progress:
-            progress(done, len(places))
+            progress(number + 1, len(points))
     means = {width: mean_over_scenes(found).f1 for width, found in scores.items()}
     return Clusterings(instances, max(means, key=means.get), means)
 

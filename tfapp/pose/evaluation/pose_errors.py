@@ -145,15 +145,25 @@ def _least(estimated, true, vertices, symmetries, apart):
     rotation, translation = _check_poses("predicted", *estimated)
     true = _check_poses("true", *true)
     matrices = symmetries.all_matrices()
-    predicted, reflected = _posed(vertices, rotation, translation), np.linalg.det(rotation) < 0
-    mirrors = np.linalg.det(matrices) < 0
-    errors = np.full(len(rotation), np.inf)
-    # One symmetry after the other: hundreds of images of a large mesh would not fit into memory.
-    for matrix, mirror in zip(matrices, mirrors, strict=True):
-        rows = reflected == mirror if mirrors.any() else np.ones(len(rotation), bool)
-        if rows.any():
-            moved = _posed(vertices @ matrix.T, *(part[rows] for part in true))
-            errors[rows] = np.minimum(errors[rows], apart(predicted[rows], moved))
+    mirrors, reflected = np.linalg.det(matrices) < 0, np.linalg.det(rotation) < 0
+    predicted = _posed(vertices, rotation, translation)
+
+    def errors_of(matrix, rows, points=slice(None)):
+        images = np.swapaxes(vertices[points] @ np.swapaxes(matrix, -1, -2), -1, -2)
+        moved = np.swapaxes(true[0][rows] @ images, 1, 2) + true[1][rows, None]
+        return apart(predicted[rows][:, points], moved)
+
+    # A few vertices tell which symmetries cannot be the best one: of hundreds about an axis, nearly all.
+    extreme = np.unique([vertices.argmin(axis=0), vertices.argmax(axis=0)])
+    bounds = np.full((len(matrices), len(rotation)), np.inf)
+    for bound, matrix, mirror in zip(bounds, matrices, mirrors, strict=True):
+        rows = np.flatnonzero(reflected == mirror) if mirrors.any() else np.arange(len(rotation))
+        bound[rows] = errors_of(matrix, rows, extreme)
+    errors = errors_of(matrices[bounds.argmin(axis=0)], np.arange(len(rotation)))
+    for bound, matrix in zip(bounds, matrices, strict=True):
+        rows = np.flatnonzero(bound < errors)
+        if len(rows):
+            errors[rows] = np.minimum(errors[rows], errors_of(matrix, rows))
     return errors
 
 
