@@ -41,6 +41,17 @@ def test_the_width_is_the_one_with_the_best_f1_by_the_true_labels(scenes, found)
     assert found.searched[found.width] == max(found.searched.values()) > min(found.searched.values())
 
 
+def test_the_best_three_widths_are_tried_on_all_scenes(scenes, monkeypatch):
+    monkeypatch.setattr(baselines, "_FIRST", 1)
+    seen = []
+    found = search_clusterings(
+        *zip(*scenes, strict=True), 2, 0.1, lambda done, total: seen.append((done, total))
+    )
+    # Nine on one scene, and three on the other.
+    assert seen == [(done, 12) for done in range(1, 13)]
+    assert found.width in sorted(found.searched, key=found.searched.get)[-3:]
+
+
 def test_all_are_labelled_by_name(scenes, found):
     points, truth = scenes[0]
     labels = found.labels(points)
