@@ -33,7 +33,9 @@ def scenes_of_part(part, count=60, seed=0):
     parts = np.stack([np.where(one.labels > 0, one.depth, 0) for one in seen])
     points = [CAMERA.back_project(depth)[0].astype(float) for depth in parts]
     labels = [np.zeros(len(some), int) for some in points]
-    found = SceneSet(points, labels, evidence_of(parts, [CAMERA] * count), np.tile(CAMERA.intrinsics, (count, 1)), 1)
+    found = SceneSet(
+        points, labels, evidence_of(parts, [CAMERA] * count), np.tile(CAMERA.intrinsics, (count, 1)), 1
+    )
     found.rotation, found.translation = rotations[:, None], np.tile(_AWAY, (count, 1, 1))
     found.residual[:] = 0
     return found

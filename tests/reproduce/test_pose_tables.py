@@ -1,6 +1,7 @@
 """`tfapp reproduce pose-table-...`: what is trained, and how results become rows."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from tfapp.cli.main import app
 from tfapp.errors import InputError
+from tfapp.reproduce.pose.studies import is_evaluated
 from tfapp.reproduce.pose.tables import TABLES, result_table
 from tfapp.reproduce.pose.variants import SCALES, VARIANTS, variants_named
 
@@ -88,6 +90,27 @@ def test_bad_options_are_one_sentence_and_nothing_is_written(tmp_path, options, 
     )
     assert result.exit_code == 2 and sentence in result.output
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "age", "evaluated"),
+    [
+        ({"pixels": "all"}, 5, True),
+        ({"pixels": "all"}, -5, False),
+        ({"choose": "distance"}, 5, False),
+        (None, 0, False),
+    ],
+    ids=["new", "older than the model", "of an earlier version", "missing"],
+)
+def test_metrics_that_are_older_than_the_model_or_of_some_pixels_are_made_again(
+    tmp_path, content, age, evaluated
+):
+    (tmp_path / "model.keras").touch()
+    os.utime(tmp_path / "model.keras", (1000, 1000))
+    if content is not None:
+        (tmp_path / "metrics.json").write_text(json.dumps(content))
+        os.utime(tmp_path / "metrics.json", (1000 + age, 1000 + age))
+    assert is_evaluated(tmp_path) == evaluated
 
 
 @pytest.mark.reproduce

@@ -72,7 +72,9 @@ def _evidences(scenes, scene, there, refined, clouds, removal):
     for place, (cloud, index) in enumerate(zip(clouds, there, strict=True)):
         own = scenes.points[scene][scenes.labels[scene] == index]
         if len(own):
-            limit = _SEEN * VOXEL * refined.extent + own[:, 2].mean() / np.sqrt(np.prod(scenes.intrinsics[scene, :2]))
+            limit = _SEEN * VOXEL * refined.extent + own[:, 2].mean() / np.sqrt(
+                np.prod(scenes.intrinsics[scene, :2])
+            )
             shown[place] = (cKDTree(own).query(cloud[facing[place]])[0] < limit).mean()
     cap = CAP * refined.extent
     residual = np.nan_to_num(scenes.residual[scene][there], nan=2 * cap)

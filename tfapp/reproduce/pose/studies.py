@@ -102,17 +102,25 @@ def _metrics(scenes, run, config, title, progress):
 
     file = run / METRICS
     train(scenes, run, config, progress=progress, title=title)
-    # A run that was trained further has older metrics than its model.
-    if not file.is_file() or file.stat().st_mtime < (run / "model.keras").stat().st_mtime:
+    if not is_evaluated(run):
         evaluation = evaluate_run(run, progress=progress)
-        table = evaluation.table()
-        if table.rows:
+        for table in evaluation.tables():
             progress.table(table)
         for sentence in evaluation.remarks():
             progress.say(sentence)
     else:
         progress.say(f"{title}: evaluated already")
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+def is_evaluated(run):
+    """Return whether a run has metrics that are not older than its model, and of all pixels, as those of now are."""
+    from tfapp.pose.evaluate import METRICS
+
+    file = run / METRICS
+    if not file.is_file() or file.stat().st_mtime < (run / "model.keras").stat().st_mtime:
+        return False
+    return json.loads(file.read_text(encoding="utf-8")).get("pixels") == "all"
 
 
 def _cells(parts, instances, variants, seeds):
