@@ -19,7 +19,7 @@ from tests.pose.bop_scenes import (
 from tests.pose.own_scenes import write_own_scenes
 from tfapp.errors import InputError
 from tfapp.pose import SceneFolder
-from tfapp.pose.evaluation.pose_errors import Symmetries
+from tfapp.pose.evaluation.symmetries import Symmetries
 from tfapp.pose.scenes.bop_objects import BopObject
 
 

@@ -4,8 +4,15 @@ from meshes import bracket, handed
 from scipy.spatial.transform import Rotation
 
 from tfapp.errors import InputError
-from tfapp.pose.evaluation.pose_errors import Symmetries, part_poses, pose_errors, summarise, surface_errors
+from tfapp.pose.evaluation.pose_errors import (
+    instance_scores,
+    part_poses,
+    pose_errors,
+    summarise,
+    surface_errors,
+)
 from tfapp.pose.evaluation.registration import Distances, Registration
+from tfapp.pose.evaluation.symmetries import Symmetries
 
 NONE = Symmetries.of([])
 HALF_TURN = Symmetries.of([np.diag([-1.0, -1.0, 1.0])])
@@ -124,6 +131,18 @@ def test_surface_error_is_that_of_the_best_symmetry(error, symmetries, expected)
         np.testing.assert_allclose(found, [expected], atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"), [(turn(np.pi, 0, 0), 0.0), (turn(0.3, 0, 0), 0.3), (turn(0, 0, 2.0), 0.0)]
+)
+def test_an_axis_may_stand_beside_matrices_that_swap_its_ends(error, expected):
+    symmetries = Symmetries.of([{"axis": [0, 0, 3]}, np.diag([1.0, -1.0, -1.0]).tolist()])
+    (rotation,), _ = truth(1)
+    np.testing.assert_allclose(
+        symmetries.rotation_error([rotation @ error], [rotation]), [expected], atol=1e-9
+    )
+    assert len(symmetries.all_matrices()) == 4 * 315
+
+
 def test_symmetries_have_the_identity_once():
     assert len(Symmetries.of([]).matrices) == 1
     assert len(Symmetries.of([np.eye(3).tolist()]).matrices) == 1
@@ -131,7 +150,16 @@ def test_symmetries_have_the_identity_once():
 
 
 @pytest.mark.parametrize(
-    "description", [[[[2, 0, 0], [0, 1, 0], [0, 0, 1]]], [[1, 2]], ["x"], {"axis": [0, 0, 0]}, {"turns": 3}]
+    "description",
+    [
+        [[[2, 0, 0], [0, 1, 0], [0, 0, 1]]],
+        [[1, 2]],
+        ["x"],
+        {"axis": [0, 0, 0]},
+        {"axis": "z"},
+        {"turns": 3},
+        5,
+    ],
 )
 def test_symmetries_of_another_form_are_refused(description):
     with pytest.raises(InputError, match="ymmetr.*must be .*Received"):
@@ -141,7 +169,6 @@ def test_symmetries_of_another_form_are_refused(description):
 @pytest.mark.parametrize(
     ("estimated", "message"),
     [
-        (truth(3), "as many predicted instances as true ones. Received: 3 and 2"),
         ((np.zeros((2, 4)), np.zeros((2, 3))), r"Received: shapes \(2, 4\) and \(2, 3\)"),
         ((truth(2)[0] * np.nan, truth(2)[1]), "predicted poses that are finite"),
     ],
@@ -164,7 +191,50 @@ def test_a_summary_leaves_reflected_parts_out_of_the_rotation_and_counts_them():
         "translation_median": pytest.approx(0.001),
         "translation_mean": pytest.approx(0.001),
         "reflected": 0.5,
+        "within_5_degrees_5_mm": 0.0,
+        "within_10_degrees_5_mm": 0.0,
     }
+
+
+def test_shares_are_of_all_instances_and_need_both_the_rotation_and_the_translation():
+    rotations, translations = truth(5)
+    turns = [turn(0, 0, np.radians(angle)) for angle in (4, 9, 4, 4)] + [MIRROR]
+    moved = translations + [[0, 0, length] for length in (0.004, 0.004, 0.006, 0.0, 0.0)]
+    summary = summarise([pose_errors((rotations @ turns, moved), (rotations, translations), NONE)])
+    assert (summary["within_5_degrees_5_mm"], summary["within_10_degrees_5_mm"]) == (0.4, 0.6)
+
+
+def test_true_instances_without_a_predicted_one_are_missed():
+    rotations, translations = truth(3)
+    estimated = (rotations[[2, 0]], translations[[2, 0]] + [0, 0, 0.001])
+    errors = pose_errors(estimated, (rotations, translations), NONE)
+    np.testing.assert_array_equal(errors.matched, [1, -1, 0])
+    np.testing.assert_allclose(errors.rotation, [0, np.inf, 0], atol=1e-7)
+    np.testing.assert_allclose(errors.translation, [0.001, np.inf, 0.001])
+    summary = summarise([errors])
+    assert summary["translation_mean"] == pytest.approx(0.001) and summary["reflected"] == 0
+    assert summary["within_5_degrees_5_mm"] == pytest.approx(2 / 3)
+
+
+def test_predicted_instances_that_are_not_there_cost_precision_and_missed_ones_recall():
+    rotations, translations = truth(3)
+    many = np.concatenate([rotations, rotations]), np.concatenate([translations + 5, translations])
+    errors = [
+        pose_errors(many, (rotations, translations), NONE),
+        pose_errors((rotations[:1], translations[:1]), (rotations, translations), NONE),
+    ]
+    np.testing.assert_array_equal(errors[0].matched, [3, 4, 5])
+    assert instance_scores(errors, 7, 0.1) == pytest.approx(
+        {"instance_precision": 4 / 7, "instance_recall": 4 / 6}
+    )
+
+
+@pytest.mark.parametrize(("degrees", "length", "share"), [(9, 0.009, 1.0), (11, 0.0, 0.0), (0, 0.011, 0.0)])
+def test_an_instance_is_found_within_ten_degrees_and_a_tenth_of_the_extent(degrees, length, share):
+    rotations, translations = truth(1)
+    estimated = rotations @ turn(0, 0, np.radians(degrees)), translations + [0, 0, length]
+    found = instance_scores([pose_errors(estimated, (rotations, translations), NONE)], 1, 0.1)
+    assert found == {"instance_precision": share, "instance_recall": share}
 
 
 def test_a_summary_of_reflected_parts_alone_has_no_rotation():

@@ -9,9 +9,12 @@ from PIL import Image
 
 from tests.pose.pose_commands import check_refused, copy_run, files_of, tfapp
 from tests.pose.posed_scenes import CONFIG
+from tfapp.pose.evaluation.instances import k_means, pair_scores
+from tfapp.pose.scenes.scene_folder import SceneFolder
 
 # Options of the run on squares.
 GIVEN = "instances points observed size hypotheses epochs batch_size decay_epochs held_out".split()
+METHODS = ["ours", "K-means", "spectral, 10 neighbours", "spectral, rbf", "spectral clustering"]
 PICTURES = ["figures/model.png", "figures/scenes-held-out.png", "figures/scenes-training.png", "pose.html"]
 
 
@@ -28,10 +31,10 @@ def test_evaluate_compares_with_clusterings_on_both_parts_of_the_scenes(evaluate
     parts = json.loads((run / "metrics.json").read_text())["parts"]
     assert {part: parts[part]["scenes"] for part in parts} == {"training": 4, "held-out": 2}
     for part in parts:
-        assert list(parts[part]["scores"]) == ["ours", "K-means", "spectral clustering"]
+        assert list(parts[part]["scores"]) == METHODS
         for scores in parts[part]["scores"].values():
             assert all(0 < scores[name] <= 1 for name in ("f1", "precision", "recall"))
-        assert f"{part}, K-means" in output
+        assert f"{part}, K-means" in output and f"{part}, spectral, rbf" in output
 
 
 def test_evaluate_has_errors_of_the_poses_and_of_the_model(evaluated):
@@ -39,7 +42,34 @@ def test_evaluate_has_errors_of_the_poses_and_of_the_model(evaluated):
     metrics = json.loads((run / "metrics.json").read_text())
     assert 0 < metrics["parts"]["held-out"]["poses"]["translation_median"] < 0.1
     assert 0 < metrics["model"]["cad_to_learned"]["mean"] < 0.1
-    assert "learned model to part: median" in output
+    assert "random points inside the part" in output and "average recall, MSSD" in output
+    for part in metrics["parts"].values():
+        for poses in (part["poses"], part["poses_in_best_frame"]):
+            assert 0 < poses["targets"] <= 2 * part["scenes"]
+            assert all(0 <= poses[f"{name}_recall"] <= 1 for name in ("mssd", "mspd"))
+    training = metrics["parts"]["training"]
+    assert training["poses_in_best_frame"]["rotation_mean"] <= training["poses"]["rotation_mean"] + 1e-9
+
+
+def test_all_pixels_of_the_parts_are_scored_once(evaluated, bolt_scenes):
+    run, _ = evaluated
+    folder, record = SceneFolder(bolt_scenes), json.loads((run / "run.json").read_text())
+    metrics = json.loads((run / "metrics.json").read_text())
+    numbers = record["data"]["parts"]["held-out"]
+    scores = []
+    for number in numbers:
+        rows, columns = np.nonzero(folder.parts(number))
+        points = folder.camera.rays()[rows, columns] * folder.parts(number)[rows, columns, None]
+        scores.append(pair_scores(k_means(points, 2), folder.labels(number)[rows, columns]).f1)
+    # K-means from other starts, as the order of the points is another one.
+    assert metrics["parts"]["held-out"]["scores"]["K-means"]["f1"] == pytest.approx(np.mean(scores), abs=0.02)
+
+
+def test_the_page_tells_the_tables_and_the_remarks(evaluated):
+    run, output = evaluated
+    page = (run / "pose.html").read_text(encoding="utf-8")
+    for text in ("average recall, MSPD", "random points of its surface", "Clusterings are at their best"):
+        assert text in page and text in output
 
 
 def test_evaluate_draws_the_model_the_scenes_and_a_page(evaluated):
@@ -114,6 +144,22 @@ def test_scenes_that_are_gone_or_changed_are_one_sentence(
     change(scenes)
     run = copy_run(bolt_run, tmp_path / "run", scenes)
     check_refused(tfapp("pose", command, run), sentence)
+    assert files_of(run) == ["model.keras", "run.json"]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda matrix: 2 * matrix, lambda matrix: -matrix], ids=["scaled", "mirrored"]
+)
+def test_true_poses_that_are_no_rotations_are_one_sentence(bolt_run, bolt_scenes, tmp_path, change):
+    scenes = tmp_path / "bolts"
+    shutil.copytree(bolt_scenes, scenes)
+    for file in (scenes / "truth" / "poses").iterdir():
+        poses = json.loads(file.read_text())
+        poses["rotation"][0] = change(np.array(poses["rotation"][0])).tolist()
+        file.write_text(json.dumps(poses))
+    run = copy_run(bolt_run, tmp_path / "run", scenes)
+    result = tfapp("pose", "evaluate", run, "--no-baselines")
+    check_refused(result, "hold a matrix that is no rotation; expected orthogonal 3x3 matrices")
     assert files_of(run) == ["model.keras", "run.json"]
 
 

@@ -11,12 +11,14 @@ from scipy.spatial.transform import Rotation
 
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
+from tfapp.pose.evaluation.instances import pair_scores
 from tfapp.pose.evaluation.registration import Distances, Registration
 from tfapp.pose.pictures.model_pictures import VIEWS, MainAxes, draw_model, round_length, save_model_png
 from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.page_figures import model_figures, scene_figures
 from tfapp.pose.pictures.scene_pictures import SegmentedScene, draw_scenes, instance_colour, save_scenes_png
 from tfapp.pose.pictures.training_curves import draw_training, save_training_png
+from tfapp.report.result_table import ResultTable
 
 ROTATION = Rotation.from_rotvec([0.3, 1.1, -0.6]).as_matrix()
 DISTANCES = Distances(0.001, 0.0015)
@@ -205,6 +207,32 @@ def test_the_page_holds_every_scene_with_its_caption(tmp_path):
 
 def figures_of(page, name):
     return json.loads(re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page)[1])
+
+
+def test_the_page_has_tables_and_sentences_below_the_facts(tmp_path):
+    tables, remarks = [ResultTable(("scenes", "F1"), [["a < b", "0.9"]], "Instances")], ["It is ambiguous."]
+    save_page(
+        tmp_path / "page.html", "Bolt", learned(), facts={"F1": "0.957"}, tables=tables, remarks=remarks
+    )
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert '<th scope="row">a &lt; b</th><td>0.9</td>' in page
+    assert page.index("0.957") < page.index("Instances") < page.index("It is ambiguous.")
+
+
+def test_a_large_scene_is_drawn_by_some_of_its_points_and_scored_by_all():
+    pixels = np.stack(np.nonzero(np.ones((60, 50))), axis=-1)
+    labels = np.where(pixels[:, 0] < 20, 1, 0)
+    points = np.concatenate([0.001 * pixels, np.full((3000, 1), 0.6)], axis=1)
+    large = SegmentedScene(np.full((60, 50), 0.6), pixels, points, labels, np.where(pixels[:, 0] < 30, 2, 1))
+    drawn, true = scene_figures(large)
+    for figure in (drawn, true):
+        assert sum(len(trace.x) for trace in figure.data) == 2000
+    # By instance: what is drawn is where the labels are.
+    assert {trace.name: max(trace.x) < 20 for trace in drawn.data} == {
+        "instance 1": False,
+        "instance 2": True,
+    }
+    assert large.f1 == pair_scores(labels, large.truth).f1
 
 
 def test_the_page_asks_no_other_machine_for_anything(tmp_path):

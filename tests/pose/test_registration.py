@@ -5,8 +5,9 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from tfapp.errors import InputError
+from tfapp.pose.evaluation.alignment import start_rotations
 from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.evaluation.registration import mirror_symmetry, register_model, start_rotations
+from tfapp.pose.evaluation.registration import mirror_symmetry, register_model
 from tfapp.pose.simulation.parts import bolt
 
 pytest.importorskip("open3d", reason="registration needs the extra `pose`")

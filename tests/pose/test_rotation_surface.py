@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from tfapp.errors import InputError
 from tfapp.layers import hidden_point_mask
 from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.evaluation.pose_errors import Symmetries
+from tfapp.pose.evaluation.symmetries import Symmetries
 from tfapp.pose.pictures.rotation_surface_picture import draw_rotation_surface, save_rotation_surface_png
 from tfapp.pose.posed_loss import PosedLoss
 from tfapp.pose.rotation_surface import local_minima, measure_surface, parse_axes, part_axes, turns

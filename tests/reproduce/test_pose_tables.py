@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from tfapp.cli.main import app
 from tfapp.errors import InputError
+from tfapp.reproduce.pose.studies import is_evaluated
 from tfapp.reproduce.pose.tables import TABLES, result_table
 from tfapp.reproduce.pose.variants import SCALES, VARIANTS, variants_named
 
@@ -88,6 +89,33 @@ def test_bad_options_are_one_sentence_and_nothing_is_written(tmp_path, options, 
     )
     assert result.exit_code == 2 and sentence in result.output
     assert not any(tmp_path.iterdir())
+
+
+class RunOfWeights:
+    """A run whose weights have the hash `now`."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def is_current(self, weights):
+        return weights == "now"
+
+
+@pytest.mark.parametrize(
+    ("content", "evaluated"),
+    [
+        ({"pixels": "all", "weights": "now"}, True),
+        ({"pixels": "all", "weights": "then"}, False),
+        ({"pixels": "all", "weights": "now", "refined": True}, False),
+        ({"choose": "distance"}, False),
+        (None, False),
+    ],
+    ids=["new", "of other weights", "of a refined model", "of an earlier version", "missing"],
+)
+def test_metrics_of_other_weights_or_of_some_pixels_are_made_again(tmp_path, content, evaluated):
+    if content is not None:
+        (tmp_path / "metrics.json").write_text(json.dumps(content))
+    assert is_evaluated(RunOfWeights(tmp_path)) == evaluated
 
 
 @pytest.mark.reproduce

@@ -212,14 +212,13 @@ def evaluate(
     choose: Choose = "distance",
     refined: Refined = None,
     scenes: Annotated[int | None, Option(min=1, help="Scenes of each split.", show_default="all")] = None,
-    baselines: Annotated[bool, Option(help="K-means and spectral clustering of the same points.")] = True,
+    baselines: Annotated[bool, Option(help="K-means and spectral clusterings of the same pixels.")] = True,
 ):
     """Segmentation, object model and poses against the truth of simulated scenes, held out and trained on."""
     from tfapp.pose.evaluate import evaluate_run
 
     evaluation = evaluate_run(run, choose, scenes, baselines, ConsoleProgress(), refined=refined)
-    table = evaluation.table()
-    if table.rows:
+    for table in evaluation.tables():
         print_table(table)
     for sentence in evaluation.remarks():
         console.print(sentence)

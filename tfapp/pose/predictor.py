@@ -51,9 +51,19 @@ class Predictor:
     @property
     def instances(self):
         """How many instances a scene has, a phrase."""
+        return said(self._range)
+
+    @property
+    def known_instances(self):
+        """How many instances every scene has; None where that is not known."""
+        least, most = self._range
+        return most if least == most else None
+
+    @property
+    def _range(self):
         if self.model is None:
-            return said(self.run.instances)
-        return str(self.model.settings.instances)
+            return self.run.instances
+        return (self.model.settings.instances,) * 2
 
     @property
     def object_points(self):

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
-from tfapp.pose.evaluation.pose_errors import Symmetries
+from tfapp.pose.evaluation.symmetries import Symmetries
 
 # Shallower than this share of the range of losses is what the sampling of points makes.
 LEAST_DEPTH = 0.03

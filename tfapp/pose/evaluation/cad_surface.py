@@ -5,6 +5,11 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.pose.libraries import import_open3d
 
+# Rays from each point that say whether it is inside, and the share of points about which they may disagree: rays
+# meet edges, and meshes have small holes.
+_DIRECTIONS, _UNSURE = 5, 0.05
+_FEWEST_TRIED, _MOST_ROUNDS = 2000, 50
+
 
 class CadSurface:
     """The surface of a triangle mesh.
@@ -40,6 +45,45 @@ class CadSurface:
         a, b, c = np.moveaxis(self.vertices[self.triangles[chosen]], 1, 0)
         root, share = np.sqrt(rng.random((count, 1))), rng.random((count, 1))
         return (1 - root) * a + root * (1 - share) * b + root * share * c
+
+    def sample_inside(self, count, seed=0) -> np.ndarray | None:
+        """Return points that are uniform in the solid that the surface encloses, float64 (count, 3).
+
+        Returns:
+            The points; None where the surface encloses nothing, because it is open or flat.
+        """
+        rng = np.random.default_rng(seed)
+        low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
+        found, missing = [], count
+        for _ in range(_MOST_ROUNDS):
+            inside = self._inside(rng.uniform(low, high, (max(4 * count, _FEWEST_TRIED), 3)), rng)
+            if inside is None:
+                return None
+            found.append(inside[:missing])
+            missing -= len(found[-1])
+            if not missing:
+                return np.concatenate(found)
+        return None
+
+    def _inside(self, points, rng):
+        """Return those of the points (n, 3) that lie inside; None if the surface is not closed.
+
+        From inside, a ray leaves the surface more often than it enters it, whatever its direction: so overlapping
+        shells are one solid. Directions disagree about what an open surface encloses.
+        """
+        scene, votes = self.ray_casting_scene(), np.zeros(len(points), np.int64)
+        normals = np.cross(*np.diff(self.vertices[self.triangles], axis=1).transpose(1, 0, 2))
+        for _ in range(_DIRECTIONS):
+            direction = rng.normal(size=3)
+            rays = np.concatenate([points, np.broadcast_to(direction, points.shape)], axis=1)
+            hits = scene.list_intersections(rays.astype(np.float32))
+            leaving = np.sign(normals[hits["primitive_ids"].numpy()] @ direction)
+            crossings = np.bincount(hits["ray_ids"].numpy(), leaving, minlength=len(points))
+            votes += crossings.round() != 0
+        unsure = (votes > 0) & (votes < _DIRECTIONS)
+        if unsure.mean() > _UNSURE:
+            return None
+        return points[votes > _DIRECTIONS / 2]
 
     def distance(self, points) -> np.ndarray:
         """Return the distance of each point (n, 3) to the surface in metres, float64 (n,), exact to float32."""

@@ -5,123 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.transform import Rotation
 
 from tfapp.errors import InputError
-from tfapp.pose.evaluation.registration import Registration
+from tfapp.pose.evaluation.frames import ModelFrame
+from tfapp.pose.evaluation.symmetries import Symmetries
 
-_TOLERANCE = 1e-4
-# Steps of a whole turn: a point turns by less than 1 % of a diameter, as the BOP toolkit has it.
-_AXIS_STEPS = 315
-
-
-@dataclass(frozen=True, eq=False)
-class Symmetries:
-    """The orthogonal matrices that map a part onto itself, about the origin of its frame.
-
-    Attributes:
-        matrices: float64 (k, 3, 3), the identity among them; a determinant of -1 says that the part is its own
-            mirror image.
-        axis: float64 (3,), unit vector of an axis about which any rotation is a symmetry, or None. The ends of
-            the axis are told apart unless one of the matrices swaps them; a body of revolution is its own mirror image.
-    """
-
-    matrices: np.ndarray
-    axis: np.ndarray | None = None
-
-    @classmethod
-    def of(cls, description) -> "Symmetries":
-        """Return the symmetries that `scenes.json` describes.
-
-        Args:
-            description: A list of 3 x 3 matrices, which needs not name the identity, or `{"axis": [x, y, z]}`, or a
-                list of matrices and one such axis.
-
-        Raises:
-            InputError: None of these, matrices that are not orthogonal, several axes, or an axis of length 0.
-        """
-        try:
-            entries = [description] if isinstance(description, dict) else list(description)
-            axes = [one for one in entries if isinstance(one, dict)]
-            matrices = np.asarray([one for one in entries if not isinstance(one, dict)], np.float64).reshape(
-                -1, 3, 3
-            )
-        except (TypeError, ValueError):
-            axes, matrices = [], np.full((1, 3, 3), np.nan)
-        if len(axes) > 1:
-            raise InputError(f"Symmetries may have one axis of revolution. Received: {len(axes)}.")
-        products = np.swapaxes(matrices, 1, 2) @ matrices
-        if not np.allclose(products, np.eye(3), atol=_TOLERANCE):
-            raise InputError(
-                'Symmetries must be a list of orthogonal 3×3 matrices or {"axis": [x, y, z]}. '
-                f"Received: {description!r}."
-            )
-        if not any(np.allclose(matrix, np.eye(3), atol=_TOLERANCE) for matrix in matrices):
-            matrices = np.concatenate([np.eye(3)[None], matrices])
-        return cls(matrices, _axis(axes[0]) if axes else None)
-
-    def with_mirror(self, mirror) -> "Symmetries":
-        """Return these together with a symmetry of determinant -1, (3, 3), and all products with it."""
-        return Symmetries(np.concatenate([self.matrices, self.matrices @ mirror]), self.axis)
-
-    def rotation_error(self, estimated, true) -> np.ndarray:
-        """Return the smallest angle between estimated and true rotations over the symmetries.
-
-        For a continuous axis it is the angle between the two directions of the axis, the smallest over the matrices.
-
-        Args:
-            estimated: (n, 3, 3), orthogonal; a determinant of -1 is a reflected part.
-            true: (n, 3, 3), rotations.
-
-        Returns:
-            float64 (n,), radians from 0 to pi; NaN for a reflected part that is not its own mirror image, as no
-            rotation brings it to the truth.
-        """
-        estimated, true = np.asarray(estimated, np.float64), np.asarray(true, np.float64)
-        if self.axis is not None:
-            ends = true[:, None] @ (self._proper @ self.axis)[..., None]
-            return _angle_between((estimated @ self.axis)[:, None], ends[..., 0]).min(axis=1)
-        relative = np.swapaxes(true[:, None] @ self.matrices, -1, -2) @ estimated[:, None]
-        angles = np.full(relative.shape[:2], np.inf)
-        proper = np.linalg.det(relative) > 0
-        if proper.any():
-            angles[proper] = Rotation.from_matrix(relative[proper]).magnitude()
-        smallest = angles.min(axis=1)
-        return np.where(np.isfinite(smallest), smallest, np.nan)
-
-    def all_matrices(self) -> np.ndarray:
-        """Return the matrices, (k, 3, 3); of a continuous axis 315 turns and as many reflections that keep it."""
-        if self.axis is None:
-            return self.matrices
-        angles = np.arange(_AXIS_STEPS) * (2 * np.pi / _AXIS_STEPS)
-        turns = Rotation.from_rotvec(angles[:, None] * self.axis).as_matrix()
-        turns = np.concatenate([turns @ matrix for matrix in self._proper])
-        return np.concatenate([turns, turns @ _reflection_along(self.axis)])
-
-    @property
-    def _proper(self):
-        return self.matrices[np.linalg.det(self.matrices) > 0]
-
-
-def _axis(description):
-    axis = np.asarray(description.get("axis", []), np.float64)
-    length = np.linalg.norm(axis)
-    if axis.shape != (3,) or not np.isfinite(length) or not length:
-        raise InputError(
-            f'A continuous symmetry must be {{"axis": [x, y, z]}}, not all 0. Received: {description!r}.'
-        )
-    return axis / length
-
-
-def _reflection_along(axis):
-    """Return the reflection in a plane that holds the axis (Householder, of a normal across it)."""
-    normal = np.cross(axis, np.eye(3)[np.argmin(np.abs(axis))])
-    return np.eye(3) - 2 * np.outer(normal, normal) / (normal @ normal)
-
-
-def _angle_between(a, b):
-    # Exact near 0 and pi, where the arc cosine of the product loses half of the digits.
-    return np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), np.sum(a * b, axis=-1))
+_NEAR = 0.005  # metres
+_FOUND_ANGLE, _FOUND_SHARE = np.radians(10), 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +19,11 @@ class PoseErrors:
     """Errors of the poses of one scene, in the order of the true instances.
 
     Attributes:
-        matched: int64 (instances,), which predicted instance each true one was matched to.
-        rotation: float64 (instances,), radians from 0 to pi; NaN for a reflected part (`part_poses`).
-        translation: float64 (instances,), metres, of the origin of the CAD model.
+        matched: int64 (instances,), which predicted instance each true one was matched to; -1 for none, where fewer
+            were predicted.
+        rotation: float64 (instances,), radians from 0 to pi; NaN for a reflected part (`part_poses`), infinite for a
+            true instance without a predicted one.
+        translation: float64 (instances,), metres, of the origin of the CAD model; infinite likewise.
     """
 
     matched: np.ndarray
@@ -139,7 +31,7 @@ class PoseErrors:
     translation: np.ndarray
 
 
-def part_poses(rotation, translation, reflected, registration: Registration):
+def part_poses(rotation, translation, reflected, registration: ModelFrame):
     """Return the poses of the CAD model that follow from poses of the learned model.
 
     The learned model has a frame of its own. With the registration y = a A x + c of learned points x to CAD points y,
@@ -155,7 +47,7 @@ def part_poses(rotation, translation, reflected, registration: Registration):
         rotation: (n, 3, 3), R, determinant +1.
         translation: (n, 3), t, metres.
         reflected: bool (n,), s is -1; None for none.
-        registration: Of the learned model to the CAD model.
+        registration: `ModelFrame` or `Registration` of the learned model.
 
     Returns:
         (Q (n, 3, 3) orthogonal, u (n, 3) in metres).
@@ -177,29 +69,47 @@ def part_poses(rotation, translation, reflected, registration: Registration):
 def pose_errors(estimated, true, symmetries: Symmetries) -> PoseErrors:
     """Match predicted instances to the true ones and return their errors.
 
-    Matched by the Hungarian method on the distance of the translations, so that rotations do not help.
+    Matched by the Hungarian method on the distance of the translations, so that rotations do not help. As many are
+    matched as there are of both.
 
     Args:
         estimated: (rotations (n, 3, 3), translations (n, 3)) of the CAD model, as `part_poses` returns them.
-        true: (rotations (n, 3, 3), translations (n, 3)) of the CAD model, metres.
+        true: (rotations (N, 3, 3), translations (N, 3)) of the CAD model, metres.
         symmetries: Of the part.
 
     Raises:
-        InputError: Wrong shapes, values that are not finite, or other numbers of instances.
+        InputError: Wrong shapes, or values that are not finite.
     """
     rotation, translation = _check_poses("predicted", *estimated)
     true_rotation, true_translation = _check_poses("true", *true)
-    if len(rotation) != len(true_rotation):
-        raise InputError(
-            f"Expected as many predicted instances as true ones. Received: {len(rotation)} and {len(true_rotation)}."
-        )
     apart = np.linalg.norm(true_translation[:, None] - translation, axis=-1)
-    _, matched = linear_sum_assignment(apart)
-    return PoseErrors(
-        matched,
-        symmetries.rotation_error(rotation[matched], true_rotation),
-        np.take_along_axis(apart, matched[:, None], axis=1)[:, 0],
-    )
+    found, partners = linear_sum_assignment(apart)
+    count = len(true_rotation)
+    errors = PoseErrors(np.full(count, -1), np.full(count, np.inf), np.full(count, np.inf))
+    errors.matched[found] = partners
+    errors.rotation[found] = symmetries.rotation_error(rotation[partners], true_rotation[found])
+    errors.translation[found] = apart[found, partners]
+    return errors
+
+
+def instance_scores(errors: Sequence[PoseErrors], predicted, extent) -> dict:
+    """Return how many of the predicted instances are there, and how many of the true ones were found.
+
+    An instance is found if its pose is off by at most 10 degrees and a tenth of the part's extent.
+
+    Args:
+        errors: `PoseErrors` of scenes.
+        predicted: Number of instances that were predicted in all of them.
+        extent: Largest side of the part, metres.
+
+    Returns:
+        A dict of `instance_precision`, found of predicted, and `instance_recall`, found of true, each in [0, 1].
+    """
+    rotation = np.concatenate([one.rotation for one in errors])
+    translation = np.concatenate([one.translation for one in errors])
+    # Not a number is not below anything.
+    found = np.count_nonzero((rotation <= _FOUND_ANGLE) & (translation <= _FOUND_SHARE * extent))
+    return {"instance_precision": found / predicted, "instance_recall": found / len(rotation)}
 
 
 def surface_errors(estimated, true, vertices, symmetries: Symmetries) -> np.ndarray:
@@ -217,14 +127,64 @@ def surface_errors(estimated, true, vertices, symmetries: Symmetries) -> np.ndar
     Returns:
         float64 (n,), metres.
     """
+
+    def apart(predicted, true):
+        return np.linalg.norm(predicted - true, axis=-1).max(axis=-1)
+
+    return _least(estimated, true, vertices, symmetries, apart)
+
+
+def projection_errors(estimated, true, vertices, symmetries: Symmetries, camera) -> np.ndarray:
+    """Return how far the vertex that is seen farthest off is from where it should be seen, over the symmetries.
+
+    The maximum symmetry-aware projection distance (MSPD) of the BOP challenge, see `surface_errors`.
+
+    Args:
+        estimated, true, vertices, symmetries: As of `surface_errors`.
+        camera: `Camera`.
+
+    Returns:
+        float64 (n,), pixels; infinite where a vertex of either pose is not in front of the camera.
+    """
+
+    def apart(predicted, true):
+        behind = ((predicted[..., 2] <= 0) | (true[..., 2] <= 0)).any(axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = np.linalg.norm(camera.project(predicted) - camera.project(true), axis=-1)
+        return np.where(behind, np.inf, moved.max(axis=-1))
+
+    return _least(estimated, true, vertices, symmetries, apart)
+
+
+def _least(estimated, true, vertices, symmetries, apart):
+    """Return the smallest distance over the symmetries, `apart` being that of points (n, v, 3) from others.
+
+    A rotation is compared with rotations alone and a reflected part with reflected ones, as the challenge, which knows
+    no reflections, does; without one among the symmetries a reflected part is compared with all.
+    """
     vertices = np.asarray(vertices, np.float64)
-    predicted = _posed(vertices, *_check_poses("predicted", *estimated))
+    rotation, translation = _check_poses("predicted", *estimated)
     true = _check_poses("true", *true)
-    errors = np.inf
-    # One symmetry after the other: hundreds of images of a large mesh would not fit into memory.
-    for matrix in symmetries.all_matrices():
-        apart = np.linalg.norm(predicted - _posed(vertices @ matrix.T, *true), axis=-1)
-        errors = np.minimum(errors, apart.max(axis=1))
+    matrices = symmetries.all_matrices()
+    mirrors, reflected = np.linalg.det(matrices) < 0, np.linalg.det(rotation) < 0
+    predicted = _posed(vertices, rotation, translation)
+
+    def errors_of(matrix, rows, points=slice(None)):
+        images = np.swapaxes(vertices[points] @ np.swapaxes(matrix, -1, -2), -1, -2)
+        moved = np.swapaxes(true[0][rows] @ images, 1, 2) + true[1][rows, None]
+        return apart(predicted[rows][:, points], moved)
+
+    # A few vertices tell which symmetries cannot be the best one: of hundreds about an axis, nearly all.
+    extreme = np.unique([vertices.argmin(axis=0), vertices.argmax(axis=0)])
+    bounds = np.full((len(matrices), len(rotation)), np.inf)
+    for bound, matrix, mirror in zip(bounds, matrices, mirrors, strict=True):
+        rows = np.flatnonzero(reflected == mirror) if mirrors.any() else np.arange(len(rotation))
+        bound[rows] = errors_of(matrix, rows, extreme)
+    errors = errors_of(matrices[bounds.argmin(axis=0)], np.arange(len(rotation)))
+    for bound, matrix in zip(bounds, matrices, strict=True):
+        rows = np.flatnonzero(bound < errors)
+        if len(rows):
+            errors[rows] = np.minimum(errors[rows], errors_of(matrix, rows))
     return errors
 
 
@@ -232,8 +192,10 @@ def summarise(errors: Sequence[PoseErrors]) -> dict:
     """Return the errors of many scenes in a few numbers, each instance counting the same.
 
     Returns:
-        A dict of `rotation_median`, `rotation_mean` (radians, of the instances that are not reflected; None if all
-        are), `translation_median`, `translation_mean` (metres) and `reflected`, the share of reflected instances.
+        A dict of `rotation_median`, `rotation_mean` (radians, of the matched instances that are not reflected; None if
+        all are), `translation_median`, `translation_mean` (metres, of the matched ones), `reflected`, the share of
+        reflected instances, and `within_5_degrees_5_mm` and `within_10_degrees_5_mm`, the shares of the instances that
+        are no farther off; what is reflected or was not predicted is.
 
     Raises:
         InputError: No scene.
@@ -242,13 +204,19 @@ def summarise(errors: Sequence[PoseErrors]) -> dict:
         raise InputError("A summary of pose errors needs at least one scene. Received: none.")
     rotation = np.concatenate([one.rotation for one in errors])
     translation = np.concatenate([one.translation for one in errors])
-    known = rotation[~np.isnan(rotation)]
+    known, placed = rotation[np.isfinite(rotation)], translation[np.isfinite(translation)]
+    # Not a number is not below anything.
+    within = {
+        f"within_{angle}_degrees_5_mm": (rotation <= np.radians(angle)) & (translation <= _NEAR)
+        for angle in (5, 10)
+    }
     return {
         "rotation_median": float(np.median(known)) if len(known) else None,
         "rotation_mean": float(np.mean(known)) if len(known) else None,
-        "translation_median": float(np.median(translation)),
-        "translation_mean": float(np.mean(translation)),
+        "translation_median": float(np.median(placed)),
+        "translation_mean": float(np.mean(placed)),
         "reflected": float(np.isnan(rotation).mean()),
+        **{name: float(near.mean()) for name, near in within.items()},
     }
 
 

@@ -10,9 +10,10 @@ from tfapp.files import write_text
 from tfapp.pose.pictures.page_figures import model_figures, scene_figures
 from tfapp.pose.pictures.page_style import SCRIPT, STYLE
 from tfapp.pose.pictures.scene_pictures import SegmentedScene
-from tfapp.report.markup import Section, figure, grid, json_script, paragraph
+from tfapp.report.markup import Section, figure, grid, json_script, paragraph, table
 from tfapp.report.markup import facts as facts_list
 from tfapp.report.page import shell
+from tfapp.report.result_table import ResultTable
 
 _LEAD = "A model of the part and the poses of its instances, learned from depth images alone."
 _NO_SCRIPT = "The figures of this page need JavaScript."
@@ -31,6 +32,8 @@ def save_page(
     visible=None,
     cad=None,
     facts: Mapping[str, str] | None = None,
+    tables: Sequence[ResultTable] = (),
+    remarks: Sequence[str] = (),
 ) -> None:
     """Write a page of about 5 MB that asks no other machine for anything.
 
@@ -42,13 +45,18 @@ def save_page(
         visible: bool (m,), points of the model that were visible in some scene; None for all.
         cad: (`Registration`, vertices (v, 3) in metres, triangles (t, 3)), to show the CAD model beside; None without.
         facts: Short texts by their names, shown as boxes, such as {"F1, held-out scenes": "0.957"}.
+        tables: Below the boxes.
+        remarks: Sentences below the tables.
 
     Raises:
         InputError: Points of another shape or not finite, or none visible; nothing is written then.
     """
     sections = [_model_section(model_figures(points, visible, cad), cad)]
     if facts:
-        sections.insert(0, Section("result", "Result", "The result in short", facts_list(facts)))
+        body = facts_list(facts)
+        body += "".join(table(one.header, one.rows, one.title) for one in tables)
+        body += "".join(map(paragraph, remarks))
+        sections.insert(0, Section("result", "Result", "The result in short", body))
     if scenes:
         sections.append(_scene_section(scenes))
     page = shell(title, _LEAD, sections, get_plotlyjs(), _NO_SCRIPT, style=STYLE, script=SCRIPT)

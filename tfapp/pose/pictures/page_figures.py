@@ -11,6 +11,8 @@ from tfapp.report.style import PLOT_FONT
 _PLACE = "x %{x:.1f}<br>y %{y:.1f}<br>z %{z:.1f} mm"
 # Of the camera frame: y points down, and one looks along z.
 _FROM_THE_CAMERA = {"eye": {"x": 0.3, "y": -0.55, "z": -1.15}, "up": {"x": 0, "y": -1, "z": 0}}
+# Points of a scene that are drawn at most: pages of many large scenes would be slow to load and to turn.
+_MOST_POINTS = 2000
 _FROM_ABOVE = {"eye": {"x": 1.0, "y": -1.0, "z": 0.7}, "up": {"x": 0, "y": 0, "z": 1}}
 
 
@@ -46,11 +48,15 @@ def scene_figures(scene) -> tuple[go.Figure, go.Figure | None]:
     The first also holds the object model in its predicted poses, if they are given, for the reader to switch on.
     """
     predicted, truth = scene.shown_labels()
-    points = np.asarray(scene.points)
+    labels, points = np.asarray(scene.labels), np.asarray(scene.points)
+    if len(points) > _MOST_POINTS:
+        some = np.random.default_rng(0).permutation(len(points))[:_MOST_POINTS]
+        labels, points, predicted = labels[some], points[some], predicted[some]
+        truth = None if truth is None else truth[some]
     traces = _instances(points, predicted)
     for index, cloud in enumerate(() if scene.clouds is None else scene.clouds):
         # What the model explains has its colour: the label that its points got in the picture.
-        ours = predicted[np.asarray(scene.labels) == index]
+        ours = predicted[labels == index]
         colour = instance_colour(int(ours[0])) if len(ours) else PLOT_FONT["color"]
         traces.append(_cloud(cloud, f"model at pose {index + 1}", colour, 1.8, visible="legendonly"))
     cube = _cube(points)

@@ -102,11 +102,10 @@ def _metrics(scenes, run, config, title, progress):
 
     file = run / METRICS
     trained = train(scenes, run, config, progress=progress, title=title)
-    if not _is_evaluated(trained, file):
+    if not is_evaluated(trained):
         # Of the network, also where somebody has refined the run since.
         evaluation = evaluate_run(run, progress=progress, refined=False)
-        table = evaluation.table()
-        if table.rows:
+        for table in evaluation.tables():
             progress.table(table)
         for sentence in evaluation.remarks():
             progress.say(sentence)
@@ -115,16 +114,20 @@ def _metrics(scenes, run, config, title, progress):
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _is_evaluated(run, file):
-    """Return whether a file has the metrics of the network as it is: a run may be trained further, or refined."""
+def is_evaluated(run):
+    """Return whether a `PoseRun` has metrics of its network as it is, and of all pixels, as those of now are.
+
+    A run may have been trained further, or refined.
+    """
+    from tfapp.pose.evaluate import METRICS
+
+    file = run.path / METRICS
     if not file.is_file():
         return False
     stored = json.loads(file.read_text(encoding="utf-8"))
-    if "weights" in stored:
-        return run.is_current(stored["weights"]) and not stored.get("refined")
-    # Of earlier versions: a run that was trained further has older metrics than its model.
-    newer = file.stat().st_mtime >= (run.path / run.model_file).stat().st_mtime
-    return newer and not stored.get("refined")
+    if stored.get("pixels") != "all" or stored.get("refined"):
+        return False
+    return "weights" in stored and run.is_current(stored["weights"])
 
 
 def _cells(parts, instances, variants, seeds):

@@ -1,0 +1,158 @@
+"""Comparison of segmented scenes and their poses with what is known of them, on all pixels of the parts."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.pose.evaluation.best_frame import best_frame
+from tfapp.pose.evaluation.bop import LEAST_VISIBLE, BopScores
+from tfapp.pose.evaluation.cad_surface import CadSurface
+from tfapp.pose.evaluation.instances import label_points, mean_over_scenes, pair_scores
+from tfapp.pose.evaluation.pose_errors import instance_scores, part_poses, pose_errors, summarise
+from tfapp.pose.evaluation.registration import mirror_symmetry
+from tfapp.pose.evaluation.symmetries import Symmetries
+from tfapp.pose.evaluation.visibility import Silhouettes
+from tfapp.pose.pictures.scene_pictures import SegmentedScene
+
+# Poses that people write have a few digits.
+_ORTHOGONAL = 1e-3
+
+
+def part_symmetries(folder):
+    """Return the `Symmetries` of a folder's part, its mirror image among them if that is the part itself."""
+    symmetries = Symmetries.of(folder.symmetries or [])
+    mirror = mirror_symmetry(*folder.object_mesh())
+    return symmetries if mirror is None else symmetries.with_mirror(mirror)
+
+
+def segment_scenes(folder, observations, poses):
+    """Yield the `SegmentedScene`s of scenes: every pixel of the parts once, labelled by the posed models.
+
+    Args:
+        folder: `SceneFolder`.
+        observations: `Observations` of its scenes.
+        poses: Their `ScenePoses`, in the same order.
+    """
+    for number, found in enumerate(poses):
+        index = int(observations.indices[number])
+        points, pixels = folder.camera_of(index).back_project(observations.depth[number])
+        truth = folder.labels(index)[tuple(pixels.T)] if folder.has_labels else None
+        yield SegmentedScene(
+            depth=observations.depth[number],
+            pixels=pixels,
+            points=points,
+            labels=label_points(points, found.clouds, found.visible),
+            truth=truth,
+            clouds=found.clouds,
+            name=folder.stems[index],
+        )
+
+
+def score_labels(scenes, clusterings=None, progress=None):
+    """Return the means over scenes of precision, recall and F1, by the name of the method, and what they leave out.
+
+    Points that belong to no part count in no score, but are clustered too: nobody else tells them apart.
+
+    Args:
+        scenes: Iterable of `SegmentedScene`s with truth: those of a large folder would not fit into memory together.
+        clusterings: `Clusterings` of the same pixels to score too, or None.
+        progress: Function of the number of scenes done, or None.
+
+    Returns:
+        A dict from "ours" and the names of the clusterings to dicts, empty if no point belongs to a part, and the mean
+        share of points that belong to none.
+    """
+    scores, outside = {}, []
+    for number, scene in enumerate(scenes):
+        known = scene.known
+        outside.append(1 - known.mean())
+        if known.any():
+            labels = {"ours": scene.labels}
+            if clusterings is not None:
+                labels |= clusterings.labels(scene.points, seed=number)
+            for name, found in labels.items():
+                scores.setdefault(name, []).append(pair_scores(found[known], scene.truth[known]))
+        if progress:
+            progress(number + 1)
+    means = {name: asdict(mean_over_scenes(found)) for name, found in scores.items()}
+    return means, float(np.mean(outside))
+
+
+class PoseJudge:
+    """Judges the poses that a model gives scenes, by the true ones.
+
+    Args:
+        folder: `SceneFolder` with true poses and the mesh of the part.
+        registration: `Registration` of the object model.
+        symmetries: `Symmetries` of the part.
+    """
+
+    def __init__(self, folder, registration, symmetries):
+        surface = CadSurface(*folder.object_mesh())
+        self._folder, self._symmetries, self._frame = folder, symmetries, registration
+        self._bop, self._extent = BopScores(surface.vertices, symmetries), surface.extent
+        self._silhouettes = Silhouettes(surface)
+        self._best = None
+
+    def judge(self, indices, poses, progress=None):
+        """Return the errors of poses in the registered frame, and in the best constant one.
+
+        The best frame is that of the first scenes that are judged, which should be those of the training.
+
+        Args:
+            indices: Numbers of the scenes.
+            poses: Their `ScenePoses`.
+            progress: Function of (scenes done, scenes in all), or None.
+
+        Returns:
+            Two dicts of what `summarise`, `instance_scores` and `BopScores.recalls` return.
+        """
+        true, targets, cameras = [], [], []
+        for done, index in enumerate(map(int, indices), 1):
+            true.append(self._true_poses(index))
+            cameras.append(self._folder.camera_of(index))
+            targets.append(self._targets(index, true[-1], cameras[-1]))
+            if progress:
+                progress(done, len(indices))
+        known = true, targets, cameras
+        registered, errors = self._summary(self._frame, poses, *known)
+        if self._best is None:
+            self._best = best_frame(*_matched(poses, true, errors), self._symmetries)
+        return registered, self._summary(self._best, poses, *known)[0]
+
+    def _targets(self, index, true, camera):
+        """Return which instances are seen well enough to be found; without labels all, as BOP poses are of such."""
+        if not self._folder.has_labels:
+            return np.ones(len(true[0]), bool)
+        return self._silhouettes.visible(self._folder.labels(index), *true, camera) >= LEAST_VISIBLE
+
+    def _true_poses(self, index):
+        rotation, translation = self._folder.poses(index)
+        squares = rotation @ np.swapaxes(rotation, 1, 2)
+        if not (np.allclose(squares, np.eye(3), atol=_ORTHOGONAL) and (np.linalg.det(rotation) > 0).all()):
+            raise InputError(
+                f"The true poses of scene {self._folder.stems[index]} of {self._folder.path} hold a matrix that is no "
+                "rotation; expected orthogonal 3x3 matrices of determinant 1."
+            )
+        return rotation, translation
+
+    def _summary(self, frame, poses, true, targets, cameras):
+        estimated = [part_poses(one.rotation, one.translation, one.reflected, frame) for one in poses]
+        errors = [
+            pose_errors(found, right, self._symmetries) for found, right in zip(estimated, true, strict=True)
+        ]
+        predicted = sum(len(one.rotation) for one in poses)
+        found = instance_scores(errors, predicted, self._extent)
+        return summarise(errors) | found | self._bop.recalls(estimated, true, targets, cameras), errors
+
+
+def _matched(poses, true, errors):
+    """Return predicted and true poses of the instances that were matched, in the same order, as of `best_frame`."""
+    predicted, theirs = [], []
+    for ours, right, one in zip(poses, true, errors, strict=True):
+        found = one.matched >= 0
+        chosen = one.matched[found]
+        predicted.append((ours.rotation[chosen], ours.translation[chosen], ours.reflected[chosen]))
+        theirs.append(tuple(part[found] for part in right))
+    return predicted, theirs
