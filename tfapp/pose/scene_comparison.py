@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import numpy as np
 
-from tfapp.errors import InputError
 from tfapp.pose.evaluation.best_frame import best_frame
 from tfapp.pose.evaluation.bop import LEAST_VISIBLE, BopScores
 from tfapp.pose.evaluation.cad_surface import CadSurface
@@ -14,9 +13,6 @@ from tfapp.pose.evaluation.registration import mirror_symmetry
 from tfapp.pose.evaluation.symmetries import Symmetries
 from tfapp.pose.evaluation.visibility import Silhouettes
 from tfapp.pose.pictures.scene_pictures import SegmentedScene
-
-# Poses that people write have a few digits.
-_ORTHOGONAL = 1e-3
 
 
 def part_symmetries(folder):
@@ -110,7 +106,7 @@ class PoseJudge:
         """
         true, targets, cameras = [], [], []
         for done, index in enumerate(map(int, indices), 1):
-            true.append(self._true_poses(index))
+            true.append(self._folder.poses(index))
             cameras.append(self._folder.camera_of(index))
             targets.append(self._targets(index, true[-1], cameras[-1]))
             if progress:
@@ -126,16 +122,6 @@ class PoseJudge:
         if not self._folder.has_labels:
             return np.ones(len(true[0]), bool)
         return self._silhouettes.visible(self._folder.labels(index), *true, camera) >= LEAST_VISIBLE
-
-    def _true_poses(self, index):
-        rotation, translation = self._folder.poses(index)
-        squares = rotation @ np.swapaxes(rotation, 1, 2)
-        if not (np.allclose(squares, np.eye(3), atol=_ORTHOGONAL) and (np.linalg.det(rotation) > 0).all()):
-            raise InputError(
-                f"The true poses of scene {self._folder.stems[index]} of {self._folder.path} hold a matrix that is no "
-                "rotation; expected orthogonal 3x3 matrices of determinant 1."
-            )
-        return rotation, translation
 
     def _summary(self, frame, poses, true, targets, cameras):
         estimated = [part_poses(one.rotation, one.translation, one.reflected, frame) for one in poses]

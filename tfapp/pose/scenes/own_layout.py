@@ -16,6 +16,7 @@ from tfapp.pose.scenes.part_masks import read_part_mask
 from tfapp.pose.scenes.point_clouds import CLOUD_SUFFIXES, read_cloud
 from tfapp.pose.scenes.regions import REGIONS
 from tfapp.pose.scenes.scene_record import read_record
+from tfapp.pose.scenes.true_values import checked_mesh
 from tfapp.records import Entries, ListOf, Number
 from tfapp.records import read_record as read_entries
 
@@ -109,7 +110,8 @@ class OwnLayout:
         """The part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""
         from tfapp.pose.scenes.mesh_files import read_mesh
 
-        return read_mesh(self.path / "truth" / "object.ply")
+        file = self.path / "truth" / "object.ply"
+        return checked_mesh(file, *read_mesh(file))
 
     def _read_cameras(self):
         first = self.depth_files[self.stems[0]]

@@ -15,6 +15,7 @@ from tfapp.pose.scenes.floor import in_front_of_floor
 from tfapp.pose.scenes.image_cameras import common_camera
 from tfapp.pose.scenes.own_layout import OwnLayout
 from tfapp.pose.scenes.regions import Regions
+from tfapp.pose.scenes.true_values import checked_poses
 
 FOREGROUNDS = ("mask", "plane", "all")
 
@@ -209,7 +210,8 @@ class SceneFolder:
 
     def poses(self, index):
         """Return the true poses: rotations float64 (N, 3, 3) and translations float64 (N, 3) in metres."""
-        return self._layout.poses(self.stems[index])
+        named = f"The true poses of scene {self.stems[index]} of {self.path}"
+        return checked_poses(named, *self._layout.poses(self.stems[index]))
 
     def object_mesh(self):
         """Return the part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""
