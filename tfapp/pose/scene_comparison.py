@@ -117,6 +117,15 @@ class PoseJudge:
             self._best = best_frame(matched, true, self._symmetries)
         return registered, self._summary(self._best, poses, true, targets)[0]
 
+    @property
+    def difference(self):
+        """By how much the best frame, once scenes are judged, turns and moves all poses against the registered one.
+
+        A dict of `rotation`, radians over the symmetries, None for a mirror image, and `translation`, metres.
+        """
+        (angle,), (length,) = self._frame.differences([self._best], self._symmetries)
+        return {"rotation": None if np.isnan(angle) else float(angle), "translation": float(length)}
+
     def _true_poses(self, index):
         rotation, translation = self._folder.poses(index)
         squares = rotation @ np.swapaxes(rotation, 1, 2)
