@@ -37,12 +37,14 @@ def minimum(angle=170, mean=0.0021, as_near=True):
     return Minimum(np.eye(3), np.zeros(3), angle is None, *distances, turned, 0.01, as_near)
 
 
-def evaluation(*others, learned=NEAR, references=None, clusterings=CLUSTERINGS):
+def evaluation(*others, learned=NEAR, references=None, turned=5.0):
     registration = Registration(Rotation.identity().as_matrix(), np.zeros(3), False, learned, FAR, others)
     scores = {"ours": SCORES, "K-means": SCORES, "spectral clustering": SCORES}
     split = SplitResults(3, 0.0042, scores, poses(20), poses(10))
+    best = {"rotation": None if turned is None else np.radians(turned), "translation": 0.003}
+    references = references or {}
     return PoseEvaluation(
-        "distance", {"held-out": split}, registration, (), False, references or {}, clusterings
+        "distance", {"held-out": split}, registration, (), False, references, CLUSTERINGS, best
     )
 
 
@@ -65,17 +67,31 @@ def test_medians_and_means_shares_and_recalls_are_told():
     }
 
 
-def test_errors_in_the_best_frame_stand_beside_those_of_an_ambiguous_registration_alone():
-    _, table, _ = evaluation(minimum()).tables()
-    assert table.header == ["poses", "held-out", "held-out, best frame"]
-    assert cells(table)["rotation, median °"] == ["20.0", "10.0"]
-    assert evaluation(minimum(as_near=False)).tables()[1].header == ["poses", "held-out"]
+@pytest.mark.parametrize(
+    ("as_near", "turned", "beside"),
+    [(True, 5.0, True), (False, 5.0, False), (False, 160.0, True), (False, None, True)],
+    ids=["ambiguous", "sure", "otherwise", "mirrored"],
+)
+def test_errors_in_the_best_frame_stand_beside_where_the_frame_may_be_wrong(as_near, turned, beside):
+    found = evaluation(minimum(as_near=as_near), turned=turned)
+    table, said = found.tables()[1], "best frame fits the true poses" in " ".join(found.remarks())
+    assert (table.header[1:], said) == (
+        ["held-out", "held-out, best frame"] if beside else ["held-out"],
+        beside,
+    )
+    if beside:
+        assert cells(table)["rotation, median °"] == ["20.0", "10.0"]
+
+
+def test_how_far_the_best_frame_is_is_said():
+    sentence = evaluation(turned=160).remarks()[1]
+    assert "all poses are turned by 160° and moved by 3.0 mm against the registered one" in sentence
 
 
 def test_an_ambiguous_registration_is_said_with_the_other_places():
     sentence = evaluation(minimum(), minimum(None), minimum(30)).remarks()[0]
-    assert "registration is ambiguous" in sentence and "best frame" in sentence
-    assert "turned by 170° and moved by 10.0 mm (+1.4 %), or as its mirror image" in sentence
+    assert "registration is ambiguous" in sentence
+    assert "turned by 170° and moved by 10.0 mm (+1.4 %), or mirrored and moved by 10.0 mm" in sentence
     assert "or at 2 more places" in evaluation(*[minimum()] * 5).remarks()[0]
 
 
@@ -125,6 +141,7 @@ def test_metrics_hold_the_other_minima_the_references_and_the_clusterings():
     assert content["pixels"] == "all" and "refined" not in content
     assert content["model"]["ambiguous"] is True
     (other,) = content["model"]["other_minima"]
+    assert content["model"]["best_frame"] == {"rotation": np.radians(5), "translation": 0.003}
     assert other["margin"] == pytest.approx(0.0001 / 0.007) and other["as_near"] is True
     assert other["learned_to_cad"] == {"median": 0.001, "mean": 0.0021}
     assert content["model"]["references"][INTERIOR]["cad_to_learned"] == {"median": 0.004, "mean": 0.005}

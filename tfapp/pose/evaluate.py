@@ -104,7 +104,8 @@ class _Evaluation:
                 errors = judge.judge(observations.indices, poses, partial(show, f"{name}: true poses"))
             results[name] = SplitResults(len(poses), _distance(poses), scores, *errors, outside)
             shown[name] = self._shown(observations, poses)
-        return self._finished(shown, results, registration, references, clusterings)
+        difference = None if judge is None else judge.difference
+        return self._finished(shown, results, registration, references, clusterings, difference)
 
     def drawn(self):
         """Return the `PoseEvaluation` with what the pictures tell."""
@@ -166,7 +167,7 @@ class _Evaluation:
         points, visible = self._chosen.object_points
         return float(np.ptp(points[visible], axis=0).max())
 
-    def _finished(self, shown, results, registration, references=None, clusterings=None):
+    def _finished(self, shown, results, registration, references=None, clusterings=None, best_frame=None):
         evaluation = PoseEvaluation(
             self._choose,
             results,
@@ -175,6 +176,7 @@ class _Evaluation:
             self._chosen.refined is not None,
             references or {},
             clusterings,
+            best_frame,
         )
         return replace(evaluation, written=tuple(self._draw(evaluation, shown)))
 

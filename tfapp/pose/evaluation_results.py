@@ -13,6 +13,8 @@ _LABELS = ("scenes", "F1", "precision", "recall", "Chamfer mm")
 _MODELS = ("points", "to part, median", "to part, mean", "part to them, median", "part to them, mean")
 # Other minima that a sentence tells.
 _TOLD = 3
+# Radians from which on the best frame is another one than the registered.
+_OTHER = np.radians(20)
 # Rows of the table of poses: their names in `metrics.json`, factors and formats.
 _POSES = {
     "rotation, median °": ("rotation_median", 180 / np.pi, ".1f"),
@@ -67,6 +69,7 @@ class PoseEvaluation:
         refined: Whether the refined model told the poses.
         references: As `register_references` returns them.
         clusterings: `Clusterings` that were compared with; None for none.
+        best_frame: By how much the best constant frame differs, as `PoseJudge.difference`; None without true poses.
     """
 
     choose: str
@@ -76,6 +79,7 @@ class PoseEvaluation:
     refined: bool = False
     references: dict[str, Registration] = field(default_factory=dict)
     clusterings: Clusterings | None = None
+    best_frame: dict | None = None
 
     def to_json(self):
         """Return the content of `metrics.json`."""
@@ -94,6 +98,8 @@ class PoseEvaluation:
                 **_others(self.registration),
                 "references": {name: _distances(one) for name, one in self.references.items()},
             }
+            if self.best_frame is not None:
+                content["model"]["best_frame"] = self.best_frame
         if self.clusterings is not None:
             content["clusterings"] = {
                 SPECTRAL: self.clusterings.better,
@@ -125,7 +131,7 @@ class PoseEvaluation:
         for split, result in self.splits.items():
             if result.poses is not None:
                 columns[split] = result.poses
-            if self._ambiguous and result.poses_in_best_frame is not None:
+            if self._frame_matters and result.poses_in_best_frame is not None:
                 columns[f"{split}, best frame"] = result.poses_in_best_frame
         rows = [
             [title, *(_number(poses[name], factor, form) for poses in columns.values())]
@@ -144,8 +150,12 @@ class PoseEvaluation:
         return ResultTable(_MODELS, rows, "Distances between model and part, mm")
 
     @property
-    def _ambiguous(self):
-        return self.registration is not None and bool(self.registration.as_near)
+    def _frame_matters(self):
+        """Whether errors in the registered frame may be those of the frame."""
+        if self.best_frame is None:
+            return False
+        turned = self.best_frame["rotation"]
+        return bool(self.registration.as_near) or turned is None or turned > _OTHER
 
     def remarks(self):
         """Return sentences: distances that stand in no table, and what the tables must be read with."""
@@ -177,19 +187,15 @@ class PoseEvaluation:
         if inside is not None and self.registration.learned_to_cad.median >= inside.learned_to_cad.median:
             sentences.append(f"The learned model is no nearer to the part than {INTERIOR}.")
         if self.registration.others is not None:
-            sentences.append(
-                _registration_remark(self.registration, self._fitted_to if self._has_poses else None)
-            )
+            sentences.append(_registration_remark(self.registration))
+        if self._frame_matters:
+            sentences.append(_frame_remark(self.best_frame, self._fitted_to))
         return sentences
 
     @property
     def _fitted_to(self):
         """Split whose truth chose the clusterings and the best frame: runs of a known part have no training scenes."""
         return "training" if "training" in self.splits else next(iter(self.splits))
-
-    @property
-    def _has_poses(self):
-        return any(result.poses is not None for result in self.splits.values())
 
 
 def _distances(registration):
@@ -219,7 +225,7 @@ def _number(value, factor, form):
     return "-" if value is None else f"{factor * value:{form}}"
 
 
-def _registration_remark(registration, fitted_to):
+def _registration_remark(registration):
     distance = f"{1000 * registration.distance:.2f} mm"
     if not registration.others:
         return "The learned model comes to rest at one place on the part alone."
@@ -235,28 +241,29 @@ def _registration_remark(registration, fitted_to):
     places = ", or ".join(_said(one, registration) for one in told)
     if len(told) < len(as_near):
         places += f", or at {len(as_near) - len(told)} more places"
-    sentence = (
+    return (
         f"The registration is ambiguous: the learned model lies as near to the part {places}; both mean distances add "
         f"up to {distance} at the best place."
     )
-    if fitted_to is not None:
-        sentence += (
-            " In the wrong place all poses are turned alike, and their errors say little; the columns of the best "
-            f"frame leave that out: the frame that fits the true poses of the {fitted_to} scenes best, whatever the "
-            "shapes."
-        )
-    return sentence
+
+
+def _frame_remark(difference, fitted_to):
+    return (
+        "A wrong frame turns all poses alike, and their errors then say little. The best frame fits the true poses of "
+        f"the {fitted_to} scenes best, whatever the shapes: in it all poses are {_moved(**difference)} against the "
+        "registered one, and their errors stand beside."
+    )
 
 
 def _said(minimum, best=None):
     """Return where another minimum is, and how much farther if the best one is given."""
-    if minimum.angle is None:
-        words = "as its mirror image"
-    else:
-        words = f"turned by {np.degrees(minimum.angle):.0f}°"
-    moved = f"moved by {1000 * minimum.length:.1f} mm"
-    words = f"{words} and {moved}"
+    words = _moved(minimum.angle, minimum.length)
     return words if best is None else f"{words} ({100 * (minimum.distance / best.distance - 1):+.1f} %)"
+
+
+def _moved(rotation, translation):
+    turned = "mirrored" if rotation is None else f"turned by {np.degrees(rotation):.0f}°"
+    return f"{turned} and moved by {1000 * translation:.1f} mm"
 
 
 def _clusterings_remark(clusterings, fitted_to):

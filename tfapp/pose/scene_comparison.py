@@ -123,6 +123,15 @@ class PoseJudge:
             return np.ones(len(true[0]), bool)
         return self._silhouettes.visible(self._folder.labels(index), *true, camera) >= LEAST_VISIBLE
 
+    @property
+    def difference(self):
+        """By how much the best frame, once scenes are judged, turns and moves all poses against the registered one.
+
+        A dict of `rotation`, radians over the symmetries, None for a mirror image, and `translation`, metres.
+        """
+        (angle,), (length,) = self._frame.differences([self._best], self._symmetries)
+        return {"rotation": None if np.isnan(angle) else float(angle), "translation": float(length)}
+
     def _summary(self, frame, poses, true, targets, cameras):
         estimated = [part_poses(one.rotation, one.translation, one.reflected, frame) for one in poses]
         errors = [
