@@ -56,6 +56,7 @@ CASES = {
     "simulate with a sensor": Case(f"{SCENES} --sensor realsense --tilt 30", quiet=0.1),
     "pose train": Case(POSES, (SCENES,)),
     "pose refine": Case("pose refine poses --rounds 4", (SCENES, POSES)),
+    "pose fit": Case("pose fit scenes --out fitted --instances 1 --rounds 4", (SCENES,)),
     "transfer train": Case(TRANSFER),
     "solvers": Case(
         f"solvers compare {DIGITS} --out solvers --solvers bpgrad,adam --seeds 0 --epochs 2 --grid-epochs 0"

@@ -75,7 +75,6 @@ def test_folder_of_masks_is_no_place_for_labels(plain_run, photos, tmp_path):
     Image.new("L", (32, 24), 1).save(masks / "b.png")
     before = (masks / "b.png").read_bytes()
     result = predict(plain_run, photos, "--out", masks)
-    assert (
-        result.exit_code == 2 and "was not written by `tfapp predict`; choose another --out" in result.output
-    )
+    assert result.exit_code == 2
+    assert "b.png exists and was not written by `tfapp predict`" in result.output
     assert [file.name for file in masks.iterdir()] == ["b.png"] and (masks / "b.png").read_bytes() == before
