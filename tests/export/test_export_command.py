@@ -49,6 +49,7 @@ def trained(monkeypatch, tmp_path, build_net):
 
     class Trained(runs.Run):
         stride = 2
+        weights = "ab" * 32
 
         def metrics(self):
             return {"accuracy": 0.5}

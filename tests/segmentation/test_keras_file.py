@@ -219,7 +219,7 @@ def middle(size, **options):
         (
             64,
             {"kernel": 3},
-            "answers for the middle 62x62 of 64x64 pixels alone; expected an answer that covers",
+            "answers for the middle 62x62 of 64x64 pixels alone; expected an answer for each",
         ),
         (64, {"kernel": 21}, "answers for the middle 44x44 of 64x64 pixels alone"),
         (64, {"kernel": 33}, "answers for the middle 32x32 of 64x64 pixels alone"),

@@ -162,8 +162,8 @@ def check_placement(model, channels, source, size=None, stride=1, input_scale=1.
             continue
         if finding:
             raise InputError(
-                f"{source} {finding}; expected an answer that covers the image: convolutions with padding same, and no "
-                "crop."
+                f"{source} {finding}; expected an answer for each pixel of the image, in its place: convolutions with "
+                "padding same, no crop, and rows before columns."
             )
 
 
