@@ -155,7 +155,8 @@ def test_keras_file_is_exported_with_tv_head_gap_and_names(own_model, tmp_path):
         "network_stride": 4,
         "post_tv": 1.0,
     }
-    assert manifest["metadata"] == facts
+    # Beside the hash of the weights.
+    assert {name: manifest["metadata"][name] for name in facts} == facts
     assert "certificate" in said(tfapp("export", "show", tmp_path / "served"))
 
 
