@@ -18,7 +18,7 @@ from tfapp.pose.refinement.refined_run import is_refined, keep_model, refine_run
 from tfapp.pose.refinement.symmetry import symmetries_of_whole
 from tfapp.pose.scenes.mesh_files import read_mesh
 from tfapp.pose.scenes.scene_folder import SceneFolder
-from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun, scenes_content
+from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun, refuse_image_options, scenes_content
 from tfapp.pose.simulation.part_files import UNITS
 from tfapp.records import Entries, Number, Optional, RowOf, Text, Whole
 from tfapp.runs.progress import SILENT
@@ -29,6 +29,8 @@ MOST_INSTANCES = 12
 _LARGEST = 100
 # Points that are drawn of a surface in each voxel of the model, on average, so that hardly any stays empty.
 _DRAWN = 8
+# Scenes that tell how far parts lie from the camera, about.
+_LOOKED_AT = 20
 _ENTRIES = Entries(
     SCENES_ENTRIES
     | {
@@ -113,6 +115,32 @@ class FittedRun(ScenesRun):
     def load_model(self):
         """Raise InputError: there is no network."""
         raise InputError(f"{self.path} holds {self.holds}; use `tfapp pose train` for one.")
+
+    def export(
+        self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, refined=None, **serving
+    ):
+        """Write the refined poses for TensorFlow Serving, and return the version folder.
+
+        Args:
+            base_dir, version, post_tv, gap, classes, serving: As of every run.
+            refined: True or None; there is no network to serve.
+        """
+        from tfapp.pose.served.exporting import export_refined_run
+
+        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
+        refuse_image_options(serving)
+        if refined is False:
+            raise InputError(f"{self.path} has no network; leave `refined` out.")
+        self.after_export = (f"tfapp pose evaluate {self.path}",)
+        return export_refined_run(
+            self, base_dir, version, instances=self.instances, distance=self._distance()
+        )
+
+    def _distance(self):
+        """Return the median depth of parts in some scenes, metres."""
+        folder = self.folder()
+        some = range(0, len(folder), max(1, len(folder) // _LOOKED_AT))
+        return float(np.median(np.concatenate([depth[depth > 0] for depth in map(folder.parts, some)])))
 
     def beginning(self):
         """Return where its poses begin, as of `tfapp.pose.refinement.beginnings`."""

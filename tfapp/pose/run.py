@@ -11,7 +11,7 @@ from tfapp.pose.config import EXTENDABLE, PoseConfig
 from tfapp.pose.observations import observe
 from tfapp.pose.posed_loss import ChamferModel
 from tfapp.pose.scenes.camera import Camera
-from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun
+from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun, refuse_image_options
 from tfapp.records import Entries, ListOf, Number, Whole, entries_of
 from tfapp.runs.record import POSE
 from tfapp.runs.run import Solution
@@ -79,16 +79,45 @@ class PoseRun(ScenesRun):
             moved=["pose_network"],
         )
 
-    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
-        """Write the network for TensorFlow Serving, and return the version folder; see `export_pose_network`."""
+    def export(
+        self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, refined=None, **serving
+    ):
+        """Write the run for TensorFlow Serving, and return the version folder.
+
+        Args:
+            base_dir, version, post_tv, gap, classes, serving: As of every run.
+            refined: Whether refined poses are served (`export_refined_poses`), or the network's own
+                (`export_pose_network`); None for the first where the run is refined.
+        """
+        from tfapp.pose.refinement.refined_run import is_refined
+
+        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
+        refuse_image_options(serving)
+        refined = is_refined(self) if refined is None else refined
+        model = self.load_model()
+        # What is served of the network alone has no observed points to choose a pose by.
+        chosen = "" if refined else " --choose network"
+        self.after_export = (f"tfapp pose evaluate {self.path}{chosen}",)
+        return (self._export_refined if refined else self._export_network)(model, base_dir, version)
+
+    def _export_refined(self, model, base_dir, version):
+        from tfapp.pose.served.exporting import export_refined_run
+
+        settings = model.settings
+        return export_refined_run(
+            self,
+            base_dir,
+            version,
+            instances=(settings.instances, settings.instances),
+            distance=settings.centre[2],
+            model=model,
+            metadata={"frame": self.record["frame"]},
+        )
+
+    def _export_network(self, model, base_dir, version):
         from tfapp.export import export_pose_network
         from tfapp.pose.predictions import chosen_pose_network, learned_points
 
-        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
-        if serving:
-            name = next(iter(serving))
-            raise InputError(f"`{name}` is not for poses: their images have the one size of the camera.")
-        model = self.load_model()
         points, seen = learned_points(model)
         return export_pose_network(
             chosen_pose_network(model),
@@ -100,11 +129,6 @@ class PoseRun(ScenesRun):
             version=version,
             metadata={"run": self.path.name, "config": self.config, "frame": self.record["frame"]},
         )
-
-    @property
-    def after_export(self):
-        # What is served has no observed points to choose a pose by.
-        return (f"tfapp pose evaluate {self.path} --choose network",)
 
     def check_same(self, config, folder):
         """Raise InputError if it has other scenes or options than these, but for those that may extend it."""

@@ -10,6 +10,8 @@ from tfapp.pose.refinement import fitting
 NEAR = 0.25
 # Share of a model's points that may lie on another instance of it: where they touch.
 TOUCHING = 0.25
+# A further instance must explain so much of what the others do on average, of points that they leave open.
+WORTH = 0.35
 
 
 class Pool(NamedTuple):
@@ -62,6 +64,22 @@ def choose(pool, weights, model, count):
         left = tf.minimum(left, distance)
         costs += model.cap * tf.maximum(0.0, shared(pool, best, model) - TOUCHING)
     return tf.stack(chosen, -1), tf.stack(opened, -1)
+
+
+def worthwhile(opened, least):
+    """Return which of the poses that were chosen one after the other count as instances, bool `(B, N)`.
+
+    Args:
+        opened: float32 `(B, N)`, how many points each explains that those before it leave open.
+        least: How many instances a scene has at least; a further one, and those after it, counts only if it explains
+            enough.
+    """
+    counted = [tf.ones_like(opened[:, 0], tf.bool)] * max(least, 1)
+    for number in range(len(counted), opened.shape[1]):
+        before = tf.sort(opened[:, :number], -1)
+        median = (before[:, (number - 1) // 2] + before[:, number // 2]) / 2
+        counted.append(counted[-1] & (opened[:, number] >= WORTH * median))
+    return tf.stack(counted, -1)
 
 
 def shared(pool, chosen, model):

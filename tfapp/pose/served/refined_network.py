@@ -8,6 +8,7 @@ from tfapp.layers import quaternion_from_rotation, rotation_from_quaternion
 from tfapp.pose.refinement import confidence
 from tfapp.pose.served import rounds
 from tfapp.pose.served.drawn_points import scene_points
+from tfapp.pose.served.labels import labels_of
 from tfapp.pose.served.part import part_of
 from tfapp.pose.served.pictures import cleaned, pictures_of, point_map
 from tfapp.pose.served.verdict import judged
@@ -18,38 +19,34 @@ _PLACES, _FIRST_PLACES = 2, 3
 _SMALL = 64
 
 
-def refined_pose_network(model, refined, camera, start="network"):
+def refined_pose_network(refined, camera, instances, distance, model=None):
     """Return a Keras model that gives refined poses.
 
     Input: depth float32 `(batch, height, width)` in metres, of the parts alone: NaN where it is not known whether a
     part is there, 0, negative or infinite where none is. Outputs, with N instances: `quaternion` `(batch, N, 4)`,
     (w, x, y, z) of length 1 and w not negative; `translation` `(batch, N, 3)` in metres in the frame of the camera;
     `reflected` bool `(batch, N)`, always false; `residual`, `shown`, `margin` and bool `found` `(batch, N)`, as of
-    `Verdict`; `confidence` `(batch, N)` as of `tfapp.pose.refinement.confidence`, 0 where no instance was found. The
-    graph holds TensorFlow's operations alone and has a fixed number of steps. Scenes of a batch do not depend on each
-    other. Weights of the network are shared with `model`.
+    `Verdict`; `confidence` `(batch, N)` as of `tfapp.pose.refinement.confidence`, 0 where no instance was found;
+    `labels` uint8 `(batch, height, width)`, as of `labels_of`. The graph holds TensorFlow's operations alone and has a
+    fixed number of steps. Scenes of a batch do not depend on each other. Weights of the network are shared with
+    `model`.
 
     Args:
-        model: `PoseModel`.
         refined: `RefinedModel`.
         camera: `Camera`.
-        start: `network`, or another start of the refinement: then its model is in no frame that the network knows,
-            and poses are looked for everywhere.
+        instances: Fewest and most instances of a scene, the second one N.
+        distance: Metres from the camera to about where parts lie.
+        model: `PoseModel` whose hypotheses the search begins with, of N instances and a model in the frame of
+            `refined`; None to look everywhere.
     """
-    settings = model.settings
     depth = keras.Input((camera.height, camera.width), name="depth")
-    given = [depth]
-    if start == "network":
+    given, frame = [depth], {}
+    if model is not None:
         outputs = model.network(CleanedDepth(dtype="float32", name="cleaned")(depth))
         given += [outputs["quaternion"], outputs["translation"]]
+        frame = {"centre": model.settings.centre, "unit": model.settings.unit}
     layer = RefinedPoses(
-        part_of(refined, settings.centre[2]),
-        camera,
-        settings.instances,
-        settings.centre,
-        settings.unit,
-        dtype="float32",
-        name="refined_poses",
+        part_of(refined, distance), camera, instances, **frame, dtype="float32", name="refined_poses"
     )
     return keras.Model(depth, layer(given), name="refined_pose_network")
 
@@ -70,14 +67,14 @@ class RefinedPoses(keras.layers.Layer):
     Args:
         part: `Part`, as arrays.
         camera: `Camera`.
-        instances: Number N.
+        instances: Fewest and most instances of a scene, the second one N.
         centre: Point of the camera's frame in metres that is the network's origin.
         unit: Length in metres that is 1 to the network.
     """
 
-    def __init__(self, part, camera, instances, centre, unit, **kwargs):
+    def __init__(self, part, camera, instances, centre=(0.0, 0.0, 0.0), unit=1.0, **kwargs):
         super().__init__(**kwargs)
-        self.instances = instances
+        self.least, self.instances = instances
         self._centre, self._unit = np.array(centre, np.float32), float(unit)
         self._intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float32)
         self._part = tf.nest.map_structure(self._kept, part)
@@ -85,7 +82,12 @@ class RefinedPoses(keras.layers.Layer):
     def call(self, inputs):
         depth, *hypotheses = inputs
         part = tf.nest.map_structure(tf.convert_to_tensor, self._part)
-        scenes, count = self._scenes(depth), self.instances
+        intrinsics, unknown, count = tf.constant(self._intrinsics), tf.math.is_nan(depth), self.instances
+        depth = cleaned(depth)
+        height, width = depth.shape[1:]
+        points = tf.reshape(point_map(depth, intrinsics), (-1, height * width, 3))
+        drawn = scene_points(points, min(rounds.DIVIDED * count, height * width))
+        scenes = rounds.Scenes(*drawn, pictures_of(depth, unknown, intrinsics), self.least)
         if hypotheses:
             placed = rounds.from_hypotheses(scenes, part, *self._in_metres(*hypotheses), count)
         else:
@@ -105,15 +107,8 @@ class RefinedPoses(keras.layers.Layer):
             "margin": verdict.margin,
             "confidence": tf.where(verdict.found, _confidence(verdict, part.extent), 0.0),
             "found": verdict.found,
+            "labels": tf.reshape(labels_of(points, part, verdict), (-1, height, width)),
         }
-
-    def _scenes(self, depth):
-        intrinsics, unknown = tf.constant(self._intrinsics), tf.math.is_nan(depth)
-        depth = cleaned(depth)
-        height, width = depth.shape[1:]
-        points = tf.reshape(point_map(depth, intrinsics), (-1, height * width, 3))
-        drawn = scene_points(points, min(rounds.DIVIDED * self.instances, height * width))
-        return rounds.Scenes(*drawn, pictures_of(depth, unknown, intrinsics))
 
     def _in_metres(self, quaternion, translation):
         rotation = rotation_from_quaternion(quaternion)

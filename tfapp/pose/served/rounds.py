@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfapp.pose.refinement import fitting
 from tfapp.pose.refinement.scene_set import LEAST_POINTS
 from tfapp.pose.served.drawn_points import first_of
-from tfapp.pose.served.explaining import NEAR, choose, pool_of
+from tfapp.pose.served.explaining import NEAR, choose, pool_of, worthwhile
 
 # Points of a scene that are divided, for each instance; those of an instance that decide which candidates go on, and
 # that the last steps use.
@@ -30,11 +30,13 @@ class Scenes(NamedTuple):
         points: float32 `(B, n, 3)`, measured points in scattered order, metres.
         there: bool `(B, n)`, False where a scene has fewer.
         pictures: `Pictures`.
+        least: How many instances each has at least.
     """
 
     points: tf.Tensor
     there: tf.Tensor
     pictures: tf.Tensor
+    least: int
 
     def whole(self, count=None):
         """Return `fitting.Observed` of the points of each scene, or some of them, whichever instance they belong to."""
@@ -183,7 +185,7 @@ def _chosen(scenes, part, rotation, translation, count):
     pool = pool_of(seen, part.model, rotation, translation)
     chosen, opened = choose(pool, seen.weights, part.model, count)
     poses = (tf.gather(one, chosen, batch_dims=1) for one in (rotation, translation))
-    return Placed(*poses, opened >= LEAST_POINTS)
+    return Placed(*poses, (opened >= LEAST_POINTS) & worthwhile(opened, scenes.least))
 
 
 def _middle(seen):
