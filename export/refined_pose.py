@@ -73,10 +73,14 @@ class RefinedPoseNetwork:
     nothing = np.nan
 
     def __post_init__(self):
-        object.__setattr__(self, "_graph", tf.function(self.served, autograph=False))
+        size = (self.camera["height"], self.camera["width"])
+        # One graph for all signatures: of its tens of thousands of operations a server should load no second copy.
+        depth = tf.TensorSpec((None, *size), tf.float32, name="depth")
+        graph = tf.function(self.answer, input_signature=[depth], autograph=False)
+        object.__setattr__(self, "served", graph)
 
-    def served(self, depth):
-        """Return what the model says of float32 `depth`, by output alias."""
+    def answer(self, depth):
+        """Return what the model says of float32 `depth`, by output alias; `served` does so in one graph."""
         found = self.model(depth, training=False)
         return {alias: found[alias] for alias in _SHAPES}
 
@@ -91,10 +95,8 @@ class RefinedPoseNetwork:
         return {alias: np.concatenate([one[alias] for one in answers]) for alias in answers[0]}
 
     def _expected_of_one(self, depth):
-        shape = tf.TensorSpec((None, *depth.shape[1:]), tf.float32)
-        graph = self._graph.get_concrete_function(shape)
-        answer = _arrays(self.served(tf.constant(depth)))
-        others = [_arrays(graph(tf.constant(one))) for one in (depth, depth * np.float32(1 + _LITTLE))]
+        answer = _arrays(self.answer(tf.constant(depth)))
+        others = [_arrays(self.served(tf.constant(one))) for one in (depth, depth * np.float32(1 + _LITTLE))]
         decided = np.all([_same(answer, other, self.tolerance / 10) for other in others], 0)
         return {**answer, "decided": decided}
 

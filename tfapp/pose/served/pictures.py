@@ -32,7 +32,7 @@ def cleaned(depth):
 
 
 def point_map(depth, intrinsics):
-    """Return the points `(B, h, w, 3)` in metres that depth `(B, h, w)` shows, in the camera's frame; 0 where none is."""
+    """Return the points `(B, h, w, 3)`, metres in the camera's frame, that depth `(B, h, w)` shows; 0 where none is."""
     fx, fy, cx, cy = tf.unstack(intrinsics)
     x = (tf.range(tf.shape(depth)[2], dtype=depth.dtype) + 0.5 - cx) / fx
     y = (tf.range(tf.shape(depth)[1], dtype=depth.dtype) + 0.5 - cy) / fy
@@ -84,7 +84,7 @@ def nearest_shown(shown):
         float32 `(B, h, w)`, pixels, and int32 `(B, h, w)`, row * w + column; where an image shows nothing, a distance
         that is larger than any in the image, and any pixel.
     """
-    # Not more at once, as each needs memory; called eagerly, it is one after the other anyway, and a number is warned of.
+    # Not more at once, as each needs memory. Called eagerly they follow each other anyway, and a number is warned of.
     at_once = 2 if tf.inside_function() else None
     signature = (tf.float32, tf.int32)
     return tf.map_fn(_nearest_of_one, shown, fn_output_signature=signature, parallel_iterations=at_once)

@@ -96,7 +96,7 @@ def from_hypotheses(scenes, part, rotation, translation, count):
         count: Number N of instances.
     """
     poses = part.turned(rotation, translation, part.halves)
-    poses = fitting.refine(scenes.whole(ASKED), part.model, *poses, HYPOTHESIS_STEPS)
+    poses = repeated(fitting.step, scenes.whole(ASKED), part.model, *poses, HYPOTHESIS_STEPS, fitting.COARSE)
     return _chosen(scenes, part, *poses, count)
 
 
@@ -163,10 +163,26 @@ def search(seen, model, rotation, translation):
     """
     few = seen._replace(points=seen.points[:, :FEW], weights=seen.weights[:, :FEW])
     rotation, translation = _best(few, model, rotation, translation, PROMISING)
-    rotation, translation = fitting.refine(few, model, rotation, translation, FIRST_STEPS)
-    rotation, translation = _best(few, model, rotation, translation, FINAL)
-    rotation, translation = fitting.settle(seen, model, rotation, translation, MIDDLE_STEPS, fitting.COARSE)
-    return fitting.settle(seen, model, rotation, translation, LAST_STEPS)
+    poses = repeated(fitting.step, few, model, rotation, translation, FIRST_STEPS, fitting.COARSE)
+    poses = _best(few, model, *poses, FINAL)
+    poses = repeated(fitting.plane_step, seen, model, *poses, MIDDLE_STEPS, fitting.COARSE)
+    return repeated(fitting.plane_step, seen, model, *poses, LAST_STEPS, fitting.FINE)
+
+
+def repeated(step, observed, model, rotation, translation, steps, reach):
+    """Return the poses after so many steps, `fitting.step` or `fitting.plane_step`, with the other arguments of these.
+
+    In a loop of the graph, where `fitting.refine` and `fitting.settle` would write each step into it: it would be
+    several times as large, and a server would take minutes to load it.
+    """
+    kept = rotation.shape, translation.shape
+
+    def once(number, rotation, translation):
+        new = step(observed, model, rotation, translation, reach)
+        return number + 1, *(tf.ensure_shape(one, shape) for one, shape in zip(new, kept, strict=True))
+
+    start = (tf.constant(0), rotation, translation)
+    return tf.while_loop(lambda number, *poses: number < steps, once, start, (tf.TensorShape([]), *kept))[1:]
 
 
 def _distances(scenes, part, placed):
