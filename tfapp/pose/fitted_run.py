@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -132,15 +133,17 @@ class FittedRun(ScenesRun):
         if refined is False:
             raise InputError(f"{self.path} has no network; leave `refined` out.")
         self.after_export = (f"tfapp pose evaluate {self.path}",)
-        return export_refined_run(
-            self, base_dir, version, instances=self.instances, distance=self._distance()
-        )
+        return export_refined_run(self, base_dir, version)
 
-    def _distance(self):
-        """Return the median depth of parts in some scenes, metres."""
+    @cached_property
+    def search(self):
+        """What a search for the poses of its part begins with, as of `tfapp.pose.served.exporting`."""
+        from tfapp.pose.served.exporting import Search
+
         folder = self.folder()
         some = range(0, len(folder), max(1, len(folder) // _LOOKED_AT))
-        return float(np.median(np.concatenate([depth[depth > 0] for depth in map(folder.parts, some)])))
+        depths = np.concatenate([depth[depth > 0] for depth in map(folder.parts, some)])
+        return Search(self.instances, float(np.median(depths)))
 
     def beginning(self):
         """Return where its poses begin, as of `tfapp.pose.refinement.beginnings`."""

@@ -1,7 +1,7 @@
 """Run folder of a pose model."""
 
 from dataclasses import asdict, fields
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -90,45 +90,24 @@ class PoseRun(ScenesRun):
                 (`export_pose_network`); None for the first where the run is refined.
         """
         from tfapp.pose.refinement.refined_run import is_refined
+        from tfapp.pose.served.exporting import export_refined_run
 
         self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
         refuse_image_options(serving)
         refined = is_refined(self) if refined is None else refined
-        model = self.load_model()
         # What is served of the network alone has no observed points to choose a pose by.
         chosen = "" if refined else " --choose network"
         self.after_export = (f"tfapp pose evaluate {self.path}{chosen}",)
-        return (self._export_refined if refined else self._export_network)(model, base_dir, version)
+        return (export_refined_run if refined else _export_network)(self, base_dir, version)
 
-    def _export_refined(self, model, base_dir, version):
-        from tfapp.pose.served.exporting import export_refined_run
+    @cached_property
+    def search(self):
+        """What a search for the poses of its part begins with, as of `tfapp.pose.served.exporting`."""
+        from tfapp.pose.served.exporting import Search
 
-        settings = model.settings
-        return export_refined_run(
-            self,
-            base_dir,
-            version,
-            instances=(settings.instances, settings.instances),
-            distance=settings.centre[2],
-            model=model,
-            metadata={"frame": self.record["frame"]},
-        )
-
-    def _export_network(self, model, base_dir, version):
-        from tfapp.export import export_pose_network
-        from tfapp.pose.predictions import chosen_pose_network, learned_points
-
-        points, seen = learned_points(model)
-        return export_pose_network(
-            chosen_pose_network(model),
-            base_dir,
-            camera=self.record["camera"],
-            distance=model.settings.centre[2],
-            # Points that no scene showed stayed where they began: no part of the object.
-            object_points=points[seen],
-            version=version,
-            metadata={"run": self.path.name, "config": self.config, "frame": self.record["frame"]},
-        )
+        model = self.load_model()
+        count = model.settings.instances
+        return Search((count, count), model.settings.centre[2], model)
 
     def check_same(self, config, folder):
         """Raise InputError if it has other scenes or options than these, but for those that may extend it."""
@@ -137,3 +116,21 @@ class PoseRun(ScenesRun):
         self.refuse_other(
             {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}, self.config
         )
+
+
+def _export_network(run, base_dir, version):
+    from tfapp.export import export_pose_network
+    from tfapp.pose.predictions import chosen_pose_network, learned_points
+
+    model = run.load_model()
+    points, seen = learned_points(model)
+    return export_pose_network(
+        chosen_pose_network(model),
+        base_dir,
+        camera=run.record["camera"],
+        distance=model.settings.centre[2],
+        # Points that no scene showed stayed where they began: no part of the object.
+        object_points=points[seen],
+        version=version,
+        metadata={"run": run.path.name, "config": run.config, "frame": run.record["frame"]},
+    )
