@@ -47,11 +47,12 @@ def ask(folder, depth):
 def told(name, errors):
     angles = np.degrees(np.concatenate([one.rotation for one in errors]))
     lengths = 1000 * np.concatenate([one.translation for one in errors])
+    found = np.isfinite(angles)
     lost = sum(int((one.matched < 0).sum()) for one in errors)
     good = [((angles < limit) & (lengths < 5)).sum() / len(angles) for limit in (5, 10)]
     print(
-        f"{name}: rotation median {np.median(angles):.2f} mean {np.mean(angles):.2f} deg; translation median "
-        f"{np.median(lengths):.2f} mean {np.mean(lengths):.2f} mm; within 5 deg and 5 mm {good[0]:.3f}, 10 deg and "
+        f"{name}: rotation median {np.median(angles):.2f} mean {angles[found].mean():.2f} deg; translation median "
+        f"{np.median(lengths):.2f} mean {lengths[found].mean():.2f} mm; within 5 deg and 5 mm {good[0]:.3f}, 10 deg and "
         f"5 mm {good[1]:.3f}; {len(angles)} instances, {lost} without a pose"
     )
 
@@ -103,7 +104,8 @@ def main():
     ).max(0)
     print(
         f"difference to Python: {(away <= 1e-3).mean():.4f} of {away.size} instances within 1e-3, the median of all "
-        f"{np.median(away):.1e}, the largest of these {away[away <= 1e-3].max():.1e}"
+        f"{np.median(away):.1e}, the largest of these {away[away <= 1e-3].max():.1e}; confidence of the others "
+        f"{np.sort(served['confidence'][away > 1e-3]).round(2).tolist()}"
     )
     times, found = [], []
     for position, number in enumerate(numbers):

@@ -45,7 +45,8 @@ class Part(NamedTuple):
         Returns:
             `(B, Q * k, 3, 3)` and `(B, Q * k, 3)`.
         """
-        new = tf.matmul(rotation[:, :, None], turns)
+        # Not matmul, which in TensorFlow 2.21 writes beyond its result for some shapes that are broadcast.
+        new = tf.einsum("bqxz,kzy->bqkxy", rotation, turns)
         kept = rotated(rotation, self.facing.middle) + translation
         moved = kept[:, :, None] - rotated(new, self.facing.middle)
         row = (-1, rotation.shape[1] * turns.shape[0])

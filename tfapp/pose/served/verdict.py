@@ -76,7 +76,8 @@ def judged(scenes, part, placed):
 
 def _alike(part, first, rotations):
     """Return which rotations `(B, k, 3, 3)` are that of `first` `(B, 3, 3)`, but for symmetries, bool `(B, k)`."""
-    alike = tf.matmul(first[:, None], part.same)
+    # Not matmul: TensorFlow 2.21 with oneDNN writes beyond its result where (B, 1, ...) meets one matrix for all.
+    alike = tf.einsum("bxz,szy->bsxy", first, part.same)
     cosine = (tf.einsum("bsxy,bkxy->bsk", alike, rotations) - 1) / 2
     return tf.reduce_max(cosine, 1) > _SAME
 
