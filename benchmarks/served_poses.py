@@ -52,8 +52,8 @@ def told(name, errors):
     good = [((angles < limit) & (lengths < 5)).sum() / len(angles) for limit in (5, 10)]
     print(
         f"{name}: rotation median {np.median(angles):.2f} mean {angles[found].mean():.2f} deg; translation median "
-        f"{np.median(lengths):.2f} mean {lengths[found].mean():.2f} mm; within 5 deg and 5 mm {good[0]:.3f}, 10 deg and "
-        f"5 mm {good[1]:.3f}; {len(angles)} instances, {lost} without a pose"
+        f"{np.median(lengths):.2f} mean {lengths[found].mean():.2f} mm; within 5 deg and 5 mm {good[0]:.3f}, 10 deg "
+        f"and 5 mm {good[1]:.3f}; {len(angles)} instances, {lost} without a pose"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli import pose_fit, pose_landscape, pose_refine, pose_segment
+from tfapp.cli import pose_distil, pose_fit, pose_landscape, pose_refine, pose_segment
 from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
@@ -242,6 +242,7 @@ app.command("train", cls=TensorFlowCommand)(train)
 app.command("evaluate", cls=TensorFlowCommand)(evaluate)
 app.command("fit", cls=TensorFlowCommand)(pose_fit.fit)
 app.command("refine", cls=TensorFlowCommand)(pose_refine.refine)
+app.command("distil", cls=TensorFlowCommand)(pose_distil.distil)
 app.command("segment", cls=TensorFlowCommand)(pose_segment.segment)
 app.command("show", cls=TensorFlowCommand)(show)
 app.command("landscape", cls=TensorFlowCommand)(pose_landscape.landscape)

@@ -120,9 +120,10 @@ class PoseRun(ScenesRun):
 
 def _export_network(run, base_dir, version):
     from tfapp.export import export_pose_network
+    from tfapp.pose.distillation.distilled_run import network_fingerprint, network_of
     from tfapp.pose.predictions import chosen_pose_network, learned_points
 
-    model = run.load_model()
+    model, distilled = network_of(run), network_fingerprint(run)
     points, seen = learned_points(model)
     return export_pose_network(
         chosen_pose_network(model),
@@ -132,5 +133,10 @@ def _export_network(run, base_dir, version):
         # Points that no scene showed stayed where they began: no part of the object.
         object_points=points[seen],
         version=version,
-        metadata={"run": run.path.name, "config": run.config, "frame": run.record["frame"]},
+        metadata={
+            "run": run.path.name,
+            "config": run.config,
+            "frame": run.record["frame"],
+            **({} if distilled is None else {"distilled network": distilled}),
+        },
     )

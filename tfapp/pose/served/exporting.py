@@ -11,6 +11,7 @@ from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.refined_run import model_file, read_refined, unexplained
 from tfapp.pose.scenes.camera import Camera
 from tfapp.pose.served.refined_network import refined_pose_network
+from tfapp.runs.record import POSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,8 @@ def served_run(run):
     """
     refined, start = read_refined(run)
     if sentence := unexplained(run):
-        raise InputError(sentence)
+        network = " `tfapp export --no-refined` serves the network's own poses." if run.kind == POSE else ""
+        raise InputError(sentence + network)
     search = run.search
     # A model that grew from a clustering is in no frame that the network knows.
     model = search.model if start == "network" else None
