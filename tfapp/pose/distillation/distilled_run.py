@@ -30,7 +30,7 @@ _ENTRIES = Entries({"refined model": Text(), "weights": Text(), "epochs": Whole(
 _LEAST_CONFIDENCE = 0.5
 # Scenes that the teacher looks at together.
 _BATCH = 16
-_RATE, _DECAY, _DECAY_EPOCHS = 1e-3, 0.31, 60
+_RATE, _DECAY, _DECAY_EPOCHS = 1e-3, 0.31, 200
 
 
 @dataclass(frozen=True)
