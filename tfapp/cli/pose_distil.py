@@ -20,7 +20,8 @@ def distil(
 
     Wherever the network alone is asked (`--no-refined`, `--choose network`), the distilled one answers from then on.
     """
-    from tfapp.pose.distillation.distilled_run import FOLDER, DistilOptions, distil_run
+    from tfapp.pose.distillation.distilled_network import FOLDER
+    from tfapp.pose.distillation.distilled_run import DistilOptions, distil_run
     from tfapp.pose.run import PoseRun
 
     opened = PoseRun.open(run)

@@ -7,7 +7,7 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import content_hash
 from tfapp.pose import predictions
-from tfapp.pose.distillation.distilled_run import network_fingerprint, network_of
+from tfapp.pose.distillation.distilled_network import network_fingerprint, network_of
 from tfapp.pose.fitted_run import FittedRun, said
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel

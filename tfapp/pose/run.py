@@ -120,7 +120,7 @@ class PoseRun(ScenesRun):
 
 def _export_network(run, base_dir, version):
     from tfapp.export import export_pose_network
-    from tfapp.pose.distillation.distilled_run import network_fingerprint, network_of
+    from tfapp.pose.distillation.distilled_network import network_fingerprint, network_of
     from tfapp.pose.predictions import chosen_pose_network, learned_points
 
     model, distilled = network_of(run), network_fingerprint(run)

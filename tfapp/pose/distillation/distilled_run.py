@@ -9,23 +9,21 @@ import numpy as np
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.claims import claimed
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, content_hash, write_json
+from tfapp.files import atomic_path, write_json
+from tfapp.pose.distillation.distilled_network import FOLDER, MODEL, RECORD, refinement_of
 from tfapp.pose.distillation.taught_model import TaughtPoseModel
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import observe
-from tfapp.pose.refinement.refined_run import model_file, read_refined
+from tfapp.pose.refinement.refined_run import read_refined
 from tfapp.pose.scenes.camera import Camera
 from tfapp.pose.served.exporting import served_run
 from tfapp.pose.training import turned
-from tfapp.records import Entries, Text, Whole, read_record
 from tfapp.runs.callbacks import ReportProgress
-from tfapp.runs.checkpoints import Checkpoints, load_kept
+from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import fit_or_resume, save_finished
 from tfapp.runs.progress import SILENT
 
-FOLDER = "distilled"
-_TAUGHT, _MODEL, _RECORD = "taught.npz", "model.keras", "distil.json"
-_ENTRIES = Entries({"refined model": Text(), "weights": Text(), "epochs": Whole(1), "scenes": Whole(1)})
+_TAUGHT = "taught.npz"
 # Poses that are less likely right are not taught.
 _LEAST_CONFIDENCE = 0.5
 # Scenes that the teacher looks at together.
@@ -47,34 +45,6 @@ class DistilOptions:
         """Raise InputError for numbers below 1."""
         if self.epochs < 1:
             raise InputError(f"`epochs` must be at least 1; got {self.epochs}.")
-
-
-def is_distilled(run):
-    """Return whether a run has a finished distillation."""
-    return (run.path / FOLDER / _RECORD).is_file()
-
-
-def network_of(run):
-    """Return the `PoseModel` whose network counts: the distilled one where there is one, else the trained one.
-
-    Raises:
-        InputError: It is damaged, or was distilled from another refinement than the run has now.
-    """
-    if not is_distilled(run):
-        return run.load_model()
-    folder = run.path / FOLDER
-    record = read_record(folder / _RECORD, _ENTRIES, "distil again with `overwrite`.")
-    if record["refined model"] != _fingerprint(run) or not run.is_current(record["weights"]):
-        raise InputError(
-            f"{run.path} was distilled from another refinement than it has now; run `tfapp pose distil {run.path}` "
-            "again with `overwrite`."
-        )
-    return load_kept(folder / _MODEL, "distil again with `overwrite`")
-
-
-def network_fingerprint(run):
-    """Return SHA-256 of the distilled network's file in hexadecimal digits; None where there is none."""
-    return content_hash(run.path / FOLDER / _MODEL).hex() if is_distilled(run) else None
 
 
 def distil_run(run, options=DistilOptions(), *, overwrite=False, progress=SILENT, callbacks=()):
@@ -110,7 +80,7 @@ def _distil(run, options, overwrite, progress, callbacks):
         shutil.rmtree(folder, ignore_errors=True)
     refined, _ = read_refined(run)
     taught = _taught(run, folder, progress)
-    settings = {"refined model": _fingerprint(run), "weights": run.weights}
+    settings = {"refined model": refinement_of(run), "weights": run.weights}
     kept = Checkpoints(folder)
 
     def begin():
@@ -132,9 +102,9 @@ def _distil(run, options, overwrite, progress, callbacks):
     plain.network.set_weights(student.network.get_weights())
     plain.object_points.assign(student.object_points)
     plain.compile("adam", jit_compile=False)
-    save_finished(fitted, folder / _MODEL, plain)
+    save_finished(fitted, folder / MODEL, plain)
     # Written last: it tells that the distillation is done.
-    write_json(folder / _RECORD, settings | {"epochs": options.epochs, "scenes": len(taught["depth"])})
+    write_json(folder / RECORD, settings | {"epochs": options.epochs, "scenes": len(taught["depth"])})
     return plain
 
 
@@ -163,7 +133,7 @@ def _student(run, refined, steps):
 
 def _taught(run, folder, progress):
     """Return depth of training scenes and what is taught of them: arrays by name; found once, and kept."""
-    fingerprint = _fingerprint(run)
+    fingerprint = refinement_of(run)
     if (folder / _TAUGHT).is_file():
         try:
             with open_arrays(folder / _TAUGHT) as arrays:
@@ -211,10 +181,6 @@ def _teach(run, progress):
         "translation": found["translation"],
         "weight": (found["found"] & (found["confidence"] >= _LEAST_CONFIDENCE)).astype(np.float32),
     }
-
-
-def _fingerprint(run):
-    return content_hash(model_file(run)).hex()
 
 
 class TaughtBatches(keras.utils.PyDataset):
