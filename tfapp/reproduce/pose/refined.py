@@ -92,7 +92,7 @@ class Case:
     @property
     def row(self):
         """First cells of its row, which it shares with the other seeds."""
-        tilt = f", tilted by up to {self.tilt:g}°" if self.tilt else ""
+        tilt = f", tilt {self.tilt:g}°" if self.tilt else ""
         return f"{Path(self.part).stem}, N = {self.instances}{tilt}", self.sensor, self.start
 
 
