@@ -4,7 +4,8 @@ import pytest
 
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.reference_models import INTERIOR
-from tfapp.reproduce.pose.refined import Case, chosen_cases, refined_table
+from tfapp.reproduce.pose import refined
+from tfapp.reproduce.pose.refined import STUDY, Case, chosen_cases, refined_table
 
 
 def content(rotation, refused=False, minutes=2.0):
@@ -55,3 +56,26 @@ def test_rows_are_means_over_seeds_and_count_refused_runs():
     assert row["rotation, median °"] == "1.1 ± 0.8"
     assert (row["model to part, mm"], row["points inside to part, mm"]) == ("0.20 ± 0.00", "2.00 ± 0.00")
     assert (row["AUROC"], row["F1, spectral"], row["minutes"]) == ("–", "–", "2.0")
+
+
+def test_what_the_table_has_is_not_measured_again(tmp_path, monkeypatch):
+    measured = []
+    monkeypatch.setattr(refined, "measure", lambda case, *_: measured.append(case.seed) or content(0.01))
+    options = {"out": tmp_path, "cases": "bolt-2", "scenes": 8}
+    STUDY.run(options | {"seeds": (0,)}, command="first")
+    result = STUDY.run(options | {"seeds": (0, 1)}, command="second")
+    assert measured == [0, 1]
+    assert result.shown[0].rows[0][0] == "bolt, N = 2"
+    assert (
+        (tmp_path / "pose-refined.csv")
+        .read_text()
+        .splitlines()[1]
+        .startswith('"bolt, N = 2",ideal,clustering,2,')
+    )
+
+
+def test_table_of_another_number_of_scenes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(refined, "measure", lambda case, *_: content(0.01))
+    STUDY.run({"out": tmp_path, "cases": "bolt-2", "seeds": (0,), "scenes": 8})
+    with pytest.raises(InputError, match="was made of 8 scenes, not `scenes` 9; choose another `out`"):
+        STUDY.run({"out": tmp_path, "cases": "bolt-2", "seeds": (0,), "scenes": 9})

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
+NAME = "pose-refined"
 SOURCE = "Y. Wu's dissertation, chapter 4, whose task it is; the refinement is this package's own"
 CASES = "bolt-2,bolt-3,bolt-4,nut-2,nut-3,nut-4,l-bracket-1-tilt-60,camera-head-2"
 STARTS = ("clustering", "network")
@@ -112,15 +113,19 @@ def make(
     progress,
     command,
 ):
-    """Simulate, fit and evaluate every case that is not done yet, and write the table after each."""
+    """Simulate, fit and evaluate every case that is not in the table yet, and write it after each."""
     every = chosen_cases(cases, sensors, starts, seeds)
     for part in dict.fromkeys(case.part for case in every):
         _part(part, units)
-    results = {}
+    results = kept_results(out, scenes)
     for number, case in enumerate(every, 1):
         title = f"{number} of {len(every)}: {case.scenes}, {case.start}"
+        if case in results:
+            progress.say(f"{title}: measured already")
+            continue
         results[case] = measure(case, units, scenes, Path(out), title, progress)
-        written = _write(out, command, results)
+        _write(out, command, results, scenes)
+    written = _write(out, command, results, scenes)
     return Result([_shown(refined_table(results)), *REMARKS], written)
 
 
@@ -153,6 +158,27 @@ def chosen_cases(cases, sensors, starts, seeds):
         for scenes in found
         for start in _names(starts)
     ]
+
+
+def kept_results(out, scenes):
+    """Return what the table in a folder has already, content by `Case`: it may be gathered over several days.
+
+    Raises:
+        InputError: It was made of another number of scenes, or is damaged.
+    """
+    file = files_of(out, NAME, ".json")[0]
+    if not file.is_file():
+        return {}
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        made_of, cells = record["scenes"], record["cells"]
+        names = [field.name for field in fields(Case)]
+        found = {Case(*(cell.pop(name) for name in names)): cell for cell in cells}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file} is damaged ({error}); remove it.") from None
+    if made_of != scenes:
+        raise InputError(f"{file} was made of {made_of} scenes, not `scenes` {scenes}; choose another `out`.")
+    return found
 
 
 def _names(text):
@@ -251,21 +277,21 @@ def _mean(values, factor, form):
     return mean_and_spread([factor * value for value in values if value is not None], form)
 
 
-def _write(out, command, results):
+def _write(out, command, results, scenes):
     from tfapp.files import write_json, write_text
 
-    written = files_of(out, "pose-refined", ".md", ".csv", ".json")
+    written = files_of(out, NAME, ".md", ".csv", ".json")
     table = refined_table(results)
     blocks = [f"`{command}`", table, list(REMARKS)]
     write_text(written[0], document(*blocks, title=STUDY.heading))
     table.write_csv(written[1])
     cells = [vars(case) | content for case, content in results.items()]
-    write_json(written[2], {"command": command, "cells": cells})
+    write_json(written[2], {"command": command, "scenes": scenes, "cells": cells})
     return written
 
 
 STUDY = Study(
-    "pose-refined",
+    NAME,
     "Models and poses of parts in a bin without labels and CAD, over parts, sensors and seeds",
     SOURCE,
     REMARKS,
