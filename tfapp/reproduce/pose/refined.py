@@ -222,6 +222,9 @@ def measure(case, units, scenes, out, title, progress):
         evaluate_run(run, progress=progress)
     content = json.loads((run / METRICS).read_text(encoding="utf-8"))
     minutes = json.loads(times.read_text(encoding="utf-8"))["minutes"] if times.is_file() else None
+    # What the table is made of, and what stands beside it; the whole is in the folder of the run.
+    model = {name: value for name, value in content["model"].items() if name != "other_minima"}
+    content = {"parts": {"held-out": content["parts"]["held-out"]}, "model": model}
     return content | {"refused": unexplained(open_run(run)) is not None, "minutes": minutes}
 
 
