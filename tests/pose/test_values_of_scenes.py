@@ -11,7 +11,7 @@ from PIL import Image
 from tests.pose.own_scenes import BLOCK, CAMERA, FLOOR, HEIGHT, TOP, WIDTH, block_depth, write_own_scenes
 from tfapp.errors import InputError
 from tfapp.pose import SceneFolder
-from tfapp.pose.scenes.camera import read_camera
+from tfapp.pose.scenes.camera import centre_notice, read_camera
 from tfapp.pose.scenes.depth_images import read_depth
 from tfapp.pose.scenes.mesh_files import read_mesh
 from tfapp.pose.scenes.part_masks import read_part_mask
@@ -170,6 +170,13 @@ def test_camera_that_cannot_be_names_the_entry(tmp_path, changes, found):
         read_camera(camera(tmp_path, **changes))
 
 
+def test_principal_point_in_a_corner_is_doubted_and_one_off_the_middle_is_not(tmp_path):
+    assert "near a corner of the image: cx 31 of 32, cy 23 of 24" in centre_notice(
+        "camera.json", read_camera(camera(tmp_path, cx=31.0, cy=23.0))
+    )
+    assert centre_notice("camera.json", read_camera(camera(tmp_path, cx=31.0, cy=12.0))) is None
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -298,8 +305,8 @@ CORNERS = "0 0 0\n1 0 0\n0 1 0\n"
         ("ascii", 10**11, 1, CORNERS + "3 0 1 2\n", "announces 100,000,000,000 of vertex, more than"),
         ("ascii", 3, 2 * 10**8, CORNERS + "3 0 1 2\n", "announces 200,000,000 of face, more than"),
         ("binary_little_endian", 10**9, 1, "", "announces 1,000,000,000 of vertex, more than"),
-        ("ascii", 3, 1, CORNERS + "3 0 1 200000000\n", "a triangle has the corner 200000000 of 3 vertices"),
-        ("ascii", 3, 1, CORNERS + "3 0 1 -5\n", "a triangle has the corner -5 of 3 vertices"),
+        ("ascii", 3, 1, CORNERS + "3 0 1 200000000\n", "a face has the corner 200000000 of 3 vertices"),
+        ("ascii", 3, 1, CORNERS + "3 0 1 -5\n", "a face has the corner -5 of 3 vertices"),
     ],
 )
 def test_ply_that_declares_or_names_what_it_has_not_is_refused(tmp_path, form, vertices, faces, body, found):
@@ -326,8 +333,8 @@ def test_stl_that_announces_more_triangles_than_it_has_is_refused(tmp_path):
 
 def test_mesh_of_more_bytes_than_any_part_has_is_refused_unread(tmp_path):
     with open(tmp_path / "a.obj", "wb") as file:
-        file.truncate(2**30 + 1)
-    with pytest.raises(InputError, match="has more than 1,073,741,824 bytes"):
+        file.truncate(2**28 + 1)
+    with pytest.raises(InputError, match="has more than 268,435,456 bytes"):
         read_mesh(tmp_path / "a.obj")
 
 
