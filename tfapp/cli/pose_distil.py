@@ -13,7 +13,7 @@ Option = typer.Option
 @resumes
 def distil(
     run: Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train` that is refined.")],
-    epochs: Annotated[int, Option(help="Epochs in all; more continue a finished distillation.")] = 150,
+    epochs: Annotated[int, Option(help="Epochs in all; more continue a finished distillation.")] = 600,
     overwrite: Annotated[bool, Option(help="Distil again, in place of what is there.")] = False,
 ):
     """Teach the network the poses that the refinement finds in the training scenes; a killed distillation resumes.

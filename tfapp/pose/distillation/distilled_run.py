@@ -39,7 +39,7 @@ class DistilOptions:
         epochs: Epochs in all; a distillation of fewer is continued.
     """
 
-    epochs: int = 150
+    epochs: int = 600
 
     def check(self):
         """Raise InputError for numbers below 1."""
