@@ -195,7 +195,7 @@ def test_a_model_of_few_points_is_not_taken_for_a_surface():
     [
         (lambda record: {"residual": 0.03 * record["extent"] + 0.01}, "does not explain its scenes"),
         (
-            lambda record: {"moved": 0.27, "rounds": 9},
+            lambda record: {"residual": 0.0, "moved": 0.27, "rounds": 9},
             "does not divide its scenes the same way twice",
         ),
     ],
