@@ -95,7 +95,9 @@ def test_places_at_centroids_are_no_plain_vector():
         PoseSettings(**SETTINGS | PLAIN | {"translation": "centroid"})
 
 
-@pytest.mark.parametrize(("name", "allowed"), [("rotation", "quaternion, ortho6d"), ("network_input", "points")])
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("rotation", "quaternion, ortho6d"), ("network_input", "points")]
+)
 def test_unknown_choice_is_refused(name, allowed):
     with pytest.raises(InputError, match=f"Unknown `{name}` 'euler'; choose one of: {allowed}"):
         PoseSettings(**SETTINGS | {name: "euler"})

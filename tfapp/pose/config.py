@@ -76,7 +76,9 @@ class PoseConfig(ModelOptions):
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise InputError(f"`{name}` must be a positive number; got {value}.")
         if self.rho is not None and self.side is not None:
-            raise InputError("`side` and `rho` are the same length, in metres and in units; give one of them.")
+            raise InputError(
+                "`side` and `rho` are the same length, in metres and in units; give one of them."
+            )
         if self.gamma_end is not None and self.combination != "softmin":
             raise InputError("`gamma_end` is for `combination` softmin; leave it out, or choose that.")
 
