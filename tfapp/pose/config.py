@@ -30,7 +30,7 @@ class PoseConfig(ModelOptions):
         decay_epochs: Epochs between two such falls.
         held_out: Share of the scenes that nothing is learned from.
         training_scenes: How many scenes are learned from, the first that are not held out; None for all of these.
-        gamma_end: What gamma of the softmin reaches in the last of the steps, from 0 and by as much in each, in place of
+        gamma_end: What gamma of the softmin reaches after all steps, from 0 and by as much in each, in place of
             `gamma_rate`. A training that is extended goes on by as much, and beyond.
     """
 

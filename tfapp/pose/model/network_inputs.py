@@ -48,8 +48,8 @@ class PointMap(keras.layers.Layer):
 class DepthChannels(keras.layers.Layer):
     """Turns depth into a picture of three equal channels, as a network for colour images takes it.
 
-    Input: as of `PointMap`. Output: `(batch, size, size, 3)`, (depth - distance) / unit between -1 and 1, and 1 where no
-    part was measured, as a floor behind the parts would have it.
+    Input: as of `PointMap`. Output: `(batch, size, size, 3)`, (depth - distance) / unit between -1 and 1, and 1 where
+    no part was measured, as a floor behind the parts would have it.
 
     Args:
         distance: Depth in metres that becomes 0.

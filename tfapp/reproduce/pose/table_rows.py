@@ -103,7 +103,7 @@ def _row(table, contents, part, instances, variant):
 
 
 def _clusterings(table, results, part, instances):
-    """Return the rows of the clusterings, which are the same whatever was trained on the scenes: of the first variant."""
+    """Return the rows of the clusterings, of the first variant: they are the same whatever was trained."""
     here = {key: value for key, value in results.items() if key[:2] == (part, instances)}
     first = next(iter(here))[2]
     contents = [value for key, value in here.items() if key[2] == first]
