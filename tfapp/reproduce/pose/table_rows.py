@@ -1,6 +1,6 @@
 """Rows of the tables of Wu (2020): what was measured, beside what is printed."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from tfapp.report.result_table import DASH, ResultTable, Summary
 from tfapp.reproduce.pose.objects import TITLES
@@ -40,10 +40,8 @@ class Row:
     def to_json(self):
         """Return the row as JSON has it."""
         measured = {
-            split: {
-                measure: {"mean": one.mean, "spread": one.spread, "runs": one.runs} for measure, one in found
-            }
-            for split, found in ((split, values.items()) for split, values in self.measured.items())
+            split: {measure: asdict(summary) for measure, summary in summaries.items()}
+            for split, summaries in self.measured.items()
         }
         own = {
             "object": self.part,
