@@ -1,10 +1,12 @@
 """Base of the optimizers whose step depends on the value of the loss."""
 
+import warnings
+
 import keras
 import tensorflow as tf
 
 from tfapp.optimizers.loss_scaling import teach_wrapper
-from tfapp.optimizers.untracked import Untracked
+from tfapp.optimizers.untracked import Untracked, WithoutNumbers, saved_numbers
 from tfapp.optimizers.updates import global_norm, plain
 
 
@@ -59,7 +61,8 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     its rule for scalars, and Keras's `update_step`, which is that for one variable.
 
     Settings named in `ADJUSTABLE` may be set at any time, by a callback too, and hold from the next step on; those in
-    `FIXED` only before training begins. A rule reads the former by `number`.
+    `FIXED` only before training begins. A rule reads the former by `number`. Those that are numbers are saved with the
+    variables, so that `BackupAndRestore`, `save_weights` and `save` keep what a callback has set.
 
     Where `MEASURED` has `num_skipped`, skipped steps are told with their cause: by a warning when `fit()` ends, or at
     once where every step runs eagerly. In a graph of one's own nothing of Python runs: look at `measured()` there.
@@ -136,6 +139,32 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             self._accumulated_loss = self.add_variable(
                 shape=(), dtype=self._scalars.dtype, aggregation="only_first_replica", name="accumulated_loss"
             )
+
+    def save_own_variables(self, store):
+        """Write the variables, by number as Keras does, and the settings that are numbers, by name."""
+        super().save_own_variables(store)
+        self._untracked.save_numbers(store)
+
+    def load_own_variables(self, store):
+        """Read what `save_own_variables` wrote, or an earlier version without settings.
+
+        Settings hold from the next step on, as Keras's learning rate does. One that this optimizer cannot take without
+        another graph is left as it is, with a warning.
+        """
+        variables = WithoutNumbers(store)
+        super().load_own_variables(variables)
+        # Of another number Keras loads nothing, and says so.
+        if len(variables.keys()) != len(self.variables):
+            return
+        for name, value in saved_numbers(store).items():
+            if name in self._untracked.numbers:
+                setattr(self, name, value)
+            else:
+                warnings.warn(
+                    f"{self.name} was saved with `{name}` = {value:g}, and was made with {getattr(self, name, None)!r} "
+                    "now, which stays: its step has no place for that number. Make it with a number to take it.",
+                    stacklevel=2,
+                )
 
     def measured(self):
         """Return the scalars of the last step as a dictionary from their names in `MEASURED` to floats."""

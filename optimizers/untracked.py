@@ -1,4 +1,4 @@
-"""Variables of an optimizer that are no part of its saved state: settings that may change, and skipped steps."""
+"""Variables of an optimizer beside those that Keras counts: settings that may change, and skipped steps."""
 
 import warnings
 
@@ -7,10 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 _CAUSES = ("negative", "not finite", "no gradient")
+# In front of the names of settings in a store, whose variables have numbers for names.
+_SETTING = "setting_"
 
 
 class Untracked:
-    """Holder of variables that Keras neither tracks nor saves, so that saved optimizers keep their form.
+    """Holder of variables that Keras does not track, so that saved optimizers keep their form; settings have names there.
 
     `fit()` traces a step once: what is read there from an attribute stays as it was, what is read from a variable
     follows it. They are made where the optimizer makes its own variables, and mirrored with these.
@@ -24,6 +26,11 @@ class Untracked:
     def add_number(self, name, value):
         """Make a variable of a setting; float64, so that a cast rounds as that of a Python number does."""
         self.numbers[name] = _variable(value, "float64", name)
+
+    def save_numbers(self, store):
+        """Write the settings to what Keras saves the variables to."""
+        for name, variable in self.numbers.items():
+            store[f"{_SETTING}{name}"] = variable.numpy()
 
     def add_skips(self):
         """Make the count of steps that were due, and of those skipped by cause, in the order of `_CAUSES`."""
@@ -52,6 +59,30 @@ class Untracked:
         if begin_anew:
             self.told.clear()
             self.skips.assign(np.zeros(1 + len(_CAUSES), "float32"))
+
+
+class WithoutNumbers:
+    """A store of Keras as it would be without the settings, whose entries Keras counts.
+
+    Args:
+        store: What Keras loads variables from.
+    """
+
+    def __init__(self, store):
+        self._store = store
+
+    def keys(self):
+        """Return the names of the variables."""
+        return [name for name in self._store.keys() if not name.startswith(_SETTING)]
+
+    def __getitem__(self, name):
+        return self._store[name]
+
+
+def saved_numbers(store):
+    """Return the settings that `Untracked.save_numbers` wrote, by name; of earlier versions there are none."""
+    names = (name for name in store.keys() if name.startswith(_SETTING))
+    return {name.removeprefix(_SETTING): float(store[name]) for name in names}
 
 
 def _variable(value, dtype, name):
