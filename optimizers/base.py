@@ -55,7 +55,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     Keras hands every loss to `scale_loss` before it differentiates, regularisation and added losses included;
     here it is kept until the gradients arrive. Both are summed over replicas and averaged over
     `gradient_accumulation_steps` before anything is computed, so that two replicas, or four accumulated batches,
-    step exactly as one batch of the joined size. Works with the TensorFlow backend only.
+    step exactly as one batch of the joined size, averages of weights included. Works with the TensorFlow backend only.
 
     A subclass has the names of its scalars in `MEASURED`, their first values in `INITIAL`, `advance`, which is
     its rule for scalars, and Keras's `update_step`, which is that for one variable.
@@ -266,8 +266,11 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             rates,
             [*slots, (scalars, self._scalars.value)],
         )
-        if self.use_ema:
+        if self.use_ema and is_due is True:
             self._average_weights()
+        elif self.use_ema:
+            # The weights moved at the last of the accumulated batches alone: one step, one average.
+            keras.ops.cond(is_due, self._average_weights, lambda: None)
 
     def _skips_of(self, loss, gradient_norm, changes, is_due):
         """Return what a step adds to the counts of `Untracked`."""
