@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfapp.optimizers.loss_scaling import teach_wrapper
+from tfapp.optimizers.single_batches import teach_train_on_batch
 from tfapp.optimizers.untracked import Untracked, WithoutNumbers, saved_numbers
 from tfapp.optimizers.updates import global_norm, plain
 
@@ -64,8 +65,9 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     `FIXED` only before training begins. A rule reads the former by `number`. Those that are numbers are saved with the
     variables, so that `BackupAndRestore`, `save_weights` and `save` keep what a callback has set.
 
-    Where `MEASURED` has `num_skipped`, skipped steps are told with their cause: by a warning when `fit()` ends, or at
-    once where every step runs eagerly. In a graph of one's own nothing of Python runs: look at `measured()` there.
+    Where `MEASURED` has `num_skipped`, skipped steps are told with their cause: by a warning when `fit()` ends, after
+    `train_on_batch`, or at once where every step runs eagerly. In a graph of one's own nothing of Python runs: look at
+    `measured()` there.
 
     `weight_decay` is coupled: wd/2 |w|^2 is added to the loss and wd w to the gradient, as an L2 regulariser of
     the model would (Keras's own decay is decoupled, and multiplied by the learning rate). Embedding gradients
@@ -214,6 +216,10 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         super().finalize_variable_values(var_list)
         self._untracked.report(self, begin_anew=True)
 
+    def report_batch(self):
+        """Warn of skipped steps after a `train_on_batch`: once for each cause, until a `fit()` ends."""
+        self._untracked.report_alone(self)
+
     def mark_skips_as_told(self):
         """Leave out the warning of skipped steps in this training: a callback reported them already."""
         self._untracked.mark_as_told()
@@ -342,3 +348,4 @@ def _summed_over_replicas(values):
 
 
 teach_wrapper(keras.optimizers.LossScaleOptimizer, LossAwareOptimizer)
+teach_train_on_batch(keras.Model, LossAwareOptimizer)

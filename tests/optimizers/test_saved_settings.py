@@ -73,7 +73,9 @@ def test_number_without_a_place_in_the_step_is_told():
     optimizer, again = compiled(BPGrad(10.0, max_step=0.5)).optimizer, compiled(BPGrad(10.0)).optimizer
     store = {}
     optimizer.save_own_variables(store)
-    with pytest.warns(UserWarning, match="bpgrad was saved with `max_step` = 0.5, and was made with None now"):
+    with pytest.warns(
+        UserWarning, match="bpgrad was saved with `max_step` = 0.5, and was made with None now"
+    ):
         again.load_own_variables(store)
     assert again.max_step is None
 
@@ -108,7 +110,9 @@ def test_training_that_keras_restores_goes_on_with_the_lipschitz_constant_of_a_c
         dense = keras.layers.Dense(1, dtype=policy)
         model = keras.Sequential([keras.Input((4,)), dense])
         optimizer = BPGrad(10.0)
-        model.compile(optimizer if policy == "float32" else keras.optimizers.LossScaleOptimizer(optimizer), "mse")
+        model.compile(
+            optimizer if policy == "float32" else keras.optimizers.LossScaleOptimizer(optimizer), "mse"
+        )
         backup = keras.callbacks.BackupAndRestore(tmp_path / folder, delete_checkpoint=False)
         model.fit(x, x[:, :1], epochs=4, shuffle=False, verbose=0, callbacks=[SetAndStop(stop), backup])
         return model
