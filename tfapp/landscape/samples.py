@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.landscape.one_line import one_line
+from tfapp.optimizers.array_parts import array_fault
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ def read(x, y=None, sample_weight=None) -> Source:
         y, sample_weight: arrays or nests of arrays; None with data that bring their own.
 
     Raises:
-        InputError: targets beside data that bring their own, data without end or without batches, or that Keras
-            cannot read.
+        InputError: targets beside data that bring their own, data without end or without batches, sparse or ragged
+            data, lists of numbers, or what Keras cannot read.
     """
     if isinstance(x, Batches):
         return x.source
@@ -78,6 +79,9 @@ def read(x, y=None, sample_weight=None) -> Source:
                 "A dataset yields its own targets and weights. Received: a dataset as `x`, and `y`."
             )
         return _own_batches(x)
+    fault = array_fault(x=x, y=y, sample_weight=sample_weight)
+    if fault:
+        raise InputError(fault)
     if any(hasattr(leaf, "iloc") for leaf in keras.tree.flatten((x, y, sample_weight))):
         # Keras makes columns of series.
         (parts,) = _recorded(x, y, sample_weight=sample_weight, batch_size=len(keras.tree.flatten(x)[0]))
@@ -229,7 +233,10 @@ class Batches:
         lengths = _leaves((self._x, self._y, self._weight))
         lengths = sorted({int(leaf.shape[0]) if leaf.shape.rank else 0 for leaf in lengths})
         if len(lengths) != 1 or lengths[0] == 0:
-            raise InputError(f"Expected as many samples in every array, at least one. Received: {lengths}.")
+            lists = " A list of arrays is several inputs or outputs." if isinstance(x, list | tuple) else ""
+            raise InputError(
+                f"Expected as many samples in every array, at least one. Received: {lengths}.{lists}"
+            )
         self.num_samples = lengths[0]
         self.batch_size = min(batch_size, self.num_samples)
         self.num_full, self.remainder = divmod(self.num_samples, self.batch_size)
@@ -357,7 +364,13 @@ def _to_tensors(nest):
 def _to_tensor(array):
     if array is None:
         return None
-    tensor = tf.convert_to_tensor(array)
+    try:
+        tensor = tf.convert_to_tensor(array)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise InputError(
+            f"Expected arrays that TensorFlow takes. Received: {type(array).__name__} of dtype "
+            f"{getattr(array, 'dtype', None)} ({one_line(error)})."
+        ) from error
     return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
 
 
