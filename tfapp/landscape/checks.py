@@ -104,19 +104,6 @@ def evaluate_solution(model: keras.Model, samples: Source, batch_size: int) -> f
     return loss
 
 
-def warn_of_batch_size(model: keras.Model, samples: Source, evaluated: float, batch_size: int) -> None:
-    """Warn if the loss of arrays is another one at the batch size that `model.evaluate` takes of itself."""
-    if samples.given is not None or samples.batches(batch_size).num_samples <= batch_size:
-        return
-    usual = samples.evaluated_by(model, None)["loss"]
-    if not _same(usual, evaluated):
-        warnings.warn(
-            f"The loss depends on the batches: it is {evaluated:.6g} at `batch_size={batch_size}` and {usual:.6g} at "
-            "32, which `model.evaluate` takes of itself. Give `batch_size`, or a dataset, which keeps its batches.",
-            stacklevel=3,
-        )
-
-
 def check_earlier(surface, evaluated: float, path, reestimated: bool) -> None:
     """Refuse a stored surface whose centre is not what `model.evaluate` says now.
 

@@ -13,6 +13,9 @@ from tfapp.errors import InputError
 from tfapp.landscape.one_line import one_line
 from tfapp.optimizers.array_parts import array_fault
 
+# Samples of arrays in a batch where nobody said it.
+BATCH_SIZE = 8
+
 
 @dataclass(frozen=True)
 class Source:
@@ -30,11 +33,14 @@ class Source:
     own_size: int | None = None
     listed: tuple = ()
 
-    def batches(self, batch_size: int) -> "Batches":
-        """Return the samples as tensors, `batch_size` of them in a batch unless they bring their own batches."""
+    def batches(self, batch_size: int | None) -> "Batches":
+        """Return the samples as tensors, `batch_size` of them (None: 8) in a batch unless they bring their own."""
         if self.parts is None:
             return ListedBatches(self.listed)
-        return Batches(*self.parts, self.own_size or batch_size)
+        if self.own_size:
+            return Batches(*self.parts, self.own_size)
+        is_assumed = batch_size is None
+        return Batches(*self.parts, BATCH_SIZE if is_assumed else batch_size, size_assumed=is_assumed)
 
     @property
     def content(self) -> tuple:
@@ -89,8 +95,8 @@ def read(x, y=None, sample_weight=None) -> Source:
     return Source(None, (x, y, sample_weight))
 
 
-def as_batches(x, y=None, sample_weight=None, batch_size: int = 8) -> "Batches":
-    """Return `x` if it is `Batches` already, else the samples as batches that stay in memory."""
+def as_batches(x, y=None, sample_weight=None, batch_size: int | None = None) -> "Batches":
+    """Return `x` if it is `Batches` already, else the samples as batches that stay in memory, of 8 if none is said."""
     return x if isinstance(x, Batches) else read(x, y, sample_weight).batches(batch_size)
 
 
@@ -221,12 +227,15 @@ class Batches:
             outputs), first axis the samples; `sample_weight` may be None, and so may the target of an output
             without a loss. Floating-point arrays are cast to `keras.config.floatx()`, as `model.evaluate` does.
         batch_size: integer > 0.
+        size_assumed: whether nobody said the batch size, see `batch_size.warn_of_batch_size`.
 
     Raises:
         InputError: no samples, arrays of different length, or `batch_size` < 1.
     """
 
-    def __init__(self, x, y, sample_weight, batch_size: int):
+    size_assumed = False
+
+    def __init__(self, x, y, sample_weight, batch_size: int, *, size_assumed: bool = False):
         if batch_size < 1:
             raise InputError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size}.")
         self._x, self._y, self._weight = (_to_tensors(part) for part in (x, y, sample_weight))
@@ -240,6 +249,7 @@ class Batches:
         self.num_samples = lengths[0]
         self.batch_size = min(batch_size, self.num_samples)
         self.num_full, self.remainder = divmod(self.num_samples, self.batch_size)
+        self.size_assumed = size_assumed
 
     def slice(self, start, size: int):
         """Return `(x, y, sample_weight)` of the samples start, ..., start + size - 1."""
