@@ -30,6 +30,7 @@ from tfapp.landscape.checks import (
     evaluate_solution,
     spot_check,
     warn_of,
+    warn_of_left_out,
     warn_of_missing_metrics,
     warn_of_standard_errors,
 )
@@ -185,12 +186,13 @@ def landscape(
             evaluate_solution(model, samples, chosen)
             check_unmoved(directions, model, batches.slice(0, 1))
         if not is_told(surface.metadata["key"], key):
-            check_earlier(surface, evaluate_solution(model, samples, chosen), path, reestimate)
+            check_earlier(surface, evaluate_solution(model, samples, chosen)["loss"], path, reestimate)
             _check_method(surface, model, batches, directions, path)
             warn_of_missing_metrics(surface, model, path)
         return surface
 
-    evaluated = evaluate_solution(model, samples, chosen)
+    reported = evaluate_solution(model, samples, chosen)
+    evaluated = reported["loss"]
     check_unmoved(directions, model, batches.slice(0, 1))
     check_earlier(surface, evaluated, path, reestimate)
     _check_method(surface, model, batches, directions, path)
@@ -208,6 +210,7 @@ def landscape(
         evaluator = _dask_cells(dask, model, batches, directions.u, v, **options)
     with evaluator:
         warn_of_batch_size(model, batches, regularisation=True)
+        warn_of_left_out(model, reported)
         keep_directions(path, request, directions)
         measuring = Measuring(surface, evaluator.evaluate, path, progress, budget)
         try:
