@@ -102,16 +102,20 @@ def _from_all_sides(sampled, gripper, middle, line, width, promise):
     approach = np.cos(angles)[:, None] * one + np.sin(angles)[:, None] * other
     lines = np.broadcast_to(line, approach.shape)
     rotation = np.stack([lines, np.cross(approach, lines), approach], -1)
-    local = (sampled.points - middle) @ rotation
-    # From where a finger opens to where it touches.
+    offsets = sampled.points - middle
+    along = np.abs(offsets @ line)
+    # From where a finger opens to where it touches; what is nearer to the middle than the pads meets the palm alone.
     swept = gripper.boxes(width, inner=width / 2 + _TOUCH)
-    free = ~inside_boxes(local, swept).any(-1)
-    local, rotation = local[free], rotation[free]
-    pad = (np.abs(local[..., 1:]) < gripper.finger_width / 2).all(-1)
-    sides = [pad & (np.abs(local[..., 0] - side * width / 2) < _TOUCH) for side in (-1, 1)]
-    touching = np.minimum(*(side.sum(-1) for side in sides)) * sampled.area / len(sampled.points)
-    support = np.clip(touching / gripper.finger_width**2, 0, 1)
-    quality = np.cbrt(promise * support)
+    root = swept[2, 1, 2]
+    some = (along > swept[0, 0, 0]) | ((offsets**2).sum(1) - along**2 > root**2)
+    free = ~inside_boxes(offsets[some] @ rotation, swept).any(-1)
+    rotation = rotation[free]
+    touching = [
+        (np.abs((offsets[side] @ rotation)[..., 1:]) < gripper.finger_width / 2).all(-1).sum(-1)
+        for side in (np.abs(offsets @ line - sign * width / 2) < _TOUCH for sign in (-1, 1))
+    ]
+    area = np.minimum(*touching) * sampled.area / len(sampled.points)
+    quality = np.cbrt(promise * np.clip(area / gripper.finger_width**2, 0, 1))
     held = quality > 0
     count = int(held.sum())
     return rotation[held], np.tile(middle, (count, 1)), np.full(count, width), quality[held]

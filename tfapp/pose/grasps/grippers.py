@@ -12,11 +12,15 @@ from tfapp.errors import InputError
 
 # Height of the palm behind fingers, and of the holder behind a cup, metres.
 _BEHIND = 0.05
+# Of the diameter of a cup: the play of its lip.
+_SEAL = 0.1
 # Of the width of a finger, and of the diameter of a cup: how deep the palm and how wide the holder are.
 _PALM, _HOLDER = 2.0, 3.0
 
 
 class _Gripper:
+    """What both kinds have."""
+
     def check(self):
         """Raise InputError for a length or a number that is not above 0, or beyond what it can be."""
         for field in fields(self):
@@ -97,13 +101,18 @@ class SuctionGripper(_Gripper):
     Attributes:
         cup_diameter: Of its lip.
         cup_length: From the lip to the holder.
-        seal: How far the surface below the lip may be from a plane for the cup to close on it.
+        seal: How far the surface below the lip may be from a plane for the cup to close on it; a tenth of the
+            diameter by default.
     """
 
     cup_diameter: float
     cup_length: float = 0.03
-    seal: float = 0.0005
+    seal: float | None = None
     kind = "suction"
+
+    def __post_init__(self):
+        if self.seal is None:
+            object.__setattr__(self, "seal", _SEAL * self.cup_diameter)
 
     def boxes(self, width=0.0):
         """Return the lower and the upper corners `(2, 2, 3)` of cup and holder, which begin above the lip's play."""
@@ -116,6 +125,30 @@ class SuctionGripper(_Gripper):
                 [[-wide, -wide, back], [wide, wide, root]],
             ]
         )
+
+
+GRIPPERS = {one.kind: one for one in (ParallelGripper, SuctionGripper)}
+_SIZE_OF = {"parallel": "opening", "suction": "cup_diameter"}
+
+
+def gripper_of(kind, **numbers):
+    """Return the gripper of a kind, with those of the numbers by their attributes' names that are not None.
+
+    Raises:
+        InputError: There is no such kind, its size is missing, or a number is for another kind or out of its range.
+    """
+    if kind not in GRIPPERS:
+        raise InputError(f"Unknown `gripper` {kind!r}; choose one of: {', '.join(GRIPPERS)}.")
+    own = {field.name for field in fields(GRIPPERS[kind])}
+    given = {name: value for name, value in numbers.items() if value is not None}
+    other = next((name for name in given if name not in own), None)
+    if other is not None:
+        raise InputError(f"`{other}` is not for `gripper` {kind}; leave it out.")
+    if _SIZE_OF[kind] not in given:
+        raise InputError(f"`gripper` {kind} needs its `{_SIZE_OF[kind]}` in metres.")
+    gripper = GRIPPERS[kind](**given)
+    gripper.check()
+    return gripper
 
 
 def inside_boxes(points, boxes):

@@ -212,6 +212,25 @@ _NO_CANDIDATE = {
 }
 
 
+def up_named(text):
+    """Return `camera`, `floor`, or the three numbers of a text such as 0,-0.5,-0.87.
+
+    Raises:
+        InputError: It is none of these, or a direction of no length.
+    """
+    if text in (CAMERA, FLOOR):
+        return text
+    try:
+        direction = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        direction = ()
+    if len(direction) != 3 or not np.isfinite(direction).all() or not np.linalg.norm(direction) > 0:
+        raise InputError(
+            f"`up` must be {CAMERA}, {FLOOR}, or a direction such as 0,-0.5,-0.87; got {text!r}."
+        )
+    return direction
+
+
 def _is_alike(rotation, place, others):
     """Return whether a grasp is so near to one of others that it says nothing new."""
     for other in others:
