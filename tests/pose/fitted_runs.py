@@ -12,9 +12,9 @@ from tfapp.pose.simulation.part_files import UNITS
 
 
 def surface_points(vertices, triangles, count=40_000):
-    """Return points of a mesh's surface as a refined model has them, (m, 3): the means of voxels."""
+    """Return points of a mesh's surface as the model of a known part has them, (m, 3)."""
     surface = CadSurface(vertices, triangles)
-    return voxel_means([surface.sample(count)], VOXEL * surface.extent)
+    return surface.nearest(voxel_means([surface.sample(count)], VOXEL * surface.extent))
 
 
 def run_of_points(folder, points):

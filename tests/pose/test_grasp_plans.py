@@ -282,11 +282,11 @@ def test_the_command_writes_grasps_and_pictures_and_resumes(boxed, tmp_path):
     assert "2 of 2 scenes have a grasp" in result.output
     files = files_of(tmp_path / "out")
     assert files == [
+        "grasps.json",
         "grasps/00000.json",
         "grasps/00001.json",
         "pictures/00000.png",
         "pictures/00001.png",
-        "settings.json",
     ]
     before = (tmp_path / "out" / "grasps" / "00000.json").read_bytes()
     (tmp_path / "out" / "grasps" / "00001.json").unlink()

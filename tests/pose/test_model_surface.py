@@ -119,6 +119,11 @@ def test_a_known_part_is_the_mesh_of_its_file(tmp_path):
     found = read_mesh(tmp_path / "part.ply")
     np.testing.assert_allclose(np.ptp(found[0], axis=0), [4, 2, 1], atol=1e-6)
     assert enclosed_volume(*found) == pytest.approx(8)
+    write_mesh(tmp_path / "box.stl", vertices + [5, 0, 0], triangles)
+    check_refused(
+        tfapp("pose", "model", run, "--out", tmp_path / "other.ply"), "is another part, or in another place"
+    )
+    assert not (tmp_path / "other.ply").exists()
 
 
 @pytest.mark.parametrize(

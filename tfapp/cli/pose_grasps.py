@@ -17,7 +17,7 @@ from tfapp.records import TableOf, read_record
 from tfapp.runs.record import other_settings
 
 Option = typer.Option
-RECORD = "settings.json"
+RECORD = "grasps.json"
 _PARALLEL, _SUCTION = "Fingers", "Suction cup"
 # A floor that is inclined to the vertical by more degrees is told.
 _LEVEL = 15

@@ -4,11 +4,15 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
+from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.model_surface import ModelSurface, closed_surface, enclosed_volume, is_watertight
 from tfapp.pose.refinement.fusion import VOXEL
 from tfapp.pose.scenes.mesh_files import open3d_mesh, read_mesh
 from tfapp.pose.simulation.part_files import UNITS
+
+# Points of a known part's model lie on its mesh; if one is farther from it, in voxels, the file has changed.
+_STILL = 0.5
 
 
 def object_surface(predictor):
@@ -20,7 +24,8 @@ def object_surface(predictor):
         predictor: `Predictor`.
 
     Raises:
-        InputError: The run is not refined, its mesh file cannot be read, or no closed surface can be made.
+        InputError: The run is not refined, its mesh file cannot be read or is another one now, or no closed surface
+            can be made.
     """
     model, run = predictor.refined, predictor.run
     if model is None:
@@ -33,8 +38,12 @@ def object_surface(predictor):
     known = None if cad is None else _mesh_file(cad["path"], UNITS[cad["units"]])
     if known is None:
         return closed_surface(model.points, voxel)
-    vertices, triangles = known
-    return ModelSurface(vertices, triangles, model.points, _normals_at(model.points, *known), voxel)
+    if CadSurface(*known).distance(model.points).max() > _STILL * voxel:
+        raise InputError(
+            f"{cad['path']} is another part, or in another place, than when {run.path} was fitted to it; restore it, "
+            "or fit again."
+        )
+    return ModelSurface(*known, model.points, _normals_at(model.points, *known), voxel)
 
 
 def write_points(path, points, normals):
@@ -59,10 +68,6 @@ def _mesh_file(path, unit):
 
 
 def _normals_at(points, vertices, triangles):
-    scene = import_open3d().t.geometry.RaycastingScene()
-    scene.add_triangles(vertices.astype(np.float32), triangles.astype(np.uint32))
-    return (
-        scene.compute_closest_points(points.astype(np.float32))["primitive_normals"]
-        .numpy()
-        .astype(np.float64)
-    )
+    scene = CadSurface(vertices, triangles).ray_casting_scene()
+    found = scene.compute_closest_points(points.astype(np.float32))
+    return found["primitive_normals"].numpy().astype(np.float64)

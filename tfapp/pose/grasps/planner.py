@@ -178,7 +178,7 @@ class GraspPlanner:
         for one in np.flatnonzero(tilts <= self._options.max_tilt):
             if len(found) == self._options.most:
                 break
-            if _is_alike(rotation[one], places[one], found):
+            if _is_alike(self._gripper, rotation[one], places[one], found):
                 counts[ALIKE] += 1
                 continue
             if self._gripper.kind == "suction" and not obstacles.is_shown(places[one]):
@@ -231,12 +231,13 @@ def up_named(text):
     return direction
 
 
-def _is_alike(rotation, place, others):
+def _is_alike(gripper, rotation, place, others):
     """Return whether a grasp is so near to one of others that it says nothing new."""
-    for other in others:
-        if np.linalg.norm(other.translation - place) < _OTHER_PLACE:
-            # A parallel gripper that is turned by half about its approach is the same one.
-            cosine = other.rotation[:, 2] @ rotation[:, 2], abs(other.rotation[:, 0] @ rotation[:, 0])
-            if min(cosine) > np.cos(_OTHER_ANGLE):
-                return True
-    return False
+    # A cup may be turned about its approach, and fingers by half a turn.
+    turns = gripper.kind == "suction"
+    near = (one.rotation for one in others if np.linalg.norm(one.translation - place) < _OTHER_PLACE)
+    least = np.cos(_OTHER_ANGLE)
+    return any(
+        other[:, 2] @ rotation[:, 2] > least and (turns or abs(other[:, 0] @ rotation[:, 0]) > least)
+        for other in near
+    )
