@@ -10,6 +10,10 @@ _SIZE = 6.0  # inches
 _CIRCLE = 2 * np.pi * np.arange(25) / 24
 # How much of the approach is drawn, metres, and of how many grasps.
 _SHAFT, _SHOWN = 0.02, 5
+# Of what is around the parts, of all their points, and of the depths that grey is told apart in.
+_MARGIN, _POINTS, _DEPTHS = 0.2, 400, (0.02, 0.98)
+# Of a label from its grasp, points of type.
+_AWAY = 40
 
 
 def save_grasps_png(depth, camera, plan, gripper, path, title) -> None:
@@ -28,27 +32,56 @@ def save_grasps_png(depth, camera, plan, gripper, path, title) -> None:
 
 def draw_grasps(depth, camera, plan, gripper, title) -> Figure:
     """Return the figure that `save_grasps_png` saves."""
-    figure = Figure(figsize=(_SIZE, _SIZE * depth.shape[0] / depth.shape[1] + 0.4), layout="constrained")
+    left, right, top, bottom = _window(plan, camera)
+    figure = Figure(figsize=(_SIZE, _SIZE * (bottom - top) / (right - left) + 0.4), layout="constrained")
     axes = figure.add_subplot()
     # Pixel centres are at half pixels, as the camera projects.
     extent = (0, depth.shape[1], depth.shape[0], 0)
-    axes.imshow(np.where(depth > 0, depth, np.nan), cmap="gray_r", extent=extent, interpolation="nearest")
+    near = depth[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))]
+    limits = np.quantile(near[near > 0], _DEPTHS) if (near > 0).any() else (0, 1)
+    seen = np.where(depth > 0, depth, np.nan)
+    axes.imshow(seen, cmap="gray_r", vmin=limits[0], vmax=limits[1], extent=extent, interpolation="nearest")
     for instance, cloud in enumerate(plan.poses.clouds):
-        axes.plot(*camera.project(cloud).T, ".", ms=1, color=instance_colour(instance), alpha=0.25)
+        some = camera.project(cloud[:: -(-len(cloud) // _POINTS)])
+        axes.plot(*some.T, ".", ms=1.5, color=instance_colour(instance), alpha=0.5)
     # The best is drawn last, above the others.
     for number, grasp in reversed(list(enumerate(plan.grasps[:_SHOWN], 1))):
-        colour, width = instance_colour(grasp.instance), 2.2 if number == 1 else 1.0
-        lines = outlines(gripper, grasp.width)
-        for line in lines:
-            axes.plot(*_seen(line, grasp, camera), color="white", lw=width + 1.5)
-        for line in lines:
-            axes.plot(*_seen(line, grasp, camera), color=colour, lw=width)
-        place = _seen(lines[-1][-1:], grasp, camera)[:, 0]
-        box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour, "lw": 0.6}
-        axes.annotate(f"{number}: {grasp.score:.2f}", place, fontsize=7, ha="center", bbox=box)
-    axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])
+        _draw(axes, grasp, gripper, camera, number)
+    axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
     axes.set_title(title, fontsize=9)
     return figure
+
+
+def _window(plan, camera):
+    """Return the first and last columns and rows around the parts, within the picture."""
+    seen = camera.project(plan.poses.clouds.reshape(-1, 3))
+    low, high = seen.min(0), seen.max(0)
+    margin = _MARGIN * (high - low).max()
+    size = np.array([camera.width, camera.height])
+    low, high = np.clip(low - margin, 0, size - 1), np.clip(high + margin, 1, size)
+    return low[0], high[0], low[1], high[1]
+
+
+def _draw(axes, grasp, gripper, camera, number):
+    colour, width = instance_colour(grasp.instance), 2.2 if number == 1 else 1.0
+    lines = outlines(gripper, grasp.width)
+    for line in lines:
+        axes.plot(*_seen(line, grasp, camera), color="white", lw=width + 1.5)
+    for line in lines:
+        axes.plot(*_seen(line, grasp, camera), color=colour, lw=width)
+    # All around, so that grasps beside each other can be told.
+    angle = 2 * np.pi * number / _SHOWN
+    axes.annotate(
+        f"{number}: {grasp.score:.2f}",
+        _seen(lines[-1][-1:], grasp, camera)[:, 0],
+        (_AWAY * np.cos(angle), _AWAY * np.sin(angle)),
+        textcoords="offset points",
+        fontsize=7,
+        ha="center",
+        va="center",
+        arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6},
+        bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour, "lw": 0.6},
+    )
 
 
 def outlines(gripper, width):
