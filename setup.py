@@ -68,8 +68,15 @@ setup(
         # constraints file does), or pip mixes two TensorFlow trees in one folder.
         "serving": ["tensorflow-serving-api>=2.18"],
         # 3D models and poses from depth: ray casting and registration, physics, pieces of a mesh of one's own,
-        # depth images in EXR (3.3: the File class).
-        "pose": ["open3d-cpu>=0.19", "mujoco>=3.2", "coacd>=1.0.5", "OpenEXR>=3.3"],
+        # depth images in EXR (3.3: the File class), meshes in PLY, faces of more than three corners.
+        "pose": [
+            "open3d-cpu>=0.19",
+            "mujoco>=3.2",
+            "coacd>=1.0.5",
+            "OpenEXR>=3.3",
+            "plyfile>=1.1",
+            "mapbox_earcut>=1.0.1",
+        ],
         # Points of a landscape on many machines.
         "dask": ["distributed>=2024.5"],
         # Pictures of a landscape and of sharpness among the scalars of a training.

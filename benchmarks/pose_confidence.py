@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
-from tfapp.pose.evaluate import part_symmetries, register
+from tfapp.pose.evaluate import register
+from tfapp.pose.evaluation.abstention import abstention_scores
 from tfapp.pose.evaluation.pose_errors import part_poses, pose_errors
 from tfapp.pose.observations import observe
 from tfapp.pose.predictor import open_run, predictor
 from tfapp.pose.refinement.confidence import Evidences, features
+from tfapp.pose.scene_comparison import part_symmetries
 
 # A pose is the surer the smaller its residual, the more of it is shown, and the larger its margin.
 SIGNS = np.array([-1, 1, 1])
@@ -61,11 +62,6 @@ def scores_of(model, rows):
     return 1 / (1 + np.exp(-(rows @ model[0] + model[1])))
 
 
-def precision_at(scores, right, coverage):
-    """Return the share of right ones among the most confident share of all."""
-    return right[np.argsort(-scores)[: max(1, round(coverage * len(right)))]].mean()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("runs", nargs="+", type=Path)
@@ -79,11 +75,13 @@ def main():
         others = [one for other, one in sets.items() if other != name] or [(rows, right)]
         model = fitted(*(np.concatenate(parts) for parts in zip(*others, strict=True)))
         scores = scores_of(model, rows)
-        area = roc_auc_score(right, scores) if 0 < right.sum() < len(right) else float("nan")
+        told = abstention_scores(scores, right)
+        area = told["confidence_auroc"]
         found = [
             right.mean(),
-            area,
-            *(precision_at(scores, right, share) for share in (0.5, 0.8)),
+            float("nan") if area is None else area,
+            told["precision_at_50"],
+            told["precision_at_80"],
             scores.mean(),
         ]
         table.append((name, len(right), *(f"{value:.3f}" for value in found)))

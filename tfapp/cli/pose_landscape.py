@@ -57,10 +57,10 @@ def landscape(
     seed: Annotated[int, Option(min=0, help="Of the points that are drawn.")] = 0,
 ):
     """Draw the loss of one scene over two rotation angles of an instance around its true pose."""
-    from tfapp.pose.evaluate import part_symmetries
     from tfapp.pose.model.settings import VISIBILITIES, usual_exponent
     from tfapp.pose.posed_loss import PosedLoss, choose_scene
     from tfapp.pose.rotation_surface import measure_surface, parse_axes, part_axes
+    from tfapp.pose.scene_comparison import part_symmetries
     from tfapp.pose.scenes.bop_layout import is_bop
     from tfapp.pose.scenes.scene_folder import SceneFolder
 

@@ -17,7 +17,7 @@ from tfapp.pose.pictures.model_pictures import save_model_beside_cad_png, save_m
 from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.scene_pictures import save_scenes_png
 from tfapp.pose.predictor import open_run, predictor
-from tfapp.pose.scene_comparison import PoseJudge, part_symmetries, score_labels, segment_scenes
+from tfapp.pose.scene_comparison import PoseJudge, score_labels, segment_scenes, symmetries_and_phrase
 from tfapp.runs.progress import SILENT, steps
 
 # Scenes of each split in the pictures.
@@ -80,9 +80,9 @@ class _Evaluation:
 
     def evaluated(self, baselines):
         """Return the `PoseEvaluation` with all that can be known."""
-        registration, references, judge, clusterings = None, {}, None, None
+        registration, references, judge, clusterings, phrase = None, {}, None, None, None
         if self._folder.has_object_mesh:
-            symmetries = part_symmetries(self._folder)
+            symmetries, phrase = symmetries_and_phrase(self._folder)
             registration = register(self._chosen.object_points, self._folder, symmetries)
             count = int(np.count_nonzero(self._chosen.object_points[1]))
             references = register_references(*self._folder.object_mesh(), count)
@@ -105,7 +105,7 @@ class _Evaluation:
             results[name] = SplitResults(len(poses), _distance(poses), scores, *errors, outside)
             shown[name] = self._shown(observations, poses)
         difference = None if judge is None else judge.difference
-        return self._finished(shown, results, registration, references, clusterings, difference)
+        return self._finished(shown, results, registration, references, clusterings, difference, phrase)
 
     def drawn(self):
         """Return the `PoseEvaluation` with what the pictures tell."""
@@ -167,7 +167,16 @@ class _Evaluation:
         points, visible = self._chosen.object_points
         return float(np.ptp(points[visible], axis=0).max())
 
-    def _finished(self, shown, results, registration, references=None, clusterings=None, best_frame=None):
+    def _finished(
+        self,
+        shown,
+        results,
+        registration,
+        references=None,
+        clusterings=None,
+        best_frame=None,
+        symmetries=None,
+    ):
         evaluation = PoseEvaluation(
             self._choose,
             results,
@@ -177,6 +186,7 @@ class _Evaluation:
             references or {},
             clusterings,
             best_frame,
+            symmetries,
         )
         return replace(evaluation, written=tuple(self._draw(evaluation, shown)))
 

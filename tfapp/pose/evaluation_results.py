@@ -27,6 +27,9 @@ _POSES = {
     "average recall, MSPD": ("mspd_recall", 1, ".3f"),
     "instances found, precision": ("instance_precision", 1, ".3f"),
     "instances found, recall": ("instance_recall", 1, ".3f"),
+    "precision of the surest 50 %": ("precision_at_50", 1, ".3f"),
+    "precision of the surest 80 %": ("precision_at_80", 1, ".3f"),
+    "confidence, AUROC": ("confidence_auroc", 1, ".3f"),
 }
 
 
@@ -70,6 +73,7 @@ class PoseEvaluation:
         references: As `register_references` returns them.
         clusterings: `Clusterings` that were compared with; None for none.
         best_frame: By how much the best constant frame differs, as `PoseJudge.difference`; None without true poses.
+        symmetries: Phrase for those that were found from the mesh, None where the scenes name them.
     """
 
     choose: str
@@ -80,6 +84,7 @@ class PoseEvaluation:
     references: dict[str, Registration] = field(default_factory=dict)
     clusterings: Clusterings | None = None
     best_frame: dict | None = None
+    symmetries: str | None = None
 
     def to_json(self):
         """Return the content of `metrics.json`."""
@@ -100,6 +105,8 @@ class PoseEvaluation:
             }
             if self.best_frame is not None:
                 content["model"]["best_frame"] = self.best_frame
+            if self.symmetries is not None:
+                content["model"]["found_symmetries"] = self.symmetries
         if self.clusterings is not None:
             content["clusterings"] = {
                 SPECTRAL: self.clusterings.better,
@@ -177,6 +184,10 @@ class PoseEvaluation:
 
     def _model_remarks(self):
         sentences = []
+        if self.symmetries is not None:
+            sentences.append(
+                f"Symmetries of the part, found from its mesh as none are named: {self.symmetries}."
+            )
         if self.registration.reflected:
             sentences.append("The mirror image of the part was learned.")
         inside = self.references.get(INTERIOR)

@@ -1,6 +1,5 @@
 """Run folder of poses that were fitted without a network: by a model that was fused from depth, or by a known part."""
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.observations import split_scenes
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.beginnings import CadBeginning, ClusteringBeginning
-from tfapp.pose.refinement.fusion import VOXEL, voxel_means
+from tfapp.pose.refinement.mesh_symmetries import surface_points
 from tfapp.pose.refinement.refined_run import is_refined, keep_model, refine_run
 from tfapp.pose.refinement.symmetry import symmetries_of_whole
 from tfapp.pose.scenes.mesh_files import read_mesh
@@ -27,8 +26,6 @@ from tfapp.runs.record import FITTED
 # Instances of a scene that `auto` looks for at most.
 MOST_INSTANCES = 12
 _LARGEST = 100
-# Points that are drawn of a surface in each voxel of the model, on average, so that hardly any stays empty.
-_DRAWN = 8
 _ENTRIES = Entries(
     SCENES_ENTRIES
     | {
@@ -199,10 +196,7 @@ def cad_model(path, units):
         raise InputError(
             f"{path} is {extent:.3g} m large in {units}; expected a part from 2 mm to 1 m: check `units`."
         )
-    voxel = VOXEL * extent
-    count = math.ceil(_DRAWN * surface.area / voxel**2)
-    # On the surface: the mean of a voxel's points lies beside it where it bends.
-    points = surface.nearest(voxel_means([surface.sample(count)], voxel))
+    points = surface_points(surface)
     return RefinedModel(points, extent, symmetries=symmetries_of_whole(points, extent))
 
 

@@ -36,6 +36,16 @@ def import_openexr():
     return _import("OpenEXR", "OpenEXR, which reads .exr depth images,")
 
 
+def import_plyfile():
+    """Return the module `plyfile`, or raise InputError if it is not installed."""
+    return _import("plyfile", "plyfile, which reads .ply meshes,")
+
+
+def import_earcut():
+    """Return the module `mapbox_earcut`, or raise InputError if it is not installed."""
+    return _import("mapbox_earcut", "mapbox_earcut, which cuts faces of more than three corners,")
+
+
 def _import(module, name):
     try:
         return import_module(module)

@@ -4,22 +4,52 @@ from dataclasses import asdict
 
 import numpy as np
 
+from tfapp.pose.evaluation.abstention import abstention_scores
 from tfapp.pose.evaluation.best_frame import best_frame
 from tfapp.pose.evaluation.bop import LEAST_VISIBLE, BopScores
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.instances import label_points, mean_over_scenes, pair_scores
-from tfapp.pose.evaluation.pose_errors import instance_scores, part_poses, pose_errors, summarise
+from tfapp.pose.evaluation.pose_errors import (
+    instance_scores,
+    part_poses,
+    pose_errors,
+    right_predictions,
+    summarise,
+)
 from tfapp.pose.evaluation.registration import mirror_symmetry
 from tfapp.pose.evaluation.symmetries import Symmetries
 from tfapp.pose.evaluation.visibility import Silhouettes
 from tfapp.pose.pictures.scene_pictures import SegmentedScene
+from tfapp.pose.refinement.mesh_symmetries import mesh_symmetries
+from tfapp.pose.simulation.parts import BUILT_IN
 
 
 def part_symmetries(folder):
-    """Return the `Symmetries` of a folder's part, its mirror image among them if that is the part itself."""
+    """Return the `Symmetries` of a folder's part; see `symmetries_and_phrase`."""
+    return symmetries_and_phrase(folder)[0]
+
+
+def symmetries_and_phrase(folder):
+    """Return the `Symmetries` of a folder's part, its mirror image among them if that is the part itself.
+
+    Where the folder names none, and its part is not one of the package, they are found from the mesh. The phrase says
+    which were found; it is None where none were searched.
+    """
+    mesh, phrase = folder.object_mesh(), None
     symmetries = Symmetries.of(folder.symmetries or [])
-    mirror = mirror_symmetry(*folder.object_mesh())
-    return symmetries if mirror is None else symmetries.with_mirror(mirror)
+    if searches_symmetries(folder):
+        symmetries, phrase = mesh_symmetries(*mesh)
+    mirror = mirror_symmetry(*mesh)
+    return (symmetries if mirror is None else symmetries.with_mirror(mirror)), phrase
+
+
+def searches_symmetries(folder):
+    """Return whether nobody knows the symmetries of a folder's part: it names none, and the part is of its own."""
+    named = folder.symmetries or []
+    alone = not isinstance(named, dict) and all(
+        not isinstance(one, dict) and np.allclose(one, np.eye(3)) for one in named
+    )
+    return alone and (folder.record or {}).get("part") not in BUILT_IN
 
 
 def segment_scenes(folder, observations, poses):
@@ -102,7 +132,8 @@ class PoseJudge:
             progress: Function of (scenes done, scenes in all), or None.
 
         Returns:
-            Two dicts of what `summarise`, `instance_scores` and `BopScores.recalls` return.
+            Two dicts of what `summarise`, `instance_scores` and `BopScores.recalls` return, and `abstention_scores`
+            of poses that have a confidence.
         """
         true, targets, cameras = [], [], []
         for done, index in enumerate(map(int, indices), 1):
@@ -139,6 +170,13 @@ class PoseJudge:
         ]
         predicted = sum(len(one.rotation) for one in poses)
         found = instance_scores(errors, predicted, self._extent)
+        if all(one.confidence is not None for one in poses):
+            right = [
+                right_predictions(one, len(pose.rotation), self._extent)
+                for one, pose in zip(errors, poses, strict=True)
+            ]
+            confidence = [one.confidence for one in poses]
+            found |= abstention_scores(np.concatenate(confidence), np.concatenate(right))
         return summarise(errors) | found | self._bop.recalls(estimated, true, targets, cameras), errors
 
 

@@ -105,11 +105,27 @@ def instance_scores(errors: Sequence[PoseErrors], predicted, extent) -> dict:
     Returns:
         A dict of `instance_precision`, found of predicted, and `instance_recall`, found of true, each in [0, 1].
     """
-    rotation = np.concatenate([one.rotation for one in errors])
-    translation = np.concatenate([one.translation for one in errors])
-    # Not a number is not below anything.
-    found = np.count_nonzero((rotation <= _FOUND_ANGLE) & (translation <= _FOUND_SHARE * extent))
-    return {"instance_precision": found / predicted, "instance_recall": found / len(rotation)}
+    found = sum(np.count_nonzero(_are_found(one, extent)) for one in errors)
+    true = sum(len(one.rotation) for one in errors)
+    return {"instance_precision": found / predicted, "instance_recall": found / true}
+
+
+def right_predictions(errors, predicted, extent):
+    """Return which of the predicted instances of one scene are right, as `instance_scores` counts, bool (predicted,).
+
+    Args:
+        errors: `PoseErrors` of the scene.
+        predicted: Number of instances that were predicted in it.
+        extent: Largest side of the part, metres.
+    """
+    right = np.zeros(predicted, bool)
+    right[errors.matched[_are_found(errors, extent)]] = True
+    return right
+
+
+def _are_found(errors, extent):
+    # Not a number is not below anything, and what has no partner is infinite.
+    return (errors.rotation <= _FOUND_ANGLE) & (errors.translation <= _FOUND_SHARE * extent)
 
 
 def surface_errors(estimated, true, vertices, symmetries: Symmetries) -> np.ndarray:

@@ -1,7 +1,5 @@
-"""Triangle meshes as files, through Open3D."""
+"""Triangle meshes as files: STL through Open3D, whose readers of OBJ and PLY are not safe; those two by others."""
 
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +7,8 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_regular_file
 from tfapp.pose.libraries import import_open3d
-
-MESH_SUFFIXES = (".stl", ".obj", ".ply")
+from tfapp.pose.scenes.obj_meshes import read_obj
+from tfapp.pose.scenes.ply_meshes import read_ply
 
 
 def read_mesh(path):
@@ -26,107 +24,33 @@ def read_mesh(path):
     if not path.is_file():
         raise InputError(f"Mesh {path} does not exist.")
     _check_size(path)
-    open3d = import_open3d()
-    try:
-        with _without_materials(path) as geometry:
-            mesh = open3d.io.read_triangle_mesh(str(geometry))
-    except (RuntimeError, MemoryError) as error:
-        raise InputError(f"Mesh {path} cannot be read ({error}).") from None
-    vertices, triangles = np.asarray(mesh.vertices), np.asarray(mesh.triangles)
+    vertices, triangles = _READERS[path.suffix.lower()](path)
     if not len(triangles) or not np.isfinite(vertices).all():
         raise InputError(f"{path} is damaged or empty: it holds no triangle, or a vertex that is not finite.")
-    if path.suffix.lower() == ".ply":
-        _check_whole(path, triangles)
-    if triangles.min() < 0 or triangles.max() >= len(vertices):
-        wrong = triangles[(triangles < 0) | (triangles >= len(vertices))][0]
-        raise InputError(f"{path} is damaged: a triangle has the corner {wrong} of {len(vertices)} vertices.")
-    return vertices.copy(), triangles.copy()
+    return vertices, triangles.astype(np.int32)
 
 
-# A mesh of 20 million triangles, ten times what a part may have.
-_MOST_BYTES = 2**30
-_HEADER = 2**16
-_BYTES = {
-    **dict.fromkeys(("char", "uchar", "int8", "uint8"), 1),
-    **dict.fromkeys(("short", "ushort", "int16", "uint16"), 2),
-    **dict.fromkeys(("int", "uint", "int32", "uint32", "float", "float32"), 4),
-    **dict.fromkeys(("double", "float64"), 8),
-}
+def _read_stl(path):
+    try:
+        mesh = import_open3d().io.read_triangle_mesh(str(path))
+    except (RuntimeError, MemoryError) as error:
+        raise InputError(f"Mesh {path} cannot be read ({error}).") from None
+    return np.array(mesh.vertices), np.array(mesh.triangles)
 
 
-@contextmanager
-def _without_materials(path):
-    """Yield the path of a mesh that names no other files: of an OBJ with materials a copy without them.
-
-    What an OBJ names, and what its materials name, would be opened wherever and whatever it is, and is not needed.
-    """
-    if path.suffix.lower() != ".obj":
-        yield path
-        return
-    with open(path, "rb") as file:
-        plain = not any(map(_names_material, file))
-    if plain:
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, "geometry.obj")
-        with open(path, "rb") as file, open(copy, "wb") as kept:
-            kept.writelines(line for line in file if not _names_material(line))
-        yield copy
-
-
-def _names_material(line):
-    return line.lstrip()[:6] in (b"mtllib", b"usemtl")
+_READERS = {".stl": _read_stl, ".obj": read_obj, ".ply": read_ply}
+MESH_SUFFIXES = tuple(_READERS)
+# A mesh of 5 million triangles, more than twice what a part may have.
+_MOST_BYTES = 2**28
 
 
 def _check_size(path):
-    """Raise InputError for a file that is too large, or a PLY header of more elements than the file can hold.
-
-    Memory is taken by what a PLY header says. The counts of STL are compared with the file by Open3D; OBJ has none.
-    """
+    """Raise InputError for a file that is too large; the counts in STL are compared with the file by Open3D."""
     size = path.stat().st_size
     if size > _MOST_BYTES:
         raise InputError(
             f"{path} has more than {_MOST_BYTES:,} bytes; simplify it in the program it is from."
         )
-    if path.suffix.lower() != ".ply":
-        return
-    for name, count, each in _elements(_header(path)):
-        if count * each > size:
-            raise InputError(
-                f"{path} is damaged: its header announces {count:,} of {name}, more than {size:,} bytes can hold."
-            )
-
-
-def _check_whole(path, triangles):
-    """Raise InputError if a PLY file is cut short: Open3D gives the faces that it has."""
-    faces = [count for name, count, _ in _elements(_header(path)) if name == "face"]
-    # A face of more corners is several triangles.
-    if faces and len(triangles) < faces[0]:
-        raise InputError(
-            f"{path} is damaged or cut short: {len(triangles)} triangles can be read of {faces[0]} faces."
-        )
-
-
-def _header(path):
-    with open(path, "rb") as file:
-        return file.read(_HEADER).partition(b"end_header")[0].decode("latin-1")
-
-
-def _elements(header):
-    """Return (name, count, fewest bytes of one) of the elements that the header of a PLY file announces.
-
-    G. Turk, "The PLY Polygon File Format", 1994: of a list at least its length is there; in text a number takes two
-    characters with what follows it.
-    """
-    found, is_text = [], "format ascii" in header
-    for words in map(str.split, header.splitlines()):
-        if words[:1] == ["element"] and len(words) == 3 and words[2].isascii() and words[2].isdigit():
-            found.append([words[1], int(words[2][:20]), 0])
-        elif words[:1] == ["property"] and found and len(words) >= 3:
-            found[-1][2] += 2 if is_text else _BYTES.get(words[2] if words[1] == "list" else words[1], 1)
-    # One without properties takes nothing, and is no less wrong in such a number.
-    return [(name, count, max(each, 1)) for name, count, each in found]
 
 
 def write_mesh(path, vertices, triangles) -> None:

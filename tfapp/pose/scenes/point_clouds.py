@@ -5,6 +5,7 @@ but for compressed ones.
 """
 
 import re
+import tempfile
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,8 @@ _HEADER = 2**16
 _AXES = ("x", "y", "z")
 # What LZF makes of one byte at most: 264 of 3.
 _BEST_RATIO = 88
+# Numbers of one name that a point of a PCD file may have; the longest descriptors of the Point Cloud Library have 1344.
+_MOST_COUNT = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +78,15 @@ class _Table:
         if self.in_text:
             return self._of_lines(path, file)
         kind = np.dtype([(f"{place}", one) for place, one in enumerate(self.types)])
-        content = file.read(self.count * kind.itemsize)
+        # No more than the file has: memory is taken by what is asked for.
+        content = file.read(min(self.count * kind.itemsize, path.stat().st_size))
         if len(content) < self.count * kind.itemsize:
             raise _cut(path, len(content) // max(kind.itemsize, 1), self.count)
         stored = np.frombuffer(content, kind)
         axes = [stored[f"{self.columns.index(axis)}"] for axis in _AXES]
-        return np.stack(axes, -1).astype(np.float64)
+        # Damaged ones may be NaN of a kind that the processor warns of.
+        with np.errstate(invalid="ignore"):
+            return np.stack(axes, -1).astype(np.float64)
 
     def _of_lines(self, path, file):
         places = [self.columns.index(axis) for axis in _AXES]
@@ -112,13 +118,16 @@ def _read_pcd(path, file):
     start = file.read(_HEADER)
     header, separator, rest = start.partition(b"\nDATA ")
     coding, _, _ = rest.partition(b"\n")
-    entries = dict(line.split(maxsplit=1) for line in header.decode("latin-1").splitlines() if " " in line)
+    lines = [line.split(maxsplit=1) for line in header.decode("latin-1").splitlines()]
+    entries = dict(words for words in lines if len(words) == 2)
     try:
         names, types = entries["FIELDS"].split(), entries["TYPE"].split()
         sizes = [int(one) for one in entries["SIZE"].split()]
         counts = [int(one) for one in entries.get("COUNT", " ".join("1" for _ in names)).split()]
         width, height, count = (int(entries[name]) for name in ("WIDTH", "HEIGHT", "POINTS"))
         columns, kinds = [], []
+        if not all(0 < number <= _MOST_COUNT for number in counts):
+            raise ValueError
         for name, kind, size, number in zip(names, types, sizes, counts, strict=True):
             columns += [name] * number
             kinds += [f"<{_PCD_TYPES[kind]}{size}"] * number
@@ -131,9 +140,9 @@ def _read_pcd(path, file):
             "POINTS = WIDTH times HEIGHT, and DATA."
         )
     size = (width, height) if height > 1 and width > 1 else None
-    if coding.strip() == b"binary_compressed":
-        return PointCloud(_compressed(path, count), size)
     file.seek(len(header) + len(separator) + len(coding) + 1)
+    if coding.strip() == b"binary_compressed":
+        return PointCloud(_compressed(path, file.read(), count, columns, kinds), size)
     table = _Table(count, tuple(columns), tuple(kinds), coding.strip() == b"ascii")
     return PointCloud(table.read(path, file), size)
 
@@ -141,21 +150,40 @@ def _read_pcd(path, file):
 _PCD_TYPES = {"F": "f", "I": "i", "U": "u"}
 
 
-def _compressed(path, count):
+def _compressed(path, content, count, columns, kinds):
+    """Return the points float64 (count, 3) of what follows the header of a compressed PCD file.
+
+    It is decompressed by Open3D, which takes memory by whatever a header says: what it sees has a header of our own,
+    after the sizes were compared with the file.
+    """
     check_pixels(path, count)
-    held = path.stat().st_size
-    if count > _BEST_RATIO * held:
+    types = [np.dtype(kind) for kind in kinds]
+    held, size = len(content) - 8, count * sum(kind.itemsize for kind in types)
+    packed, whole = np.frombuffer(content[:8], "<u4").tolist() if held >= 0 else (0, 0)
+    if packed > held or whole != size or size > _BEST_RATIO * max(packed, 0):
         raise InputError(
-            f"{path} is damaged: its header announces {count:,} points, more than {held:,} bytes can hold."
+            f"{path} is damaged: its header announces {count:,} points, {size:,} bytes, but it holds {max(held, 0):,} "
+            f"bytes which announce {whole:,}."
         )
-    try:
-        # NaN are places without a point, and count.
-        points = np.asarray(import_open3d().io.read_point_cloud(str(path)).points)
-    except (RuntimeError, MemoryError) as error:
-        raise InputError(f"Point cloud {path} cannot be read ({error}).") from None
-    if len(points) != count:
-        raise _cut(path, len(points), count)
-    return points.copy()
+    header = {
+        "FIELDS": " ".join(columns),
+        "SIZE": " ".join(str(kind.itemsize) for kind in types),
+        "TYPE": " ".join({"f": "F", "i": "I", "u": "U"}[kind.kind] for kind in types),
+        "COUNT": " ".join("1" for _ in types),
+        **{"WIDTH": count, "HEIGHT": 1, "POINTS": count, "DATA": "binary_compressed"},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "cloud.pcd")
+        lines = ["VERSION 0.7", *(f"{name} {value}" for name, value in header.items())]
+        file.write_bytes("\n".join(lines).encode("latin-1") + b"\n" + content[: 8 + packed])
+        try:
+            # NaN are places without a point, and count.
+            points = np.asarray(import_open3d().io.read_point_cloud(str(file)).points)
+        except (RuntimeError, MemoryError) as error:
+            raise InputError(f"Point cloud {path} cannot be read ({error}).") from None
+        if len(points) != count:
+            raise _cut(path, len(points), count)
+        return points.copy()
 
 
 _ROWS_AND_COLUMNS = (
