@@ -87,6 +87,37 @@ def check_values(name, logits, tv_weight):
         )
 
 
+def check_places(name, logits, tv_weight):
+    """Raise ValueError for logits without a place, or weights whose shape is not one of the logits, if known.
+
+    Args:
+        name: Of the layer.
+        logits: Tensor `(batch, *spatial, classes)`.
+        tv_weight: Tensor or number in place of the layer's own, or None.
+    """
+    if 0 in logits.shape[1:]:
+        raise ValueError(
+            f"{name} needs at least one pixel along every spatial axis. Received: logits.shape={tuple(logits.shape)}"
+        )
+    if tv_weight is None:
+        return
+    shape = (
+        tf.TensorShape(tv_weight.shape)
+        if hasattr(tv_weight, "shape")
+        else tf.convert_to_tensor(tv_weight).shape
+    )
+    if shape.rank is None:
+        return
+    # A map for all images of a batch may go without the batch.
+    fits = shape.rank in (0, 1, logits.shape.rank - 1, logits.shape.rank)
+    ends = zip(reversed(shape.as_list()), reversed(logits.shape.as_list()), strict=False)
+    if not fits or any(one not in (1, None, other) and other is not None for one, other in ends):
+        raise ValueError(
+            "`tv_weight` must be a number, one for each class, or a map (batch, *spatial, 1 or classes) of the size of "
+            f"the logits. Received: tv_weight.shape={tuple(shape)}, logits.shape={tuple(logits.shape)}"
+        )
+
+
 def check_float(name, logits):
     """Raise ValueError for logits of whole numbers or complex ones, tensors or symbolic."""
     dtype = tf.as_dtype(logits.dtype)
@@ -109,7 +140,18 @@ def check_guide(guide, edge_contrast):
     Args:
         guide: Tensor `(batch, *spatial, channels)`.
         edge_contrast: Difference of neighbours in it that counts as an edge.
+
+    Raises:
+        ValueError: For NaN or infinite values, where they are known.
     """
+    if (
+        guide.dtype.is_floating
+        and tf.executing_eagerly()
+        and not bool(tf.reduce_all(tf.math.is_finite(guide)))
+    ):
+        raise ValueError(
+            "`guide` must be finite. Received: NaN or infinite values; fill the pixels that were not measured"
+        )
     found = "" if guide.dtype.is_floating or edge_contrast >= 1 else f"whole numbers ({guide.dtype.name})"
     if not found and tf.executing_eagerly() and tf.size(guide) > 0:
         values = tf.cast(guide, tf.float64)

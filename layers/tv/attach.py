@@ -241,6 +241,15 @@ def _ends(model):
             "`model` must have one output (batch, *spatial, classes) with 1 to 3 spatial axes; take the part of it "
             f"that has. Received: output shapes {shapes}"
         )
+    given = [tuple(one.shape) for one in keras.tree.flatten(inputs)]
+    ranks = {len(shape) for shape in given}
+    if len(shapes[0]) not in ranks and max(ranks) > len(shapes[0]):
+        # Along a flattened image most neighbours of a pixel are not its neighbours.
+        raise ValueError(
+            "`model` must answer with the spatial axes of its images; put `keras.layers.Reshape((height, width, "
+            "classes))` before its softmax or behind its end, or take TVSoftmax itself for an answer that has fewer. "
+            f"Received: input shapes {given}, output shape {shapes[0]}"
+        )
     return inputs, outputs[0]
 
 

@@ -3,6 +3,7 @@
 import inspect
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfapp.layers.arguments import (
@@ -12,6 +13,7 @@ from tfapp.layers.arguments import (
     check_count,
     check_float,
     check_guide,
+    check_places,
     check_positive,
     check_values,
     check_weight,
@@ -131,7 +133,8 @@ class TVLayer(keras.layers.Layer):
                 model call the layer itself instead.
             guide: Image `(batch, *spatial, channels)` in [0, 1] whose edges the borders should follow, or None.
             tv_weight: Tensor >= 0 in place of the layer's lambda: a scalar, `(classes,)`, or a map
-                `(batch, *spatial, 1 or classes)` such as the softplus of a small head's output.
+                `(batch, *spatial, 1 or classes)` such as the softplus of a small head's output. Where it is negative
+                or not finite an eager call raises ValueError, and a graph answers NaN.
             training: Python boolean; with `gradient="one-step"` True takes one step.
             start: `dual` of an earlier solution of the same shape, to begin with.
         """
@@ -144,6 +147,7 @@ class TVLayer(keras.layers.Layer):
         logits = at_least_float32(logits)
         check_float(type(self).__name__, logits)
         check_values(type(self).__name__, logits, tv_weight)
+        check_places(type(self).__name__, logits, tv_weight)
         if not self.built:
             self.build(logits.shape)
         weight = self._effective_weight(logits, guide, tv_weight)
@@ -204,8 +208,10 @@ class TVLayer(keras.layers.Layer):
         return "float64" if dtype == "float64" else "float32"
 
     def _effective_weight(self, logits, guide, tv_weight):
-        weight = self.current_tv_weight() if tv_weight is None else tv_weight
-        weight = tf.cast(weight, logits.dtype)
+        weight = tf.cast(self.current_tv_weight() if tv_weight is None else tv_weight, logits.dtype)
+        if tv_weight is not None and not tf.executing_eagerly():
+            # No value is known in a graph, where a negative one would give some other answer without a word.
+            weight = tf.where(weight >= 0, weight, weight.dtype.as_numpy_dtype(np.nan))
         if guide is None:
             return weight
         guide = tf.convert_to_tensor(guide)

@@ -136,3 +136,30 @@ def test_transparency_beside_values_does_not_count(opened, tmp_path):
     mask.putalpha(Image.fromarray(TWO * 255))
     mask.save(tmp_path / "alpha.png")
     np.testing.assert_array_equal(labels_of(opened((tmp_path / "alpha.png").read_bytes())), [TWO])
+
+
+def counted(numbers):
+    """Return a mask of as many numbered objects, each of one pixel."""
+    values = np.zeros(12, np.uint8)
+    values[:numbers] = np.arange(1, numbers + 1)
+    return png(values.reshape(3, 4))
+
+
+def test_masks_whose_objects_are_numbered_are_doubted(opened):
+    remarks = [one.text for one in opened(*map(counted, (3, 5, 4))).remarks if one.doubt]
+    assert any(
+        "1 on without a gap, 3 to 5 of them, as masks do whose objects are numbered" in one for one in remarks
+    )
+
+
+@pytest.mark.parametrize(
+    ("masks", "classes"),
+    [
+        ((3, 5, 4), "".join(f"{value} class-{value}\n" for value in range(6))),
+        ((1, 3, 2), None),
+        ((5, 5, 5), None),
+    ],
+)
+def test_masks_of_classes_are_not_taken_for_numbered_objects(opened, masks, classes):
+    found = opened(*map(counted, masks), classes=classes)
+    assert not any("numbered" in one.text for one in found.remarks)

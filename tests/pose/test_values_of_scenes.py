@@ -11,7 +11,7 @@ from PIL import Image
 from tests.pose.own_scenes import BLOCK, CAMERA, FLOOR, HEIGHT, TOP, WIDTH, block_depth, write_own_scenes
 from tfapp.errors import InputError
 from tfapp.pose import SceneFolder
-from tfapp.pose.scenes.camera import read_camera
+from tfapp.pose.scenes.camera import centre_notice, read_camera
 from tfapp.pose.scenes.depth_images import read_depth
 from tfapp.pose.scenes.mesh_files import read_mesh
 from tfapp.pose.scenes.part_masks import read_part_mask
@@ -168,6 +168,13 @@ def test_camera_whose_sides_are_written_as_floats_is_read(tmp_path):
 def test_camera_that_cannot_be_names_the_entry(tmp_path, changes, found):
     with pytest.raises(InputError, match=f"camera.json .*{found}"):
         read_camera(camera(tmp_path, **changes))
+
+
+def test_principal_point_in_a_corner_is_doubted_and_one_off_the_middle_is_not(tmp_path):
+    assert "near a corner of the image: cx 31 of 32, cy 23 of 24" in centre_notice(
+        "camera.json", read_camera(camera(tmp_path, cx=31.0, cy=23.0))
+    )
+    assert centre_notice("camera.json", read_camera(camera(tmp_path, cx=31.0, cy=12.0))) is None
 
 
 @pytest.mark.parametrize(

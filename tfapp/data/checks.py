@@ -12,7 +12,7 @@ import numpy as np
 from tfapp.data.dataset import Dataset, check_pair, check_same_size
 from tfapp.data.framing import choose_framing, small_image_remark
 from tfapp.data.image_facts import remarks_on
-from tfapp.data.multi_label import MultiLabelSet
+from tfapp.data.multi_label import ABSENT, PRESENT, MultiLabelSet
 from tfapp.data.opening import UPRIGHT, open_image, orientation
 from tfapp.errors import InputError
 
@@ -305,6 +305,23 @@ def _tell_labels(report, data):
         missing = [name for name, count in zip(data.class_names, counts, strict=True) if not count]
         if missing:
             report.add(WARNING, f"No image for {split} shows {_named(missing)}.")
+    for split, images in zip(("training", "testing"), data.splits, strict=True):
+        always = _shown_by_all(data, images)
+        if always:
+            report.add(
+                WARNING,
+                f"Every image for {split} shows {_named(always)}, so that nothing tells who has it from who has not: "
+                "`tfapp transfer evaluate` refuses such a class.",
+            )
+
+
+def _shown_by_all(data, images):
+    """Return the names of the classes that no image of a split is said to lack."""
+    if not isinstance(data, MultiLabelSet):
+        return []
+    lacked = (images.targets == ABSENT).any(0)
+    shown = (images.targets == PRESENT).any(0)
+    return [name for name, one in zip(data.class_names, shown & ~lacked, strict=True) if one]
 
 
 def _checked_mask(data, item):

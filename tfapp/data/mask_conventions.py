@@ -5,6 +5,8 @@ from tfapp.data.dataset import Remark
 from tfapp.errors import InputError
 
 _BLACK_AND_WHITE = {0, IGNORE_VALUE}
+# Numbers that at least one mask must have, and differing numbers of them, to look like objects that were counted.
+_COUNTED, _DIFFERING = 4, 3
 
 
 def numbers_count(class_list, stored):
@@ -75,3 +77,25 @@ def white_remarks(stored, counts, folder):
     if both or all(0 not in values for _, values in white):
         return [Remark(f"{found}: 255 is read as no label in all of them. {remedy}")]
     raise InputError(f"{found}: what 255 means differs or cannot be told. {remedy}")
+
+
+def instance_remark(counts, folder):
+    """Return the `Remark` on masks that look as if their values were numbers of objects and no classes, or None.
+
+    Objects are numbered from 1 on without a gap in every mask, and masks have different numbers of them.
+
+    Args:
+        counts: Pixels of each value of every mask.
+        folder: Their folder, for the sentence.
+    """
+    numbers = [sorted(set(one) - {0, IGNORE_VALUE}) for one in counts]
+    highest = {len(one) for one in numbers}
+    gapless = all(one == list(range(1, len(one) + 1)) for one in numbers)
+    if not gapless or max(highest, default=0) < _COUNTED or len(highest) < _DIFFERING:
+        return None
+    return Remark(
+        f"Every mask in {folder} holds the values from 1 on without a gap, {min(highest)} to {max(highest)} of them, "
+        "as masks do whose objects are numbered; here each value is a class of its own. If they are numbers of "
+        "objects, save masks of 0 and 1 (mask > 0), or of the class of each object; if they are classes, name them in "
+        "classes.txt."
+    )

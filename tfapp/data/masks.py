@@ -13,7 +13,7 @@ import numpy as np
 from tfapp.data.class_files import IGNORE_VALUE
 from tfapp.data.dataset import Remark
 from tfapp.data.images import ColouredMask
-from tfapp.data.mask_conventions import numbers_count, numbers_remark, white_remarks
+from tfapp.data.mask_conventions import instance_remark, numbers_count, numbers_remark, white_remarks
 from tfapp.data.mask_files import read_colours, read_stored
 from tfapp.data.palettes import agreeing, colours_by_index, reference_colours
 from tfapp.data.strays import RARE, stray_sentence, unlisted_colours
@@ -141,6 +141,11 @@ class OwnMasks:
         unshown = colours or any(one.palette is None for one in stored)
         palette = () if unshown else tuple(sorted(colours_by_index(stored).items()))
         self.coding = replace(coding, palette=palette, inferred=class_list is None)
+        counted = (
+            instance_remark(counts, self._place / "masks") if class_list is None and not colours else None
+        )
+        if counted:
+            self.remarks.append(counted)
         self._check_strays(stored, counts)
         if IGNORE_VALUE in self.coding.ignored and not colours and not (class_list and class_list.ignored):
             self.remarks += white_remarks(stored, counts, self._place / "masks")

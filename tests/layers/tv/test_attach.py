@@ -314,3 +314,15 @@ def test_twin_that_needs_other_variables_is_refused():
     layer.build((None, None, None, 3))
     with pytest.raises(ValueError, match="`changes` must leave the variables .* has no variable 'bias'"):
         shared_copy(layer, use_bias=True)
+
+
+def test_flattened_answer_is_no_signal_of_one_axis():
+    images = keras.Input((8, 6, 1))
+    logits = keras.layers.Conv2D(2, 1)(images)
+    flat = keras.Model(images, keras.layers.Softmax()(keras.layers.Reshape((48, 2))(logits)))
+    with pytest.raises(
+        ValueError, match="`model` must answer with the spatial axes of its images; put .*Reshape"
+    ):
+        regularise(flat)
+    shaped = keras.Model(images, keras.layers.Reshape((8, 6, 2))(flat.outputs[0]))
+    assert regularise(shaped).output_shape == (None, 8, 6, 2)

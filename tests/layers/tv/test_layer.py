@@ -377,3 +377,29 @@ def test_automatic_training_graph_uses_xla(layer_class):
 @pytest.mark.parametrize("training", [True, False])
 def test_graph_that_may_not_compile_needs_no_xla(training):
     assert compiled_nodes(TVSoftmax(jit_compile=False), training) == []
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4, 4, 1), (2, 8, 6, 3), (2, 8, 6), (8,), (1, 2, 8, 6, 2)])
+def test_tv_weight_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match="`tv_weight` must be a number, one for each class, or a map"):
+        TVSoftmax()(np.zeros((2, 8, 6, 2), "float32"), tv_weight=np.ones(shape, "float32"))
+
+
+def test_negative_tv_weight_in_a_graph_answers_nan():
+    images = keras.Input((8, 6, 2))
+    weight = keras.layers.Conv2D(
+        1, 1, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(-2.0)
+    )
+    model = keras.Model(images, TVSoftmax()(images, tv_weight=weight(images)))
+    assert np.isnan(model.predict(np.zeros((1, 8, 6, 2), "float32"), verbose=0)).all()
+
+
+def test_guide_with_nan_is_refused():
+    with pytest.raises(ValueError, match="`guide` must be finite. Received: NaN or infinite values"):
+        TVSoftmax()(np.zeros((1, 8, 6, 2), "float32"), guide=np.full((1, 8, 6, 3), np.nan, "float32"))
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 8, 2), (1, 8, 0, 2)])
+def test_logits_without_a_pixel_are_refused(shape):
+    with pytest.raises(ValueError, match="TVSoftmax needs at least one pixel along every spatial axis"):
+        TVSoftmax()(np.zeros(shape, "float32"))

@@ -13,6 +13,7 @@ import numpy as np
 from tfapp.data.listing import visible_folders
 from tfapp.errors import InputError
 from tfapp.pose.scenes.bop_objects import BopObject
+from tfapp.pose.scenes.camera import centre_notice
 from tfapp.pose.scenes.depth_images import depth_size
 from tfapp.pose.scenes.image_cameras import read_image_cameras
 from tfapp.pose.scenes.own_layout import CAMERA, depth_files
@@ -123,6 +124,8 @@ class BopLayout:
                 f"object {object_id}.",
             )
         self.cameras = self._read_cameras(scenes)
+        doubt = centre_notice(path, self.cameras[self.stems[0]])
+        self.notices += (doubt,) if doubt else ()
 
     @cached_property
     def has_labels(self):

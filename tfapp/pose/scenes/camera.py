@@ -153,6 +153,29 @@ def check_centre(where, camera):
             )
 
 
+# Share of the image that its principal point may be off the middle, along both sides, before it is doubted.
+_OFF_MIDDLE = 0.35
+
+
+def centre_notice(where, camera):
+    """Return a sentence that doubts a principal point near a corner of the image, None for another.
+
+    Most such cameras are those of images of another size. A part cut out of a larger image may have it there too.
+
+    Args:
+        where: What the camera is from.
+        camera: `Camera`.
+    """
+    across, down = camera.cx / camera.width - 0.5, camera.cy / camera.height - 0.5
+    if min(abs(across), abs(down)) <= _OFF_MIDDLE:
+        return None
+    return (
+        f"{where} has its principal point near a corner of the image: cx {camera.cx:g} of {camera.width}, cy "
+        f"{camera.cy:g} of {camera.height} pixels. Unless the images are cut out of larger ones, the camera is that of "
+        "another size of image; scale fx, fy, cx and cy with it."
+    )
+
+
 def check_view(where, camera):
     """Raise InputError for a field of view that no lens without distortion has, with the likely unit."""
     for focal, centre, side, names in (

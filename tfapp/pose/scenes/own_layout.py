@@ -8,7 +8,7 @@ import numpy as np
 from tfapp.data.listing import NamedFiles, by_stem, skipped_notice, visible_files
 from tfapp.data.number_masks import NumberMasks
 from tfapp.errors import InputError
-from tfapp.pose.scenes.camera import read_camera
+from tfapp.pose.scenes.camera import centre_notice, read_camera
 from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES
 from tfapp.pose.scenes.image_cameras import IMAGE_CAMERAS, read_image_cameras
 from tfapp.pose.scenes.lattice import facing, organised_camera, without_camera
@@ -53,6 +53,8 @@ class OwnLayout:
         self._named = NamedFiles(path)
         check_whole(path, self.stems, self.record, self._named)
         self.cameras = self._read_cameras()
+        doubt = centre_notice(path / CAMERA, self.cameras[self.stems[0]])
+        self.notices += (doubt,) if doubt else ()
         # Without a record only one instance is sure.
         self._numbers = NumberMasks(highest=self.instances or 1)
 
