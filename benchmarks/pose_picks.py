@@ -2,10 +2,10 @@
 
     python benchmarks/pose_picks.py RUN [RUN ...] --trials 200 --scenes FOLDER --out results/pose/picks.csv
 
-For every run new scenes of its part are dropped, seen as the run's scenes were, posed and grasped, each by parallel
-fingers and by a suction cup. "with confidence" takes the best by quality times confidence and none below 0.5; "without"
-takes the best grasp, by its quality, of a part drawn at random. A pick succeeds if a part is held in the air in the
-end, 10 cm higher. Every trial is a row; an interrupted benchmark resumes after the last one.
+For every run new scenes of its part are dropped, seen as the run's scenes were or by --sensor, posed and grasped, each
+by parallel fingers and by a suction cup. "with confidence" takes the best by quality times confidence and none below
+--least-confidence; "without" takes the best grasp, by its quality, of a part drawn at random. A pick succeeds if a part
+is held in the air in the end, 10 cm higher. Every trial is a row; an interrupted benchmark resumes after the last one.
 """
 
 import argparse
@@ -35,7 +35,6 @@ GRIPPERS = {
     "parallel": ParallelGripper(opening=0.04),
     "suction": SuctionGripper(cup_diameter=0.008, seal=0.0015),
 }
-LEAST_CONFIDENCE = 0.5
 ARMS = ("with confidence", "without")
 COLUMNS = (
     "run", "gripper", "scene", "arm", "part", "confidence", "quality", "tilt", "outcome", "intended",
@@ -89,21 +88,21 @@ def _simulate(folder, number, settings, world, caster):
         np.savez(path, rotation=drop.rotation, translation=drop.translation, turn=turn, shift=shift)
 
 
-def chosen_grasp(plan, arm, rng):
+def chosen_grasp(plan, arm, least, rng):
     """Return the grasp that is tried, None of an abstention; a plan has one of each part, best first."""
     if arm == "without":
         return plan.grasps[rng.integers(len(plan.grasps))] if plan.grasps else None
-    return next((one for one in plan.grasps if one.confidence >= LEAST_CONFIDENCE), None)
+    return next((one for one in plan.grasps if one.confidence >= least), None)
 
 
-def trial(planner, gripper, folder, settings, number):
+def trial(planner, gripper, folder, settings, number, least):
     """Return the rows of both arms in a scene, without what they are of."""
     plan = planner.plan(folder, number)
     with np.load(folder.path / "drops" / f"{number:05d}.npz") as kept:
         drop, turn, shift = Drop(kept["rotation"], kept["translation"]), kept["turn"], kept["shift"]
     rows, known = [], {}
     for arm in ARMS:
-        grasp = chosen_grasp(plan, arm, np.random.default_rng([SEED, number]))
+        grasp = chosen_grasp(plan, arm, least, np.random.default_rng([SEED, number]))
         if grasp is None:
             outcome = "no grasp" if arm == "without" or not plan.grasps else "abstained"
             rows.append((arm, "", "", "", "", outcome, ""))
@@ -165,6 +164,7 @@ def main():
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--scenes", type=Path, required=True, help="Folder for the new scenes.")
     parser.add_argument("--sensor", default="ideal", help="What sees the scenes, with true masks.")
+    parser.add_argument("--least-confidence", type=float, default=0.5)
     parser.add_argument("--grippers", default=",".join(GRIPPERS))
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -181,7 +181,7 @@ def main():
             planner, finished = GraspPlanner(chosen, gripper, options), done(arguments.out)
             for number in range(arguments.trials):
                 if (path.name, name, number) not in finished:
-                    rows = trial(planner, gripper, folder, settings, number)
+                    rows = trial(planner, gripper, folder, settings, number, arguments.least_confidence)
                     append(arguments.out, [(path.name, name, number, *row) for row in rows])
     summary(arguments.out)
 
