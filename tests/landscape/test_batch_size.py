@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfapp.errors import InputError
 from tfapp.landscape import (
     Hessian,
     landscape,
@@ -119,3 +120,10 @@ def test_many_batches_go_through_a_graph_and_are_told_the_same():
     expected = [sum(len(part) * part.sum() for part in parts[size]) / 600 for size in (8, 32)]
     found = re.search(r"it is (\S+) at `batch_size=8` and (\S+) at 32", words(model, (x, y)))
     assert [float(number) for number in found.groups()] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_loss_of_one_number_per_sample_is_refused_in_a_sentence():
+    with pytest.raises(
+        InputError, match=r"whose loss has the shape \(1,\) for one sample; compile it with a `reduc"
+    ):
+        Hessian(linear(keras.losses.MeanSquaredError(reduction=None)), X, Y)

@@ -35,7 +35,7 @@ def prepare(model: keras.Model, batches: Batches) -> int:
     """Check that the loss of a model can be differentiated; return n, the number of trainable parameters.
 
     Raises:
-        InputError: the model is not compiled, not built, or has nothing to train.
+        InputError: the model is not compiled, not built, has nothing to train, or a loss that is no single number.
     """
     if not (model.built and model.compiled):
         raise InputError(
@@ -50,12 +50,17 @@ def prepare(model: keras.Model, batches: Batches) -> int:
     try:
         x, y, sample_weight = first
         prediction = model(x, **training_argument(model.call, False))
-        computed_loss(model, x, y, prediction, sample_weight, training=False)
+        loss = computed_loss(model, x, y, prediction, sample_weight, training=False)
     except (TypeError, ValueError, tf.errors.OpError) as error:
         raise InputError(
             f"Expected a model and data whose loss `compute_loss` gives, to differentiate it. Received: "
             f"{model.name!r} ({one_line(error)})."
         ) from error
+    if tf.convert_to_tensor(loss).shape.rank:
+        raise InputError(
+            f"Expected a loss of one number for a batch, to differentiate it. Received: {model.name!r}, whose loss has "
+            f"the shape {tuple(loss.shape)} for one sample; compile it with a `reduction`."
+        )
     if has_own_test_step(model):
         _refuse_other_loss(model, first)
     return n
