@@ -155,7 +155,7 @@ def _write(table, runs, command, filled, rows, results, remarks):
     written = files_of(runs.out, table.name, ".md", ".json")
     seeds = len({key[3] for key in results})
     over = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
-    means = ", of means over the objects" if table.by_object else ""
+    means = "; means over objects ± standard deviation over these" if table.by_object else ""
     scale = f"{runs.scale.scenes} scenes of {runs.scale.size}x{runs.scale.size}, epochs {runs.scale.config.epochs}"
     text = (
         f"Table {table.number.upper()} of {SOURCE}: {table.heading}. {scale}, protocol {runs.protocol}, network "
