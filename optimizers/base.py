@@ -1,10 +1,13 @@
 """Base of the optimizers whose step depends on the value of the loss."""
 
+import warnings
+
 import keras
 import tensorflow as tf
 
 from tfapp.optimizers.loss_scaling import teach_wrapper
-from tfapp.optimizers.untracked import Untracked
+from tfapp.optimizers.single_batches import teach_train_on_batch
+from tfapp.optimizers.untracked import Untracked, WithoutNumbers, saved_numbers
 from tfapp.optimizers.updates import global_norm, plain
 
 
@@ -53,16 +56,18 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     Keras hands every loss to `scale_loss` before it differentiates, regularisation and added losses included;
     here it is kept until the gradients arrive. Both are summed over replicas and averaged over
     `gradient_accumulation_steps` before anything is computed, so that two replicas, or four accumulated batches,
-    step exactly as one batch of the joined size. Works with the TensorFlow backend only.
+    step exactly as one batch of the joined size, averages of weights included. Works with the TensorFlow backend only.
 
     A subclass has the names of its scalars in `MEASURED`, their first values in `INITIAL`, `advance`, which is
     its rule for scalars, and Keras's `update_step`, which is that for one variable.
 
     Settings named in `ADJUSTABLE` may be set at any time, by a callback too, and hold from the next step on; those in
-    `FIXED` only before training begins. A rule reads the former by `number`.
+    `FIXED` only before training begins. A rule reads the former by `number`. Those that are numbers are saved with the
+    variables, so that `BackupAndRestore`, `save_weights` and `save` keep what a callback has set.
 
-    Where `MEASURED` has `num_skipped`, skipped steps are told with their cause: by a warning when `fit()` ends, or at
-    once where every step runs eagerly. In a graph of one's own nothing of Python runs: look at `measured()` there.
+    Where `MEASURED` has `num_skipped`, skipped steps are told with their cause: by a warning when `fit()` ends, after
+    `train_on_batch`, or at once where every step runs eagerly. In a graph of one's own nothing of Python runs: look at
+    `measured()` there.
 
     `weight_decay` is coupled: wd/2 |w|^2 is added to the loss and wd w to the gradient, as an L2 regulariser of
     the model would (Keras's own decay is decoupled, and multiplied by the learning rate). Embedding gradients
@@ -137,6 +142,32 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
                 shape=(), dtype=self._scalars.dtype, aggregation="only_first_replica", name="accumulated_loss"
             )
 
+    def save_own_variables(self, store):
+        """Write the variables, by number as Keras does, and the settings that are numbers, by name."""
+        super().save_own_variables(store)
+        self._untracked.save_numbers(store)
+
+    def load_own_variables(self, store):
+        """Read what `save_own_variables` wrote, or an earlier version without settings.
+
+        Settings hold from the next step on, as Keras's learning rate does. One that this optimizer cannot take without
+        another graph is left as it is, with a warning.
+        """
+        variables = WithoutNumbers(store)
+        super().load_own_variables(variables)
+        # Of another number Keras loads nothing, and says so.
+        if len(variables.keys()) != len(self.variables):
+            return
+        for name, value in saved_numbers(store).items():
+            if name in self._untracked.numbers:
+                setattr(self, name, value)
+            else:
+                warnings.warn(
+                    f"{self.name} was saved with `{name}` = {value:g}, and was made with {getattr(self, name, None)!r} "
+                    "now, which stays: its step has no place for that number. Make it with a number to take it.",
+                    stacklevel=2,
+                )
+
     def measured(self):
         """Return the scalars of the last step as a dictionary from their names in `MEASURED` to floats."""
         values = self._scalars.numpy() if self.built else self.INITIAL
@@ -184,6 +215,10 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         # Keras calls it at the end of `fit()`, outside every graph.
         super().finalize_variable_values(var_list)
         self._untracked.report(self, begin_anew=True)
+
+    def report_batch(self):
+        """Warn of skipped steps after a `train_on_batch`: once for each cause, until a `fit()` ends."""
+        self._untracked.report_alone(self)
 
     def mark_skips_as_told(self):
         """Leave out the warning of skipped steps in this training: a callback reported them already."""
@@ -237,8 +272,11 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             rates,
             [*slots, (scalars, self._scalars.value)],
         )
-        if self.use_ema:
+        if self.use_ema and is_due is True:
             self._average_weights()
+        elif self.use_ema:
+            # The weights moved at the last of the accumulated batches alone: one step, one average.
+            keras.ops.cond(is_due, self._average_weights, lambda: None)
 
     def _skips_of(self, loss, gradient_norm, changes, is_due):
         """Return what a step adds to the counts of `Untracked`."""
@@ -310,3 +348,4 @@ def _summed_over_replicas(values):
 
 
 teach_wrapper(keras.optimizers.LossScaleOptimizer, LossAwareOptimizer)
+teach_train_on_batch(keras.Model, LossAwareOptimizer)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.optimizers.array_parts import array_fault
 from tfapp.optimizers.weight_paths import descent, initialisations, measure_path, pair_distances
 
 MODES = ("trajectory", "inits")
@@ -267,6 +268,9 @@ def _tensors(batch):
 
 
 def _array_batches(data, batch_size, seed):
+    fault = array_fault(x=data[0], y=data[1], sample_weight=data[2])
+    if fault:
+        raise ValueError(fault)
     arrays = [leaf for leaf in keras.tree.flatten(data) if leaf is not None]
     shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
     if not all(shapes) or len({shape[0] for shape in shapes}) != 1:

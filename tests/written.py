@@ -44,6 +44,7 @@ TRANSFER = (
     "transfer train labels:photos --out transfer --backbone photos/backbone.keras --layer features --high 16 "
     "--low 8 --clusters 4 --hidden 8 --iterations 400 --batch-size 4"
 )
+KNOWN = "pose fit scenes --out known --instances 1 --cad scenes/truth/object.ply --units m"
 DIGITS = "digits:200 --model lenet-5"
 CASES = {
     "train": Case(TRAIN),
@@ -69,7 +70,11 @@ CASES = {
     "sharpness": Case("sharpness run --eps 1e-3 --subspace 4 --repeats 3 --samples 2", (TRAIN,)),
     "report": Case("report run --out page.html", (TRAIN,)),
     "pose evaluate": Case("pose evaluate poses", (SCENES, POSES)),
-    "pose segment": Case("pose segment poses scenes --out segmented", (SCENES, POSES)),
+    "pose segment": Case("pose segment poses scenes --out segmented --poses csv,json,bop", (SCENES, POSES)),
+    "pose model": Case("pose model known --out part.stl --points points.ply", (SCENES, KNOWN)),
+    "pose grasps": Case(
+        "pose grasps known scenes --out grasps --gripper parallel --opening 0.06", (SCENES, KNOWN)
+    ),
     "pose show": Case("pose show poses", (SCENES, POSES)),
     "pose landscape": Case("pose landscape scenes --out turned --steps 12 --points 64", (SCENES,)),
     "transfer evaluate": Case("transfer evaluate transfer", (TRANSFER,)),

@@ -12,6 +12,15 @@ from tfapp.cli.main import app
 OLD = json.loads((Path(__file__).parent / "version_0_1" / "commands.json").read_text())
 
 
+# Options whose default is another now. The tables of Wu (2020) had assumed numbers, and with them objects, numbers of
+# instances and variants that are not theirs; the flags stay, and mean the same.
+OTHER_DEFAULTS = {
+    command: ("--parts", "--instances", "--variants")
+    for command in OLD
+    if command.startswith("tfapp reproduce pose-table-")
+}
+
+
 @pytest.fixture(scope="module")
 def today():
     return command_tree()
@@ -27,6 +36,8 @@ def test_options_have_the_same_flags_types_and_defaults(today):
             {parameter["flags"][0]: parameter for parameter in described if parameter["kind"] == "option"}
             for described in (today[command], parameters)
         )
+        for flag in OTHER_DEFAULTS.get(command, ()):
+            then[flag] = {name: value for name, value in then[flag].items() if name != "default"}
         assert {flag: now.get(flag) for flag in then} == then, command
 
 

@@ -235,6 +235,9 @@ FORMS = {
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.filterwarnings(
+    "ignore:`surface.metrics` holds metrics that are one number. It will not hold 'half'"
+)
 @pytest.mark.parametrize("form", FORMS)
 def test_the_centre_is_what_evaluate_says_of_the_same_form(form):
     make, data, y = FORMS[form]

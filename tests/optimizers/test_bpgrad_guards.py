@@ -72,6 +72,26 @@ def test_each_training_tells_its_own_skipped_steps():
         model.fit(np.ones((3, 1)), np.array([[-1.0], [1.0], [-1.0]]), batch_size=1, shuffle=False, verbose=0)
 
 
+@pytest.mark.parametrize("options", [{"jit_compile": False}, {"run_eagerly": True}])
+def test_negative_loss_is_told_once_by_train_on_batch_and_again_by_the_next_training(options):
+    model, one = line(-3.0), np.ones((1, 1), "float32")
+    model.compile(BPGrad(10.0), value_of, **options)
+    with pytest.warns(UserWarning, match="skipped every step because the loss was negative") as warned:
+        for _ in range(3):
+            model.train_on_batch(one, one)
+    assert len(warned) == 1 and model.optimizer.measured()["num_skipped"] == 3
+    factors = np.array([[1.0], [-1.0]], "float32")
+    with pytest.warns(UserWarning, match="skipped 1 of 2 steps because the loss was negative") as warned:
+        model.fit(np.ones((2, 1)), factors, batch_size=1, shuffle=False, verbose=0)
+    assert len(warned) == 1
+
+
+def test_train_on_batch_of_another_optimizer_is_as_it_was():
+    model, one = line(), np.ones((1, 1), "float32")
+    model.compile("sgd", value_of, jit_compile=False)
+    assert model.train_on_batch(one, one, return_dict=True) == {"loss": 3.0}
+
+
 def test_step_of_an_eager_loop_is_told_at_once():
     model, optimizer = line(), BPGrad(10.0)
     with pytest.warns(UserWarning, match="the loss was negative"):

@@ -22,6 +22,7 @@ CASES = {
     "no momentum": {"momentum": 0.0},
     "clipping, decay, average": {"clipnorm": 0.1, "weight_decay": 0.05, "use_ema": True, "ema_momentum": 0.9},
     "accumulating": {"gradient_accumulation_steps": 2},
+    "accumulating, average": {"gradient_accumulation_steps": 2, "use_ema": True},
     "auto": {"lipschitz": "auto", "auto_steps": 8},
 }
 

@@ -22,7 +22,7 @@ def tfapp(*arguments):
 def check_refused(result, sentence):
     """Check that a command ended with one sentence and exit code 2."""
     assert result.exit_code == 2, result.output
-    assert sentence in " ".join(result.output.split())
+    assert sentence in " ".join(result.output.split()), result.output
     assert "Traceback" not in result.output
 
 

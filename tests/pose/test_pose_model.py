@@ -47,6 +47,17 @@ def compared(model, outputs, hypotheses):
     return model.compare(pick(outputs, np.array(hypotheses)), signs, model.observed(POINTS))
 
 
+@pytest.mark.parametrize(
+    ("instances", "share", "weight"),
+    # exp(-10 share / total) / (exp(-10 share / total) + (2^N - 1) exp(-10 / total)) for total = 2^N - 1 + share.
+    [(2, 0.5, 0.58), (3, 0.5, 0.22), (4, 0.5, 0.084), (2, 0, 0.90), (3, 0, 0.37), (4, 0, 0.115)],
+)
+def test_best_combination_of_many_hardly_wins_at_gamma_10(instances, share, weight):
+    losses = np.ones(2**instances)
+    losses[0] = share
+    assert float(softmin_weights(tf.constant(losses), 10.0)[0]) == pytest.approx(weight, abs=0.005)
+
+
 @pytest.mark.parametrize("visibility", ["none", "hidden-points"])
 def test_distances_of_all_channels_are_those_of_a_loop(visibility):
     model = model_of(channels=2, hypotheses=3, visibility=visibility)

@@ -72,6 +72,13 @@ def test_held_out_scenes_are_none_of_the_trained_ones(run):
     assert sorted([*parts["training"], *parts["held-out"]]) == list(range(8))
 
 
+def test_first_scenes_that_are_not_held_out_are_learned_from(scenes, run, tmp_path):
+    config = replace(CONFIG, training_scenes=4, epochs=1)
+    few, usual = train(scenes, tmp_path / "run", config).splits, run.splits
+    assert list(few["training"]) == list(usual["training"][:4])
+    assert list(few["held-out"]) == list(usual["held-out"])
+
+
 def test_depth_that_is_trained_on_shows_the_parts_alone(scenes):
     folder = SceneFolder(scenes)
     observed = observe(folder, 30)

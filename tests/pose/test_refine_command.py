@@ -190,14 +190,22 @@ def test_a_model_of_few_points_is_not_taken_for_a_surface():
     assert float(RefinedModel(points, EXTENT, fused=False).to_fit().radius) == 0
 
 
-def test_a_model_that_does_not_explain_its_scenes_is_refused_to_a_robot(refined, bolt_scenes, tmp_path):
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (lambda record: {"residual": 0.03 * record["extent"] + 0.01}, "does not explain its scenes"),
+        (
+            lambda record: {"residual": 0.0, "moved": 0.27, "rounds": 9},
+            "does not divide its scenes the same way twice",
+        ),
+    ],
+)
+def test_a_model_that_is_no_part_is_refused_to_a_robot(refined, bolt_scenes, tmp_path, changes, said):
     run = tmp_path / "run"
     shutil.copytree(refined[0], run)
     record = json.loads((run / "refined" / "refine.json").read_text())
-    (run / "refined" / "refine.json").write_text(
-        json.dumps(record | {"residual": 0.03 * record["extent"] + 0.01})
-    )
+    (run / "refined" / "refine.json").write_text(json.dumps(record | changes(record)))
     result = tfapp("pose", "segment", run, bolt_scenes, "--out", tmp_path / "out")
-    check_refused(result, "does not explain its scenes")
+    check_refused(result, said)
     assert not (tmp_path / "out").exists()
-    assert "does not explain its scenes" in tfapp("pose", "refine", run, *ROUNDS).output
+    assert said in tfapp("pose", "refine", run, *ROUNDS).output

@@ -142,7 +142,7 @@ def test_too_few_points_are_refused(own):
 
 
 def test_intrinsics_of_another_size_are_refused(tmp_path):
-    larger = {"width": 640, "height": 480, "fx": 400.0, "fy": 420.0}
+    larger = {"width": 640, "height": 480, "fx": 400.0, "fy": 420.0, "cx": 320.0, "cy": 240.0}
     own = write_own_scenes(tmp_path / "own", camera=CAMERA | larger)
     with pytest.raises(InputError, match="has 32x24 pixels .* camera.json is of 640x480"):
         SceneFolder(own, "all").depth(0)

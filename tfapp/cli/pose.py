@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli import pose_distil, pose_fit, pose_landscape, pose_refine, pose_segment
+from tfapp.cli import (
+    pose_distil,
+    pose_fit,
+    pose_grasps,
+    pose_landscape,
+    pose_model,
+    pose_refine,
+    pose_segment,
+)
 from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
@@ -128,14 +136,31 @@ def train(
         float | None,
         Option(help="Side in metres of the cube that the model begins in.", show_default="half the unit"),
     ] = None,
+    rho: Annotated[
+        float | None,
+        Option(help="The same in units of the network, the ρ of Wu (2020).", show_default="0.5"),
+    ] = None,
     channels: Annotated[int, Option(help="1, or 2 for the rotations R and -R of each part.")] = 1,
     combination: Annotated[str, Option(help="Over the channels: min, or softmin as eq. 4.2.")] = "min",
     gamma_rate: Annotated[float, Option(help="What gamma of the softmin grows by in a step.")] = 0.002,
+    gamma_end: Annotated[
+        float | None,
+        Option(help="What gamma reaches in the last step, in place of --gamma-rate.", show_default="none"),
+    ] = None,
     hypotheses: Annotated[
         int, Option(help="Poses that each part takes the best of; more than 1 is beyond Wu (2020).")
     ] = 8,
     backbone: Annotated[str, Option(help="small or resnet-18.")] = "small",
     size: Annotated[int, Option(help="Side in pixels of what the network sees.")] = 64,
+    network_input: Annotated[
+        str, Option(help="What the network sees: points, or depth, three times, as in Wu (2020).")
+    ] = "points",
+    rotation: Annotated[
+        str, Option(help="Numbers that the network gives for a rotation: quaternion, ortho6d or axis-angle.")
+    ] = "quaternion",
+    base_poses: Annotated[
+        bool, Option(help="Add fixed places and random orientations to what the network gives.")
+    ] = True,
     translation: Annotated[
         str, Option(help="direct, or centroid: around the centroids of the points (leans on K-means).")
     ] = "direct",
@@ -165,6 +190,10 @@ def train(
     decay: Annotated[float, Option(help="Factor of both rates every --decay-epochs.")] = 0.31,
     decay_epochs: Annotated[int, Option(help="Epochs between two such falls.")] = 25,
     held_out: Annotated[float, Option(help="Share of the scenes that nothing is learned from.")] = 0.1,
+    training_scenes: Annotated[
+        int | None,
+        Option(help="Scenes to learn from.", show_default="all that are not held out"),
+    ] = None,
     seed: Annotated[int, Option(help="Of weights, points, order and split.")] = 0,
     refine: Annotated[
         bool, Option("--refine", help="Then refine poses and model, as `tfapp pose refine` does.")
@@ -244,5 +273,7 @@ app.command("fit", cls=TensorFlowCommand)(pose_fit.fit)
 app.command("refine", cls=TensorFlowCommand)(pose_refine.refine)
 app.command("distil", cls=TensorFlowCommand)(pose_distil.distil)
 app.command("segment", cls=TensorFlowCommand)(pose_segment.segment)
+app.command("model", cls=TensorFlowCommand)(pose_model.model)
+app.command("grasps", cls=TensorFlowCommand)(pose_grasps.grasps)
 app.command("show", cls=TensorFlowCommand)(show)
 app.command("landscape", cls=TensorFlowCommand)(pose_landscape.landscape)

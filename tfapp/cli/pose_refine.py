@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
 from tfapp.errors import InputError
@@ -74,7 +73,7 @@ def print_model(run, refined):
     console.print(f"refined object model: {len(refined.points)} points, {extent}", highlight=False)
     sentence = unexplained(run)
     if sentence:
-        console.print(f"[yellow]Warning:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+        console.print(f"Warning: {sentence}", style="yellow", highlight=False, soft_wrap=True)
     console.print(f"symmetries found: {refined.symmetries.describe()}", highlight=False)
     print_written(run.path / FOLDER)
 

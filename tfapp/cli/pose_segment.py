@@ -39,12 +39,21 @@ def segment(
         bool | None,
         Option(help="Poses by the refined model.", show_default="yes, where `tfapp pose refine` made one"),
     ] = None,
+    poses: Annotated[
+        str | None,
+        Option(
+            help="Write all poses in one file besides: csv, json, bop (results of the BOP challenge), with commas.",
+            show_default="none",
+        ),
+    ] = None,
 ):
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
+    from tfapp.pose.pose_tables import check_bop, forms_named, write_pose_tables
     from tfapp.pose.predictor import open_run, predictor
     from tfapp.pose.scenes.bop_layout import is_bop
     from tfapp.pose.scenes.scene_folder import SceneFolder
 
+    forms = [] if poses is None else forms_named(poses)
     opened = open_run(run)
     chosen = predictor(opened, choose, refined)
     if chosen.unexplained:
@@ -52,11 +61,20 @@ def segment(
     if object_id is None and is_bop(scenes):
         object_id = opened.object_id
     folder = SceneFolder(scenes, foreground, object_id=object_id, camera_type=camera_type)
+    if "bop" in forms:
+        check_bop(folder)
     check_folder(out)
     record = _record(opened, folder, chosen)
     with claimed(out):
         _segment(out, record, chosen, folder, opened.config["observed"])
-    print_written(out / "labels", out / "poses")
+        tables = write_pose_tables(forms, out, folder, _frame(opened))
+    print_written(out / "labels", out / "poses", *tables)
+
+
+def _frame(run):
+    cad = run.config.get("cad")
+    of = f"the frame of {cad['path']}" if cad else f"the frame of the object model of {run.path}"
+    return f"from {of} into that of the camera (x right, y down, z forward)"
 
 
 def _segment(out, record, chosen, folder, observed):

@@ -11,6 +11,7 @@ from tfapp.landscape.attached import has_attached
 from tfapp.landscape.directions.untrained import used_in_inference
 from tfapp.landscape.fingerprint import METRICS, hash_weights
 from tfapp.landscape.one_line import one_line
+from tfapp.landscape.point_loss import scalar_metrics
 from tfapp.landscape.samples import Source
 from tfapp.landscape.window import first_stride, nodes
 
@@ -71,8 +72,8 @@ def check_arguments(model: keras.Model, n, seed, tolerance, budget) -> None:
         )
 
 
-def evaluate_solution(model: keras.Model, samples: Source, batch_size: int) -> float:
-    """Return the loss of `model.evaluate`, which every surface is checked against.
+def evaluate_solution(model: keras.Model, samples: Source, batch_size: int) -> dict:
+    """Return what `model.evaluate` says by name, with the "loss" that every surface is checked against.
 
     It also lets Keras create the state of the loss, which must not happen inside a stateless scope.
 
@@ -101,18 +102,27 @@ def evaluate_solution(model: keras.Model, samples: Source, batch_size: int) -> f
             f"Expected a finite loss at the solution to draw what is around it. Received: {loss}; look at the "
             "weights and the data of the model."
         )
-    return loss
+    return figures
 
 
-def warn_of_batch_size(model: keras.Model, samples: Source, evaluated: float, batch_size: int) -> None:
-    """Warn if the loss of arrays is another one at the batch size that `model.evaluate` takes of itself."""
-    if samples.given is not None or samples.batches(batch_size).num_samples <= batch_size:
-        return
-    usual = samples.evaluated_by(model, None)["loss"]
-    if not _same(usual, evaluated):
+def warn_of_left_out(model: keras.Model, evaluated: dict) -> None:
+    """Warn of figures that `model.evaluate` gives and a surface does not have, before hours are spent on it.
+
+    Args:
+        model: the model, which was evaluated before.
+        evaluated: what `evaluate_solution` returned.
+    """
+    # Of a metric with several results Keras leaves out its own name.
+    recorded = {name.rsplit("/", 1)[-1] for name, _ in scalar_metrics(model.get_metrics_result())}
+    left_out = {name: np.shape(value) for name, value in evaluated.items() if name not in {"loss", *recorded}}
+    if left_out:
+        described = " and ".join(
+            f"{name!r} ({f'an array of the shape {shape}' if shape else 'no metric of the model'})"
+            for name, shape in left_out.items()
+        )
         warnings.warn(
-            f"The loss depends on the batches: it is {evaluated:.6g} at `batch_size={batch_size}` and {usual:.6g} at "
-            "32, which `model.evaluate` takes of itself. Give `batch_size`, or a dataset, which keeps its batches.",
+            f"`surface.metrics` holds metrics that are one number. It will not hold {described}; compile with a metric "
+            "that averages, or with one for each class.",
             stacklevel=3,
         )
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from tfapp.claims import claimed_file, claiming
 from tfapp.landscape.adaptive import AdaptivePlan, Prediction, predict
+from tfapp.landscape.batch_size import warn_of_batch_size
 from tfapp.landscape.checks import (
     check_arguments,
     check_earlier,
@@ -29,7 +30,7 @@ from tfapp.landscape.checks import (
     evaluate_solution,
     spot_check,
     warn_of,
-    warn_of_batch_size,
+    warn_of_left_out,
     warn_of_missing_metrics,
     warn_of_standard_errors,
 )
@@ -56,12 +57,10 @@ from tfapp.landscape.fingerprint import (
 from tfapp.landscape.measure import LocalEvaluator, Measuring, figures_at
 from tfapp.landscape.point_loss import make_bare_forward, point_loss_that_runs, predict_batch
 from tfapp.landscape.precision import FLOAT32, check_compute_dtype, check_forward
-from tfapp.landscape.samples import read
+from tfapp.landscape.samples import BATCH_SIZE, read
 from tfapp.landscape.surface import Surface
 from tfapp.landscape.window import coarse_to_fine, first_stride, lattice_cells, resolve
 from tfapp.workers import check_dask
-
-BATCH_SIZE = 8
 
 
 @claiming("path", claimed_file)
@@ -151,7 +150,7 @@ def landscape(
     check_compute_dtype(compute_dtype)
     samples = read(x, y, sample_weight)
     chosen = batch_size or BATCH_SIZE
-    batches = samples.batches(BATCH_SIZE if batch_size is None else batch_size)
+    batches = samples.batches(batch_size)
     check_forward(model, batches, compute_dtype)
     hashes = {"weights": hash_weights(model), "data": hash_data(*samples.content)}
     choice = {"seed": seed, "layers": layers, "biases": biases}
@@ -187,18 +186,17 @@ def landscape(
             evaluate_solution(model, samples, chosen)
             check_unmoved(directions, model, batches.slice(0, 1))
         if not is_told(surface.metadata["key"], key):
-            check_earlier(surface, evaluate_solution(model, samples, chosen), path, reestimate)
+            check_earlier(surface, evaluate_solution(model, samples, chosen)["loss"], path, reestimate)
             _check_method(surface, model, batches, directions, path)
             warn_of_missing_metrics(surface, model, path)
         return surface
 
-    evaluated = evaluate_solution(model, samples, chosen)
+    reported = evaluate_solution(model, samples, chosen)
+    evaluated = reported["loss"]
     check_unmoved(directions, model, batches.slice(0, 1))
     check_earlier(surface, evaluated, path, reestimate)
     _check_method(surface, model, batches, directions, path)
     warn_of_missing_metrics(surface, model, path)
-    if batch_size is None:
-        warn_of_batch_size(model, samples, evaluated, chosen)
     v = directions.v or [np.zeros_like(a) for a in directions.u]
     options = {"sample_errors": sample_errors, "reestimate": reestimate, "jit_compile": jit_compile}
     if dask is None:
@@ -211,6 +209,8 @@ def landscape(
         options |= {"compute_dtype": compute_dtype}
         evaluator = _dask_cells(dask, model, batches, directions.u, v, **options)
     with evaluator:
+        warn_of_batch_size(model, batches, regularisation=True)
+        warn_of_left_out(model, reported)
         keep_directions(path, request, directions)
         measuring = Measuring(surface, evaluator.evaluate, path, progress, budget)
         try:

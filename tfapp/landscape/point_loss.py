@@ -241,15 +241,19 @@ def _figures(model, means, metrics, count):
         "loss": loss,
         "regularisation": regularisation,
         "standard_error": tf.sqrt(variance),
-        "metrics": {name: tf.cast(value, tf.float64) for name, value in _scalars(results)},
+        "metrics": {name: tf.cast(value, tf.float64) for name, value in scalar_metrics(results)},
     }
 
 
-def _scalars(results):
-    """Yield the names and values of metrics that are one number; the loss has a place of its own."""
+def scalar_metrics(results):
+    """Yield the names and values of metrics that are one number; the loss has a place of its own.
+
+    Args:
+        results: what `model.get_metrics_result()` returns.
+    """
     for name, value in results.items():
         if isinstance(value, dict):
-            yield from _scalars({f"{name}/{inner}": part for inner, part in value.items()})
+            yield from scalar_metrics({f"{name}/{inner}": part for inner, part in value.items()})
         elif name != "loss" and tf.convert_to_tensor(value).shape.rank == 0:
             yield name, value
 

@@ -11,6 +11,10 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.landscape.one_line import one_line
+from tfapp.optimizers.array_parts import array_fault
+
+# Samples of arrays in a batch where nobody said it.
+BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,14 @@ class Source:
     own_size: int | None = None
     listed: tuple = ()
 
-    def batches(self, batch_size: int) -> "Batches":
-        """Return the samples as tensors, `batch_size` of them in a batch unless they bring their own batches."""
+    def batches(self, batch_size: int | None) -> "Batches":
+        """Return the samples as tensors, `batch_size` of them (None: 8) in a batch unless they bring their own."""
         if self.parts is None:
             return ListedBatches(self.listed)
-        return Batches(*self.parts, self.own_size or batch_size)
+        if self.own_size:
+            return Batches(*self.parts, self.own_size)
+        is_assumed = batch_size is None
+        return Batches(*self.parts, BATCH_SIZE if is_assumed else batch_size, size_assumed=is_assumed)
 
     @property
     def content(self) -> tuple:
@@ -67,8 +74,8 @@ def read(x, y=None, sample_weight=None) -> Source:
         y, sample_weight: arrays or nests of arrays; None with data that bring their own.
 
     Raises:
-        InputError: targets beside data that bring their own, data without end or without batches, or that Keras
-            cannot read.
+        InputError: targets beside data that bring their own, data without end or without batches, sparse or ragged
+            data, lists of numbers, or what Keras cannot read.
     """
     if isinstance(x, Batches):
         return x.source
@@ -78,6 +85,9 @@ def read(x, y=None, sample_weight=None) -> Source:
                 "A dataset yields its own targets and weights. Received: a dataset as `x`, and `y`."
             )
         return _own_batches(x)
+    fault = array_fault(x=x, y=y, sample_weight=sample_weight)
+    if fault:
+        raise InputError(fault)
     if any(hasattr(leaf, "iloc") for leaf in keras.tree.flatten((x, y, sample_weight))):
         # Keras makes columns of series.
         (parts,) = _recorded(x, y, sample_weight=sample_weight, batch_size=len(keras.tree.flatten(x)[0]))
@@ -85,8 +95,8 @@ def read(x, y=None, sample_weight=None) -> Source:
     return Source(None, (x, y, sample_weight))
 
 
-def as_batches(x, y=None, sample_weight=None, batch_size: int = 8) -> "Batches":
-    """Return `x` if it is `Batches` already, else the samples as batches that stay in memory."""
+def as_batches(x, y=None, sample_weight=None, batch_size: int | None = None) -> "Batches":
+    """Return `x` if it is `Batches` already, else the samples as batches that stay in memory, of 8 if none is said."""
     return x if isinstance(x, Batches) else read(x, y, sample_weight).batches(batch_size)
 
 
@@ -217,22 +227,29 @@ class Batches:
             outputs), first axis the samples; `sample_weight` may be None, and so may the target of an output
             without a loss. Floating-point arrays are cast to `keras.config.floatx()`, as `model.evaluate` does.
         batch_size: integer > 0.
+        size_assumed: whether nobody said the batch size, see `batch_size.warn_of_batch_size`.
 
     Raises:
         InputError: no samples, arrays of different length, or `batch_size` < 1.
     """
 
-    def __init__(self, x, y, sample_weight, batch_size: int):
+    size_assumed = False
+
+    def __init__(self, x, y, sample_weight, batch_size: int, *, size_assumed: bool = False):
         if batch_size < 1:
             raise InputError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size}.")
         self._x, self._y, self._weight = (_to_tensors(part) for part in (x, y, sample_weight))
         lengths = _leaves((self._x, self._y, self._weight))
         lengths = sorted({int(leaf.shape[0]) if leaf.shape.rank else 0 for leaf in lengths})
         if len(lengths) != 1 or lengths[0] == 0:
-            raise InputError(f"Expected as many samples in every array, at least one. Received: {lengths}.")
+            lists = " A list of arrays is several inputs or outputs." if isinstance(x, list | tuple) else ""
+            raise InputError(
+                f"Expected as many samples in every array, at least one. Received: {lengths}.{lists}"
+            )
         self.num_samples = lengths[0]
         self.batch_size = min(batch_size, self.num_samples)
         self.num_full, self.remainder = divmod(self.num_samples, self.batch_size)
+        self.size_assumed = size_assumed
 
     def slice(self, start, size: int):
         """Return `(x, y, sample_weight)` of the samples start, ..., start + size - 1."""
@@ -357,7 +374,13 @@ def _to_tensors(nest):
 def _to_tensor(array):
     if array is None:
         return None
-    tensor = tf.convert_to_tensor(array)
+    try:
+        tensor = tf.convert_to_tensor(array)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise InputError(
+            f"Expected arrays that TensorFlow takes. Received: {type(array).__name__} of dtype "
+            f"{getattr(array, 'dtype', None)} ({one_line(error)})."
+        ) from error
     return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
 
 

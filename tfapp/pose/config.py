@@ -18,6 +18,7 @@ class PoseConfig(ModelOptions):
         instances: Parts in every scene; None is what the scenes say.
         observed: Number of points that are drawn of each scene.
         side: Side in metres of the cube that the points begin in; None is half of the network's unit.
+        rho: The same in units of the network, in place of `side`.
         foreground: What counts as a part, as for `SceneFolder`.
         object_id, camera_type: Of a BOP dataset, as for `SceneFolder`.
         turn: Whether every scene is turned about the optical axis, each time by another angle.
@@ -28,11 +29,15 @@ class PoseConfig(ModelOptions):
         decay: What both learning rates are multiplied by every `decay_epochs`.
         decay_epochs: Epochs between two such falls.
         held_out: Share of the scenes that nothing is learned from.
+        training_scenes: How many scenes are learned from, the first that are not held out; None for all of these.
+        gamma_end: What gamma of the softmin reaches after all steps, from 0 and by as much in each, in place of
+            `gamma_rate`. A training that is extended goes on by as much, and beyond.
     """
 
     instances: int | None = None
     observed: int = 256
     side: float | None = None
+    rho: float | None = None
     foreground: str | None = None
     object_id: int | None = None
     camera_type: str | None = None
@@ -44,6 +49,8 @@ class PoseConfig(ModelOptions):
     decay: float = 0.31
     decay_epochs: int = 25
     held_out: float = 0.1
+    training_scenes: int | None = None
+    gamma_end: float | None = None
 
     def check(self):
         """Raise InputError for what `PoseSettings` does not look at."""
@@ -53,8 +60,9 @@ class PoseConfig(ModelOptions):
         for name in ("learning_rate", "model_learning_rate", "decay", "gamma_rate"):
             if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
                 raise InputError(f"`{name}` must be a positive number; got {getattr(self, name)}.")
-        if self.instances is not None and self.instances < 1:
-            raise InputError(f"`instances` must be at least 1; got {self.instances}.")
+        for name in ("instances", "training_scenes"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise InputError(f"`{name}` must be at least 1; got {getattr(self, name)}.")
         if self.seed < 0:
             raise InputError(f"`seed` must not be negative; got {self.seed}.")
         if self.exponent is not None and not 0 <= self.exponent <= 10:
@@ -63,15 +71,30 @@ class PoseConfig(ModelOptions):
             raise InputError(f"`held_out` is a share from 0 to below 1; got {self.held_out}.")
         if self.side is not None and not (self.side > 0 and math.isfinite(self.side)):
             raise InputError(f"`side` must be a positive length in metres; got {self.side}.")
+        for name in ("rho", "gamma_end"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise InputError(f"`{name}` must be a positive number; got {value}.")
+        if self.rho is not None and self.side is not None:
+            raise InputError(
+                "`side` and `rho` are the same length, in metres and in units; give one of them."
+            )
+        if self.gamma_end is not None and self.combination != "softmin":
+            raise InputError("`gamma_end` is for `combination` softmin; leave it out, or choose that.")
 
-    def settings(self, camera, frame, instances):
-        """Return the `PoseSettings` for a camera and the `CoordinateFrame` of its scenes."""
-        side = {} if self.side is None else {"side": self.side / frame.unit}
+    def settings(self, camera, frame, instances, steps):
+        """Return the `PoseSettings` for a camera, the `CoordinateFrame` of its scenes and the steps of the training."""
+        own = {field.name: getattr(self, field.name) for field in fields(ModelOptions)}
+        if self.side is not None:
+            own["side"] = self.side / frame.unit
+        if self.rho is not None:
+            own["side"] = self.rho
+        if self.gamma_end is not None:
+            own["gamma_rate"] = self.gamma_end / steps
         return PoseSettings(
             camera={name: getattr(camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")},
             centre=frame.centre,
             unit=frame.unit,
             instances=instances,
-            **side,
-            **{field.name: getattr(self, field.name) for field in fields(ModelOptions)},
+            **own,
         )

@@ -114,7 +114,9 @@ class PoseRun(ScenesRun):
         here, there = (Path(path).resolve() for path in (folder.path, self.record["data"]["path"]))
         self.refuse_other({"scenes": str(here)}, {"scenes": str(there)})
         self.refuse_other(
-            {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}, self.config
+            {name: value for name, value in asdict(config).items() if name not in EXTENDABLE},
+            # Options that are younger than the run had their defaults.
+            asdict(PoseConfig()) | self.config,
         )
 
 

@@ -58,12 +58,14 @@ def train(
         training = run.splits["training"]
     else:
         training, held_out = split_scenes(len(folder), config.held_out, config.seed)
+        training = _first(training, config.training_scenes, folder)
     with progress.task("scenes") as task:
         observations = observe(folder, config.observed, indices=training, seed=config.seed, progress=task)
     frame = frame_of(observations.points)
     keras.utils.set_random_seed(config.seed)
     camera = folder.common_camera
-    model = PoseModel(**vars(config.settings(camera, frame, instances)))
+    steps = config.epochs * -(-len(training) // config.batch_size)
+    model = PoseModel(**vars(config.settings(camera, frame, instances, steps)))
     if run is None:
         # Only now that nothing in the input can fail any more.
         run = PoseRun.create(
@@ -97,6 +99,14 @@ def _instances(config, folder):
             f"{folder.path} has {said} parts in every scene, not `instances` {asked}; leave it out."
         )
     return asked or said
+
+
+def _first(training, count, folder):
+    if count is not None and count > len(training):
+        raise InputError(
+            f"{folder.path} has {len(training)} scenes to learn from, fewer than `training_scenes` {count}."
+        )
+    return training[:count]
 
 
 def _train(run, model, config, observations, camera, callbacks):

@@ -2,6 +2,7 @@
 
 from tfapp.reproduce.bpgrad import comparisons, functions, networks
 from tfapp.reproduce.landscape import studies as landscape
+from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
 from tfapp.reproduce.pose import studies as pose
 from tfapp.reproduce.transfer import studies as transfer
@@ -10,6 +11,17 @@ from tfapp.reproduce.tv import studies as tv
 
 STUDIES = {
     study.name: study
-    for room in (tv, landscape, functions, networks, comparisons, pose, refined, transfer, own_data)
+    for room in (
+        tv,
+        landscape,
+        functions,
+        networks,
+        comparisons,
+        pose,
+        pose_figures,
+        refined,
+        transfer,
+        own_data,
+    )
     for study in room.STUDIES
 }

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from tfapp.errors import InputError
+from tfapp.landscape.batch_size import warn_of_batch_size
 from tfapp.landscape.directions.directions import Directions
 from tfapp.landscape.directions.filters import norm_axes
 from tfapp.landscape.directions.random_directions import (
@@ -178,6 +179,7 @@ def data_gradient(model: keras.Model, batches: Batches) -> list[np.ndarray]:
         InputError: the model is not compiled, not built, or has nothing to train.
     """
     n = prepare(model, batches)
+    warn_of_batch_size(model, batches, regularisation=False)
     _, gradient = make_gradient(model, batches, regularisation=False)(np.zeros(n))
     return unflatten(gradient.numpy(), model.trainable_variables)
 

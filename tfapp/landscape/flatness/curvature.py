@@ -50,7 +50,7 @@ def top_eigenvectors(
     k: int = 1,
     *,
     sample_weight=None,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     which: str = "largest",
     seed: int = 0,
     iterations: int = 30,
@@ -62,7 +62,7 @@ def top_eigenvectors(
         model: compiled and built Keras model; it is read only.
         x: samples as for `model.evaluate`, a dataset, or `Batches`.
         y, sample_weight: targets and weights, or None.
-        batch_size: samples per pass, >= 1.
+        batch_size: samples per pass of arrays, >= 1; None: 8, and a warning if the loss depends on it.
         k, which, seed, iterations, tolerance: those of `top_eigenpairs`.
 
     Returns:
@@ -202,7 +202,7 @@ def summarise_curvature(
     density_probes: int = 2,
     method: str = "auto",
     seed: int = 0,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     path: str | os.PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
     overwrite: bool = False,

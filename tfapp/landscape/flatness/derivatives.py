@@ -16,7 +16,15 @@ from tfapp.landscape.point_loss import has_own_test_step, step_logs, sum_of
 from tfapp.landscape.samples import Batches, as_batches
 from tfapp.optimizers.stateless_loss import collecting_scope, computed_loss, training_argument
 
-__all__ = ["as_batches", "flatten", "make_gradient", "make_hessian_product", "prepare", "unflatten"]
+__all__ = [
+    "as_batches",
+    "batch_losses",
+    "flatten",
+    "make_gradient",
+    "make_hessian_product",
+    "prepare",
+    "unflatten",
+]
 
 
 # Two ways to compute one loss differ by the rounding of float32.
@@ -27,7 +35,7 @@ def prepare(model: keras.Model, batches: Batches) -> int:
     """Check that the loss of a model can be differentiated; return n, the number of trainable parameters.
 
     Raises:
-        InputError: the model is not compiled, not built, or has nothing to train.
+        InputError: the model is not compiled, not built, has nothing to train, or a loss that is no single number.
     """
     if not (model.built and model.compiled):
         raise InputError(
@@ -42,12 +50,17 @@ def prepare(model: keras.Model, batches: Batches) -> int:
     try:
         x, y, sample_weight = first
         prediction = model(x, **training_argument(model.call, False))
-        computed_loss(model, x, y, prediction, sample_weight, training=False)
+        loss = computed_loss(model, x, y, prediction, sample_weight, training=False)
     except (TypeError, ValueError, tf.errors.OpError) as error:
         raise InputError(
             f"Expected a model and data whose loss `compute_loss` gives, to differentiate it. Received: "
             f"{model.name!r} ({one_line(error)})."
         ) from error
+    if tf.convert_to_tensor(loss).shape.rank:
+        raise InputError(
+            f"Expected a loss of one number for a batch, to differentiate it. Received: {model.name!r}, whose loss has "
+            f"the shape {tuple(loss.shape)} for one sample; compile it with a `reduction`."
+        )
     if has_own_test_step(model):
         _refuse_other_loss(model, first)
     return n
@@ -117,6 +130,22 @@ def make_hessian_product(model: keras.Model, batches: Batches, *, regularisation
     return batches.compiled(product, tf.TensorSpec((n,), tf.float64))
 
 
+def batch_losses(model: keras.Model, weights, batch):
+    """Return the loss of a batch and the part of it that is in `model.losses`, float64 scalars.
+
+    Args:
+        model: a model that `prepare` accepted.
+        weights: pairs of a variable and its value; others have their own.
+        batch: `(x, y, sample_weight)`.
+    """
+    x, y, sample_weight = batch
+    # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
+    with collecting_scope(model, weights):
+        prediction = model(x, **training_argument(model.call, False))
+        loss = computed_loss(model, x, y, prediction, sample_weight, training=False)
+        return tf.cast(loss, tf.float64), sum_of(model.losses)
+
+
 def flatten(arrays) -> np.ndarray:
     """Return arrays or variables as one float64 vector."""
     return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
@@ -154,13 +183,8 @@ def _batch_gradient(model, num_samples, regularisation):
 
 
 def _batch_loss(model, weights, batch, regularisation):
-    x, y, sample_weight = batch
-    # Each batch has its own scope: what a layer writes (a seed, a metric) must not leave the loop's body.
-    with collecting_scope(model, weights):
-        prediction = model(x, **training_argument(model.call, False))
-        loss = computed_loss(model, x, y, prediction, sample_weight, training=False)
-        loss = tf.cast(loss, tf.float64)
-        return loss if regularisation else loss - sum_of(model.losses)
+    loss, layers = batch_losses(model, weights, batch)
+    return loss if regularisation else loss - layers
 
 
 def _refuse_other_loss(model, batch):

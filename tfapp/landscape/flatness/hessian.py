@@ -18,6 +18,7 @@ import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator
 
 from tfapp.errors import InputError
+from tfapp.landscape.batch_size import warn_of_batch_size
 from tfapp.landscape.flatness.derivatives import (
     as_batches,
     flatten,
@@ -48,7 +49,7 @@ class Hessian(LinearOperator):
         model: compiled and built Keras model. It is read only; layers run in inference mode.
         x: samples as for `model.evaluate`, a dataset, or `Batches`.
         y, sample_weight: targets and weights, or None.
-        batch_size: samples per pass, >= 1.
+        batch_size: samples per pass of arrays, >= 1; None: 8, and a warning if the loss depends on it.
         regularisation: count weight decay and all else in `model.losses` too.
         method: `"exact"` differentiates twice, `"differences"` takes differences of gradients, `"auto"` decides
             as the module's head says.
@@ -75,7 +76,7 @@ class Hessian(LinearOperator):
         y=None,
         sample_weight=None,
         *,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         regularisation: bool = False,
         method: str = "auto",
         seed: int = 0,
@@ -85,6 +86,7 @@ class Hessian(LinearOperator):
             raise InputError(f"`method` must be one of {METHODS}. Received: method={method!r}.")
         batches = as_batches(x, y, sample_weight, batch_size)
         n = prepare(model, batches)
+        warn_of_batch_size(model, batches, regularisation=regularisation)
         super().__init__(np.float64, (n, n))
         self.products, self._progress = 0, progress
         self.asymmetry = self.step = None

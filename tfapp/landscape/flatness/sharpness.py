@@ -11,6 +11,7 @@ import numpy as np
 from tfapp.claims import claimed_file, claiming
 from tfapp.errors import InputError
 from tfapp.files import write_json
+from tfapp.landscape.batch_size import warn_of_batch_size
 from tfapp.landscape.directions.random_directions import check_seed
 from tfapp.landscape.fingerprint import (
     LOSS_CODE,
@@ -46,7 +47,7 @@ def sharpness(
     repeats: int = 5,
     iterations: int = 10,
     seed: int = 0,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     regularisation: bool = False,
     path: str | os.PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -70,7 +71,7 @@ def sharpness(
         repeats: number of trials, >= 1.
         iterations: of each climb, >= 1; the papers' is 10.
         seed: integer >= 0.
-        batch_size: samples per pass, >= 1.
+        batch_size: samples per pass of arrays, >= 1; None: 8, and a warning if the loss depends on it.
         regularisation: count weight decay and all else in `model.losses` too; without it f is the data loss.
         path: file (.json) to which every trial is added, and from which the same call resumes; or None.
         progress: called as `progress(done, total)` in evaluations, of which the total is nominal.
@@ -90,6 +91,7 @@ def sharpness(
     batches = as_batches(x, y, sample_weight, batch_size)
     n = prepare(model, batches)
     _check_subspace(subspace, box, n)
+    warn_of_batch_size(model, batches, regularisation=regularisation)
     search = {
         "box": box,
         "subspace": subspace,

@@ -1,7 +1,6 @@
 """Object model and pose network, trained together by Keras's `fit()`."""
 
 import itertools
-from dataclasses import asdict
 from typing import NamedTuple
 
 import keras
@@ -208,7 +207,7 @@ class PoseModel(keras.Model):
         self.seen.assign(SEEN_MOMENTUM * self.seen + (1 - SEEN_MOMENTUM) * share)
 
     def get_config(self):
-        return {"name": self.name, **asdict(self.settings)}
+        return {"name": self.name, **self.settings.to_config()}
 
     def get_compile_config(self):
         return {

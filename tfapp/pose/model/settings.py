@@ -1,6 +1,6 @@
 """Settings of a pose model: what it is made of."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
@@ -9,6 +9,18 @@ from tfapp.pose.scenes.camera import Camera
 
 COMBINATIONS = ("min", "softmin")
 VISIBILITIES = ("hidden-points", "soft", "none")
+NETWORK_INPUTS = ("points", "depth")
+ROTATIONS = ("quaternion", "ortho6d", "axis-angle")
+
+
+_CHOICES = {
+    "combination": COMBINATIONS,
+    "visibility": VISIBILITIES,
+    "network_input": NETWORK_INPUTS,
+    "rotation": ROTATIONS,
+}
+# Than version 0.1.
+_YOUNGER = ("network_input", "rotation", "base_poses")
 
 
 def usual_exponent(points):
@@ -32,6 +44,10 @@ class ModelOptions:
         hypotheses: Number K of poses that each instance takes the best of; 1 is that of Wu (2020).
         backbone: `small` or `resnet-18`.
         size: Height and width of what the backbone sees, in pixels.
+        network_input: What the backbone sees: `points`, x, y, z and whether there is one, or `depth`, three times.
+        rotation: `quaternion`, `ortho6d` or `axis-angle`: the numbers that the network gives for a rotation.
+        base_poses: Whether fixed places side by side and random orientations are added to what the network gives.
+            Without them it is the plain vector of Wu (2020), 7 numbers for each instance.
         translation: `direct`, or `centroid` for places around the centroids of the points.
         visibility: `hidden-points` for the removal of hidden points, `soft`, or `none`.
         exponent: Of the radius of that removal; None for 2.4 up to 512 points of the model and 2.9 above, which the
@@ -47,6 +63,9 @@ class ModelOptions:
     hypotheses: int = 8
     backbone: str = "small"
     size: int = 64
+    network_input: str = "points"
+    rotation: str = "quaternion"
+    base_poses: bool = True
     translation: str = "direct"
     visibility: str = "hidden-points"
     exponent: float | None = None
@@ -83,11 +102,27 @@ class PoseSettings(ModelOptions):
             raise InputError(f"The sides of the cube must be longer than 0; got {self.side * self.unit} m.")
         if self.squared and self.visibility == "soft":
             raise InputError("`squared` is for whole points; leave it out with `visibility` soft.")
-        for name, allowed in (("combination", COMBINATIONS), ("visibility", VISIBILITIES)):
+        if self.translation == "centroid" and not self.base_poses:
+            raise InputError(
+                "`translation` centroid begins at places that are added to what the network gives; leave it out "
+                "without `base_poses`."
+            )
+        for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InputError(
                     f"Unknown `{name}` {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
+
+    def to_config(self):
+        """Return the settings as a dictionary, younger ones only where they differ from their default.
+
+        So models of before have the same configuration, which surfaces and runs are recognised by.
+        """
+        config = asdict(self)
+        for field in fields(self):
+            if field.name in _YOUNGER and config[field.name] == field.default:
+                del config[field.name]
+        return config
 
     @property
     def lens(self):

@@ -30,10 +30,13 @@ _ENTRIES = Entries(
         "extent": Number(above=0),
     },
     # Later than the first refinements.
-    {"noise": Number(0), "weights": Text()},
+    {"noise": Number(0), "weights": Text(), "moved": Number(0)},
 )
 # A model explains its scenes where the mean residual is below this share of the part's extent, beside the noise.
 _EXPLAINED = 0.015
+# Share of the measured points that may still change to another instance in the last of the usual rounds: of a model
+# that is the part it is below 1 %; of a heap that fills whatever is measured it was 27 %.
+_SETTLED = 0.05
 _SCENE_ARRAYS = ("present", "rotation", "translation", "residual", "margin")
 # Rounds at least: a model is first blurred for some, with a residual that hardly falls.
 _LEAST_ROUNDS = 9
@@ -138,15 +141,30 @@ def is_refined(run):
 
 
 def unexplained(run):
-    """Return a sentence where a refined model does not explain the scenes that it was fused from, or None."""
+    """Return a sentence where a refined model does not explain the scenes that it was fused from, or None.
+
+    Either too much of what was measured is left, or rounds do not settle on which points are whose.
+    """
     record = _read_record(run.path / FOLDER)
     limit = _EXPLAINED * record["extent"] + record.get("noise", 0.0)
     if record["residual"] <= limit:
-        return None
+        return _unsettled(run, record)
     return (
         f"the refined model of {run.path} does not explain its scenes: {1000 * record['residual']:.2f} mm are left on "
         f"average, more than {1000 * limit:.2f} mm; its poses are not to be trusted. Show the part from more sides, so "
         "that neighbouring views overlap, or give its CAD model to `tfapp pose fit`."
+    )
+
+
+def _unsettled(run, record):
+    moved = record.get("moved", 0.0)
+    if record["rounds"] < _LEAST_ROUNDS or moved <= _SETTLED:
+        return None
+    return (
+        f"the refined model of {run.path} does not divide its scenes the same way twice: {moved:.0%} of the measured "
+        f"points changed to another instance in the last round, more than {_SETTLED:.0%}; its poses are not to be "
+        "trusted. Show the parts with less of them hidden, say how many there are, or give their CAD model to `tfapp "
+        "pose fit`."
     )
 
 
@@ -267,6 +285,8 @@ def _finish(folder, refined, rows, settings):
     # Written last: it tells that the refinement is done.
     residual = rows[-1][1] / 1000 if rows else 0.0
     found = {"rounds": len(rows), "residual": residual, "extent": refined.extent}
+    if rows:
+        found["moved"] = rows[-1][3]
     write_json(folder / _RECORD, settings | found)
     (folder / _STATE).unlink(missing_ok=True)
 

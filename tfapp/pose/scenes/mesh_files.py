@@ -55,8 +55,12 @@ def _check_size(path):
 
 def write_mesh(path, vertices, triangles) -> None:
     """Write a mesh, in the format of the file's suffix, by write-then-rename."""
+    mesh = open3d_mesh(vertices, triangles)
+    if Path(path).suffix.lower() == ".stl":
+        # STL has a normal for each triangle, and Open3D writes none without.
+        mesh.compute_triangle_normals()
     with atomic_path(path) as temporary:
-        if not import_open3d().io.write_triangle_mesh(str(temporary), open3d_mesh(vertices, triangles)):
+        if not import_open3d().io.write_triangle_mesh(str(temporary), mesh):
             raise OSError(f"{path} cannot be written.")
 
 

@@ -40,7 +40,8 @@ def read_ply(path):
             "list vertex_indices of each face."
         )
     points = np.stack([np.asarray(vertices[axis], np.float64) for axis in "xyz"], -1)
-    corners = faces[name]
+    # Not the map of the file that plyfile may give: Open3D takes none.
+    corners = np.asarray(faces[name])
     if not len(corners) or not len(points):
         raise InputError(f"{path} is damaged or empty: it holds no vertex or no face.")
     if corners.dtype == object and all(len(one) == 3 for one in corners):

@@ -1,169 +1,178 @@
-"""Studies `pose-table-4.2` and `pose-table-b.2` to `-b.7`: models and poses of parts in a bin."""
+"""Studies `pose-table-4.2` and `pose-table-b.1` to `-b.7`: the tables of Wu (2020), measured beside printed."""
 
-import json
-import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.pose.tables import ASSUMED, PARTS, SOURCE, TABLES, result_table
+from tfapp.reproduce.pose.objects import chosen_objects
+from tfapp.reproduce.pose.printed import SOURCE
+from tfapp.reproduce.pose.slips import SLIPS
+from tfapp.reproduce.pose.tables import TABLES
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
 SCALES = {"small": "for two cores.", "paper": "for a GPU."}
+REMARKS = (
+    "Scenes are simulated anew, of parts like those of the text; what is printed stands beside. Printed numbers are of "
+    "scenes that were trained on, as the columns `training` are here.",
+    "The text does not say how its spectral clustering was set; here it is the better of two that were searched.",
+)
+Out = Annotated[
+    Path, Option(help="Folder of scenes, runs and results; commands with the same one share them.")
+]
+ScaleName = Annotated[str, Option(help="small, for two cores, or paper, for a GPU.")]
+Parts = Annotated[
+    str | None,
+    Option(
+        help="Objects, comma-separated: bolt, camera-head, nut, obj-01, obj-14, obj-24, l-bracket.",
+        show_default="those of the source",
+    ),
+]
+Seeds = Annotated[tuple, Option(help="Seeds of training, comma-separated.", text="seeds")]
+Tilt = Annotated[float, Option(help="The camera looks from within this many degrees of the vertical.")]
+Epochs = Annotated[int | None, Option(min=1, help="Epochs.", show_default="by scale")]
+Scenes = Annotated[int | None, Option(min=2, help="Scenes.", show_default="by scale")]
+Meshes = Annotated[
+    Path | None,
+    Option(
+        help="Folder with obj_01, obj_14 and obj_24 of T-LESS as .stl, .ply or .obj.", show_default="none"
+    ),
+]
+Protocol = Annotated[
+    str | None,
+    Option(
+        help="held-out: a tenth of the scenes is; text: all are trained on and 500 of them evaluated.",
+        show_default="held-out when small, text at the scale of the paper",
+    ),
+]
+Network = Annotated[
+    str | None,
+    Option(
+        help="tfapp, or text: depth three times in, a plain vector of 7 numbers an instance out.",
+        show_default="tfapp when small, text at the scale of the paper",
+    ),
+]
 
 
 def study_of(table):
     """Return the `Study` of a `PoseTable`."""
 
     def make(
-        out: Annotated[
-            Path, Option(help="Folder of scenes, runs and tables; tables with the same one share them.")
-        ],
-        scale: Annotated[str, Option(help="small, for two cores, or paper, for a GPU.")] = "small",
-        parts: Annotated[str, Option(help="Built-in parts, comma-separated.")] = ",".join(PARTS),
-        instances: Annotated[str, Option(help="Numbers of parts in a scene, comma-separated.")] = ",".join(
-            map(str, table.instances)
-        ),
-        variants: Annotated[str, Option(help="Variants of the method, comma-separated.")] = ",".join(
-            table.variants
-        ),
-        seeds: Annotated[tuple, Option(help="Seeds of training, comma-separated.", text="seeds")] = (0, 1, 2),
-        tilt: Annotated[
-            float, Option(help="The camera looks from within this many degrees of the vertical.")
-        ] = 0.0,
-        epochs: Annotated[int | None, Option(min=1, help="Epochs.", show_default="by scale")] = None,
-        scenes: Annotated[int | None, Option(min=2, help="Scenes.", show_default="by scale")] = None,
+        out: Out,
+        scale: ScaleName = "small",
+        parts: Parts = None,
+        instances: Annotated[
+            str | None,
+            Option(help="Numbers of parts in a scene, comma-separated.", show_default="those of the source"),
+        ] = None,
+        variants: Annotated[
+            str | None,
+            Option(help="Variants of the method, comma-separated.", show_default="those of the source"),
+        ] = None,
+        seeds: Seeds = (0, 1, 2),
+        tilt: Tilt = 0.0,
+        epochs: Epochs = None,
+        scenes: Scenes = None,
+        meshes: Meshes = None,
+        protocol: Protocol = None,
+        network: Network = None,
         *,
         progress,
         command,
     ):
-        from tfapp.reproduce.pose.variants import SCALES as SETTINGS
-        from tfapp.reproduce.pose.variants import variants_named
+        from tfapp.reproduce.pose.runs import Runs
+        from tfapp.reproduce.pose.table_rows import result_table, rows_of
 
-        chosen = variants_named(variants)
-        cells = _cells(parts, instances, chosen, seeds)
-        options = {"tilt": tilt, "epochs": epochs, "scenes": scenes, "progress": progress}
-        results = measure_cells(SETTINGS[scale], cells, out, **options)
-        filled = result_table(table, results, {variant.name: variant.title for variant in chosen})
-        return Result([filled, ASSUMED], _write(table, out, command, filled, results))
+        names, left_out = chosen_objects(tuple(table.instances), parts, meshes)
+        cells = _cells(table, names, instances, variants, seeds)
+        runs = Runs.of(
+            out,
+            scale,
+            epochs=epochs,
+            scenes=scenes,
+            protocol=protocol,
+            network=network,
+            tilt=tilt,
+            meshes=meshes,
+            progress=progress,
+        )
+        results = runs.metrics(cells)
+        rows = rows_of(table, results)
+        filled = result_table(table, rows)
+        remarks = [*left_out, *remarks_of(table)]
+        written = _write(table, runs, command, filled, rows, results, remarks)
+        shown = [name for name in filled.header if name[:2] not in ("P ", "R ")]
+        places = [place for place, name in enumerate(filled.header) if name in shown]
+        return Result([filled.columns(*places), *remarks], written)
 
-    text = f"{table.heading}: after {SOURCE}.\n\n{ASSUMED}"
-    return Study(table.name, table.heading, SOURCE, (ASSUMED,), SCALES, make, help=text)
+    text = "\n\n".join(
+        [f"Table {table.number.upper()}, {table.heading}: after {SOURCE}.", *remarks_of(table)]
+    )
+    return Study(table.name, table.heading, SOURCE, remarks_of(table), SCALES, make, help=text)
 
 
-def measure_cells(scale, cells, out, *, tilt, epochs, scenes, progress):
-    """Simulate, train and evaluate; what is done already is not done again.
+def remarks_of(table):
+    """Return the sentences below a table."""
+    own = REMARKS if table.by_object else REMARKS[:1]
+    return (*own, *SLIPS[table.number])
 
-    Args:
-        scale: `Scale`.
-        cells: List of (part, instances, `Variant`, seed).
-        out: Folder; scenes go to `scenes/PART-N`, runs to `runs/PART-N/VARIANT/seed-S`.
-        tilt: Of the camera, degrees.
-        epochs, scenes: In place of those of the scale, or None.
-        progress: `Progress`; it is told the table of every run.
 
-    Returns:
-        Dictionary from (part, instances, name of the variant, seed) to the content of `metrics.json`.
+def counts_of(text):
+    """Return the numbers of instances that a user typed.
+
+    Raises:
+        InputError: They are none.
     """
-    scenes = scenes or scale.scenes
-    configs = [scale.of(variant, seed) for _, _, variant, seed in cells]
-    if epochs is not None:
-        configs = [replace(config, epochs=epochs) for config in configs]
-    for part, instances in dict.fromkeys(cell[:2] for cell in cells):
-        folder = _scenes_of(out, part, instances, tilt)
-        _simulate(part, instances, scale.size, scenes, tilt, folder, progress)
-    results = {}
-    for number, (cell, config) in enumerate(zip(cells, configs, strict=True), 1):
-        part, instances, variant, seed = cell
-        folder = _scenes_of(out, part, instances, tilt)
-        run = out / "runs" / folder.name / variant.name / f"seed-{seed}"
-        title = f"{number} of {len(cells)}: {folder.name}, {variant.title}, seed {seed}"
-        results[part, instances, variant.name, seed] = _metrics(folder, run, config, title, progress)
-    return results
-
-
-def _scenes_of(out, part, instances, tilt):
-    return out / "scenes" / (f"{part}-{instances}" + (f"-tilt-{tilt:g}" if tilt else ""))
-
-
-def _simulate(part, instances, size, scenes, tilt, folder, progress):
-    from tfapp.pose.simulation.simulate import part_named, simulate_scenes
-    from tfapp.pose.simulation.simulator import SceneSettings
-
-    settings = SceneSettings(part_named(part), instances, size, tilt)
-    with progress.task(f"scenes of {folder.name}", scenes) as task:
-        simulate_scenes(settings, folder, scenes, processes=os.cpu_count(), command="", progress=task)
-
-
-def _metrics(scenes, run, config, title, progress):
-    from tfapp.pose.evaluate import METRICS, evaluate_run
-    from tfapp.pose.training import train
-
-    file = run / METRICS
-    trained = train(scenes, run, config, progress=progress, title=title)
-    if not is_evaluated(trained):
-        # Of the network, also where somebody has refined the run since.
-        evaluation = evaluate_run(run, progress=progress, refined=False)
-        for table in evaluation.tables():
-            progress.table(table)
-        for sentence in evaluation.remarks():
-            progress.say(sentence)
-    else:
-        progress.say(f"{title}: evaluated already")
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
-def is_evaluated(run):
-    """Return whether a `PoseRun` has metrics of its network as it is, and of all pixels, as those of now are.
-
-    A run may have been trained further, or refined.
-    """
-    from tfapp.pose.evaluate import METRICS
-
-    file = run.path / METRICS
-    if not file.is_file():
-        return False
-    stored = json.loads(file.read_text(encoding="utf-8"))
-    if stored.get("pixels") != "all" or stored.get("refined"):
-        return False
-    return "weights" in stored and run.is_current(stored["weights"])
-
-
-def _cells(parts, instances, variants, seeds):
-    """Return (part, instances, variant, seed) of every training."""
-    names = [name.strip() for name in parts.split(",")]
-    unknown = next((name for name in names if name not in PARTS), None)
-    if unknown is not None:
-        raise InputError(f"Unknown part {unknown!r}; choose some of: {', '.join(PARTS)}.")
     try:
-        counts = [int(count) for count in instances.split(",")]
+        counts = [int(count) for count in text.split(",")]
     except ValueError:
         counts = []
     if not counts or min(counts) < 1:
         raise InputError(
-            f"`instances` {instances!r} is not understood; expected numbers of at least 1 such as 2,3."
+            f"`instances` {text!r} is not understood; expected numbers of at least 1 such as 2,3."
         )
-    return [
-        (part, count, variant, seed)
-        for part in dict.fromkeys(names)
-        for count in dict.fromkeys(counts)
-        for variant in variants
-        for seed in seeds
-    ]
+    return list(dict.fromkeys(counts))
 
 
-def _write(table, out, command, filled, results):
+def _cells(table, parts, instances, variants, seeds):
+    """Return the `Cell` of every training."""
+    from tfapp.reproduce.pose.runs import Cell
+    from tfapp.reproduce.pose.variants import VARIANTS, variants_named
+
+    chosen = None if variants is None else variants_named(variants)
+    counts = None if instances is None else counts_of(instances)
+    cells = []
+    for part in parts:
+        own = [VARIANTS[setting.variant_of(part)] for setting in table.settings] if chosen is None else chosen
+        for count in table.instances_of(part) if counts is None else counts:
+            cells += [Cell(part, count, variant, seed) for variant in own for seed in seeds]
+    return cells
+
+
+def _write(table, runs, command, filled, rows, results, remarks):
     from tfapp.files import write_json, write_text
     from tfapp.report.result_table import document
 
-    written = files_of(out, table.name, ".md", ".json")
+    written = files_of(runs.out, table.name, ".md", ".json")
     seeds = len({key[3] for key in results})
-    text = f"{table.heading}; mean ± standard deviation over {seeds} seeds. `{command}`"
-    write_text(written[0], document(text, filled, ASSUMED))
+    over = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
+    means = "; means over objects ± standard deviation over these" if table.by_object else ""
+    scale = f"{runs.scale.scenes} scenes of {runs.scale.size}x{runs.scale.size}, epochs {runs.scale.config.epochs}"
+    text = (
+        f"Table {table.number.upper()} of {SOURCE}: {table.heading}. {scale}, protocol {runs.protocol}, network "
+        f"{runs.network}; {over}{means}. `{command}`"
+    )
+    write_text(written[0], document(text, filled, remarks))
     names = ("part", "instances", "variant", "seed")
-    cells = [dict(zip(names, key, strict=True)) | content for key, content in results.items()]
-    write_json(written[1], {"command": command, "cells": cells})
+    content = {
+        "command": command,
+        "source": SOURCE,
+        "protocol": runs.protocol,
+        "network": runs.network,
+        "rows": [row.to_json() for row in rows],
+        "remarks": remarks,
+        "cells": [dict(zip(names, key, strict=True)) | metrics for key, metrics in results.items()],
+    }
+    write_json(written[1], content)
     return written
 
 

@@ -1,37 +1,33 @@
-"""Tables 4.2 and B.2 to B.7 of Wu (2020), and how results of trainings become their rows."""
+"""Tables 4.2 and B.1 to B.7 of Wu (2020): what each compares, on which objects, and with which variants."""
 
 from dataclasses import dataclass
-from itertools import product
 
-import numpy as np
+from tfapp.reproduce.pose.printed import OBJECTS, PRINTED
 
-from tfapp.report.result_table import ResultTable, mean_and_spread
+CLUSTERINGS = {"K-means": "K-means", "SC": "spectral clustering"}
+SCORES = ("F1", "P", "R")
 
-ASSUMED = (
-    "Which table is which is assumed. Scenes "
-    "are simulated anew, so that numbers can be compared with one another, not with the printed ones."
-)
-SOURCE = "Y. Wu's dissertation, chapter 4 and appendix B"
-PARTS = ("nut", "bolt", "l-bracket", "camera-head")
-CLUSTERINGS = ("K-means", "spectral clustering")
-OURS = ("one-channel", "softmin", "min", "hypotheses")
-# Titles of columns, and where `metrics.json` has them: part of the scenes, kind, name; their format and factor.
-SCORES = {
-    f"{title} {part}": (part, "scores", key, ".3f", 1)
-    for title, part, key in (
-        ("F1", "held-out", "f1"),
-        ("F1", "training", "f1"),
-        ("precision", "held-out", "precision"),
-        ("recall", "held-out", "recall"),
-    )
-}
-DISTANCES = {
-    "Chamfer held-out, mm": ("held-out", "distance", None, ".2f", 1000),
-    "Chamfer training, mm": ("training", "distance", None, ".2f", 1000),
-    "model to part, mm": ("model", "learned_to_cad", "mean", ".2f", 1000),
-    "part to model, mm": ("model", "cad_to_learned", "mean", ".2f", 1000),
-    "rotation held-out, °": ("held-out", "poses", "rotation_median", ".0f", 180 / np.pi),
-}
+
+@dataclass(frozen=True)
+class Setting:
+    """What a table compares.
+
+    Attributes:
+        key: In `PRINTED`.
+        title: For the table.
+        variant: Name of its `Variant`.
+        by_part: From objects to names of other variants.
+        alike: Names of variants that are the same but for what a small scale asks for.
+    """
+
+    key: str
+    title: str
+    variant: str
+    by_part: tuple = ()
+    alike: tuple = ()
+
+    def variant_of(self, part):
+        return dict(self.by_part).get(part, self.variant)
 
 
 @dataclass(frozen=True)
@@ -39,102 +35,131 @@ class PoseTable:
     """A table.
 
     Attributes:
-        name: `pose-table-` and its number.
+        number: As it is printed, in small letters.
         heading: What it shows.
-        instances: Numbers N of parts in a scene.
-        variants: Names of `VARIANTS`.
-        columns: `SCORES` or `DISTANCES`.
-        pooled: Whether its rows are means over the parts.
+        instances: From objects to their numbers N of instances.
+        settings: `Setting`s.
+        measures: Some of CD, F1, P and R.
+        by_object: Whether it has all objects and their mean, beside clusterings.
     """
 
-    name: str
+    number: str
     heading: str
-    instances: tuple
-    variants: tuple
-    columns: dict
-    pooled: bool = False
+    instances: dict
+    settings: tuple
+    measures: tuple
+    by_object: bool = False
 
     @property
-    def clusterings(self):
-        return CLUSTERINGS if self.columns is SCORES else ()
+    def name(self):
+        return f"pose-table-{self.number}"
 
+    def instances_of(self, part):
+        """Return the numbers of instances of an object, also of one that the printed table does not have."""
+        own = self.instances.get(part)
+        return own or tuple(sorted({count for counts in self.instances.values() for count in counts}))
+
+    def setting_of(self, part, variant):
+        """Return the `Setting` that a variant is of an object, or None."""
+        own = (one for one in self.settings if variant in (one.variant_of(part), *one.alike))
+        return next(own, None)
+
+    def printed(self, part, instances, key):
+        """Return the printed numbers by measure, empty where the table has none."""
+        return PRINTED[self.number].get((part, instances, key), {})
+
+
+def _two_channels(name):
+    return (("bolt", f"min-{name}"),)
+
+
+_V1 = Setting("v1", "one channel (v1)", "one-channel")
+_V2 = Setting("v2", "two channels, softmin (v2)", "softmin-to-10", alike=("softmin",))
+_V3 = Setting("v3", "two channels, minimum (v3)", "min")
+_SEGMENTED = dict.fromkeys(OBJECTS, (2, 3, 4))
+_NUT, _BOTH = {"nut": (1, 2)}, {"nut": (1, 2), "bolt": (1, 2)}
+_ALL = ("CD", *SCORES)
+_SHARES = {500: 0.1, 1000: 0.2, 2000: 0.4, 3000: 0.6}
 
 TABLES = {
     table.name: table
     for table in (
         PoseTable(
-            "pose-table-4.2", "Instance segmentation, mean over the parts", (2, 3, 4), OURS, SCORES, True
-        ),
-        PoseTable("pose-table-b.2", "Chamfer distance of every part", (1, 2, 3, 4), OURS, DISTANCES),
-        PoseTable(
-            "pose-table-b.3",
-            "With and without hidden-point removal",
-            (1,),
-            ("one-channel", "no-removal"),
-            DISTANCES,
+            "4.2", "Instance segmentation by object: F1", _SEGMENTED, (_V1, _V2), ("F1",), by_object=True
         ),
         PoseTable(
-            "pose-table-b.4",
-            "Exponents of the hidden-point removal",
-            (1,),
-            ("exponent-2.0", "exponent-2.9", "exponent-3.14"),
-            DISTANCES,
+            "b.1",
+            "Instance segmentation by object: F1, precision and recall",
+            _SEGMENTED,
+            (_V1, _V2),
+            SCORES,
+            by_object=True,
         ),
-        PoseTable("pose-table-b.5", "Instance segmentation of every part, N = 2", (2,), OURS, SCORES),
-        PoseTable("pose-table-b.6", "Instance segmentation of every part, N = 3", (3,), OURS, SCORES),
-        PoseTable("pose-table-b.7", "Instance segmentation of every part, N = 4", (4,), OURS, SCORES),
+        PoseTable("b.2", "Rotation channels", {"bolt": (1, 2, 3, 4)}, (_V1, _V2, _V3), _ALL),
+        PoseTable(
+            "b.3",
+            "Radius of the hidden-point removal",
+            _BOTH,
+            (
+                *(
+                    Setting(f"r={r:g}", f"r = {r:g}", f"exponent-{r}", _two_channels(f"exponent-{r}"))
+                    for r in (2.0, 2.9, 3.14)
+                ),
+                Setting("none", "no removal", "no-removal", _two_channels("no-removal")),
+            ),
+            _ALL,
+        ),
+        PoseTable(
+            "b.4",
+            "Representations of rotations",
+            _NUT,
+            (
+                Setting("quaternion", "quaternion", "one-channel"),
+                Setting("ortho6d", "ortho6D", "ortho6d"),
+                Setting("axis-angle", "axis-angle", "axis-angle"),
+            ),
+            _ALL,
+        ),
+        PoseTable(
+            "b.5",
+            "Points of the object model",
+            _NUT,
+            (
+                Setting("m=512", "m = 512 (half)", "half-points"),
+                Setting("m=1024", "m = 1024 (default)", "one-channel"),
+                Setting("m=2048", "m = 2048 (twice)", "double-points"),
+            ),
+            _ALL,
+        ),
+        PoseTable(
+            "b.6",
+            "Side of the cube that the object model begins in",
+            _NUT,
+            (
+                Setting("ρ=0.1", "ρ = 0.1", "rho-0.1"),
+                Setting("ρ=0.25", "ρ = 0.25", "rho-0.25"),
+                Setting("ρ=0.5", "ρ = 0.5 (default)", "one-channel"),
+                Setting("ρ=1", "ρ = 1", "rho-1.0"),
+            ),
+            _ALL,
+        ),
+        PoseTable(
+            "b.7",
+            "Scenes that are learned from",
+            {"nut": (1, 2, 3, 4), "bolt": (1, 2)},
+            (
+                *(
+                    Setting(
+                        f"M={count}",
+                        f"M = {count} ({share:.0%})",
+                        f"scenes-{share}",
+                        _two_channels(f"scenes-{share}"),
+                    )
+                    for count, share in _SHARES.items()
+                ),
+                Setting("M=5000", "M = 5000 (all)", "one-channel", (("bolt", "min"),)),
+            ),
+            _ALL,
+        ),
     )
 }
-
-
-def result_table(table, results, titles) -> ResultTable:
-    """Return a table of Wu (2020) with its results.
-
-    Args:
-        table: `PoseTable`.
-        results: From (part, instances, variant, seed) to the content of `metrics.json`.
-        titles: From the names of variants to their titles.
-    """
-    header = ["scenes", "method", *table.columns]
-    groups = _groups(table, results)
-    rows = []
-    for (scenes, method), cells in groups.items():
-        values = [
-            _text([_value(cell, titles_of, column) for cell, titles_of in cells], column[3])
-            for column in table.columns.values()
-        ]
-        rows.append([scenes, titles.get(method, method), *values])
-    return ResultTable(header, rows)
-
-
-def _groups(table, results):
-    """Return, from the texts of a row to what it is the mean of: pairs of a metrics content and a method in it."""
-    groups = {}
-    variants = list(dict.fromkeys(key[2] for key in results))
-    for method, (key, content) in product([*variants, *table.clusterings], results.items()):
-        part, instances, variant, _ = key
-        clustering = method in table.clusterings
-        # The clusterings of the same scenes are the same beside every variant but for the points that were drawn.
-        if variant != (variants[0] if clustering else method):
-            continue
-        scenes = f"N = {instances}" if table.pooled else f"{part}, N = {instances}"
-        groups.setdefault((scenes, method), []).append((content, method if clustering else "ours"))
-    return dict(sorted(groups.items(), key=lambda item: item[0][0]))
-
-
-def _value(content, method, column):
-    """Return a number of `metrics.json`, or None where it has none."""
-    where, kind, name, _, factor = column
-    found = content.get("model" if where == "model" else "parts", {})
-    if where != "model":
-        found = found.get(where, {})
-    found = found.get(kind)
-    if kind == "scores":
-        found = (found or {}).get(method)
-    if name is not None and found is not None:
-        found = found.get(name)
-    return None if found is None else factor * found
-
-
-def _text(values, form):
-    return mean_and_spread([value for value in values if value is not None], form)

@@ -1,0 +1,196 @@
+"""Command `tfapp pose grasps`."""
+
+import warnings
+from dataclasses import asdict
+from math import radians
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfapp.claims import claimed
+from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
+from tfapp.cli.options import CameraType, ObjectId
+from tfapp.errors import InputError
+from tfapp.files import check_folder, write_json
+from tfapp.records import TableOf, read_record
+from tfapp.runs.record import other_settings
+
+Option = typer.Option
+RECORD = "grasps.json"
+_PARALLEL, _SUCTION = "Fingers", "Suction cup"
+# A floor that is inclined to the vertical by more degrees is told.
+_LEVEL = 15
+
+
+@resumes
+def grasps(
+    run: Annotated[Path, typer.Argument(help="Refined run of `tfapp pose train`, or one of `fit`.")],
+    scenes: Annotated[Path, typer.Argument(help="Folder of scenes; no truth is needed.")],
+    out: Annotated[Path, Option(help="Folder for grasps/NAME.json and pictures/NAME.png.")],
+    gripper: Annotated[str, Option(help="parallel or suction.")],
+    opening: Annotated[
+        float | None, Option(help="Between the fingers at most, metres.", rich_help_panel=_PARALLEL)
+    ] = None,
+    finger_width: Annotated[
+        float | None, Option(help="Metres.", show_default="0.01", rich_help_panel=_PARALLEL)
+    ] = None,
+    finger_thickness: Annotated[
+        float | None, Option(help="Metres.", show_default="0.006", rich_help_panel=_PARALLEL)
+    ] = None,
+    finger_length: Annotated[
+        float | None,
+        Option(help="From palm to tip, metres.", show_default="0.045", rich_help_panel=_PARALLEL),
+    ] = None,
+    clearance: Annotated[
+        float | None,
+        Option(
+            help="What either finger opens wider than the part, metres.",
+            show_default="0.003",
+            rich_help_panel=_PARALLEL,
+        ),
+    ] = None,
+    friction: Annotated[
+        float | None,
+        Option(help="Coefficient between finger and part.", show_default="0.5", rich_help_panel=_PARALLEL),
+    ] = None,
+    cup_diameter: Annotated[float | None, Option(help="Metres.", rich_help_panel=_SUCTION)] = None,
+    cup_length: Annotated[
+        float | None,
+        Option(help="From the lip to its holder, metres.", show_default="0.03", rich_help_panel=_SUCTION),
+    ] = None,
+    seal: Annotated[
+        float | None,
+        Option(
+            help="How far what is below the lip may be from a plane, metres.",
+            show_default="a tenth of the diameter",
+            rich_help_panel=_SUCTION,
+        ),
+    ] = None,
+    up: Annotated[
+        str, Option(help="camera, where it looks down; floor, the dominant plane's normal; or X,Y,Z.")
+    ] = "camera",
+    max_tilt: Annotated[float, Option(help="Largest angle between approach and vertical in degrees.")] = 45.0,
+    least_confidence: Annotated[
+        float, Option(help="Parts whose pose has less confidence are not grasped.")
+    ] = 0.5,
+    most: Annotated[int, Option(help="Grasps of each part.")] = 10,
+    foreground: Annotated[
+        str | None,
+        Option(
+            help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
+        ),
+    ] = None,
+    object_id: ObjectId = None,
+    camera_type: CameraType = None,
+):
+    """Grasps of the parts in every scene, from above, free of what was measured, best first; no truth is needed.
+
+    Finished scenes are left as they are.
+    """
+    from tfapp.pose.grasps.grippers import gripper_of
+    from tfapp.pose.grasps.planner import GraspPlanner, PlanOptions, up_named
+    from tfapp.pose.predictor import open_run, predictor
+    from tfapp.pose.scenes.bop_layout import is_bop
+    from tfapp.pose.scenes.scene_folder import SceneFolder
+
+    held_by = gripper_of(
+        gripper,
+        opening=opening,
+        finger_width=finger_width,
+        finger_thickness=finger_thickness,
+        finger_length=finger_length,
+        clearance=clearance,
+        friction=friction,
+        cup_diameter=cup_diameter,
+        cup_length=cup_length,
+        seal=seal,
+    )
+    options = PlanOptions(up_named(up), radians(max_tilt), least_confidence, most)
+    options.check()
+    opened = open_run(run)
+    chosen = predictor(opened)
+    if chosen.unexplained:
+        raise InputError(chosen.unexplained)
+    if object_id is None and is_bop(scenes):
+        object_id = opened.object_id
+    folder = SceneFolder(scenes, foreground, object_id=object_id, camera_type=camera_type)
+    check_folder(out)
+    record = _record(opened, folder, chosen, held_by, options)
+    with claimed(out):
+        # Before the model is looked at: that takes some seconds.
+        begun = _is_begun(out, record)
+        planner = GraspPlanner(chosen, held_by, options)
+        console.print(f"{len(planner.candidates)} grasps of the model", highlight=False)
+        _plan_all(out, record, begun, planner, folder, held_by)
+    print_written(out / "grasps", out / "pictures")
+
+
+def _plan_all(out, record, begun, planner, folder, gripper):
+    from tfapp.pose.grasps.grasp_files import write_grasps
+    from tfapp.pose.pictures.grasp_pictures import save_grasps_png
+
+    missing = [
+        index for index, stem in enumerate(folder.stems) if not (out / "grasps" / f"{stem}.json").is_file()
+    ]
+    inclined, without = 0, 0
+    with ConsoleProgress().task("scenes", len(folder)) as task:
+        task(len(folder) - len(missing))
+        for index in missing:
+            plan, stem = planner.plan(folder, index), folder.stems[index]
+            if not begun:
+                # Only now that a scene could be planned.
+                write_json(out / RECORD, record)
+                begun = True
+            inclined += plan.slope is not None and plan.slope > radians(_LEVEL)
+            without += not plan.grasps
+            title = f"{stem}: the best {gripper.kind} grasps"
+            save_grasps_png(
+                folder.depth(index),
+                folder.camera_of(index),
+                plan,
+                gripper,
+                out / "pictures" / f"{stem}.png",
+                title if plan.grasps else f"{stem}: no grasp",
+            )
+            # Written last: it tells that the scene is done.
+            write_grasps(out / "grasps" / f"{stem}.json", stem, plan, gripper)
+            task.advance()
+    if missing:
+        console.print(f"{len(missing) - without} of {len(missing)} scenes have a grasp", highlight=False)
+    if inclined:
+        warnings.warn(
+            f"the dominant plane of {inclined} of {len(missing)} scenes is inclined by more than {_LEVEL} degrees to "
+            "what `up` calls level; if it is the floor, give `up` floor.",
+            stacklevel=2,
+        )
+
+
+def _record(run, folder, chosen, gripper, options):
+    return {
+        "run": str(run.path.resolve()),
+        "refined model": chosen.fingerprint,
+        "scenes": str(folder.path.resolve()),
+        "foreground": folder.foreground,
+        **{name: value for name, value in folder.chosen_of_dataset.items() if name != "cameras"},
+        "gripper": gripper.to_json(),
+        **asdict(options),
+    }
+
+
+def _is_begun(out, record):
+    """Return whether `out` has grasps of this record; raise InputError if it has those of another, or other files."""
+    try:
+        then = read_record(out / RECORD, TableOf(), "choose another `out`, or remove this folder.")
+    except FileNotFoundError:
+        if out.is_dir() and any(out.iterdir()):
+            raise InputError(
+                f"Folder {out} is not empty and not of `tfapp pose grasps`; choose another `out`."
+            ) from None
+        return False
+    changed = other_settings(record, then)
+    if changed:
+        raise InputError(
+            f"{out} holds grasps of another {' and '.join(changed)}; choose another `out`, or remove this folder."
+        )
+    return True

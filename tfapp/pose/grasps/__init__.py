@@ -1,0 +1,1 @@
+"""Grasps of posed parts by a parallel gripper or a suction cup."""
