@@ -12,6 +12,7 @@ _HOMES = {
     "describe": "manifest",
     "export": "segmenter",
     "export_pose_network": "pose",
+    "export_refined_poses": "refined_pose",
     "export_scorer": "scorer",
     "verify": "verification",
 }
@@ -23,6 +24,7 @@ __all__ = [
     "describe",
     "export",
     "export_pose_network",
+    "export_refined_poses",
     "export_scorer",
     "verify",
 ]

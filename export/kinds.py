@@ -188,6 +188,56 @@ def compare_poses(request, outputs, tolerance):
     return max(differences.values()), None, failure or _sign_failure(wrong)
 
 
+# Numbers of refined poses that are no lengths, beside the quaternion.
+REFINED_SHARES = ("shown", "confidence")
+_REFINED_LENGTHS = ("translation", "residual", "margin")
+# Share of the pixels of parts that must have the expected label: some lie halfway between two instances.
+_EQUAL_LABELS = 0.99
+
+
+def compare_refined_poses(request, outputs, tolerance):
+    """Compare the `outputs` of refined poses with `request.expected`.
+
+    Quaternions, shares and confidences may differ by `tolerance`, lengths in metres by a tenth of it; what was found
+    must be equal, and the labels of 99 % of the pixels of parts. Instances that are not `decided` are left out, and
+    the labels of scenes with such ones.
+
+    Args and returns as `compare`.
+    """
+    expected = request.expected
+    failure = shape_failure(expected, outputs)
+    sure = expected["decided"]
+    if failure or not sure.any():
+        return None, None, failure
+    differences = {
+        alias: float(np.abs(outputs[alias] - expected[alias])[sure].max())
+        for alias in ("quaternion", *REFINED_SHARES, *_REFINED_LENGTHS)
+    }
+    wrong = [
+        f"`{alias}` expected to be equal, got {count} different ones"
+        for alias in ("found", "reflected")
+        if (count := np.count_nonzero((outputs[alias] != expected[alias])[sure]))
+    ]
+    numbers = [
+        number_failure(alias, difference, tolerance / 10 if alias in _REFINED_LENGTHS else tolerance)
+        for alias, difference in differences.items()
+    ]
+    share, labels = _compare_parts(expected["labels"], outputs["labels"], sure.all(-1))
+    failure = next(filter(None, (*wrong, *numbers, labels)), None)
+    return max(differences.values()), share, failure
+
+
+def _compare_parts(expected, got, sure):
+    """Return the share of equal labels of the pixels of parts of some scenes (or None), and a sentence (or None)."""
+    parts = ((expected > 0) | (got > 0))[sure]
+    if not parts.any():
+        return None, None
+    share = float((expected == got)[sure][parts].mean())
+    if share >= _EQUAL_LABELS:
+        return share, None
+    return share, f"`labels` expected equal at {_EQUAL_LABELS:.0%} of the pixels of parts, got {share:.1%}"
+
+
 def _sign_failure(wrong):
     return f"`reflected` expected to be equal, got {wrong} different ones" if wrong else None
 
@@ -279,10 +329,28 @@ def _numbered(names):
 
 
 def _of_poses(manifest):
-    camera, model = manifest["camera"], manifest["object_model"]
+    camera = manifest["camera"]
     return [
         f"Poses of {manifest['instances']} instances of a part, from depth in metres of the parts alone, in images "
         f"{camera['height']} pixels high and {camera['width']} wide; 0, NaN or infinite elsewhere.",
+        *_camera_and_model(manifest),
+    ]
+
+
+def _of_refined_poses(manifest):
+    camera = manifest["camera"]
+    return [
+        f"Refined poses of {manifest['instances']} instances of a part, or fewer: `found` where there is one; with "
+        "residual, margin, shown share and confidence, and the instance of every pixel; from depth in metres of the "
+        f"parts alone, in images {camera['height']} pixels high and {camera['width']} wide; 0 or infinite where no "
+        "part is, NaN where that is not known.",
+        *_camera_and_model(manifest),
+    ]
+
+
+def _camera_and_model(manifest):
+    camera, model = manifest["camera"], manifest["object_model"]
+    return [
         "Camera: {fx:g}, {fy:g} (fx, fy) and {cx:g}, {cy:g} (cx, cy) pixels; images of another one give "
         "wrong poses.".format(**camera),
         f"Object model: {model['points']} points in metres in {model['file']}. {manifest['convention']}",
@@ -305,19 +373,18 @@ SEGMENTER = Kind(
     "Leave --enable_batching off, or call serving_bytes only: the server joins requests of different image "
     "sizes by refusing them or by padding the smaller image, files join at any size.",
 )
-POSE_NETWORK = Kind(
-    "pose network",
-    compare_poses,
-    _of_poses,
-    {
-        "instances": Whole(1),
-        "camera": _CAMERA,
-        "object_model": Entries({"points": Whole(1), "file": Text()}),
-        "convention": Text(),
-    },
+_POSES = {
+    "instances": Whole(1),
+    "camera": _CAMERA,
+    "object_model": Entries({"points": Whole(1), "file": Text()}),
+    "convention": Text(),
+}
+_DEPTH_BATCHING = (
     "--enable_batching may be on, as all depth images have one size; a file that cannot be read then fails the "
-    "requests that it was joined with.",
+    "requests that it was joined with."
 )
+POSE_NETWORK = Kind("pose network", compare_poses, _of_poses, _POSES, _DEPTH_BATCHING)
+REFINED_POSES = Kind("refined poses", compare_refined_poses, _of_refined_poses, _POSES, _DEPTH_BATCHING)
 SCORER = Kind(
     "scorer",
     compare_scores,
@@ -335,4 +402,4 @@ FURTHER = {
     "max_pixels": Optional(Whole(1)),
     "status": Optional(Flag()),
 }
-KINDS = {kind.name: kind for kind in (SEGMENTER, POSE_NETWORK, SCORER)}
+KINDS = {kind.name: kind for kind in (SEGMENTER, POSE_NETWORK, REFINED_POSES, SCORER)}

@@ -53,6 +53,13 @@ class PoseNetwork:
     distance: float
     num_instances: int
     tolerance: float
+    # What a depth image of whole numbers has where nothing was measured.
+    nothing = 0.0
+
+    def served(self, depth):
+        """Return what is served of the answer to float32 `depth`, by output alias."""
+        found = self.answer(depth)
+        return {alias: found[alias] for alias in OUTPUTS}
 
     def answer(self, depth):
         """Return what the model says of float32 `depth`: dict of its four outputs, numbers as float32."""
@@ -71,7 +78,7 @@ def inspect_pose_network(model, camera, distance):
             outputs than those of a pose network.
     """
     check_keras_model(model)
-    camera = _checked_camera(camera)
+    camera = checked_camera(camera)
     if not (np.isfinite(distance) and distance > 0):
         raise ExportError(f"`distance` must be a positive length in metres. Received: distance={distance!r}.")
     size = (camera["height"], camera["width"])
@@ -86,7 +93,7 @@ def inspect_pose_network(model, camera, distance):
     return replace(trial, num_instances=_try(trial))
 
 
-def _checked_camera(camera):
+def checked_camera(camera):
     names = ("width", "height", "fx", "fy", "cx", "cy")
     try:
         sizes = {name: int(camera[name]) for name in names[:2]}
@@ -172,7 +179,7 @@ def export_pose_network(model, base_path, *, camera, distance, object_points, ve
             of the compute dtype for half precision).
     """
     network = inspect_pose_network(model, camera, distance)
-    return write_version(ServedPoses(network, _points(object_points)), base_path, version, metadata)
+    return write_version(ServedPoses(network, checked_points(object_points)), base_path, version, metadata)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +235,7 @@ class ServedPoses(Servable):
         return {OBJECT_FILE: ply_text(self.object_points)}
 
 
-def _points(points):
+def checked_points(points):
     points = np.asarray(points, np.float32)
     if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all():
         raise ExportError(
@@ -242,35 +249,34 @@ def pose_endpoints(network):
     """Functions to export by signature name.
 
     Args:
-        network: `PoseNetwork`, of N instances in images of H x W.
+        network: `PoseNetwork` or `tfapp.export.refined_pose.RefinedPoseNetwork`, of N instances in images of H x W.
 
     Returns:
         Dict of `(function, input signature)`, B scenes in a request:
         `serving_default`: `depth` float32 `(B, H, W)` in metres to `quaternion` float32 `(B, N, 4)`, `translation`
         float32 `(B, N, 3)` in metres and `reflected` bool `(B, N)` (true and false also in JSON);
         `serving_bytes`: `depth_bytes` string `(B,)`, 16-bit grey PNG files in steps of the camera's `depth_scale`, to
-        the same. One bad file fails its whole request with INVALID_ARGUMENT.
+        the same. One bad file fails its whole request with INVALID_ARGUMENT. Of refined poses the outputs are those
+        that `RefinedPoseNetwork` names.
     """
     size = (network.camera["height"], network.camera["width"])
-
-    def from_depth(depth):
-        found = network.answer(depth)
-        return {alias: found[alias] for alias in OUTPUTS}
 
     def from_files(depth_bytes):
         one = tf.TensorSpec(size, tf.float32)
         decoded = tf.map_fn(
-            lambda contents: decode_depth(contents, network.camera), depth_bytes, fn_output_signature=one
+            lambda contents: decode_depth(contents, network.camera, network.nothing),
+            depth_bytes,
+            fn_output_signature=one,
         )
-        return from_depth(decoded)
+        return network.served(decoded)
 
     return {
-        DEFAULT: (from_depth, [tf.TensorSpec((None, *size), tf.float32, name="depth")]),
+        DEFAULT: (network.served, [tf.TensorSpec((None, *size), tf.float32, name="depth")]),
         BYTES: (from_files, [tf.TensorSpec((None,), tf.string, name="depth_bytes")]),
     }
 
 
-def decode_depth(contents, camera):
+def decode_depth(contents, camera, nothing=0.0):
     """Decode a 16-bit grey PNG file (scalar string tensor) to depth float32 `(height, width)` in metres.
 
     As where depth is read for training, 65535 is nothing measured. An animation, and a file whose EXIF says that it is
@@ -279,6 +285,7 @@ def decode_depth(contents, camera):
     Args:
         contents: The file.
         camera: Dict of `height`, `width` and `depth_scale`, the millimetres of one step.
+        nothing: Depth where the file has 65535.
     """
     size = (camera["height"], camera["width"])
     # Decoding has CPU kernels only; left open, a server with a GPU may fail to place it inside map_fn.
@@ -296,8 +303,8 @@ def decode_depth(contents, camera):
         with tf.control_dependencies([upright, whole]):
             steps = tf.io.decode_png(contents, 1, tf.uint16)
         steps = of_size(steps, size, "depth_bytes")[..., 0]
-        steps = tf.where(steps == _NOTHING, tf.zeros_like(steps), steps)
-        return tf.cast(steps, tf.float32) * (camera["depth_scale"] / 1000)
+        depth = tf.cast(steps, tf.float32) * (camera["depth_scale"] / 1000)
+        return tf.where(steps == _NOTHING, nothing, depth)
 
 
 def _is_deep_grey(contents):
@@ -332,12 +339,17 @@ def depth_request(network, depth):
 
 def files_request(network, pictures):
     """`serving_bytes` on a list of depth images `(height, width)` in metres, encoded to whole steps."""
-    step = network.camera["depth_scale"] / 1000
+    files, depth = encoded(pictures, network.camera)
+    return Request(BYTES, {"depth_bytes": files}, keras_poses(network, depth))
+
+
+def encoded(pictures, camera):
+    """Return depth images `(height, width)` in metres as 16-bit PNG files, and the depth `(batch, ...)` these hold."""
+    step = camera["depth_scale"] / 1000
     whole = np.clip(np.rint(np.stack(pictures) / step), 0, _NOTHING - 1).astype(np.uint16)
     files = [tf.io.encode_png(one[..., np.newaxis]).numpy() for one in whole]
-    depth = whole.astype(np.float32) * np.float32(step)
     # An S array drops trailing zero bytes; PNG ends in a constant 0x82.
-    return Request(BYTES, {"depth_bytes": np.array(files, "S")}, keras_poses(network, depth))
+    return np.array(files, "S"), whole.astype(np.float32) * np.float32(step)
 
 
 def keras_poses(network, depth):

@@ -14,6 +14,7 @@ def test_public_names_are_these():
         "describe",
         "export",
         "export_pose_network",
+        "export_refined_poses",
         "export_scorer",
         "verify",
     ]

@@ -88,7 +88,8 @@ def test_commands_of_networks_refuse_a_run_without_one(fitted, tmp_path):
     check_refused(tfapp("pose", "refine", fitted[0]), "is a run of `tfapp pose fit`")
     check_refused(tfapp("pose", "evaluate", fitted[0], "--choose", "network"), "has no network")
     check_refused(tfapp("landscape", fitted[0], "--n", "5"), "no landscape can be drawn")
-    check_refused(tfapp("export", fitted[0], tmp_path / "served"), "cannot be served")
+    check_refused(tfapp("export", fitted[0], tmp_path / "served", "--no-refined"), "has no network")
+    check_refused(tfapp("pose", "distil", fitted[0]), "is a run of `tfapp pose fit`")
 
 
 @pytest.mark.parametrize(

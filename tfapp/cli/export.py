@@ -36,7 +36,8 @@ class _RunFirst(TyperGroup):
 app = typer.Typer(
     cls=_RunFirst,
     help="Write a run, of segmentation, poses or transfer, or a .keras file as a SavedModel for TensorFlow Serving: "
-    "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status].",
+    "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status] "
+    "[--no-refined].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -85,6 +86,13 @@ def write(
             help="Let serving_bytes tell the status of each file, so that a bad one does not fail the rest.",
         ),
     ] = False,
+    refined: Annotated[
+        bool | None,
+        typer.Option(
+            help="For runs of poses: serve refined poses, or the network's own.",
+            show_default="refined, where `tfapp pose refine` or `fit` made them",
+        ),
+    ] = None,
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
     input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
     model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
@@ -96,6 +104,12 @@ def write(
     # Given alone where they were typed: what is served of a run of poses has neither.
     serving = {"max_pixels": max_pixels} if max_pixels is not None else {}
     serving |= {"status": True} if status else {}
+    if refined is not None:
+        if not source.serves_refined:
+            raise InputError(
+                f"--refined and --no-refined are for runs of poses; {run} is none, leave them out."
+            )
+        serving["refined"] = refined
     with _sentences(), console.status("Exporting and checking"):
         folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes, **serving)
     print_exported(console, folder, source.after_export)

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli import pose_fit, pose_grasps, pose_landscape, pose_model, pose_refine, pose_segment
+from tfapp.cli import (
+    pose_distil,
+    pose_fit,
+    pose_grasps,
+    pose_landscape,
+    pose_model,
+    pose_refine,
+    pose_segment,
+)
 from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
@@ -263,6 +271,7 @@ app.command("train", cls=TensorFlowCommand)(train)
 app.command("evaluate", cls=TensorFlowCommand)(evaluate)
 app.command("fit", cls=TensorFlowCommand)(pose_fit.fit)
 app.command("refine", cls=TensorFlowCommand)(pose_refine.refine)
+app.command("distil", cls=TensorFlowCommand)(pose_distil.distil)
 app.command("segment", cls=TensorFlowCommand)(pose_segment.segment)
 app.command("model", cls=TensorFlowCommand)(pose_model.model)
 app.command("grasps", cls=TensorFlowCommand)(pose_grasps.grasps)

@@ -110,7 +110,7 @@ def _segment(out, record, chosen, folder, observed):
 
 
 def _record(run, folder, chosen):
-    model = {} if chosen.fingerprint is None else {"refined model": chosen.fingerprint}
+    models = {"refined model": chosen.fingerprint, "distilled network": chosen.distilled}
     return {
         "run": str(run.path.resolve()),
         "training": run.record["created"],
@@ -119,7 +119,7 @@ def _record(run, folder, chosen):
         "foreground": folder.foreground,
         "choose": chosen.choose,
         **{name: value for name, value in folder.chosen_of_dataset.items() if name != "cameras"},
-        **model,
+        **{name: found for name, found in models.items() if found is not None},
     }
 
 

@@ -226,7 +226,8 @@ def _distance(poses):
 
 def _facts(run, chosen, results):
     # A run that is trained or refined further keeps the page of before.
-    by = "network" if chosen.refined is None else "refined model"
+    network = "network" if chosen.distilled is None else "distilled network"
+    by = network if chosen.refined is None else "refined model"
     facts = {"Poses by": f"{by}, after {run.epochs} epochs" if run.epochs else by}
     for split, result in results.items():
         facts[f"Chamfer distance, {split} scenes"] = f"{1000 * result.distance:.2f} mm"

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tfapp.pose.refinement.refined_run import is_refined, keep_model, refine_run
 from tfapp.pose.refinement.symmetry import symmetries_of_whole
 from tfapp.pose.scenes.mesh_files import read_mesh
 from tfapp.pose.scenes.scene_folder import SceneFolder
-from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun, scenes_content
+from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun, refuse_image_options, scenes_content
 from tfapp.pose.simulation.part_files import UNITS
 from tfapp.records import Entries, Number, Optional, RowOf, Text, Whole
 from tfapp.runs.progress import SILENT
@@ -26,6 +27,8 @@ from tfapp.runs.record import FITTED
 # Instances of a scene that `auto` looks for at most.
 MOST_INSTANCES = 12
 _LARGEST = 100
+# Scenes that tell how far parts lie from the camera, about.
+_LOOKED_AT = 20
 _ENTRIES = Entries(
     SCENES_ENTRIES
     | {
@@ -110,6 +113,34 @@ class FittedRun(ScenesRun):
     def load_model(self):
         """Raise InputError: there is no network."""
         raise InputError(f"{self.path} holds {self.holds}; use `tfapp pose train` for one.")
+
+    def export(
+        self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, refined=None, **serving
+    ):
+        """Write the refined poses for TensorFlow Serving, and return the version folder.
+
+        Args:
+            base_dir, version, post_tv, gap, classes, serving: As of every run.
+            refined: True or None; there is no network to serve.
+        """
+        from tfapp.pose.served.exporting import export_refined_run
+
+        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
+        refuse_image_options(serving)
+        if refined is False:
+            raise InputError(f"{self.path} has no network; leave `refined` out.")
+        self.after_export = (f"tfapp pose evaluate {self.path}",)
+        return export_refined_run(self, base_dir, version)
+
+    @cached_property
+    def search(self):
+        """What a search for the poses of its part begins with, as of `tfapp.pose.served.exporting`."""
+        from tfapp.pose.served.exporting import Search
+
+        folder = self.folder()
+        some = range(0, len(folder), max(1, len(folder) // _LOOKED_AT))
+        depths = np.concatenate([depth[depth > 0] for depth in map(folder.parts, some)])
+        return Search(self.instances, float(np.median(depths)))
 
     def beginning(self):
         """Return where its poses begin, as of `tfapp.pose.refinement.beginnings`."""

@@ -1,4 +1,4 @@
-"""What tells the poses of scenes: the network of a run, or its refined model where there is one."""
+"""What tells the poses of scenes: the network of a run, distilled or not, or its refined model where there is one."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.files import content_hash
 from tfapp.pose import predictions
+from tfapp.pose.distillation.distilled_network import network_fingerprint, network_of
 from tfapp.pose.fitted_run import FittedRun, said
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
@@ -112,6 +113,11 @@ class Predictor:
         """SHA-256 of the refined model's file in hexadecimal digits; None for the network."""
         return None if self.refined is None else content_hash(model_file(self.run)).hex()
 
+    @property
+    def distilled(self):
+        """SHA-256 of the distilled network's file in hexadecimal digits, where its network tells the poses; or None."""
+        return network_fingerprint(self.run) if self.refined is None else None
+
 
 def predictor(run, choose="distance", refined=None):
     """Return the `Predictor` of a run.
@@ -133,10 +139,10 @@ def predictor(run, choose="distance", refined=None):
         if refined is False or choose == "network":
             raise InputError(f"{run.path} has no network; leave `choose` and `refined` out.")
         return Predictor(run, None, choose, read_refined(run)[0], ClusteringBeginning(run.instances))
-    model = run.load_model()
     if refined or refined is None and choose == "distance" and is_refined(run):
+        model = run.load_model()
         found, start = read_refined(run)
         count = model.settings.instances
         beginning = NetworkBeginning(model) if start == "network" else ClusteringBeginning((count, count))
         return Predictor(run, model, choose, found, beginning)
-    return Predictor(run, model, choose)
+    return Predictor(run, network_of(run), choose)

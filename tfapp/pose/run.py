@@ -1,7 +1,7 @@
 """Run folder of a pose model."""
 
 from dataclasses import asdict, fields
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from tfapp.pose.config import EXTENDABLE, PoseConfig
 from tfapp.pose.observations import observe
 from tfapp.pose.posed_loss import ChamferModel
 from tfapp.pose.scenes.camera import Camera
-from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun
+from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun, refuse_image_options
 from tfapp.records import Entries, ListOf, Number, Whole, entries_of
 from tfapp.runs.record import POSE
 from tfapp.runs.run import Solution
@@ -79,32 +79,35 @@ class PoseRun(ScenesRun):
             moved=["pose_network"],
         )
 
-    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
-        """Write the network for TensorFlow Serving, and return the version folder; see `export_pose_network`."""
-        from tfapp.export import export_pose_network
-        from tfapp.pose.predictions import chosen_pose_network, learned_points
+    def export(
+        self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, refined=None, **serving
+    ):
+        """Write the run for TensorFlow Serving, and return the version folder.
+
+        Args:
+            base_dir, version, post_tv, gap, classes, serving: As of every run.
+            refined: Whether refined poses are served (`export_refined_poses`), or the network's own
+                (`export_pose_network`); None for the first where the run is refined.
+        """
+        from tfapp.pose.refinement.refined_run import is_refined
+        from tfapp.pose.served.exporting import export_refined_run
 
         self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
-        if serving:
-            name = next(iter(serving))
-            raise InputError(f"`{name}` is not for poses: their images have the one size of the camera.")
-        model = self.load_model()
-        points, seen = learned_points(model)
-        return export_pose_network(
-            chosen_pose_network(model),
-            base_dir,
-            camera=self.record["camera"],
-            distance=model.settings.centre[2],
-            # Points that no scene showed stayed where they began: no part of the object.
-            object_points=points[seen],
-            version=version,
-            metadata={"run": self.path.name, "config": self.config, "frame": self.record["frame"]},
-        )
+        refuse_image_options(serving)
+        refined = is_refined(self) if refined is None else refined
+        # What is served of the network alone has no observed points to choose a pose by.
+        chosen = "" if refined else " --choose network"
+        self.after_export = (f"tfapp pose evaluate {self.path}{chosen}",)
+        return (export_refined_run if refined else _export_network)(self, base_dir, version)
 
-    @property
-    def after_export(self):
-        # What is served has no observed points to choose a pose by.
-        return (f"tfapp pose evaluate {self.path} --choose network",)
+    @cached_property
+    def search(self):
+        """What a search for the poses of its part begins with, as of `tfapp.pose.served.exporting`."""
+        from tfapp.pose.served.exporting import Search
+
+        model = self.load_model()
+        count = model.settings.instances
+        return Search((count, count), model.settings.centre[2], model)
 
     def check_same(self, config, folder):
         """Raise InputError if it has other scenes or options than these, but for those that may extend it."""
@@ -115,3 +118,27 @@ class PoseRun(ScenesRun):
             # Options that are younger than the run had their defaults.
             asdict(PoseConfig()) | self.config,
         )
+
+
+def _export_network(run, base_dir, version):
+    from tfapp.export import export_pose_network
+    from tfapp.pose.distillation.distilled_network import network_fingerprint, network_of
+    from tfapp.pose.predictions import chosen_pose_network, learned_points
+
+    model, distilled = network_of(run), network_fingerprint(run)
+    points, seen = learned_points(model)
+    return export_pose_network(
+        chosen_pose_network(model),
+        base_dir,
+        camera=run.record["camera"],
+        distance=model.settings.centre[2],
+        # Points that no scene showed stayed where they began: no part of the object.
+        object_points=points[seen],
+        version=version,
+        metadata={
+            "run": run.path.name,
+            "config": run.config,
+            "frame": run.record["frame"],
+            **({} if distilled is None else {"distilled network": distilled}),
+        },
+    )

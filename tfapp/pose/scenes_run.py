@@ -28,6 +28,8 @@ SCENES_ENTRIES = {
 class ScenesRun(Run):
     """A run of scenes: the record names their folder, its camera, and which of them count for what."""
 
+    serves_refined = True
+
     def check_record(self):
         """Raise InputError for the number of a scene that is not there."""
         scenes = len(self.record["data"]["stems"])
@@ -94,3 +96,11 @@ def scenes_content(folder, training, held_out):
             **folder.chosen_of_dataset,
         },
     }
+
+
+def refuse_image_options(options):
+    """Raise InputError if there are options of an export of images of any size."""
+    if options:
+        raise InputError(
+            f"`{next(iter(options))}` is not for poses: their images have the one size of the camera."
+        )

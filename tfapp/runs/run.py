@@ -31,6 +31,7 @@ class Run:
         model_file: Name of the file of the trained model.
         after_export: Command lines to try next once it was exported.
         export_remarks: Sentences to say once it was exported.
+        serves_refined: Whether refined poses may be served of it.
         entries: `tfapp.records.Entries` of what the record of a run of this kind holds.
     """
 
@@ -40,6 +41,7 @@ class Run:
     model_file = "model.keras"
     after_export = ()
     export_remarks = ()
+    serves_refined = False
     entries = Entries()
     _weights = None
 
@@ -218,7 +220,7 @@ class Run:
             base_dir: Folder of the served model.
             version: Version to write; None for the highest plus one.
             post_tv, gap, classes: Of segmenters; see `tfapp.segmentation.run.Run.export`.
-            serving: `max_pixels` and `status`, where images of any size are served.
+            serving: `max_pixels` and `status`, where images of any size are served; `refined` of runs of poses.
 
         Raises:
             InputError: Runs of this kind cannot be served, or not with these options; the training has not ended.

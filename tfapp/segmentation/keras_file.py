@@ -45,6 +45,7 @@ class KerasFile:
     trained_on = None
     after_export = ()
     export_remarks = ()
+    serves_refined = False
 
     def __init__(self, path, *, resize=None, input_scale=None, output="auto"):
         self.path = Path(path)

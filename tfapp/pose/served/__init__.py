@@ -1,0 +1,1 @@
+"""Refined poses of a request, as a graph of TensorFlow's operations alone."""
