@@ -7,31 +7,27 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.export.archive import Servable, write_version
+from tfapp.export.depth_images import NOTHING, decode_depth, in_metres, is_measured
 from tfapp.export.errors import ExportError, reason_of
-from tfapp.export.image_headers import big, bytes_at, read_header
-from tfapp.export.images import of_size, size_assertion
 from tfapp.export.kinds import POSE_NETWORK
 from tfapp.export.manifest import EXTRA
 from tfapp.export.requests import BYTES, DEFAULT, Request, check_keras_model, decided, tolerance_of
 
-OUTPUTS = ("quaternion", "translation", "reflected")
+OUTPUTS = ("quaternion", "translation", "reflected", "found")
 OBJECT_FILE = "object.ply"
 CONVENTION = (
     "A point x of the object model is at R x + t in the frame of the camera (x right, y down, z forward), and at "
     "-R x + t where `reflected` is true; R is the rotation of `quaternion`, t is `translation`."
 )
+_SAID = ("quaternion", "translation", "reflected", "choice")
 # What inputs and outputs mean, by alias.
 MEANINGS = {
     "depth": "depth along the optical axis in metres, of the parts alone; 0, NaN or infinite where none is",
     "quaternion": "rotation R of each instance, (w, x, y, z) of length 1",
     "translation": "translation t of each instance in metres, in the frame of the camera",
     "reflected": "whether the instance shows the object model by -R, not by R",
+    "found": "whether anything was measured in the scene; if not, quaternions are (1, 0, 0, 0) and translations 0",
 }
-# Byte 24 of a PNG file is its bit depth, byte 25 its colour type (PNG specification, IHDR): 16 bits, grey.
-_SIGNATURE, _DEEP_GREY = b"\x89PNG\r\n\x1a\n", b"\x10\x00"
-_EXPECTED = "depth_bytes must be 16-bit grey PNG files"
-_TURNED = "depth_bytes must not be turned by EXIF: turn the pixels, and save the file without the note"
-_NOTHING = 65535  # what cameras write where nothing was measured
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class PoseNetwork:
 
     def served(self, depth):
         """Return what is served of the answer to float32 `depth`, by output alias."""
-        found = self.answer(depth)
+        found = self.poses(depth)
         return {alias: found[alias] for alias in OUTPUTS}
 
     def answer(self, depth):
@@ -68,6 +64,18 @@ class PoseNetwork:
             alias: tf.cast(found[alias], tf.float32) for alias in ("quaternion", "translation", "choice")
         }
         return {**numbers, "reflected": found["reflected"]}
+
+    def poses(self, depth):
+        """Return the `answer` with `found`: what a network says of an image of nothing is no pose."""
+        said = self.answer(depth)
+        found = tf.reduce_any(is_measured(depth), [1, 2])[:, None] & tf.ones_like(said["reflected"])
+        return {
+            "quaternion": tf.where(found[..., None], said["quaternion"], tf.constant([1.0, 0.0, 0.0, 0.0])),
+            "translation": tf.where(found[..., None], said["translation"], 0.0),
+            "choice": said["choice"],
+            "reflected": said["reflected"] & found,
+            "found": found,
+        }
 
 
 def inspect_pose_network(model, camera, distance):
@@ -115,7 +123,7 @@ def _try(network):
             found = {alias: value.numpy() for alias, value in network.answer(depth).items()}
     except Exception as error:
         raise ExportError(
-            f"`model` must give a dict of {', '.join(OUTPUTS)} and choice for depth {depth.shape}. "
+            f"`model` must give a dict of {', '.join(_SAID)} for depth {depth.shape}. "
             f"Received: {type(error).__name__} ({reason_of(error)})."
         ) from error
     shapes = {alias: value.shape for alias, value in found.items()}
@@ -254,9 +262,10 @@ def pose_endpoints(network):
     Returns:
         Dict of `(function, input signature)`, B scenes in a request:
         `serving_default`: `depth` float32 `(B, H, W)` in metres to `quaternion` float32 `(B, N, 4)`, `translation`
-        float32 `(B, N, 3)` in metres and `reflected` bool `(B, N)` (true and false also in JSON);
+        float32 `(B, N, 3)` in metres, `reflected` and `found` bool `(B, N)` (true and false also in JSON);
         `serving_bytes`: `depth_bytes` string `(B,)`, 16-bit grey PNG files in steps of the camera's `depth_scale`, to
-        the same. One bad file fails its whole request with INVALID_ARGUMENT. Of refined poses the outputs are those
+        the same. One bad file fails its whole request with INVALID_ARGUMENT, and so does depth of another size, or
+        mostly beyond 0.01 to 10 m, as in millimetres. Of refined poses the outputs are those
         that `RefinedPoseNetwork` names.
     """
     size = (network.camera["height"], network.camera["width"])
@@ -268,50 +277,15 @@ def pose_endpoints(network):
             depth_bytes,
             fn_output_signature=one,
         )
-        return network.served(decoded)
+        return network.served(in_metres(decoded, size))
+
+    def from_depth(depth):
+        return network.served(in_metres(depth, size))
 
     return {
-        DEFAULT: (network.served, [tf.TensorSpec((None, *size), tf.float32, name="depth")]),
+        DEFAULT: (from_depth, [tf.TensorSpec((None, *size), tf.float32, name="depth")]),
         BYTES: (from_files, [tf.TensorSpec((None,), tf.string, name="depth_bytes")]),
     }
-
-
-def decode_depth(contents, camera, nothing=0.0):
-    """Decode a 16-bit grey PNG file (scalar string tensor) to depth float32 `(height, width)` in metres.
-
-    As where depth is read for training, 65535 is nothing measured. An animation, and a file whose EXIF says that it is
-    turned, are refused.
-
-    Args:
-        contents: The file.
-        camera: Dict of `height`, `width` and `depth_scale`, the millimetres of one step.
-        nothing: Depth where the file has 65535.
-    """
-    size = (camera["height"], camera["width"])
-    # Decoding has CPU kernels only; left open, a server with a GPU may fail to place it inside map_fn.
-    with tf.device("cpu:0"):
-        # TensorFlow would stretch 8 bits to 16, and mix colours: depths, but wrong ones.
-        right_kind = tf.debugging.Assert(_is_deep_grey(contents), [_EXPECTED])
-        # Before decoding: a file of a few kilobytes may hold any number of pixels.
-        with tf.control_dependencies([right_kind]):
-            told_size = tf.stack([big(bytes_at(contents, 20, 4)), big(bytes_at(contents, 16, 4))])
-        right_size = size_assertion(told_size, size, "depth_bytes")
-        with tf.control_dependencies([right_size]):
-            header = read_header(contents)
-        upright = tf.debugging.Assert(header.orientation == 1, [_TURNED])
-        whole = tf.debugging.Assert(header.problem == "", [header.problem])
-        with tf.control_dependencies([upright, whole]):
-            steps = tf.io.decode_png(contents, 1, tf.uint16)
-        steps = of_size(steps, size, "depth_bytes")[..., 0]
-        depth = tf.cast(steps, tf.float32) * (camera["depth_scale"] / 1000)
-        return tf.where(steps == _NOTHING, nothing, depth)
-
-
-def _is_deep_grey(contents):
-    # Beyond the end of a damaged file substr would fail first, with a message about positions.
-    place = tf.minimum(24, tf.strings.length(contents))
-    is_png = tf.equal(tf.strings.substr(contents, 0, len(_SIGNATURE)), _SIGNATURE)
-    return tf.logical_and(is_png, tf.equal(tf.strings.substr(contents, place, 2), _DEEP_GREY))
 
 
 def stored_pose_requests(network):
@@ -346,7 +320,7 @@ def files_request(network, pictures):
 def encoded(pictures, camera):
     """Return depth images `(height, width)` in metres as 16-bit PNG files, and the depth `(batch, ...)` these hold."""
     step = camera["depth_scale"] / 1000
-    whole = np.clip(np.rint(np.stack(pictures) / step), 0, _NOTHING - 1).astype(np.uint16)
+    whole = np.clip(np.rint(np.stack(pictures) / step), 0, NOTHING - 1).astype(np.uint16)
     files = [tf.io.encode_png(one[..., np.newaxis]).numpy() for one in whole]
     # An S array drops trailing zero bytes; PNG ends in a constant 0x82.
     return np.array(files, "S"), whole.astype(np.float32) * np.float32(step)
@@ -359,7 +333,7 @@ def keras_poses(network, depth):
     On the CPU, as the check runs there: a GPU's TF32 convolutions differ by more than the tolerance.
     """
     with tf.device("cpu:0"):
-        found = {alias: value.numpy() for alias, value in network.answer(depth).items()}
+        found = {alias: value.numpy() for alias, value in network.poses(depth).items()}
     poses = {alias: found[alias] for alias in OUTPUTS}
     return {**poses, "decided": decided(found["choice"], network.tolerance).all(-1)}
 

@@ -9,6 +9,7 @@ EXPECTED = {
     "quaternion": np.full((2, 3, 4), 0.5, np.float32),
     "translation": np.zeros((2, 3, 3), np.float32),
     "reflected": np.zeros((2, 3), bool),
+    "found": np.ones((2, 3), bool),
     "decided": np.array([True, False]),
 }
 
@@ -34,6 +35,11 @@ def test_number_beyond_the_tolerance_fails(alias):
     difference, _, failure = compared(**moved(alias, 0, np.float32(0.001)))
     assert difference == pytest.approx(0.001, rel=1e-4)
     assert failure == f"`{alias}` expected within 1e-05, got a difference of 0.001"
+
+
+def test_scene_that_should_have_no_pose_fails_even_where_nothing_is_decided():
+    found = np.array([[True] * 3, [False] * 3])
+    assert compared((False, False), found=found)[2].startswith("`found` differs")
 
 
 def test_nan_fails():

@@ -12,6 +12,7 @@ from PIL import Image
 from tests.export.pose_net import CAMERA, POINTS, Poses, build_pose_net, scenes
 from tfapp.export import ExportError, describe, export_pose_network, verify
 from tfapp.export import pose as pose_export
+from tfapp.export.depth_images import decode_depth, in_metres
 from tfapp.export.requests import Request, load_requests, save_requests
 from tfapp.export.signatures import read_signatures
 
@@ -47,6 +48,7 @@ def test_exported_signatures_are_exactly_these(posed):
         "quaternion": ("float32", [None, 2, 4]),
         "reflected": ("bool", [None, 2]),
         "translation": ("float32", [None, 2, 3]),
+        "found": ("bool", [None, 2]),
     }
     table = {
         name: {
@@ -66,6 +68,45 @@ def test_depth_signature_answers_as_keras_through_the_session(posed, session_run
     answer = session_run(posed.folder, "serving_default", depth=depth)
     check_poses(answer, posed.model(depth))
     assert len(np.unique(answer["reflected"], axis=0)) > 1
+
+
+def test_scene_without_a_measured_pixel_has_no_pose_and_its_neighbours_have(posed, session_run):
+    depth = scenes(4)
+    depth[1], depth[2] = 0, np.nan
+    answer = session_run(posed.folder, "serving_default", depth=depth)
+    np.testing.assert_array_equal(
+        answer["found"], np.array([[True] * 2, [False] * 2, [False] * 2, [True] * 2])
+    )
+    np.testing.assert_array_equal(answer["quaternion"][1:3], np.tile([1, 0, 0, 0], (2, 2, 1)))
+    assert not answer["translation"][1:3].any() and not answer["reflected"][1:3].any()
+    expected = posed.model(depth)
+    kept = {
+        alias: np.asarray(expected[alias])[[0, 3]] for alias in ("quaternion", "translation", "reflected")
+    }
+    check_poses({alias: answer[alias][[0, 3]] for alias in kept}, kept)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda depth: 1000 * depth, "depth must be in metres, 0.01 to 10 for most of what was measured"),
+        (lambda depth: np.where(depth > 0, depth, 65.535), "depth must be in metres"),
+    ],
+)
+def test_depth_in_another_unit_or_of_another_size_is_refused(posed, session_run, change, message):
+    depth = np.nan_to_num(scenes(3), nan=0, posinf=0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        session_run(posed.folder, "serving_default", depth=change(depth).astype(np.float32))
+
+
+def test_depth_of_another_size_is_refused_by_the_graph_as_a_session_need_not_compare_it():
+    graph = tf.function(
+        lambda depth: in_metres(depth, (12, 16)), [tf.TensorSpec(None, tf.float32)], autograph=False
+    )
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="depth must hold images 12 pixels high and 16 wide"
+    ):
+        graph(tf.fill((2, 8, 16), 0.6))
 
 
 def test_files_are_read_in_steps_of_the_camera(posed, session_run):
@@ -93,7 +134,7 @@ def test_file_that_holds_no_such_depth_fails_the_request(posed, session_run, con
 def test_file_is_read_as_for_training_where_nothing_was_measured():
     steps = np.full((12, 16), 900, np.uint16)
     steps[3:5] = 65535
-    depth = pose_export.decode_depth(png(steps), CAMERA)
+    depth = decode_depth(png(steps), CAMERA)
     np.testing.assert_allclose(depth, np.where(steps == 65535, 0, 0.45), rtol=1e-6)
 
 
@@ -109,7 +150,7 @@ def test_turned_file_and_animation_are_refused(options, message):
         options["exif"][0x0112] = 3
     contents = png(np.full((12, 16), 900, np.uint16), **options)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        pose_export.decode_depth(contents, CAMERA)
+        decode_depth(contents, CAMERA)
 
 
 def test_graph_needs_no_python(posed):

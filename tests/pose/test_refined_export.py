@@ -91,7 +91,7 @@ def test_verify_passes(served):
 
 
 def test_a_file_may_say_that_a_pixel_is_unknown(served):
-    from tfapp.export.pose import decode_depth
+    from tfapp.export.depth_images import decode_depth
 
     steps = np.uint16([[500, 65535], [0, 1]])
     file = tf.io.encode_png(steps[..., None])
