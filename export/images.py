@@ -11,6 +11,7 @@ from tfapp.export.archive import Servable
 from tfapp.export.errors import ExportError
 from tfapp.export.image_files import decode_image, encode_labels, scale_to, whole_file
 from tfapp.export.image_headers import BMP, Header, read_header
+from tfapp.export.image_limits import finite, limited, within_limit
 from tfapp.export.requests import BYTES, DEFAULT, UINT8, check_keras_model
 
 ANY_SIZE = (None, None)
@@ -153,12 +154,13 @@ def checked_names(names, num_classes):
     """Return `names` as a list of str.
 
     Raises:
-        ExportError: not one name per class.
+        ExportError: not one name per class, or two that are the same.
     """
     names = [str(name) for name in names]
-    if len(names) != num_classes:
+    if len(names) != num_classes or len(set(names)) < num_classes:
         raise ExportError(
-            f"`class_names` must name the {num_classes} classes of the model. Received: {len(names)} names."
+            f"`class_names` must name the {num_classes} classes of the model, each by another name. "
+            f"Received: {len(names)} names, {len(set(names))} of them different."
         )
     return names
 
@@ -213,7 +215,8 @@ def endpoints(segmenter):
         `serving_bytes`: `image_bytes` string `(N,)` to `labels_png_bytes` string `(N,)`, 8-bit up to
         256 classes and 16-bit beyond. One bad file fails its whole request with INVALID_ARGUMENT; where the
         model has `status`, that output, string `(N,)`, says what is wrong instead, and the file is answered by
-        an empty string. Images of more than `max_pixels` together fail in all three.
+        an empty string. Images of more than `max_pixels` together, or without a pixel, fail in all three; NaN and
+        infinite values fail too.
     """
 
     def answer(images):
@@ -245,7 +248,7 @@ def image_endpoints(image_model, answer, from_files):
     shape = (None, *image_model.size, image_model.num_channels)
 
     def from_floats(images):
-        return answer(limited(images, image_model.max_pixels))
+        return answer(finite(limited(images, image_model.max_pixels)))
 
     def from_integers(images):
         return answer(scale_to(limited(images, image_model.max_pixels), image_model.value_range))
@@ -255,14 +258,6 @@ def image_endpoints(image_model, answer, from_files):
         UINT8: (from_integers, [tf.TensorSpec(shape, tf.uint8, name="images")]),
         BYTES: (from_files, [tf.TensorSpec((None,), tf.string, name="image_bytes")]),
     }
-
-
-def limited(images, max_pixels):
-    """Return `images` `(batch, height, width, channels)`, or fail with INVALID_ARGUMENT if they have more pixels
-    than `max_pixels` together."""
-    pixels = tf.reduce_prod(tf.shape(images, tf.int64)[:3])
-    with tf.control_dependencies([_within(pixels, max_pixels)]):
-        return tf.identity(images)
 
 
 def answer_files(image_model, image_bytes, answer_one, nothing, row):
@@ -288,7 +283,7 @@ def answer_files(image_model, image_bytes, answer_one, nothing, row):
             good = tf.debugging.Assert(
                 tf.reduce_all(headers.problem == ""), ["image_bytes, file", worst + 1, problems[worst]]
             )
-            within = _within(tf.reduce_sum(headers.pixels), image_model.max_pixels)
+            within = within_limit(tf.reduce_sum(headers.pixels), image_model.max_pixels)
         with tf.control_dependencies([good, within]):
             image_bytes = tf.identity(image_bytes)
 
@@ -299,7 +294,7 @@ def answer_files(image_model, image_bytes, answer_one, nothing, row):
         return tf.map_fn(one, (image_bytes, *headers), fn_output_signature=row), {}
 
     served = tf.where(headers.problem == "", headers.pixels, 0)
-    with tf.control_dependencies([_within(tf.reduce_sum(served), image_model.max_pixels)]):
+    with tf.control_dependencies([within_limit(tf.reduce_sum(served), image_model.max_pixels)]):
         image_bytes = tf.identity(image_bytes)
     with tf.device("cpu:0"):
         damaged = (headers.problem == "") & ~_can_be_decoded(image_bytes, headers)
@@ -375,12 +370,6 @@ def _can_be_decoded(image_bytes, headers):
         lambda found, one: tf.tensor_scatter_nd_update(found, [[one[0]]], [one[1] > 0]),
     )
     return found | is_bmp
-
-
-def _within(pixels, max_pixels):
-    told = f"a request may hold at most {max_pixels} pixels, all images together; send fewer or smaller ones. Got"
-    with tf.device("cpu:0"):
-        return tf.debugging.Assert(pixels <= max_pixels, [told, pixels])
 
 
 def size_assertion(found, size, alias):

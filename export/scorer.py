@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.export.archive import write_version
+from tfapp.export.batch_trial import check_each_alone, unlike_images
 from tfapp.export.errors import ExportError, reason_of
 from tfapp.export.image_requests import ImageRequests
 from tfapp.export.images import (
@@ -193,7 +194,14 @@ def _try(scorer):
             f"`model` failed on {_described(images)} ({reason_of(error)}); a model of one size must say so, "
             "keras.Input((height, width, channels)), or begin with keras.layers.Resizing."
         ) from error
-    return _checked_scores(outputs, images).shape[1]
+    scores = _checked_scores(outputs, images)
+
+    def answer(some):
+        with tf.device("cpu:0"):
+            return tf.cast(outputs_of(scorer.model, some)[0], tf.float32).numpy()
+
+    check_each_alone(answer, unlike_images((height, width), scorer.num_channels, scorer.value_range))
+    return scores.shape[1]
 
 
 def _checked_scores(outputs, images):

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.export.archive import write_version
+from tfapp.export.batch_trial import check_each_alone, unlike_images
 from tfapp.export.errors import ExportError, reason_of
 from tfapp.export.image_files import encode_labels
 from tfapp.export.image_requests import ImageRequests
@@ -166,7 +167,8 @@ def inspect_model(model, stride=1, value_range=(0.0, 1.0)):
 
     Raises:
         ExportError: not a Keras model on the TensorFlow backend; `stride` or `value_range` unusable;
-            fixed image size; output that is not one probability per class and pixel, or not where the image has it.
+            fixed image size; output that is not one probability per class and pixel, not where the image has it, or
+            another one beside other images.
     """
     given = image_input(model, value_range)
     if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
@@ -179,6 +181,10 @@ def inspect_model(model, stride=1, value_range=(0.0, 1.0)):
     trial = Segmenter(model=model, **given, num_classes=0, stride=stride, tolerance=tolerance_of(model))
     num_classes, num_outputs = _try(trial)
     _check_placement(trial)
+    check_each_alone(
+        lambda images: keras_answer(trial, images)[0],
+        unlike_images(_TRIAL_SIZE, trial.num_channels, value_range),
+    )
     return replace(trial, num_classes=num_classes, has_gap=num_outputs == 2)
 
 

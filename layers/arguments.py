@@ -1,6 +1,7 @@
 """Checks of what layers are given, with errors that say what was expected and what came."""
 
 import math
+import numbers
 import warnings
 
 import keras
@@ -12,6 +13,12 @@ LEAST_TOLERANCE = 1e-6
 
 def check_weight(tv_weight, learned):
     """Raise ValueError unless the initial lambda is finite and >= 0, and > 0 if it is learned."""
+    if not isinstance(tv_weight, numbers.Real):
+        raise ValueError(
+            "`tv_weight` must be one number; with `per_class=True` and `learn_tv_weight=True` each class learns its "
+            "own, and a call takes one for each class, `layer(logits, tv_weight=[...])`. "
+            f"Received: tv_weight={tv_weight!r}"
+        )
     if not (math.isfinite(tv_weight) and (tv_weight > 0 or (tv_weight == 0 and not learned))):
         raise ValueError(
             "`tv_weight` must be a finite number > 0 (0 is allowed with `learn_tv_weight=False`). "
@@ -21,14 +28,19 @@ def check_weight(tv_weight, learned):
 
 def check_positive(**values):
     for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
+        if not (isinstance(value, numbers.Real) and math.isfinite(value) and value > 0):
             raise ValueError(f"`{name}` must be a finite number > 0. Received: {name}={value}")
 
 
 def check_count(**values):
     for name, value in values.items():
-        if int(value) != value or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value}")
+        if (
+            not isinstance(value, numbers.Real)
+            or not math.isfinite(value)
+            or int(value) != value
+            or value < 1
+        ):
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
 
 def check_choice(name, value, choices):
@@ -51,7 +63,7 @@ def checked_voxel_size(voxel_size):
     """Return the voxel size as a tuple of floats, or None."""
     if voxel_size is None:
         return None
-    if not all(math.isfinite(h) and h > 0 for h in voxel_size):
+    if not all(isinstance(h, numbers.Real) and math.isfinite(h) and h > 0 for h in voxel_size):
         raise ValueError(f"`voxel_size` must be finite numbers > 0. Received: voxel_size={voxel_size}")
     return tuple(float(h) for h in voxel_size)
 
@@ -60,7 +72,7 @@ def reachable(tolerance):
     """Return a tolerance that float32 can reach, with a warning if a smaller one was asked for."""
     if tolerance is None:
         return None
-    if not (math.isfinite(tolerance) and tolerance > 0):
+    if not (isinstance(tolerance, numbers.Real) and math.isfinite(tolerance) and tolerance > 0):
         raise ValueError(f"`tolerance` must be a finite number > 0 or None. Received: tolerance={tolerance}")
     if tolerance < LEAST_TOLERANCE:
         warnings.warn(
@@ -93,7 +105,7 @@ def check_places(name, logits, tv_weight):
     Args:
         name: Of the layer.
         logits: Tensor `(batch, *spatial, classes)`.
-        tv_weight: Tensor or number in place of the layer's own, or None.
+        tv_weight: Tensor in place of the layer's own, or None.
     """
     if 0 in logits.shape[1:]:
         raise ValueError(

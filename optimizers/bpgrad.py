@@ -1,6 +1,7 @@
 """BPGrad as a Keras optimizer."""
 
 import math
+import numbers
 
 import keras
 import tensorflow as tf
@@ -227,9 +228,10 @@ class BPGrad(LossAwareOptimizer):
 
 
 def _checked_lipschitz(lipschitz):
-    if isinstance(lipschitz, keras.optimizers.schedules.LearningRateSchedule) or lipschitz == "auto":
+    schedule = isinstance(lipschitz, keras.optimizers.schedules.LearningRateSchedule)
+    if schedule or isinstance(lipschitz, str) and lipschitz == "auto":
         return lipschitz
-    if isinstance(lipschitz, (int, float)) and not isinstance(lipschitz, bool) and 0 < lipschitz < math.inf:
+    if isinstance(lipschitz, numbers.Real) and not isinstance(lipschitz, bool) and 0 < lipschitz < math.inf:
         return float(lipschitz)
     raise ValueError(
         '`lipschitz` must be a positive number, a `LearningRateSchedule` or "auto". '

@@ -12,6 +12,8 @@ from tests.written import CASES
 
 SCRIPT = Path(__file__).with_name("conditions.py")
 WRITE_NOTHING = {"export verify", "export show"}
+# Teaching takes a refined model that explains its scenes, which no case of a few seconds has.
+TAUGHT = {"pose distil"}
 
 
 def test_every_command_that_writes_is_tried():
@@ -22,7 +24,7 @@ def test_every_command_that_writes_is_tried():
         if not isinstance(command, typer.core.TyperGroup) and "reproduce" not in names
     }
     tried = {name for case in CASES.values() for name in typed if case.command.startswith(f"{name} ")}
-    assert typed - WRITE_NOTHING <= tried
+    assert typed - WRITE_NOTHING - TAUGHT <= tried
     assert any(case.command.startswith("reproduce ") for case in CASES.values())
 
 

@@ -146,6 +146,8 @@ class TVLayer(keras.layers.Layer):
             )
         logits = at_least_float32(logits)
         check_float(type(self).__name__, logits)
+        if tv_weight is not None:
+            tv_weight = tf.cast(tf.convert_to_tensor(tv_weight), logits.dtype)
         check_values(type(self).__name__, logits, tv_weight)
         check_places(type(self).__name__, logits, tv_weight)
         if not self.built:
@@ -208,7 +210,7 @@ class TVLayer(keras.layers.Layer):
         return "float64" if dtype == "float64" else "float32"
 
     def _effective_weight(self, logits, guide, tv_weight):
-        weight = tf.cast(self.current_tv_weight() if tv_weight is None else tv_weight, logits.dtype)
+        weight = tf.cast(self.current_tv_weight(), logits.dtype) if tv_weight is None else tv_weight
         if tv_weight is not None and not tf.executing_eagerly():
             # No value is known in a graph, where a negative one would give some other answer without a word.
             weight = tf.where(weight >= 0, weight, weight.dtype.as_numpy_dtype(np.nan))

@@ -167,7 +167,9 @@ def _solve_in_blocks(problem, o, radius, zeta):
         if safeguarded:
             after = _go_back_where_risen(problem, o, before, after)
         if problem.tolerance is not None:
-            worst = tf.reduce_max(gap(problem, o, radius, after.zeta))
+            gaps = gap(problem, o, radius, after.zeta)
+            # A sample of NaN never gets there: nobody waits for it, and it ends nobody's iterations.
+            worst = tf.reduce_max(tf.where(tf.math.is_finite(gaps), gaps, tf.zeros_like(gaps)))
         return (done + count, worst, *after.flat())
 
     first = (tf.constant(0), tf.constant(float("inf"), o.dtype), *state.flat())

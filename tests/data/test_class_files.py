@@ -122,3 +122,22 @@ def test_link_to_no_list_is_not_passed_over(tmp_path):
     (tmp_path / "classes.txt").symlink_to(tmp_path / "gone")
     with pytest.raises(InputError, match="classes.txt cannot be read: No such file"):
         read_class_list(tmp_path / "classes.txt")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [("2.0", "1.0", "0.0"), ("0x2", "0x1", "0x0"), ("\uff12", "\uff11", "\uff10"), ("2e0", "1e0", "0e0")],
+)
+@pytest.mark.parametrize("separator", [" ", ", ", ": "])
+def test_values_of_another_spelling_are_no_names(read, values, separator):
+    with pytest.raises(InputError, match="its first word is a number of another spelling"):
+        read(
+            "".join(
+                f"{value}{separator}{name}\n"
+                for value, name in zip(values, ("bg", "car", "road"), strict=True)
+            )
+        )
+
+
+def test_names_that_begin_with_a_digit_stay_names(read):
+    assert read("3d part\n2nd part\n0.5mm wire\n").names == ("3d part", "2nd part", "0.5mm wire")

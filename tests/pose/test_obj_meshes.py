@@ -73,3 +73,26 @@ def test_triangles_are_those_that_open3d_reads(tmp_path):
 def test_damaged_lines_are_refused(tmp_path, text, reason):
     with pytest.raises(InputError, match=reason):
         read_mesh(written(tmp_path, text))
+
+
+def test_vertex_of_no_face_is_left_out(tmp_path):
+    # At the end, as the cube counts some corners from the last vertex.
+    vertices, triangles = read_mesh(written(tmp_path, CUBE + "v 9 9 9\n"))
+    assert vertices.max() == 2
+    assert volume(vertices, triangles) == pytest.approx(8)
+
+
+def test_stl_of_text_that_is_cut_is_refused(tmp_path):
+    ball = open3d.geometry.TriangleMesh.create_sphere(0.05, 8)
+    ball.compute_triangle_normals()
+    file = tmp_path / "a.stl"
+    assert open3d.io.write_triangle_mesh(str(file), ball, write_ascii=False)
+    assert len(read_mesh(file)[1]) == len(ball.triangles)
+    corner = "vertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\n"
+    facet = f"facet normal 0 0 1\nouter loop\n{corner}endloop\nendfacet\n"
+    text = f"solid a\n{facet}{facet}endsolid a\n"
+    file.write_text(text)
+    assert len(read_mesh(file)[1]) == 2
+    file.write_text(text[:-60])
+    with pytest.raises(InputError, match="a.stl is damaged or cut short: an STL file of text ends with"):
+        read_mesh(file)

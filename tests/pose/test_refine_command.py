@@ -9,6 +9,7 @@ import pytest
 
 from tests.pose.pose_commands import check_refused, copy_run, files_of, tfapp
 from tests.pose.rendered_parts import EXTENT, part, pose, scenes_of
+from tfapp.pose.distillation import distilled_run
 from tfapp.pose.evaluation.registration import align
 from tfapp.pose.refinement import refined_run
 from tfapp.pose.refinement.alternation import RefinedModel, grown_model, mean_residual, next_round, place_new
@@ -209,3 +210,20 @@ def test_a_model_that_is_no_part_is_refused_to_a_robot(refined, bolt_scenes, tmp
     check_refused(result, said)
     assert not (tmp_path / "out").exists()
     assert said in tfapp("pose", "refine", run, *ROUNDS).output
+
+
+def test_a_network_is_taught_what_the_refinement_is_sure_of_and_once(refined, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(refined[0], run)
+    check_refused(tfapp("pose", "distil", run, "--epochs", 1), "does not explain its scenes")
+    # Six scenes are too few for a model that explains them.
+    file = run / "refined" / "refine.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"residual": 0.0}))
+    monkeypatch.setattr(distilled_run, "_LEAST_CONFIDENCE", 1.1)
+    check_refused(tfapp("pose", "distil", run, "--epochs", 2), "is sure of no pose in its")
+    monkeypatch.setattr(distilled_run, "_LEAST_CONFIDENCE", 0.0)
+    result = tfapp("pose", "distil", run, "--epochs", 2)
+    assert result.exit_code == 0, result.output
+    before = {path: path.stat().st_mtime_ns for path in (run / "distilled").glob("*.keras")}
+    assert before and tfapp("pose", "distil", run, "--epochs", 2).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before

@@ -28,6 +28,10 @@ _COLOUR = r"([0-9]{1,3})(?:\s*[,;]\s*|\s+)([0-9]{1,3})(?:\s*[,;]\s*|\s+)([0-9]{1
 _COLOUR_LAST = re.compile(rf"(.+?)(?:\s*[,:;=]\s*|\s+){_COLOUR}(?::[^:]*){{0,2}}")
 _COLOUR_FIRST = re.compile(rf"{_COLOUR}(?:\s*[,:;]\s*|\s+)(.*[^\W0-9].*)")
 # A number of its own, no part of a word such as `t2` or `3d`.
+# Numbers that are no plain ones: with a point, an exponent or a base, or in digits of another script.
+_OTHER_NUMBER = re.compile(
+    r"[-+]?(0[xob][0-9a-f_]+|[0-9]*\.[0-9]*(e[-+]?[0-9]+)?|[0-9]+e[-+]?[0-9]+|(?![0-9]+$)\d+)", re.IGNORECASE
+)
 _NUMBER = re.compile(r"(?<!\w)-?[0-9]+(?!\w)")
 _FORMS = "'NAME', 'VALUE NAME' or 'NAME:R,G,B' in every line"
 
@@ -161,6 +165,10 @@ def _unwrapped(lines):
 
 def _refuse_numbers_beside_names(path, lines):
     """Refuse names of which each has a value, or a colour, of its own in a form that is not read, such as `"2 car"`."""
+    for number, line in lines:
+        first, _, rest = line.partition(" ")
+        if rest and _OTHER_NUMBER.fullmatch(first.rstrip(",:;=")):
+            raise _refused(path, number, line, "its first word is a number of another spelling")
     numbers = [tuple(map(int, _NUMBER.findall(line))) for _, line in lines]
     # A first line may name the columns.
     first = 1 if numbers and not numbers[0] else 0

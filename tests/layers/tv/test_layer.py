@@ -403,3 +403,27 @@ def test_guide_with_nan_is_refused():
 def test_logits_without_a_pixel_are_refused(shape):
     with pytest.raises(ValueError, match="TVSoftmax needs at least one pixel along every spatial axis"):
         TVSoftmax()(np.zeros(shape, "float32"))
+
+
+def test_image_of_nan_ends_nobodys_iterations():
+    logits = np.random.default_rng(0).normal(0, 3, (2, 24, 24, 3)).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((24, 24, 3)), TVSoftmax(2.0, tolerance=1e-4, inference_iterations=1000)]
+    )
+    alone = model.predict(logits[:1], verbose=0)
+    logits[1, 5, 5, 0] = np.nan
+    np.testing.assert_allclose(model.predict(logits, verbose=0)[:1], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0, 3.0], "1"])
+def test_tv_weight_that_is_no_number_is_refused(value):
+    with pytest.raises(ValueError, match="`tv_weight` must be one number; with `per_class=True`"):
+        TVSoftmax(value)
+
+
+def test_tv_weights_of_a_call_may_be_a_list():
+    logits = np.random.default_rng(0).normal(size=(1, 8, 6, 2)).astype("float32")
+    listed, array = (
+        TVSoftmax()(logits, tv_weight=one) for one in ([1.0, 2.0], np.array([1.0, 2.0], "float32"))
+    )
+    np.testing.assert_array_equal(listed, array)

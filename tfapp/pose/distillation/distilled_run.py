@@ -61,8 +61,8 @@ def distil_run(run, options=DistilOptions(), *, overwrite=False, progress=SILENT
         The `PoseModel` of the distilled network, whose object model is the refined one.
 
     Raises:
-        InputError: The run is not refined, its model does not explain its scenes, it has two rotation channels, or it
-            was distilled from another refinement, or for more epochs.
+        InputError: The run is not refined, its model does not explain its scenes or is sure of no pose in them, it has
+            two rotation channels, or it was distilled from another refinement, or for more epochs.
         TrainingDiverged: If the loss becomes NaN or infinite.
     """
     options.check()
@@ -175,11 +175,18 @@ def _teach(run, progress):
             answers.append(teach(tf.constant(depth[first : first + _BATCH])))
             task(min(first + _BATCH, len(depth)))
     found = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+    sure = found["found"] & (found["confidence"] >= _LEAST_CONFIDENCE)
+    if not sure.any():
+        raise InputError(
+            f"The refinement of {run.path} is sure of no pose in its {len(depth)} training scenes: expected some with "
+            f"a confidence of {_LEAST_CONFIDENCE:g}, the largest is {found['confidence'].max():.2g}. Refine on more "
+            "scenes."
+        )
     return {
         "depth": depth,
         "rotation": rotation_from_quaternion(found["quaternion"]).numpy(),
         "translation": found["translation"],
-        "weight": (found["found"] & (found["confidence"] >= _LEAST_CONFIDENCE)).astype(np.float32),
+        "weight": sure.astype(np.float32),
     }
 
 

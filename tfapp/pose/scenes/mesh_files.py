@@ -12,7 +12,7 @@ from tfapp.pose.scenes.ply_meshes import read_ply
 
 
 def read_mesh(path):
-    """Read a mesh: vertices float64 (v, 3) in the file's own units, triangles int32 (t, 3).
+    """Read a mesh: vertices float64 (v, 3) in the file's own units, triangles int32 (t, 3); each vertex is of one.
 
     Raises:
         InputError: The file is missing, of another kind, damaged, or holds no triangle.
@@ -27,10 +27,21 @@ def read_mesh(path):
     vertices, triangles = _READERS[path.suffix.lower()](path)
     if not len(triangles) or not np.isfinite(vertices).all():
         raise InputError(f"{path} is damaged or empty: it holds no triangle, or a vertex that is not finite.")
-    return vertices, triangles.astype(np.int32)
+    # What no triangle uses is not of the surface, and would be measured as if it were.
+    used, places = np.unique(triangles, return_inverse=True)
+    return vertices[used], places.reshape(triangles.shape).astype(np.int32)
 
 
 def _read_stl(path):
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        start = file.read(_END)
+        file.seek(max(0, size - _END))
+        end = file.read()
+    # Binary files may begin with this word too, and have 50 bytes for each of the triangles that they announce.
+    is_binary = size == 84 + 50 * int.from_bytes(start[80:84], "little")
+    if start.lstrip().startswith(b"solid") and not is_binary and b"endsolid" not in end:
+        raise InputError(f"{path} is damaged or cut short: an STL file of text ends with the line endsolid.")
     try:
         mesh = import_open3d().io.read_triangle_mesh(str(path))
     except (RuntimeError, MemoryError) as error:
@@ -40,6 +51,8 @@ def _read_stl(path):
 
 _READERS = {".stl": _read_stl, ".obj": read_obj, ".ply": read_ply}
 MESH_SUFFIXES = tuple(_READERS)
+# Bytes in which the end of a text file is looked for.
+_END = 4096
 # A mesh of 5 million triangles, more than twice what a part may have.
 _MOST_BYTES = 2**28
 
