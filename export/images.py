@@ -157,10 +157,14 @@ def checked_names(names, num_classes):
         ExportError: not one name per class, or two that are the same.
     """
     names = [str(name) for name in names]
-    if len(names) != num_classes or len(set(names)) < num_classes:
+    if len(names) != num_classes:
         raise ExportError(
-            f"`class_names` must name the {num_classes} classes of the model, each by another name. "
-            f"Received: {len(names)} names, {len(set(names))} of them different."
+            f"`class_names` must name the {num_classes} classes of the model. Received: {len(names)} names."
+        )
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ExportError(
+            f"`class_names` must differ from each other. Received more than once: {', '.join(repeated)}."
         )
     return names
 

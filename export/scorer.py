@@ -124,13 +124,7 @@ def _class_names(names, num_classes):
             f"`class_names` must name the {num_classes} classes of the model, or scores have no meaning. "
             "Received: None."
         )
-    names = checked_names(names, num_classes)
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ExportError(
-            f"`class_names` must differ from each other. Received more than once: {', '.join(repeated)}."
-        )
-    return names
+    return checked_names(names, num_classes)
 
 
 def _warmup_sizes(sizes, only):

@@ -192,10 +192,13 @@ def test_base_that_is_a_file_is_one_sentence(tmp_path, net):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"class_names": ["a", "b", "b"]}, "Received: 3 names, 2 of them different"),
+        (
+            {"class_names": ["a", "b", "b"]},
+            "`class_names` must differ from each other. Received more than once: b",
+        ),
         (
             {"class_names": ["a", "b"]},
-            "`class_names` must name the 3 classes of the model, each by another name. Received: 2",
+            "`class_names` must name the 3 classes of the model. Received: 2",
         ),
         ({"warmup_sizes": [(64,)]}, r"`warmup_sizes` must be pairs \(height, width\)"),
         (

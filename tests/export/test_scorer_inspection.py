@@ -89,7 +89,7 @@ def test_image_without_finite_scores_among_the_examples_is_refused(tmp_path):
         ({"class_names": None}, "must name the 2 classes of the model, or scores have no meaning"),
         (
             {"class_names": ["a"]},
-            "`class_names` must name the 2 classes of the model, each by another name. Received: 1 names",
+            "`class_names` must name the 2 classes of the model. Received: 1 names",
         ),
         (
             {"class_names": ["a", "a"]},
