@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from tfapp.export.comparisons import fits
 from tfapp.export.errors import ExportError
 from tfapp.export.image_files import decode_image
 from tfapp.export.images import ImageModel
-from tfapp.export.kinds import fits
 from tfapp.export.requests import BYTES, DEFAULT, UINT8, Request, sample_image
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.export.archive import write_version
+from tfapp.export.comparisons import REFINED_SHARES
 from tfapp.export.drawn_parts import drawn_parts
 from tfapp.export.errors import ExportError, reason_of
-from tfapp.export.kinds import REFINED_POSES, REFINED_SHARES
+from tfapp.export.kinds import REFINED_POSES
 from tfapp.export.pose import ServedPoses, checked_camera, checked_points, encoded
 from tfapp.export.requests import BYTES, DEFAULT, Request, check_keras_model
 

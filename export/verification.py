@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from tfapp.archives import DAMAGED
-from tfapp.export.kinds import kind_of, promise_failure
+from tfapp.export.comparisons import promise_failure
+from tfapp.export.kinds import kind_of
 from tfapp.export.manifest import EXTRA, checksums, read_manifest
 from tfapp.export.requests import Request, load_requests, sample_image
 from tfapp.export.session import ask_session

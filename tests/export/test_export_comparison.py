@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.export.kinds import compare, promise_failure
+from tfapp.export.comparisons import compare, promise_failure
 from tfapp.export.requests import Request, decided, load_requests, save_requests
 
 TOLERANCE = 1e-5

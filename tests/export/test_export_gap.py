@@ -9,7 +9,7 @@ import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfapp.export import ExportError, describe, export, verify
-from tfapp.export.kinds import compare
+from tfapp.export.comparisons import compare
 from tfapp.export.requests import Request
 from tfapp.export.segmenter import inspect_model
 from tfapp.export.signatures import compiled_functions, read_signatures

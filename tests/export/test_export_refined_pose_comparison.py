@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfapp.export.kinds import compare_refined_poses
+from tfapp.export.comparisons import compare_refined_poses
 from tfapp.export.requests import Request
 
 TOLERANCE = 1e-3

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfapp.export.kinds import compare_scores
+from tfapp.export.comparisons import compare_scores
 from tfapp.export.requests import Request
 
 TOLERANCE = 1e-5

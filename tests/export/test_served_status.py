@@ -10,8 +10,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tfapp.export import ExportError, describe, export, verify
+from tfapp.export.comparisons import compare
 from tfapp.export.images import checked_max_pixels
-from tfapp.export.kinds import compare
 from tfapp.export.requests import Request
 
 LIMIT = 65_536
