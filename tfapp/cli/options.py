@@ -29,6 +29,12 @@ MaxPixels = Annotated[
 ]
 
 
+Foreground = Annotated[
+    str | None,
+    typer.Option(
+        help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
+    ),
+]
 ObjectId = Annotated[
     int | None,
     typer.Option(

@@ -25,7 +25,7 @@ from tfapp.cli.console import (
     print_written,
     resumes,
 )
-from tfapp.cli.options import CameraType, ObjectId, typed
+from tfapp.cli.options import CameraType, Foreground, ObjectId, typed
 
 Option = typer.Option
 Run = Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train`.")]
@@ -172,12 +172,7 @@ def train(
         Option(help="Of the radius of the hidden-point removal.", show_default="2.4 to 512 points, then 2.9"),
     ] = None,
     squared: Annotated[bool, Option(help="Square the lengths of the Chamfer distance.")] = False,
-    foreground: Annotated[
-        str | None,
-        Option(
-            help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
-        ),
-    ] = None,
+    foreground: Foreground = None,
     object_id: ObjectId = None,
     camera_type: CameraType = None,
     turn: Annotated[

@@ -7,7 +7,7 @@ import typer
 
 from tfapp.cli import pose_refine
 from tfapp.cli.console import ConsoleProgress, resumes
-from tfapp.cli.options import CameraType, ObjectId, typed
+from tfapp.cli.options import CameraType, Foreground, ObjectId, typed
 
 Option = typer.Option
 
@@ -31,12 +31,7 @@ def fit(
         ),
     ] = None,
     units: Annotated[str | None, Option(help="Of --cad: m, cm, mm or inch.", show_default="none")] = None,
-    foreground: Annotated[
-        str | None,
-        Option(
-            help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
-        ),
-    ] = None,
+    foreground: Foreground = None,
     object_id: ObjectId = None,
     camera_type: CameraType = None,
     rounds: Annotated[int, Option(help="Rounds at most; fewer where the residual stops to fall.")] = 15,

@@ -10,14 +10,12 @@ import typer
 
 from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
-from tfapp.cli.options import CameraType, ObjectId
+from tfapp.cli.options import CameraType, Foreground, ObjectId
+from tfapp.cli.pose_outputs import SceneOutputs, scenes_for
 from tfapp.errors import InputError
-from tfapp.files import check_folder, write_json
-from tfapp.records import TableOf, read_record
-from tfapp.runs.record import other_settings
+from tfapp.files import check_folder
 
 Option = typer.Option
-RECORD = "grasps.json"
 _PARALLEL, _SUCTION = "Fingers", "Suction cup"
 # A floor that is inclined to the vertical by more degrees is told.
 _LEVEL = 15
@@ -75,12 +73,7 @@ def grasps(
         float, Option(help="Parts whose pose has less confidence are not grasped.")
     ] = 0.5,
     most: Annotated[int, Option(help="Grasps of each part.")] = 10,
-    foreground: Annotated[
-        str | None,
-        Option(
-            help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
-        ),
-    ] = None,
+    foreground: Foreground = None,
     object_id: ObjectId = None,
     camera_type: CameraType = None,
 ):
@@ -91,8 +84,6 @@ def grasps(
     from tfapp.pose.grasps.grippers import gripper_of
     from tfapp.pose.grasps.planner import GraspPlanner, PlanOptions, up_named
     from tfapp.pose.predictor import open_run, predictor
-    from tfapp.pose.scenes.bop_layout import is_bop
-    from tfapp.pose.scenes.scene_folder import SceneFolder
 
     held_by = gripper_of(
         gripper,
@@ -112,36 +103,29 @@ def grasps(
     chosen = predictor(opened)
     if chosen.unexplained:
         raise InputError(chosen.unexplained)
-    if object_id is None and is_bop(scenes):
-        object_id = opened.object_id
-    folder = SceneFolder(scenes, foreground, object_id=object_id, camera_type=camera_type)
+    folder = scenes_for(opened, scenes, foreground, object_id, camera_type)
     check_folder(out)
     record = _record(opened, folder, chosen, held_by, options)
     with claimed(out):
         # Before the model is looked at: that takes some seconds.
-        begun = _is_begun(out, record)
+        outputs = SceneOutputs(out, "grasps", "grasps", record)
         planner = GraspPlanner(chosen, held_by, options)
         console.print(f"{len(planner.candidates)} grasps of the model", highlight=False)
-        _plan_all(out, record, begun, planner, folder, held_by)
+        _plan_all(out, outputs, planner, folder, held_by)
     print_written(out / "grasps", out / "pictures")
 
 
-def _plan_all(out, record, begun, planner, folder, gripper):
+def _plan_all(out, outputs, planner, folder, gripper):
     from tfapp.pose.grasps.grasp_files import write_grasps
     from tfapp.pose.pictures.grasp_pictures import save_grasps_png
 
-    missing = [
-        index for index, stem in enumerate(folder.stems) if not (out / "grasps" / f"{stem}.json").is_file()
-    ]
+    missing = outputs.missing("grasps", folder.stems)
     inclined, without = 0, 0
     with ConsoleProgress().task("scenes", len(folder)) as task:
         task(len(folder) - len(missing))
         for index in missing:
             plan, stem = planner.plan(folder, index), folder.stems[index]
-            if not begun:
-                # Only now that a scene could be planned.
-                write_json(out / RECORD, record)
-                begun = True
+            outputs.begin()
             inclined += plan.slope is not None and plan.slope > radians(_LEVEL)
             without += not plan.grasps
             title = f"{stem}: the best {gripper.kind} grasps"
@@ -176,21 +160,3 @@ def _record(run, folder, chosen, gripper, options):
         "gripper": gripper.to_json(),
         **asdict(options),
     }
-
-
-def _is_begun(out, record):
-    """Return whether `out` has grasps of this record; raise InputError if it has those of another, or other files."""
-    try:
-        then = read_record(out / RECORD, TableOf(), "choose another `out`, or remove this folder.")
-    except FileNotFoundError:
-        if out.is_dir() and any(out.iterdir()):
-            raise InputError(
-                f"Folder {out} is not empty and not of `tfapp pose grasps`; choose another `out`."
-            ) from None
-        return False
-    changed = other_settings(record, then)
-    if changed:
-        raise InputError(
-            f"{out} holds grasps of another {' and '.join(changed)}; choose another `out`, or remove this folder."
-        )
-    return True

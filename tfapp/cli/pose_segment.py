@@ -9,14 +9,12 @@ import typer
 
 from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, print_written, resumes
-from tfapp.cli.options import CameraType, ObjectId
+from tfapp.cli.options import CameraType, Foreground, ObjectId
+from tfapp.cli.pose_outputs import SceneOutputs, scenes_for
 from tfapp.errors import InputError
 from tfapp.files import check_folder, write_json
-from tfapp.records import TableOf, read_record
-from tfapp.runs.record import other_settings
 
 Option = typer.Option
-RECORD = "segment.json"
 # Of the parts of a scene; where less is in view it is told.
 WELL_SEEN = 0.95
 
@@ -26,12 +24,7 @@ def segment(
     run: Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train` or `fit`.")],
     scenes: Annotated[Path, typer.Argument(help="Folder of scenes; no truth is needed.")],
     out: Annotated[Path, Option(help="Folder for labels/NAME.png and poses/NAME.json.")],
-    foreground: Annotated[
-        str | None,
-        Option(
-            help="What is a part: mask, plane or all.", show_default="mask if there are masks, else plane"
-        ),
-    ] = None,
+    foreground: Foreground = None,
     object_id: ObjectId = None,
     camera_type: CameraType = None,
     choose: Annotated[str, Option(help="distance, the best fit, or network.")] = "distance",
@@ -50,17 +43,13 @@ def segment(
     """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
     from tfapp.pose.pose_tables import check_bop, forms_named, write_pose_tables
     from tfapp.pose.predictor import open_run, predictor
-    from tfapp.pose.scenes.bop_layout import is_bop
-    from tfapp.pose.scenes.scene_folder import SceneFolder
 
     forms = [] if poses is None else forms_named(poses)
     opened = open_run(run)
     chosen = predictor(opened, choose, refined)
     if chosen.unexplained:
         raise InputError(chosen.unexplained)
-    if object_id is None and is_bop(scenes):
-        object_id = opened.object_id
-    folder = SceneFolder(scenes, foreground, object_id=object_id, camera_type=camera_type)
+    folder = scenes_for(opened, scenes, foreground, object_id, camera_type)
     if "bop" in forms:
         check_bop(folder)
     check_folder(out)
@@ -80,10 +69,8 @@ def _frame(run):
 def _segment(out, record, chosen, folder, observed):
     from tfapp.pose.observations import observe
 
-    begun = _is_begun(out, record)
-    missing = [
-        index for index, stem in enumerate(folder.stems) if not (out / "poses" / f"{stem}.json").is_file()
-    ]
+    outputs = SceneOutputs(out, "segment", "labels", record)
+    missing = outputs.missing("poses", folder.stems)
     cut = 0
     with ConsoleProgress().task("reading", len(missing)) as task:
         # All of them are looked at before the first is segmented: a bad one is told at once.
@@ -101,10 +88,7 @@ def _segment(out, record, chosen, folder, observed):
         task(len(folder) - len(missing))
         for index in missing:
             labels, poses = _segment_one(chosen, folder, index, observed)
-            if not begun:
-                # Only now that a scene could be segmented.
-                write_json(out / RECORD, record)
-                begun = True
+            outputs.begin()
             _write(out, folder.stems[index], labels, poses)
             task.advance()
 
@@ -121,24 +105,6 @@ def _record(run, folder, chosen):
         **{name: value for name, value in folder.chosen_of_dataset.items() if name != "cameras"},
         **{name: found for name, found in models.items() if found is not None},
     }
-
-
-def _is_begun(out, record):
-    """Return whether `out` has scenes of this record; raise InputError if it has those of another, or other files."""
-    try:
-        then = read_record(out / RECORD, TableOf(), "choose another --out, or remove this folder.")
-    except FileNotFoundError:
-        if out.is_dir() and any(out.iterdir()):
-            raise InputError(
-                f"Folder {out} is not empty and not of `tfapp pose segment`; choose another --out."
-            ) from None
-        return False
-    changed = other_settings(record, then)
-    if changed:
-        raise InputError(
-            f"{out} holds labels of another {' and '.join(changed)}; choose another --out, or remove this folder."
-        )
-    return True
 
 
 def _segment_one(chosen, folder, index, observed):
