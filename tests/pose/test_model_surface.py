@@ -10,8 +10,8 @@ from tests.pose.fitted_runs import run_of_mesh, run_of_points, surface_points
 from tests.pose.pose_commands import check_refused, files_of, tfapp
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.model_surface import closed_surface, enclosed_volume, outward_normals
-from tfapp.pose.scenes.mesh_files import read_mesh, write_mesh
+from tfapp.pose.model_surface import closed_surface, outward_normals
+from tfapp.pose.scenes.mesh_files import enclosed_volume, read_mesh, write_mesh
 from tfapp.pose.simulation.parts import bolt, l_bracket
 
 open3d = pytest.importorskip("open3d", reason="surfaces are made with the extra `pose`")

@@ -9,7 +9,7 @@ from skimage.measure import marching_cubes
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.libraries import import_open3d
-from tfapp.pose.scenes.mesh_files import open3d_mesh
+from tfapp.pose.scenes.mesh_files import enclosed_volume, open3d_mesh, without_unused
 
 # Neighbours that tell a normal.
 _NEIGHBOURS = 12
@@ -123,12 +123,6 @@ def is_watertight(vertices, triangles):
     return bool(open3d_mesh(vertices, triangles).is_watertight())
 
 
-def enclosed_volume(vertices, triangles):
-    """Return the volume that a closed mesh encloses, cubic in the unit of its vertices."""
-    a, b, c = np.moveaxis(vertices[triangles], 1, 0)
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
-
-
 def _hull(points, voxel):
     """Return the planes (k, 4) of the convex hull of points that enclose a body thicker than a voxel."""
     try:
@@ -185,9 +179,7 @@ def _simplified(vertices, triangles):
 
 def _largest_body(vertices, triangles):
     bodies, _, areas = open3d_mesh(vertices, triangles).cluster_connected_triangles()
-    triangles = triangles[np.asarray(bodies) == int(np.argmax(areas))]
-    used, places = np.unique(triangles, return_inverse=True)
-    vertices, triangles = vertices[used], places.reshape(-1, 3)
+    vertices, triangles = without_unused(vertices, triangles[np.asarray(bodies) == int(np.argmax(areas))])
     if enclosed_volume(vertices, triangles) < 0:
         triangles = triangles[:, ::-1]
     return vertices, triangles

@@ -6,9 +6,9 @@ from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.libraries import import_open3d
-from tfapp.pose.model_surface import ModelSurface, closed_surface, enclosed_volume, is_watertight
+from tfapp.pose.model_surface import ModelSurface, closed_surface, is_watertight
 from tfapp.pose.refinement.fusion import VOXEL
-from tfapp.pose.scenes.mesh_files import open3d_mesh, read_mesh
+from tfapp.pose.scenes.mesh_files import enclosed_volume, open3d_mesh, read_mesh
 from tfapp.pose.simulation.part_files import UNITS
 
 # Points of a known part's model lie on its mesh; if one is farther from it, in voxels, the file has changed.
@@ -38,12 +38,13 @@ def object_surface(predictor):
     known = None if cad is None else _mesh_file(cad["path"], UNITS[cad["units"]])
     if known is None:
         return closed_surface(model.points, voxel)
-    if CadSurface(*known).distance(model.points).max() > _STILL * voxel:
+    surface = CadSurface(*known)
+    if surface.distance(model.points).max() > _STILL * voxel:
         raise InputError(
             f"{cad['path']} is another part, or in another place, than when {run.path} was fitted to it; restore it, "
             "or fit again."
         )
-    return ModelSurface(*known, model.points, _normals_at(model.points, *known), voxel)
+    return ModelSurface(*known, model.points, _normals_at(model.points, surface), voxel)
 
 
 def write_points(path, points, normals):
@@ -67,7 +68,6 @@ def _mesh_file(path, unit):
     return vertices, triangles if enclosed_volume(vertices, triangles) > 0 else triangles[:, ::-1]
 
 
-def _normals_at(points, vertices, triangles):
-    scene = CadSurface(vertices, triangles).ray_casting_scene()
-    found = scene.compute_closest_points(points.astype(np.float32))
+def _normals_at(points, surface):
+    found = surface.ray_casting_scene().compute_closest_points(points.astype(np.float32))
     return found["primitive_normals"].numpy().astype(np.float64)

@@ -27,9 +27,25 @@ def read_mesh(path):
     vertices, triangles = _READERS[path.suffix.lower()](path)
     if not len(triangles) or not np.isfinite(vertices).all():
         raise InputError(f"{path} is damaged or empty: it holds no triangle, or a vertex that is not finite.")
-    # What no triangle uses is not of the surface, and would be measured as if it were.
+    vertices, triangles = without_unused(vertices, triangles)
+    return vertices, triangles.astype(np.int32)
+
+
+def without_unused(vertices, triangles):
+    """Return a mesh without the vertices that no triangle uses: they are not of the surface.
+
+    Args:
+        vertices: (v, 3).
+        triangles: Whole numbers (t, 3), of which those that come back are int64.
+    """
     used, places = np.unique(triangles, return_inverse=True)
-    return vertices[used], places.reshape(triangles.shape).astype(np.int32)
+    return vertices[used], places.reshape(-1, 3)
+
+
+def enclosed_volume(vertices, triangles):
+    """Return the volume that a closed mesh encloses, cubic in the unit of its vertices; below 0 if inside out."""
+    a, b, c = np.moveaxis(vertices[triangles], 1, 0)
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 
 
 def _read_stl(path):

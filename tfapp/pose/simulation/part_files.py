@@ -10,7 +10,7 @@ from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.pose.libraries import import_coacd
-from tfapp.pose.scenes.mesh_files import open3d_mesh, read_mesh
+from tfapp.pose.scenes.mesh_files import enclosed_volume, open3d_mesh, read_mesh
 from tfapp.pose.simulation.parts import Part
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
@@ -62,7 +62,7 @@ def part_from_file(path, units=None) -> Part:
     scale = _scale(path, vertices[triangles].reshape(-1, 3), units)
     vertices, triangles = _cleaned(path, vertices, triangles)
     vertices = scale * (vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2)
-    if _volume(vertices, triangles) < 0:
+    if enclosed_volume(vertices, triangles) < 0:
         triangles = np.ascontiguousarray(triangles[:, ::-1])
     return Part(path.name, vertices, triangles, ())
 
@@ -108,11 +108,6 @@ def _cleaned(path, vertices, triangles):
         f"{path} is not watertight: its surface has holes or loose faces; close them in the program it is from, or "
         "with a mesh repair."
     )
-
-
-def _volume(vertices, triangles):
-    a, b, c = np.moveaxis(vertices[triangles], 1, 0)
-    return np.einsum("ij,ij->", a, np.cross(b, c)) / 6
 
 
 def is_closed(vertices, triangles, tolerance):

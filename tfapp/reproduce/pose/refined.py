@@ -1,7 +1,6 @@
 """Study `pose-refined`: models and poses that no label and no CAD model goes into, over parts, sensors and seeds."""
 
 import json
-import os
 import re
 import time
 from dataclasses import dataclass, fields, replace
@@ -198,8 +197,8 @@ def measure(case, units, scenes, out, title, progress):
     from tfapp.pose.predictor import open_run
     from tfapp.pose.refinement.refined_run import unexplained
     from tfapp.pose.simulation.sensors import sensor_named
-    from tfapp.pose.simulation.simulate import simulate_scenes
     from tfapp.pose.simulation.simulator import SceneSettings
+    from tfapp.reproduce.pose.runs import simulate
 
     folder, run = out / "scenes" / case.scenes, out / "runs" / case.scenes / case.start
     times, began = run.parent / f"{case.start}-minutes.json", time.monotonic()
@@ -213,8 +212,7 @@ def measure(case, units, scenes, out, title, progress):
         None,
         sensor_named(case.sensor, None),
     )
-    with progress.task(f"{title}: scenes", scenes) as task:
-        simulate_scenes(settings, folder, scenes, processes=os.cpu_count(), command="", progress=task)
+    simulate(settings, folder, scenes, progress, f"{title}: scenes")
     _fit(case, folder, run, title, progress)
     if fresh:
         times.write_text(json.dumps({"minutes": (time.monotonic() - began) / 60}), encoding="utf-8")

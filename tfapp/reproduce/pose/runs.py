@@ -123,12 +123,18 @@ class Runs:
         return self.out / "scenes" / f"{part}-{instances}{tilt}{ending}"
 
     def _simulate(self, part, instances, folder):
-        from tfapp.pose.simulation.simulate import simulate_scenes
         from tfapp.pose.simulation.simulator import SceneSettings
 
-        settings, count = SceneSettings(part, instances, self.scale.size, self.tilt), sum(self._counts)
-        with self.progress.task(f"scenes of {folder.name}", count) as task:
-            simulate_scenes(settings, folder, count, processes=os.cpu_count(), command="", progress=task)
+        settings = SceneSettings(part, instances, self.scale.size, self.tilt)
+        simulate(settings, folder, sum(self._counts), self.progress, f"scenes of {folder.name}")
+
+
+def simulate(settings, folder, count, progress, title):
+    """Have so many scenes of `SceneSettings` in a folder, simulated on all processors where they are missing."""
+    from tfapp.pose.simulation.simulate import simulate_scenes
+
+    with progress.task(title, count) as task:
+        simulate_scenes(settings, folder, count, processes=os.cpu_count(), command="", progress=task)
 
 
 def evaluated(run, scenes, progress):
