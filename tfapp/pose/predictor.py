@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.files import content_hash
 from tfapp.pose import predictions
 from tfapp.pose.distillation.distilled_network import network_fingerprint, network_of
 from tfapp.pose.fitted_run import FittedRun, said
@@ -13,7 +12,7 @@ from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.beginnings import ClusteringBeginning, NetworkBeginning
 from tfapp.pose.refinement.placed_scenes import refined_poses
-from tfapp.pose.refinement.refined_run import is_refined, model_file, read_refined, unexplained
+from tfapp.pose.refinement.refined_run import is_refined, read_refined, refinement_of, unexplained
 from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes.other_view import share_seen
 from tfapp.pose.scenes_run import ScenesRun
@@ -111,7 +110,7 @@ class Predictor:
     @property
     def fingerprint(self):
         """SHA-256 of the refined model's file in hexadecimal digits; None for the network."""
-        return None if self.refined is None else content_hash(model_file(self.run)).hex()
+        return None if self.refined is None else refinement_of(self.run)
 
     @property
     def distilled(self):

@@ -2,7 +2,7 @@
 
 from tfapp.errors import InputError
 from tfapp.files import content_hash
-from tfapp.pose.refinement.refined_run import is_refined, model_file
+from tfapp.pose.refinement.refined_run import is_refined, refinement_of
 from tfapp.records import Entries, Text, Whole, read_record
 from tfapp.runs.checkpoints import load_kept
 
@@ -37,8 +37,3 @@ def network_of(run):
 def network_fingerprint(run):
     """Return SHA-256 of the distilled network's file in hexadecimal digits; None where there is none."""
     return content_hash(run.path / FOLDER / MODEL).hex() if is_distilled(run) else None
-
-
-def refinement_of(run):
-    """Return SHA-256 of the refined model's file of a run in hexadecimal digits."""
-    return content_hash(model_file(run)).hex()

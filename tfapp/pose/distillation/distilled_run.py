@@ -10,11 +10,11 @@ from tfapp.archives import DAMAGED, open_arrays
 from tfapp.claims import claimed
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
-from tfapp.pose.distillation.distilled_network import FOLDER, MODEL, RECORD, refinement_of
+from tfapp.pose.distillation.distilled_network import FOLDER, MODEL, RECORD
 from tfapp.pose.distillation.taught_model import TaughtPoseModel
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import observe
-from tfapp.pose.refinement.refined_run import read_refined
+from tfapp.pose.refinement.refined_run import read_refined, refinement_of
 from tfapp.pose.scenes.camera import Camera
 from tfapp.pose.served.exporting import served_run
 from tfapp.pose.training import turned

@@ -8,7 +8,7 @@ import numpy as np
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.claims import claimed
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, write_json, write_text
+from tfapp.files import atomic_path, content_hash, write_json, write_text
 from tfapp.pose.observations import observe
 from tfapp.pose.refinement.alternation import LEAST_GAIN, RefinedModel, mean_residual, next_round
 from tfapp.pose.refinement.evidence import noise_of
@@ -171,6 +171,11 @@ def _unsettled(run, record):
 def model_file(run):
     """Return the path of the refined model."""
     return run.path / FOLDER / _MODEL
+
+
+def refinement_of(run):
+    """Return SHA-256 of the refined model's file of a run in hexadecimal digits."""
+    return content_hash(model_file(run)).hex()
 
 
 def read_refined(run):

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import keras
 
 from tfapp.errors import InputError
-from tfapp.files import content_hash
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
-from tfapp.pose.refinement.refined_run import model_file, read_refined, unexplained
+from tfapp.pose.refinement.refined_run import read_refined, refinement_of, unexplained
 from tfapp.pose.scenes.camera import Camera
 from tfapp.pose.served.refined_network import refined_pose_network
 from tfapp.runs.record import POSE
@@ -89,7 +88,7 @@ def export_refined_run(run, base_dir, version):
         metadata={
             "run": run.path.name,
             "config": run.config,
-            "refined model": content_hash(model_file(run)).hex(),
+            "refined model": refinement_of(run),
             "start": served.start,
             "extent": served.refined.extent,
             "fewest_instances": run.search.instances[0],
