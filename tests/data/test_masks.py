@@ -112,6 +112,51 @@ def test_palette_of_one_colour_leaves_the_index_as_the_class(opened):
     np.testing.assert_array_equal(labels_of(opened(masks)), LABELS)
 
 
+def of_palettes(*pictures):
+    """Return palette masks of (indices, colours) each."""
+    masks = []
+    for indices, colours in pictures:
+        mask = Image.fromarray(np.array(indices, np.uint8), mode="P")
+        mask.putpalette(bytes(np.array(colours, np.uint8).ravel()))
+        masks.append(mask)
+    return masks
+
+
+BLACK, RED, GREEN = COLOURS.tolist()
+
+
+@pytest.mark.parametrize(
+    "second", [([[0, 2], [3, 3]], [BLACK, GREEN, RED, GREEN]), ([[0, 1], [2, 2]], [BLACK, RED, GREEN])]
+)
+def test_indices_of_one_colour_are_one_class_where_colours_count(opened, second):
+    dataset = opened(of_palettes(([[0, 1], [2, 1]], [BLACK, RED, GREEN, RED]), second, ([[1]], [RED, BLACK])))
+    one, other, black = labels_of(dataset)
+    assert one.tolist() == [[0, 1], [2, 1]] and other.tolist() == [[0, 1], [2, 2]] and black.tolist() == [[0]]
+
+
+@pytest.mark.parametrize(
+    ("first", "indices"),
+    [
+        ([[0, 1], [2, 3]], "1 and 3"),  # both occur
+        ([[0, 3], [2, 2]], "1 and 3"),  # the later one occurs
+        ([[0, 0], [2, 2]], "1 and 3"),  # none occurs, and red is in the second mask
+    ],
+)
+def test_colour_of_two_indices_of_the_first_palette_is_refused_with_both(opened, first, indices):
+    masks = of_palettes((first, [BLACK, RED, GREEN, RED]), ([[1, 0], [2, 2]], [RED, BLACK, GREEN]))
+    with pytest.raises(
+        InputError, match=f"0.png has the colour 220,20,60 twice, at the indices {indices}; save all"
+    ):
+        opened(masks)
+
+
+def test_colour_twice_in_one_palette_does_not_hide_that_others_disagree(opened):
+    twice_black = ([[0, 3], [1, 1]], [BLACK, RED, GREEN, BLACK])
+    red_elsewhere = ([[0, 2], [2, 2]], [BLACK, GREEN, RED])
+    with pytest.raises(InputError, match="has the colour 0,0,0 twice, at the indices 0 and 3"):
+        opened(of_palettes(twice_black, red_elsewhere))
+
+
 def test_colour_that_the_first_palette_does_not_have_is_refused(opened):
     with pytest.raises(InputError, match=r"30,160,30 \(36 pixels\); write 'NAME:R,G,B' lines"):
         opened(_unknown_colour())
