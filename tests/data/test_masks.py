@@ -74,6 +74,30 @@ def test_classes_of_which_fewer_than_two_occur_are_refused_with_what_occurs(open
         opened(binary(), "0 background\n1 cell\n")
 
 
+@pytest.mark.parametrize("line", ["-1 void", "-1: unlabelled", "256 void"])
+def test_class_of_a_value_that_8_bits_cannot_hold_is_refused_with_the_way_to_write_it(opened, line):
+    value, name = line.replace(":", "").split()
+    with pytest.raises(
+        InputError, match=f"has the line '{value} {name}'.* 8 bits.* write '{value} ignore', otherwise"
+    ):
+        opened(grey(), f"{line}\n0 ground\n1 body\n2 core\n")
+
+
+def test_minus_one_without_a_label_is_255_in_masks_of_8_bits(opened):
+    labels = np.where(LABELS[0] == 1, 255, LABELS[0]).astype(np.uint8)
+    dataset = opened([Image.fromarray(labels)] * 2, "-1 ignore\n0 ground\n2 core\n")
+    np.testing.assert_array_equal(labels_of(dataset)[0], np.array([0, 255, 1])[LABELS[0]])
+    assert any("-1 has no label, which 8 bits hold as 255" in remark.text for remark in dataset.remarks)
+
+
+def test_minus_one_that_masks_of_32_bits_hold_is_its_own_value(opened):
+    masks = [Image.fromarray(labels.astype(np.int32) - 1) for labels in LABELS]
+    ignored = opened(masks, "-1 ignore\n0 body\n1 core\n", "tif")
+    np.testing.assert_array_equal(labels_of(ignored), np.array([255, 0, 1])[LABELS])
+    named = opened(masks, "-1 ground\n0 body\n1 core\n", "tif")
+    np.testing.assert_array_equal(labels_of(named), LABELS)
+
+
 def test_class_without_a_pixel_is_told(opened):
     (remark,) = opened(grey(), "background\nbody\ncore\nwall\n").remarks
     assert "No pixel of any mask" in remark.text and "wall" in remark.text and remark.doubt
