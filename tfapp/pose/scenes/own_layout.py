@@ -15,7 +15,7 @@ from tfapp.pose.scenes.lattice import facing, organised_camera, without_camera
 from tfapp.pose.scenes.part_masks import read_part_mask
 from tfapp.pose.scenes.point_clouds import CLOUD_SUFFIXES, read_cloud
 from tfapp.pose.scenes.regions import REGIONS
-from tfapp.pose.scenes.scene_record import read_record
+from tfapp.pose.scenes.scene_record import mesh_hash, read_record
 from tfapp.pose.scenes.true_values import checked_mesh
 from tfapp.records import Entries, ListOf, Number
 from tfapp.records import read_record as read_entries
@@ -109,11 +109,27 @@ class OwnLayout:
 
     @cached_property
     def object_mesh(self):
-        """The part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""
+        """The part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3).
+
+        Raises:
+            InputError: It cannot be read, or is not the one that the scenes were simulated of.
+        """
         from tfapp.pose.scenes.mesh_files import read_mesh
 
-        file = self.path / "truth" / "object.ply"
-        return checked_mesh(file, *read_mesh(file))
+        file, known = self.path / "truth" / "object.ply", (self.record or {}).get("mesh")
+        remedy = (
+            "restore it, or run the same `tfapp pose simulate` again, which writes it and keeps the scenes."
+        )
+        if known and not os.path.lexists(file):
+            raise InputError(f"Mesh {file} does not exist any more; {remedy}")
+        mesh = checked_mesh(file, *read_mesh(file))
+        found = mesh_hash(*mesh)
+        if known and found != known:
+            raise InputError(
+                f"Mesh {file} is not the one that the scenes were simulated of: its hash is {found}, and scenes.json "
+                f"has {known}; {remedy}"
+            )
+        return mesh
 
     def _read_cameras(self):
         first = self.depth_files[self.stems[0]]
