@@ -80,6 +80,8 @@ class _Evaluation:
 
     def evaluated(self, baselines):
         """Return the `PoseEvaluation` with all that can be known."""
+        for numbers in self.run.splits.values():
+            self._folder.check_counts(numbers[: self._most])
         registration, references, judge, clusterings, phrase = None, {}, None, None, None
         if self._folder.has_object_mesh:
             symmetries, phrase = symmetries_and_phrase(self._folder)

@@ -10,7 +10,7 @@ import numpy as np
 from tfapp.claims import claiming
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.observations import split_scenes
+from tfapp.pose.observations import check_shown, split_scenes
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.beginnings import CadBeginning, ClusteringBeginning
 from tfapp.pose.refinement.mesh_symmetries import surface_points
@@ -180,6 +180,7 @@ def begin_fit(scenes, out, config, *, command="", overwrite=False):
         run.refuse_other({"scenes": str(here)}, {"scenes": str(there)})
         run.refuse_other(kept, run.config)
         return run
+    check_shown(folder, every)
     return FittedRun.create(out, command, config=kept, **scenes_content(folder, training, held_out))
 
 
