@@ -58,10 +58,18 @@ def test_black_masks_are_counted_and_named_before_anything_is_written(scenes, tm
     for stem in ("00000", "00002"):
         Image.new("L", (WIDTH, HEIGHT)).save(own / "mask" / f"{stem}.png")
     with pytest.raises(
-        InputError, match="3 masks in .* 2 are black throughout.* show no part: 00000, 00002; draw"
+        InputError, match="2 of 3 masks in .*mask are black throughout.* no part; scenes: 00000, 00002. Draw"
     ):
         learn(own, tmp_path / "run", learner)
     assert not (tmp_path / "run").exists()
+
+
+def test_black_mask_is_named_where_its_scene_is_read_alone(scenes):
+    own = scenes(2)
+    Image.new("L", (WIDTH, HEIGHT)).save(own / "mask" / "00001.png")
+    with pytest.raises(InputError, match="A mask in .*mask is black throughout, .*; scenes: 00001. Draw"):
+        SceneFolder(own).parts(1)
+    assert SceneFolder(own, "all").parts(1).any()
 
 
 @pytest.mark.parametrize("learner", ["train", "fit"])

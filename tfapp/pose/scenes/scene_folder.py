@@ -190,6 +190,7 @@ class SceneFolder:
             depth = np.where(region, depth, 0)
         mask = getattr(self, f"_{self.foreground}")(index, depth)
         if not mask.any():
+            self.check_masks([index])
             within = "" if region is None else f" within {self._regions.source}"
             raise InputError(
                 f"{self._depth_file(index)} has no foreground ({self.foreground}{within}): nothing of a part was "
@@ -236,10 +237,15 @@ class SceneFolder:
         black = [stem for stem in stems if not self._layout.part_mask(stem)[1].any()]
         if black:
             named = ", ".join([*black[:_SHOWN], *["..."] * (len(black) > _SHOWN)])
+            masks = self.path / self._layout.masks
+            found = (
+                f"{len(black)} of {len(stems)} masks in {masks} are"
+                if len(stems) > 1
+                else f"A mask in {masks} is"
+            )
             raise InputError(
-                f"Of {len(stems)} masks in {self.path / self._layout.masks} {len(black)} are black throughout, so "
-                f"their scenes show no part: {named}; draw these masks, remove these scenes, or choose another "
-                "foreground of plane and all."
+                f"{found} black throughout, which shows no part; scenes: {named}. Draw these masks, remove these "
+                "scenes, or choose another foreground of plane and all."
             )
 
     def object_mesh(self):
