@@ -28,7 +28,8 @@ class ALIG(LossAwareOptimizer):
         momentum: Nesterov momentum in [0, 1).
         epsilon: Small positive number.
         name: Name of the optimizer.
-        **kwargs: Those of `LossAwareOptimizer` and of every Keras optimizer.
+        **kwargs: Those of `LossAwareOptimizer` and of every Keras optimizer. Clipping changes the g_t that the weights
+            move along, and not the |g_t| in gamma.
 
     Raises:
         ValueError: For an argument out of its range.

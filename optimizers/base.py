@@ -72,6 +72,9 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     `weight_decay` is coupled: wd/2 |w|^2 is added to the loss and wd w to the gradient, as an L2 regulariser of
     the model would (Keras's own decay is decoupled, and multiplied by the learning rate). Embedding gradients
     are made dense.
+
+    Keras's clipping (`clipnorm`, `global_clipnorm`, `clipvalue`) changes the gradients that the variables move along,
+    and no scalar: the norm of the gradient is that of the loss.
     """
 
     MEASURED = ()
@@ -233,7 +236,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
 
         Args:
             loss: Scalar, `loss_offset` and weight decay included.
-            gradient_norm: Scalar, over all variables.
+            gradient_norm: Scalar, over all variables: of the gradient of the loss, before any clipping.
             scalars: Scalars after the last step, those of `MEASURED` in front.
             is_due: Whether the variables move now; False while gradients are being accumulated.
 
@@ -241,6 +244,20 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             The new scalars, and the tuple of scalars that `update_step` gets in place of the learning rate.
         """
         raise NotImplementedError
+
+    def clipped_direction(self, gradients, gradient_norm):
+        """Return what `update_step` gets in place of gradients that were clipped.
+
+        Args:
+            gradients: Clipped gradients, one for each variable.
+            gradient_norm: Scalar, that of `advance`.
+        """
+        del gradient_norm
+        return gradients
+
+    @property
+    def _clips(self):
+        return any(limit and limit > 0 for limit in (self.clipnorm, self.global_clipnorm, self.clipvalue))
 
     def _apply_weight_decay(self, variables):
         del variables  # It is part of the loss and of the gradient here.
@@ -255,11 +272,15 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         is_due = True
         if self.gradient_accumulation_steps:
             grads, loss, is_due, slots = self._accumulated(grads, loss, trainable_variables)
-        grads = self._clip_gradients(grads)
+        clipped = self._clip_gradients(grads) if self._clips else None
         if self.weight_decay:
+            if clipped is not None:
+                clipped, _ = self._with_weight_decay(clipped, loss, trainable_variables)
             grads, loss = self._with_weight_decay(grads, loss, trainable_variables)
         loss += self.number("loss_offset", loss.dtype)
         gradient_norm, before = global_norm(grads, loss.dtype), tf.convert_to_tensor(self._scalars)
+        if clipped is not None:
+            grads = self.clipped_direction(clipped, gradient_norm)
         scalars, rates = self.advance(loss, gradient_norm, before, is_due)
         if self._untracked.skips is not None:
             counts = self._skips_of(loss, gradient_norm, scalars - before, is_due)

@@ -63,8 +63,9 @@ class BPGrad(LossAwareOptimizer):
         auto_steps: Number of first updates, from which `"auto"` estimates L.
         auto_quantile: In (0, 1]: which quantile of the gradient norms `"auto"` takes; a larger one gives shorter steps.
         name: Name of the optimizer.
-        **kwargs: Those of every Keras optimizer: clipping (which changes the direction; `global_clipnorm` has no
-            effect on it), averaging of weights, accumulation of gradients, loss scaling.
+        **kwargs: Those of every Keras optimizer: clipping (which changes the direction alone, not the length of a step,
+            L, or the gradient norms, which are those of the loss; `global_clipnorm` changes nothing without
+            `weight_decay`), averaging of weights, accumulation of gradients, loss scaling.
 
     Raises:
         ValueError: For an argument out of its range.
@@ -159,6 +160,11 @@ class BPGrad(LossAwareOptimizer):
         momentum = tf.where(moves, self.number("momentum", loss.dtype), 1.0)
         scalars = tf.concat([measured, tf.where(moves, memory, scalars[count:])], 0)
         return scalars, (scale, momentum, tf.cast(moves, loss.dtype))
+
+    def clipped_direction(self, gradients, gradient_norm):
+        # The step is as long as the rule says, whatever of the gradient is cut off: only the direction changes.
+        ratio = tf.math.divide_no_nan(gradient_norm, global_norm(gradients, gradient_norm.dtype))
+        return [gradient * tf.cast(ratio, gradient.dtype) for gradient in gradients]
 
     def update_step(self, gradient, variable, rates):
         velocity = self._velocity[self._get_variable_index(variable)] if self.momentum else None

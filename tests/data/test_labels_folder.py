@@ -96,7 +96,22 @@ def test_byte_order_mark_and_empty_lines_are_passed_over(write):
             "The first line of .*labels.csv is 'file,x,y'; expected image,CLASS,CLASS",
         ),
         (["image,x,x", "00.png,1,0"], "each column once"),
-        (["image,x,", "00.png,1,0"], "each column once"),
+        (
+            ["image,x,y,", "00.png,1,0,"],
+            "Column 4 of .* has no name .*; remove the comma at the end of the first",
+        ),
+        (
+            ["image,x,,y", "00.png,1,,0"],
+            "Column 3 of .* has no name .* and no line has anything in it; remove it",
+        ),
+        (
+            ["image,x,", "00.png,1,0"],
+            "Column 3 of .* has no name .* and '0' in line 2; name it there, or remove",
+        ),
+        (
+            ["image,x,y", "00.png,1,0,"],
+            "has 4 cells; expected 3, as the first line: remove the commas at its end",
+        ),
         (["image,labels,x", "00.png,a,0"], "each column once"),
         (["image,x,y,Split", "00.png,1,0,1"], "has the column 'Split'; write 'split', or give a class"),
         (["image,labels", "00.png,a", "01.png,N/A"], "Line 3 of .* has the labels 'N/A', as programs write"),

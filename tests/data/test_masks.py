@@ -74,6 +74,30 @@ def test_classes_of_which_fewer_than_two_occur_are_refused_with_what_occurs(open
         opened(binary(), "0 background\n1 cell\n")
 
 
+@pytest.mark.parametrize("line", ["-1 void", "-1: unlabelled", "256 void"])
+def test_class_of_a_value_that_8_bits_cannot_hold_is_refused_with_the_way_to_write_it(opened, line):
+    value, name = line.replace(":", "").split()
+    with pytest.raises(
+        InputError, match=f"has the line '{value} {name}'.* 8 bits.* write '{value} ignore', otherwise"
+    ):
+        opened(grey(), f"{line}\n0 ground\n1 body\n2 core\n")
+
+
+def test_minus_one_without_a_label_is_255_in_masks_of_8_bits(opened):
+    labels = np.where(LABELS[0] == 1, 255, LABELS[0]).astype(np.uint8)
+    dataset = opened([Image.fromarray(labels)] * 2, "-1 ignore\n0 ground\n2 core\n")
+    np.testing.assert_array_equal(labels_of(dataset)[0], np.array([0, 255, 1])[LABELS[0]])
+    assert any("-1 has no label, which 8 bits hold as 255" in remark.text for remark in dataset.remarks)
+
+
+def test_minus_one_that_masks_of_32_bits_hold_is_its_own_value(opened):
+    masks = [Image.fromarray(labels.astype(np.int32) - 1) for labels in LABELS]
+    ignored = opened(masks, "-1 ignore\n0 body\n1 core\n", "tif")
+    np.testing.assert_array_equal(labels_of(ignored), np.array([255, 0, 1])[LABELS])
+    named = opened(masks, "-1 ground\n0 body\n1 core\n", "tif")
+    np.testing.assert_array_equal(labels_of(named), LABELS)
+
+
 def test_class_without_a_pixel_is_told(opened):
     (remark,) = opened(grey(), "background\nbody\ncore\nwall\n").remarks
     assert "No pixel of any mask" in remark.text and "wall" in remark.text and remark.doubt
@@ -110,6 +134,51 @@ def test_palette_of_one_colour_leaves_the_index_as_the_class(opened):
     for number, mask in enumerate(masks):
         mask.putpalette([0] * 9 + [number] * 3)
     np.testing.assert_array_equal(labels_of(opened(masks)), LABELS)
+
+
+def of_palettes(*pictures):
+    """Return palette masks of (indices, colours) each."""
+    masks = []
+    for indices, colours in pictures:
+        mask = Image.fromarray(np.array(indices, np.uint8), mode="P")
+        mask.putpalette(bytes(np.array(colours, np.uint8).ravel()))
+        masks.append(mask)
+    return masks
+
+
+BLACK, RED, GREEN = COLOURS.tolist()
+
+
+@pytest.mark.parametrize(
+    "second", [([[0, 2], [3, 3]], [BLACK, GREEN, RED, GREEN]), ([[0, 1], [2, 2]], [BLACK, RED, GREEN])]
+)
+def test_indices_of_one_colour_are_one_class_where_colours_count(opened, second):
+    dataset = opened(of_palettes(([[0, 1], [2, 1]], [BLACK, RED, GREEN, RED]), second, ([[1]], [RED, BLACK])))
+    one, other, black = labels_of(dataset)
+    assert one.tolist() == [[0, 1], [2, 1]] and other.tolist() == [[0, 1], [2, 2]] and black.tolist() == [[0]]
+
+
+@pytest.mark.parametrize(
+    ("first", "indices"),
+    [
+        ([[0, 1], [2, 3]], "1 and 3"),  # both occur
+        ([[0, 3], [2, 2]], "1 and 3"),  # the later one occurs
+        ([[0, 0], [2, 2]], "1 and 3"),  # none occurs, and red is in the second mask
+    ],
+)
+def test_colour_of_two_indices_of_the_first_palette_is_refused_with_both(opened, first, indices):
+    masks = of_palettes((first, [BLACK, RED, GREEN, RED]), ([[1, 0], [2, 2]], [RED, BLACK, GREEN]))
+    with pytest.raises(
+        InputError, match=f"0.png has the colour 220,20,60 twice, at the indices {indices}; save all"
+    ):
+        opened(masks)
+
+
+def test_colour_twice_in_one_palette_does_not_hide_that_others_disagree(opened):
+    twice_black = ([[0, 3], [1, 1]], [BLACK, RED, GREEN, BLACK])
+    red_elsewhere = ([[0, 2], [2, 2]], [BLACK, GREEN, RED])
+    with pytest.raises(InputError, match="has the colour 0,0,0 twice, at the indices 0 and 3"):
+        opened(of_palettes(twice_black, red_elsewhere))
 
 
 def test_colour_that_the_first_palette_does_not_have_is_refused(opened):

@@ -15,12 +15,16 @@ def loss_and_gradient(weights, batch):
     return np.mean(error**2), 2 * X[batch].T @ error / len(error)
 
 
-def alig(learning_rate, momentum, epsilon):
-    """Return the weights after one walk over `BATCHES`: Algorithm of Berrada et al., in its momentum form."""
+def alig(learning_rate, momentum, epsilon, largest=np.inf):
+    """Return the weights after one walk over `BATCHES`: Algorithm of Berrada et al., in its momentum form.
+
+    The gradient that the weights move along is at most `largest` long.
+    """
     weights, velocity = START.copy(), 0.0
     for batch in BATCHES:
         loss, gradient = loss_and_gradient(weights, batch)
         gamma = min(learning_rate, loss / (np.sum(gradient**2) + epsilon))
+        gradient = gradient * min(1, largest / np.linalg.norm(gradient))
         velocity = momentum * velocity - gamma * gradient
         weights = weights + momentum * velocity - gamma * gradient
     return weights

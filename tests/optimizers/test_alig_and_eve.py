@@ -17,6 +17,11 @@ def test_alig_follows_its_paper(momentum, jit):
     np.testing.assert_allclose(weights, rules.alig(0.2, momentum, 1e-5), atol=2e-6)
 
 
+def test_clipping_makes_no_step_of_alig_longer():
+    weights, _ = rules.fitted(ALIG(0.2, momentum=0.0, epsilon=1e-5, global_clipnorm=0.3))
+    np.testing.assert_allclose(weights, rules.alig(0.2, 0.0, 1e-5, largest=0.3), atol=2e-6)
+
+
 @pytest.mark.parametrize("jit", [True, False])
 def test_eve_follows_its_paper(jit):
     weights, _ = rules.fitted(Eve(0.1, *BETAS, clip=10.0), jit_compile=jit)

@@ -68,6 +68,16 @@ def test_first_steps_are_a_hundredth_of_the_norm_of_the_weights():
         assert way == pytest.approx(0.01 * norm(before), rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "option", [{"clipvalue": 0.01}, {"clipnorm": 0.01}, {"global_clipnorm": 0.01}], ids=str
+)
+def test_constant_is_that_of_the_loss_and_not_of_clipped_gradients(option):
+    watch, model = watched(FIRST + 1, auto_quantile=1.0, momentum=0.0, **option)
+    norms = gradient_norms(watch, model)[:FIRST]
+    assert max(norms) > 0.1
+    assert watch.measured[-1]["lipschitz"] == pytest.approx(max(norms), rel=1e-3)
+
+
 def test_momentum_is_counted_in():
     watch, _ = watched(1, momentum=0.9)
     way = norm([b - a for a, b in zip(*watch.weights, strict=True)])

@@ -151,6 +151,25 @@ def test_clipping_changes_the_direction(option, change):
     assert distance(trained(network(), BPGrad(20.0, **option)), reference) < 2e-6
 
 
+@pytest.mark.parametrize(
+    ("option", "direction"),
+    [
+        ({"clipvalue": 0.05}, [0.5**0.5, 0.5**0.5]),
+        ({"clipnorm": 0.1}, [0.6, 0.8]),
+        ({"global_clipnorm": 0.01}, [0.6, 0.8]),
+    ],
+    ids=str,
+)
+def test_clipping_changes_neither_the_measured_norm_nor_the_length_of_a_step(option, direction):
+    variable, optimizer = keras.Variable([1.0, 1.0]), BPGrad(20.0, rho=0.0, momentum=0.0, **option)
+    optimizer.build([variable])
+    optimizer.apply([tf.constant([3.0, 4.0])], [variable], loss=tf.constant(2.0))
+    measured = optimizer.measured()
+    assert measured["gradient_norm"] == measured["max_gradient_norm"] == 5.0
+    # f / L = 2 / 20.
+    np.testing.assert_allclose(1.0 - variable.numpy(), 0.1 * np.array(direction), rtol=1e-5)
+
+
 def test_global_clipping_changes_nothing(plain):
     model = trained(network(), BPGrad(20.0, global_clipnorm=0.01))
     assert distance(model, plain) < 2e-6

@@ -6,10 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.pose.fitted_runs import run_of_mesh
+from tests.pose.meshes import boxes
 from tests.pose.pose_commands import check_refused, files_of, tfapp
 from tests.pose.posed_scenes import write_scenes
-from tfapp.pose.fitted_run import cad_model, instances_of
-from tfapp.pose.scenes.mesh_files import read_mesh
+from tfapp.errors import InputError
+from tfapp.pose.fitted_run import FitConfig, FittedRun, begin_fit, cad_model, instances_of
+from tfapp.pose.scenes.mesh_files import read_mesh, write_mesh
 
 slow = pytest.mark.slow
 
@@ -141,6 +144,22 @@ def test_a_mesh_in_other_units_is_refused(tmp_path, box_file):
         ),
         "check --units",
     )
+
+
+@slow
+def test_a_mesh_that_changed_since_the_fit_is_refused_where_its_old_points_lie_on_it_too(tmp_path):
+    box, beside = ((-20, -12, -6), (20, 12, 6)), ((30, 30, 30), (40, 40, 40))
+    path = tmp_path / "part.ply"
+    write_mesh(path, *boxes(box))
+    run = run_of_mesh(tmp_path, path, "mm")
+    config = FitConfig(instances="2", cad=path, units="mm")
+    assert begin_fit(tmp_path / "scenes", run, config).path == run
+    write_mesh(path, *boxes(box, beside))
+    for command in (lambda: begin_fit(tmp_path / "scenes", run, config), FittedRun.open(run).beginning):
+        with pytest.raises(
+            InputError, match="part.ply has another mesh, .* than when .*run was fitted to it"
+        ):
+            command()
 
 
 def test_points_of_a_known_part_lie_on_its_surface_everywhere(box_file):

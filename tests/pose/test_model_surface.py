@@ -121,7 +121,8 @@ def test_a_known_part_is_the_mesh_of_its_file(tmp_path):
     assert enclosed_volume(*found) == pytest.approx(8)
     write_mesh(tmp_path / "box.stl", vertices + [5, 0, 0], triangles)
     check_refused(
-        tfapp("pose", "model", run, "--out", tmp_path / "other.ply"), "is another part, or in another place"
+        tfapp("pose", "model", run, "--out", tmp_path / "other.ply"),
+        "has another mesh, or in another place, than when",
     )
     assert not (tmp_path / "other.ply").exists()
 

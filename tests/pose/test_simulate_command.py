@@ -13,6 +13,7 @@ from tests.pose.own_scenes import write_own_scenes
 from tfapp.cli.main import app
 from tfapp.errors import InputError, WorkFailed
 from tfapp.pose import SceneFolder
+from tfapp.pose.scenes.mesh_files import write_mesh
 from tfapp.pose.simulation import simulate as scene_processes
 from tfapp.pose.simulation.parts import BUILT_IN
 from tfapp.pose.simulation.simulate import simulate_scenes
@@ -120,6 +121,17 @@ def test_folder_that_was_never_filled_is_refused(bolts, tmp_path):
     (tmp_path / "a" / "scenes.json").write_text(json.dumps(record | {"count": 9}))
     with pytest.raises(InputError, match="holds 2 of 9 scenes; run the same"):
         SceneFolder(tmp_path / "a")
+
+
+def test_same_command_again_restores_the_mesh_that_was_replaced(tmp_path):
+    simulate_scenes(settings(), tmp_path / "a", 1)
+    mesh = tmp_path / "a" / "truth" / "object.ply"
+    whole, nut = mesh.read_bytes(), BUILT_IN["nut"]()
+    write_mesh(mesh, nut.vertices, nut.triangles)
+    with pytest.raises(InputError, match="is not the one that the scenes were simulated of"):
+        SceneFolder(tmp_path / "a").object_mesh()
+    simulate_scenes(settings(), tmp_path / "a", 1).object_mesh()
+    assert mesh.read_bytes() == whole
 
 
 def test_more_scenes_are_added_and_the_first_stay(bolts, tmp_path):

@@ -1,5 +1,6 @@
 """Depth, masks, cameras and meshes of people's own that are not as usual: the right value, or a sentence."""
 
+import hashlib
 import json
 import os
 import struct
@@ -361,3 +362,67 @@ def test_true_labels_that_were_saved_with_a_palette_are_its_grey_levels(tmp_path
         saved.putpalette([2, 2, 2, 0, 0, 0])
         saved.save(own / "truth" / "labels" / f"{stem}.png")
     np.testing.assert_array_equal(SceneFolder(own).labels(0), 2 * (PART > 0))
+
+
+TETRAHEDRON = "ply\nformat ascii 1.0\nelement vertex 4\n" + "".join(
+    f"property double {axis}\n" for axis in "xyz"
+)
+TETRAHEDRON += "element face 4\nproperty list uchar int vertex_indices\nend_header\n"
+TETRAHEDRON += "0 0 0\n0.02 0 0\n0 0.02 0\n0 0 0.03\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n"
+
+
+@pytest.fixture
+def simulated(tmp_path):
+    """Return scenes whose record has the hash of their mesh."""
+    own = write_own_scenes(tmp_path / "own")
+    (own / "truth").mkdir()
+    (own / "truth" / "object.ply").write_text(TETRAHEDRON)
+    # Nanometres, then the triangles.
+    numbers = [
+        0,
+        0,
+        0,
+        20_000_000,
+        0,
+        0,
+        0,
+        20_000_000,
+        0,
+        0,
+        0,
+        30_000_000,
+        0,
+        2,
+        1,
+        0,
+        1,
+        3,
+        0,
+        3,
+        2,
+        1,
+        2,
+        3,
+    ]
+    mesh = hashlib.sha256(np.array(numbers, np.int64).tobytes()).hexdigest()[:16]
+    (own / "scenes.json").write_text(json.dumps(SCENES | {"mesh": mesh}))
+    return own
+
+
+def test_mesh_that_the_scenes_were_simulated_of_is_read(simulated):
+    vertices, _ = SceneFolder(simulated).object_mesh()
+    np.testing.assert_allclose(vertices.max(axis=0), [0.02, 0.02, 0.03])
+
+
+def test_mesh_that_was_replaced_since_the_simulation_is_refused(simulated):
+    (simulated / "truth" / "object.ply").write_text(TETRAHEDRON.replace("0.03", "0.031"))
+    with pytest.raises(
+        InputError, match="object.ply is not the one .* simulated of: its hash is .*; restore it, or"
+    ):
+        SceneFolder(simulated).object_mesh()
+
+
+def test_mesh_that_is_gone_since_the_simulation_is_refused_with_the_way_to_write_it(simulated):
+    (simulated / "truth" / "object.ply").unlink()
+    with pytest.raises(InputError, match="does not exist any more; .* the same `tfapp pose simulate` again"):
+        SceneFolder(simulated).object_mesh()

@@ -22,6 +22,8 @@ from tfapp.errors import InputError, either
 # Raw masks of a person's own that are kept from the first look to the first use, in bytes.
 KEPT_BYTES = 256 * 2**20
 _TABLE_SIZE = 2**16
+# What -1, which many lists call "no label", becomes in 8 bits is 255.
+_MINUS_ONE, _LARGEST_BYTE = -1, 255
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,10 @@ class OwnMasks:
         if counted:
             self.remarks.append(counted)
         self._check_strays(stored, counts)
-        if IGNORE_VALUE in self.coding.ignored and not colours and not (class_list and class_list.ignored):
+        said = class_list is not None and IGNORE_VALUE in class_list.ignored
+        if IGNORE_VALUE in self.coding.ignored and not colours and not said:
             self.remarks += white_remarks(stored, counts, self._place / "masks")
-        self._check_occurring(counts)
+        self._check_occurring(counts, deep=any(one.mode[0] in "IF" for one in stored))
         if colours and not self._listed_colours:
             self._say_palettes()
         if class_list is None and len(self._kept) == len(stored):
@@ -216,6 +219,15 @@ class OwnMasks:
             values, ignored = (0, IGNORE_VALUE), ()
         elif not ignored and IGNORE_VALUE not in values and not colours:
             ignored = (IGNORE_VALUE,)
+        elif not colours and self._hold_minus_one(values, ignored, found):
+            self.remarks.append(
+                Remark(
+                    f"{self._list_file} says that {_MINUS_ONE} has no label, which 8 bits hold as {IGNORE_VALUE}: "
+                    f"{IGNORE_VALUE} has no label.",
+                    doubt=False,
+                )
+            )
+            ignored = (*ignored, IGNORE_VALUE)
         if lossy:
             self.remarks.append(
                 Remark(
@@ -224,6 +236,13 @@ class OwnMasks:
                 )
             )
         return MaskCoding(class_list.names, values, ignored, tuple(colours))
+
+    @staticmethod
+    def _hold_minus_one(values, ignored, found):
+        """Return whether the 255 of masks is a -1 without a label: that is listed, and 255 is not."""
+        if _MINUS_ONE not in ignored or IGNORE_VALUE in (*values, *ignored):
+            return False
+        return IGNORE_VALUE in found and _MINUS_ONE not in found
 
     def _inferred(self, found, counts, lossy, colours):
         if found == [0, IGNORE_VALUE]:
@@ -252,9 +271,12 @@ class OwnMasks:
         known = self.coding.colours or self.coding.values
         return stray_sentence(path, strays, lossy, classes=known, total=total)
 
-    def _check_occurring(self, counts):
+    def _check_occurring(self, counts, deep):
+        """Look whether all classes occur; `deep`: whether there are masks of more than 8 bits."""
         present = set().union(*counts)
         coding = self.coding
+        if not deep and not coding.colours:
+            self._refuse_impossible()
         missing = [n for n, v in zip(coding.names, coding.values, strict=True) if v not in present]
         if not missing:
             return
@@ -274,6 +296,16 @@ class OwnMasks:
                 f"No pixel of any mask in {self._place / 'masks'} is {either(missing)} of classes.txt.{also}"
             )
         )
+
+    def _refuse_impossible(self):
+        """Refuse a class whose value masks of 8 bits cannot hold."""
+        for name, value in zip(self.coding.names, self.coding.values, strict=True):
+            if not 0 <= value <= _LARGEST_BYTE:
+                raise InputError(
+                    f"{self._list_file} has the line '{value} {name}', but the masks in {self._place / 'masks'} have 8 "
+                    f"bits, which hold 0 to {_LARGEST_BYTE}; if such pixels have no label write '{value} ignore', "
+                    "otherwise the value that the masks have for it, or leave the line out."
+                )
 
     def _doubt_thin_classes(self, counts):
         """Remark on rare classes between others that nowhere cover 2x2 pixels: an interpolation makes such ones."""

@@ -12,7 +12,7 @@ from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.evaluation.reference_models import register_references
 from tfapp.pose.evaluation.registration import register_model
 from tfapp.pose.evaluation_results import PoseEvaluation, SplitResults
-from tfapp.pose.observations import observe
+from tfapp.pose.observations import check_shown, observe
 from tfapp.pose.pictures.model_pictures import save_model_beside_cad_png, save_model_png
 from tfapp.pose.pictures.page import save_page
 from tfapp.pose.pictures.scene_pictures import save_scenes_png
@@ -80,6 +80,8 @@ class _Evaluation:
 
     def evaluated(self, baselines):
         """Return the `PoseEvaluation` with all that can be known."""
+        for numbers in self.run.splits.values():
+            check_shown(self._folder, numbers[: self._most])
         registration, references, judge, clusterings, phrase = None, {}, None, None, None
         if self._folder.has_object_mesh:
             symmetries, phrase = symmetries_and_phrase(self._folder)
@@ -109,6 +111,8 @@ class _Evaluation:
 
     def drawn(self):
         """Return the `PoseEvaluation` with what the pictures tell."""
+        for numbers in self.run.splits.values():
+            self._folder.check_masks(numbers[: self._most])
         registration = (
             register(self._chosen.object_points, self._folder) if self._folder.has_object_mesh else None
         )

@@ -9,18 +9,18 @@ import numpy as np
 
 from tfapp.claims import claiming
 from tfapp.errors import InputError
+from tfapp.pose.cad_file import CAD_ENTRIES, cad_entry, metric_mesh, unchanged_mesh
 from tfapp.pose.evaluation.cad_surface import CadSurface
-from tfapp.pose.observations import split_scenes
+from tfapp.pose.observations import check_shown, split_scenes
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.beginnings import CadBeginning, ClusteringBeginning
 from tfapp.pose.refinement.mesh_symmetries import surface_points
 from tfapp.pose.refinement.refined_run import is_refined, keep_model, refine_run
 from tfapp.pose.refinement.symmetry import symmetries_of_whole
-from tfapp.pose.scenes.mesh_files import read_mesh
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.scenes_run import SCENES_ENTRIES, ScenesRun, refuse_image_options, scenes_content
 from tfapp.pose.simulation.part_files import UNITS
-from tfapp.records import Entries, Number, Optional, RowOf, Text, Whole
+from tfapp.records import Entries, Number, Optional, RowOf, Whole
 from tfapp.runs.progress import SILENT
 from tfapp.runs.record import FITTED
 
@@ -38,7 +38,7 @@ _ENTRIES = Entries(
                 "observed": Whole(1),
                 "seed": Whole(0),
                 "held_out": Number(0),
-                "cad": Optional(Entries({"path": Text(), "units": Text()})),
+                "cad": Optional(CAD_ENTRIES),
             }
         ),
     }
@@ -147,6 +147,7 @@ class FittedRun(ScenesRun):
         cad = self.config["cad"]
         if cad is None:
             return ClusteringBeginning(self.instances)
+        unchanged_mesh(cad, self.path)
         return CadBeginning(self.instances, cad_model(cad["path"], cad["units"]))
 
 
@@ -160,9 +161,9 @@ def begin_fit(scenes, out, config, *, command="", overwrite=False):
     instances = _instances(config, folder)
     cad = None
     if config.cad is not None:
-        cad = {"path": str(Path(config.cad).resolve()), "units": config.units}
+        cad = cad_entry(config.cad, config.units)
         # Looked at before anything is written.
-        cad_model(**cad)
+        cad_model(cad["path"], cad["units"])
     every = np.arange(len(folder))
     training, held_out = (
         split_scenes(len(folder), config.held_out, config.seed) if cad is None else (every[:0], every)
@@ -178,9 +179,18 @@ def begin_fit(scenes, out, config, *, command="", overwrite=False):
     if run is not None:
         here, there = (Path(path).resolve() for path in (folder.path, run.record["data"]["path"]))
         run.refuse_other({"scenes": str(here)}, {"scenes": str(there)})
-        run.refuse_other(kept, run.config)
+        # The same file with another mesh is told by what reads it, in a sentence of its own.
+        run.refuse_other(_without_hash(kept), _without_hash(run.config))
+        if cad is not None:
+            unchanged_mesh(run.config["cad"], run.path)
         return run
+    check_shown(folder, every)
     return FittedRun.create(out, command, config=kept, **scenes_content(folder, training, held_out))
+
+
+def _without_hash(config):
+    cad = config["cad"]
+    return config | {"cad": cad and {name: cad[name] for name in ("path", "units")}}
 
 
 def fit(
@@ -220,8 +230,7 @@ def cad_model(path, units):
     Raises:
         InputError: No mesh can be read, or it has no surface.
     """
-    vertices, triangles = read_mesh(path)
-    surface = CadSurface(vertices * UNITS[units], triangles)
+    surface = CadSurface(*metric_mesh(path, units))
     extent = surface.extent
     if not 0.002 <= extent <= 1:
         raise InputError(

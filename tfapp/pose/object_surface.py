@@ -4,14 +4,15 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
+from tfapp.pose.cad_file import another_mesh, unchanged_mesh
 from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.model_surface import ModelSurface, closed_surface, is_watertight
 from tfapp.pose.refinement.fusion import VOXEL
-from tfapp.pose.scenes.mesh_files import enclosed_volume, open3d_mesh, read_mesh
-from tfapp.pose.simulation.part_files import UNITS
+from tfapp.pose.scenes.mesh_files import enclosed_volume, open3d_mesh
 
-# Points of a known part's model lie on its mesh; if one is farther from it, in voxels, the file has changed.
+# Points of a known part's model lie on its mesh; if one is farther from it, in voxels, the file has changed. That is
+# all that tells it of runs without a hash of the mesh.
 _STILL = 0.5
 
 
@@ -35,15 +36,12 @@ def object_surface(predictor):
         )
     voxel = VOXEL * model.extent
     cad = run.config.get("cad")
-    known = None if cad is None else _mesh_file(cad["path"], UNITS[cad["units"]])
+    known = None if cad is None else _closed_mesh(*unchanged_mesh(cad, run.path))
     if known is None:
         return closed_surface(model.points, voxel)
     surface = CadSurface(*known)
     if surface.distance(model.points).max() > _STILL * voxel:
-        raise InputError(
-            f"{cad['path']} is another part, or in another place, than when {run.path} was fitted to it; restore it, "
-            "or fit again."
-        )
+        raise another_mesh(cad, run.path)
     return ModelSurface(*known, model.points, _normals_at(model.points, surface), voxel)
 
 
@@ -57,11 +55,10 @@ def write_points(path, points, normals):
             raise OSError(f"{path} cannot be written.")
 
 
-def _mesh_file(path, unit):
+def _closed_mesh(vertices, triangles):
     """Return vertices in metres and triangles of a closed mesh, turned outward; None of one that is not closed."""
-    vertices, triangles = read_mesh(path)
     # STL names every corner anew.
-    mesh = open3d_mesh(vertices * unit, triangles).remove_duplicated_vertices().remove_degenerate_triangles()
+    mesh = open3d_mesh(vertices, triangles).remove_duplicated_vertices().remove_degenerate_triangles()
     vertices, triangles = np.asarray(mesh.vertices), np.asarray(mesh.triangles, np.int64)
     if not len(triangles) or not is_watertight(vertices, triangles):
         return None

@@ -66,6 +66,17 @@ def observe(folder, count, *, indices=None, seed=0, progress=None):
     )
 
 
+def check_shown(folder, indices):
+    """Raise InputError if scenes show no part, or other numbers of parts than their folder says.
+
+    Args:
+        folder: `SceneFolder`.
+        indices: Numbers of the scenes.
+    """
+    folder.check_masks(indices)
+    folder.check_counts(indices)
+
+
 def split_scenes(count, held_out, seed):
     """Return the numbers of the scenes to train on and of those held out, both sorted.
 

@@ -9,7 +9,7 @@ import numpy as np
 from tfapp.claims import claiming
 from tfapp.errors import InputError
 from tfapp.pose.model.pose_model import PoseModel
-from tfapp.pose.observations import observe, split_scenes
+from tfapp.pose.observations import check_shown, observe, split_scenes
 from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.scenes_run import scenes_content
@@ -59,6 +59,7 @@ def train(
     else:
         training, held_out = split_scenes(len(folder), config.held_out, config.seed)
         training = _first(training, config.training_scenes, folder)
+        check_shown(folder, np.concatenate([training, held_out]))
     with progress.task("scenes") as task:
         observations = observe(folder, config.observed, indices=training, seed=config.seed, progress=task)
     frame = frame_of(observations.points)

@@ -82,13 +82,32 @@ def _rows(table):
             f"{table} names no image; expected a line of columns, {FORMS}, and one for each image."
         )
     (_, header), *rows = rows
+    _refuse_unnamed_column(table, header, rows)
     _check_header(table, header)
     for line, row in rows:
         if len(row) != len(header):
+            spare = len(row) > len(header) and not any(row[len(header) :])
+            remedy = ": remove the commas at its end" if spare else ""
             raise InputError(
-                f"Line {line} of {table} has {len(row)} cells; expected {len(header)}, as the first line."
+                f"Line {line} of {table} has {len(row)} cells; expected {len(header)}, as the first line{remedy}."
             )
     return header, [(line, dict(zip(header, row, strict=True))) for line, row in rows]
+
+
+def _refuse_unnamed_column(table, header, rows):
+    """Refuse a column without a name: one that a comma at the end of the first line makes, or whose name is missing."""
+    if "" not in header or "image" not in header:
+        return
+    place = header.index("")
+    said = next(((line, row[place]) for line, row in rows if row[place:] and row[place]), None)
+    start = f"Column {place + 1} of {table} has no name in the first line, {','.join(header)!r}"
+    if said is not None:
+        raise InputError(f"{start}, and {said[1]!r} in line {said[0]}; name it there, or remove it.")
+    if any(header[place:]):
+        raise InputError(f"{start}, and no line has anything in it; remove it.")
+    raise InputError(
+        f"{start}, and no line has anything in it; remove the comma at the end of the first line, and of the others."
+    )
 
 
 def _check_header(table, header):
@@ -99,7 +118,7 @@ def _check_header(table, header):
                 f"The first line of {table} has the column {name!r}; write {name.casefold()!r}, or give a class that "
                 "is called so another name."
             )
-    if "image" not in header or "" in header or len(set(header)) < len(header) or unknown:
+    if "image" not in header or len(set(header)) < len(header) or unknown:
         raise InputError(
             f"The first line of {table} is {','.join(header)!r}; expected {FORMS}, each column once."
         )

@@ -15,7 +15,7 @@ from tfapp.pose.scenes.lattice import facing, organised_camera, without_camera
 from tfapp.pose.scenes.part_masks import read_part_mask
 from tfapp.pose.scenes.point_clouds import CLOUD_SUFFIXES, read_cloud
 from tfapp.pose.scenes.regions import REGIONS
-from tfapp.pose.scenes.scene_record import read_record
+from tfapp.pose.scenes.scene_record import RECORD, mesh_hash, read_record
 from tfapp.pose.scenes.true_values import checked_mesh
 from tfapp.records import Entries, ListOf, Number
 from tfapp.records import read_record as read_entries
@@ -90,7 +90,10 @@ class OwnLayout:
     def labels(self, stem):
         """Return (path of the picture, int32 (height, width): 0, or the number from 1 of the instance)."""
         file = self._named.path(f"truth/labels/{stem}.png")
-        return file, self._numbers.read(file)
+        labels = self._numbers.read(file)
+        if self.instances is not None and labels.max(initial=0) > self.instances:
+            raise self._miscounted(f"{file} has the label {labels.max()}")
+        return file, labels
 
     def poses(self, stem):
         """Return the true rotations float64 (N, 3, 3) and translations float64 (N, 3) in metres."""
@@ -104,16 +107,59 @@ class OwnLayout:
                 f"{file} has {len(content['rotation'])} rotations but {len(content['translation'])} translations; "
                 "expected one of each for every instance."
             )
+        if self.instances is not None and len(content["rotation"]) != self.instances:
+            raise self._miscounted(f"{file} has the poses of {len(content['rotation'])}")
         rotation, translation = (np.array(content[name], float) for name in ("rotation", "translation"))
         return rotation.reshape(-1, 3, 3), translation.reshape(-1, 3)
 
+    def check_counts(self, stems):
+        """Raise InputError if the truth of these scenes counts other instances than the record says."""
+        if self.instances is None:
+            return
+        if (self.path / "truth" / "poses").is_dir():
+            for stem in stems:
+                self.poses(stem)
+        folder = self.path / "truth" / "labels"
+        if not folder.is_dir():
+            return
+        # In some scenes a part may be hidden, but not in all; mostly the first shows each.
+        most = 0
+        for stem in self.stems:
+            _, labels = self.labels(stem)
+            most = max(most, len(np.unique(labels[labels > 0])))
+            if most == self.instances:
+                return
+        raise self._miscounted(f"no picture in {folder} shows more than {most}")
+
+    def _miscounted(self, found):
+        return InputError(
+            f"{self.path / RECORD} says that every scene has {self.instances} instances, but {found}; restore what is "
+            'wrong, or mend "instances" there.'
+        )
+
     @cached_property
     def object_mesh(self):
-        """The part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""
+        """The part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3).
+
+        Raises:
+            InputError: It cannot be read, or is not the one that the scenes were simulated of.
+        """
         from tfapp.pose.scenes.mesh_files import read_mesh
 
-        file = self.path / "truth" / "object.ply"
-        return checked_mesh(file, *read_mesh(file))
+        file, known = self.path / "truth" / "object.ply", (self.record or {}).get("mesh")
+        remedy = (
+            "restore it, or run the same `tfapp pose simulate` again, which writes it and keeps the scenes."
+        )
+        if known and not os.path.lexists(file):
+            raise InputError(f"Mesh {file} does not exist any more; {remedy}")
+        mesh = checked_mesh(file, *read_mesh(file))
+        found = mesh_hash(*mesh)
+        if known and found != known:
+            raise InputError(
+                f"Mesh {file} is not the one that the scenes were simulated of: its hash is {found}, and scenes.json "
+                f"has {known}; {remedy}"
+            )
+        return mesh
 
     def _read_cameras(self):
         first = self.depth_files[self.stems[0]]

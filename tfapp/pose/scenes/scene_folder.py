@@ -18,6 +18,8 @@ from tfapp.pose.scenes.regions import Regions
 from tfapp.pose.scenes.true_values import checked_poses
 
 FOREGROUNDS = ("mask", "plane", "all")
+# More names of scenes in a message tell nothing.
+_SHOWN = 6
 
 
 class SceneFolder:
@@ -188,6 +190,7 @@ class SceneFolder:
             depth = np.where(region, depth, 0)
         mask = getattr(self, f"_{self.foreground}")(index, depth)
         if not mask.any():
+            self.check_masks([index])
             within = "" if region is None else f" within {self._regions.source}"
             raise InputError(
                 f"{self._depth_file(index)} has no foreground ({self.foreground}{within}): nothing of a part was "
@@ -212,6 +215,38 @@ class SceneFolder:
         """Return the true poses: rotations float64 (N, 3, 3) and translations float64 (N, 3) in metres."""
         named = f"The true poses of scene {self.stems[index]} of {self.path}"
         return checked_poses(named, *self._layout.poses(self.stems[index]))
+
+    def check_counts(self, indices):
+        """Raise InputError if the truth of scenes, where it is known, counts other instances than `scenes.json`.
+
+        Args:
+            indices: Numbers of the scenes.
+        """
+        if isinstance(self._layout, OwnLayout):
+            self._layout.check_counts([self.stems[index] for index in indices])
+
+    def check_masks(self, indices):
+        """Raise InputError, which counts them, if masks of scenes are black throughout and they are the foreground.
+
+        Args:
+            indices: Numbers of the scenes.
+        """
+        if self.foreground != "mask":
+            return
+        stems = [self.stems[index] for index in indices]
+        black = [stem for stem in stems if not self._layout.part_mask(stem)[1].any()]
+        if black:
+            named = ", ".join([*black[:_SHOWN], *["..."] * (len(black) > _SHOWN)])
+            masks = self.path / self._layout.masks
+            found = (
+                f"{len(black)} of {len(stems)} masks in {masks} are"
+                if len(stems) > 1
+                else f"A mask in {masks} is"
+            )
+            raise InputError(
+                f"{found} black throughout, which shows no part; scenes: {named}. Draw these masks, remove these "
+                "scenes, or choose another foreground of plane and all."
+            )
 
     def object_mesh(self):
         """Return the part's mesh: vertices float64 (v, 3) in metres, triangles int32 (t, 3)."""

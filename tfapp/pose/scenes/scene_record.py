@@ -1,6 +1,9 @@
 """Record of simulated scenes, `scenes.json`: how they were made."""
 
+import hashlib
 import os
+
+import numpy as np
 
 from tfapp import records
 from tfapp.errors import InputError
@@ -61,3 +64,14 @@ def read_record(path):
             f"{VERSION}); update tfapp."
         )
     return records.checked(record, file, _ENTRIES, remedy)
+
+
+def mesh_hash(vertices, triangles):
+    """Return what `scenes.json` keeps of the mesh of the part as `mesh`: 16 hexadecimal digits.
+
+    Args:
+        vertices: (v, 3), metres; they count to a nanometre: the last digits of a scaling may differ between machines.
+        triangles: Whole numbers (t, 3).
+    """
+    shape = np.concatenate([(vertices * 1e9).round().ravel(), triangles.ravel()])
+    return hashlib.sha256(shape.astype(np.int64).tobytes()).hexdigest()[:16]

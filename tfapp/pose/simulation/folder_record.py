@@ -1,6 +1,5 @@
 """Record of a folder of scenes: whether it may hold those of these settings, and what is written before the first."""
 
-import hashlib
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,7 @@ from tfapp.files import write_json
 from tfapp.pose.scenes.camera import write_camera
 from tfapp.pose.scenes.mesh_files import write_mesh
 from tfapp.pose.scenes.regions import REGION, REGIONS, write_region
-from tfapp.pose.scenes.scene_record import FORMAT, RECORD, read_record
+from tfapp.pose.scenes.scene_record import FORMAT, RECORD, mesh_hash, read_record
 from tfapp.pose.simulation.part_files import write_pieces
 from tfapp.pose.simulation.sensors import IDEAL
 from tfapp.pose.simulation.simulator import common_region
@@ -57,7 +56,7 @@ def record_of(settings, count, command=None) -> dict:
         "version": _IDEAL_VERSION if ideal else _SENSOR_VERSION,
         "command": command,
         "part": settings.part.name,
-        "mesh": _fingerprint(settings.part),
+        "mesh": mesh_hash(settings.part.vertices, settings.part.triangles),
         "instances": settings.instances,
         "size": settings.size,
         "tilt": settings.tilt,
@@ -126,9 +125,3 @@ def _remove(path):
             shutil.rmtree(path / name)
         else:
             (path / name).unlink(missing_ok=True)
-
-
-def _fingerprint(part):
-    """Return a hash of the mesh, to a nanometre: the last digits of a scaling may differ between machines."""
-    shape = np.concatenate([(part.vertices * 1e9).round().ravel(), part.triangles.ravel()])
-    return hashlib.sha256(shape.astype(np.int64).tobytes()).hexdigest()[:16]
