@@ -29,7 +29,8 @@ class LipschitzEstimate:
             ones, then those of the second. Places that coincide have none.
         quantile: In (0, 1]: which quantile of the slopes is taken.
         momentum: In [0, 1): of the `BPGrad` that the estimate is for.
-        max_gradient_norm: Largest norm of the gradient over all weights, at the points of the path.
+        max_gradient_norm: Largest norm of the gradient over all weights, at the points of the path. Where a layer has a
+            gradient of its own (reversed, straight-through) it is that one's, and bounds nothing.
         mode: `"trajectory"` or `"inits"`.
         pairs: `"successive"` or `"all"`.
         same_batch: Whether both losses of a slope are of the same batch.

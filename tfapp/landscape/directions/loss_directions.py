@@ -20,6 +20,7 @@ from tfapp.landscape.directions.random_directions import (
 )
 from tfapp.landscape.flatness.curvature import top_eigenvectors
 from tfapp.landscape.flatness.derivatives import make_gradient, prepare, unflatten
+from tfapp.landscape.flatness.slopes import warn_of_gradient
 from tfapp.landscape.samples import Batches
 
 KINDS = (*LABELS, "gradient", "hessian")
@@ -180,7 +181,9 @@ def data_gradient(model: keras.Model, batches: Batches) -> list[np.ndarray]:
     """
     n = prepare(model, batches)
     warn_of_batch_size(model, batches, regularisation=False)
-    _, gradient = make_gradient(model, batches, regularisation=False)(np.zeros(n))
+    value_and_gradient = make_gradient(model, batches, regularisation=False)
+    warn_of_gradient(model, value_and_gradient, "The gradient direction")
+    _, gradient = value_and_gradient(np.zeros(n))
     return unflatten(gradient.numpy(), model.trainable_variables)
 
 

@@ -26,6 +26,7 @@ from tfapp.landscape.flatness.derivatives import (
     make_hessian_product,
     prepare,
 )
+from tfapp.landscape.flatness.slopes import warn_of_gradient
 from tfapp.layers.tv.layer import TVLayer
 
 METHODS = ("auto", "exact", "differences")
@@ -67,6 +68,9 @@ class Hessian(LinearOperator):
 
     Raises:
         InputError: the model cannot be differentiated, or its loss at the solution is not finite.
+
+    Warns:
+        UserWarning: the gradient of the model is not that of its loss, so that the Hessian is of another function.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Hessian(LinearOperator):
         self._product = make_hessian_product(model, batches, regularisation=regularisation)
         self._norm = float(np.linalg.norm(flatten(model.trainable_variables))) or 1.0
         self.loss = finite_centre(self._value(np.zeros(n)))
+        warn_of_gradient(model, self._gradient, "The Hessian")
         self.method = method
         if method == "auto":
             self.method = "differences" if _has_implicit_gradient(model) else self._chosen(seed)

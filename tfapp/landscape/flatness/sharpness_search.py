@@ -12,6 +12,7 @@ from tfapp.errors import InputError
 from tfapp.landscape.flatness.boxes import FullSpace, RandomSubspace, filter_width, keskar_width
 from tfapp.landscape.flatness.derivatives import flatten, make_gradient
 from tfapp.landscape.flatness.hessian import finite_centre
+from tfapp.landscape.flatness.slopes import warn_of_gradient
 from tfapp.landscape.samples import Batches
 
 #     phi = 100 * (max over z in C of f(x + A z) - f(x)) / (1 + f(x)),      C = {|z_i| <= eps (|(A^+ x)_i| + 1)}
@@ -159,6 +160,7 @@ class Neighbourhood:
             raise InputError(
                 f"Expected a loss above -1, because sharpness is relative to 1 + f(x). Received: f(x)={self.loss:g}."
             )
+        warn_of_gradient(model, self._gradient, "Sharpness")
         self.evaluations = 2 * iterations + 2
 
     def trial(self, eps: float, repeat: int, count: Callable[[int], None]) -> Trial:
