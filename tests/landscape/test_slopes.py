@@ -91,12 +91,27 @@ def test_right_gradients_are_not_doubted(activation, dtype):
     assert not word_of(*two_dense(OwnGradient(1.0), activation, dtype))
 
 
-def test_a_tv_head_without_its_jacobian_is_told():
-    assert word_of(*tv_head("jacobian-free"))
+@pytest.mark.parametrize("gradient", ["unrolled", "implicit", "jacobian-free"])
+def test_tv_heads_are_measured_by_right_gradients_whatever_they_are_trained_by(gradient):
+    assert not word_of(*tv_head(gradient))
 
 
-def test_an_unrolled_tv_head_is_not_doubted():
-    assert not word_of(*tv_head("unrolled"))
+def test_what_a_tv_head_is_trained_by_stays():
+    model, x, y = tv_head("jacobian-free")
+    before = model.layers[-1].get_config()
+    word_of(model, x, y)
+    assert model.layers[-1].get_config() == before
+
+
+def test_the_gradient_of_a_jacobian_free_tv_head_is_a_difference_of_its_loss():
+    model, x, y = tv_head("jacobian-free")
+    batches = Batches(x, y, None, 8)
+    n = prepare(model, batches)
+    value_and_gradient = make_gradient(model, batches)
+    gradient = value_and_gradient(np.zeros(n))[1].numpy()
+    step = 1e-2 * gradient / np.linalg.norm(gradient)
+    ahead, behind = (float(value_and_gradient(sign * step)[0]) for sign in (1, -1))
+    assert (ahead - behind) / 2e-2 == pytest.approx(np.linalg.norm(gradient), rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ displacement y is combined with the weights inside the graph: the variables of t
 written. Vectors and sums are float64, the layers compute in their own precision.
 """
 
+import contextlib
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,7 @@ from tfapp.errors import InputError
 from tfapp.landscape.one_line import one_line
 from tfapp.landscape.point_loss import has_own_test_step, step_logs, sum_of
 from tfapp.landscape.samples import Batches, as_batches
+from tfapp.layers.tv.layer import TVLayer
 from tfapp.optimizers.stateless_loss import collecting_scope, computed_loss, training_argument
 
 __all__ = [
@@ -23,10 +26,14 @@ __all__ = [
     "make_gradient",
     "make_hessian_product",
     "prepare",
+    "tv_layers_with_own_gradient",
     "unflatten",
 ]
 
 
+# Conjugate-gradient iterations of TV layers. Their usual 8 are enough to train by; with them the slope of a small
+# U-Net's loss was told as .094 where it is .072, with 30 it is within .01 of that.
+_BACKWARD_ITERATIONS = 50
 # Two ways to compute one loss differ by the rounding of float32.
 _SAME_LOSS = 1e-4
 
@@ -173,13 +180,34 @@ def _batch_gradient(model, num_samples, regularisation):
                 (w, w.value + tf.cast(tf.reshape(part, w.shape), w.dtype))
                 for w, part in zip(variables, tf.split(displacement, sizes), strict=True)
             ]
-            loss = _batch_loss(model, weights, batch, regularisation)
+            with _exact_tv_gradients(model):
+                loss = _batch_loss(model, weights, batch, regularisation)
         gradient = tape.gradient(loss, displacement, unconnected_gradients="zero")
         # Only now, in float64: on its way back Keras casts the loss's own derivative to float32.
         share = size / num_samples
         return share * loss, share * gradient
 
     return batch_gradient
+
+
+def tv_layers_with_own_gradient(model: keras.Model) -> list[TVLayer]:
+    """Return the TV layers of a model that are not differentiated by what they do, but by what they solve."""
+    # Keras has no public walk through layers nested in models, wrappers and composite layers.
+    layers = model._flatten_layers()
+    return [layer for layer in layers if isinstance(layer, TVLayer) and layer.gradient != "unrolled"]
+
+
+@contextlib.contextmanager
+def _exact_tv_gradients(model):
+    """Within this, the gradient of TV layers is that of their solution, whatever they are trained by."""
+    kept = [(one, one.gradient, one.backward_iterations) for one in tv_layers_with_own_gradient(model)]
+    try:
+        for layer, _, iterations in kept:
+            layer.gradient, layer.backward_iterations = "implicit", max(iterations, _BACKWARD_ITERATIONS)
+        yield
+    finally:
+        for layer, gradient, iterations in kept:
+            layer.gradient, layer.backward_iterations = gradient, iterations
 
 
 def _batch_loss(model, weights, batch, regularisation):

@@ -25,9 +25,9 @@ from tfapp.landscape.flatness.derivatives import (
     make_gradient,
     make_hessian_product,
     prepare,
+    tv_layers_with_own_gradient,
 )
 from tfapp.landscape.flatness.slopes import warn_of_gradient
-from tfapp.layers.tv.layer import TVLayer
 
 METHODS = ("auto", "exact", "differences")
 # Float32 networks were measured at 1e-7 to 1e-5, the implicit TV gradient differentiated again at 3e-4 to 6e-2.
@@ -101,7 +101,7 @@ class Hessian(LinearOperator):
         warn_of_gradient(model, self._gradient, "The Hessian")
         self.method = method
         if method == "auto":
-            self.method = "differences" if _has_implicit_gradient(model) else self._chosen(seed)
+            self.method = "differences" if tv_layers_with_own_gradient(model) else self._chosen(seed)
         if self.method == "differences":
             self.step = self._steadiest_step(seed)
 
@@ -180,13 +180,6 @@ def asymmetry(vectors, products) -> float:
             scale = max(lengths[i] * images[j], lengths[j] * images[i])
             largest = max(largest, difference / scale if scale > 0 else 0.0)
     return float(largest * np.sqrt(len(vectors[0])))
-
-
-def _has_implicit_gradient(model):
-    # Keras has no public walk through layers nested in models, wrappers and composite layers.
-    return any(
-        isinstance(layer, TVLayer) and layer.gradient != "unrolled" for layer in model._flatten_layers()
-    )
 
 
 def finite_centre(loss: float) -> float:

@@ -1,8 +1,8 @@
 """Whether a gradient is that of its loss: rises of the loss beside those that its gradient tells.
 
 Differentiation trusts every operation with a gradient of its own: a reversed gradient, a straight-through one, or one
-that leaves a factor out, as `gradient="jacobian-free"` of the TV layers does. Training may want just that; what
-is measured by derivatives is then not of the loss. Along a line, with |d| = 1,
+that leaves a factor out. Training may want just that; what is measured by derivatives is then not of the loss. Along a
+line, with |d| = 1,
 
     f(y + t d) - f(y + s d) = the integral of g(y + u d)'d over u from s to t.
 
@@ -22,8 +22,7 @@ from tfapp.landscape.flatness.derivatives import flatten
 # all weights. The first at which most pieces tell something decides.
 LENGTHS, LONGEST = (6e-2, 6e-3, 6e-4, 1e-4), 5e-3
 PIECES = 6
-# As a share of the slope. TV layers without their Jacobian were measured at .15 to .9, with 8 backward
-# iterations at .25 and with 30 below .1.
+# As a share of the slope. TV layers without their Jacobian were measured at .15 to .9.
 TOLERANCE = 0.1
 # How far beside the solution it is looked, as a share of the root mean square of each variable: at a minimum the
 # gradient is 0, whatever it is a gradient of.
@@ -95,9 +94,8 @@ def _warn(model, what, told, found):
     warnings.warn(
         f"{what} is measured by gradients, and that of {model.name!r} is not the gradient of its loss: in a direction "
         f"where it tells a slope of {told:.3g}, the slope of the loss is {found:.3g}. Some operation has a gradient of "
-        "its own (reversed, straight-through, a TV layer's) or steps (rounding). What is measured is of that gradient, "
-        'not of the loss; of a TV layer with `gradient="implicit"` a larger `backward_iterations`, such as 30, mends '
-        "it.",
+        "its own (reversed, straight-through, one that leaves something out) or steps (rounding, unpooling by "
+        "indices). What is measured is of that gradient, not of the loss.",
         stacklevel=4,
     )
 
