@@ -273,7 +273,8 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         if self.gradient_accumulation_steps:
             grads, loss, is_due, slots = self._accumulated(grads, loss, trainable_variables)
         clipped = self._clip_gradients(grads) if self._clips else None
-        if self.weight_decay:
+        # Not of 0 alone: it may be set to another number, which the traced step then must follow.
+        if self.weight_decay is not None:
             if clipped is not None:
                 clipped, _ = self._with_weight_decay(clipped, loss, trainable_variables)
             grads, loss = self._with_weight_decay(grads, loss, trainable_variables)

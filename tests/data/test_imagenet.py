@@ -4,6 +4,7 @@ import scipy.io
 from PIL import Image
 
 from tfapp.data import open_classification
+from tfapp.data.image_facts import image_notices
 from tfapp.errors import InputError
 
 CLASSES = ("n01440764", "n01443537", "n02084071")
@@ -59,6 +60,20 @@ def test_images_are_decoded_when_they_are_wanted(root):
     assert part.read(1).max() == pytest.approx(50 / 255)
     with pytest.raises(InputError, match="n02084071_2.JPEG is empty or not an image"):
         part.read(5)
+
+
+def test_images_beside_the_folders_of_classes_are_counted(root):
+    write_picture(root / "val" / "ILSVRC2012_val_00000004.JPEG", 0)
+    write_picture(root / "train" / "loose.JPEG", 0)
+    [notice] = image_notices(open_classification(f"imagenet:{root}"))
+    assert notice.startswith(
+        f"2 image(s) beside the folders of classes in {root / 'train'} and {root / 'val'} are left"
+    )
+
+
+def test_nothing_is_beside_images_whose_classes_a_list_tells(devkit, flat):
+    write_picture(flat / "cover.png", 0)
+    assert image_notices(open_classification(f"imagenet:{flat}")) == []
 
 
 def test_classes_of_the_flat_folder_come_from_the_development_kit(devkit, flat):

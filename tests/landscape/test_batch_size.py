@@ -96,6 +96,17 @@ def test_a_loss_that_is_zero_at_the_solution_is_looked_at_near_it():
     assert "it is, near the solution, " in words(model, (X, X @ model.get_weights()[0]))
 
 
+def test_statistics_estimated_anew_tell_that_they_depend_on_a_batch_size_that_nobody_said():
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(3), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    model.compile("sgd", "mse")
+    options = {"n": 3, "exact": True, "reestimate": True}
+    with pytest.warns(UserWarning, match="With `reestimate` the loss depends on the batches"):
+        landscape(model, X, Y, **options)
+    landscape(model, X, Y, batch_size=8, **options)
+
+
 class Adding(keras.layers.Layer):
     """Adds the sum of its inputs' squares to the loss, whatever the batch."""
 

@@ -1,9 +1,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.optimizers import loss_aware_rules as rules
-from tfapp.optimizers import ALIG, Eve
+from tfapp.optimizers import ALIG, BPGrad, Eve
 
 pytestmark = pytest.mark.slow
 
@@ -73,3 +74,19 @@ def test_training_resumed_from_a_file_goes_the_same_way(make, tmp_path):
 def test_argument_out_of_range_is_named_by_its_rule(kind, argument, value):
     with pytest.raises(ValueError, match=f"`{argument}` must .*Received: {argument}="):
         kind(**{argument: value})
+
+
+@pytest.mark.parametrize(
+    "optimizer", [lambda: BPGrad(50.0), lambda: ALIG(0.1), Eve], ids=["BPGrad", "ALIG", "Eve"]
+)
+def test_weight_decay_that_is_0_at_first_may_be_set_while_it_trains(optimizer):
+    optimizer = optimizer()
+    optimizer.weight_decay = 0.0
+    variable = keras.Variable([3.0])
+    optimizer.build([variable])
+    step = tf.function(lambda: optimizer.apply([tf.constant([0.1])], [variable], loss=tf.constant(1.0)))
+    step()
+    optimizer.weight_decay = 1.0
+    before = float(variable[0])
+    step()
+    assert optimizer.measured()["loss"] == pytest.approx(1 + before**2 / 2)

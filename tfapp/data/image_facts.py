@@ -12,7 +12,7 @@ import numpy as np
 
 from tfapp.data.dataset import Dataset, Remark
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
-from tfapp.data.listing import nested_notice, skipped_notice
+from tfapp.data.listing import beside_notice, nested_notice, skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
 from tfapp.data.stacks import Page
 from tfapp.errors import InputError
@@ -88,7 +88,7 @@ def image_notices(data):
     """Return sentences on the image files of a dataset that a person should know before training, none if all is well.
 
     They are those of `range_notices`, and where the folders are a person's own, one on the files that are skipped
-    because of their suffix and one on those in folders within.
+    because of their suffix, one on those in folders within and one on those beside folders of classes.
 
     Args:
         data: `Dataset`, `ClassificationSet` or `MultiLabelSet`.
@@ -101,7 +101,10 @@ def image_notices(data):
         folders = {file.parent for file in images}
     # Official layouts come with files of their own that are no images; `labels.csv` names its images itself.
     own = data.spec.startswith(("folder:", "imagenet:"))
-    left_out = [tell(*sorted(folders)) for tell in (skipped_notice, nested_notice)] if own else []
+    kinds = [skipped_notice, nested_notice] if own else []
+    if data.spec.startswith("imagenet:"):
+        kinds.append(beside_notice)
+    left_out = [tell(*sorted(folders)) for tell in kinds]
     return range_notices(range_facts(images)) + [notice for notice in left_out if notice]
 
 

@@ -86,6 +86,21 @@ def nested_notice(*folders, suffixes=IMAGE_SUFFIXES):
     )
 
 
+def beside_notice(*folders, suffixes=IMAGE_SUFFIXES):
+    """Return a sentence that counts the files beside these folders of classes, which have none, or None."""
+    read = {Path(folder) for folder in folders}
+    places = sorted({folder.parent for folder in read} - read)
+    # Not beside `val/` of images in no folders, whose classes a list tells.
+    places = [place for place in places if not any(place in other.parents for other in places)]
+    beside = [file for place in places for file in visible_files(place, suffixes)]
+    if not beside:
+        return None
+    return (
+        f"{len(beside)} image(s) beside the folders of classes in {' and '.join(map(str, places))} are left out, the "
+        f"first is {beside[0]}; what counts stands in the folder of its class: move them there."
+    )
+
+
 def alone_notice(alone, partner):
     """Return a sentence on files that are left out for want of a partner, or None if there is none.
 

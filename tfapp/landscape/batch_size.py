@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfapp.landscape.flatness.derivatives import batch_losses
+from tfapp.landscape.measure import figures_at
 from tfapp.landscape.point_loss import has_own_test_step
 from tfapp.landscape.samples import Batches, Source
 
@@ -48,6 +49,30 @@ def warn_of_batch_size(model: keras.Model, batches: Batches, *, regularisation: 
                 stacklevel=3,
             )
             return
+
+
+def warn_of_statistics(point_loss_of, batches: Batches, place: tuple[float, float]) -> None:
+    """Warn if moving statistics that are estimated anew make another loss at the batch size of `model.evaluate`.
+
+    They are means over batches, whose variances are the smaller the fewer samples a batch has.
+
+    Args:
+        point_loss_of: function of `Batches` that returns what `make_point_loss` builds with `reestimate`.
+        batches: the data.
+        place: (alpha, beta) of a point far from the solution.
+    """
+    if not batches.size_assumed or batches.num_samples <= batches.batch_size:
+        return
+    every = batches, Batches(*batches.content, USUAL)
+    own, usual = (figures_at(point_loss_of(one), *place)["loss"] for one in every)
+    if abs(own - usual) > TOLERANCE * max(abs(usual), 1e-6):
+        batches.size_assumed = False
+        warnings.warn(
+            f"With `reestimate` the loss depends on the batches, over which the moving statistics are means: at "
+            f"{place} it is {own:.6g} at `batch_size={batches.batch_size}` and {usual:.6g} at {USUAL}. Give "
+            "`batch_size`: the larger, the nearer the statistics are to those of all data.",
+            stacklevel=3,
+        )
 
 
 def _evaluated(model, batches, batch_size):

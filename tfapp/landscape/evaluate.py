@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from tfapp.claims import claimed_file, claiming
 from tfapp.landscape.adaptive import AdaptivePlan, Prediction, predict
-from tfapp.landscape.batch_size import warn_of_batch_size
+from tfapp.landscape.batch_size import warn_of_batch_size, warn_of_statistics
 from tfapp.landscape.checks import (
     check_arguments,
     check_earlier,
@@ -210,6 +210,13 @@ def landscape(
         evaluator = _dask_cells(dask, model, batches, directions.u, v, **options)
     with evaluator:
         warn_of_batch_size(model, batches, regularisation=True)
+        if reestimate:
+            corner = float(surface.alphas[-1]), float(surface.betas[-1])
+            warn_of_statistics(
+                lambda some: point_loss_that_runs(model, some, directions.u, v, reestimate=True),
+                batches,
+                corner,
+            )
         warn_of_left_out(model, reported)
         keep_directions(path, request, directions)
         measuring = Measuring(surface, evaluator.evaluate, path, progress, budget)
