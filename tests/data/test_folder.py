@@ -70,6 +70,15 @@ def test_image_without_mask_is_named(make_folder):
         opened(root)
 
 
+def test_mask_with_a_longer_name_than_its_image_is_named(make_folder):
+    root = make_folder()
+    (root / "masks" / "cell 3.png").rename(root / "masks" / "cell 3_mask.png")
+    with pytest.raises(
+        InputError, match="expected masks/cell 3.png .*, not cell 3_mask.png: give masks the names"
+    ):
+        opened(root)
+
+
 def test_mask_of_another_size_is_named(make_folder):
     root = make_folder()
     save_mask(root, np.zeros((10, 20)))

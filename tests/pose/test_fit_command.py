@@ -1,6 +1,7 @@
 """`tfapp pose fit`: poses without a network."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -45,6 +46,29 @@ def test_a_known_part_is_found_without_training(evaluated):
 @slow
 def test_instances_of_an_unknown_number_are_told_apart(evaluated):
     assert evaluated["scores"]["ours"]["f1"] > 0.98
+
+
+@slow
+def test_how_well_a_known_part_fits_is_told(fitted):
+    assert re.search(r"in 6 scenes 0\.[01]\d mm are left of the median instance, and 9\d% of", fitted[1])
+    assert "may not be the part" not in fitted[1]
+
+
+@slow
+@pytest.mark.filterwarnings("always:.* may not be the part of these scenes")
+@pytest.mark.parametrize("factor", [0.4, 1.2, 10])
+def test_a_mesh_of_another_size_is_told_by_all_that_use_it(factor, bolt_scenes, tmp_path):
+    vertices, triangles = read_mesh(bolt_scenes / "truth" / "object.ply")
+    write_mesh(tmp_path / "part.stl", 1000 * factor * vertices, triangles)
+    run = tmp_path / "run"
+    known = ("--cad", tmp_path / "part.stl", "--units", "mm", "--instances", "2")
+    fitted = tfapp("pose", "fit", bolt_scenes, *known, "--out", run)
+    assert "may not be the part of these scenes" in " ".join(fitted.output.split())
+    for command in (
+        ("model", run, "--out", tmp_path / "model.ply"),
+        ("segment", run, bolt_scenes, "--out", tmp_path / "out"),
+    ):
+        assert "may not be the part of these scenes" in " ".join(tfapp("pose", *command).output.split())
 
 
 @slow

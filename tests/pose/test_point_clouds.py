@@ -185,8 +185,18 @@ def test_nearest_of_points_in_one_pixel_counts(tmp_path):
     np.testing.assert_allclose(depth, block_depth(), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("signs", "said"),
+    [((-1, 1, 1), "x falls from left to right"), ((1, -1, 1), "y falls from top to bottom")],
+)
+def test_clouds_of_a_left_handed_frame_are_refused(signs, said, tmp_path):
+    with pytest.raises(InputError, match=f"a.pcd is mirrored: {said}"):
+        read_depth(pcd(tmp_path / "a.pcd", grid(holed()) * signs))
+
+
 def test_rows_and_columns_that_are_those_of_no_pinhole_are_refused(tmp_path):
-    points = grid(holed()).reshape(HEIGHT, WIDTH, 3)[:, ::-1].reshape(-1, 3)
+    order = np.random.default_rng(0).permutation(WIDTH)
+    points = grid(holed()).reshape(HEIGHT, WIDTH, 3)[:, order].reshape(-1, 3)
     with pytest.raises(InputError, match="do not grow evenly along them"):
         read_depth(pcd(tmp_path / "a.pcd", points))
 

@@ -162,8 +162,10 @@ def test_augmentation_by_default_suits_the_shape_of_the_frames(begin, resize, ex
 
 
 @pytest.mark.slow
-def test_cosine_schedule_ends_at_zero(tmp_path, tiny):
+def test_cosine_schedule_ends_at_zero_and_cannot_be_given_more_epochs(tmp_path, tiny):
     model = train(SPEC, tmp_path / "run", tiny(schedule="cosine", head="softmax", epochs=1)).load_model()
+    with pytest.raises(InputError, match="run of 1 epochs, not 2, and its learning rate ends with them"):
+        train(SPEC, tmp_path / "run", tiny(schedule="cosine", head="softmax", epochs=2))
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)
 
 

@@ -103,6 +103,8 @@ def grasps(
     chosen = predictor(opened)
     if chosen.unexplained:
         raise InputError(chosen.unexplained)
+    if chosen.doubtful:
+        warnings.warn(chosen.doubtful, stacklevel=2)
     folder = scenes_for(opened, scenes, foreground, object_id, camera_type)
     check_folder(out)
     record = _record(opened, folder, chosen, held_by, options)

@@ -40,8 +40,8 @@ def model(
     check_outputs([(path, run) for path in written], [file for file in run.rglob("*") if file.is_file()])
     chosen = predictor(open_run(run))
     surface = object_surface(chosen)
-    if chosen.unexplained:
-        warnings.warn(chosen.unexplained, stacklevel=2)
+    if sentence := chosen.unexplained or chosen.doubtful:
+        warnings.warn(sentence, stacklevel=2)
     if out is not None:
         write_mesh(out, surface.vertices / UNITS[units], surface.triangles)
     if points is not None:

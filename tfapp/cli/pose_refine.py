@@ -67,11 +67,20 @@ def watching(tensorboard):
 
 def print_model(run, refined):
     """Say what a refined model is, and where it lies."""
+    from tfapp.pose.refinement.known_part import doubtful, known_part_fit
     from tfapp.pose.refinement.refined_run import FOLDER, unexplained
 
     extent = f"{1000 * refined.extent:.1f} mm large"
     console.print(f"refined object model: {len(refined.points)} points, {extent}", highlight=False)
-    sentence = unexplained(run)
+    fit = known_part_fit(run)
+    if fit is not None and fit.residual is not None:
+        console.print(
+            f"in {fit.scenes} scenes {1000 * fit.residual:.2f} mm are left of the median instance, and {fit.shown:.0%} "
+            "of the side that faces the camera was measured",
+            highlight=False,
+            soft_wrap=True,
+        )
+    sentence = unexplained(run) or doubtful(run)
     if sentence:
         console.print(f"Warning: {sentence}", style="yellow", highlight=False, soft_wrap=True)
     console.print(f"symmetries found: {refined.symmetries.describe()}", highlight=False)

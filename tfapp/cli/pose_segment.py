@@ -49,6 +49,8 @@ def segment(
     chosen = predictor(opened, choose, refined)
     if chosen.unexplained:
         raise InputError(chosen.unexplained)
+    if chosen.doubtful:
+        warnings.warn(chosen.doubtful, stacklevel=2)
     folder = scenes_for(opened, scenes, foreground, object_id, camera_type)
     if "bop" in forms:
         check_bop(folder)

@@ -1,7 +1,7 @@
 """Run folder of poses that were fitted without a network: by a model that was fused from depth, or by a known part."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tfapp.pose.evaluation.cad_surface import CadSurface
 from tfapp.pose.observations import check_shown, split_scenes
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.beginnings import CadBeginning, ClusteringBeginning
+from tfapp.pose.refinement.known_part import fit_of_known_part
 from tfapp.pose.refinement.mesh_symmetries import surface_points
 from tfapp.pose.refinement.refined_run import is_refined, keep_model, refine_run
 from tfapp.pose.refinement.symmetry import symmetries_of_whole
@@ -220,7 +221,9 @@ def fit(
     if run.config["cad"] is None:
         return run, refine_run(run, beginning, options, progress=progress, watch=watch)
     if not is_refined(run):
-        keep_model(run, beginning.model)
+        observed, seed = run.config["observed"], run.config["seed"]
+        fit = fit_of_known_part(beginning, run.folder(), observed, seed, progress)
+        keep_model(run, beginning.model, fit=asdict(fit))
     return run, beginning.model
 
 

@@ -11,6 +11,7 @@ from tfapp.pose.fitted_run import FittedRun, said
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
 from tfapp.pose.refinement.beginnings import ClusteringBeginning, NetworkBeginning
+from tfapp.pose.refinement.known_part import doubtful
 from tfapp.pose.refinement.placed_scenes import refined_poses
 from tfapp.pose.refinement.refined_run import is_refined, read_refined, refinement_of, unexplained
 from tfapp.pose.run import PoseRun
@@ -88,6 +89,11 @@ class Predictor:
     def unexplained(self):
         """A sentence where the refined model does not explain the scenes that it was fused from, or None."""
         return None if self.refined is None else unexplained(self.run)
+
+    @property
+    def doubtful(self):
+        """A sentence where the mesh of a known part hardly fits the scenes that it was given for, or None."""
+        return None if self.refined is None else doubtful(self.run)
 
     def share_seen(self, folder, observations):
         """Return the share of each scene's observed points that the model's camera sees, `(scenes,)`.

@@ -115,6 +115,12 @@ def _check_same(run, config, dataset):
     now["dataset"] = dataset.spec
     # An option that is younger than the run had its default then.
     then = with_defaults(run.config) | run.config["requested"] | {"dataset": run.record["data"]["spec"]}
+    if config.schedule == then["schedule"] != "constant" and config.epochs != then["epochs"]:
+        raise InputError(
+            f"{run.path} holds a run of {then['epochs']} epochs, not {config.epochs}, and its learning rate ends with "
+            f"them (`schedule` {config.schedule}): only a constant rate can be given more. Use another `out`, or "
+            "`overwrite` to start again."
+        )
     run.refuse_other(now, then)
     refuse_other_coding(run, dataset)
     if dataset.content_fingerprint() != run.content_fingerprint:

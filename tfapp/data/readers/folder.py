@@ -75,7 +75,9 @@ def _pairs(root):
     images, masks = (_images(root / name) for name in ("images", "masks"))
     for stem, image in images.items():
         if stem not in masks:
-            raise InputError(f"Image {image} has no mask; expected masks/{stem}.png (any image format).")
+            raise InputError(
+                f"Image {image} has no mask; expected masks/{stem}.png (any image format){_named_alike(stem, masks)}."
+            )
     blocks, pairs = -(-_LEAST_GROUPS // len(images)), []
     for stem in sorted(images):
         paged = _paged(images[stem], masks[stem])
@@ -86,6 +88,12 @@ def _pairs(root):
     by_stem(image for _, image, _ in pairs)
     alone = [mask for stem, mask in masks.items() if stem not in images]
     return pairs, alone_notice(alone, "image")
+
+
+def _named_alike(stem, masks):
+    """Return what to add where masks have longer names, such as `NAME_mask`; nothing otherwise."""
+    alike = next((mask.name for other, mask in masks.items() if stem in other), None)
+    return "" if alike is None else f", not {alike}: give masks the names of their images"
 
 
 def _paged(image, mask):

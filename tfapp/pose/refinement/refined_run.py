@@ -13,7 +13,7 @@ from tfapp.pose.observations import observe
 from tfapp.pose.refinement.alternation import LEAST_GAIN, RefinedModel, mean_residual, next_round
 from tfapp.pose.refinement.evidence import noise_of
 from tfapp.pose.refinement.symmetry import ModelSymmetries
-from tfapp.records import Entries, Number, OneOf, Text, Whole, read_record
+from tfapp.records import Entries, Number, OneOf, Optional, Text, Whole, read_record
 from tfapp.runs.progress import SILENT
 
 FOLDER = "refined"
@@ -29,8 +29,20 @@ _ENTRIES = Entries(
         "residual": Number(0),
         "extent": Number(above=0),
     },
-    # Later than the first refinements.
-    {"noise": Number(0), "weights": Text(), "moved": Number(0)},
+    # Later than the first refinements; `fit` is of known parts, as of `known_part`.
+    {
+        "noise": Number(0),
+        "weights": Text(),
+        "moved": Number(0),
+        "fit": Entries(
+            {
+                "residual": Optional(Number(0)),
+                "shown": Optional(Number(0)),
+                "noise": Number(0),
+                "scenes": Whole(1),
+            }
+        ),
+    },
 )
 # A model explains its scenes where the mean residual is below this share of the part's extent, beside the noise.
 _EXPLAINED = 0.015
@@ -91,12 +103,21 @@ def refine_run(
         return _refine(run, beginning, options, overwrite, progress, watch)
 
 
-def keep_model(run, model):
-    """Keep a `RefinedModel` that is known as that of a run: there is nothing to refine."""
+def keep_model(run, model, **found):
+    """Keep a `RefinedModel` that is known as that of a run, and what else was found: there is nothing to refine."""
     folder = run.path / FOLDER
     folder.mkdir(exist_ok=True)
     settings = {"weights": run.weights, "epochs": run.epochs, "scenes": 0, "most_rounds": 1, "start": "cad"}
-    _finish(folder, model, [], settings)
+    _finish(folder, model, [], settings | found)
+
+
+def kept_record(run):
+    """Return the record of a refinement, content by name.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    return _read_record(run.path / FOLDER)
 
 
 def _refine(run, beginning, options, overwrite, progress, watch):

@@ -97,8 +97,15 @@ def organised_camera(where, points, size):
         (slope, start), *_ = np.linalg.lstsq(
             np.stack([places + 0.5, np.ones_like(ratio)], 1), ratio, rcond=None
         )
-        off = np.abs((ratio - start) / slope - places - 0.5) if slope > 0 else np.full(1, np.inf)
-        if (off > _OFF).mean() > _STRAY:
+        off = np.abs((ratio - start) / slope - places - 0.5) if slope else np.full(1, np.inf)
+        lies = (off > _OFF).mean() <= _STRAY
+        if lies and slope < 0:
+            name, way = (("x", "left to right"), ("y", "top to bottom"))[axis]
+            raise InputError(
+                f"{where} is mirrored: {name} falls from {way}, where x grows to the right and y downwards before a "
+                f"camera that looks along z; write the points with the other sign of {name}."
+            )
+        if not lies:
             raise InputError(
                 f"{where} says that its points are {width}x{height} pixels row by row, but x / z and y / z do not grow "
                 f"evenly along them as those of a pinhole camera do; {_HOW_TO_EXPORT}."

@@ -1,5 +1,6 @@
 """Refined poses of a run as a graph, and its export for TensorFlow Serving."""
 
+import warnings
 from dataclasses import dataclass
 
 import keras
@@ -7,6 +8,7 @@ import keras
 from tfapp.errors import InputError
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.refinement.alternation import RefinedModel
+from tfapp.pose.refinement.known_part import doubtful
 from tfapp.pose.refinement.refined_run import read_refined, refinement_of, unexplained
 from tfapp.pose.scenes.camera import Camera
 from tfapp.pose.served.refined_network import refined_pose_network
@@ -56,6 +58,8 @@ def served_run(run):
     if sentence := unexplained(run):
         network = " `tfapp export --no-refined` serves the network's own poses." if run.kind == POSE else ""
         raise InputError(sentence + network)
+    if sentence := doubtful(run):
+        warnings.warn(sentence, stacklevel=2)
     search = run.search
     # A model that grew from a clustering is in no frame that the network knows.
     model = search.model if start == "network" else None
