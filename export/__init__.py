@@ -6,7 +6,9 @@ Importing this package imports neither TensorFlow nor Keras; the first use of a 
 from importlib import import_module
 
 _HOMES = {
+    "Client": "client.client",
     "ExportError": "errors",
+    "ServingError": "client.errors",
     "SignatureParity": "verification",
     "VerificationReport": "verification",
     "describe": "manifest",
@@ -18,7 +20,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "Client",
     "ExportError",
+    "ServingError",
     "SignatureParity",
     "VerificationReport",
     "describe",
