@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
@@ -221,6 +221,10 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as error:
             answer, status = {"error": str(error)}, _STATUSES.get(error.code, 500)
         body = json.dumps(answer).encode()
+        with suppress(BrokenPipeError, ConnectionResetError):  # a client that no longer waits
+            self.write(status, body)
+
+    def write(self, status, body):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
