@@ -4,6 +4,7 @@ tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a
 tfapp export verify DIR                   check it again, here or on the server
 tfapp export show DIR                     signatures, example requests, server command
 tfapp export client ADDRESS IMAGES        have a server answer images (tfapp/cli/export_client.py)
+tfapp export config BASE_DIR...           models.config of one server (tfapp/cli/export_config.py)
 """
 
 from pathlib import Path
@@ -17,6 +18,7 @@ from typer.core import TyperGroup
 
 from tfapp.cli.console import TensorFlowCommand, export_errors_as_input
 from tfapp.cli.export_client import client
+from tfapp.cli.export_config import config
 from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_DEFAULT, SCALE_HELP, open_source, typed_scale
 from tfapp.errors import InputError
 from tfapp.runs.record import RECORD
@@ -46,7 +48,7 @@ app = typer.Typer(
     help="Write a run, of segmentation, poses or transfer, or a .keras file as a SavedModel for TensorFlow Serving: "
     "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status] "
     "[--no-refined].",
-    subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR | client ADDRESS IMAGES",
+    subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR | client ADDRESS IMAGES | config BASE_DIR...",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -172,6 +174,7 @@ def show_folder(
 
 
 app.command("client", cls=TensorFlowCommand)(client)
+app.command("config", cls=TensorFlowCommand)(config)
 
 # Header, entry of a `SignatureParity` and format.
 PARITY_COLUMNS = (
