@@ -17,7 +17,6 @@ from tfapp.cli.console import (
 )
 from tfapp.cli.options import MaxPixels
 from tfapp.errors import InputError, WorkFailed
-from tfapp.report.result_table import ResultTable
 
 PERCENTILES = (50, 90, 99)
 
@@ -114,6 +113,8 @@ def _answer(served, files, out, plan):
 
 
 def _tell(served, latencies, differing, concurrency):
+    from tfapp.report.result_table import ResultTable
+
     header = ["signature", "requests", "failed", "retried", "at once"]
     row = [served.signature.name, len(latencies.seconds), latencies.failed, latencies.retried, concurrency]
     for share in PERCENTILES:

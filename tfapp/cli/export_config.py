@@ -10,7 +10,6 @@ import typer
 from tfapp.claims import claimed_file
 from tfapp.cli.console import console, export_errors_as_input, print_table, print_written
 from tfapp.errors import InputError
-from tfapp.report.result_table import ResultTable
 
 # Where the folder of the configuration is mounted in a container. Not the file alone: a container would go on seeing
 # the old one when a new one takes its name.
@@ -124,6 +123,8 @@ def _server(served, out, flags, local):
 
 
 def _table(found, labels=None):
+    from tfapp.report.result_table import ResultTable
+
     rows = []
     for name, served in found.items():
         told = ", ".join(f"{label} {version}" for label, version in (labels or {}).get(name, {}).items())
