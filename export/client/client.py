@@ -13,7 +13,7 @@ from tfapp.export.errors import ExportError
 
 # What protocol buffers, and with them gRPC, can carry.
 MOST_BYTES = 2**31 - 1
-_PORTS = {"grpc": 8500, "http": 8501, "https": 443}
+_PORTS = {"grpc": 8500, "http": 80, "https": 443}
 _LARGEST_VERSION = 2**63 - 1
 
 
