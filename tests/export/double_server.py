@@ -284,7 +284,7 @@ def serving_grpc(double, port=0, options=()):
     """Serve by gRPC; yields the port."""
     server = grpc.server(
         ThreadPoolExecutor(8),
-        options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0), *options],
+        options=[("grpc.so_reuseport", 0), *(options or [("grpc.max_receive_message_length", -1)])],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Servicer(double), server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")

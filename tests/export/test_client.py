@@ -276,6 +276,15 @@ def test_answer_beyond_the_limit_is_refused(scheme):
     assert re.match(r"The answer would take (9,0|12,0)\d\d bytes; expected at most 8,192", told)
 
 
+def test_limit_of_the_server_is_told_as_the_servers():
+    from tests.export.double_server import serving_grpc
+
+    with serving_grpc(double(), options=[("grpc.max_receive_message_length", 4096)]) as port:
+        inputs = {"image_bytes": [bytes(9000)]}
+        told, code = failure(f"grpc://127.0.0.1:{port}", inputs=inputs)
+    assert code == "RESOURCE_EXHAUSTED" and "has no room for the request" in told and "4096" in told
+
+
 @SCHEMES
 @pytest.mark.parametrize(
     "outputs",

@@ -316,6 +316,36 @@ def test_more_than_8_bits_are_refused_for_whole_numbers(session, tmp_path):
     assert result.exit_code == 2 and "has more than 8 bits" in result.output
 
 
+def test_first_bad_image_stops_on_demand(photos, tmp_path):
+    with serving(cells(), "grpc") as address:
+        result = ask(address, photos, "--out", tmp_path / "out", "--stop-on-error")
+    assert result.exit_code == 2 and "is red" in result.output
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.png", "b.png"}
+
+
+def test_pages_of_a_stack_are_sent_as_pixels_and_not_as_files(session, tmp_path, picture):
+    pages = [Image.fromarray(picture(8, 9, seed=seed)) for seed in (1, 2)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    with serving(session, "grpc") as address:
+        files = ask(address, tmp_path / "stack.tif", "--out", tmp_path / "none")
+        pixels = ask(
+            address, tmp_path / "stack.tif", "--out", tmp_path / "out", "--signature", "serving_uint8"
+        )
+    assert files.exit_code == 2 and "is a page of a stack, which serving_bytes cannot take" in files.output
+    assert pixels.exit_code == 0, pixels.output
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"stack-1.png", "stack-2.png"}
+
+
+def test_labels_of_more_than_256_classes_keep_their_values(photos, tmp_path):
+    labels = np.arange(9 * 12, dtype=np.uint16).reshape(9, 12) * 5
+    server = cells(lambda signature, inputs: {"labels_png_bytes": np.array([png(labels)], object)})
+    with serving(server, "grpc") as address:
+        result = ask(address, photos / "a.png", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "out" / "a.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), labels)
+
+
 def test_answers_that_change_are_counted(photos):
     calls = []
 
