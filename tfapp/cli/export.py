@@ -199,7 +199,8 @@ def print_exported(console, folder, further=()):
         manifest["warmup"]["note"] or f"Warm-up records: {manifest['warmup']['records']}.", markup=False
     )
     console.print("Next:")
-    for command in (f"tfapp export verify {folder}", *further, served["docker"]):
+    ask = f"tfapp export client grpc://localhost:8500 IMAGES --model {served['name']} --out FOLDER"
+    for command in (f"tfapp export verify {folder}", *further, served["docker"], ask):
         print_command(console, command)
 
 
