@@ -4,12 +4,11 @@ Its form is the text of the protocol buffer ModelServerConfig (tensorflow.org/tf
 package tensorflow-serving-api.
 """
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tfapp.export.errors import ExportError
-from tfapp.export.versions import existing_versions, version_folder
+from tfapp.export.versions import existing_versions, is_served_word, version_folder
 from tfapp.files import atomic_path, check_regular_file
 
 # Where containers of tensorflow/serving look for models.
@@ -262,7 +261,7 @@ def _set_policy(message, policy):
 
 
 def _check_word(what, word):
-    if not re.fullmatch(r"[^/:?#\s]+", word):
+    if not is_served_word(word):
         raise ExportError(
             f"A {what} must be a word without /, : and spaces, for addresses. Received: {word!r}."
         )

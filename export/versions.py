@@ -49,6 +49,11 @@ def version_exists(base_path, version):
     )
 
 
+def is_served_word(text):
+    """Return whether a text can be the name of a served model or a label, which stand in addresses."""
+    return re.fullmatch(r"[^/:?#\s]+", text) is not None and text.isprintable()
+
+
 def check_loadable(path):
     """Raise ExportError for a folder from which TensorFlow cannot load, as it takes its path for a pattern."""
     full = Path(os.path.abspath(path)).as_posix()

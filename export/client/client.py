@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from tfapp.export.client.errors import ServingError
 from tfapp.export.client.retries import Retries, with_retries
 from tfapp.export.errors import ExportError
+from tfapp.export.versions import is_served_word
 
 # What protocol buffers, and with them gRPC, can carry.
 MOST_BYTES = 2**31 - 1
@@ -225,7 +226,7 @@ def parse_address(text):
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ExportError(f"{expected} Received: {text!r} ({error}).") from None
-    if parts.scheme not in _PORTS or not host or re.search(r"\s", str(text)):
+    if parts.scheme not in _PORTS or not host or not re.fullmatch(r"[!-~]+", str(text)):
         raise ExportError(f"{expected} Received: {text!r}.")
     if parts.username or parts.query or parts.fragment or (parts.path.strip("/") and parts.scheme == "grpc"):
         raise ExportError(f"{expected} Received: {text!r}, which has more than that.")
@@ -243,7 +244,7 @@ def checked_choice(model, version, label):
     Raises:
         ExportError: a name that no model can have, or a version and a label at once, or no version.
     """
-    if not re.fullmatch(r"[^/:?#\s]+", str(model)):
+    if not is_served_word(str(model)):
         raise ExportError(
             f"`model` must be the name of a served model, without / and :. Received: {model!r}."
         )
@@ -252,7 +253,7 @@ def checked_choice(model, version, label):
     whole = isinstance(version, int) and not isinstance(version, bool)
     if version is not None and not (whole and 1 <= version <= _LARGEST_VERSION):
         raise ExportError(f"`version` must be a positive whole number. Received: {version!r}.")
-    if label is not None and not re.fullmatch(r"[^/:?#\s]+", str(label)):
+    if label is not None and not is_served_word(str(label)):
         raise ExportError(f"`label` must be a word such as stable, without / and :. Received: {label!r}.")
     return ModelChoice(str(model), version, label)
 

@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 import time
+from urllib.parse import quote
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Rest:
         place = (
             f"/versions/{model.version}" if model.version else f"/labels/{model.label}" if model.label else ""
         )
-        self._path = f"{address.path}/v1/models/{model.name}{place}"
+        self._path = quote(f"{address.path}/v1/models/{model.name}{place}", safe="/!$&'()*+,;=@~%")
         self._local, self._open, self._lock = threading.local(), set(), threading.Lock()
         self._is_closed = False
 

@@ -164,6 +164,11 @@ def test_model_that_is_absent_is_told(scheme):
     assert code == "NOT_FOUND" and "does not serve 'cats': Servable not found" in told
 
 
+def test_names_beyond_ascii_are_asked_for_too():
+    with serving(double(), "http") as address:
+        assert failure(address, "Zellen\u00b2")[1] == "NOT_FOUND"
+
+
 @SCHEMES
 def test_server_that_is_down_is_told(scheme):
     told, code = failure(f"{scheme}://127.0.0.1:{free_port()}")

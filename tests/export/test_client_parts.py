@@ -119,6 +119,7 @@ def test_addresses_are_understood(address, place):
         "http://a:70000",
         "grpc://a:1/b",
         "http://a b:1",
+        "http://a:1/\u00b2",
     ],
 )
 def test_addresses_that_are_none_are_refused(address):
@@ -130,6 +131,7 @@ def test_addresses_that_are_none_are_refused(address):
     ("options", "told"),
     [
         ({"model": "a/b"}, "`model` must be the name"),
+        ({"model": "\udcff"}, "`model` must be the name"),
         ({"version": 0}, "`version` must be a positive"),
         ({"version": True}, "`version` must be a positive"),
         ({"version": 1, "label": "stable"}, "not both"),
