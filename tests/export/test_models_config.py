@@ -150,7 +150,7 @@ def test_command_writes_checks_and_prints_the_line_that_serves(base, tmp_path):
     checked = config(path, "--models", base.parent)
     assert checked.exit_code == 0 and "names models and versions that are there" in checked.output
     again = config(base, "--out", path)
-    assert again.exit_code == 2 and "models.config exists; choose another --out" in again.output
+    assert again.exit_code == 2 and "models.config already exists; choose another --out" in again.output
 
 
 def test_line_of_a_server_on_this_machine_has_its_paths(base, tmp_path):

@@ -92,7 +92,7 @@ def _write(folders, out, labels, versions, batching, local, overwrite):
     batching_file = out.with_name("batching.config") if batching else None
     for file in filter(None, (out, batching_file)):
         if file.exists() and not overwrite:
-            raise InputError(f"{file} exists; choose another `out`, or replace it with `overwrite`.")
+            raise InputError(f"{file} already exists; choose another `out`, or replace it with `overwrite`.")
     with claimed_file(out):
         found = write_models_config(out, served, None if local else CONTAINER)
         if batching:
