@@ -232,11 +232,25 @@ def test_labels_of_another_size_are_one_sentence(photos, tmp_path, scheme):
     assert not (tmp_path / "out").exists()
 
 
-def test_answer_that_is_no_png_is_one_sentence(photos, tmp_path):
-    server = cells(lambda signature, inputs: {"labels_png_bytes": np.array([b"GIF89a"], object)})
-    with serving(server, "grpc") as address:
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda contents: b"GIF89a", "its beginning is another"),
+        (lambda contents: contents[:60] + bytes(20), "it is damaged"),
+        (lambda contents: png(np.zeros((9, 12, 3), np.uint8)), "it is in colours"),
+        # 30,000 x 30,000 pixels: refused by its header.
+        (lambda contents: contents[:16] + (30_000).to_bytes(4, "big") * 2 + contents[24:], "are 30000x30000"),
+    ],
+)
+def test_answer_that_is_no_label_image_is_one_sentence(photos, tmp_path, spoil, told):
+    def spoilt(signature, inputs):
+        return {
+            "labels_png_bytes": np.array([spoil(png(bright(one))) for one in inputs["image_bytes"]], object)
+        }
+
+    with serving(cells(spoilt), "grpc") as address:
         result = ask(address, photos / "a.png", "--out", tmp_path / "out")
-    assert result.exit_code == 2 and "is no label image (PNG)" in result.output
+    assert result.exit_code == 2 and told in result.output and not (tmp_path / "out").exists()
 
 
 @SCHEMES
