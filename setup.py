@@ -64,8 +64,8 @@ setup(
         "rich>=13.7",  # tables and progress bars with ETA
     ],
     extras_require={
-        # Warm-up requests need the serving protos; keep its minor equal to TensorFlow's (the
-        # constraints file does), or pip mixes two TensorFlow trees in one folder.
+        # Warm-up requests, the client by gRPC and models.config need the serving protos, which bring grpcio; keep
+        # their minor equal to TensorFlow's (the constraints file does), or pip mixes two TensorFlow trees in one place.
         "serving": ["tensorflow-serving-api>=2.18"],
         # 3D models and poses from depth: ray casting and registration, physics, pieces of a mesh of one's own,
         # depth images in EXR (3.3: the File class), meshes in PLY, faces of more than three corners.

@@ -6,27 +6,37 @@ Importing this package imports neither TensorFlow nor Keras; the first use of a 
 from importlib import import_module
 
 _HOMES = {
+    "Client": "client.client",
     "ExportError": "errors",
+    "ServedModel": "models_config",
+    "ServingError": "client.errors",
     "SignatureParity": "verification",
     "VerificationReport": "verification",
+    "check_models_config": "models_config",
     "describe": "manifest",
     "export": "segmenter",
     "export_pose_network": "pose",
     "export_refined_poses": "refined_pose",
     "export_scorer": "scorer",
     "verify": "verification",
+    "write_models_config": "models_config",
 }
 
 __all__ = [
+    "Client",
     "ExportError",
+    "ServedModel",
+    "ServingError",
     "SignatureParity",
     "VerificationReport",
+    "check_models_config",
     "describe",
     "export",
     "export_pose_network",
     "export_refined_poses",
     "export_scorer",
     "verify",
+    "write_models_config",
 ]
 
 

@@ -49,6 +49,11 @@ def version_exists(base_path, version):
     )
 
 
+def is_served_word(text):
+    """Return whether a text can be the name of a served model or a label, which stand in addresses."""
+    return re.fullmatch(r"[^/:?#\s]+", text) is not None and text.isprintable()
+
+
 def check_loadable(path):
     """Raise ExportError for a folder from which TensorFlow cannot load, as it takes its path for a pattern."""
     full = Path(os.path.abspath(path)).as_posix()
@@ -73,14 +78,19 @@ def resolve_saved_model(directory):
     if _is_saved_model(folder):
         return folder
     for version in reversed(existing_versions(folder)):
-        # int() drops leading zeros, so the name is looked up again.
-        for child in folder.iterdir():
-            if re.fullmatch("0*" + str(version), child.name) and _is_saved_model(child):
-                return child
+        if child := version_folder(folder, version):
+            return child
     raise ExportError(
         f"{folder} is not a SavedModel: expected a folder with `saved_model.pb`, "
         "or a folder of version folders that have one."
     )
+
+
+def version_folder(base_path, version):
+    """Return the folder of a version that holds a SavedModel, or None where there is none."""
+    # int() drops leading zeros, so the name is looked up again.
+    names = [child for child in Path(base_path).iterdir() if re.fullmatch(f"0*{version}", child.name)]
+    return next(filter(_is_saved_model, names), None)
 
 
 def _is_saved_model(folder):

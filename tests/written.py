@@ -63,6 +63,9 @@ CASES = {
         f"solvers compare {DIGITS} --out solvers --solvers bpgrad,adam --seeds 0 --epochs 2 --grid-epochs 0"
     ),
     "export": Case("export run served", (TRAIN,), made="served/1", more="served/2"),
+    "export config": Case(
+        "export config served --out models.config", (TRAIN, "export run served"), quiet=0.9
+    ),
     "evaluate": Case("evaluate run --noise gaussian=0.05 --out tested", (TRAIN,)),
     "predict": Case("predict run photos --out labelled", (TRAIN,)),
     "data show": Case("data show cells:12:64 --out sheet.png"),

@@ -8,15 +8,20 @@ import tfapp.export
 
 def test_public_names_are_these():
     assert tfapp.export.__all__ == [
+        "Client",
         "ExportError",
+        "ServedModel",
+        "ServingError",
         "SignatureParity",
         "VerificationReport",
+        "check_models_config",
         "describe",
         "export",
         "export_pose_network",
         "export_refined_poses",
         "export_scorer",
         "verify",
+        "write_models_config",
     ]
     assert all(hasattr(tfapp.export, name) for name in tfapp.export.__all__)
 

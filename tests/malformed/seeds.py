@@ -42,6 +42,7 @@ def write_seeds(root, place):
     _clouds(root / "clouds")
     write_bop(root / "bop", 1, 3)
     _networks(root)
+    _served_models(root / "models.config")
 
 
 def _own_images(root, rng):
@@ -188,3 +189,12 @@ def _networks(root):
     classifier = keras.Model(images, keras.layers.Softmax()(scores))
     classifier.compile(loss="sparse_categorical_crossentropy")
     classifier.save(root / "classifier.keras")
+
+
+def _served_models(path):
+    """Write the configuration of a server for the stored export, a field to a line."""
+    fields = ('name: "cells"', 'base_path: "/models/served"', 'model_platform: "tensorflow"')
+    policy = ("model_version_policy {", "specific {", "versions: 1", "}", "}")
+    labels = ("version_labels {", 'key: "stable"', "value: 1", "}")
+    lines = ("model_config_list {", "config {", *fields, *policy, *labels, "}", "}")
+    path.write_text("\n".join(lines) + "\n")

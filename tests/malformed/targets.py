@@ -259,6 +259,7 @@ TARGETS = (
             "report runs/tv --export served --out new.html",
         ),
     ),
+    Target("models.config", ("models.config",), records.lines, ("export config models.config --models .",)),
 )
 
 LINE = "command line"
@@ -273,6 +274,7 @@ LINES = (
     *MASKS, *LABELS, *SCENES, *CLOUDS, *BOP, *POSES, *FEATURES, *SEGMENTERS, LIPSCHITZ, RESUMED,
     SIMULATE.format("nut").replace("--units m ", ""),
     "export runs/tv new", "export verify served", "export show served", "data show cells:4:32 --out new.png",
+    "export config served --out new", "export client http://127.0.0.1:9 photos --model cells --retries 0 --out new",
     "data check cells:8:32", "solvers minimise f1 --out new --budget 50 --start 0.1",
     "solvers minimise rosenbrock --out new --bound sawtooth --budget 50", "solvers paths parabola --out new --steps 5",
     "solvers search --functions f1 --budget 50 --seeds 0 --out new",

@@ -113,6 +113,17 @@ class GuardedGroup(TyperGroup):
             raise _leave(*told) from None
 
 
+@contextlib.contextmanager
+def export_errors_as_input():
+    """Turn errors of `tfapp.export` within the block into `InputError`, which is a sentence and exit code 2."""
+    from tfapp.export.errors import ExportError
+
+    try:
+        yield
+    except ExportError as error:
+        raise InputError(str(error)) from error
+
+
 def resumes(command):
     """Mark the function of a command that keeps what it has done and, typed again, does the rest."""
     command.resumes = True

@@ -3,9 +3,10 @@
 tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a .keras file, of poses or of transfer
 tfapp export verify DIR                   check it again, here or on the server
 tfapp export show DIR                     signatures, example requests, server command
+tfapp export client ADDRESS IMAGES        have a server answer images (tfapp/cli/export_client.py)
+tfapp export config BASE_DIR...           models.config of one server (tfapp/cli/export_config.py)
 """
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,12 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from tfapp.cli.console import TensorFlowCommand
+from tfapp.cli.console import TensorFlowCommand, export_errors_as_input
+from tfapp.cli.export_client import client
+from tfapp.cli.export_config import config
 from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_DEFAULT, SCALE_HELP, open_source, typed_scale
 from tfapp.errors import InputError
+from tfapp.runs.record import RECORD
 
 _WRITE = "from-run"
 
@@ -26,11 +30,17 @@ class _RunFirst(TyperGroup):
     """A group whose first argument may be a run folder instead of a sub-command."""
 
     unnamed_command = _WRITE
+    # Names that were free for runs before they were commands: `tfapp export client served` keeps its meaning.
+    _once_free = ("client", "config")
 
     def parse_args(self, ctx, args):
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = [self.unnamed_command, *args]
-        return super().parse_args(ctx, args)
+        named = args and (args[0] in ctx.help_option_names or self.get_command(ctx, args[0]) is not None)
+        return super().parse_args(ctx, args if named or not args else [self.unnamed_command, *args])
+
+    def get_command(self, ctx, name):
+        if name in self._once_free and (Path(name) / RECORD).is_file():
+            return None
+        return super().get_command(ctx, name)
 
 
 app = typer.Typer(
@@ -38,7 +48,7 @@ app = typer.Typer(
     help="Write a run, of segmentation, poses or transfer, or a .keras file as a SavedModel for TensorFlow Serving: "
     "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status] "
     "[--no-refined].",
-    subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR",
+    subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR | client ADDRESS IMAGES | config BASE_DIR...",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -110,7 +120,7 @@ def write(
                 f"--refined and --no-refined are for runs of poses; {run} is none, leave them out."
             )
         serving["refined"] = refined
-    with _sentences(), console.status("Exporting and checking"):
+    with export_errors_as_input(), console.status("Exporting and checking"):
         folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes, **serving)
     print_exported(console, folder, source.after_export)
     for remark in source.export_remarks:
@@ -123,7 +133,7 @@ def verify_folder(
 ):
     """Check an exported folder through TensorFlow's session, without the run that it came from."""
     console = Console(emoji=False)
-    with _sentences(), console.status("Checking"):
+    with export_errors_as_input(), console.status("Checking"):
         from tfapp.export import verify
 
         report = verify(directory)
@@ -147,7 +157,7 @@ def show_folder(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Version folder, or the folder above.")],
 ):
     """Show the signatures of an exported folder and how to serve and call it."""
-    with _sentences():
+    with export_errors_as_input():
         from tfapp.export import describe
 
         served = describe(directory)
@@ -163,15 +173,8 @@ def show_folder(
     console.print(f"{escape(served['batching'])}\n{escape(served['limits'])}", soft_wrap=True)
 
 
-@contextlib.contextmanager
-def _sentences():
-    from tfapp.export.errors import ExportError
-
-    try:
-        yield
-    except ExportError as error:
-        raise InputError(str(error)) from error
-
+app.command("client", cls=TensorFlowCommand)(client)
+app.command("config", cls=TensorFlowCommand)(config)
 
 # Header, entry of a `SignatureParity` and format.
 PARITY_COLUMNS = (
@@ -196,7 +199,8 @@ def print_exported(console, folder, further=()):
         manifest["warmup"]["note"] or f"Warm-up records: {manifest['warmup']['records']}.", markup=False
     )
     console.print("Next:")
-    for command in (f"tfapp export verify {folder}", *further, served["docker"]):
+    ask = f"tfapp export client grpc://localhost:8500 IMAGES --model {served['name']} --out FOLDER"
+    for command in (f"tfapp export verify {folder}", *further, served["docker"], ask):
         print_command(console, command)
 
 

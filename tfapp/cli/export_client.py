@@ -1,0 +1,144 @@
+"""Command `tfapp export client`: have a server answer images, and see how fast it does."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfapp.claims import claimed
+from tfapp.cli.console import (
+    ConsoleProgress,
+    console,
+    error_console,
+    export_errors_as_input,
+    in_flags,
+    print_table,
+    print_written,
+)
+from tfapp.cli.options import MaxPixels
+from tfapp.errors import InputError, WorkFailed
+
+PERCENTILES = (50, 90, 99)
+
+
+def client(
+    context: typer.Context,
+    address: Annotated[
+        str,
+        typer.Argument(metavar="ADDRESS", help="grpc://HOST:PORT, usually 8500, or http://HOST:PORT, 8501."),
+    ],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES", help="Image files, or folders of them.")],
+    model: Annotated[str, typer.Option(help="Name of the served model.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what is written.", show_default="none: only the times are measured"),
+    ] = None,
+    signature: Annotated[
+        str | None,
+        typer.Option(help="Signature to call.", show_default="serving_bytes, else serving_default"),
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Version to call.", show_default="the latest")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Label of the version to call, such as stable.")] = None,
+    batch: Annotated[int, typer.Option(min=1, max=1000, help="Files in a request of serving_bytes.")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Requests at once.")] = 1,
+    repeat: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Ask about every image so often, for load tests.")
+    ] = 1,
+    deadline: Annotated[
+        float, typer.Option(min=0.001, max=100_000, help="Seconds for a request, all its tries together.")
+    ] = 60.0,
+    retries: Annotated[
+        int, typer.Option(min=0, max=100, help="Further tries where the server is down or overloaded.")
+    ] = 5,
+    max_message: Annotated[
+        int | None,
+        typer.Option(
+            min=1024, max=2**31 - 1, help="Most bytes of a request or an answer.", show_default="2 GiB"
+        ),
+    ] = None,
+    value_range: Annotated[
+        tuple[float, float],
+        typer.Option(metavar="LOW HIGH", help="Values of serving_default, as the model was exported with."),
+    ] = (0.0, 1.0),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files of these names that tfapp did not write.")
+    ] = False,
+    stop_on_error: Annotated[
+        bool, typer.Option("--stop-on-error", help="Stop at the first image that is not answered.")
+    ] = False,
+    max_pixels: MaxPixels = None,
+):
+    """Have TensorFlow Serving answer images: NAME.png (palette PNG of classes), or NAME.npz of other models.
+
+    Images that are not answered are listed at the end, above how long requests took.
+    """
+    del max_pixels  # Its option has set the limit.
+    with export_errors_as_input():
+        from tfapp.export import Client
+        from tfapp.segmentation.prediction import find_images
+        from tfapp.segmentation.served_images import ServedImages, check_served_places
+
+        files = find_images(images)
+        low, high = value_range
+        if not low < high:
+            raise InputError(f"`value_range` must be two rising numbers. Received: {low:g} {high:g}.")
+        options = {} if max_message is None else {"max_message": max_message}
+        with Client(
+            address, model, version=version, label=label, deadline=deadline, retries=retries, **options
+        ) as caller:
+            served = ServedImages(caller, signature, value_range)
+            if out is not None:
+                check_served_places(served, images, files, out, overwrite=overwrite)
+            served.check_value_range()
+            failures = None if stop_on_error else {}
+            plan = {"batch": batch, "concurrency": concurrency, "repeat": repeat, "failures": failures}
+            latencies, differing = _answer(served, files, out, plan)
+    _tell(served, latencies, differing, concurrency)
+    if out is not None and latencies.images:
+        print_written(out)
+    _fail(failures, len(files), latencies.images > 0, context.command)
+
+
+def _answer(served, files, out, plan):
+    from contextlib import nullcontext
+
+    from tfapp.segmentation.served_images import answer_images
+
+    progress = ConsoleProgress()
+    held = nullcontext() if out is None else claimed(out, waiting=progress.say)
+    with held, progress.task("asking", len(files) * plan["repeat"]) as task:
+        return answer_images(served, files, out, advance=task.advance, **plan)
+
+
+def _tell(served, latencies, differing, concurrency):
+    from tfapp.report.result_table import ResultTable
+
+    header = ["signature", "requests", "failed", "retried", "at once"]
+    row = [served.signature.name, len(latencies.seconds), latencies.failed, latencies.retried, concurrency]
+    for share in PERCENTILES:
+        header.append(f"p{share} ms")
+        row.append(f"{1000 * latencies.percentile(share):.1f}" if latencies.seconds else "-")
+    header.append("images/s")
+    row.append(f"{latencies.images_per_second:.1f}")
+    print_table(ResultTable(header, [row]))
+    if differing:
+        console.print(
+            f"{differing} answer(s) differ from the first one about the same image; is a version being replaced?",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _fail(failures, count, any_answered, command):
+    if not failures:
+        return
+    *others, last = failures.values()
+    for sentence in [*others, last] if any_answered else others:
+        sentence = in_flags(sentence, command)
+        error_console.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    if not any_answered:
+        raise InputError(last)
+    raise WorkFailed(f"{len(failures)} of {count} image(s) were not answered; the others are done.")
