@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tfapp.cli import interruptions
+from tfapp.cli import interruptions, main
 from tfapp.cli.console import GuardedGroup, resumes
 
 
@@ -16,6 +16,7 @@ from tfapp.cli.console import GuardedGroup, resumes
 def heeding(monkeypatch):
     """Heed signals as the command line does, for one test."""
     monkeypatch.setattr(interruptions, "_came", None)
+    monkeypatch.setattr(interruptions, "_is_said", False)
     for hook in ("excepthook", "unraisablehook"):
         monkeypatch.setattr(sys, hook, getattr(sys, hook))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -61,6 +62,21 @@ def test_what_a_library_makes_of_the_exception_is_still_the_signal(heeding):
             raise RuntimeError("UnknownError: KeyboardInterrupt") from None
 
     assert run(work).exit_code == 143
+
+
+@pytest.mark.parametrize("ends_as", [KeyboardInterrupt, SystemExit])
+def test_signal_before_a_command_begins_is_a_sentence_too(heeding, monkeypatch, capsys, ends_as):
+    def look_up():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ends_as(130) from None
+
+    monkeypatch.setattr(main, "app", look_up)
+    with pytest.raises(SystemExit) as end:
+        main.main()
+    assert end.value.code == 143
+    assert capsys.readouterr().err == "Ended by SIGTERM; nothing is half-written.\n"
 
 
 def test_signal_that_was_ignored_before_stays_ignored(heeding):

@@ -12,7 +12,7 @@ _ENDINGS = {
     signal.SIGINT: ("Interrupted", EXIT_INTERRUPTED),
     signal.SIGTERM: ("Ended by SIGTERM", EXIT_TERMINATED),
 }
-_came = None
+_came, _is_said = None, False
 
 
 class Ended(KeyboardInterrupt):
@@ -41,6 +41,13 @@ def _say_nothing(*_):
 
 def ending_of(error):
     """Return (first words of a sentence, exit code) if an exception is, or follows from, a signal to end; or None."""
+    global _is_said
     if _came is None and not isinstance(error, KeyboardInterrupt):
         return None
+    _is_said = True
     return _ENDINGS[_came or signal.SIGINT]
+
+
+def unsaid_ending(error):
+    """Return what `ending_of` does, for what ends the whole process, where no command said it; otherwise None."""
+    return None if _is_said else ending_of(error)

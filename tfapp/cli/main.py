@@ -22,6 +22,8 @@
 TensorFlow is imported inside the commands: `tfapp --help` must answer at once.
 """
 
+import sys
+
 import typer
 
 from tfapp.cli import (
@@ -39,8 +41,8 @@ from tfapp.cli import (
     train,
     transfer,
 )
-from tfapp.cli.console import GuardedGroup, TensorFlowCommand
-from tfapp.cli.interruptions import heed
+from tfapp.cli.console import GuardedGroup, TensorFlowCommand, error_console
+from tfapp.cli.interruptions import heed, unsaid_ending
 
 app = typer.Typer(
     name="tfapp",
@@ -67,5 +69,14 @@ app.command("demo", cls=TensorFlowCommand)(demo.demo)
 
 def main():
     """Run the command line; exit with 0, 1 (failure), 2 (bad input), 130 (Ctrl-C) or 143 (SIGTERM)."""
-    heed()
-    app()
+    # What comes while a command is only being looked up ends as it does within one.
+    try:
+        heed()
+        app()
+    except (KeyboardInterrupt, SystemExit) as end:
+        ending = unsaid_ending(end)
+        if ending is None:
+            raise
+        how, code = ending
+        error_console.print(f"{how}; nothing is half-written.", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(code)
