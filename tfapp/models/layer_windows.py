@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 
 from tfapp.errors import InputError
-from tfapp.layers import CropLike, MaxPoolWithIndices, MaxUnpooling2D, PadToStride, TVReLU
+from tfapp.layers import CropLike, MaxPoolWithIndices, MaxUnpooling2D, PadToStride
 from tfapp.layers.tv.layer import TVLayer
 
 
@@ -30,11 +30,13 @@ class Grid(NamedTuple):
         scale: Pixels of the image from one value to the next.
         extra: Values that it has more than image size / scale.
         is_pixels: Whether each value depends on the pixel in its place alone.
+        is_cropped: Whether it ends at the border of the image, as tiles, which see it mirrored further, do not.
     """
 
     scale: Fraction = Fraction(1)
     extra: int = 0
     is_pixels: bool = True
+    is_cropped: bool = False
 
 
 class Window(NamedTuple):
@@ -67,10 +69,17 @@ def window_of(operation, sources, axis):
     for kind, rule in _RULES:
         if isinstance(operation, kind):
             return rule(operation, sources, axis)
+    for kind, rule in _AROUND:
+        if isinstance(operation, kind):
+            if sources[0].is_cropped:
+                raise _whole(operation, "looks around pixels behind a crop to the image")
+            return rule(operation, sources, axis)
     name = type(operation).__name__
     if name in _WHOLE:
         raise _whole(operation, _WHOLE[name])
     if name == "ResizeLike":
+        if sources[0].is_cropped and sources[0].scale != sources[1].scale:
+            raise _whole(operation, "resizes what was cropped to the image")
         return _resized_like(operation, sources)
     if name in _ALONG_AXIS:
         _check_axis(operation)
@@ -99,7 +108,10 @@ def _unknown(operation, what):
 def _same_place(operation, sources):
     if any(source[:2] != sources[0][:2] for source in sources):
         raise _unknown(operation, "joins feature maps of different sizes")
-    grid = sources[0]._replace(is_pixels=all(source.is_pixels for source in sources))
+    grid = sources[0]._replace(
+        is_pixels=all(source.is_pixels for source in sources),
+        is_cropped=any(source.is_cropped for source in sources),
+    )
     return Window(lambda index: index, lambda index: index, grid)
 
 
@@ -207,20 +219,30 @@ def _cropped_like(layer, sources, axis):
     if grid.scale != like.scale or (grid.extra and like.is_pixels):
         raise _unknown(layer, "crops to a feature map of another scale")
     before = (grid.extra - like.extra) // 2
-    return Window(lambda index: index + before, lambda index: index + before, like._replace(is_pixels=False))
+    cropped = like._replace(is_pixels=False, is_cropped=like.is_pixels or grid.is_cropped or like.is_cropped)
+    return Window(lambda index: index + before, lambda index: index + before, cropped)
+
+
+def halo_of(layer):
+    """Return how many pixels around a pixel a TV layer looks: each of a fixed number of iterations one further.
+
+    The dual field of a pixel is made of its own and its neighbours' of the iteration before; it begins with zero.
+
+    Raises:
+        NoMargin: The layer decides by the whole image when it stops or how it goes on.
+    """
+    if layer.tolerance is not None or layer.method == "preconditioned-fista":
+        raise _unknown(layer, "decides by the whole image how it iterates")
+    return layer.inference_iterations
 
 
 def _regularised(layer, sources, axis):
-    """Return the window of a TV layer: each of a fixed number of iterations looks one pixel further."""
-    if layer.tolerance is not None or layer.method == "preconditioned-fista":
-        raise _unknown(layer, "decides by the whole image how many iterations it takes")
     if any(source[:2] != sources[0][:2] for source in sources):
         raise _unknown(layer, "joins feature maps of different sizes")
-    # A guide enters by its differences, which look one pixel further again.
-    far = layer.inference_iterations + (len(sources) > 1)
-    return Window(
-        lambda index: index - far, lambda index: index + far, sources[0]._replace(is_pixels=False)
-    )
+    # A guide enters by its differences, which look one pixel further.
+    far = halo_of(layer) + (len(sources) > 1)
+    grid = sources[0]._replace(is_pixels=False)
+    return Window(lambda index: index - far, lambda index: index + far, grid)
 
 
 def _normalised(layer, sources, axis):
@@ -248,10 +270,14 @@ def _check_axis(operation):
 
 
 _RULES = (
-    (TVReLU, _regularised),
-    (TVLayer, _regularised),
     (PadToStride, _mirrored),
     (CropLike, _cropped_like),
+    ((keras.layers.LayerNormalization, keras.layers.UnitNormalization), _normalised),
+    (keras.layers.BatchNormalization, _batch_normalised),
+    (keras.layers.PReLU, _parametric),
+)
+_AROUND = (
+    (TVLayer, _regularised),
     (MaxPoolWithIndices, _pooling),
     (MaxUnpooling2D, _unpooling),
     (keras.layers.Conv2DTranspose, _transposed),
@@ -260,9 +286,6 @@ _RULES = (
     (keras.layers.UpSampling2D, _upsampling),
     (keras.layers.ZeroPadding2D, _zero_padding),
     (keras.layers.Cropping2D, _cropping),
-    ((keras.layers.LayerNormalization, keras.layers.UnitNormalization), _normalised),
-    (keras.layers.BatchNormalization, _batch_normalised),
-    (keras.layers.PReLU, _parametric),
 )
 _POOLS = "looks at the whole image at once"
 _WHOLE = {

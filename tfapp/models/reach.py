@@ -21,7 +21,7 @@ class Reach(NamedTuple):
     stride: int
 
 
-def reach_of(model):
+def reach_of(model, halo=0):
     """Return the `Reach` of a network, from its kernels, strides, dilations, poolings and enlargements.
 
     What the answer at a pixel depends on is followed from the answer to the image, along every path and rounded as each
@@ -30,6 +30,7 @@ def reach_of(model):
     Args:
         model: Keras model of one image of any size (batch, height, width, channels), with one answer of its height
             and width.
+        halo: Pixels around the part of a tile whose answer is needed too, by what comes behind the network.
 
     Returns:
         `Reach`.
@@ -52,7 +53,7 @@ def reach_of(model):
         raise NoMargin("The network takes images of one size, which are no tiles; use `tile` off.", whole=True)
     calls, answer = _calls(model)
     stride = padded_stride(model)
-    return Reach(max(_margin(calls, answer, stride, axis) for axis in (0, 1)), stride)
+    return Reach(max(_margin(calls, answer, stride, halo, axis) for axis in (0, 1)), stride)
 
 
 def padded_stride(model):
@@ -113,7 +114,7 @@ def _in_order(outputs, known):
     return order
 
 
-def _margin(calls, answer, stride, axis):
+def _margin(calls, answer, stride, halo, axis):
     windows, grids = {}, [Grid()]
     for place, call in enumerate(calls[1:], 1):
         windows[place] = window_of(call.operation, [grids[source] for source in call.sources], axis)
@@ -129,8 +130,8 @@ def _margin(calls, answer, stride, axis):
     if grids[answer].scale != Fraction(1) or grids[answer].extra:
         raise NoMargin("The answer of the network has not the size of the image; use `tile` off.", whole=True)
     # Of a part that begins at pixel 0, and of one that ends before it: all multiples of the stride are alike.
-    before = -_followed(calls, windows, answer, 0, lambda window: window.first, min)
-    behind = _followed(calls, windows, answer, -1, lambda window: window.last, max) + 1
+    before = -_followed(calls, windows, answer, -halo, lambda window: window.first, min)
+    behind = _followed(calls, windows, answer, halo - 1, lambda window: window.last, max) + 1
     return -(-max(before, behind, 0) // stride) * stride
 
 
