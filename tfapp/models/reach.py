@@ -45,9 +45,9 @@ def reach_of(model, halo=0):
     """
     if not is_functional(model):
         raise NoMargin(
-            "The network is no graph of layers, so that the margin of tiles cannot be computed; say by `margin` how "
-            "many pixels they shall overlap at each side, or use `tile` off.",
-            whole=False,
+            "The network is no graph of layers, so that nobody can tell which margin and stride tiles need; use "
+            "`tile` off.",
+            whole=True,
         )
     if None not in model.inputs[0].shape[1:3]:
         raise NoMargin("The network takes images of one size, which are no tiles; use `tile` off.", whole=True)
