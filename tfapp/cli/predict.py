@@ -41,7 +41,8 @@ def predict(
     """Label images at their own size: NAME.png (palette PNG of classes) and NAME-overlay.png.
 
     A run on image pairs writes the images that it makes, NAME.png. Large images are cut into tiles, with the same
-    labels, and the overlay of one beyond 16 megapixels is made smaller. Images that cannot be used are listed at the end.
+    labels, and the overlay of one beyond 16 megapixels is made smaller. Images that cannot be used are listed at the
+    end.
     """
     del max_pixels  # Its option has set the limit.
     from tfapp.models import stride_of

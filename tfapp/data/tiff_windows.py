@@ -105,7 +105,9 @@ class TiffWindows:
 
     def _read_segments(self, pixels, top, bottom, left, right):
         page = self._page
-        length, width = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+        length, width = (
+            (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+        )
         across = -(-page.imagewidth // width)
         for row in range(top // length, -(-bottom // length)):
             for column in range(left // width, -(-right // width)):
@@ -113,10 +115,12 @@ class TiffWindows:
                 begin_row, begin_column = row * length, column * width
                 rows = slice(max(top, begin_row), min(bottom, begin_row + length))
                 columns = slice(max(left, begin_column), min(right, begin_column + width))
-                pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = segment[
-                    rows.start - begin_row : rows.stop - begin_row,
-                    columns.start - begin_column : columns.stop - begin_column,
-                ]
+                pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = (
+                    segment[
+                        rows.start - begin_row : rows.stop - begin_row,
+                        columns.start - begin_column : columns.stop - begin_column,
+                    ]
+                )
 
     def _segment(self, index):
         """Return the pixels (rows, columns, samples) of a tile or strip, decoded once as long as it is kept."""

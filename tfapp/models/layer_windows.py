@@ -1,4 +1,4 @@
-"""What each layer reads of its input to give one of its values: the rules of `tfapp.models.reach`, one axis at a time."""
+"""What each layer reads of its input to give one value, one axis at a time: the rules of `tfapp.models.reach`."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -304,9 +304,46 @@ _ALONG_AXIS = (
 _IN_PLACE = (
     *("Identity", "Cast", "Copy", "StopGradient", "Activation", "Dense", "Rescaling"),
     *("Dropout", "SpatialDropout2D", "GaussianDropout", "AlphaDropout", "GaussianNoise"),
-    *("ReLU", "LeakyReLU", "ELU", "Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "HardSwish", "HardSilu"),
+    *(
+        "ReLU",
+        "LeakyReLU",
+        "ELU",
+        "Relu",
+        "Relu6",
+        "LeakyRelu",
+        "Elu",
+        "Selu",
+        "Gelu",
+        "Silu",
+        "HardSwish",
+        "HardSilu",
+    ),
     *("Sigmoid", "HardSigmoid", "LogSigmoid", "Tanh", "HardTanh", "Softplus", "Softsign", "Mish", "Celu"),
-    *("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Average", "Maximum", "Minimum", "Power", "Where"),
-    *("Negative", "Absolute", "Exp", "Expm1", "Log", "Log1p", "Sqrt", "Rsqrt", "Square", "Reciprocal", "Round", "Clip"),
+    *(
+        "Add",
+        "Subtract",
+        "Multiply",
+        "Divide",
+        "TrueDivide",
+        "Average",
+        "Maximum",
+        "Minimum",
+        "Power",
+        "Where",
+    ),
+    *(
+        "Negative",
+        "Absolute",
+        "Exp",
+        "Expm1",
+        "Log",
+        "Log1p",
+        "Sqrt",
+        "Rsqrt",
+        "Square",
+        "Reciprocal",
+        "Round",
+        "Clip",
+    ),
     *("SimplexProjection", "ProbabilityLogits", "ActivityRegularization"),
 )

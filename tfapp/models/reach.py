@@ -50,7 +50,9 @@ def reach_of(model, halo=0):
             whole=True,
         )
     if None not in model.inputs[0].shape[1:3]:
-        raise NoMargin("The network takes images of one size, which are no tiles; use `tile` off.", whole=True)
+        raise NoMargin(
+            "The network takes images of one size, which are no tiles; use `tile` off.", whole=True
+        )
     calls, answer = _calls(model)
     stride = padded_stride(model)
     return Reach(max(_margin(calls, answer, stride, halo, axis) for axis in (0, 1)), stride)
@@ -101,7 +103,7 @@ def _flat(inputs):
 
 
 def _in_order(outputs, known):
-    """Return the symbolic tensors that lead to outputs, each behind those that it is made of, without the known ones."""
+    """Return the symbolic tensors that lead to outputs but for known ones, each behind those that it is made of."""
     order, seen, waiting = [], set(known), [(output, False) for output in outputs]
     while waiting:
         tensor, is_complete = waiting.pop()

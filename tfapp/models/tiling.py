@@ -1,12 +1,13 @@
 """Images that are labelled tile by tile: where tiles lie, and the answers of a network to them, band by band."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.data.windows import mirrored_window
+from tfapp.data.windows import ArrayWindows, mirrored_window
 from tfapp.errors import InputError
 from tfapp.layers.tv.attach import call_of, inputs_of, is_functional
 from tfapp.layers.tv.layer import TVLayer
@@ -102,11 +103,11 @@ class TiledNetwork:
         self._side = tile_side(tile)
         if margin is not None and margin < 0:
             raise InputError(f"`margin` must be at least 0 pixels; got {margin}.")
-        self.remark, self._tiling, self._whole = None, None, compiled(model, channels)
+        self.remark, self._tiling, self._model, self._channels = None, None, model, channels
         if self._side == OFF:
             return
         try:
-            self._tiling = self._made(model, channels, margin)
+            self._tiling = self._made(model, margin)
         except NoMargin as error:
             if self._side != AUTO:
                 raise
@@ -123,6 +124,29 @@ class TiledNetwork:
     def whole(self, image):
         """Return the answer (height, width, classes) to an image float32 (height, width, channels)."""
         return self._whole(image[None])[0]
+
+    def joined(self, image, progress, finish=lambda answer: answer):
+        """Return the answer to an image, by tiles if it is cut.
+
+        Args:
+            image: float32 (height, width, channels).
+            progress: `Progress` that the tiles are reported to.
+            finish: As of `bands`.
+
+        Returns:
+            Array (height, width, ...).
+        """
+        size = image.shape[:2]
+        tiling = self.tiling(size)
+        if tiling is None:
+            return finish(np.asarray(self.whole(image)))
+        joined = None
+        with progress.task("by tiles", tiling.count(size)) as task:
+            for begin, band in self.bands(ArrayWindows(image), tiling, task.advance, finish):
+                if joined is None:
+                    joined = np.empty((*size, *band.shape[2:]), band.dtype)
+                joined[begin : begin + len(band)] = band
+        return joined
 
     def bands(self, source, tiling, advance=lambda: None, finish=lambda answer: answer):
         """Yield (first row, answer) of bands of an image from the top: the answers to its tiles, put together.
@@ -159,7 +183,7 @@ class TiledNetwork:
         logits = self._body(seen[None])[:, needed_rows, needed_columns]
         return np.asarray(self._head(logits)[0, used_rows, used_columns])
 
-    def _made(self, model, channels, margin):
+    def _made(self, model, margin):
         body, head = _without_tv_head(model)
         halo, own_end = _halo(head, margin)
         reach, unknown = _reach(body, halo, margin)
@@ -180,9 +204,23 @@ class TiledNetwork:
                 f"`tile` {side} is too small: the network has a margin of {chosen} pixels at each side and works in "
                 f"steps of {stride}; expected at least {2 * chosen + stride}, better twice that."
             )
-        self._body = compiled(body, channels)
-        self._head = (lambda logits: logits) if head is None else compiled(head, body.output_shape[-1])
+        self._parts = body, head
         return tiling
+
+    # Traced when they are called first: of small images, and of large ones, the others are not needed.
+
+    @cached_property
+    def _whole(self):
+        return compiled(self._model, self._channels)
+
+    @cached_property
+    def _body(self):
+        return compiled(self._parts[0], self._channels)
+
+    @cached_property
+    def _head(self):
+        body, head = self._parts
+        return (lambda logits: logits) if head is None else compiled(head, body.output_shape[-1])
 
 
 def tile_side(tile):
@@ -251,4 +289,4 @@ def compiled(model, channels):
         lambda image: model(image, training=False),
         input_signature=[tf.TensorSpec((1, None, None, channels), tf.float32)],
         autograph=False,
-    )
+    ).get_concrete_function()

@@ -1,5 +1,6 @@
 """Test a run, or a model in a file, under noise: one row of measures per noise, at the images' original size."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,6 +11,9 @@ import tensorflow as tf
 from tfapp.data import network_pair, weighted_labels
 from tfapp.errors import InputError
 from tfapp.models import before_projection, resize_probabilities
+from tfapp.models.probabilities import project_onto_simplex
+from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork
+from tfapp.runs.progress import SILENT
 from tfapp.segmentation.class_order import in_order_of
 from tfapp.segmentation.coding import TrainingData
 from tfapp.segmentation.keras_file import KerasFile
@@ -25,6 +29,8 @@ from tfapp.segmentation.metrics import (
 from tfapp.segmentation.tested_images import images_to_test
 
 BATCH_PIXELS = 8 * 128 * 128
+# Of images in colours 192 MiB, and as many masks.
+KEPT_PIXELS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,17 @@ class Segmenter:
     Args:
         source: `Run` or `KerasFile`.
         post_tv: Weight of converged TV behind its logits, or None for its own head.
+        tile, margin: As of `TiledNetwork`, for images that are large at the size that the network works at.
+        progress: `Progress` that the tiles of each image are reported to.
+
+    Attributes:
+        tile_remark: `remark` of its `TiledNetwork`.
+
+    Raises:
+        InputError: As of `TiledNetwork`.
     """
 
-    def __init__(self, source, post_tv=None):
+    def __init__(self, source, post_tv=None, *, tile=AUTO, margin=None, progress=SILENT):
         model = source.network(post_tv)
         self.title = source.title if post_tv is None else f"{source.title}+TV({post_tv:g})"
         # Traced at once: TensorFlow warns of retracing when many segmenters are called for the first time. What
@@ -96,17 +110,36 @@ class Segmenter:
             input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
             autograph=False,
         ).get_concrete_function()
+        unprojected = before_projection(model)
+        self._project = np.asarray if unprojected is model.output else _nearest_probabilities
+        self._tiled = TiledNetwork(keras.Model(model.input, unprojected), model.input_shape[-1], tile, margin)
+        self.tile_remark = self._tiled.remark
+        self._progress = progress
 
     def probabilities(self, images):
         """Return float32 (batch, height, width, classes) for float images of one size."""
-        return self._forward(images)[0]
+        if self._tiled.tiling(images.shape[1:3]) is None:
+            return self._forward(images)[0]
+        return np.stack([self._tiled.joined(image, self._progress, self._project) for image in images])
 
-    def outputs(self, images):
-        """Return what the loss compares with the labels: the probabilities, or the numbers of a regression head."""
-        return self._forward(images)[1]
+    def outputs(self, image):
+        """Return what the loss compares with the labels: the probabilities, or the numbers of a regression head.
+
+        Args:
+            image: float32 (height, width, channels).
+
+        Returns:
+            float32 (height, width, classes).
+        """
+        if self._tiled.tiling(image.shape[:2]) is None:
+            return self._forward(image[None])[1][0].numpy()
+        return self._tiled.joined(image, self._progress)
 
     def label_maps(self, images, sizes):
         """Return one int32 label map for each image at the given original (height, width)."""
+        shape = images.shape[1:3]
+        if self._tiled.tiling(shape) is not None and all(tuple(size) == shape for size in sizes):
+            return [self._tiled.joined(image, self._progress, self._labels) for image in images]
         return [
             tf.argmax(probabilities, -1, output_type=tf.int32).numpy()
             for probabilities in self.probabilities_at(images, sizes)
@@ -118,11 +151,19 @@ class Segmenter:
             same = probabilities.shape[:2] == tuple(size)
             yield probabilities if same else resize_probabilities(probabilities, size)
 
+    def _labels(self, outputs):
+        return np.argmax(self._project(outputs), -1).astype(np.int32)
+
+
+def _nearest_probabilities(outputs):
+    return project_onto_simplex(tf.convert_to_tensor(outputs)).numpy()
+
 
 class EvaluationData:
-    """The test images of a run or a model at network size, read once for all noises and segmenters.
+    """The test images of a run or a model at network size, read once for all noises and segmenters if they are few.
 
-    Masks of a dataset that is given are read in the order of the run's classes, as `in_order_of` says.
+    Images, and masks, of more than `KEPT_PIXELS` pixels in all are read each time that they are needed, and one of each
+    is kept. Masks of a dataset that is given are read in the order of the run's classes, as `in_order_of` says.
 
     Args:
         source: `Run` or `KerasFile`.
@@ -150,26 +191,60 @@ class EvaluationData:
 
     @cached_property
     def pairs(self):
-        """Images and labels at network size."""
-        return [network_pair(self.dataset, item, self.resize) for item in self.items]
+        """Sequence of images and labels at network size."""
+        return self._read(lambda item: network_pair(self.dataset, item, self.resize), self.size_of)
 
-    @property
+    @cached_property
     def images(self):
-        return [image for image, _ in self.pairs]
+        """Sequence of the images of `pairs`."""
+        return _Read(range(len(self.items)), lambda index: self.pairs[index][0], keep=0)
 
     @cached_property
     def masks(self):
-        """Masks at original size."""
-        return [item.read_mask() for item in self.items]
+        """Sequence of masks at original size."""
+        return self._read(lambda item: item.read_mask(), lambda item: item.size)
+
+    def _read(self, read, size_of):
+        are_few = sum(math.prod(size_of(item)) for item in self.items) <= KEPT_PIXELS
+        return _Read(self.items, read, keep=len(self.items) if are_few else 1)
+
+    @property
+    def largest(self):
+        """Pixels of the largest image at the network."""
+        return max(math.prod(self.size_of(item)) for item in self.items)
+
+    def size_of(self, item):
+        """Return the (height, width) of an item at the network."""
+        return tuple(self.resize or item.size)
 
     def batches(self):
         """Return lists of indices; the images of one list have one size at the network."""
         by_size = {}
-        for index, image in enumerate(self.images):
-            by_size.setdefault(image.shape, []).append(index)
+        for index, item in enumerate(self.items):
+            by_size.setdefault(self.size_of(item), []).append(index)
         for shape, indices in by_size.items():
             step = max(1, BATCH_PIXELS // (shape[0] * shape[1]))
             yield from (indices[i : i + step] for i in range(0, len(indices), step))
+
+
+class _Read:
+    """Sequence of what is read of items when it is needed, of which so many are kept."""
+
+    def __init__(self, items, read, keep):
+        self._items, self._reader, self._keep, self._kept = items, read, keep, {}
+
+    def __len__(self):
+        return len(self._items)
+
+    def __getitem__(self, index):
+        if index in self._kept:
+            return self._kept[index]
+        if self._keep and len(self._kept) >= self._keep:
+            self._kept.clear()  # before the next one takes its memory
+        found = self._reader(self._items[index])
+        if self._keep:
+            self._kept[index] = found
+        return found
 
 
 def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda: None):
@@ -234,7 +309,8 @@ def measure(segmenter, data, noise, seed=0):
     confusion = np.zeros((classes, classes), np.int64)
     effects = []
     for indices in data.batches():
-        noisy = np.stack([noise.add(data.images[i], seed, i) for i in indices])
+        noisy = [noise.add(data.images[i], seed, i) for i in indices]
+        noisy = np.stack(noisy) if len(noisy) > 1 else noisy[0][None]
         maps = segmenter.label_maps(noisy, [data.masks[i].shape for i in indices])
         for index, predicted in zip(indices, maps, strict=True):
             confusion += confusion_matrix(data.masks[index], predicted, classes, data.dataset.ignore_value)
@@ -255,8 +331,12 @@ def _clean_loss(segmenter, data):
     pixel_loss = PIXEL_LOSSES[data.source.loss]
     for image, labels in data.pairs:
         labels, weights = weighted_labels(labels, data.dataset, data.source.class_weights)
-        outputs = segmenter.outputs(image[None])[0].numpy().astype(np.float64)
-        total += np.sum(weights * pixel_loss(outputs, labels))
+        outputs = segmenter.outputs(image)
+        # In double precision, of a large image a part at a time.
+        step = max(1, WHOLE_PIXELS // image.shape[1])
+        for begin in range(0, len(outputs), step):
+            rows = slice(begin, begin + step)
+            total += np.sum(weights[rows] * pixel_loss(outputs[rows].astype(np.float64), labels[rows]))
         weight += weights.sum(dtype=np.float64)
     return float(total / max(weight, 1e-12))
 
