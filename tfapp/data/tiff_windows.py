@@ -101,6 +101,8 @@ class TiffWindows:
         for row in range(pixels.shape[0]):
             handle.seek(page.dataoffsets[0] + ((top + row) * page.imagewidth + left) * bytes_of_pixel)
             found = handle.read(pixels.shape[1] * bytes_of_pixel)
+            if len(found) < pixels.shape[1] * bytes_of_pixel:
+                raise ValueError(f"the file ends in row {top + row}")
             pixels[row] = np.frombuffer(found, stored).reshape(pixels.shape[1:])
 
     def _read_segments(self, pixels, top, bottom, left, right):
