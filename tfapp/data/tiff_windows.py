@@ -15,6 +15,8 @@ _KEPT_BYTES = 64 << 20
 # Smaller images are no concern, and Pillow reads more kinds of them.
 LEAST_PIXELS = 1 << 22
 _GREY, _RGB = 1, 2
+# ExtraSamples: of unknown meaning, and a transparency that the colours were not multiplied by.
+_NOT_MULTIPLIED = ((0,), (2,))
 
 
 class TiffWindows:
@@ -151,6 +153,8 @@ def _is_plain(page, channels):
         return False
     if page.imagedepth != 1 or int(page.planarconfig) != 1 or (channels == 1 and kind[0] == _RGB):
         return False  # grey is made of colours by Pillow's own weights
+    if kind[1] == 4 and tuple(map(int, page.extrasamples)) not in _NOT_MULTIPLIED:
+        return False  # Pillow takes the transparency out of such colours
     if page.bitspersample != 8 * page.dtype.itemsize:
         return False
     return _is_in_one_piece(page) or _is_decoded(page)
