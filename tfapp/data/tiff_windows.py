@@ -4,6 +4,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+import tifffile
 
 from tfapp.data.images import deep_values
 from tfapp.data.opening import open_image
@@ -52,10 +53,6 @@ class TiffWindows:
         with open_image(path, load=False) as image:
             if image.width * image.height < least:
                 return None
-        try:
-            import tifffile
-        except ImportError:
-            return None
         try:
             file = tifffile.TiffFile(path)
         except (OSError, ValueError, tifffile.TiffFileError):
