@@ -8,6 +8,10 @@ from tfapp.models.layer_windows import NoMargin
 from tfapp.models.reach import Reach, reach_of
 
 
+class Own(layers.Conv2D):
+    """A layer that may do anything."""
+
+
 def network(*steps, size=(None, None)):
     images = x = keras.Input((*size, 3))
     for step in steps:
@@ -91,6 +95,8 @@ def test_global_pooling_is_refused_wherever_it_is():
     "step",
     [
         layers.Lambda(lambda x: x),
+        Own(2, 3, padding="same"),
+        layers.Conv2D(2, 1, activation=lambda x: x),
         layers.UpSampling2D(interpolation="bicubic"),
         TVSoftmax(tolerance=1e-3),
         TVSoftmax(method="preconditioned-fista"),

@@ -7,7 +7,7 @@ import pytest
 from tfapp.data import open_dataset, parse_noises
 from tfapp.errors import InputError
 from tfapp.models import on_simplex
-from tfapp.segmentation import evaluation
+from tfapp.segmentation import evaluation_data
 from tfapp.segmentation.comparison import compare
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
 from tfapp.segmentation.keras_file import KerasFile
@@ -38,7 +38,7 @@ def test_labels_probabilities_and_outputs_by_tiles_are_those_of_whole_images(net
     images = np.random.default_rng(0).random((2, 30, 41, 3), np.float32)
     whole, tiled = (Segmenter(Regression(network), tile=tile) for tile in ("off", 16))
     np.testing.assert_allclose(tiled.probabilities(images), whole.probabilities(images), atol=1e-6)
-    np.testing.assert_allclose(tiled.outputs(images[0]), whole.outputs(images[0]), atol=1e-6)
+    np.testing.assert_allclose(tiled.outputs(images), whole.outputs(images), atol=1e-6)
     for sizes in ([(30, 41)] * 2, [(15, 20), (60, 82)]):
         found, expected = (segmenter.label_maps(images, sizes) for segmenter in (tiled, whole))
         assert [one.dtype for one in found] == [np.int32] * 2
@@ -64,7 +64,7 @@ def test_measures_by_tiles_are_those_of_whole_images(source, make_folder):
 def test_one_image_is_kept_where_there_are_many_pixels(source, make_folder, monkeypatch):
     dataset = open_dataset(f"folder:{make_folder(size=(32, 48))}")
     expected = evaluate(Segmenter(source), EvaluationData(source, dataset), NOISES)
-    monkeypatch.setattr(evaluation, "KEPT_PIXELS", 6 * 32 * 48 - 1)
+    monkeypatch.setattr(evaluation_data, "KEPT_PIXELS", 6 * 32 * 48 - 1)
     data = EvaluationData(source, dataset)
     assert evaluate(Segmenter(source), data, NOISES) == expected
     kept = [weakref.ref(data.pairs[index][0]) for index in range(3)]

@@ -64,8 +64,14 @@ def window_of(operation, sources, axis):
     Raises:
         NoMargin: It needs the whole image, or what it reads is not known.
     """
+    if not _is_from(type(operation), _LAYERS_OF):
+        # One of Keras that somebody derived from may do anything.
+        raise _unknown(operation, "is of somebody's own")
     if getattr(operation, "data_format", None) == "channels_first":
         raise _unknown(operation, "has its channels first")
+    activation = getattr(operation, "activation", None)
+    if activation is not None and not _is_from(activation, _ACTIVATIONS_OF):
+        raise _unknown(operation, "has an activation of somebody's own")
     for kind, rule in _RULES:
         if isinstance(operation, kind):
             return rule(operation, sources, axis)
@@ -84,9 +90,13 @@ def window_of(operation, sources, axis):
     if name in _ALONG_AXIS:
         _check_axis(operation)
         return _same_place(operation, sources)
-    if name in _IN_PLACE or name.startswith("Random"):
+    if name in _IN_PLACE or (name.startswith("Random") and name != "RandomCrop"):
         return _same_place(operation, sources)
     raise _unknown(operation, "is not known")
+
+
+def _is_from(thing, packages):
+    return (getattr(thing, "__module__", None) or "").partition(".")[0] in packages
 
 
 def _whole(operation, what):
@@ -287,6 +297,9 @@ _AROUND = (
     (keras.layers.ZeroPadding2D, _zero_padding),
     (keras.layers.Cropping2D, _cropping),
 )
+_LAYERS_OF = ("keras", "tfapp")
+# Also where a layer is made with `tf.nn.relu`.
+_ACTIVATIONS_OF = ("keras", "tensorflow")
 _POOLS = "looks at the whole image at once"
 _WHOLE = {
     **dict.fromkeys(("GlobalAveragePooling2D", "GlobalMaxPooling2D"), _POOLS),

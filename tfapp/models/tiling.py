@@ -180,8 +180,11 @@ class TiledNetwork:
     def _answer(self, source, rows, columns):
         (needed_rows, used_rows), (needed_columns, used_columns) = rows.parts(), columns.parts()
         seen = mirrored_window(source, *rows.seen, *columns.seen)
-        logits = self._body(seen[None])[:, needed_rows, needed_columns]
-        return np.asarray(self._head(logits)[0, used_rows, used_columns])
+        answer = self._body(seen[None])[:, needed_rows, needed_columns]
+        if self._parts[1] is not None:
+            # From half precision, as the layer itself does.
+            answer = self._head(tf.cast(answer, tf.float32))
+        return np.asarray(answer[0, used_rows, used_columns])
 
     def _made(self, model, margin):
         body, head = _without_tv_head(model)
@@ -220,7 +223,7 @@ class TiledNetwork:
     @cached_property
     def _head(self):
         body, head = self._parts
-        return (lambda logits: logits) if head is None else compiled(head, body.output_shape[-1])
+        return compiled(head, body.output_shape[-1])
 
 
 def tile_side(tile):

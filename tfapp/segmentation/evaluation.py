@@ -1,21 +1,19 @@
 """Test a run, or a model in a file, under noise: one row of measures per noise, at the images' original size."""
 
-import math
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.data import network_pair, weighted_labels
+from tfapp.data import weighted_labels
 from tfapp.errors import InputError
 from tfapp.models import before_projection, resize_probabilities
 from tfapp.models.probabilities import project_onto_simplex
 from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork
 from tfapp.runs.progress import SILENT
-from tfapp.segmentation.class_order import in_order_of
 from tfapp.segmentation.coding import TrainingData
+from tfapp.segmentation.evaluation_data import EvaluationData as EvaluationData
 from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.membrane_scores import MembraneScores, membrane_scores
 from tfapp.segmentation.metrics import (
@@ -26,11 +24,6 @@ from tfapp.segmentation.metrics import (
     mean_iou,
     regularisation_effect,
 )
-from tfapp.segmentation.tested_images import images_to_test
-
-BATCH_PIXELS = 8 * 128 * 128
-# Of images in colours 192 MiB, and as many masks.
-KEPT_PIXELS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -120,20 +113,18 @@ class Segmenter:
         """Return float32 (batch, height, width, classes) for float images of one size."""
         if self._tiled.tiling(images.shape[1:3]) is None:
             return self._forward(images)[0]
-        return np.stack([self._tiled.joined(image, self._progress, self._project) for image in images])
+        return self._stacked(images, self._project)
 
-    def outputs(self, image):
-        """Return what the loss compares with the labels: the probabilities, or the numbers of a regression head.
+    def outputs(self, images):
+        """Return what the loss compares with the labels: the probabilities, or the numbers of a regression head."""
+        if self._tiled.tiling(images.shape[1:3]) is None:
+            return self._forward(images)[1]
+        return self._stacked(images, np.asarray)
 
-        Args:
-            image: float32 (height, width, channels).
-
-        Returns:
-            float32 (height, width, classes).
-        """
-        if self._tiled.tiling(image.shape[:2]) is None:
-            return self._forward(image[None])[1][0].numpy()
-        return self._tiled.joined(image, self._progress)
+    def _stacked(self, images, finish):
+        joined = [self._tiled.joined(image, self._progress, finish) for image in images]
+        # One large image is not copied.
+        return np.stack(joined) if len(joined) > 1 else joined[0][None]
 
     def label_maps(self, images, sizes):
         """Return one int32 label map for each image at the given original (height, width)."""
@@ -157,94 +148,6 @@ class Segmenter:
 
 def _nearest_probabilities(outputs):
     return project_onto_simplex(tf.convert_to_tensor(outputs)).numpy()
-
-
-class EvaluationData:
-    """The test images of a run or a model at network size, read once for all noises and segmenters if they are few.
-
-    Images, and masks, of more than `KEPT_PIXELS` pixels in all are read each time that they are needed, and one of each
-    is kept. Masks of a dataset that is given are read in the order of the run's classes, as `in_order_of` says.
-
-    Args:
-        source: `Run` or `KerasFile`.
-        dataset: `Dataset` to test on; None for the test images of the run.
-        items: Its `Item`s to test on; None for what `images_to_test` says of them.
-
-    Attributes:
-        order_remark: Sentence on how its classes are read, if their order is not that of the run; otherwise None.
-    """
-
-    def __init__(self, source, dataset=None, items=None):
-        self.source = source
-        self.dataset, self.order_remark = dataset or source.dataset, None
-        if dataset is None:
-            self.items = source.items("test")
-        else:
-            _check_compatible(source, dataset)
-            run = None if isinstance(source, KerasFile) else source
-            self.items = images_to_test(run, dataset) if items is None else items
-            if run is not None:
-                self.dataset, self.order_remark = in_order_of(run, dataset)
-            if self.dataset is not dataset:
-                self.items = self.dataset.select([item.name for item in self.items])
-        self.resize = source.framing.resize
-
-    @cached_property
-    def pairs(self):
-        """Sequence of images and labels at network size."""
-        return self._read(lambda item: network_pair(self.dataset, item, self.resize), self.size_of)
-
-    @cached_property
-    def images(self):
-        """Sequence of the images of `pairs`."""
-        return _Read(range(len(self.items)), lambda index: self.pairs[index][0], keep=0)
-
-    @cached_property
-    def masks(self):
-        """Sequence of masks at original size."""
-        return self._read(lambda item: item.read_mask(), lambda item: item.size)
-
-    def _read(self, read, size_of):
-        are_few = sum(math.prod(size_of(item)) for item in self.items) <= KEPT_PIXELS
-        return _Read(self.items, read, keep=len(self.items) if are_few else 1)
-
-    @property
-    def largest(self):
-        """Pixels of the largest image at the network."""
-        return max(math.prod(self.size_of(item)) for item in self.items)
-
-    def size_of(self, item):
-        """Return the (height, width) of an item at the network."""
-        return tuple(self.resize or item.size)
-
-    def batches(self):
-        """Return lists of indices; the images of one list have one size at the network."""
-        by_size = {}
-        for index, item in enumerate(self.items):
-            by_size.setdefault(self.size_of(item), []).append(index)
-        for shape, indices in by_size.items():
-            step = max(1, BATCH_PIXELS // (shape[0] * shape[1]))
-            yield from (indices[i : i + step] for i in range(0, len(indices), step))
-
-
-class _Read:
-    """Sequence of what is read of items when it is needed, of which so many are kept."""
-
-    def __init__(self, items, read, keep):
-        self._items, self._reader, self._keep, self._kept = items, read, keep, {}
-
-    def __len__(self):
-        return len(self._items)
-
-    def __getitem__(self, index):
-        if index in self._kept:
-            return self._kept[index]
-        if self._keep and len(self._kept) >= self._keep:
-            self._kept.clear()  # before the next one takes its memory
-        found = self._reader(self._items[index])
-        if self._keep:
-            self._kept[index] = found
-        return found
 
 
 def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda: None):
@@ -331,7 +234,7 @@ def _clean_loss(segmenter, data):
     pixel_loss = PIXEL_LOSSES[data.source.loss]
     for image, labels in data.pairs:
         labels, weights = weighted_labels(labels, data.dataset, data.source.class_weights)
-        outputs = segmenter.outputs(image)
+        outputs = np.asarray(segmenter.outputs(image[None])[0])
         # In double precision, of a large image a part at a time.
         step = max(1, WHOLE_PIXELS // image.shape[1])
         for begin in range(0, len(outputs), step):
@@ -339,22 +242,6 @@ def _clean_loss(segmenter, data):
             total += np.sum(weights[rows] * pixel_loss(outputs[rows].astype(np.float64), labels[rows]))
         weight += weights.sum(dtype=np.float64)
     return float(total / max(weight, 1e-12))
-
-
-def _check_compatible(source, dataset):
-    if dataset.image_pairs:
-        raise InputError(f"{dataset.spec} holds image pairs; {source.path} labels images.")
-    if isinstance(source, KerasFile):
-        if (dataset.num_classes, dataset.channels) != (source.num_classes, source.channels):
-            raise InputError(
-                f"{dataset.spec} has {dataset.num_classes} classes and {dataset.channels} channel(s); "
-                f"{source.path} gives {source.num_classes} and takes {source.channels}."
-            )
-    elif dataset.channels != source.channels:
-        raise InputError(
-            f"{dataset.spec} has images of {dataset.channels} channel(s); {source.path} was trained for "
-            f"{source.channels}."
-        )
 
 
 MEMBRANE = "membrane"
