@@ -54,6 +54,7 @@ setup(
         "numpy>=1.26",  # Generator seeding by sequences, NumPy 2 names
         "scipy>=1.13",  # smooth fields of the cell generator
         "scikit-image>=0.24",  # contingency tables and watershed of the membrane scores, PSNR, SSIM
+        "tifffile>=2022.8.12",  # parts of large TIFF files; scikit-image needs it too
         "h5py>=3.11",  # surfaces for the programs of Li et al.; Keras needs it too
         "scikit-learn>=1.5",  # clusterings and the scores of pairs
         "threadpoolctl>=3.1",  # one thread for them: more only get in each other's way

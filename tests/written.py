@@ -68,6 +68,7 @@ CASES = {
     ),
     "evaluate": Case("evaluate run --noise gaussian=0.05 --out tested", (TRAIN,)),
     "predict": Case("predict run photos --out labelled", (TRAIN,)),
+    "predict by tiles": Case("predict run photos --out labelled --tile 20 --margin 4", (TRAIN,)),
     "data show": Case("data show cells:12:64 --out sheet.png"),
     "data check": Case("data check cells:12:64 --out check.html"),
     "sharpness": Case("sharpness run --eps 1e-3 --subspace 4 --repeats 3 --samples 2", (TRAIN,)),

@@ -9,6 +9,7 @@ import typer
 
 from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
+from tfapp.cli.options import Margin, Tile
 from tfapp.cli.sources import (
     OUTPUT_HELP,
     RESIZE_HELP,
@@ -66,6 +67,8 @@ def evaluate(
             "NAME.keras",
         ),
     ] = None,
+    tile: Tile = "auto",
+    margin: Margin = None,
 ):
     """Test runs, and .keras files, under noise: accuracy, IoU and regularisation effect, side by side.
 
@@ -90,10 +93,11 @@ def evaluate(
     if any(source.image_pairs for source in opened):
         given = {"--noise": noise, "--post-tv": post_tv, "--membrane-scores": membrane_scores}
         check_image_options(opened, given)
-        evaluate_image_runs(opened, dataset, folder)
+        evaluate_image_runs(opened, dataset, folder, tile, margin)
         return
     options = {"post_tv": post_tv or (), "seed": seed, "dataset": dataset, "membranes": membrane_scores}
-    comparison = compare(opened, noises, progress=ConsoleProgress(), **options)
+    options |= {"tile": tile, "margin": margin, "progress": ConsoleProgress(context.command)}
+    comparison = compare(opened, noises, **options)
     with claimed(folder, waiting=ConsoleProgress().say):
         written = comparison.write(folder)
     for table in comparison.tables():
@@ -134,11 +138,14 @@ def check_image_options(sources, given):
         raise InputError(f"{option} is for segmenters; {restorer.path} makes images: leave it out.")
 
 
-def evaluate_image_runs(runs, dataset, folder):
-    """Print PSNR and SSIM of every run; write them image by image, with a sheet of examples for each run."""
+def evaluate_image_runs(runs, dataset, folder, tile="auto", margin=None):
+    """Print PSNR and SSIM of every run; write them image by image, with a sheet of examples for each run.
+
+    Large images go through a network by tiles of `tile` pixels that overlap by `margin`.
+    """
     from tfapp.segmentation.restoration import evaluate_restorations, restoration_table, write_restorations
 
-    results = evaluate_restorations(runs, dataset, progress=ConsoleProgress())
+    results = evaluate_restorations(runs, dataset, tile=tile, margin=margin, progress=ConsoleProgress())
     with claimed(folder, waiting=ConsoleProgress().say):
         written = write_restorations(results, folder)
     print_table(restoration_table(results))

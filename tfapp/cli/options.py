@@ -28,6 +28,21 @@ MaxPixels = Annotated[
     ),
 ]
 
+Tile = Annotated[
+    str,
+    typer.Option(
+        help="How large images go through the network: auto cuts those of more than 4 megapixels where that leaves the "
+        "answer as it is; pixels of a side of the tiles; off for whole images."
+    ),
+]
+Margin = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Pixels that tiles overlap what is used of them at each side.",
+        show_default="what the network's layers need",
+    ),
+]
 
 Foreground = Annotated[
     str | None,

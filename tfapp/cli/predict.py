@@ -14,7 +14,7 @@ from tfapp.cli.console import (
     print_table,
     print_written,
 )
-from tfapp.cli.options import MaxPixels
+from tfapp.cli.options import Margin, MaxPixels, Tile
 from tfapp.errors import WorkFailed
 from tfapp.report.result_table import ResultTable
 
@@ -35,10 +35,14 @@ def predict(
         bool, typer.Option("--stop-on-error", help="Stop at the first image that cannot be used.")
     ] = False,
     max_pixels: MaxPixels = None,
+    tile: Tile = "auto",
+    margin: Margin = None,
 ):
     """Label images at their own size: NAME.png (palette PNG of classes) and NAME-overlay.png.
 
-    A run on image pairs writes the images that it makes, NAME.png. Images that cannot be used are listed at the end.
+    A run on image pairs writes the images that it makes, NAME.png. Large images are cut into tiles, with the same
+    labels, and the overlay of one beyond 16 megapixels is made smaller. Images that cannot be used are listed at the
+    end.
     """
     del max_pixels  # Its option has set the limit.
     from tfapp.models import stride_of
@@ -52,9 +56,10 @@ def predict(
     segmenter = opened.segmenter()
     stride = stride_of(segmenter)  # 1 where it resizes: then any image will do
     failures = None if stop_on_error else []
-    progress = ConsoleProgress()
+    progress = ConsoleProgress(context.command)
     with claimed(out, waiting=progress.say), progress.task("predicting", len(files)) as task:
-        options = {"advance": task.advance, "failures": failures}
+        options = {"advance": task.advance, "failures": failures, "progress": progress}
+        options |= {"tile": tile, "margin": margin}
         if opened.image_pairs:
             restore(segmenter, files, out, opened.channels, stride, **options)
         else:

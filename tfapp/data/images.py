@@ -24,16 +24,35 @@ def read_image(path, channels=3):
             finite, negative, beyond 65535, or with floating point beyond 1.
     """
     with open_image(path) as image:
-        if image.mode in DEEP_MODES:
-            pixels = _checked_deep(path, np.asarray(image)).astype(np.float32)[..., None] / DEEPEST
-        elif image.mode == "F":
-            pixels = _checked_float(path, np.asarray(image, dtype=np.float32))[..., None]
-        else:
-            # Alpha is dropped anyway, and Pillow warns of palettes with it.
-            image.info.pop("transparency", None)
-            pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"), dtype=np.float32) / 255.0
-            pixels = pixels.reshape(*pixels.shape[:2], -1)
+        return image_values(path, image, channels)
+
+
+def image_values(path, image, channels):
+    """Return the values of an image that is decoded, or of a part of it, as `read_image` does.
+
+    Args:
+        path: Its file, for messages.
+        image: Pillow's `Image`.
+        channels: 1 or 3.
+
+    Raises:
+        InputError: As of `read_image`, for values that are no image's.
+    """
+    if image.mode in DEEP_MODES:
+        pixels = deep_values(path, np.asarray(image))
+    elif image.mode == "F":
+        pixels = _checked_float(path, np.asarray(image, dtype=np.float32))[..., None]
+    else:
+        # Alpha is dropped anyway, and Pillow warns of palettes with it.
+        image.info.pop("transparency", None)
+        pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"), dtype=np.float32) / 255.0
+        pixels = pixels.reshape(*pixels.shape[:2], -1)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], channels)))
+
+
+def deep_values(path, values):
+    """Return whole numbers (height, width) from 0 to 65535 as float32 (height, width, 1) in [0, 1]; errors as above."""
+    return _checked_deep(path, values).astype(np.float32)[..., None] / DEEPEST
 
 
 def read_mask(path):

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
 from tfapp.files import write_text
+from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork, tile_side
 from tfapp.report.colours import qualitative
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable, Summary, document
@@ -201,7 +202,18 @@ class Comparison:
             axes.fill_between(sigma, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
 
 
-def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=False, progress=SILENT):
+def compare(
+    sources,
+    noises,
+    *,
+    post_tv=(),
+    seed=0,
+    dataset=None,
+    membranes=False,
+    tile=AUTO,
+    margin=None,
+    progress=SILENT,
+):
     """Evaluate runs and files, those without a TV head also with each post-TV weight; compare the results.
 
     Args:
@@ -212,18 +224,25 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
         dataset: `Dataset` to test on, the images as `images_to_test` says. None for the test images of every run, which
             its `metrics.json` then tells of; files have those of the first run.
         membranes: Whether to add the membrane scores.
-        progress: `Progress` that shows how many noises are done.
+        tile, margin: As of `TiledNetwork`, for images that are large at the size that a network works at.
+        progress: `Progress` that shows how many noises are done, and how many tiles of a large image.
 
     Returns:
         The `Comparison`.
 
     Raises:
-        InputError: As `Comparison`; for a dataset of other classes; for membrane scores of data without membranes.
+        InputError: As `Comparison`; for a dataset of other classes; for membrane scores of data without membranes; for
+            tiles that a network cannot have.
     """
     for source in sources:
         if not isinstance(source, KerasFile):
             source.check_trained()
     weights = [(None, *(() if source.has_tv_head else post_tv)) for source in sources]
+    if tile_side(tile) != AUTO:
+        # Before anything is evaluated, and its measures stored.
+        for source, heads in zip(sources, weights, strict=True):
+            for weight in heads:
+                TiledNetwork(source.network(weight), source.channels, tile, margin)
     # In reverse, to be taken from the end and not kept beyond their turn: decoded images are large.
     jobs = list(zip(sources, _test_data(sources, dataset, progress.say), weights, strict=True))[::-1]
     if membranes:
@@ -234,7 +253,9 @@ def compare(sources, noises, *, post_tv=(), seed=0, dataset=None, membranes=Fals
         while jobs:
             source, data, heads = jobs.pop()
             for weight in heads:
-                segmenter = Segmenter(source, weight)
+                segmenter = Segmenter(source, weight, tile=tile, margin=margin, progress=progress)
+                if segmenter.tile_remark and data.largest > WHOLE_PIXELS:
+                    progress.say(f"{segmenter.title}: {segmenter.tile_remark}")
                 task(task.done, note=segmenter.title)
                 options = {"seed": seed, "membranes": membranes, "advance": task.advance}
                 evaluations.append(evaluate(segmenter, data, noises, **options))

@@ -1,17 +1,19 @@
 """Test a run, or a model in a file, under noise: one row of measures per noise, at the images' original size."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.data import network_pair, weighted_labels
+from tfapp.data import weighted_labels
 from tfapp.errors import InputError
 from tfapp.models import before_projection, resize_probabilities
-from tfapp.segmentation.class_order import in_order_of
+from tfapp.models.probabilities import project_onto_simplex
+from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork
+from tfapp.runs.progress import SILENT
 from tfapp.segmentation.coding import TrainingData
+from tfapp.segmentation.evaluation_data import EvaluationData as EvaluationData
 from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.membrane_scores import MembraneScores, membrane_scores
 from tfapp.segmentation.metrics import (
@@ -22,9 +24,6 @@ from tfapp.segmentation.metrics import (
     mean_iou,
     regularisation_effect,
 )
-from tfapp.segmentation.tested_images import images_to_test
-
-BATCH_PIXELS = 8 * 128 * 128
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,17 @@ class Segmenter:
     Args:
         source: `Run` or `KerasFile`.
         post_tv: Weight of converged TV behind its logits, or None for its own head.
+        tile, margin: As of `TiledNetwork`, for images that are large at the size that the network works at.
+        progress: `Progress` that the tiles of each image are reported to.
+
+    Attributes:
+        tile_remark: `remark` of its `TiledNetwork`.
+
+    Raises:
+        InputError: As of `TiledNetwork`.
     """
 
-    def __init__(self, source, post_tv=None):
+    def __init__(self, source, post_tv=None, *, tile=AUTO, margin=None, progress=SILENT):
         model = source.network(post_tv)
         self.title = source.title if post_tv is None else f"{source.title}+TV({post_tv:g})"
         # Traced at once: TensorFlow warns of retracing when many segmenters are called for the first time. What
@@ -96,17 +103,34 @@ class Segmenter:
             input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
             autograph=False,
         ).get_concrete_function()
+        unprojected = before_projection(model)
+        self._project = np.asarray if unprojected is model.output else _nearest_probabilities
+        self._tiled = TiledNetwork(keras.Model(model.input, unprojected), model.input_shape[-1], tile, margin)
+        self.tile_remark = self._tiled.remark
+        self._progress = progress
 
     def probabilities(self, images):
         """Return float32 (batch, height, width, classes) for float images of one size."""
-        return self._forward(images)[0]
+        if self._tiled.tiling(images.shape[1:3]) is None:
+            return self._forward(images)[0]
+        return self._stacked(images, self._project)
 
     def outputs(self, images):
         """Return what the loss compares with the labels: the probabilities, or the numbers of a regression head."""
-        return self._forward(images)[1]
+        if self._tiled.tiling(images.shape[1:3]) is None:
+            return self._forward(images)[1]
+        return self._stacked(images, np.asarray)
+
+    def _stacked(self, images, finish):
+        joined = [self._tiled.joined(image, self._progress, finish) for image in images]
+        # One large image is not copied.
+        return np.stack(joined) if len(joined) > 1 else joined[0][None]
 
     def label_maps(self, images, sizes):
         """Return one int32 label map for each image at the given original (height, width)."""
+        shape = images.shape[1:3]
+        if self._tiled.tiling(shape) is not None and all(tuple(size) == shape for size in sizes):
+            return [self._tiled.joined(image, self._progress, self._labels) for image in images]
         return [
             tf.argmax(probabilities, -1, output_type=tf.int32).numpy()
             for probabilities in self.probabilities_at(images, sizes)
@@ -118,58 +142,12 @@ class Segmenter:
             same = probabilities.shape[:2] == tuple(size)
             yield probabilities if same else resize_probabilities(probabilities, size)
 
+    def _labels(self, outputs):
+        return np.argmax(self._project(outputs), -1).astype(np.int32)
 
-class EvaluationData:
-    """The test images of a run or a model at network size, read once for all noises and segmenters.
 
-    Masks of a dataset that is given are read in the order of the run's classes, as `in_order_of` says.
-
-    Args:
-        source: `Run` or `KerasFile`.
-        dataset: `Dataset` to test on; None for the test images of the run.
-        items: Its `Item`s to test on; None for what `images_to_test` says of them.
-
-    Attributes:
-        order_remark: Sentence on how its classes are read, if their order is not that of the run; otherwise None.
-    """
-
-    def __init__(self, source, dataset=None, items=None):
-        self.source = source
-        self.dataset, self.order_remark = dataset or source.dataset, None
-        if dataset is None:
-            self.items = source.items("test")
-        else:
-            _check_compatible(source, dataset)
-            run = None if isinstance(source, KerasFile) else source
-            self.items = images_to_test(run, dataset) if items is None else items
-            if run is not None:
-                self.dataset, self.order_remark = in_order_of(run, dataset)
-            if self.dataset is not dataset:
-                self.items = self.dataset.select([item.name for item in self.items])
-        self.resize = source.framing.resize
-
-    @cached_property
-    def pairs(self):
-        """Images and labels at network size."""
-        return [network_pair(self.dataset, item, self.resize) for item in self.items]
-
-    @property
-    def images(self):
-        return [image for image, _ in self.pairs]
-
-    @cached_property
-    def masks(self):
-        """Masks at original size."""
-        return [item.read_mask() for item in self.items]
-
-    def batches(self):
-        """Return lists of indices; the images of one list have one size at the network."""
-        by_size = {}
-        for index, image in enumerate(self.images):
-            by_size.setdefault(image.shape, []).append(index)
-        for shape, indices in by_size.items():
-            step = max(1, BATCH_PIXELS // (shape[0] * shape[1]))
-            yield from (indices[i : i + step] for i in range(0, len(indices), step))
+def _nearest_probabilities(outputs):
+    return project_onto_simplex(tf.convert_to_tensor(outputs)).numpy()
 
 
 def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda: None):
@@ -234,7 +212,8 @@ def measure(segmenter, data, noise, seed=0):
     confusion = np.zeros((classes, classes), np.int64)
     effects = []
     for indices in data.batches():
-        noisy = np.stack([noise.add(data.images[i], seed, i) for i in indices])
+        noisy = [noise.add(data.images[i], seed, i) for i in indices]
+        noisy = np.stack(noisy) if len(noisy) > 1 else noisy[0][None]
         maps = segmenter.label_maps(noisy, [data.masks[i].shape for i in indices])
         for index, predicted in zip(indices, maps, strict=True):
             confusion += confusion_matrix(data.masks[index], predicted, classes, data.dataset.ignore_value)
@@ -255,26 +234,14 @@ def _clean_loss(segmenter, data):
     pixel_loss = PIXEL_LOSSES[data.source.loss]
     for image, labels in data.pairs:
         labels, weights = weighted_labels(labels, data.dataset, data.source.class_weights)
-        outputs = segmenter.outputs(image[None])[0].numpy().astype(np.float64)
-        total += np.sum(weights * pixel_loss(outputs, labels))
+        outputs = np.asarray(segmenter.outputs(image[None])[0])
+        # In double precision, of a large image a part at a time.
+        step = max(1, WHOLE_PIXELS // image.shape[1])
+        for begin in range(0, len(outputs), step):
+            rows = slice(begin, begin + step)
+            total += np.sum(weights[rows] * pixel_loss(outputs[rows].astype(np.float64), labels[rows]))
         weight += weights.sum(dtype=np.float64)
     return float(total / max(weight, 1e-12))
-
-
-def _check_compatible(source, dataset):
-    if dataset.image_pairs:
-        raise InputError(f"{dataset.spec} holds image pairs; {source.path} labels images.")
-    if isinstance(source, KerasFile):
-        if (dataset.num_classes, dataset.channels) != (source.num_classes, source.channels):
-            raise InputError(
-                f"{dataset.spec} has {dataset.num_classes} classes and {dataset.channels} channel(s); "
-                f"{source.path} gives {source.num_classes} and takes {source.channels}."
-            )
-    elif dataset.channels != source.channels:
-        raise InputError(
-            f"{dataset.spec} has images of {dataset.channels} channel(s); {source.path} was trained for "
-            f"{source.channels}."
-        )
 
 
 MEMBRANE = "membrane"

@@ -2,6 +2,8 @@
 
 import os
 from collections import Counter
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,15 @@ import tensorflow as tf
 from PIL import Image
 
 from tfapp.data import read_image
+from tfapp.data.images import image_size
 from tfapp.data.listing import image_files
 from tfapp.data.stacks import expanded
+from tfapp.data.windows import open_windows
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
+from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork
+from tfapp.runs.progress import SILENT
+from tfapp.segmentation.large_images import write_labels, write_restored
 from tfapp.segmentation.own_pngs import is_own_png, save_own_png
 from tfapp.segmentation.pictures import label_picture, overlay
 
@@ -69,8 +76,24 @@ def check_places(paths, images, out, *, labels=True, overwrite=False):
         )
 
 
-def predict(segmenter, images, out, class_names, channels, stride, *, advance=lambda: None, failures=None):
+def predict(
+    segmenter,
+    images,
+    out,
+    class_names,
+    channels,
+    stride,
+    *,
+    tile=AUTO,
+    margin=None,
+    progress=SILENT,
+    advance=lambda: None,
+    failures=None,
+):
     """Write `NAME.png` (palette PNG of classes) and `NAME-overlay.png` for every image, at its own size.
+
+    A large image goes through the network tile by tile, with the labels of the whole image: see `TiledNetwork`. Its
+    files are written row by row, and its overlay is smaller than it where that would have more than 16 megapixels.
 
     Args:
         segmenter: Keras model from images of any size to probabilities.
@@ -79,6 +102,8 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
         class_names: Names of the classes.
         channels: Channels that the segmenter takes.
         stride: The network's stride: smaller images are refused.
+        tile, margin: As of `TiledNetwork`: `auto`, pixels along a side or `off`, and the pixels that tiles overlap.
+        progress: `Progress` that the tiles of each image are reported to.
         advance: Called after each image, for a progress bar.
         failures: List that takes a pair (image path, sentence) for each image that cannot be labelled; None to stop at
             the first of them.
@@ -87,73 +112,130 @@ def predict(segmenter, images, out, class_names, channels, stride, *, advance=la
         Pairs (image path, share of each class in [0, 1]).
 
     Raises:
-        InputError: An output is one of the images or another output; or, without `failures`, an image cannot be used.
+        InputError: An output is one of the images or another output; tiles that the network cannot have; or, without
+            `failures`, an image cannot be used.
     """
     check_outputs(_outputs(images, out, labels=True), images)
+    network = TiledNetwork(segmenter, channels, tile, margin)
     shares = []
-    for path, image, probabilities in _answers(segmenter, images, channels, stride, failures, advance):
-        labels = np.argmax(probabilities, -1)
-        label_file, overlay_file = _names(path, out, labels=True)
-        save_own_png(label_picture(labels), label_file)
-        save_own_png(Image.fromarray(overlay(image, labels, len(class_names))), overlay_file)
-        counts = np.bincount(labels.ravel(), minlength=len(class_names))
-        shares.append((path, counts / labels.size))
+
+    def label(path):
+        files = _names(path, out, labels=True)
+        with _cut(network, path, channels, stride, progress) as cut:
+            if cut is None:
+                counts = _label_whole(network, path, channels, files, len(class_names))
+            else:
+                source, bands = cut
+                counts = write_labels(bands(_labels_of), source, *files, len(class_names))
+        shares.append((path, counts / counts.sum()))
+
+    _each(label, images, failures, advance)
     return shares
 
 
-def restore(restorer, images, out, channels, stride, *, advance=lambda: None, failures=None):
+def restore(
+    restorer,
+    images,
+    out,
+    channels,
+    stride,
+    *,
+    tile=AUTO,
+    margin=None,
+    progress=SILENT,
+    advance=lambda: None,
+    failures=None,
+):
     """Write `NAME.png`, the image that a network makes of each image, at its own size and in 8 bits.
 
     Args:
         restorer: Keras model from images of any size to images in [0, 1]; what lies outside is clipped.
-        images, out, channels, stride, advance, failures: As for `predict`, errors too.
+        images, out, channels, stride, tile, margin, progress, advance, failures: As for `predict`, errors too.
     """
     check_outputs(_outputs(images, out, labels=False), images)
-    for path, _, answer in _answers(restorer, images, channels, stride, failures, advance):
-        pixels = np.rint(255 * np.clip(answer, 0, 1)).astype(np.uint8)
-        picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-        save_own_png(picture, *_names(path, out, labels=False))
+    network = TiledNetwork(restorer, channels, tile, margin)
+
+    def made(path):
+        (file,) = _names(path, out, labels=False)
+        with _cut(network, path, channels, stride, progress) as cut:
+            if cut is None:
+                answer = _whole(network, path, read_image(path, channels))
+                save_own_png(Image.fromarray(_pixels_of(answer)), file)
+            else:
+                source, bands = cut
+                write_restored(bands(_pixels_of), source.size, channels, file)
+
+    _each(made, images, failures, advance)
 
 
-def _answers(model, images, channels, stride, failures, advance):
-    """Yield (path, image, answer of the model), one after the other."""
-    # As a graph: called eagerly, Keras holds every feature map to the end, twice the memory of a photo.
-    forward = tf.function(
-        lambda image: model(image, training=False),
-        input_signature=[tf.TensorSpec((1, None, None, channels), tf.float32)],
-        autograph=False,
-    )
+def _each(make, images, failures, advance):
+    """Make what is to be made of every image, one after the other; those that cannot be used become failures."""
     for path in images:
         try:
-            image = _image(path, channels, stride)
-            answer = _answer(forward, path, image)
+            make(path)
         except InputError as error:
             if failures is None:
                 raise
             failures.append((path, str(error)))
-        else:
-            yield path, image, answer
         advance()
 
 
-def _image(path, channels, stride):
-    image = read_image(path, channels)
-    if min(image.shape[:2]) < stride:
+@contextmanager
+def _cut(network, path, channels, stride, progress):
+    """Yield None for an image that goes through the network whole, otherwise its reader and a function for its bands.
+
+    That takes a function from the answer of a part of the image to what is kept of it, and yields the bands.
+    """
+    size = image_size(path)
+    if min(size) < stride:
         raise InputError(
-            f"Image {path} is {image.shape[1]}x{image.shape[0]} pixels, smaller than the network's stride "
-            f"of {stride}; enlarge or leave it out."
+            f"Image {path} is {size[1]}x{size[0]} pixels, smaller than the network's stride of {stride}; enlarge or "
+            "leave it out."
         )
-    return image
+    tiling = network.tiling(size)
+    if size[0] * size[1] > WHOLE_PIXELS and network.remark:
+        progress.say(network.remark)
+        network.remark = None
+    if tiling is None:
+        yield None
+        return
+    with open_windows(path, channels) as source, _memory_in_words(path, source.size):
+        with progress.task(f"{path.name}, by tiles", tiling.count(source.size)) as task:
+            yield source, partial(network.bands, source, tiling, task.advance)
 
 
-def _answer(forward, path, image):
+def _label_whole(network, path, channels, files, num_classes):
+    image = read_image(path, channels)
+    labels = np.argmax(_whole(network, path, image), -1)
+    label_file, overlay_file = files
+    save_own_png(label_picture(labels), label_file)
+    save_own_png(Image.fromarray(overlay(image, labels, num_classes)), overlay_file)
+    return np.bincount(labels.ravel(), minlength=num_classes)
+
+
+def _whole(network, path, image):
+    with _memory_in_words(path, image.shape):
+        return np.asarray(network.whole(image))
+
+
+@contextmanager
+def _memory_in_words(path, size):
     try:
-        return forward(image[None])[0]
-    except tf.errors.ResourceExhaustedError:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError):
         raise InputError(
-            f"Image {path} of {image.shape[1]}x{image.shape[0]} pixels takes more memory than there is; cut it "
-            "into tiles."
+            f"Image {path} of {size[1]}x{size[0]} pixels takes more memory than there is; give a `tile` of fewer "
+            "pixels, or cut it into images."
         ) from None
+
+
+def _labels_of(answer):
+    return np.argmax(answer, -1).astype(np.uint8)
+
+
+def _pixels_of(answer):
+    pixels = np.rint(255 * np.clip(answer, 0, 1)).astype(np.uint8)
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
 
 
 def _names(image, out, labels):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
+from tfapp.models.tiling import AUTO, TiledNetwork
 from tfapp.report.figures import save_image
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
@@ -44,7 +44,9 @@ class Restoration:
         return tuple(ImageQuality(*np.mean(part, axis=0).tolist()) for part in (self.given, self.made))
 
 
-def evaluate_restoration(run, dataset=None, *, beside=(), advance=lambda: None):
+def evaluate_restoration(
+    run, dataset=None, *, beside=(), tile=AUTO, margin=None, progress=SILENT, advance=lambda: None
+):
     """Measure a run on image pairs, at the size that its network works at.
 
     Args:
@@ -52,21 +54,23 @@ def evaluate_restoration(run, dataset=None, *, beside=(), advance=lambda: None):
         dataset: `Dataset` of image pairs to test on, the pairs as `images_to_test` says. None for the test images of
             the run.
         beside: Runs that are tested beside it.
+        tile, margin: As of `TiledNetwork`, for images that are large at the size that the network works at.
+        progress: `Progress` that the tiles of a large image are reported to.
         advance: Called after each image, for a progress bar.
 
     Returns:
         A `Restoration`.
 
     Raises:
-        InputError: For a dataset with classes, or with images of other channels.
+        InputError: For a dataset with classes, or with images of other channels, or tiles that it cannot have.
     """
+    network = TiledNetwork(run.network(), run.channels, tile, margin)
     items = run.items("test") if dataset is None else _test_items(run, dataset, beside)
     dataset = dataset or run.dataset
-    forward = _forward(run.network())
     given, made, examples = [], [], []
     for item in items:
         image, target = network_pair(dataset, item, run.framing.resize)
-        answer = np.clip(forward(image[None])[0], 0, 1)
+        answer = np.clip(network.joined(image, progress), 0, 1)
         given.append(image_quality(image, target))
         made.append(image_quality(answer, target))
         if len(examples) < EXAMPLES:
@@ -88,8 +92,8 @@ def store_restoration(run, restoration):
     run.add_metrics(restoration.title, content)
 
 
-def evaluate_restorations(runs, dataset=None, *, progress=SILENT):
-    """Return the `Restoration` of every run, as `evaluate_restoration`.
+def evaluate_restorations(runs, dataset=None, *, tile=AUTO, margin=None, progress=SILENT):
+    """Return the `Restoration` of every run, as `evaluate_restoration`, whose arguments it has.
 
     Without a dataset every run is tested on its own test images, which its `metrics.json` then tells of.
     """
@@ -101,7 +105,8 @@ def evaluate_restorations(runs, dataset=None, *, progress=SILENT):
     with progress.task("evaluating") as task:
         for run in runs:
             task(task.done, note=run.title)
-            results.append(evaluate_restoration(run, dataset, beside=runs, advance=task.advance))
+            options = {"tile": tile, "margin": margin, "progress": progress, "advance": task.advance}
+            results.append(evaluate_restoration(run, dataset, beside=runs, **options))
             if dataset is None:
                 store_restoration(run, results[-1])
     return results
@@ -147,14 +152,6 @@ def _test_items(run, dataset, beside):
             f"{run.channels}."
         )
     return images_to_test(run, dataset, beside)
-
-
-def _forward(model):
-    return tf.function(
-        lambda images: model(images, training=False),
-        input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
-        autograph=False,
-    )
 
 
 def _stored(quality):
