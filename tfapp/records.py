@@ -202,6 +202,24 @@ class Optional(Anything):
 
 
 @dataclass(frozen=True)
+class NumberOr(Number):
+    """A finite number, or one of some words in its place.
+
+    Attributes:
+        words: These.
+    """
+
+    words: tuple[str, ...] = ()
+
+    @property
+    def wanted(self):
+        return f"{super().wanted} or {' or '.join(map(repr, self.words))}"
+
+    def holds(self, value):
+        return value in self.words if isinstance(value, str) else super().holds(value)
+
+
+@dataclass(frozen=True)
 class ListOf(Anything):
     """A list of values of one kind.
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.pose.cast_parts import scenes_of_part, surface_of
 from tests.pose.rendered_parts import EXTENT, box, part, pose, scenes_of
+from tfapp.pose.refinement import symmetry
 from tfapp.pose.refinement.fusion import completed
 from tfapp.pose.refinement.symmetry import ModelSymmetries, find_symmetries
 from tfapp.pose.simulation.parts import (
@@ -56,6 +57,22 @@ def test_axis_of_a_bolt_that_was_seen_from_one_side_is_that_of_the_whole():
     found = find_symmetries(scenes, scenes.instances(), half, np.ptp(points, axis=0).max())
     assert found.order == 6
     assert abs(found.axis @ axis) > np.cos(np.radians(2))
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "order"),
+    [
+        # A bolt of twelve scenes, as it was measured.
+        ({4: 0.39, 5: 0.4, 6: 0.61, 7: 0.44}, 6),
+        # Divisors of a whole part have a larger contrast than its order.
+        ({2: 1.0, 3: 0.9, 4: 0.5, 6: 0.8}, 6),
+        ({2: 1.0, 4: 0.8, 6: 0.5, 8: 0.6}, 8),
+        ({2: 0.9, 8: 0.2}, 2),
+        ({7: 0.6, 6: 0.4}, 7),
+    ],
+)
+def test_the_order_of_most_contrast_is_followed_to_its_multiples(contrasts, order):
+    assert symmetry._highest(list(contrasts.items()))[0] == order
 
 
 def test_symmetries_leave_their_centre_where_it_is():

@@ -102,3 +102,11 @@ def test_no_scheduler_at_the_address_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("tfapp.workers.SECONDS_TO_CONNECT", 1)
     with pytest.raises(InputError, match="Expected a Dask scheduler with workers at tcp://localhost:1,"):
         train_all([job()], tmp_path, "tcp://localhost:1")
+
+
+@pytest.mark.slow
+def test_a_finished_training_without_a_number_for_its_parameter_is_taken_as_it_is(tmp_path):
+    auto = job("bpgrad-auto", "auto", epochs=1)
+    first = train(auto, tmp_path / "auto")
+    assert train(auto, tmp_path / "auto") == first
+    assert first["value"] == "auto"

@@ -252,3 +252,8 @@ def test_grid_of_fewer_iterations_is_left_out(tmp_path):
     assert f"What `tfapp transfer grid` made {BEFORE}; run" not in page_of(run).words
     run.record["config"]["iterations"] += 1
     assert f"What `tfapp transfer grid` made {BEFORE}; run" in page_of(run).words
+
+
+def test_solvers_that_find_their_parameter_themselves_are_told_as_such(tmp_path):
+    page = page_of(begun_run(tmp_path / "run", solver="bpgrad-auto"))
+    assert "bpgrad-auto, auto" in page.words

@@ -87,7 +87,7 @@ def train(
     tv_gradient: Annotated[
         str,
         Option(
-            help="implicit (converged, exact), jacobian-free, unrolled, or one-step (that of Jia, Liu, Tai)."
+            help="implicit (of the solution, by 8 steps), jacobian-free, unrolled, or one-step (Jia, Liu, Tai)."
         ),
     ] = "implicit",
     tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the one step.")] = 0.25,
@@ -105,7 +105,9 @@ def train(
         str,
         Option(help="none, mirror (left-right), flips (two axes), dihedral (and quarter turns), or auto."),
     ] = "auto",
-    class_weighting: Annotated[str, Option(help="none, balanced or median-frequency.")] = "none",
+    class_weighting: Annotated[
+        str, Option(help="none, balanced or median-frequency, by what patches show.")
+    ] = "none",
     test_share: Annotated[
         float, Option(help="Share kept for testing; a dataset's official split comes first.")
     ] = 0.2,

@@ -63,6 +63,11 @@ class NetworkConfig:
             return self.value
         return RATE if self.solver == SOLVER else SOLVERS[self.solver].value
 
+    def parameter_text(self):
+        """Return it as it is read: a few digits, or "auto"."""
+        value = self.parameter()
+        return value if isinstance(value, str) else f"{value:g}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransferConfig(NetworkConfig):

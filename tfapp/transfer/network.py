@@ -65,7 +65,7 @@ def train_network(folder, features, labels, config, progress=None):
         row=lambda model, logs, seconds: {name: float(logs[name]) for name in ("loss", "accuracy")},
         diverged=lambda loss, epoch, step: (
             f"The loss became {loss} in iteration {step}; train again with `overwrite` and "
-            f"a smaller `value` than {config.parameter():g}, or another `solver`."
+            f"a smaller `value` than {config.parameter_text()}, or another `solver`."
         ),
         recorder=partial(_WindowRecorder, config.iterations, progress),
     )

@@ -168,7 +168,7 @@ def _settings(run):
         "Low resolution": ", ".join([low, *config.degrade]),
         "Layers": f"N1 = {config.hidden}, N2 = k = {config.clusters}",
         "Pseudo-labels": READINGS[config.pseudo],
-        "Solver": f"{config.solver}, {config.parameter():g}{decay}",
+        "Solver": f"{config.solver}, {config.parameter_text()}{decay}",
         "Training": f"{config.iterations} iterations of {config.batch_size} images",
         "Weight decay": f"{config.weight_decay:g}",
         "Seed": str(config.seed),

@@ -172,9 +172,15 @@ def unexplained(run):
         return _unsettled(run, record)
     return (
         f"the refined model of {run.path} does not explain its scenes: {1000 * record['residual']:.2f} mm are left on "
-        f"average, more than {1000 * limit:.2f} mm; its poses are not to be trusted. Show the part from more sides, so "
-        "that neighbouring views overlap, or give its CAD model to `tfapp pose fit`."
+        f"average, more than {1000 * limit:.2f} mm; its poses are not to be trusted. {_remedy(record)}"
     )
+
+
+def _remedy(record):
+    if record["rounds"] and record["rounds"] == record["most_rounds"] < _LEAST_ROUNDS:
+        return f"It was refined for {record['rounds']} `rounds` only; allow more, with `overwrite`."
+    shown = "Show the part from more sides, so that neighbouring views overlap"
+    return f"{shown}, or give its CAD model to `tfapp pose fit`."
 
 
 def _unsettled(run, record):

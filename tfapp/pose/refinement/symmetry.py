@@ -196,9 +196,7 @@ class _Search:
             if contrast > _CONTRAST and self._free(_turn(placed[0], angles), placed[1]):
                 found.append((order, contrast, *placed))
         if found:
-            # An order has the contrast of its divisors too, of a whole model even more.
-            most = max(contrast for _, contrast, *_ in found)
-            return max((one for one in found if one[1] >= most / 2), key=lambda one: one[0])
+            return _highest(found)
         return self._continuous(axis, centre)
 
     def across(self, axis, centre):
@@ -287,6 +285,23 @@ class _Search:
         moved = (few - centre) @ np.swapaxes(rotations, 1, 2) + centre
         shares = contradiction(self.scenes, self.instances, moved.reshape(-1, 3), self.extent, _FRONT)
         return (shares.reshape(len(rotations), -1) > CONTRADICTED).mean(1)
+
+
+def _highest(found):
+    """Return the order that those found about one axis come from, as of `order_about`.
+
+    An order has its divisors with it, with contrasts like its own, of a whole model even larger. Another order may show
+    as well where a model is blurred, of few scenes, such as 7 beside 6; but then less.
+    """
+    most = max(contrast for _, contrast, *_ in found)
+    chosen = max(found, key=lambda one: one[1])
+    while True:
+        multiples = [
+            one for one in found if one[0] > chosen[0] and one[0] % chosen[0] == 0 and one[1] >= most / 2
+        ]
+        if not multiples:
+            return chosen
+        chosen = max(multiples, key=lambda one: one[1])
 
 
 @tf.function(reduce_retracing=True, autograph=False)

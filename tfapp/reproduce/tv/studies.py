@@ -36,7 +36,7 @@ def study_of(table):
         tv_gradient: Annotated[
             str,
             Option(
-                help="implicit (converged, exact), jacobian-free, unrolled, or one-step (that of Jia, Liu, Tai)."
+                help="implicit (of the solution, by 8 steps), jacobian-free, unrolled, or one-step (Jia, Liu, Tai)."
             ),
         ] = "implicit",
         encoder_weights: Annotated[

@@ -128,8 +128,9 @@ class Comparison:
         value = results[0]["value"]
         text = value if isinstance(value, str) else f"{value:g}"
         if text == "auto":
+            # 0 before the updates are over that it is found from.
             found = [r["measured"]["lipschitz"] for r in results if not r["diverged"]]
-            text = f"auto: {mean_and_spread(found, '.3g')}"
+            text = f"auto: {mean_and_spread(found, '.3g') if all(found) else 'not found, too few updates'}"
         parameter = f"{SOLVERS[solver].symbol} {text}{' *' if at_the_edge(solver, value) else ''}"
         kept = [r for r in results if not r["diverged"]]
         lost = "" if len(kept) == len(results) else f" ({len(results) - len(kept)} diverged)"

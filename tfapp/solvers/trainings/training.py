@@ -8,7 +8,7 @@ import keras
 
 from tfapp.files import write_json
 from tfapp.optimizers import SOLVERS, SWEEPS, LossAwareOptimizer, make_solver, unwrapped
-from tfapp.records import Entries, Flag, ListOf, Number, TableOf, Text, Whole, checked, read_record
+from tfapp.records import Entries, Flag, ListOf, Number, NumberOr, TableOf, Text, Whole, checked, read_record
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
 from tfapp.runs.record import keep_settings
@@ -19,7 +19,7 @@ _AGAIN = "remove it and run the same command again."
 _ENTRIES = Entries(
     {
         "solver": Text(),
-        "value": Number(),
+        "value": NumberOr(words=("auto",)),
         "seed": Whole(0),
         "epochs": Whole(1),
         "diverged": Flag(),
