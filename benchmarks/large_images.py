@@ -9,10 +9,8 @@ it. Labels are compared with those of the first `--tile`; a second number, as in
 """
 
 import argparse
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -70,17 +68,26 @@ def write_image(file, height, width):
     Image.fromarray(pixels).save(file, compress_level=1)
 
 
+# In a small process between: the system counts into the peak of a process what its parent had when it was started.
+WATCH = (
+    "import resource, subprocess, sys, time\n"
+    "begin = time.perf_counter()\n"
+    "code = subprocess.call(sys.argv[1:], stdout=sys.stderr)\n"
+    "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024\n"
+    "print(time.perf_counter() - begin, peak)\n"
+    "sys.exit(code)\n"
+)
+
+
 def measured(command, folder):
     """Run a tfapp command in a folder; return seconds and the peak of its resident memory in bytes."""
-    begin = time.perf_counter()
+    watched = [sys.executable, "-c", WATCH, sys.executable, "-m", "tfapp", *command.split()]
     with open(folder / "log.txt", "a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tfapp", *command.split()], cwd=folder, stdout=log, stderr=log
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    if status:
+        done = subprocess.run(watched, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
+    if done.returncode:
         sys.exit(f"tfapp {command} failed; see {folder / 'log.txt'}.")
-    return time.perf_counter() - begin, usage.ru_maxrss * 1024
+    seconds, peak = done.stdout.split()
+    return float(seconds), int(peak)
 
 
 if __name__ == "__main__":
