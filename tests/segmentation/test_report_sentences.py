@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,14 +64,14 @@ def test_noise_of_the_training_in_words(config, words):
     assert training_noise_in_words(type("Run", (), {"config": config})) == words
 
 
-def evaluation(title, clean, noisy, noises=("clean", "gaussian 0.09")):
+def evaluation(title, clean, noisy, noises=("clean", "gaussian 0.09"), **on):
     """An evaluation with mIoU given in percent."""
     amounts = (0.0, 0.09)
     rows = [
         Row(noise, "gaussian", amount, 0.9, value / 100, (0.5, np.nan), 1.0)
         for noise, amount, value in zip(noises, amounts, (clean, noisy), strict=True)
     ]
-    return Evaluation(title, "run", 0.5, 4, ("a", "b"), 0, tuple(rows))
+    return replace(Evaluation(title, "run", 0.5, 4, ("a", "b"), 0, tuple(rows)), **on)
 
 
 def test_result_ranks_by_the_strongest_noise_whoever_wins():
@@ -81,6 +83,11 @@ def test_result_ranks_by_the_strongest_noise_whoever_wins():
 def test_result_of_single_trainings_is_doubted():
     doubt = key_results(Comparison([evaluation("RUnet", 90, 80), evaluation("Unet", 90, 70)]))[2]
     assert "single training" in doubt
+
+
+def test_result_of_runs_on_different_images_says_that_they_do_not_compare():
+    both = [evaluation("RUnet", 90, 80, names=("a", "b")), evaluation("Unet", 90, 70, names=("b", "c"))]
+    assert "tested on different images" in key_results(Comparison(both))[2]
 
 
 def test_result_within_the_spread_of_seeds_is_doubted():

@@ -139,9 +139,10 @@ class Comparison:
             ious = zip(evaluations[0].class_names, evaluations[0].clean.class_iou, strict=True)
             shown = ", ".join(f"{name} {100 * value:.2f}" for name, value in ious)
             sentences.append(f"{title}: IoU on clean images: {shown}; loss {evaluations[0].loss:.4f}")
-        return sentences + self._on_other_images()
+        return sentences + self.on_other_images()
 
-    def _on_other_images(self):
+    def on_other_images(self):
+        """Return a list of the sentence on runs that were tested on different data or images, or an empty one."""
         trained = [one.trained_on for one in self.evaluations if one.trained_on is not None]
         known = [evaluation for evaluation in self.evaluations if evaluation.names]
         # A copy of the data in another folder is no other data.

@@ -46,17 +46,22 @@ def data_name(run):
 def headline_section(data):
     """Return the `Section` that says what was trained on what, and with which result."""
     run = data.entries[0].run
-    split = run.record["data"]["split"]
-    sizes = {name: len(split[name]) for name in ("train", "validation", "test")}
+    splits = [entry.run.record["data"]["split"] for entry in data.entries]
+    sizes = [[(len(split[name]), name) for name in ("train", "validation", "test")] for split in splits]
     known = {
         "Networks": sentence_list(list(dict.fromkeys(entry.run.title for entry in data.entries))),
         "Trainings": str(len(data.entries)),
-        "Images": str(sum(sizes.values())),
-        "Split": ", ".join(f"{size} {name}" for name, size in sizes.items() if size),
+        "Images": _each(str(sum(size for size, _ in one)) for one in sizes),
+        "Split": _each(", ".join(f"{size} {name}" for size, name in one if size) for one in sizes),
         "Classes": ", ".join(run.class_names),
     }
     body = f"{_result(data)}{facts(known)}{_data_line(data.entries)}"
     return Section("result", "Result", "The result in short", body)
+
+
+def _each(words):
+    """Return what holds of the trainings, once where it is the same of all."""
+    return "; ".join(dict.fromkeys(words))
 
 
 def pictures_section(examples, problem, run, noise):

@@ -19,7 +19,8 @@ def key_results(comparison):
         )
     sentences.append(f"On clean images {_standing(comparison, 0, 'reaches')}.")
     doubt = _doubt(comparison, 0 if strongest is None else strongest)
-    return [*sentences, doubt] if doubt else sentences
+    # What does not compare needs no word on seeds.
+    return sentences + (comparison.on_other_images() or ([doubt] if doubt else []))
 
 
 def _strongest_gaussian(comparison):
