@@ -115,14 +115,16 @@ def _answer(served, files, out, plan):
 def _tell(served, latencies, differing, concurrency):
     from tfapp.report.result_table import ResultTable
 
-    header = ["signature", "requests", "failed", "retried", "at once"]
-    row = [served.signature.name, len(latencies.seconds), latencies.failed, latencies.retried, concurrency]
-    for share in PERCENTILES:
-        header.append(f"p{share} ms")
-        row.append(f"{1000 * latencies.percentile(share):.1f}" if latencies.seconds else "-")
-    header.append("images/s")
-    row.append(f"{latencies.images_per_second:.1f}")
-    print_table(ResultTable(header, [row]))
+    # Line by line: a table as wide as all of it would be cut by most terminals.
+    lines = [
+        ("requests", len(latencies.seconds)),
+        ("failed", latencies.failed),
+        ("retried", latencies.retried),
+        ("at once", concurrency),
+        *((f"p{share} ms", _milliseconds(latencies, share)) for share in PERCENTILES),
+        ("images/s", f"{latencies.images_per_second:.1f}"),
+    ]
+    print_table(ResultTable(["signature", served.signature.name], lines))
     if differing:
         console.print(
             f"{differing} answer(s) differ from the first one about the same image; is a version being replaced?",
@@ -130,6 +132,10 @@ def _tell(served, latencies, differing, concurrency):
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _milliseconds(latencies, share):
+    return f"{1000 * latencies.percentile(share):.1f}" if latencies.seconds else "-"
 
 
 def _fail(failures, count, any_answered, command):
