@@ -164,3 +164,15 @@ def test_tiles_are_shown_as_steps_of_a_task(network, picture, tmp_path):
     [task] = Seen.tasks
     # Of 16 pixels each: a margin of 8 at both sides.
     assert (task.title, task.done, task.total) == ("photo.png, by tiles", 4 * 5, 4 * 5)
+
+
+def test_labels_that_may_differ_for_want_of_margin_are_told_of_small_images_too(network, picture, tmp_path):
+    class Heard(Progress):
+        said = []
+
+        def say(self, text):
+            self.said.append(text)
+
+    label(network, [picture], tmp_path / "out", tile=32, margin=0, progress=Heard())
+    [sentence] = Heard.said
+    assert "With a `margin` of 0 pixels labels at the edges of tiles may differ" in sentence

@@ -109,3 +109,13 @@ def test_clear_result_over_seeds_is_not_doubted():
 @pytest.mark.slow
 def test_result_of_one_network_compares_nothing():
     assert len(key_results(Comparison([evaluation("Unet", 90, 80)]))) == 2
+
+
+def test_classes_and_loss_of_several_seeds_are_means():
+    both = [
+        replace(evaluation("RUnet", 90, 80), loss=loss, rows=(replace(row, class_iou=(iou, 0.5)),))
+        for loss, iou in ((0.2, 0.3), (0.4, 0.7))
+        for row in evaluation("RUnet", 90, 80).rows[:1]
+    ]
+    [sentence] = Comparison(both).remarks()
+    assert sentence == "RUnet: IoU on clean images, means over 2 runs: a 50.00, b 50.00; loss 0.3000"

@@ -7,6 +7,7 @@ import pytest
 from tfapp.data import open_dataset, parse_noises
 from tfapp.errors import InputError
 from tfapp.models import on_simplex
+from tfapp.runs.progress import Progress
 from tfapp.segmentation import evaluation_data
 from tfapp.segmentation.comparison import compare
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
@@ -78,3 +79,20 @@ def test_tiles_that_a_network_cannot_have_are_refused_before_anything_is_evaluat
         compare([source], NOISES, dataset=dataset, tile=6)
     with pytest.raises(InputError, match="decides by the whole image how it iterates; say by `margin`"):
         compare([source], NOISES, dataset=dataset, post_tv=[1.0], tile=16)
+
+
+@pytest.mark.slow
+def test_measures_of_too_small_a_margin_are_told_and_not_kept(copy_of, trained):
+    run = copy_of(trained["softmax"])
+    (run.path / "metrics.json").unlink(missing_ok=True)
+
+    class Heard(Progress):
+        said = []
+
+        def say(self, text):
+            self.said.append(text)
+
+    compare([run], [], tile=32, margin=0, progress=Heard())
+    [sentence] = (one for one in Heard.said if "may differ" in one)
+    assert sentence.endswith("What is measured is not kept in `metrics.json`.")
+    assert not (run.path / "metrics.json").exists()

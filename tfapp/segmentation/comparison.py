@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
 from tfapp.files import write_text
-from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork, tile_side
+from tfapp.models.tiling import AUTO, OFF, WHOLE_PIXELS, TiledNetwork, tile_side
 from tfapp.report.colours import qualitative
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable, Summary, document
@@ -130,15 +130,18 @@ class Comparison:
         return f"{' to '.join(map(str, counts[:: max(len(counts) - 1, 1)]))} test image(s)"
 
     def remarks(self):
-        """Return sentences: IoU of every class and loss on clean images, of each title's first run; and doubts.
+        """Return sentences: IoU of every class and loss on clean images, means over the runs of a title; and doubts.
 
         The doubts are on what does not compare: runs that were tested on different data or images.
         """
         sentences = []
         for title, evaluations in self.groups.items():
-            ious = zip(evaluations[0].class_names, evaluations[0].clean.class_iou, strict=True)
+            means = np.mean([one.clean.class_iou for one in evaluations], axis=0)
+            ious = zip(evaluations[0].class_names, means, strict=True)
             shown = ", ".join(f"{name} {100 * value:.2f}" for name, value in ious)
-            sentences.append(f"{title}: IoU on clean images: {shown}; loss {evaluations[0].loss:.4f}")
+            loss = np.mean([one.loss for one in evaluations])
+            over = f", means over {len(evaluations)} runs" if len(evaluations) > 1 else ""
+            sentences.append(f"{title}: IoU on clean images{over}: {shown}; loss {loss:.4f}")
         return sentences + self.on_other_images()
 
     def on_other_images(self):
@@ -255,12 +258,16 @@ def compare(
             source, data, heads = jobs.pop()
             for weight in heads:
                 segmenter = Segmenter(source, weight, tile=tile, margin=margin, progress=progress)
-                if segmenter.tile_remark and data.largest > WHOLE_PIXELS:
-                    progress.say(f"{segmenter.title}: {segmenter.tile_remark}")
+                is_cut = tile_side(tile) not in (AUTO, OFF) or data.largest > WHOLE_PIXELS
+                # All that makes labels differ is a margin that somebody gave.
+                is_inexact = is_cut and margin is not None and segmenter.tile_remark is not None
+                if segmenter.tile_remark and is_cut:
+                    kept = " What is measured is not kept in `metrics.json`." if is_inexact else ""
+                    progress.say(f"{segmenter.title}: {segmenter.tile_remark}{kept}")
                 task(task.done, note=segmenter.title)
                 options = {"seed": seed, "membranes": membranes, "advance": task.advance}
                 evaluations.append(evaluate(segmenter, data, noises, **options))
-                if dataset is None and not isinstance(source, KerasFile):
+                if dataset is None and not isinstance(source, KerasFile) and not is_inexact:
                     store_metrics(source, evaluations[-1])
     return Comparison(evaluations)
 

@@ -193,7 +193,7 @@ def _cut(network, path, channels, stride, progress):
             "leave it out."
         )
     tiling = network.tiling(size)
-    if size[0] * size[1] > WHOLE_PIXELS and network.remark:
+    if network.remark and (tiling is not None or size[0] * size[1] > WHOLE_PIXELS):
         progress.say(network.remark)
         network.remark = None
     if tiling is None:
