@@ -1,6 +1,7 @@
 """models.config, written and checked; its form is read back by the protocol buffer of TensorFlow Serving."""
 
 import re
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -151,6 +152,24 @@ def test_command_writes_checks_and_prints_the_line_that_serves(base, tmp_path):
     assert checked.exit_code == 0 and "names models and versions that are there" in checked.output
     again = config(base, "--out", path)
     assert again.exit_code == 2 and "models.config already exists; choose another --out" in again.output
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "A new version is loaded once it is written there."),
+        (("--label", "stable=3"), "The versions that the file names are loaded, and no new ones"),
+        (("--versions", "3,4"), "The versions that the file names are loaded, and no new ones"),
+    ],
+)
+def test_whether_new_versions_are_loaded_is_told(base, tmp_path, options, told):
+    assert told in config(base, "--out", tmp_path / "models.config", *options).output
+
+
+def test_two_models_of_one_name_are_refused(base, tmp_path):
+    shutil.copytree(base, tmp_path / "others" / "cells")
+    result = config(base, tmp_path / "others" / "cells", "--out", tmp_path / "models.config")
+    assert result.exit_code == 2 and "Two of these folders are called 'cells'" in result.output
 
 
 def test_line_of_a_server_on_this_machine_has_its_paths(base, tmp_path):

@@ -85,6 +85,11 @@ def _write(folders, out, labels, versions, batching, local, overwrite):
     names = [folder.resolve().name for folder in folders]
     chosen = _labels(labels, names)
     policy = _policy(versions)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(
+            f"Two of these folders are called {twice!r}, the name that each is asked for by; rename one of them."
+        )
     served = [
         ServedModel(folder, name, policy, chosen.get(name, {}))
         for folder, name in zip(folders, names, strict=True)
@@ -105,11 +110,14 @@ def _write(folders, out, labels, versions, batching, local, overwrite):
     flags = server_flags(served, place / out.name, place / batching_file.name if batching else None)
     console.print("Serve:")
     console.print(f"  {_server(served, out, flags, local)}", highlight=False, soft_wrap=True)
-    console.print(
-        "A new version is loaded once it is written there; to move a label, write the file again: the server reads it "
-        "every 60 s.",
-        soft_wrap=True,
+    is_open = not chosen and (policy is None or policy == "all" or isinstance(policy, int))
+    loaded = (
+        "A new version is loaded once it is written there."
+        if is_open
+        else "The versions that the file names are loaded, and no new ones: to move a label or add a version, write it "
+        "again."
     )
+    console.print(f"{loaded} The server reads the file every 60 s.", soft_wrap=True)
 
 
 def _server(served, out, flags, local):
