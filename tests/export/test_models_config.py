@@ -166,7 +166,7 @@ def test_whether_new_versions_are_loaded_is_told(base, tmp_path, options, told):
     assert told in config(base, "--out", tmp_path / "models.config", *options).output
 
 
-def test_two_models_of_one_name_are_refused(base, tmp_path):
+def test_two_folders_of_one_name_are_bad_input(base, tmp_path):
     shutil.copytree(base, tmp_path / "others" / "cells")
     result = config(base, tmp_path / "others" / "cells", "--out", tmp_path / "models.config")
     assert result.exit_code == 2 and "Two of these folders are called 'cells'" in result.output
