@@ -72,6 +72,11 @@ SWEEPS = {
 }
 
 
+def value_text(value) -> str:
+    """Return the value of a solver's parameter as names and tables write it: a few digits, or "auto"."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def make_solver(name, value=None):
     """Return the optimizer of a solver of `SOLVERS`.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tfapp.errors import InputError
 from tfapp.optimizers import SOLVERS
+from tfapp.optimizers.catalogue import value_text
 
 READINGS = ("own", "nearest")
 # What may be another in a run that resumes.
@@ -65,8 +66,7 @@ class NetworkConfig:
 
     def parameter_text(self):
         """Return it as it is read: a few digits, or "auto"."""
-        value = self.parameter()
-        return value if isinstance(value, str) else f"{value:g}"
+        return value_text(self.parameter())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,8 +72,7 @@ def fit_of_known_part(beginning, folder, observed, seed, progress=SILENT):
 
 def known_part_fit(run):
     """Return the `KnownPartFit` of a run; None for a model that was fused from scenes, and of earlier versions."""
-    fit = kept_record(run).get("fit")
-    return None if fit is None else KnownPartFit(**fit)
+    return _fit_in(kept_record(run))
 
 
 def doubtful(run):
@@ -81,8 +80,9 @@ def doubtful(run):
 
     It need not be wrong: of parts that others hide, or that are measured badly, much is left too.
     """
-    fit = known_part_fit(run)
-    doubt = None if fit is None else fit.doubt(kept_record(run)["extent"])
+    record = kept_record(run)
+    fit = _fit_in(record)
+    doubt = None if fit is None else fit.doubt(record["extent"])
     if doubt is None:
         return None
     cad = run.config["cad"]
@@ -90,3 +90,8 @@ def doubtful(run):
         f"{cad['path']} in {cad['units']} may not be the part of these scenes: {doubt}. Check that it is this part, "
         "and its `units`; parts that hide one another and noise have this effect too."
     )
+
+
+def _fit_in(record):
+    fit = record.get("fit")
+    return None if fit is None else KnownPartFit(**fit)

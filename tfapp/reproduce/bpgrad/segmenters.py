@@ -6,6 +6,7 @@ import numpy as np
 
 from tfapp.data import parse_noises
 from tfapp.optimizers import SOLVERS
+from tfapp.optimizers.catalogue import value_text
 from tfapp.report.result_table import ResultTable, mean_and_spread
 from tfapp.runs.callbacks import TrainingDiverged
 from tfapp.runs.checkpoints import read_history
@@ -108,9 +109,8 @@ class SolverTable:
         kept = [row for *_, row in same if row]
         lost = f" ({len(same) - len(kept)} diverged)" if len(kept) < len(same) else ""
         letter = {"lipschitz": "L", "learning_rate": "rate"}[parameter]
-        text = value if isinstance(value, str) else f"{value:g}"
         numbers = [mean_and_spread([100 * getattr(row, name) for row in kept], ".2f") for name in MEASURES]
-        return [title + lost, f"{letter} {text}", *numbers]
+        return [title + lost, f"{letter} {value_text(value)}", *numbers]
 
     def _mean_iou(self, solver):
         kept = [row.mean_iou for name, *_, row in self._results if name == solver and row]

@@ -14,6 +14,7 @@ from tfapp.claims import claiming
 from tfapp.errors import InputError, WorkFailed
 from tfapp.files import check_folder, write_text
 from tfapp.optimizers import SOLVERS
+from tfapp.optimizers.catalogue import value_text
 from tfapp.report.colours import QUALITATIVE, qualitative
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable, code, document, mean_and_spread
@@ -126,7 +127,7 @@ class Comparison:
     def _row(self, solver):
         results = self.by_solver[solver]
         value = results[0]["value"]
-        text = value if isinstance(value, str) else f"{value:g}"
+        text = value_text(value)
         if text == "auto":
             # 0 before the updates are over that it is found from.
             found = [r["measured"]["lipschitz"] for r in results if not r["diverged"]]

@@ -8,6 +8,7 @@ import keras
 
 from tfapp.files import write_json
 from tfapp.optimizers import SOLVERS, SWEEPS, LossAwareOptimizer, make_solver, unwrapped
+from tfapp.optimizers.catalogue import value_text
 from tfapp.records import Entries, Flag, ListOf, Number, NumberOr, TableOf, Text, Whole, checked, read_record
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
@@ -58,8 +59,7 @@ class Job:
     @property
     def folder(self):
         """Name of its folder."""
-        value = self.value if isinstance(self.value, str) else f"{self.value:g}"
-        return f"{self.solver}-{value}-seed{self.seed}"
+        return f"{self.solver}-{value_text(self.value)}-seed{self.seed}"
 
     def to_json(self):
         return asdict(self)
