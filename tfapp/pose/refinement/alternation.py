@@ -132,19 +132,21 @@ def explain_all(model, scenes, progress=lambda done, total: None):
         progress(int(some[-1]) + 1, len(scenes))
 
 
-def grown_model(scenes, advance=lambda count: None):
+def grown_model(scenes, advance=lambda count: None, attempt=1):
     """Return the `RefinedModel` that grows from one instance of a clustering, the best of some.
 
     Args:
         scenes: `SceneSet` with the labels of a clustering.
         advance: Called with 1 after each round, `GROWTH` times in all.
+        attempt: From 1; decides which instances are tried.
     """
     every = scenes.instances()
     extent = float(
         np.quantile([extent_of(points) for _, _, points in every if len(points) > 2], _EXTENT_QUANTILE)
     )
     large = sorted(every, key=lambda one: -len(one[2]))[: max(8, len(every) // 8)]
-    grown = [_grown(scenes, large, extent, start, advance) for start in range(_STARTS)]
+    starts = range((attempt - 1) * _STARTS, attempt * _STARTS)
+    grown = [_grown(scenes, large, extent, start, advance) for start in starts]
     return min(grown, key=lambda one: one[0])[1]
 
 

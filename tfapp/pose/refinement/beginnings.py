@@ -21,6 +21,8 @@ class NetworkBeginning:
 
     model: object
     name = "network"
+    # Its first model is always the same.
+    attempts = 1
 
     @property
     def instances(self):
@@ -42,9 +44,9 @@ class NetworkBeginning:
         scenes.translation = np.stack([one.translation for one in poses])
         return scenes
 
-    def first_model(self, scenes, progress):
+    def first_model(self, scenes, progress, attempt=1):
         """Return the first `RefinedModel` of training scenes."""
-        del scenes, progress
+        del scenes, progress, attempt
         points, seen = learned_points(self.model)
         learned = points[seen].astype(np.float64)
         return RefinedModel(learned, extent_of(learned), fused=False)
@@ -60,16 +62,17 @@ class ClusteringBeginning:
 
     instances: tuple[int, int]
     name = "clustering"
+    attempts = 3
 
     def scene_set(self, folder, observations, progress=lambda done, total: None):
         """Return the `SceneSet` of the scenes of some `Observations`."""
         least, most = self.instances
         return scene_set(folder, observations.indices, self._label, most, least=least, progress=progress)
 
-    def first_model(self, scenes, progress):
-        """Return the first `RefinedModel` of training scenes."""
+    def first_model(self, scenes, progress, attempt=1):
+        """Return the first `RefinedModel` of training scenes; that of each attempt grows from other instances."""
         with progress.task("growing a model", GROWTH) as task:
-            model = grown_model(scenes, task.advance)
+            model = grown_model(scenes, task.advance, attempt)
         if scenes.least < scenes.count:
             with progress.task("counting instances") as task:
                 explain_all(model, scenes, task)
@@ -95,8 +98,9 @@ class CadBeginning(ClusteringBeginning):
 
     model: RefinedModel
     name = "cad"
+    attempts = 1
 
-    def first_model(self, scenes, progress):
+    def first_model(self, scenes, progress, attempt=1):
         """Return the model."""
-        del scenes, progress
+        del scenes, progress, attempt
         return self.model

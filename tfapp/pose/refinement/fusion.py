@@ -93,7 +93,7 @@ def contradiction(scenes, instances, points, extent, front=fitting.FRONT):
     model_points = tf.constant(points, tf.float32)
     for first in range(0, len(instances), _BATCH):
         scene, index = np.array([one[:2] for one in instances[first : first + _BATCH]]).T
-        out = fitting.violations(
+        out = _violations(
             observed_in(scenes, scene),
             model_points,
             tf.constant(scenes.rotation[scene, index], tf.float32),
@@ -103,3 +103,8 @@ def contradiction(scenes, instances, points, extent, front=fitting.FRONT):
         )
         counts += (out.numpy() > _NOISE * cap).sum(0)
     return counts / max(len(instances), 1)
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _violations(observed, points, rotation, translation, cap, front):
+    return fitting.violations(observed, points, rotation, translation, cap, front)

@@ -1,24 +1,35 @@
 """Refinement of a run of scenes, kept in its folder `refined/`; a killed one resumes after its last round."""
 
-import json
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.claims import claimed
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, content_hash, write_json, write_text
+from tfapp.files import content_hash, write_json
 from tfapp.pose.observations import observe
-from tfapp.pose.refinement.alternation import LEAST_GAIN, RefinedModel, mean_residual, next_round
+from tfapp.pose.refinement.alternation import mean_residual, next_round
 from tfapp.pose.refinement.evidence import noise_of
-from tfapp.pose.refinement.symmetry import ModelSymmetries
+from tfapp.pose.refinement.kept_state import (
+    KeptState,
+    model_arrays,
+    model_from,
+    read_best,
+    read_state,
+    remove_state,
+    save_arrays,
+    write_best,
+    write_state,
+)
+from tfapp.pose.refinement.rounds import LEAST_ROUNDS, SETTLED, Round, best, ended, is_clear, of_attempt
 from tfapp.records import Entries, Number, OneOf, Optional, Text, Whole, read_record
 from tfapp.runs.progress import SILENT
 
 FOLDER = "refined"
 STARTS = ("network", "clustering", "cad")
-_STATE, _MODEL, _RECORD, _HISTORY = "state.npz", "model.npz", "refine.json", "history.csv"
+_MODEL, _RECORD = "model.npz", "refine.json"
 _ENTRIES = Entries(
     {
         "epochs": Whole(0),
@@ -34,6 +45,7 @@ _ENTRIES = Entries(
         "noise": Number(0),
         "weights": Text(),
         "moved": Number(0),
+        "attempts": Whole(1),
         "fit": Entries(
             {
                 "residual": Optional(Number(0)),
@@ -46,15 +58,8 @@ _ENTRIES = Entries(
 )
 # A model explains its scenes where the mean residual is below this share of the part's extent, beside the noise.
 _EXPLAINED = 0.015
-# Share of the measured points that may still change to another instance in the last of the usual rounds: of a model
-# that is the part it is below 1 %; of a heap that fills whatever is measured it was 27 %.
-_SETTLED = 0.05
-_SCENE_ARRAYS = ("present", "rotation", "translation", "residual", "margin")
-# Rounds at least: a model is first blurred for some, with a residual that hardly falls.
-_LEAST_ROUNDS = 9
 # Scenes that the noise is measured in, about.
 _NOISE_SCENES = 20
-_COLUMNS = ("round", "residual_mm", "points", "moved")
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,7 @@ def refine_run(
         options: `RefineOptions`.
         overwrite: Start again, instead of resuming a refinement or keeping a finished one.
         progress: `Progress`.
-        watch: Called with a dict of each round: `round` from 1, `residual_mm`, `points` of the model and `moved`, the
-            share of measured points that changed to another instance.
+        watch: Called with the content of each `Round` by name.
 
     Returns:
         The `RefinedModel`.
@@ -133,27 +137,66 @@ def _refine(run, beginning, options, overwrite, progress, watch):
     if not overwrite and is_refined(run):
         _check_same(run, _read_record(folder), settings)
         return read_refined(run)[0]
-    scenes = _scenes(run, beginning, numbers, progress)
-    rows = []
     if overwrite:
-        for name in (_RECORD, _STATE):
-            (folder / name).unlink(missing_ok=True)
-    if (folder / _STATE).is_file():
-        refined, rows = _read_state(run, folder, scenes, settings)
+        (folder / _RECORD).unlink(missing_ok=True)
+        remove_state(folder)
+    noise = _noise(run.folder(), numbers)
+    scenes = _scenes(run, beginning, numbers, progress)
+    labels = list(scenes.labels)
+    state = read_state(folder, scenes)
+    if state is None:
+        refined, rounds, attempt = beginning.first_model(scenes, progress, 1), [], 1
     else:
-        refined = beginning.first_model(scenes, progress)
-    total = options.rounds * len(scenes)
-    with progress.task("refining", total) as task:
-        task(len(rows) * len(scenes), note=_note(rows))
-        while len(rows) < options.rounds and not _settled(rows):
-            before = [labels.copy() for labels in scenes.labels]
-            refined = next_round(refined, scenes, len(rows))
-            rows.append(_row(refined, scenes, before, len(rows) + 1))
-            _write_state(folder, refined, scenes, rows, settings)
-            watch(dict(zip(_COLUMNS, rows[-1], strict=True)))
-            task(len(rows) * len(scenes), note=_note(rows))
-    _finish(folder, refined, rows, settings | {"noise": round(_noise(run.folder(), numbers), 9)})
+        _check_same(run, {**state.settings, "most_rounds": options.rounds}, settings)
+        refined, rounds, attempt = state.model, state.rounds, state.rounds[-1].attempt
+    attempts = beginning.attempts if options.rounds >= LEAST_ROUNDS else 1
+    while True:
+        keep = partial(_keep, folder, scenes, rounds, settings, watch)
+        refined = _alternated(refined, scenes, rounds, attempt, options.rounds, progress, keep)
+        if best(rounds).attempt == attempt:
+            write_best(folder, refined)
+        if attempt >= attempts or is_clear(rounds[-1], refined.extent, noise):
+            break
+        attempt += 1
+        scenes.labels = list(labels)
+        scenes = scenes.select(range(len(scenes)))
+        refined = beginning.first_model(scenes, progress, attempt)
+    refined = read_best(folder)
+    _finish(folder, refined, rounds, settings | {"noise": round(noise, 9)})
     return refined
+
+
+def _alternated(refined, scenes, rounds, attempt, most, progress, keep):
+    """Return the model after all rounds of an attempt, which are appended to the others."""
+    of_this = of_attempt(rounds, attempt)
+    title = "refining" if attempt == 1 else f"refining, attempt {attempt}"
+    with progress.task(title, most * len(scenes)) as task:
+        while True:
+            task(
+                len(of_this) * len(scenes),
+                note=f" residual {of_this[-1].residual_mm:.2f} mm" if of_this else "",
+            )
+            if ended(of_this, most):
+                return refined
+            before = [labels.copy() for labels in scenes.labels]
+            refined = next_round(refined, scenes, len(of_this))
+            changed = sum(int((a != b).sum()) for a, b in zip(before, scenes.labels, strict=True))
+            rounds.append(
+                Round(
+                    attempt,
+                    len(rounds) + 1,
+                    round(1000 * mean_residual(scenes, refined.extent), 6),
+                    len(refined.points),
+                    round(changed / sum(map(len, before)), 6),
+                )
+            )
+            of_this.append(rounds[-1])
+            keep(refined)
+
+
+def _keep(folder, scenes, rounds, settings, watch, refined):
+    write_state(folder, KeptState(refined, rounds, settings), scenes)
+    watch(rounds[-1]._asdict())
 
 
 def is_refined(run):
@@ -177,7 +220,7 @@ def unexplained(run):
 
 
 def _remedy(record):
-    if record["rounds"] and record["rounds"] == record["most_rounds"] < _LEAST_ROUNDS:
+    if record["rounds"] and record["rounds"] == record["most_rounds"] < LEAST_ROUNDS:
         return f"It was refined for {record['rounds']} `rounds` only; allow more, with `overwrite`."
     shown = "Show the part from more sides, so that neighbouring views overlap"
     return f"{shown}, or give its CAD model to `tfapp pose fit`."
@@ -185,11 +228,11 @@ def _remedy(record):
 
 def _unsettled(run, record):
     moved = record.get("moved", 0.0)
-    if record["rounds"] < _LEAST_ROUNDS or moved <= _SETTLED:
+    if record["rounds"] < LEAST_ROUNDS or moved <= SETTLED:
         return None
     return (
         f"the refined model of {run.path} does not divide its scenes the same way twice: {moved:.0%} of the measured "
-        f"points changed to another instance in the last round, more than {_SETTLED:.0%}; its poses are not to be "
+        f"points changed to another instance in the last round, more than {SETTLED:.0%}; its poses are not to be "
         "trusted. Show the parts with less of them hidden, say how many there are, or give their CAD model to `tfapp "
         "pose fit`."
     )
@@ -223,10 +266,9 @@ def read_refined(run):
         )
     try:
         with open_arrays(folder / _MODEL) as arrays:
-            points, symmetries = _points(arrays["points"]), ModelSymmetries.from_arrays(arrays)
+            return model_from(arrays, record["extent"]), record["start"]
     except DAMAGED as error:
         raise _damaged(run, folder / _MODEL, error) from None
-    return RefinedModel(points, record["extent"], symmetries=symmetries), record["start"]
 
 
 def _scenes(run, beginning, numbers, progress):
@@ -241,91 +283,20 @@ def _noise(folder, numbers):
     return float(np.median([noise_of(folder.parts(int(number))) for number in some]))
 
 
-def _settled(rows):
-    """Return whether the residual fell by less than `LEAST_GAIN` in the last two rounds."""
-    residuals = [row[1] for row in rows]
-    return len(residuals) >= _LEAST_ROUNDS and min(residuals[-2:]) > (1 - LEAST_GAIN) * min(residuals[:-2])
-
-
-def _row(refined, scenes, before, number):
-    changed = sum(int((a != b).sum()) for a, b in zip(before, scenes.labels, strict=True))
-    share = changed / sum(map(len, before))
-    return (
-        number,
-        round(1000 * mean_residual(scenes, refined.extent), 6),
-        len(refined.points),
-        round(share, 6),
-    )
-
-
-def _note(rows):
-    return f" residual {rows[-1][1]:.2f} mm" if rows else ""
-
-
-def _write_state(folder, refined, scenes, rows, settings):
-    folder.mkdir(exist_ok=True)
-    lines = [",".join(_COLUMNS), *(",".join(map(str, row)) for row in rows)]
-    write_text(folder / _HISTORY, "\n".join(lines) + "\n")
-    _save(
-        folder / _STATE,
-        points=refined.points,
-        extent=refined.extent,
-        **refined.symmetries.to_arrays(),
-        rows=np.array(rows, np.float64),
-        labels=np.concatenate(scenes.labels),
-        settings=np.array(json.dumps(settings)),
-        **{name: getattr(scenes, name) for name in _SCENE_ARRAYS},
-    )
-
-
-def _read_state(run, folder, scenes, settings):
-    """Return the model and the rows of the rounds so far, and set the scenes to what they were.
-
-    Raises:
-        InputError: The file is damaged, or of other settings; the number of rounds may be another.
-    """
-    try:
-        with open_arrays(folder / _STATE) as arrays:
-            kept_settings = dict(json.loads(str(arrays["settings"])))
-            lengths = [len(points) for points in scenes.points]
-            labels = arrays["labels"]
-            kept = {name: arrays[name] for name in _SCENE_ARRAYS}
-            if labels.shape != (sum(lengths),) or any(
-                kept[name].shape != getattr(scenes, name).shape for name in _SCENE_ARRAYS
-            ):
-                raise ValueError("it is of other scenes")
-            scenes.labels = [one.astype(np.int64) for one in np.split(labels, np.cumsum(lengths)[:-1])]
-            for name, value in kept.items():
-                setattr(scenes, name, value)
-            symmetries = ModelSymmetries.from_arrays(arrays)
-            refined = RefinedModel(_points(arrays["points"]), float(arrays["extent"]), symmetries=symmetries)
-            rows = [(int(a), float(b), int(c), float(d)) for a, b, c, d in arrays["rows"]]
-    except DAMAGED as error:
-        raise InputError(f"{folder / _STATE} is damaged ({error}); start again with `overwrite`.") from None
-    _check_same(run, {**kept_settings, "most_rounds": settings["most_rounds"]}, settings)
-    return refined, rows
-
-
-def _points(points):
-    if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all():
-        raise ValueError("its points are no finite numbers (m, 3)")
-    return points.astype(np.float64)
-
-
-def _finish(folder, refined, rows, settings):
-    _save(folder / _MODEL, points=refined.points, **refined.symmetries.to_arrays())
+def _finish(folder, refined, rounds, settings):
+    save_arrays(folder / _MODEL, **model_arrays(refined))
     # Written last: it tells that the refinement is done.
-    residual = rows[-1][1] / 1000 if rows else 0.0
-    found = {"rounds": len(rows), "residual": residual, "extent": refined.extent}
-    if rows:
-        found["moved"] = rows[-1][3]
+    found = {"rounds": 0, "residual": 0.0, "extent": refined.extent}
+    if rounds:
+        last = best(rounds)
+        found |= {
+            "rounds": len(of_attempt(rounds, last.attempt)),
+            "attempts": rounds[-1].attempt,
+            "residual": last.residual_mm / 1000,
+            "moved": last.moved,
+        }
     write_json(folder / _RECORD, settings | found)
-    (folder / _STATE).unlink(missing_ok=True)
-
-
-def _save(path, **arrays):
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
+    remove_state(folder)
 
 
 def _read_record(folder):

@@ -20,8 +20,11 @@ from tfapp.pose.refinement.placement import model_of
 HIGHEST_ORDER = 8
 # Rotations of a continuous symmetry that a model is completed by.
 _WHOLE_TURN = 24
-# Random rotations that self-registration begins from, about 25 degrees apart, and its steps.
-_STARTS, _STEPS, _LAST_STEPS = 480, 10, 6
+# Random rotations that self-registration begins from, about 25 degrees apart, those of them that lay the model onto
+# itself best after its first steps, of few points, and so go on to the last ones.
+_STARTS, _STEPS, _GO_ON, _LAST_STEPS = 480, 10, 160, 6
+# Of the points of the last steps the first ones have one in so many.
+_THIN = 4
 # Points of the model that are laid onto it, those of them that may be contradicted, and instances that are asked.
 _POINTS, _SOME, _INSTANCES = 1000, 200, 100
 # Points count as laid onto the model within so many voxels.
@@ -36,6 +39,8 @@ _WHOLE_NEAR, _WHOLE_OVERLAP = 0.5, 0.95
 _CONTRAST = 0.15
 # Two rotations or axes are the same within this angle.
 _SAME = np.radians(8)
+# Registrations that end within this angle of one that the scenes contradict ended in the same minimum.
+_ALIKE = np.radians(2)
 # Rotations by less are none: noise of the registration of a model that is nearly round.
 _LEAST_ANGLE = 2 * np.pi / HIGHEST_ORDER - _SAME
 # Shares of a whole turn that no order up to the highest has in common: a continuous axis has them all.
@@ -169,12 +174,12 @@ class _Search:
     def axes(self, rotations):
         """Return axes (direction, point) of symmetries near given rotations about the middle, best first."""
         rotations, translations = self._registered(rotations, self.centre - rotations @ self.centre)
-        overlap, found = self._on_itself(rotations, translations)[1], []
+        overlap, found, refused = self._on_itself(rotations, translations)[1], [], []
         for number in np.argsort(-overlap):
             if overlap[number] < self.least or len(found) == _AXES:
                 break
             rotation = rotations[number]
-            if _angle(rotation) < _LEAST_ANGLE:
+            if _angle(rotation) < _LEAST_ANGLE or any(_angle(rotation.T @ one) < _ALIKE for one in refused):
                 continue
             direction = Rotation.from_matrix(rotation).as_rotvec() / _angle(rotation)
             if any(abs(direction @ one) > np.cos(_SAME) for one, _ in found):
@@ -182,6 +187,8 @@ class _Search:
             centre = _fixed(rotation[None], translations[number][None])
             if self._free(rotation[None], centre):
                 found.append((direction, centre))
+            else:
+                refused.append(rotation)
         return found
 
     def order_about(self, axis, centre):
@@ -269,12 +276,16 @@ class _Search:
         return _distances(_without_pictures(self.few), self.model, *poses)[0].numpy()
 
     def _registered(self, rotations, translations, coarse=True):
-        observed = _without_pictures(self.few)
-        poses = tuple(tf.constant(one[None], tf.float32) for one in (rotations, translations))
+        """Return registrations that begin at some poses; of more than `_GO_ON` coarse ones the best."""
         if coarse:
-            poses = _steps(observed, self.wide, *poses, steps=_STEPS)
-        poses = _settled(observed, self.wide, *poses, steps=_LAST_STEPS)
-        return tuple(part[0].numpy().astype(float) for part in poses)
+            thin = _without_pictures(self.few[::_THIN])
+            rotations, translations = _numbers(_steps, thin, self.wide, rotations, translations, _STEPS)
+            if len(rotations) > _GO_ON:
+                chosen = np.argsort(self._on_itself(rotations, translations)[0], kind="stable")[:_GO_ON]
+                rotations, translations = rotations[chosen], translations[chosen]
+        return _numbers(
+            _settled, _without_pictures(self.few), self.wide, rotations, translations, _LAST_STEPS
+        )
 
     def _free(self, rotations, centre):
         return bool((self._contradicted(rotations, centre) <= self.usual + _MOST_CONTRADICTED).all())
@@ -317,6 +328,11 @@ def _settled(observed, model, rotation, translation, *, steps):
 @tf.function(reduce_retracing=True, autograph=False)
 def _distances(observed, model, rotation, translation):
     return fitting.distances(observed, model, rotation, translation)
+
+
+def _numbers(steps_of, observed, model, rotations, translations, steps):
+    poses = (tf.constant(one[None], tf.float32) for one in (rotations, translations))
+    return tuple(part[0].numpy().astype(float) for part in steps_of(observed, model, *poses, steps=steps))
 
 
 def _fixed(rotations, translations):
