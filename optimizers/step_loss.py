@@ -10,9 +10,9 @@ class StepLoss:
     overwritten by the next replica; and a dictionary in an attribute of an optimizer would be tracked and saved.
 
     Several losses may be handed over before an `apply`: those of an evaluation and of steps that were given up, which
-    must not count, or the parts of one loss, which would have to. A loss is therefore noticed when its gradient is
-    taken: one alone is that of the step, and of several nobody knows whether they are to be added up. What another
-    graph handed over, such as a trace that was given up, never counts.
+    must not count, or the parts of one loss, which would have to. Eagerly a loss is therefore noticed when its gradient
+    is taken: one alone is that of the step, and of several nobody knows whether they are to be added up. In a graph,
+    where no step is given up, all count; what another graph handed over, such as a trace that was given up, never does.
     """
 
     def __init__(self):
@@ -49,13 +49,11 @@ class StepLoss:
                 "use `loss = optimizer.scale_loss(loss)` inside the tape, or "
                 "`optimizer.apply(grads, variables, loss=loss)`."
             )
-        losses, what = list(handed.differentiated.values()), "whose gradients were taken"
-        if not losses:
-            losses, what = [handed.last] * handed.count, "of which no gradient was taken"
+        losses = list(handed.differentiated.values()) or [handed.last] * handed.count
         if len(losses) > 1:
             raise RuntimeError(
                 f"{optimizer_name} needs one loss for each step. Received: {len(losses)} by `optimizer.scale_loss` "
-                f"since the last step, {what}. Add up the parts of a loss, or the losses of accumulated batches, or "
+                "since the last step. Add up the parts of a loss, or the losses of accumulated batches, or "
                 "leave out that of a step that was given up: "
                 "`optimizer.apply(grads, variables, loss=loss)` takes the loss that the gradients belong to."
             )
@@ -73,6 +71,9 @@ class _Handed:
 
     def noticed(self, loss):
         self.last, self.count = loss, self.count + 1
+        if self.graph is not None:
+            # TensorFlow keeps a graph with a gradient of its own for ever.
+            return loss
         number = self.count
 
         @tf.custom_gradient
