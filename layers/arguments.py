@@ -84,7 +84,8 @@ def reachable(tolerance):
     if tolerance < LEAST_TOLERANCE:
         warnings.warn(
             f"`tolerance`={tolerance:g} is below what float32 can reach; {LEAST_TOLERANCE:g} is used.",
-            stacklevel=3,
+            # The caller of the constructor, which sets the attribute.
+            stacklevel=6,
         )
     return max(float(tolerance), LEAST_TOLERANCE)
 
