@@ -5,25 +5,32 @@ import numbers
 import warnings
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 # The gap is a difference of sums of float32 numbers: below this per pixel it is rounding.
 LEAST_TOLERANCE = 1e-6
 
 
-def check_weight(tv_weight, learned):
-    """Raise ValueError unless the initial lambda is finite and >= 0, and > 0 if it is learned."""
-    if not isinstance(tv_weight, numbers.Real):
+def checked_weight(tv_weight, learned, per_class):
+    """Return an initial lambda as a float, or as a tuple of floats, one for each class.
+
+    Raises:
+        ValueError: Unless it is finite and >= 0, and > 0 if it is learned; for several without `per_class`.
+    """
+    is_list = per_class and isinstance(tv_weight, (list, tuple, np.ndarray)) and np.ndim(tv_weight) == 1
+    values = list(tv_weight) if is_list else [tv_weight]
+    if not values or not all(isinstance(value, numbers.Real) for value in values):
         raise ValueError(
-            "`tv_weight` must be one number; with `per_class=True` and `learn_tv_weight=True` each class learns its "
-            "own, and a call takes one for each class, `layer(logits, tv_weight=[...])`. "
-            f"Received: tv_weight={tv_weight!r}"
+            "`tv_weight` must be one number; with `per_class=True` it may be a list of one for each class, and a call "
+            f"takes them too, `layer(logits, tv_weight=[...])`. Received: tv_weight={tv_weight!r}"
         )
-    if not (math.isfinite(tv_weight) and (tv_weight > 0 or (tv_weight == 0 and not learned))):
+    if not all(math.isfinite(value) and (value > 0 or (value == 0 and not learned)) for value in values):
         raise ValueError(
             "`tv_weight` must be a finite number > 0 (0 is allowed with `learn_tv_weight=False`). "
             f"Received: tv_weight={tv_weight}, learn_tv_weight={learned}"
         )
+    return tuple(map(float, values)) if is_list else float(tv_weight)
 
 
 def check_positive(**values):
@@ -77,20 +84,38 @@ def reachable(tolerance):
     if tolerance < LEAST_TOLERANCE:
         warnings.warn(
             f"`tolerance`={tolerance:g} is below what float32 can reach; {LEAST_TOLERANCE:g} is used.",
-            stacklevel=3,
+            # The caller of the constructor, which sets the attribute.
+            stacklevel=6,
         )
     return max(float(tolerance), LEAST_TOLERANCE)
 
 
-def check_values(name, logits, tv_weight):
-    """Raise ValueError for logits or weights that are not finite, where their values are known (eager mode)."""
+def check_values(name, logits, tv_weight, *, may_forbid=False):
+    """Raise ValueError for logits or weights that are not finite, where their values are known (eager mode).
+
+    Args:
+        name: Of the layer.
+        logits: Tensor `(batch, *spatial, classes)`.
+        tv_weight: Tensor in place of the layer's own, or None.
+        may_forbid: Whether logits of -inf forbid a class at a pixel, as for a softmax, if another one stays.
+    """
     if not tf.executing_eagerly():
         return
-    bad = int(tf.reduce_sum(tf.cast(~tf.math.is_finite(logits), tf.int32)))
+    finite = tf.math.is_finite(logits)
+    forbidden = tf.equal(logits, logits.dtype.as_numpy_dtype(-np.inf))
+    bad = int(tf.math.count_nonzero(~(finite | forbidden) if may_forbid else ~finite))
     if bad:
+        if not bool(tf.reduce_any(~(finite | forbidden))):
+            found, mend = "-inf", "take a large negative number, such as -1e4, in its place"
+        else:
+            found, mend = "NaN or infinite", "look for a diverged training or an input that is not scaled"
         raise ValueError(
-            f"{name} needs finite logits. Received: {bad} NaN or infinite of {tf.size(logits)} values; look for "
-            "a diverged training or an input that is not scaled"
+            f"{name} needs finite logits. Received: {bad} {found} of {tf.size(logits)} values; {mend}"
+        )
+    if may_forbid and bool(tf.reduce_any(tf.reduce_all(forbidden, -1))):
+        raise ValueError(
+            f"{name} takes logits of -inf for classes that are forbidden at a pixel, but one class must stay finite. "
+            f"Received: -inf for every class at {int(tf.math.count_nonzero(tf.reduce_all(forbidden, -1)))} pixels"
         )
     if tv_weight is not None and not bool(tf.reduce_all((tv_weight >= 0) & tf.math.is_finite(tv_weight))):
         raise ValueError(

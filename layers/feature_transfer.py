@@ -2,9 +2,11 @@
 
 import keras
 
+from tfapp.layers.options import CheckedOptions
+
 
 @keras.saving.register_keras_serializable(package="tfapp")
-class FeatureTransfer(keras.layers.Layer):
+class FeatureTransfer(CheckedOptions, keras.layers.Layer):
     """Two fully connected layers that pull features of poor images towards clusters of features of sharp ones.
 
         y = W2 relu(W1 x + b1) + b2
@@ -34,13 +36,12 @@ class FeatureTransfer(keras.layers.Layer):
         [8, 100]
     """
 
+    OPTIONS = BUILT_IN = ("hidden", "clusters", "kernel_regularizer")
+
     def __init__(self, hidden, clusters, *, kernel_regularizer=None, **kwargs):
         super().__init__(**kwargs)
-        for name, units in (("hidden", hidden), ("clusters", clusters)):
-            if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {name}={units!r}")
         self.hidden, self.clusters = hidden, clusters
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_regularizer = kernel_regularizer
         common = {
             "kernel_initializer": "he_normal",
             "kernel_regularizer": self.kernel_regularizer,
@@ -48,6 +49,17 @@ class FeatureTransfer(keras.layers.Layer):
         }
         self.first = keras.layers.Dense(hidden, "relu", name="first", **common)
         self.second = keras.layers.Dense(clusters, name="second", **common)
+
+    def checked(self, name, value):
+        if name == "kernel_regularizer":
+            return keras.regularizers.get(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+        return value
+
+    def is_built_in(self, name):
+        # Its parts are made with it.
+        return "second" in self.__dict__
 
     def build(self, input_shape):
         if len(input_shape) != 2 or input_shape[-1] is None:

@@ -4,10 +4,11 @@ import keras
 import tensorflow as tf
 
 from tfapp.layers.arguments import check_channels_last
+from tfapp.layers.options import CheckedOptions
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
-class PadToStride(keras.layers.Layer):
+class PadToStride(CheckedOptions, keras.layers.Layer):
     """Pad images symmetrically until height and width are multiples of the stride.
 
     Mirrored pixels continue the image at its border, which zeros would not. The padding is shared
@@ -24,11 +25,16 @@ class PadToStride(keras.layers.Layer):
         `(batch, padded_height, padded_width, channels)`, both multiples of `stride`.
     """
 
+    OPTIONS = BUILT_IN = ("stride",)
+
     def __init__(self, stride, **kwargs):
         super().__init__(**kwargs)
-        if int(stride) != stride or stride < 1:
-            raise ValueError(f"`stride` must be a positive integer. Received: stride={stride}")
-        self.stride = int(stride)
+        self.stride = stride
+
+    def checked(self, name, value):
+        if int(value) != value or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value}")
+        return int(value)
 
     def call(self, images):
         check_channels_last(type(self).__name__)

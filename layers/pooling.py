@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfapp.layers.arguments import check_channels_last
+from tfapp.layers.options import CheckedOptions
 
 PADDINGS = ("valid", "same")
 
@@ -54,7 +55,7 @@ def _pixels_of_maxima(images, pool_size, strides, padding):
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
-class MaxPoolWithIndices(keras.layers.Layer):
+class MaxPoolWithIndices(CheckedOptions, keras.layers.Layer):
     """Max pooling that also returns where each maximum was, for `MaxUnpooling2D`.
 
     The same numbers as `tf.nn.max_pool_with_argmax` with `include_batch_in_index=False`. Between equal
@@ -78,11 +79,15 @@ class MaxPoolWithIndices(keras.layers.Layer):
         (4.0, 2)
     """
 
+    OPTIONS = BUILT_IN = ("pool_size", "strides", "padding")
+
     def __init__(self, pool_size=2, strides=None, padding="valid", **kwargs):
         super().__init__(**kwargs)
-        self.pool_size = window_pair("pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else window_pair("strides", strides)
-        self.padding = padding_name(padding)
+        self.pool_size, self.padding = pool_size, padding
+        self.strides = self.pool_size if strides is None else strides
+
+    def checked(self, name, value):
+        return checked_window(name, value)
 
     def call(self, images):
         check_channels_last(type(self).__name__)
@@ -143,7 +148,7 @@ def max_unpool(pooled, indices, height, width):
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
-class MaxUnpooling2D(keras.layers.Layer):
+class MaxUnpooling2D(CheckedOptions, keras.layers.Layer):
     """Put the values of a max pooling back to the places of the maxima, and zeros elsewhere.
 
     Arguments, defaults, call and result are those of `tensorflow_addons.layers.MaxUnpooling2D` 0.23,
@@ -174,11 +179,14 @@ class MaxUnpooling2D(keras.layers.Layer):
         [[0.0, 0.0], [4.0, 0.0]]
     """
 
+    OPTIONS = BUILT_IN = ("pool_size", "strides", "padding")
+
     def __init__(self, pool_size=2, strides=2, padding="same", **kwargs):
         super().__init__(**kwargs)
-        self.pool_size = window_pair("pool_size", pool_size)
-        self.strides = window_pair("strides", strides)
-        self.padding = padding_name(padding)
+        self.pool_size, self.strides, self.padding = pool_size, strides, padding
+
+    def checked(self, name, value):
+        return checked_window(name, value)
 
     def call(self, pooled, indices, reference=None):
         check_channels_last(type(self).__name__)
@@ -213,6 +221,11 @@ def window_pair(name, value):
     if len(pair) != 2 or not all(isinstance(length, int) and length > 0 for length in pair):
         raise ValueError(f"`{name}` must be a positive integer or a pair of them. Received: {name}={value}")
     return pair
+
+
+def checked_window(name, value):
+    """Return the option of this name of a pooling: the padding, or a pair of lengths."""
+    return padding_name(value) if name == "padding" else window_pair(name, value)
 
 
 def padding_name(value):

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.layers.arguments import at_least_float32, check_choice
+from tfapp.layers.options import CheckedOptions
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0)
 X_AXIS, Y_AXIS = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
@@ -193,7 +194,7 @@ _REPRESENTATIONS = {
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
-class Rotation(keras.layers.Layer):
+class Rotation(CheckedOptions, keras.layers.Layer):
     """Turn quaternions, axis-angles or pairs of columns into rotation matrices.
 
     Nothing has to be normalised before: every input has a rotation, also zero, with a finite derivative.
@@ -214,10 +215,15 @@ class Rotation(keras.layers.Layer):
         [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
 
+    OPTIONS = BUILT_IN = ("representation",)
+
     def __init__(self, representation="quaternion", **kwargs):
         super().__init__(**kwargs)
-        check_choice("representation", representation, tuple(_REPRESENTATIONS))
         self.representation = representation
+
+    def checked(self, name, value):
+        check_choice(name, value, tuple(_REPRESENTATIONS))
+        return value
 
     def build(self, input_shape):
         length, _ = _REPRESENTATIONS[self.representation]

@@ -10,6 +10,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from tfapp.layers.arguments import at_least_float32, check_choice, check_count, check_positive
 from tfapp.layers.host_functions import map_scenes, refuse_xla
+from tfapp.layers.options import CheckedOptions
 from tfapp.layers.transforms import rotation_from_ortho6d
 
 BACKENDS = ("scipy", "open3d")
@@ -22,7 +23,7 @@ _LEAST_DEPTH = 0.01
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
-class HiddenPointRemoval(keras.layers.Layer):
+class HiddenPointRemoval(CheckedOptions, keras.layers.Layer):
     """Tell which points of each cloud a camera sees, as a mask for `chamfer_distance`.
 
     A point is visible if, flipped to the outside of a large sphere around the camera, it is a vertex of the convex
@@ -57,6 +58,9 @@ class HiddenPointRemoval(keras.layers.Layer):
         S. Katz, A. Tal, R. Basri, "Direct Visibility of Point Sets", 2007, doi:10.1145/1276377.1276407.
     """
 
+    OPTIONS = ("exponent", "camera", "backend", "threads", "pixels", "splat", "tolerance")
+    BUILT_IN = ("backend",)
+
     def __init__(
         self,
         exponent=2.9,
@@ -70,24 +74,42 @@ class HiddenPointRemoval(keras.layers.Layer):
     ):
         # Rounded to half precision many points would be in one place.
         super().__init__(autocast=False, **kwargs)
-        check_choice("backend", backend, (*BACKENDS, "z-buffer"))
-        self.exponent = checked_exponent(exponent)
-        self.camera = checked_position(camera)
         self.backend = backend
-        if threads is not None:
-            check_count(threads=threads)
-        self.threads = threads
-        check_count(pixels=pixels, splat=splat)
-        if splat % 2 == 0 or splat > pixels:
+        self.exponent, self.camera, self.threads = exponent, camera, threads
+        self.pixels, self.splat, self.tolerance = pixels, splat, tolerance
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name == "backend":
+            self.supports_jit = value == "z-buffer"
+
+    def checked(self, name, value):
+        if name == "exponent":
+            return checked_exponent(value)
+        if name == "camera":
+            return checked_position(value)
+        if name == "backend":
+            check_choice(name, value, (*BACKENDS, "z-buffer"))
+            if value == "open3d":
+                import_open3d()
+            return value
+        if name == "tolerance":
+            check_positive(**{name: value})
+            return float(value)
+        if name == "threads" and value is None:
+            return value
+        check_count(**{name: value})
+        sizes = {"pixels": self.__dict__.get("pixels"), "splat": self.__dict__.get("splat"), name: value}
+        pixels, splat = sizes["pixels"], sizes["splat"]
+        if splat is not None and (splat % 2 == 0 or splat > pixels):
             raise ValueError(
                 f"`splat` must be an odd integer up to `pixels`. Received: splat={splat}, pixels={pixels}"
             )
-        self.pixels, self.splat = int(pixels), int(splat)
-        check_positive(tolerance=tolerance)
-        self.tolerance = float(tolerance)
-        self.supports_jit = backend == "z-buffer"
-        if backend == "open3d":
-            import_open3d()
+        return int(value)
+
+    def is_traced(self, name):
+        # Hulls are computed in Python, which reads the options each time.
+        return self.backend == "z-buffer" and super().is_traced(name)
 
     def build(self, points_shape, exists_shape=None):
         del exists_shape
@@ -127,8 +149,7 @@ class HiddenPointRemoval(keras.layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(points.shape), "bool")
 
     def get_config(self):
-        names = ("exponent", "camera", "backend", "threads", "pixels", "splat", "tolerance")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.OPTIONS}}
 
 
 def hidden_point_mask(

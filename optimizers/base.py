@@ -7,47 +7,9 @@ import tensorflow as tf
 
 from tfapp.optimizers.loss_scaling import teach_wrapper
 from tfapp.optimizers.single_batches import teach_train_on_batch
+from tfapp.optimizers.step_loss import StepLoss
 from tfapp.optimizers.untracked import Untracked, WithoutNumbers, saved_numbers
 from tfapp.optimizers.updates import global_norm, plain
-
-
-class StepLoss:
-    """Loss of each replica between `scale_loss` and `apply`.
-
-    Replica threads of MirroredStrategy take turns while a step is traced, so that one attribute would be
-    overwritten by the next replica; and a dictionary in an attribute of an optimizer would be tracked and saved.
-    """
-
-    def __init__(self):
-        self._losses = {}
-
-    def put(self, loss):
-        """Keep the loss of this replica."""
-        self._losses[_replica()] = loss
-
-    def take(self, optimizer_name):
-        """Return the loss of this replica, once.
-
-        Raises:
-            RuntimeError: If none was kept since the last time.
-        """
-        loss = self._losses.pop(_replica(), None)
-        if loss is None:
-            raise RuntimeError(
-                f"{optimizer_name} needs the loss of the step, expected from `optimizer.scale_loss(loss)`, which "
-                "Keras's own `train_step` calls. Received: no loss. In a training loop or `train_step` of your own "
-                "use `loss = optimizer.scale_loss(loss)` inside the tape, or "
-                "`optimizer.apply(grads, variables, loss=loss)`."
-            )
-        return loss
-
-
-def _replica():
-    context = tf.distribute.get_replica_context()
-    if context is None:
-        return 0
-    number = tf.get_static_value(context.replica_id_in_sync_group)
-    return None if number is None else int(number)
 
 
 class LossAwareOptimizer(keras.optimizers.Optimizer):
@@ -180,8 +142,12 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         """Return the first values of the scalars that are kept between steps, those of `MEASURED` in front."""
         return list(self.INITIAL)
 
-    def record_loss(self, loss):
-        """Keep the loss, a scalar tensor, for the next `apply`.
+    def record_loss(self, loss, *, alone=False):
+        """Keep the loss, a scalar tensor, for the next `apply`, and return it for the tape.
+
+        Args:
+            loss: Scalar tensor.
+            alone: Whether it is that of the next step whatever was recorded before.
 
         Raises:
             ValueError: If it is not one number.
@@ -192,11 +158,19 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
                 "`loss` must be one number, that of the whole step: take `tf.reduce_mean(loss)` of it inside the tape, "
                 f"so that the gradients are its own. Received: a loss of shape {tuple(shape)}."
             )
-        self._step_loss.put(loss)
+        return self._step_loss.put_alone(loss) if alone else self._step_loss.put(loss)
+
+    def forget_loss(self):
+        """Forget the losses that were recorded since the last step: those of one that is not taken."""
+        self._step_loss.drop()
 
     def scale_loss(self, loss):
-        self.record_loss(loss)
-        return super().scale_loss(loss)
+        """Return the loss to differentiate, which is kept for the next `apply`.
+
+        Call it once for each step, with the whole loss: the sum of its parts, and of accumulated batches. Losses that
+        are never differentiated, as in an evaluation, do not count; of several that are, `apply` refuses to choose.
+        """
+        return super().scale_loss(self.record_loss(loss))
 
     def apply(self, grads, trainable_variables=None, loss=None):
         """Update the variables.
@@ -204,11 +178,15 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         Args:
             grads: Gradients, one for each variable.
             trainable_variables: The variables; by default those that the optimizer was built for.
-            loss: Scalar tensor of the loss, where `scale_loss` was not called. Under `tf.distribute` it is this
-                replica's share, as for the gradients: the shares are summed.
+            loss: Scalar tensor of the loss that the gradients belong to, where `scale_loss` was not called once for
+                the whole of it. Under `tf.distribute` it is this replica's share, as for the gradients: the shares are
+                summed.
+
+        Raises:
+            RuntimeError: Without a loss, or where since the last step more than one was differentiated.
         """
         if loss is not None:
-            self.record_loss(loss)
+            self.record_loss(loss, alone=True)
         super().apply(grads, trainable_variables)
         # Replicas that run eagerly take turns; what they have in common is read after them.
         if tf.executing_eagerly() and tf.distribute.get_strategy().num_replicas_in_sync == 1:

@@ -1,5 +1,7 @@
 """Keras's loss-scaling wrapper around optimizers that ask for the loss and whose settings may change."""
 
+import functools
+
 
 def unwrapped(optimizer):
     """Return the optimizer inside Keras's loss-scaling wrapper, or the optimizer itself."""
@@ -15,14 +17,28 @@ def teach_wrapper(wrapper, receiver):
 
     Args:
         wrapper: `keras.optimizers.LossScaleOptimizer`.
-        receiver: Class of the inner optimizers, with `record_loss(loss)` and the names `ADJUSTABLE` and `FIXED`.
+        receiver: Class of the inner optimizers, with `record_loss(loss)`, `forget_loss()` and the names `ADJUSTABLE`
+            and `FIXED`.
     """
-    scale_loss, set_attribute = wrapper.scale_loss, wrapper.__setattr__
+    scale_loss, apply, set_attribute = wrapper.scale_loss, wrapper.apply, wrapper.__setattr__
 
     def scale_loss_and_tell(self, loss):
         if isinstance(self.inner_optimizer, receiver):
-            self.inner_optimizer.record_loss(loss)
+            loss = self.inner_optimizer.record_loss(loss)
         return scale_loss(self, loss)
+
+    @functools.wraps(apply)
+    def apply_and_forget(self, grads, trainable_variables=None, **options):
+        inner = self.inner_optimizer
+        if not isinstance(inner, receiver):
+            return apply(self, grads, trainable_variables, **options)
+        loss = options.pop("loss", None)
+        if loss is not None:
+            inner.record_loss(loss, alone=True)
+        result = apply(self, grads, trainable_variables, **options)
+        # Where gradients overflow the step is not taken, and eagerly the inner optimizer hears nothing of it.
+        inner.forget_loss()
+        return result
 
     def set_where_it_belongs(self, name, value):
         inner = self.__dict__.get("inner_optimizer")
@@ -39,5 +55,6 @@ def teach_wrapper(wrapper, receiver):
             return getattr(inner, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    wrapper.scale_loss, wrapper.__setattr__ = scale_loss_and_tell, set_where_it_belongs
+    wrapper.scale_loss, wrapper.apply = scale_loss_and_tell, apply_and_forget
+    wrapper.__setattr__ = set_where_it_belongs
     wrapper.__getattr__ = read_where_it_belongs

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfapp.layers.arguments import at_least_float32, check_choice
+from tfapp.layers.options import CheckedOptions
 from tfapp.layers.tv.layer import TVLayer, TVSigmoid, TVSoftmax
 from tfapp.layers.tv.trial import check_by_value
 
@@ -329,7 +330,7 @@ def _trace_nested(tensor, model, arguments, index):
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
-class ProbabilityLogits(keras.layers.Layer):
+class ProbabilityLogits(CheckedOptions, keras.layers.Layer):
     """Turn probabilities back into logits whose softmax, or sigmoid, they are.
 
     Probabilities below Keras's epsilon, 1e-7, count as that much: Keras's own cross-entropies clip them there.
@@ -344,10 +345,15 @@ class ProbabilityLogits(keras.layers.Layer):
         The same, float32, or float64 for a float64 input.
     """
 
+    OPTIONS = BUILT_IN = ("link",)
+
     def __init__(self, link="softmax", **kwargs):
         super().__init__(autocast=False, **kwargs)
-        check_choice("link", link, ("softmax", "sigmoid"))
         self.link = link
+
+    def checked(self, name, value):
+        check_choice(name, value, ("softmax", "sigmoid"))
+        return value
 
     def call(self, probabilities):
         probabilities = at_least_float32(probabilities)

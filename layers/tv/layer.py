@@ -16,21 +16,30 @@ from tfapp.layers.arguments import (
     check_places,
     check_positive,
     check_values,
-    check_weight,
     checked_voxel_size,
+    checked_weight,
     inverse_softplus,
     reachable,
 )
+from tfapp.layers.options import CheckedOptions
 from tfapp.layers.tv.gradients import GRADIENTS, regularise_logits, regularise_one_step
 from tfapp.layers.tv.operators import edge_weights
 from tfapp.layers.tv.solver import METHODS, TVProblem
 
+_CHOICES = {
+    "gradient": (*GRADIENTS, "one-step"),
+    "method": METHODS,
+    "jit_compile": ("auto", True, False),
+}
 
-class TVLayer(keras.layers.Layer):
+
+class TVLayer(CheckedOptions, keras.layers.Layer):
     """Base of `TVSoftmax`, `TVSigmoid` and `TVReLU`: the solution of a total-variation problem.
 
     Args:
-        tv_weight: Float >= 0, initial lambda, in units of the logits. Must be > 0 when learned.
+        tv_weight: Float >= 0, initial lambda, in units of the logits, or with `per_class` a list of one for each class.
+            Must be > 0 when learned. The attribute and `get_config()` keep it while lambda is trained, as that of a
+            Keras initializer; `current_tv_weight()` is lambda as it stands. Set later, the attribute sets lambda too.
         learn_tv_weight: Whether lambda is trained, through softplus.
         iterations: Integer >= 1, number of iterations in training; the largest number with a `tolerance`.
         gradient: How training differentiates. `"implicit"`: the exact gradient of the converged form, in memory that
@@ -58,6 +67,7 @@ class TVLayer(keras.layers.Layer):
 
     potential = None
     least_classes = 1
+    BUILT_IN = ("learn_tv_weight", "per_class", "return_gap")
 
     def __init__(
         self,
@@ -80,41 +90,82 @@ class TVLayer(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        check_weight(tv_weight, learn_tv_weight)
-        check_positive(step=step, edge_contrast=edge_contrast)
-        check_count(
-            iterations=iterations,
-            inference_iterations=inference_iterations,
-            backward_iterations=backward_iterations,
-        )
-        check_choice("gradient", gradient, (*GRADIENTS, "one-step"))
-        check_choice("method", method, METHODS)
-        check_choice("jit_compile", jit_compile, ("auto", True, False))
-        self.tv_weight = float(tv_weight)
-        self.learn_tv_weight = bool(learn_tv_weight)
-        self.iterations = int(iterations)
-        self.gradient = gradient
-        self.isotropic = bool(isotropic)
-        self.step = float(step)
-        self.per_class = bool(per_class)
-        self.method = method
-        self.inference_iterations = int(inference_iterations)
-        self.tolerance = reachable(tolerance)
-        self.backward_iterations = int(backward_iterations)
-        self.edge_contrast = float(edge_contrast)
-        self.voxel_size = checked_voxel_size(voxel_size)
-        self.jit_compile = jit_compile
-        self.return_gap = bool(return_gap)
         self.raw_tv_weight = None
+        self.learn_tv_weight, self.per_class = learn_tv_weight, per_class
+        self.tv_weight = tv_weight
+        self.iterations, self.inference_iterations = iterations, inference_iterations
+        self.gradient, self.backward_iterations = gradient, backward_iterations
+        self.isotropic, self.step, self.method = isotropic, step, method
+        self.tolerance = tolerance
+        self.edge_contrast, self.voxel_size = edge_contrast, voxel_size
+        self.jit_compile, self.return_gap = jit_compile, return_gap
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        # Also to the number that it began with: lambda has been learned since.
+        if name == "tv_weight" and self._has_variable:
+            raw = [inverse_softplus(one) for one in np.atleast_1d(self.tv_weight)]
+            self.raw_tv_weight.assign(
+                np.broadcast_to(raw if len(raw) > 1 else raw[0], self.raw_tv_weight.shape)
+            )
+
+    def checked(self, name, value):
+        if name in ("iterations", "inference_iterations", "backward_iterations"):
+            check_count(**{name: value})
+            return int(value)
+        if name in ("step", "edge_contrast"):
+            check_positive(**{name: value})
+            return float(value)
+        if name in _CHOICES:
+            check_choice(name, value, _CHOICES[name])
+            return value
+        if name == "tv_weight":
+            return self._fitting(checked_weight(value, self.learn_tv_weight, self.per_class))
+        if name == "tolerance":
+            return reachable(value)
+        if name == "voxel_size":
+            return checked_voxel_size(value)
+        if name == "potential" and value != self.potential:
+            raise ValueError(
+                f"`potential` is that of the class, {self.potential!r} of {type(self).__name__}. Received: "
+                f"potential={value!r}; take the layer of that name"
+            )
+        if name in ("learn_tv_weight", "per_class") and "tv_weight" in self.__dict__:
+            others = {"learned": self.learn_tv_weight, "per_class": self.per_class}
+            key = "learned" if name == "learn_tv_weight" else name
+            checked_weight(self.tv_weight, **{**others, key: bool(value)})
+        return value if name == "potential" else bool(value)
+
+    def is_traced(self, name):
+        # Whether it compiles changes no number; lambda that is a variable is read anew by every graph.
+        is_free = name == "jit_compile" or (name == "tv_weight" and self._has_variable)
+        return not is_free and super().is_traced(name)
+
+    @property
+    def _has_variable(self):
+        return self.__dict__.get("raw_tv_weight") is not None
+
+    def _fitting(self, weight):
+        """Return lambda, or raise ValueError where it has not one number for each class of a built layer."""
+        classes = self.__dict__.get("_num_classes")
+        if isinstance(weight, tuple) and classes not in (None, len(weight)):
+            raise ValueError(
+                f"`tv_weight` must be one number, or one for each of the {classes} classes. "
+                f"Received: tv_weight={list(weight)}"
+            )
+        return weight
 
     def build(self, logits_shape, guide_shape=None, tv_weight_shape=None):
         del guide_shape, tv_weight_shape
         self._check_shape(tuple(logits_shape))
+        self._num_classes = logits_shape[-1]
+        self._fitting(self.tv_weight)
         if self.learn_tv_weight:
+            raw = [inverse_softplus(one) for one in np.atleast_1d(self.tv_weight)]
             self.raw_tv_weight = self.add_weight(
                 name="raw_tv_weight",
                 shape=(logits_shape[-1],) if self.per_class else (),
-                initializer=keras.initializers.Constant(inverse_softplus(self.tv_weight)),
+                initializer=keras.initializers.Constant(raw if len(raw) > 1 else raw[0]),
                 trainable=True,
                 autocast=False,
             )
@@ -148,10 +199,12 @@ class TVLayer(keras.layers.Layer):
         check_float(type(self).__name__, logits)
         if tv_weight is not None:
             tv_weight = tf.cast(tf.convert_to_tensor(tv_weight), logits.dtype)
-        check_values(type(self).__name__, logits, tv_weight)
+        self.note_graph()
+        check_values(type(self).__name__, logits, tv_weight, may_forbid=self.potential == "softmax")
         check_places(type(self).__name__, logits, tv_weight)
         if not self.built:
             self.build(logits.shape)
+        self._check_voxel_size(logits.shape)
         weight = self._effective_weight(logits, guide, tv_weight)
         spatial = logits.shape.rank - 2
         problem = TVProblem(
@@ -200,8 +253,7 @@ class TVLayer(keras.layers.Layer):
         return (shape, shape[:1]) if self.return_gap else shape
 
     def get_config(self):
-        names = list(inspect.signature(TVLayer.__init__).parameters)[1:-1]
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return {**super().get_config(), **{name: getattr(self, name) for name in _NAMES}}
 
     def _output(self, regularised):
         raise NotImplementedError
@@ -234,16 +286,23 @@ class TVLayer(keras.layers.Layer):
                 f"{name} expects logits of shape (batch, *spatial, classes) with 1 to 3 spatial axes. "
                 f"Received: input_shape={shape}"
             )
-        if self.voxel_size is not None and len(self.voxel_size) != len(shape) - 2:
-            raise ValueError(
-                f"`voxel_size` must have one number for each of the {len(shape) - 2} spatial axes. "
-                f"Received: voxel_size={self.voxel_size}, input_shape={shape}"
-            )
+        self._check_voxel_size(shape)
         if shape[-1] is None or shape[-1] < self.least_classes:
             raise ValueError(
                 f"{name} needs at least {self.least_classes} classes in the last axis (TVSigmoid takes one). "
                 f"Received: input_shape={shape}"
             )
+
+    def _check_voxel_size(self, shape):
+        if self.voxel_size is not None and len(self.voxel_size) != len(shape) - 2:
+            raise ValueError(
+                f"`voxel_size` must have one number for each of the {len(shape) - 2} spatial axes. "
+                f"Received: voxel_size={self.voxel_size}, input_shape={tuple(shape)}"
+            )
+
+
+_NAMES = tuple(inspect.signature(TVLayer.__init__).parameters)[1:-1]
+TVLayer.OPTIONS = (*_NAMES, "potential")
 
 
 def with_logits(probabilities, logits):
@@ -275,7 +334,8 @@ class TVSoftmax(TVLayer):
         tv_weight, learn_tv_weight, iterations, gradient, ...: Those of `TVLayer`.
 
     Call arguments:
-        logits: Float tensor `(batch, *spatial, classes)`, at least 2 classes, 1 to 3 spatial axes of any size.
+        logits: Float tensor `(batch, *spatial, classes)`, at least 2 classes, 1 to 3 spatial axes of any size. -inf
+            forbids a class at a pixel, of which another one must stay finite.
         guide: Optional image `(batch, *spatial, channels)` in [0, 1] whose edges the class borders should follow. One
             of other numbers, such as 0 to 255, needs an `edge_contrast` in their units; without it hardly anything is
             regularised, of which eager calls warn.

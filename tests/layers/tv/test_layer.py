@@ -310,7 +310,7 @@ def test_logits_of_another_type_are_one_sentence(layer_class, dtype):
 
 
 @EVERY_LAYER
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_logits_that_are_not_finite_are_counted_and_the_layer_is_named(layer_class, value):
     logits = np.zeros((1, 6, 4, 3), np.float32)
     logits[0, 2, 2] = value

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfapp.layers import TVSoftmax
+from tfapp.layers import TVSigmoid, TVSoftmax
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 4, 4, 1), (2, 8, 6, 3), (2, 8, 6), (8,), (1, 2, 8, 6, 2)])
@@ -55,3 +55,35 @@ def test_tv_weights_of_a_call_may_be_a_list():
         TVSoftmax()(logits, tv_weight=one) for one in ([1.0, 2.0], np.array([1.0, 2.0], "float32"))
     )
     np.testing.assert_array_equal(listed, array)
+
+
+def forbidden(value):
+    logits = np.random.default_rng(0).normal(size=(1, 8, 6, 3)).astype("float32")
+    logits[:, :4, :, 2] = value
+    return logits
+
+
+@pytest.mark.parametrize("options", [{}, {"tolerance": 1e-4}, {"method": "preconditioned-fista"}])
+def test_class_of_minus_infinity_is_forbidden_as_by_a_large_negative_logit(options):
+    layer = TVSoftmax(**options)
+    answer = layer(forbidden(-np.inf))
+    np.testing.assert_allclose(answer, layer(forbidden(-1e4)), atol=1e-6)
+    graph = keras.Sequential([keras.Input((8, 6, 3)), layer]).predict(forbidden(-np.inf), verbose=0)
+    np.testing.assert_allclose(answer, graph, atol=1e-6)
+    assert not np.any(answer[:, :4, :, 2])
+
+
+def test_pixel_without_an_allowed_class_is_refused():
+    logits = forbidden(-np.inf)
+    logits[0, 0, 0] = -np.inf
+    with pytest.raises(
+        ValueError, match="one class must stay finite. Received: -inf for every class at 1 pixels"
+    ):
+        TVSoftmax()(logits)
+
+
+def test_sigmoid_of_minus_infinity_is_told_what_to_take():
+    with pytest.raises(
+        ValueError, match="finite logits. Received: 24 -inf of 144 values; take a large negative"
+    ):
+        TVSigmoid()(forbidden(-np.inf))
