@@ -267,7 +267,7 @@ class Run(runs.Run):
     def metrics(self):
         """Return the content of `metrics.json`, empty before the first evaluation."""
         file = self.path / "metrics.json"
-        again = f"remove it and run `tfapp evaluate {self.path}` again."
+        again = f"remove it and run `tfapp evaluate {self.typed_path}` again."
         return read_record(file, TableOf(), again) if os.path.lexists(file) else {}
 
     def _current_metrics(self):

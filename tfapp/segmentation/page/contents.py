@@ -103,7 +103,7 @@ def read_metrics(run):
     Raises:
         InputError: If the file is damaged.
     """
-    file, again = run.path / "metrics.json", f"run `tfapp evaluate {run.path}` again."
+    file, again = run.path / "metrics.json", f"run `tfapp evaluate {run.typed_path}` again."
     try:
         content = run.metrics()
     except InputError:
