@@ -122,9 +122,9 @@ def write(
                 f"--refined and --no-refined are for runs of poses; {run} is none, leave them out."
             )
         serving["refined"] = refined
+    warn_of_name(base_dir.resolve().name)
     with export_errors_as_input(), console.status("Exporting and checking"):
         folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes, **serving)
-    warn_of_name(folder.resolve().parent.name)
     print_exported(console, folder, source.after_export)
     for remark in source.export_remarks:
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
