@@ -8,6 +8,7 @@ import re
 import shlex
 from datetime import datetime, timezone
 from importlib import metadata as packages
+from urllib.parse import quote
 
 from tfapp.errors import InputError
 from tfapp.export.errors import ExportError
@@ -248,7 +249,12 @@ def _curl(name, signature, inputs):
         return None
     body = f'{{"signature_name": {json.dumps(signature)}, "inputs": {{{json.dumps(alias)}: {value}}}}}'
     # On standard input: an encoded image is longer than a command line may be.
-    return f"echo '{body}' | curl -d @- http://localhost:8501/v1/models/{name}:predict"
+    return f"echo '{body}' | curl -d @- {predict_address(name)}"
+
+
+def predict_address(name):
+    """Return the address, a word of a command line, that a server of this machine answers requests at."""
+    return shlex.quote(f"http://localhost:8501/v1/models/{quote(name)}:predict")
 
 
 def _saved_model_cli(folder, signature, inputs):

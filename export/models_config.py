@@ -263,5 +263,5 @@ def _set_policy(message, policy):
 def _check_word(what, word):
     if not is_served_word(word):
         raise ExportError(
-            f"A {what} must be a word without /, : and spaces, for addresses. Received: {word!r}."
+            f"A {what} must be a word without spaces, /, :, ? and #, for addresses. Received: {word!r}."
         )

@@ -246,7 +246,7 @@ def checked_choice(model, version, label):
     """
     if not is_served_word(str(model)):
         raise ExportError(
-            f"`model` must be the name of a served model, without / and :. Received: {model!r}."
+            f"`model` must be the name of a served model, a word without spaces, /, :, ? and #. Received: {model!r}."
         )
     if version is not None and label is not None:
         raise ExportError(f"Give `version` or `label`, not both. Received: {version!r} and {label!r}.")
@@ -254,7 +254,9 @@ def checked_choice(model, version, label):
     if version is not None and not (whole and 1 <= version <= _LARGEST_VERSION):
         raise ExportError(f"`version` must be a positive whole number. Received: {version!r}.")
     if label is not None and not is_served_word(str(label)):
-        raise ExportError(f"`label` must be a word such as stable, without / and :. Received: {label!r}.")
+        raise ExportError(
+            f"`label` must be a word such as stable, without spaces, /, :, ? and #. Received: {label!r}."
+        )
     return ModelChoice(str(model), version, label)
 
 

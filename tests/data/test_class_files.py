@@ -104,7 +104,14 @@ def test_numbered_names_are_names(read, names):
         ('"value","name"\n"2","sky"\n"0","sea"\n', "Line 1 of .* other lines begin with a value"),
         ('"2","sky"\nsea\n"0","car"\n', "Line 2 of .* is 'sea', and other lines begin with a value"),
         ("", "lists 0 classes"),
-        ("0 a\n0 ignore\n1 b\n", "each with a different value"),
+        ("0 a\n0 ignore\n1 b\n", "has the value 0 in line 1 and again in line 2; expected a different value"),
+        (
+            "a\n\nb\na\n",
+            "has the class name 'a' in line 1 and again in line 4; expected a different class name",
+        ),
+        ("0 a\n1 ignore\n2 a\n", "has the class name 'a' in line 1 and again in line 3"),
+        ("a:0,0,0\nb:1,1,1\nb:2,2,2\n", "has the class name 'b' in line 2 and again in line 3"),
+        ("__ignore__\na\nb\na\n", "has the class name 'a' in line 2 and again in line 4"),
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused_with_its_line(read, text, message):

@@ -126,9 +126,16 @@ def test_classes_file_in_another_encoding_is_refused(make_folder):
         opened(root)
 
 
-@pytest.mark.parametrize("lines", [["only"], ["a", "a"], ["0 a", "0 b"]])
-def test_bad_classes_file_is_refused(make_folder, lines):
-    with pytest.raises(InputError, match="classes.txt lists"):
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (["only"], "classes.txt lists"),
+        (["a", "a"], "classes.txt has the class name 'a' in line 1 and again in line 2"),
+        (["0 a", "0 b"], "classes.txt has the value 0 in line 1 and again in line 2"),
+    ],
+)
+def test_bad_classes_file_is_refused(make_folder, lines, sentence):
+    with pytest.raises(InputError, match=sentence):
         opened(make_folder(classes=lines))
 
 

@@ -51,6 +51,15 @@ def test_folder_without_images_is_refused(tmp_path):
         image_files(tmp_path)
 
 
+def test_images_in_folders_below_are_told_of_a_folder_without_any(tmp_path):
+    for name in ("train", "val", "empty"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "train" / "a.png").touch()
+    (tmp_path / "val" / "b.png").touch()
+    with pytest.raises(InputError, match="directly in it, not in folders below it, .*: train, val.$"):
+        image_files(tmp_path)
+
+
 def test_files_are_found_by_their_stems(folder):
     assert {stem: file.name for stem, file in by_stem(visible_files(folder)).items()} == {
         "a": "a.jpg",

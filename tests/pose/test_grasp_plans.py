@@ -316,6 +316,19 @@ def test_a_floor_that_is_not_level_is_told(boxed, tmp_path):
     assert "Warning: the dominant plane of 2 of 2 scenes is inclined by more than 15 degrees" in result.output
 
 
+@slow
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_command_on_finished_scenes_says_what_the_first_said(boxed, tmp_path):
+    run, scenes = boxed
+    command = ("pose", "grasps", run, scenes, "--out", tmp_path / "out", "--gripper", "suction")
+    command += ("--cup-diameter", 0.006, "--up", "0,-0.6,-0.8")
+    first, second = tfapp(*command), tfapp(*command)
+    assert first.exit_code == second.exit_code == 0, second.output
+    for sentence in ("of 2 scenes have a grasp", "of 2 of 2 scenes is inclined by more than 15 degrees"):
+        [said] = [line for line in first.output.splitlines() if sentence in line]
+        assert said in second.output.splitlines()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

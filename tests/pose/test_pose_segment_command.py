@@ -184,8 +184,14 @@ def test_one_bad_scene_among_good_ones_is_named_before_the_first_is_segmented(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("--choose network", "holds labels of another choose; choose another --out"),
-        ("--foreground all", "holds labels of another foreground; choose another --out"),
+        (
+            "--choose network",
+            "holds labels of another choose (distance instead of network); choose another --out",
+        ),
+        (
+            "--foreground all",
+            "holds labels of another foreground (mask instead of all); choose another --out",
+        ),
     ],
 )
 def test_labels_of_other_options_are_not_mixed(segmented, bolt_run, bolt_scenes, options, sentence):

@@ -110,6 +110,15 @@ def test_runs_tested_on_different_data_or_images_are_said():
     assert not any("different" in sentence for sentence in Comparison([seed, on_the_same]).remarks())
 
 
+def test_runs_tested_on_files_of_one_name_and_other_content_are_said():
+    one, copy, changed, unknown = (
+        replace(trained_on("f:x"), tested=tested) for tested in ("n c", "n c", "n d", None)
+    )
+    assert not Comparison([one, copy, unknown]).on_other_images()
+    [said] = Comparison([one, changed]).on_other_images()
+    assert said.startswith("The runs were tested on different data, files of one name that differ")
+
+
 def test_every_table_says_the_number_of_test_images(tmp_path):
     comparison = Comparison([evaluation(), replace(evaluation(), images=7)])
     assert all(table.title.endswith(", 4 to 7 test image(s)") for table in comparison.tables())

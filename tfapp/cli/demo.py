@@ -1,5 +1,6 @@
 """Command `tfapp demo`: the whole path on generated images, and the same commands for one's own."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +32,8 @@ def demo(
     show(SPEC, out / "data.png", count=12)
 
     _headline(
-        "2/5 training and noise table", f"tfapp reproduce noise-table {SPEC} --out {out} --seeds {seed}"
+        "2/5 training and noise table",
+        f"tfapp reproduce noise-table {SPEC} --out {shlex.quote(str(out))} --seeds {seed}",
     )
     config = TrainConfig(base_width=8, epochs=epochs, steps_per_epoch=50, validation_share=0.1)
     options = {"overwrite": overwrite, "progress": ConsoleProgress()}
@@ -39,19 +41,24 @@ def demo(
     print_result(result)
 
     for run in runs:
-        command = f"tfapp landscape {run.path} --n 15 --range 0.5 --samples 16 --seed {seed}"
+        command = f"tfapp landscape {run.typed_path} --n 15 --range 0.5 --samples 16 --seed {seed}"
         _headline(f"3/5 loss landscape of {run.title}", command)
         landscape(run.path, n=15, range="0.5", samples=16, seed=seed, batch_size=8, overwrite=False)
 
     served = out / "served"
-    _headline("4/5 export for TensorFlow Serving", f"tfapp export {runs[-1].path} {served}")
+    _headline(
+        "4/5 export for TensorFlow Serving", f"tfapp export {runs[-1].typed_path} {shlex.quote(str(served))}"
+    )
     # A demo that resumes after an interruption must not add a version each time.
     if overwrite or not any(served.glob("*/saved_model.pb")):
         write(runs[-1].path, served, version=None)
     verify_folder(served)
 
     page = out / "report.html"
-    _headline("5/5 report", f"tfapp report {' '.join(str(run.path) for run in runs)} --out {page}")
+    _headline(
+        "5/5 report",
+        f"tfapp report {' '.join(run.typed_path for run in runs)} --out {shlex.quote(str(page))}",
+    )
     _write_report(runs, page, served)
     print_written(page)
     minutes, seconds = divmod(round(time.perf_counter() - start), 60)

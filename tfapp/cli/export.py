@@ -7,6 +7,8 @@ tfapp export client ADDRESS IMAGES        have a server answer images (tfapp/cli
 tfapp export config BASE_DIR...           models.config of one server (tfapp/cli/export_config.py)
 """
 
+import shlex
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -120,11 +122,25 @@ def write(
                 f"--refined and --no-refined are for runs of poses; {run} is none, leave them out."
             )
         serving["refined"] = refined
+    warn_of_name(base_dir.resolve().name)
     with export_errors_as_input(), console.status("Exporting and checking"):
         folder = source.export(base_dir, version, post_tv=post_tv, gap=gap, classes=classes, **serving)
     print_exported(console, folder, source.after_export)
     for remark in source.export_remarks:
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
+
+
+def warn_of_name(name):
+    """Warn if the folder of a served model has a name that no served model can have."""
+    from tfapp.export.versions import is_served_word
+
+    if not is_served_word(name):
+        warnings.warn(
+            f"a server calls a model by the name of its folder, and {name!r} is no word without spaces, /, :, ? and #, "
+            "as `tfapp export client` and `tfapp export config` need it; rename the folder, or serve it under another "
+            "name.",
+            stacklevel=2,
+        )
 
 
 @app.command("verify", cls=TensorFlowCommand)
@@ -199,8 +215,10 @@ def print_exported(console, folder, further=()):
         manifest["warmup"]["note"] or f"Warm-up records: {manifest['warmup']['records']}.", markup=False
     )
     console.print("Next:")
-    ask = f"tfapp export client grpc://localhost:8500 IMAGES --model {served['name']} --out FOLDER"
-    for command in (f"tfapp export verify {folder}", *further, served["docker"], ask):
+    ask = (
+        f"tfapp export client grpc://localhost:8500 IMAGES --model {shlex.quote(served['name'])} --out FOLDER"
+    )
+    for command in (f"tfapp export verify {shlex.quote(str(folder))}", *further, served["docker"], ask):
         print_command(console, command)
 
 

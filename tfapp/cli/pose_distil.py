@@ -27,5 +27,5 @@ def distil(
     opened = PoseRun.open(run)
     distil_run(opened, DistilOptions(epochs), overwrite=overwrite, progress=ConsoleProgress())
     print_written(opened.path / FOLDER)
-    following = f"tfapp pose evaluate {run} --no-refined --choose network"
+    following = f"tfapp pose evaluate {opened.typed_path} --no-refined --choose network"
     console.print(f"next: {following}", soft_wrap=True, markup=False, highlight=False)

@@ -79,7 +79,7 @@ def grasps(
 ):
     """Grasps of the parts in every scene, from above, free of what was measured, best first; no truth is needed.
 
-    Finished scenes are left as they are.
+    Finished scenes are left as they are, unless their depth, mask or camera changed.
     """
     from tfapp.pose.grasps.grippers import gripper_of
     from tfapp.pose.grasps.planner import GraspPlanner, PlanOptions, up_named
@@ -110,7 +110,7 @@ def grasps(
     record = _record(opened, folder, chosen, held_by, options)
     with claimed(out):
         # Before the model is looked at: that takes some seconds.
-        outputs = SceneOutputs(out, "grasps", "grasps", record)
+        outputs = SceneOutputs(out, "grasps", "grasps", "grasps", record)
         planner = GraspPlanner(chosen, held_by, options)
         console.print(f"{len(planner.candidates)} grasps of the model", highlight=False)
         _plan_all(out, outputs, planner, folder, held_by)
@@ -118,18 +118,15 @@ def grasps(
 
 
 def _plan_all(out, outputs, planner, folder, gripper):
-    from tfapp.pose.grasps.grasp_files import write_grasps
+    from tfapp.pose.grasps.grasp_files import read_scene, write_grasps
     from tfapp.pose.pictures.grasp_pictures import save_grasps_png
 
-    missing = outputs.missing("grasps", folder.stems)
-    inclined, without = 0, 0
+    missing = outputs.missing(folder)
     with ConsoleProgress().task("scenes", len(folder)) as task:
         task(len(folder) - len(missing))
         for index in missing:
             plan, stem = planner.plan(folder, index), folder.stems[index]
             outputs.begin()
-            inclined += plan.slope is not None and plan.slope > radians(_LEVEL)
-            without += not plan.grasps
             title = f"{stem}: the best {gripper.kind} grasps"
             save_grasps_png(
                 folder.depth(index),
@@ -142,11 +139,14 @@ def _plan_all(out, outputs, planner, folder, gripper):
             # Written last: it tells that the scene is done.
             write_grasps(out / "grasps" / f"{stem}.json", stem, plan, gripper)
             task.advance()
-    if missing:
-        console.print(f"{len(missing) - without} of {len(missing)} scenes have a grasp", highlight=False)
+    # Of all of them: a command that is typed again says what the first said.
+    done = [read_scene(out / "grasps" / f"{stem}.json") for stem in folder.stems]
+    having = sum(count > 0 for count, _ in done)
+    console.print(f"{having} of {len(done)} scenes have a grasp", highlight=False)
+    inclined = sum(angle is not None and angle > radians(_LEVEL) for _, angle in done)
     if inclined:
         warnings.warn(
-            f"the dominant plane of {inclined} of {len(missing)} scenes is inclined by more than {_LEVEL} degrees to "
+            f"the dominant plane of {inclined} of {len(done)} scenes is inclined by more than {_LEVEL} degrees to "
             "what `up` calls level; if it is the floor, give `up` floor.",
             stacklevel=2,
         )

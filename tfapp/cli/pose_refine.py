@@ -90,4 +90,6 @@ def print_model(run, refined):
 def print_next(run):
     """Print the command that looks at a run."""
     following = "evaluate" if run.folder().has_truth else "show"
-    console.print(f"next: tfapp pose {following} {run.path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(
+        f"next: tfapp pose {following} {run.typed_path}", soft_wrap=True, markup=False, highlight=False
+    )

@@ -40,7 +40,10 @@ def segment(
         ),
     ] = None,
 ):
-    """Label every pixel of the parts with its instance, and write the poses; finished scenes are left as they are."""
+    """Label every pixel of the parts with its instance, and write the poses.
+
+    Finished scenes are left as they are, unless their depth, mask or camera changed.
+    """
     from tfapp.pose.pose_tables import check_bop, forms_named, write_pose_tables
     from tfapp.pose.predictor import open_run, predictor
 
@@ -71,8 +74,8 @@ def _frame(run):
 def _segment(out, record, chosen, folder, observed):
     from tfapp.pose.observations import observe
 
-    outputs = SceneOutputs(out, "segment", "labels", record)
-    missing = outputs.missing("poses", folder.stems)
+    outputs = SceneOutputs(out, "segment", "labels", "poses", record)
+    missing = outputs.missing(folder)
     cut = 0
     with ConsoleProgress().task("reading", len(missing)) as task:
         # All of them are looked at before the first is segmented: a bad one is told at once.

@@ -144,7 +144,7 @@ def train(
     config = TrainConfig(**values)
     run = run_training(spec, out, config, overwrite=overwrite, progress=ConsoleProgress(context.command))
     print_written(run.path / "model.keras", run.path / "history.csv")
-    console.print(f"next: tfapp evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"next: tfapp evaluate {run.typed_path}", soft_wrap=True, markup=False, highlight=False)
 
 
 def parse_size(text):

@@ -103,7 +103,9 @@ def train(
         spec, out, config, command=typed(context), overwrite=overwrite, progress=ConsoleProgress()
     )
     print_written(run.path / "transfer.keras", run.path / "history.csv")
-    console.print(f"next: tfapp transfer evaluate {run.path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(
+        f"next: tfapp transfer evaluate {run.typed_path}", soft_wrap=True, markup=False, highlight=False
+    )
 
 
 @resumes

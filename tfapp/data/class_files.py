@@ -89,8 +89,8 @@ def read_class_list(path):
             path, number, line, "its value is not clear: it must be the first line, or 'VALUE NAME'"
         )
     if names[:1] == [LABELME_IGNORE]:
-        return _checked(path, list(enumerate(names[1:])), ignored=(IGNORE_VALUE,))
-    return _checked(path, list(enumerate(names)))
+        return _checked(path, lines[1:], list(enumerate(names[1:])), ignored=(IGNORE_VALUE,))
+    return _checked(path, lines, list(enumerate(names)))
 
 
 def _lines(path):
@@ -133,7 +133,7 @@ def _coloured(path, lines):
     for place, colour in enumerate(colours):
         if colour in colours[:place]:
             raise _refused(path, *lines[place], f"the colour {_shown(colour)} stands there twice")
-    return _checked(path, [(place, name) for place, (_, name) in enumerate(pairs)], (), True, colours)
+    return _checked(path, lines, [(place, name) for place, (_, name) in enumerate(pairs)], (), True, colours)
 
 
 def _valued(path, lines):
@@ -151,7 +151,7 @@ def _valued(path, lines):
         if len(value) > 11 or abs(int(value)) > _LARGEST:
             raise _refused(path, number, line, f"a value is at most {_LARGEST}")
         pairs.append((int(value), name))
-    return _checked(path, pairs, (), True)
+    return _checked(path, lines, pairs, (), True)
 
 
 def _unwrapped(lines):
@@ -198,12 +198,26 @@ def _refuse_numbered_names(path, lines):
             raise _refused(path, number, line, "it is a number and no name")
 
 
-def _checked(path, pairs, ignored=(), given=False, colours=()):
+def _refuse_doubled(path, lines, words, what):
+    """Raise InputError, which names both lines, if one of the words, a word for each line, stands twice."""
+    numbers = {}
+    for (number, _), word in zip(lines, words, strict=True):
+        if word in numbers:
+            raise InputError(
+                f"{path} has the {what} {word!r} in line {numbers[word]} and again in line {number}; expected a "
+                f"different {what} in every line."
+            )
+        numbers[word] = number
+
+
+def _checked(path, lines, pairs, ignored=(), given=False, colours=()):
     without_label = [value for value, name in pairs if _is_ignored(name)]
     classes = [(value, name) for value, name in pairs if not _is_ignored(name)]
     values, names = tuple(value for value, _ in classes), tuple(name for _, name in classes)
-    every = [value for value, _ in pairs]
-    if not 2 <= len(classes) <= IGNORE_VALUE or len(set(names)) < len(names) or len(set(every)) < len(every):
+    named = [line for line, (_, name) in zip(lines, pairs, strict=True) if not _is_ignored(name)]
+    _refuse_doubled(path, named, names, "class name")
+    _refuse_doubled(path, lines, [value for value, _ in pairs], "value")
+    if not 2 <= len(classes) <= IGNORE_VALUE:
         raise InputError(
             f"{path} lists {len(classes)} classes; expected 2 to {IGNORE_VALUE} lines, each with a different class "
             "name, or 'VALUE NAME', each with a different value."

@@ -3,6 +3,7 @@
 Nothing is decoded for it. The same picture saved anew is another file; `tfapp data check` compares pixels.
 """
 
+import hashlib
 import os
 from collections import Counter
 
@@ -27,6 +28,19 @@ def image_hashes(items):
             place = f"-{places[file]}" if places[file] else ""
             found[item.name] = content_hash(item.files[0]).hex()[:_DIGITS] + place
             places[file] += 1
+    return found
+
+
+def truth_hashes(items):
+    """Return what tells whether two masks, or targets, are the same files, by the names of the items: texts.
+
+    Items of one file, such as those whose masks are generated, are left out.
+    """
+    found = {}
+    for item in items:
+        if len(item.files) > 1:
+            digest = hashlib.sha256(b"".join(map(content_hash, item.files[1:])))
+            found[item.name] = digest.hexdigest()[:_DIGITS]
     return found
 
 

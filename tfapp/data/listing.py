@@ -14,6 +14,8 @@ from tfapp.errors import InputError
 
 # What Windows, macOS and network drives leave in folders, beside the names with a dot.
 _OF_SYSTEMS = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"}
+# More names of folders in a message tell nothing.
+_NAMED = 4
 
 
 def visible_files(folder, suffixes=IMAGE_SUFFIXES):
@@ -37,7 +39,15 @@ def image_files(folder):
     """
     files = visible_files(folder)
     if not files:
-        raise InputError(f"Folder {folder} has no images; expected {', '.join(IMAGE_SUFFIXES)} files.")
+        expected = f"expected {', '.join(IMAGE_SUFFIXES)} files"
+        below = [one.name for one in visible_folders(folder) if visible_files(one)]
+        if below:
+            named = ", ".join([*below[:_NAMED], *["..."] * (len(below) > _NAMED)])
+            raise InputError(
+                f"Folder {folder} has no images; {expected} directly in it, not in folders below it, where there are "
+                f"some: {named}."
+            )
+        raise InputError(f"Folder {folder} has no images; {expected}.")
     return files
 
 

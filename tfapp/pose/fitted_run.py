@@ -130,7 +130,7 @@ class FittedRun(ScenesRun):
         refuse_image_options(serving)
         if refined is False:
             raise InputError(f"{self.path} has no network; leave `refined` out.")
-        self.after_export = (f"tfapp pose evaluate {self.path}",)
+        self.after_export = (f"tfapp pose evaluate {self.typed_path}",)
         return export_refined_run(self, base_dir, version)
 
     @cached_property

@@ -32,7 +32,7 @@ def object_surface(predictor):
     if model is None:
         raise InputError(
             f"{run.path} is not refined, and points that a network learned are no surface; run "
-            f"`tfapp pose refine {run.path}` first."
+            f"`tfapp pose refine {run.typed_path}` first."
         )
     voxel = VOXEL * model.extent
     cad = run.config.get("cad")

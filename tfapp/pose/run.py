@@ -97,7 +97,7 @@ class PoseRun(ScenesRun):
         refined = is_refined(self) if refined is None else refined
         # What is served of the network alone has no observed points to choose a pose by.
         chosen = "" if refined else " --choose network"
-        self.after_export = (f"tfapp pose evaluate {self.path}{chosen}",)
+        self.after_export = (f"tfapp pose evaluate {self.typed_path}{chosen}",)
         return (export_refined_run if refined else _export_network)(self, base_dir, version)
 
     @cached_property

@@ -1,5 +1,6 @@
 """Run of any kind in a folder: its record, its trained model, and what other commands can make of it."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,11 @@ class Run:
     def __init__(self, path, record):
         self.path = Path(path)
         self.record = record
+
+    @property
+    def typed_path(self):
+        """The folder as a word of a command line, in quotes where it needs them."""
+        return shlex.quote(str(self.path))
 
     @classmethod
     def open(cls, path):

@@ -12,6 +12,7 @@ from tfapp.report.colours import qualitative
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable, Summary, document
 from tfapp.runs.progress import SILENT
+from tfapp.segmentation.changed_data import on_changed_files
 from tfapp.segmentation.config import option_words, with_defaults
 from tfapp.segmentation.evaluation import (
     EvaluationData,
@@ -153,6 +154,11 @@ class Comparison:
             return [
                 "The runs were tested on different data, so their numbers do not compare; name data as the last "
                 "argument, such as folder:PATH, to test all of them on the same."
+            ]
+        if on_changed_files(one.tested for one in self.evaluations):
+            return [
+                "The runs were tested on different data, files of one name that differ, so their numbers do not "
+                "compare; run `tfapp evaluate` with all of them to test them on the same."
             ]
         if len({frozenset(evaluation.names) for evaluation in known}) > 1:
             return [

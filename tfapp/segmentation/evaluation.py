@@ -12,6 +12,7 @@ from tfapp.models import before_projection, resize_probabilities
 from tfapp.models.probabilities import project_onto_simplex
 from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork
 from tfapp.runs.progress import SILENT
+from tfapp.segmentation.changed_data import hash_of_tested
 from tfapp.segmentation.coding import TrainingData
 from tfapp.segmentation.evaluation_data import EvaluationData as EvaluationData
 from tfapp.segmentation.keras_file import KerasFile
@@ -54,6 +55,7 @@ class Evaluation:
         trained_on: `TrainingData` of the run; None of other models.
         tested_on: What names the data that it was tested on; "" where that is not known.
         names: Names of the test images; none where they are not known.
+        tested: `hash_of_tested` of what it was tested on; None where it was not stored, and of generated images.
         weights: `Run.weights` of the run as it was tested; None of other models, and where it was not stored.
     """
 
@@ -70,6 +72,7 @@ class Evaluation:
     tested_on: str = ""
     names: tuple[str, ...] = ()
     weights: str | None = None
+    tested: str | None = None
 
     @property
     def clean(self):
@@ -186,6 +189,7 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda
         tested_on=data.dataset.spec,
         names=tuple(item.name for item in data.items),
         weights=None if isinstance(data.source, KerasFile) else data.source.weights,
+        tested=hash_of_tested(data.items),
     )
 
 
@@ -202,6 +206,7 @@ def store_metrics(run, evaluation):
         ],
         "membrane_scores": evaluation.membranes and evaluation.membranes._asdict(),
         "weights": evaluation.weights,
+        "tested": evaluation.tested,
     }
     run.add_metrics(evaluation.title, content)
 

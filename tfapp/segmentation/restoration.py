@@ -11,6 +11,7 @@ from tfapp.models.tiling import AUTO, TiledNetwork
 from tfapp.report.figures import save_image
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
+from tfapp.segmentation.changed_data import hash_of_tested
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet
 from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
@@ -29,6 +30,7 @@ class Restoration:
         given: `ImageQuality` of each image that the network was given.
         made: `ImageQuality` of each image that it made.
         examples: Of the first images (given, made, target), uint8 (height, width, 3).
+        tested: `hash_of_tested` of the test images.
     """
 
     title: str
@@ -37,6 +39,7 @@ class Restoration:
     given: tuple[ImageQuality, ...]
     made: tuple[ImageQuality, ...]
     examples: tuple[tuple[np.ndarray, ...], ...]
+    tested: str | None = None
 
     @property
     def means(self):
@@ -77,7 +80,8 @@ def evaluate_restoration(
             examples.append(tuple(map(as_rgb, (image, answer, target))))
         advance()
     names = tuple(item.name for item in items)
-    return Restoration(run.title, str(run.path), names, tuple(given), tuple(made), tuple(examples))
+    tested = hash_of_tested(items)
+    return Restoration(run.title, str(run.path), names, tuple(given), tuple(made), tuple(examples), tested)
 
 
 def store_restoration(run, restoration):
@@ -88,6 +92,7 @@ def store_restoration(run, restoration):
         "mean": {"given": _stored(given), "made": _stored(made)},
         "images": [{"name": n, "given": _stored(g), "made": _stored(m)} for n, g, m in parts],
         "weights": run.weights,
+        "tested": restoration.tested,
     }
     run.add_metrics(restoration.title, content)
 

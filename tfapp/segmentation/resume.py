@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 
 from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
-from tfapp.data.copies import copies_sentences, image_hashes
+from tfapp.data.copies import copies_sentences, image_hashes, truth_hashes
 from tfapp.data.framing import small_image_remark
 from tfapp.errors import InputError
 from tfapp.report.markup import sentence_list
@@ -36,7 +36,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         _check_same(run, config, dataset)
         refuse_fewer(Checkpoints(out), config.epochs)
         # Opened and compared above: large folders are not read a second time.
-        run.dataset = dataset
+        run.take_compared(dataset)
         return run, run.frames("train")
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
@@ -64,6 +64,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         # Apart too: runs from before the coding counted have this one alone, and are compared by it.
         "content": content,
         "images": hashes,
+        "truths": truth_hashes(dataset.items),
         "coding": dataset.coding,
         # Beside the coding: the fingerprint covers that, and palettes came later.
         "colours": dataset.class_colours,
@@ -73,7 +74,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         "split": split.to_json(),
     }
     run = Run.create(out, config.command(dataset.spec, out), config=stored, data=data)
-    run.dataset = dataset
+    run.take_compared(dataset)
     return run, frames
 
 

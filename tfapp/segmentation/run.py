@@ -25,9 +25,11 @@ from tfapp.records import (
 from tfapp.runs import run as runs
 from tfapp.runs.progress import SILENT
 from tfapp.runs.record import SEGMENTATION
+from tfapp.segmentation.changed_data import warn_of_changes
 from tfapp.segmentation.coding import TrainingData, refuse_other_coding
 from tfapp.segmentation.config import TrainConfig, check_stored
 from tfapp.segmentation.exporting import export_segmenter
+from tfapp.segmentation.tested_images import warn_of_training_images
 
 MODEL = "model.keras"
 TRAJECTORY = "trajectory"
@@ -54,6 +56,7 @@ _ENTRIES = Entries(
                 "ignore_value": Optional(Whole()),
                 "content": Text(),
                 "images": TableOf(Text()),
+                "truths": TableOf(Text()),
                 "colours": Optional(ListOf(ListOf(Whole(), 3))),
                 "coding": Entries({"classes": ListOf(ListOf(count=2))}, {"ignored": ListOf()}),
             },
@@ -181,9 +184,28 @@ class Run(runs.Run):
         refuse_other_coding(self, dataset)
         return dataset
 
-    def items(self, split):
-        """Return the items of `train`, `validation` or `test`."""
-        return self.dataset.select(getattr(self.split, split))
+    def take_compared(self, dataset):
+        """Use data that were opened and compared with the record already."""
+        self.dataset = dataset
+        self._compared.update(("train", "validation", "test"))
+
+    def items(self, split, names=None):
+        """Return the items of `train`, `validation` or `test`, or those of them that are named.
+
+        The first time it warns of files that changed since the training, and of test images that are training images.
+        """
+        items = self.dataset.select(getattr(self.split, split) if names is None else names)
+        if split not in self._compared:
+            # Before the warnings, which may be errors: what is asked for again is not told again.
+            self._compared.add(split)
+            warn_of_changes(self, split, items)
+            if split == "test":
+                warn_of_training_images(self, self.dataset, items)
+        return items
+
+    @cached_property
+    def _compared(self):
+        return set()
 
     def refuse_image_pairs(self, what):
         """Raise InputError if this run makes images: `what`, a command or an option, is for segmenters."""
@@ -245,7 +267,7 @@ class Run(runs.Run):
     def metrics(self):
         """Return the content of `metrics.json`, empty before the first evaluation."""
         file = self.path / "metrics.json"
-        again = f"remove it and run `tfapp evaluate {self.path}` again."
+        again = f"remove it and run `tfapp evaluate {self.typed_path}` again."
         return read_record(file, TableOf(), again) if os.path.lexists(file) else {}
 
     def _current_metrics(self):

@@ -22,7 +22,7 @@ def images_to_test(run, dataset, beside=()):
     own = next((one for one in (run, *beside) if one is not None and _is_own(one, dataset)), None)
     items = dataset.test_items if own is None else dataset.select(own.split.test)
     if run is not None and own is not run:
-        _warn_of_training_images(run, dataset, items)
+        warn_of_training_images(run, dataset, items)
     return items
 
 
@@ -42,7 +42,14 @@ def _is_own(run, dataset):
     return dataset.content_fingerprint() == run.content_fingerprint
 
 
-def _warn_of_training_images(run, dataset, items):
+def warn_of_training_images(run, dataset, items):
+    """Warn, with their number, if items that a run is tested on have images that it was trained on.
+
+    Args:
+        run: `Run`.
+        dataset: `Dataset` of the items.
+        items: `Item`s.
+    """
     trained_on = _training_hashes(run)
     hashes = image_hashes(dataset.items)
     seen = [item.name for item in items if hashes.get(item.name) in trained_on]

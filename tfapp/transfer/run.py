@@ -187,7 +187,7 @@ class TransferRun(Run):
 
         self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
         model, class_names = scoring_model_of(self)
-        metrics, again = self._metrics(), f"run `tfapp transfer evaluate {self.path}` again."
+        metrics, again = self._metrics(), f"run `tfapp transfer evaluate {self.typed_path}` again."
         # Classifiers are fitted by the same command, to what the network gave then.
         if not self.is_current(metrics.get("weights")):
             raise InputError(f"The classifiers of {self.path} are of before its training went on; {again}")
@@ -213,7 +213,7 @@ class TransferRun(Run):
     def _metrics(self):
         from tfapp.transfer.evaluation import METRICS, METRICS_ENTRIES
 
-        again = f"run `tfapp transfer evaluate {self.path}` again."
+        again = f"run `tfapp transfer evaluate {self.typed_path}` again."
         try:
             return read_record(self.path / METRICS, METRICS_ENTRIES, again)
         except FileNotFoundError:
@@ -225,7 +225,7 @@ class TransferRun(Run):
             return ()
         return (
             f"The classifiers of {self.path} were fitted by an earlier version, which did not keep to which weights: "
-            f"if it was trained further since, run `tfapp transfer evaluate {self.path}` and export again.",
+            f"if it was trained further since, run `tfapp transfer evaluate {self.typed_path}` and export again.",
         )
 
     def check_same(self, config, data, backbone):
@@ -278,11 +278,12 @@ def scoring_model_of(run):
     network, file = run.load_model(), run.path / CLASSIFIERS / f"{TRANSFERRED}.npz"
     if not file.is_file():
         raise InputError(
-            f"{run.path} has no classifiers yet; run `tfapp transfer evaluate {run.path}` first."
+            f"{run.path} has no classifiers yet; run `tfapp transfer evaluate {run.typed_path}` first."
         )
     machines, class_names, _ = read_classifiers(file)
     if machines.weights.shape[0] != network.output_shape[-1]:
         raise InputError(
-            f"{file} is of another network than {run.path} has now; run `tfapp transfer evaluate {run.path}` again."
+            f"{file} is of another network than {run.path} has now; run "
+            f"`tfapp transfer evaluate {run.typed_path}` again."
         )
     return scoring_model(run.backbone(), network, machines, run.config.high), class_names

@@ -28,8 +28,8 @@ def network_of(run):
     same = is_refined(run) and record["refined model"] == refinement_of(run)
     if not same or not run.is_current(record["weights"]):
         raise InputError(
-            f"{run.path} was distilled from another refinement than it has now; run `tfapp pose distil {run.path}` "
-            "again with `overwrite`."
+            f"{run.path} was distilled from another refinement than it has now; run "
+            f"`tfapp pose distil {run.typed_path}` again with `overwrite`."
         )
     return load_kept(folder / MODEL, "distil again with `overwrite`")
 

@@ -3,6 +3,7 @@
 from scipy.spatial.transform import Rotation
 
 from tfapp.files import write_json
+from tfapp.records import Entries, ListOf, Number, TableOf, read_record
 
 
 def write_grasps(path, scene, plan, gripper):
@@ -20,6 +21,7 @@ def write_grasps(path, scene, plan, gripper):
         "right, y down, z forward)",
         "gripper": gripper.to_json(),
         "up": plan.up.tolist(),
+        **({} if plan.slope is None else {"floor_angle": plan.slope}),
         "grasps": [_grasp_record(rank, grasp, gripper) for rank, grasp in enumerate(plan.grasps, 1)],
         "parts": [
             {
@@ -33,6 +35,15 @@ def write_grasps(path, scene, plan, gripper):
         ],
     }
     write_json(path, content)
+
+
+def read_scene(path):
+    """Return of a file of `write_grasps` (number of grasps, angle between `up` and the floor's normal or None)."""
+    content = read_record(path, _SCENE, "remove it, and the same command makes it anew.")
+    return len(content["grasps"]), content.get("floor_angle")
+
+
+_SCENE = Entries({"grasps": ListOf(TableOf())}, {"floor_angle": Number()})
 
 
 def _grasp_record(rank, grasp, gripper):

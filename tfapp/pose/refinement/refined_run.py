@@ -256,13 +256,13 @@ def read_refined(run):
     """
     folder = run.path / FOLDER
     if not is_refined(run):
-        raise InputError(f"{run.path} is not refined; run `tfapp pose refine {run.path}` first.")
+        raise InputError(f"{run.path} is not refined; run `tfapp pose refine {run.typed_path}` first.")
     record = _read_record(folder)
     _check_weights(run, record)
     if record["epochs"] != run.epochs:
         raise InputError(
             f"{run.path} was refined after {record['epochs']} epochs and has {run.epochs} now; run "
-            f"`tfapp pose refine {run.path}` again with `overwrite`."
+            f"`tfapp pose refine {run.typed_path}` again with `overwrite`."
         )
     try:
         with open_arrays(folder / _MODEL) as arrays:
@@ -319,12 +319,12 @@ def _check_weights(run, then):
     """Raise InputError if a refinement began with other weights than the run has now."""
     if not run.is_current(then.get("weights")):
         raise InputError(
-            f"{run.path} was refined before its training went on; run `tfapp pose refine {run.path}` again with "
+            f"{run.path} was refined before its training went on; run `tfapp pose refine {run.typed_path}` again with "
             "`overwrite`."
         )
 
 
 def _damaged(run, file, error):
     return InputError(
-        f"{file} is damaged ({error}); run `tfapp pose refine {run.path}` again with `overwrite`."
+        f"{file} is damaged ({error}); run `tfapp pose refine {run.typed_path}` again with `overwrite`."
     )

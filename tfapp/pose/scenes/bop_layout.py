@@ -156,6 +156,11 @@ class BopLayout:
         file, labels = self.labels(stem)
         return file, labels > 0
 
+    def mask_files(self, stem):
+        """Return the paths of the files that `part_mask` reads."""
+        image = self._named[stem]
+        return [self._mask_file(image, annotation) for annotation in image.instances]
+
     def labels(self, stem):
         """Return (path of a mask, int32 (height, width): 0, or the number from 1 of the instance).
 
@@ -165,7 +170,7 @@ class BopLayout:
         if not image.instances:
             raise InputError(f"{self.path} has no truth of the image {stem}; it tells no instances.")
         for number, annotation in enumerate(image.instances, 1):
-            file = self._masks(image.scene) / f"{image.name}_{annotation:06d}.png"
+            file = self._mask_file(image, annotation)
             mask = read_part_mask(file)
             picture = np.zeros(mask.shape, np.int32) if picture is None else picture
             if mask.shape != picture.shape:
@@ -201,6 +206,9 @@ class BopLayout:
         here = self.path.resolve()
         root = here.parent.parent if _camera_files(here) else here.parent
         return None if self.object_id is None else BopObject.find(root, self.object_id)
+
+    def _mask_file(self, image, annotation):
+        return self._masks(image.scene) / f"{image.name}_{annotation:06d}.png"
 
     def _masks(self, scene):
         return scene / f"{self.masks}{self._suffix}"

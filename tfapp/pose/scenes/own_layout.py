@@ -87,6 +87,10 @@ class OwnLayout:
         file = self._named.path(f"{self.masks}/{stem}.png")
         return file, read_part_mask(file)
 
+    def mask_files(self, stem):
+        """Return the paths of the files that `part_mask` reads."""
+        return [self._named.path(f"{self.masks}/{stem}.png")]
+
     def labels(self, stem):
         """Return (path of the picture, int32 (height, width): 0, or the number from 1 of the instance)."""
         file = self._named.path(f"truth/labels/{stem}.png")

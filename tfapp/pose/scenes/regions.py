@@ -47,6 +47,11 @@ class Regions:
         own = self._read(f"{REGIONS}/{stem}.png")
         return own if self._common is None else own & self._common
 
+    def files(self, stem):
+        """Return the paths of the files that `of` reads for a scene."""
+        common = [self._named.path(REGION)] if self._has_common else []
+        return common + ([self._named.path(f"{REGIONS}/{stem}.png")] if self._has_own else [])
+
     def _read(self, name):
         file = self._named.path(name)
         region = read_part_mask(file)

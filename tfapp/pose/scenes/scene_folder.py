@@ -9,6 +9,7 @@ import numpy as np
 
 from tfapp.data.listing import NamedFiles
 from tfapp.errors import InputError
+from tfapp.files import content_hash
 from tfapp.pose.scenes.bop_layout import BopLayout, is_bop
 from tfapp.pose.scenes.depth_images import read_depth
 from tfapp.pose.scenes.floor import in_front_of_floor
@@ -201,6 +202,22 @@ class SceneFolder:
     def mask(self, index):
         """Return bool (height, width): where a part was measured; raises as `parts` does."""
         return self.parts(index) > 0
+
+    def content_hash(self, index):
+        """Return a SHA-256, in hexadecimal digits, of what `parts` are made from: depth, mask, region and camera.
+
+        Raises:
+            InputError: A file is missing or cannot be read.
+        """
+        stem = self.stems[index]
+        masks = self._layout.mask_files(stem) if self.foreground == "mask" else []
+        digest = hashlib.sha256(repr(self.camera_of(index)).encode())
+        for files in ([self._depth_file(index)], masks, self._regions.files(stem)):
+            # How many: the mask of one instance less is another.
+            digest.update(bytes([len(files) % 256]))
+            for file in files:
+                digest.update(content_hash(file))
+        return digest.hexdigest()
 
     def labels(self, index):
         """Return int32 (height, width): 0, or the number 1..N of the instance that is seen.

@@ -12,6 +12,7 @@ from tfapp.records import AnyNumber, Entries, ListOf, OneOf, Optional, TableOf, 
 from tfapp.report.colours import qualitative
 from tfapp.report.markup import sentence_list
 from tfapp.runs.checkpoints import read_history
+from tfapp.segmentation.changed_data import changed_since_test
 from tfapp.segmentation.coding import on_same_data
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
@@ -102,7 +103,7 @@ def read_metrics(run):
     Raises:
         InputError: If the file is damaged.
     """
-    file, again = run.path / "metrics.json", f"run `tfapp evaluate {run.path}` again."
+    file, again = run.path / "metrics.json", f"run `tfapp evaluate {run.typed_path}` again."
     try:
         content = run.metrics()
     except InputError:
@@ -136,7 +137,7 @@ _EVALUATION = Entries(
         "rows": ListOf(_ROW),
     },
     # Later than the first evaluations.
-    {"weights": Optional(Text())},
+    {"weights": Optional(Text()), "tested": Optional(Text())},
 )
 
 
@@ -157,6 +158,7 @@ def _evaluation(run, title, stored):
         settings=run.settings,
         trained_on=run.trained_on,
         weights=stored.get("weights"),
+        tested=stored.get("tested"),
     )
 
 
@@ -252,6 +254,16 @@ def _cautions(entries, evaluations, left_out):
         yield (
             f"What was measured of {sentence_list([str(run.path) for run in untold])} was stored by an earlier "
             "version, which did not keep of which weights it is: after more training, run `tfapp evaluate` again."
+        )
+    changed = [
+        entry.run
+        for entry in entries
+        if any(changed_since_test(entry.run, one.tested) for one in entry.evaluations)
+    ]
+    if changed:
+        yield (
+            f"Files of the test images changed since the test of {sentence_list([str(run.path) for run in changed])}; "
+            "run `tfapp evaluate` again to measure on what is there now."
         )
     if not on_same_data(runs):
         yield "The runs were trained on different versions of the data, so their numbers do not compare."

@@ -65,7 +65,7 @@ def examples_of(entries, count, noise, seed=0, advance=lambda: None):
     """
     dataset = entries[0].run.dataset
     chosen = _chosen(entries, count)
-    items = dataset.select([name for _, name in chosen])
+    items = entries[0].run.items("test", [name for _, name in chosen])
     answers = [_answers(entry.run, items, chosen, noise, seed, advance) for entry in entries]
     examples = []
     for index, (item, (position, _)) in enumerate(zip(items, chosen, strict=True)):

@@ -44,7 +44,7 @@ def _exported(path, runs):
     if kind is not SEGMENTER:
         raise InputError(
             f"{folder} is the export of a {kind.name}; a report is of segmenters: leave it out of `exports`, and look "
-            f"at it with `tfapp export show {folder}`."
+            f"at it with `tfapp export show {shlex.quote(str(folder))}`."
         )
     origin = manifest.get("metadata", {})
     outdated = _outdated(origin, runs)
