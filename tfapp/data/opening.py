@@ -15,7 +15,7 @@ from weakref import finalize
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from tfapp.data import tiff_directories, tiff_tags
+from tfapp.data import big_tiff, tiff_directories, tiff_tags
 from tfapp.data.stacks import Page, declared_pages, page_offsets
 from tfapp.errors import InputError, either
 from tfapp.files import check_regular_file
@@ -168,13 +168,13 @@ def unreadable(path, error, form=None):
 
 def _reason(error):
     """Return what a library says of damage, where it says anything to a person."""
-    says = str(error)
+    says = getattr(error, "strerror", None) or str(error)
     if says.startswith(_DECODER_FAILED) or not re.search("[a-z]{3}", says):
         return "its pixels cannot be decoded"
     return says.strip().rstrip(".")
 
 
-_DECODER_FAILED = ("decoder error", "could not create decoder object", "broken data stream", "[Errno")
+_DECODER_FAILED = ("decoder error", "could not create decoder object", "broken data stream")
 
 
 def _too_many(path, count):
@@ -232,16 +232,21 @@ def _tells_late(file):
 
 
 def _opened(path):
-    if _head_of(path) in tiff_directories.SIGNATURES:
+    head = _head_of(path)
+    if head in tiff_directories.SIGNATURES:
         with _tiff(path) as file:
             tiff_directories.Directories(file).check_essential()
     if isinstance(path, Page):
-        return _opened_file(path.open())
+        return _opened_file(path.open(), head)
+    if head == big_tiff.SIGNATURE:
+        return _opened_file(open(path, "rb"), head)
     return Image.open(path, formats=_formats(path))
 
 
-def _opened_file(file):
+def _opened_file(file, head):
     try:
+        if head == big_tiff.SIGNATURE:
+            file = big_tiff.as_classic(file)
         image = Image.open(file, formats=["TIFF"])
     except BaseException:
         file.close()
