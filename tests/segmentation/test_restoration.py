@@ -129,14 +129,14 @@ def test_data_with_masks_are_refused(restorer):
 
 def test_prediction_writes_the_image_at_its_own_size(tmp_path, restorer):
     Image.new("RGB", (50, 30), (10, 120, 200)).save(tmp_path / "photo.jpg")
-    restore(restorer.segmenter(), [tmp_path / "photo.jpg"], tmp_path / "out", 3, 1)
+    restore(restorer.segmenter(), [tmp_path / "photo.jpg"], tmp_path / "out", 3)
     with Image.open(tmp_path / "out" / "photo.png") as picture:
         assert picture.mode == "RGB" and picture.size == (50, 30)
 
 
 def test_prediction_is_the_answer_in_eight_bits(tmp_path, restorer):
     item = restorer.items("test")[0]
-    restore(restorer.segmenter(), item.files[:1], tmp_path, 3, 1)
+    restore(restorer.segmenter(), item.files[:1], tmp_path, 3)
     answer = restorer.load_model()(item.read_image()[None])[0]
     with Image.open(tmp_path / f"{item.name}.png") as picture:
         written = np.asarray(picture).astype(int)

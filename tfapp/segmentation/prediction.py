@@ -82,7 +82,6 @@ def predict(
     out,
     class_names,
     channels,
-    stride,
     *,
     tile=AUTO,
     margin=None,
@@ -101,7 +100,6 @@ def predict(
         out: Folder to write to.
         class_names: Names of the classes.
         channels: Channels that the segmenter takes.
-        stride: The network's stride: smaller images are refused.
         tile, margin: As of `TiledNetwork`: `auto`, pixels along a side or `off`, and the pixels that tiles overlap.
         progress: `Progress` that the tiles of each image are reported to.
         advance: Called after each image, for a progress bar.
@@ -121,7 +119,7 @@ def predict(
 
     def label(path):
         files = _names(path, out, labels=True)
-        with _cut(network, path, channels, stride, progress) as cut:
+        with _cut(network, path, channels, progress) as cut:
             if cut is None:
                 counts = _label_whole(network, path, channels, files, len(class_names))
             else:
@@ -138,7 +136,6 @@ def restore(
     images,
     out,
     channels,
-    stride,
     *,
     tile=AUTO,
     margin=None,
@@ -150,14 +147,14 @@ def restore(
 
     Args:
         restorer: Keras model from images of any size to images in [0, 1]; what lies outside is clipped.
-        images, out, channels, stride, tile, margin, progress, advance, failures: As for `predict`, errors too.
+        images, out, channels, tile, margin, progress, advance, failures: As for `predict`, errors too.
     """
     check_outputs(_outputs(images, out, labels=False), images)
     network = TiledNetwork(restorer, channels, tile, margin)
 
     def made(path):
         (file,) = _names(path, out, labels=False)
-        with _cut(network, path, channels, stride, progress) as cut:
+        with _cut(network, path, channels, progress) as cut:
             if cut is None:
                 answer = _whole(network, path, read_image(path, channels))
                 save_own_png(Image.fromarray(_pixels_of(answer)), file)
@@ -181,17 +178,12 @@ def _each(make, images, failures, advance):
 
 
 @contextmanager
-def _cut(network, path, channels, stride, progress):
+def _cut(network, path, channels, progress):
     """Yield None for an image that goes through the network whole, otherwise its reader and a function for its bands.
 
     That takes a function from the answer of a part of the image to what is kept of it, and yields the bands.
     """
     size = image_size(path)
-    if min(size) < stride:
-        raise InputError(
-            f"Image {path} is {size[1]}x{size[0]} pixels, smaller than the network's stride of {stride}; enlarge or "
-            "leave it out."
-        )
     tiling = network.tiling(size)
     if network.remark and (tiling is not None or size[0] * size[1] > WHOLE_PIXELS):
         progress.say(network.remark)
