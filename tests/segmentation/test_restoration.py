@@ -11,11 +11,13 @@ from tests.segmentation.conftest import TINY
 from tfapp.data import open_dataset
 from tfapp.errors import InputError
 from tfapp.runs.checkpoints import read_history
+from tfapp.runs.progress import Progress
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.prediction import restore
 from tfapp.segmentation.restoration import (
     Restoration,
     evaluate_restoration,
+    evaluate_restorations,
     store_restoration,
     write_examples,
 )
@@ -166,3 +168,19 @@ def test_run_opened_again_knows_that_it_makes_images(restorer):
     assert run.image_pairs
     with pytest.raises(InputError, match="A table is for segmenters; .* makes images of images"):
         run.refuse_image_pairs("A table")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tile", "is_cut"), [(16, True), (32, False)])
+def test_measures_of_too_small_a_margin_are_told_and_not_kept_where_images_are_cut(
+    copy_of, restorer, tile, is_cut
+):
+    run, said = copy_of(restorer), []
+    (run.path / "metrics.json").unlink(missing_ok=True)
+    progress = Progress()
+    progress.say = said.append
+    evaluate_restorations([run], tile=tile, margin=0, progress=progress)
+    assert [text.endswith("What is measured is not kept in `metrics.json`.") for text in said] == [
+        True
+    ] * is_cut
+    assert (run.path / "metrics.json").exists() is not is_cut

@@ -81,6 +81,18 @@ class Span(NamedTuple):
         )
 
 
+class Remark(NamedTuple):
+    """What is not as it seems with the answer to an image.
+
+    Attributes:
+        sentence: It, for a person.
+        is_inexact: Whether the answer may differ from that to the whole image.
+    """
+
+    sentence: str
+    is_inexact: bool
+
+
 class TiledNetwork:
     """A network that answers large images tile by tile, and small ones whole.
 
@@ -91,10 +103,6 @@ class TiledNetwork:
             a side of the tiles, margins included, to cut all that are larger; `off` for whole images.
         margin: Pixels that tiles overlap the used part at each side; None for what the layers of the network need.
 
-    Attributes:
-        remark: Sentence on what is not as it seems: answers that may differ, or why `auto` cuts nothing; otherwise
-            None.
-
     Raises:
         InputError: For another `tile`, one that does not hold the margin, or a network that cannot work by tiles.
     """
@@ -103,7 +111,9 @@ class TiledNetwork:
         self._side = tile_side(tile)
         if margin is not None and margin < 0:
             raise InputError(f"`margin` must be at least 0 pixels; got {margin}.")
-        self.remark, self._tiling, self._model, self._channels = None, None, model, channels
+        self._tiling, self._model, self._channels = None, model, channels
+        # Why tiles may be answered otherwise than the whole image, and why `auto` makes none.
+        self._inexact = self._uncut = None
         if self._side == OFF:
             return
         try:
@@ -111,7 +121,7 @@ class TiledNetwork:
         except NoMargin as error:
             if self._side != AUTO:
                 raise
-            self.remark = f"Images go through the network whole, whatever their size. {error}"
+            self._uncut = f"Images go through the network whole, whatever their size. {error}"
 
     def tiling(self, size):
         """Return the `Tiling` of an image of (height, width), or None if it is not cut."""
@@ -120,6 +130,17 @@ class TiledNetwork:
         if self._side == AUTO and size[0] * size[1] <= WHOLE_PIXELS:
             return None
         return self._tiling
+
+    def remark(self, size):
+        """Return the `Remark` on an image of (height, width), or None: the one rule for whoever tells or keeps answers.
+
+        It is for images that are cut with a margin that somebody gave, and for those that would be cut but cannot be.
+        """
+        if self.tiling(size) is not None:
+            return Remark(self._inexact, True) if self._inexact else None
+        if self._uncut and size[0] * size[1] > WHOLE_PIXELS:
+            return Remark(self._uncut, False)
+        return None
 
     def whole(self, image):
         """Return the answer (height, width, classes) to an image float32 (height, width, channels)."""
@@ -194,9 +215,9 @@ class TiledNetwork:
         chosen = reach.margin if margin is None else -(-margin // stride) * stride
         if own_end:
             halo = max(chosen - reach.margin, 0)
-        self.remark = own_end or unknown
+        self._inexact = own_end or unknown
         if chosen < reach.margin:
-            self.remark = (
+            self._inexact = (
                 f"With a `margin` of {chosen} pixels labels at the edges of tiles may differ from those of the whole "
                 f"image; the network needs {reach.margin}."
             )

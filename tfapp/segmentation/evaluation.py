@@ -85,9 +85,6 @@ class Segmenter:
         tile, margin: As of `TiledNetwork`, for images that are large at the size that the network works at.
         progress: `Progress` that the tiles of each image are reported to.
 
-    Attributes:
-        tile_remark: `remark` of its `TiledNetwork`.
-
     Raises:
         InputError: As of `TiledNetwork`.
     """
@@ -106,8 +103,11 @@ class Segmenter:
         unprojected = before_projection(model)
         self._project = np.asarray if unprojected is model.output else _nearest_probabilities
         self._tiled = TiledNetwork(keras.Model(model.input, unprojected), model.input_shape[-1], tile, margin)
-        self.tile_remark = self._tiled.remark
         self._progress = progress
+
+    def remark(self, sizes):
+        """Return the first `Remark` on tiles of images of these (height, width) at the network, or None."""
+        return next(filter(None, map(self._tiled.remark, sizes)), None)
 
     def probabilities(self, images):
         """Return float32 (batch, height, width, classes) for float images of one size."""
@@ -204,6 +204,12 @@ def store_metrics(run, evaluation):
         "weights": evaluation.weights,
     }
     run.add_metrics(evaluation.title, content)
+
+
+def of_measures(title, remark):
+    """Return the sentence on what is measured of images that are cut as a `Remark` on tiles says."""
+    kept = " What is measured is not kept in `metrics.json`." if remark.is_inexact else ""
+    return f"{title}: {remark.sentence}{kept}"
 
 
 def measure(segmenter, data, noise, seed=0):

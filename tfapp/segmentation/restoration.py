@@ -7,10 +7,11 @@ import numpy as np
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
-from tfapp.models.tiling import AUTO, TiledNetwork
+from tfapp.models.tiling import AUTO, Remark, TiledNetwork
 from tfapp.report.figures import save_image
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
+from tfapp.segmentation.evaluation import of_measures
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet
 from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
@@ -29,6 +30,7 @@ class Restoration:
         given: `ImageQuality` of each image that the network was given.
         made: `ImageQuality` of each image that it made.
         examples: Of the first images (given, made, target), uint8 (height, width, 3).
+        remark: First `Remark` on tiles of the images, or None.
     """
 
     title: str
@@ -37,6 +39,7 @@ class Restoration:
     given: tuple[ImageQuality, ...]
     made: tuple[ImageQuality, ...]
     examples: tuple[tuple[np.ndarray, ...], ...]
+    remark: Remark | None = None
 
     @property
     def means(self):
@@ -67,9 +70,10 @@ def evaluate_restoration(
     network = TiledNetwork(run.network(), run.channels, tile, margin)
     items = run.items("test") if dataset is None else _test_items(run, dataset, beside)
     dataset = dataset or run.dataset
-    given, made, examples = [], [], []
+    given, made, examples, remark = [], [], [], None
     for item in items:
         image, target = network_pair(dataset, item, run.framing.resize)
+        remark = remark or network.remark(image.shape[:2])
         answer = np.clip(network.joined(image, progress), 0, 1)
         given.append(image_quality(image, target))
         made.append(image_quality(answer, target))
@@ -77,7 +81,7 @@ def evaluate_restoration(
             examples.append(tuple(map(as_rgb, (image, answer, target))))
         advance()
     names = tuple(item.name for item in items)
-    return Restoration(run.title, str(run.path), names, tuple(given), tuple(made), tuple(examples))
+    return Restoration(run.title, str(run.path), names, tuple(given), tuple(made), tuple(examples), remark)
 
 
 def store_restoration(run, restoration):
@@ -107,7 +111,10 @@ def evaluate_restorations(runs, dataset=None, *, tile=AUTO, margin=None, progres
             task(task.done, note=run.title)
             options = {"tile": tile, "margin": margin, "progress": progress, "advance": task.advance}
             results.append(evaluate_restoration(run, dataset, beside=runs, **options))
-            if dataset is None:
+            remark = results[-1].remark
+            if remark:
+                progress.say(of_measures(run.title, remark))
+            if dataset is None and not (remark and remark.is_inexact):
                 store_restoration(run, results[-1])
     return results
 
