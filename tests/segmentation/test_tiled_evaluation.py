@@ -103,3 +103,17 @@ def test_measures_of_too_small_a_margin_are_told_and_not_kept_where_images_are_c
         True
     ] * is_cut
     assert (run.path / "metrics.json").exists() is not is_cut
+
+
+@pytest.mark.slow
+def test_tiles_are_told_with_the_name_of_their_image(source, make_folder):
+    class Seen(Progress):
+        def __init__(self):
+            self.titles = set()
+
+        def opened(self, task):
+            self.titles.add(task.title)
+
+    data, seen = EvaluationData(source, open_dataset(f"folder:{make_folder()}")), Seen()
+    evaluate(Segmenter(source, tile=20, progress=seen), data, NOISES)
+    assert seen.titles == {f"{item.name}, by tiles" for item in data.items}

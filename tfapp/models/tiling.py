@@ -60,6 +60,11 @@ class Tiling(NamedTuple):
         return len(self.spans(size[0])) * len(self.spans(size[1]))
 
 
+def by_tiles(progress, name, count):
+    """Return the task of `Progress` for the tiles of an image of this name."""
+    return progress.task(", ".join(filter(None, (name, "by tiles"))), count, passing=True)
+
+
 class Span(NamedTuple):
     """Where a tile lies along one side of an image: pairs of positions in the image, each end exclusive.
 
@@ -146,12 +151,13 @@ class TiledNetwork:
         """Return the answer (height, width, classes) to an image float32 (height, width, channels)."""
         return self._whole(image[None])[0]
 
-    def joined(self, image, progress, finish=lambda answer: answer):
+    def joined(self, image, progress, name="", finish=lambda answer: answer):
         """Return the answer to an image, by tiles if it is cut.
 
         Args:
             image: float32 (height, width, channels).
             progress: `Progress` that the tiles are reported to.
+            name: Of the image, for the progress.
             finish: As of `bands`.
 
         Returns:
@@ -162,7 +168,7 @@ class TiledNetwork:
         if tiling is None:
             return finish(np.asarray(self.whole(image)))
         joined = None
-        with progress.task("by tiles", tiling.count(size)) as task:
+        with by_tiles(progress, name, tiling.count(size)) as task:
             for begin, band in self.bands(ArrayWindows(image), tiling, task.advance, finish):
                 if joined is None:
                     joined = np.empty((*size, *band.shape[2:]), band.dtype)

@@ -17,7 +17,7 @@ from tfapp.data.stacks import expanded
 from tfapp.data.windows import open_windows
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
-from tfapp.models.tiling import AUTO, TiledNetwork
+from tfapp.models.tiling import AUTO, TiledNetwork, by_tiles
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.large_images import write_labels, write_restored
 from tfapp.segmentation.own_pngs import is_own_png, save_own_png
@@ -202,7 +202,7 @@ def _cut(network, path, channels, progress, told):
         yield None
         return
     with open_windows(path, channels) as source, _memory_in_words(path, source.size):
-        with progress.task(f"{path.name}, by tiles", tiling.count(source.size)) as task:
+        with by_tiles(progress, path.name, tiling.count(source.size)) as task:
             yield source, partial(network.bands, source, tiling, task.advance)
 
 

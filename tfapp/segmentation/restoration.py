@@ -74,7 +74,7 @@ def evaluate_restoration(
     for item in items:
         image, target = network_pair(dataset, item, run.framing.resize)
         remark = remark or network.remark(image.shape[:2])
-        answer = np.clip(network.joined(image, progress), 0, 1)
+        answer = np.clip(network.joined(image, progress, item.name), 0, 1)
         given.append(image_quality(image, target))
         made.append(image_quality(answer, target))
         if len(examples) < EXAMPLES:
