@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from tfapp.errors import reason_of_call
 from tfapp.export.errors import ExportError, disk_errors_as_sentences
 from tfapp.export.manifest import EXTRA, plain_values, write_manifest
 from tfapp.export.requests import save_requests
@@ -16,6 +17,7 @@ from tfapp.export.signatures import compiled_functions
 from tfapp.export.staging import staging
 from tfapp.export.verification import REFERENCE, check
 from tfapp.export.versions import check_loadable, choose_version, version_exists
+from tfapp.layers.open_sizes import open_sizes
 
 MOST_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses longer files
 WARMUP_FILE = "tf_serving_warmup_requests"
@@ -83,12 +85,19 @@ def write_version(servable, base_path, version=None, metadata=None):
 def _write_saved_model(servable, folder):
     # Without track(), which stores every variable a second time; the endpoints' own variables are found.
     archive = keras.export.ExportArchive()
-    functions = [
-        archive.add_endpoint(name, function, input_signature=signature)
-        for name, (function, signature) in servable.endpoints().items()
-    ]
+    functions = []
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    archive.write_out(str(folder), options=options, verbose=False)
+    with open_sizes(servable.model):
+        for name, (function, signature) in servable.endpoints().items():
+            functions.append(archive.add_endpoint(name, function, input_signature=signature))
+            try:
+                functions[-1].get_concrete_function()
+            except Exception as error:  # anybody's layers may raise anything
+                raise ExportError(
+                    f"The model cannot be computed in the graph of the signature {name} ({reason_of_call(error)}); a "
+                    "layer that must know the size of its images needs a model that is built for one size."
+                ) from error
+        archive.write_out(str(folder), options=options, verbose=False)
     used = {
         id(variable): math.prod(variable.shape)
         for function in functions

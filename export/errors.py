@@ -11,11 +11,6 @@ class ExportError(ValueError):
     """
 
 
-def reason_of(error):
-    """Return the first line of the message of `error`, without a full stop."""
-    return str(error).strip().partition("\n")[0].rstrip(".")
-
-
 @contextlib.contextmanager
 def disk_errors_as_sentences(folder):
     """Turn a full disk or a folder without permission into an `ExportError` that names `folder`."""

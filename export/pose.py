@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.errors import reason_of_call
 from tfapp.export.archive import Servable, write_version
 from tfapp.export.depth_images import NOTHING, decode_depth, in_metres, is_measured
-from tfapp.export.errors import ExportError, reason_of
+from tfapp.export.errors import ExportError
 from tfapp.export.kinds import POSE_NETWORK
 from tfapp.export.manifest import EXTRA
 from tfapp.export.requests import BYTES, DEFAULT, Request, check_keras_model, decided, tolerance_of
@@ -124,7 +125,7 @@ def _try(network):
     except Exception as error:
         raise ExportError(
             f"`model` must give a dict of {', '.join(_SAID)} for depth {depth.shape}. "
-            f"Received: {type(error).__name__} ({reason_of(error)})."
+            f"Received: {type(error).__name__} ({reason_of_call(error)})."
         ) from error
     shapes = {alias: value.shape for alias, value in found.items()}
     count = found["reflected"].shape[-1] if found["reflected"].ndim == 2 else 0

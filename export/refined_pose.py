@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.errors import reason_of_call
 from tfapp.export.archive import write_version
 from tfapp.export.comparisons import REFINED_SHARES
 from tfapp.export.drawn_parts import drawn_parts
-from tfapp.export.errors import ExportError, reason_of
+from tfapp.export.errors import ExportError
 from tfapp.export.kinds import REFINED_POSES
 from tfapp.export.pose import ServedPoses, checked_camera, checked_points, encoded
 from tfapp.export.requests import BYTES, DEFAULT, Request, check_keras_model
@@ -157,7 +158,7 @@ def inspect_refined_poses(model, camera, distance, object_points):
     except Exception as error:
         raise ExportError(
             f"`model` must give a dict of {', '.join(_SHAPES)} for depth (1, {size['H']}, {size['W']}). "
-            f"Received: {type(error).__name__} ({reason_of(error)})."
+            f"Received: {type(error).__name__} ({reason_of_call(error)})."
         ) from error
     for alias, shape in _SHAPES.items():
         wanted = tuple(size.get(one, one) for one in shape)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
+from tfapp.errors import reason_of_call
 from tfapp.export.archive import write_version
 from tfapp.export.batch_trial import check_each_alone, unlike_images
-from tfapp.export.errors import ExportError, reason_of
+from tfapp.export.errors import ExportError
 from tfapp.export.image_requests import ImageRequests
 from tfapp.export.images import (
     ANY_SIZE,
@@ -185,7 +186,7 @@ def _try(scorer):
             outputs = [output.numpy() for output in outputs_of(scorer.model, images)]
     except Exception as error:
         raise ExportError(
-            f"`model` failed on {_described(images)} ({reason_of(error)}); a model of one size must say so, "
+            f"`model` failed on {_described(images)} ({reason_of_call(error)}); a model of one size must say so, "
             "keras.Input((height, width, channels)), or begin with keras.layers.Resizing."
         ) from error
     scores = _checked_scores(outputs, images)

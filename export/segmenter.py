@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
+from tfapp.errors import reason_of_call
 from tfapp.export.archive import write_version
 from tfapp.export.batch_trial import check_each_alone, unlike_images
-from tfapp.export.errors import ExportError, reason_of
+from tfapp.export.errors import ExportError
 from tfapp.export.image_files import encode_labels
 from tfapp.export.image_requests import ImageRequests
 from tfapp.export.images import (
@@ -198,7 +199,7 @@ def _try(segmenter):
     except Exception as error:
         size = "x".join(map(str, _TRIAL_SIZE))
         raise ExportError(
-            f"`model` failed on a {size} image with stride={segmenter.stride} ({reason_of(error)}); "
+            f"`model` failed on a {size} image with stride={segmenter.stride} ({reason_of_call(error)}); "
             "if it needs a multiple of some size, give that as `stride`."
         ) from error
     if outputs.ndim != 4 or outputs.shape[:3] != (1, *_TRIAL_SIZE) or outputs.shape[3] < 2:

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfapp.export import ExportError
+from tfapp.export import ExportError, export
 from tfapp.export.segmenter import inspect_model
 
 
@@ -82,3 +82,33 @@ def pooled():
 def test_models_that_are_no_segmenter_are_refused_with_a_reason(make, message):
     with pytest.raises(ExportError, match=message):
         inspect_model(make())
+
+
+@pytest.mark.slow
+def test_model_that_enlarges_by_interpolation_is_exported_and_left_as_it_was(tmp_path):
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, strides=2, padding="same")(inputs)
+    enlarge = keras.layers.UpSampling2D(2, interpolation="bilinear")
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1, activation="softmax")(enlarge(x)))
+    assert export(
+        model, tmp_path / "served", stride=2
+    ).is_dir()  # checked against the model before it appears
+    assert "call" not in vars(enlarge)
+
+
+@pytest.mark.slow
+def test_model_that_no_graph_of_any_size_can_hold_is_one_sentence(tmp_path):
+    class Halves(keras.layers.Layer):
+        def call(self, images):
+            return images[:, : images.shape[1] // 2] if images.shape[1] > 100 else images
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1, activation="softmax")(Halves()(inputs)))
+    with pytest.raises(
+        ExportError, match=r"graph of the signature serving_default \(Halves: '>' not supported between"
+    ):
+        export(model, tmp_path / "served")
+    assert not list(tmp_path.rglob("*.pb"))

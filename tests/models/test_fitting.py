@@ -55,6 +55,28 @@ def test_network_that_takes_no_image_is_refused():
         find_stride(cropped, 3, "model.keras")
 
 
+def test_network_that_must_know_the_size_is_refused_with_the_layer_and_its_reason():
+    inputs = keras.Input((None, None, 3))
+    # It wants sizes that are known when the graph is made; images of every size are answered outside of one.
+    pooled = layers.AdaptiveAveragePooling2D(8)(inputs)
+    model = keras.Model(inputs, layers.Conv2D(2, 1)(pooled))
+    with pytest.raises(
+        InputError,
+        match=r"model.keras declares images of any size, .* \(AdaptiveAveragePooling2D: Input spatial dimensions must "
+        r"be statically known.*\); save it with an input of one size, such as keras.Input\(\(256, 256, 3\)\)",
+    ):
+        find_stride(model, 3, "model.keras")
+
+
+def test_network_whose_layers_never_fit_is_refused_with_the_layer_and_its_reason():
+    inputs = keras.Input((None, None, 3))
+    wide = layers.ZeroPadding2D(1)(inputs)
+    # Of open sizes nothing is known to differ.
+    model = keras.Model(inputs, layers.Conv2D(2, 1)(layers.Add()([inputs, wide])))
+    with pytest.raises(InputError, match=r"no image of up to 640x640 pixels \(.*[Ii]ncompatible shapes"):
+        find_stride(model, 3, "model.keras")
+
+
 def test_image_of_any_size_is_answered_at_its_size():
     assert fitted(skipping(2), 3, stride=4)(images(9, 14)).shape == (1, 9, 14, 2)
 

@@ -50,8 +50,8 @@ def test_margin_that_is_a_stride_smaller_gives_other_answers_and_is_told():
     unet = with_random_weights(build("unet", 3, base_width=2, depth=2, head="softmax"))
     by_tiles, whole = compare(unet, (37, 67), 48, margin=20)
     assert np.abs(by_tiles - whole).max() > 1e-4
-    remark = TiledNetwork(unet, 3, 48, 20).remark
-    assert "`margin` of 20 pixels" in remark and remark.endswith("the network needs 24.")
+    sentence, is_inexact = TiledNetwork(unet, 3, 48, 20).remark((37, 67))
+    assert "`margin` of 20 pixels" in sentence and sentence.endswith("the network needs 24.") and is_inexact
 
 
 @pytest.mark.slow
@@ -162,7 +162,9 @@ def test_auto_leaves_whole_what_cannot_be_cut_and_says_why():
     model = keras.Model(images, layers.GroupNormalization(1)(images))
     tiled = TiledNetwork(model, 3)
     assert tiled.tiling((9000, 12000)) is None
-    assert "go through the network whole, whatever their size. Layer group_normalization" in tiled.remark
+    sentence, is_inexact = tiled.remark((9000, 12000))
+    assert "go through the network whole, whatever their size. Layer group_normalization" in sentence
+    assert not is_inexact and tiled.remark((2048, 2048)) is None
     with pytest.raises(InputError, match="normalises by statistics of the image"):
         TiledNetwork(model, 3, 512)
 
@@ -171,7 +173,7 @@ def test_margin_that_is_too_dear_is_told_and_not_taken():
     images = keras.Input((None, None, 3))
     logits = layers.Conv2D(2, 1)(images)
     model = keras.Model(images, TVSoftmax(inference_iterations=1000)(logits))
-    assert "looks so far around a pixel, 1000 pixels" in TiledNetwork(model, 3).remark
+    assert "looks so far around a pixel, 1000 pixels" in TiledNetwork(model, 3).remark((2048, 2049)).sentence
 
 
 def test_margin_of_ones_own_answers_for_what_is_not_known():
@@ -179,4 +181,22 @@ def test_margin_of_ones_own_answers_for_what_is_not_known():
     model = keras.Model(images, TVSoftmax(tolerance=1e-3)(layers.Conv2D(2, 3, padding="same")(images)))
     tiled = TiledNetwork(model, 3, 64, 16)
     assert tiled.tiling((65, 65)) == Tiling(64, 16, 1, 15)
-    assert "tiles are solved one by one, and labels at their edges may differ" in tiled.remark
+    assert (
+        "tiles are solved one by one, and labels at their edges may differ" in tiled.remark((65, 65)).sentence
+    )
+
+
+@pytest.mark.parametrize("tile", ["auto", "off", 48])
+def test_image_that_is_not_cut_has_no_remark_whatever_the_margin(tile):
+    unet = build("unet", 3, base_width=2, depth=2, head="softmax")
+    assert TiledNetwork(unet, 3, tile, 20).remark((48, 48)) is None
+
+
+def test_margin_that_is_enough_is_no_remark():
+    assert TiledNetwork(plain(), 3, 32, 4).remark((64, 64)) is None
+
+
+def test_whole_images_are_exact_whatever_the_margin_where_nothing_can_be_cut():
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, layers.GroupNormalization(1)(images))
+    assert not TiledNetwork(model, 3, "auto", 8).remark((9000, 12000)).is_inexact

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.segmentation.keras_file import KerasFile
@@ -242,3 +243,18 @@ def test_answer_of_a_convolution_with_padding_is_where_the_image_has_it(tmp_path
     # 64 pixels, padded to 66, pooled to 33, and 32 by a kernel of two: each place two pixels, as it should be.
     assert model.output_shape[1:3] == (32, 32)
     assert KerasFile(tmp_path / "own.keras").num_classes == 2
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_network_that_enlarges_by_interpolation_takes_images_of_any_size(tmp_path, interpolation):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, strides=2, padding="same")(inputs)
+    x = layers.UpSampling2D(2, interpolation=interpolation)(x)
+    model = keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax")(x))
+    model.save(tmp_path / "own.keras")
+    file = KerasFile(tmp_path / "own.keras")
+    assert file.stride == 2
+    network = file.network()
+    in_a_graph = tf.function(network, [tf.TensorSpec((None, None, None, 3))], autograph=False)
+    np.testing.assert_allclose(in_a_graph(images(8, 14)), model(images(8, 14)), atol=1e-6)

@@ -39,7 +39,7 @@ def pixels_of(file):
 
 
 def label(network, images, out, **options):
-    return predict(network, images, out, NAMES, 3, 2, **options)
+    return predict(network, images, out, NAMES, 3, **options)
 
 
 def test_labels_and_overlay_by_tiles_are_those_of_the_whole_image(network, picture, tmp_path):
@@ -62,7 +62,7 @@ def test_labels_by_tiles_are_known_as_own_and_may_be_written_again(network, pict
 def test_restored_images_by_tiles_are_those_of_the_whole_image(picture, tmp_path, channels):
     restorer = build("unet", channels, channels, base_width=2, depth=1, head="sigmoid")
     for tile in ("off", 32):
-        restore(restorer, [picture], tmp_path / str(tile), channels, 2, tile=tile)
+        restore(restorer, [picture], tmp_path / str(tile), channels, tile=tile)
     np.testing.assert_array_equal(*(pixels_of(tmp_path / folder / "photo.png") for folder in ("off", "32")))
 
 

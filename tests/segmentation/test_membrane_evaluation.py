@@ -59,11 +59,12 @@ def test_cell_may_be_the_first_class(segmenter, data, make_folder):
     check_membranes(flipped)
 
     class Flipped:
-        def probabilities_at(self, images, sizes):
-            return (part[..., ::-1] for part in segmenter.probabilities_at(images, sizes))
+        def probabilities_at(self, images, sizes, names):
+            return (part[..., ::-1] for part in segmenter.probabilities_at(images, sizes, names))
 
     class FlippedData:
-        dataset, images, masks = flipped, data.images, [1 - mask for mask in data.masks]
+        dataset, items = flipped, data.items
+        images, masks = data.images, [1 - mask for mask in data.masks]
 
     assert evaluate_membranes(Flipped(), FlippedData()) == evaluate_membranes(segmenter, data)
 

@@ -1,3 +1,4 @@
+import io
 import os
 
 import numpy as np
@@ -20,7 +21,7 @@ def picture(tmp_path):
 
 
 def run_predict(run, images, out):
-    return predict(run.segmenter(), images, out, run.class_names, 3, run.stride)
+    return predict(run.segmenter(), images, out, run.class_names, 3)
 
 
 def test_labels_and_overlay_have_the_size_of_the_image(trained, picture, tmp_path):
@@ -33,11 +34,60 @@ def test_labels_and_overlay_have_the_size_of_the_image(trained, picture, tmp_pat
     np.testing.assert_allclose(shares[0][1], counts / counts.sum())
 
 
-def test_image_smaller_than_the_stride_is_refused(trained, tmp_path):
-    path = tmp_path / "small.png"
-    Image.new("RGB", (20, 3)).save(path)
-    with pytest.raises(InputError, match="20x3 pixels, smaller than the network's stride of 4"):
-        run_predict(trained["softmax"], [path], tmp_path / "out")
+SMALL = [(3, 20), (20, 3), (2, 2), (1, 1)]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Return files of noise smaller than the stride, by their (height, width)."""
+    (tmp_path / "small").mkdir()
+    files = {size: tmp_path / "small" / f"{size[0]}x{size[1]}.png" for size in SMALL}
+    rng = np.random.default_rng(0)
+    for (height, width), file in files.items():
+        Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).save(file)
+    return files
+
+
+def labels_in(folder, files):
+    return {size: np.asarray(Image.open(folder / file.name)) for size, file in files.items()}
+
+
+def test_image_smaller_than_the_stride_is_labelled_as_the_middle_of_its_mirrored_self(
+    trained, small, tmp_path
+):
+    run = trained["softmax"]
+    run_predict(run, small.values(), tmp_path / "out")
+    model = run.load_model()
+    for size, labels in labels_in(tmp_path / "out", small).items():
+        missing = [-side % run.stride for side in size]
+        around = [(lack // 2, lack - lack // 2) for lack in missing]
+        image = np.asarray(Image.open(small[size]), np.float32) / 255
+        answer = model(np.pad(image, [*around, (0, 0)], mode="symmetric")[None], training=False)[0]
+        cut = tuple(slice(before, before + side) for (before, _), side in zip(around, size, strict=True))
+        np.testing.assert_array_equal(labels, np.argmax(answer, -1)[cut])
+
+
+@pytest.mark.slow
+def test_image_smaller_than_the_stride_is_labelled_as_by_the_export(trained, small, tmp_path):
+    run = trained["softmax"]
+    run_predict(run, small.values(), tmp_path / "out")
+    loaded = tf.saved_model.load(run.export(tmp_path / "served"))
+    contents = tf.constant([file.read_bytes() for file in small.values()])
+    served = loaded.signatures["serving_bytes"](image_bytes=contents)["labels_png_bytes"].numpy()
+    for labels, ours in zip(served, labels_in(tmp_path / "out", small).values(), strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(labels))), ours)
+
+
+def test_strip_narrower_than_the_stride_has_the_same_labels_by_tiles(trained, tmp_path):
+    run = trained["softmax"]
+    file = tmp_path / "strip.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (3, 400, 3), np.uint8)).save(file)
+    found = []
+    for tile in ("off", 128):
+        out = tmp_path / str(tile)
+        predict(run.segmenter(), [file], out, run.class_names, 3, tile=tile)
+        found.append(np.asarray(Image.open(out / file.name)))
+    np.testing.assert_array_equal(*found)
 
 
 def test_damaged_image_is_refused(trained, picture, tmp_path):
@@ -74,7 +124,7 @@ def halves(image, training):
 
 
 def label(images, out, **options):
-    return predict(halves, images, out, ["dark", "bright"], 3, 4, **options)
+    return predict(halves, images, out, ["dark", "bright"], 3, **options)
 
 
 def content(folder):
@@ -82,20 +132,20 @@ def content(folder):
 
 
 def test_images_that_cannot_be_labelled_are_listed_and_the_others_done(picture, tmp_path):
-    damaged, small, pipe = (tmp_path / name for name in ("damaged.png", "small.png", "pipe.png"))
+    damaged, stack, pipe = (tmp_path / name for name in ("damaged.png", "stack.gif", "pipe.png"))
     damaged.write_bytes(picture.read_bytes()[:300])
-    Image.new("RGB", (20, 3)).save(small)
+    Image.new("L", (20, 3)).save(stack, save_all=True, append_images=[Image.new("L", (20, 3), 255)])
     os.mkfifo(pipe)
     failures, steps = [], []
     found = label(
-        [damaged, picture, small, pipe],
+        [damaged, picture, stack, pipe],
         tmp_path / "out",
         failures=failures,
         advance=lambda: steps.append(1),
     )
     assert [path for path, _ in found] == [picture] and len(steps) == 4
-    assert [path for path, _ in failures] == [damaged, small, pipe]
-    words = ("damaged or truncated", "smaller than the network's stride", "is a named pipe")
+    assert [path for path, _ in failures] == [damaged, stack, pipe]
+    words = ("damaged or truncated", "holds 2 pages", "is a named pipe")
     assert all(word in sentence for word, (_, sentence) in zip(words, failures, strict=True))
     assert sorted(content(tmp_path / "out")) == ["photo-overlay.png", "photo.png"]
 
@@ -104,7 +154,7 @@ def test_restoration_lists_failures_too(picture, tmp_path):
     (tmp_path / "bad.png").touch()
     failures = []
     images = [tmp_path / "bad.png", picture]
-    restore(lambda image, training: image, images, tmp_path / "out", 3, 1, failures=failures)
+    restore(lambda image, training: image, images, tmp_path / "out", 3, failures=failures)
     assert [path.name for path, _ in failures] == ["bad.png"]
     with Image.open(tmp_path / "out" / "photo.png") as made, Image.open(picture) as given:
         np.testing.assert_array_equal(np.asarray(made), np.asarray(given))
@@ -151,7 +201,7 @@ def test_files_of_others_are_not_replaced_unless_it_is_asked_for(picture, tmp_pa
 def test_own_labels_may_be_written_again(picture, tmp_path):
     for labels, write in (
         (True, label),
-        (False, lambda *places: restore(lambda image, training: image, *places, 3, 1)),
+        (False, lambda *places: restore(lambda image, training: image, *places, 3)),
     ):
         out = tmp_path / str(labels)
         write([picture], out)

@@ -11,11 +11,13 @@ from tests.segmentation.conftest import TINY
 from tfapp.data import open_dataset
 from tfapp.errors import InputError
 from tfapp.runs.checkpoints import read_history
+from tfapp.runs.progress import Progress
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.prediction import restore
 from tfapp.segmentation.restoration import (
     Restoration,
     evaluate_restoration,
+    evaluate_restorations,
     store_restoration,
     write_examples,
 )
@@ -129,14 +131,14 @@ def test_data_with_masks_are_refused(restorer):
 
 def test_prediction_writes_the_image_at_its_own_size(tmp_path, restorer):
     Image.new("RGB", (50, 30), (10, 120, 200)).save(tmp_path / "photo.jpg")
-    restore(restorer.segmenter(), [tmp_path / "photo.jpg"], tmp_path / "out", 3, 1)
+    restore(restorer.segmenter(), [tmp_path / "photo.jpg"], tmp_path / "out", 3)
     with Image.open(tmp_path / "out" / "photo.png") as picture:
         assert picture.mode == "RGB" and picture.size == (50, 30)
 
 
 def test_prediction_is_the_answer_in_eight_bits(tmp_path, restorer):
     item = restorer.items("test")[0]
-    restore(restorer.segmenter(), item.files[:1], tmp_path, 3, 1)
+    restore(restorer.segmenter(), item.files[:1], tmp_path, 3)
     answer = restorer.load_model()(item.read_image()[None])[0]
     with Image.open(tmp_path / f"{item.name}.png") as picture:
         written = np.asarray(picture).astype(int)
@@ -166,3 +168,19 @@ def test_run_opened_again_knows_that_it_makes_images(restorer):
     assert run.image_pairs
     with pytest.raises(InputError, match="A table is for segmenters; .* makes images of images"):
         run.refuse_image_pairs("A table")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tile", "is_cut"), [(16, True), (32, False)])
+def test_measures_of_too_small_a_margin_are_told_and_not_kept_where_images_are_cut(
+    copy_of, restorer, tile, is_cut
+):
+    run, said = copy_of(restorer), []
+    (run.path / "metrics.json").unlink(missing_ok=True)
+    progress = Progress()
+    progress.say = said.append
+    evaluate_restorations([run], tile=tile, margin=0, progress=progress)
+    assert [text.endswith("What is measured is not kept in `metrics.json`.") for text in said] == [
+        True
+    ] * is_cut
+    assert (run.path / "metrics.json").exists() is not is_cut

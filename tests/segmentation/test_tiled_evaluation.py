@@ -81,18 +81,39 @@ def test_tiles_that_a_network_cannot_have_are_refused_before_anything_is_evaluat
         compare([source], NOISES, dataset=dataset, post_tv=[1.0], tile=16)
 
 
+class Heard(Progress):
+    """Keeps the sentences on labels that may differ."""
+
+    def __init__(self):
+        self.said = []
+
+    def say(self, text):
+        self.said += [text] if "may differ" in text else []
+
+
 @pytest.mark.slow
-def test_measures_of_too_small_a_margin_are_told_and_not_kept(copy_of, trained):
-    run = copy_of(trained["softmax"])
+@pytest.mark.parametrize(("tile", "is_cut"), [(16, True), (32, False)])
+def test_measures_of_too_small_a_margin_are_told_and_not_kept_where_images_are_cut(
+    copy_of, trained, tile, is_cut
+):
+    run, heard = copy_of(trained["softmax"]), Heard()  # images of 32 x 32
     (run.path / "metrics.json").unlink(missing_ok=True)
+    compare([run], [], tile=tile, margin=0, progress=heard)
+    assert [text.endswith("What is measured is not kept in `metrics.json`.") for text in heard.said] == [
+        True
+    ] * is_cut
+    assert (run.path / "metrics.json").exists() is not is_cut
 
-    class Heard(Progress):
-        said = []
 
-        def say(self, text):
-            self.said.append(text)
+@pytest.mark.slow
+def test_tiles_are_told_with_the_name_of_their_image(source, make_folder):
+    class Seen(Progress):
+        def __init__(self):
+            self.titles = set()
 
-    compare([run], [], tile=32, margin=0, progress=Heard())
-    [sentence] = (one for one in Heard.said if "may differ" in one)
-    assert sentence.endswith("What is measured is not kept in `metrics.json`.")
-    assert not (run.path / "metrics.json").exists()
+        def opened(self, task):
+            self.titles.add(task.title)
+
+    data, seen = EvaluationData(source, open_dataset(f"folder:{make_folder()}")), Seen()
+    evaluate(Segmenter(source, tile=20, progress=seen), data, NOISES)
+    assert seen.titles == {f"{item.name}, by tiles" for item in data.items}

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import warnings
 from importlib import import_module
 
@@ -226,8 +227,15 @@ def _progress_bar():
     )
 
 
+# A log of hours is not to be all of it.
+_SECONDS_BETWEEN_LINES = 10.0
+
+
 class ConsoleProgress(progress.Progress):
     """Draws every task as a bar with count, ETA and its note; tasks within the block of another stand below it.
+
+    A bar stays when its task is done, but for that of a passing one. Where there is no terminal each task is one line
+    when all is done; passing ones are a line every ten seconds in all, of how far the one is that is done then.
 
     Args:
         command: The command that was typed: sentences name its options and not the library's arguments.
@@ -235,14 +243,19 @@ class ConsoleProgress(progress.Progress):
 
     def __init__(self, command=None):
         self._command = command
-        self._bar, self._open = None, 0
+        self._bar, self._open, self._last_line = None, 0, 0.0
 
-    def task(self, title, total=None, note=""):
-        task = progress.Task(title, total, note)
-        task.show = lambda: self._bar.update(
-            task.number, completed=task.done, total=task.total, note=task.note
-        )
+    def task(self, title, total=None, note="", passing=False):
+        task = progress.Task(title, total, note, passing)
+        task.show = lambda: self._show(task)
         return progress.OpenTask(self, task)
+
+    def _show(self, task):
+        self._bar.update(task.number, completed=task.done, total=task.total, note=task.note)
+        now = time.monotonic()
+        if task.passing and not console.is_terminal and now - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            console.print(f"{task.title} {task.done}/{task.total} {task.note}".rstrip(), soft_wrap=True)
 
     def say(self, sentence):
         sentence = in_flags(sentence, self._command) if self._command else sentence
@@ -255,11 +268,14 @@ class ConsoleProgress(progress.Progress):
         if self._bar is None:
             self._bar = _progress_bar()
             self._bar.start()
+            self._last_line = time.monotonic()
         self._open += 1
         task.number = self._bar.add_task(task.title, total=task.total, note=task.note)
 
     def closed(self, task):
         self._open -= 1
+        if task.passing:
+            self._bar.remove_task(task.number)
         if not self._open:
             self._bar.stop()
             self._bar = None

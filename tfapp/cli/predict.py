@@ -45,7 +45,6 @@ def predict(
     end.
     """
     del max_pixels  # Its option has set the limit.
-    from tfapp.models import stride_of
     from tfapp.segmentation.prediction import check_places, find_images, restore
     from tfapp.segmentation.prediction import predict as label_images
     from tfapp.segmentation.run import Run
@@ -54,17 +53,16 @@ def predict(
     files = find_images(images)
     check_places(images, files, out, labels=not opened.image_pairs, overwrite=overwrite)
     segmenter = opened.segmenter()
-    stride = stride_of(segmenter)  # 1 where it resizes: then any image will do
     failures = None if stop_on_error else []
     progress = ConsoleProgress(context.command)
     with claimed(out, waiting=progress.say), progress.task("predicting", len(files)) as task:
         options = {"advance": task.advance, "failures": failures, "progress": progress}
         options |= {"tile": tile, "margin": margin}
         if opened.image_pairs:
-            restore(segmenter, files, out, opened.channels, stride, **options)
+            restore(segmenter, files, out, opened.channels, **options)
         else:
             names = opened.class_names
-            shares = label_images(segmenter, files, out, names, opened.channels, stride, **options)
+            shares = label_images(segmenter, files, out, names, opened.channels, **options)
     if not opened.image_pairs and shares:
         rows = [(path.name, *(f"{100 * share:.1f} %" for share in row)) for path, row in shares]
         print_table(ResultTable(["image", *opened.class_names], rows))

@@ -4,6 +4,7 @@ Decoding is Pillow's. Every failure is one sentence. A picture is turned as EXIF
 image, its mask and its depth then always fit each other.
 """
 
+import logging
 import os
 import re
 import struct
@@ -14,8 +15,8 @@ from weakref import finalize
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from tfapp.data import tiff_tags
-from tfapp.data.stacks import COPY_OR_MASK, SUBFILE_TYPE, Page, declared_pages
+from tfapp.data import big_tiff, tiff_directories, tiff_tags
+from tfapp.data.stacks import Page, declared_pages, page_offsets
 from tfapp.errors import InputError, either
 from tfapp.files import check_regular_file
 
@@ -36,6 +37,9 @@ IMAGE_SUFFIXES = tuple(suffix for _, _, suffixes in FORMATS for suffix in suffix
 FORMAT_NAMES = either([name for name, _, _ in FORMATS])
 MAX_PIXELS, MAX_PIXELS_VARIABLE = 100_000_000, "TFAPP_MAX_PIXELS"
 UPRIGHT, _QUARTER_TURNS = 1, (5, 6, 7, 8)
+# What they log of damaged files, without a handler of anybody's, would be printed beside our sentences.
+for _library in ("PIL", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Chunks of text in a PNG, and those of them that hold EXIF or XMP.
 _TEXTS, _LATE_TEXTS = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type ", b"XML:com.adobe.xmp")
@@ -55,7 +59,7 @@ def open_image(path, form=None, *, load=True):
     """
     with _in_words(path, form), _own_rules():
         check_regular_file(path, "an image")
-        image = _opened_page(path) if isinstance(path, Page) else Image.open(path, formats=_formats(path))
+        image = _opened(path)
         try:
             if not isinstance(path, Page):
                 _refuse_pages(path, image)
@@ -81,10 +85,9 @@ def upright_size(path, image):
     Raises:
         InputError: As `decode`, for the rare picture that tells its orientation behind its pixels only.
     """
-    with _in_words(path, None):
+    with _in_words(path, None), _own_rules():
         if image.format == "PNG" and _tells_late(image.fp):
-            with _own_rules():
-                image.load()
+            image.load()
         width, height = image.size
         if image.format == "TIFF":
             # Some versions of Pillow turn the size of a TIFF already when it is opened, others when it is decoded.
@@ -149,7 +152,9 @@ def unreadable(path, error, form=None):
             sentence = _too_many(path, int(re.search(r"\d+", str(error))[0]))
         case _ if form:
             sentence = f"{path} is damaged or not {form} ({error})."
-        case UnidentifiedImageError() if kind := tiff_tags.in_words(path):
+        case _ if missing := _in_tiff(path, tiff_directories.what_is_cut_off):
+            sentence = f"Image {path} is damaged or truncated ({missing}); replace or remove it."
+        case UnidentifiedImageError() if kind := _in_tiff(path, tiff_tags.in_words):
             sentence = (
                 f"{path} is {kind}, which cannot be read; expected 8 bits (grey, palette, RGB, RGBA or CMYK), 16 bits "
                 "(grey, RGB or RGBA), 32-bit whole numbers or 32-bit floats (grey): save it as one of these, or as PNG."
@@ -157,8 +162,19 @@ def unreadable(path, error, form=None):
         case UnidentifiedImageError():
             sentence = f"{path} is empty or not an image that can be read; expected {FORMAT_NAMES}."
         case _:
-            sentence = f"Image {path} is damaged or truncated ({error}); replace or remove it."
+            sentence = f"Image {path} is damaged or truncated ({_reason(error)}); replace or remove it."
     return InputError(sentence)
+
+
+def _reason(error):
+    """Return what a library says of damage, where it says anything to a person."""
+    says = getattr(error, "strerror", None) or str(error)
+    if says.startswith(_DECODER_FAILED) or not re.search("[a-z]{3}", says):
+        return "its pixels cannot be decoded"
+    return says.strip().rstrip(".")
+
+
+_DECODER_FAILED = ("decoder error", "could not create decoder object", "broken data stream")
 
 
 def _too_many(path, count):
@@ -215,9 +231,22 @@ def _tells_late(file):
     return late
 
 
-def _opened_page(page):
-    file = page.open()
+def _opened(path):
+    head = _head_of(path)
+    if head in tiff_directories.SIGNATURES:
+        with _tiff(path) as file:
+            tiff_directories.Directories(file).check_essential()
+    if isinstance(path, Page):
+        return _opened_file(path.open(), head)
+    if head == big_tiff.SIGNATURE:
+        return _opened_file(open(path, "rb"), head)
+    return Image.open(path, formats=_formats(path))
+
+
+def _opened_file(file, head):
     try:
+        if head == big_tiff.SIGNATURE:
+            file = big_tiff.as_classic(file)
         image = Image.open(file, formats=["TIFF"])
     except BaseException:
         file.close()
@@ -227,8 +256,28 @@ def _opened_page(page):
     return image
 
 
+def _head_of(path):
+    with open(path, "rb") as file:
+        return file.read(4)
+
+
+def _tiff(path):
+    return path.open() if isinstance(path, Page) else open(path, "rb")
+
+
+def _in_tiff(path, words):
+    """Return what a function of a file says of a TIFF, None of other files and of those that cannot be opened."""
+    try:
+        if _head_of(path) not in tiff_directories.SIGNATURES:
+            return None
+        with _tiff(path) as file:
+            return words(file)
+    except (OSError, tiff_directories.Damaged) as error:
+        return str(error) if isinstance(error, tiff_directories.Damaged) else None
+
+
 def _refuse_pages(path, image):
-    pages = _pages(image)
+    pages = _pages(path, image)
     if pages > 1:
         raise InputError(
             f"{path} holds {pages} pages (frames) but is read as one image: split it into one file for each, such as "
@@ -236,20 +285,14 @@ def _refuse_pages(path, image):
         )
 
 
-def _pages(image):
+def _pages(path, image):
+    if image.format == "TIFF":
+        with open(path, "rb") as file:
+            return max(declared_pages(image), len(page_offsets(file)))
     # MPO is what cameras write as .jpg: the photograph, and previews or the other eye of it behind.
-    if image.format == "TIFF" and (declared := declared_pages(image)) > 1:
-        return declared
     if image.format == "MPO" or not getattr(image, "is_animated", False):
         return 1
-    if image.format != "TIFF":
-        return image.n_frames
-    pages = 1
-    for number in range(1, image.n_frames):
-        image.seek(number)
-        pages += not image.tag_v2.get(SUBFILE_TYPE, 0) & COPY_OR_MASK
-    image.seek(0)
-    return pages
+    return image.n_frames
 
 
 _chosen_limit = None

@@ -7,20 +7,16 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfapp.data.tiff_directories import Damaged, Directories
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # NewSubfileType, whose bits say that a page is a smaller copy (1) or a transparency mask (4) of another.
-SUBFILE_TYPE, COPY_OR_MASK = 254, 1 | 4
+_SUBFILE_TYPE, _COPY_OR_MASK = 254, 1 | 4
 _DESCRIPTION, _SAMPLES = 270, 277
-# Types of values: text, and a whole number of 16 bits; others that occur here have 32.
-_TEXT, _SHORT = 2, 3
 # The descriptions of microscopes are long, but what is looked for stands at their beginning.
 _MOST_TEXT = 2**20
-# Classic TIFF and BigTIFF: the number after the byte order, struct codes of the count of a directory's entries and of
-# an offset, bytes of an entry, and where in the header the first offset is.
-_FORMS = {42: ("H", "I", 12, 4), 43: ("Q", "Q", 20, 8)}
 
 
 @dataclass(frozen=True)
@@ -72,8 +68,13 @@ class _FromPage(io.FileIO):
 
     def __init__(self, path, offset):
         super().__init__(path)
-        order, code, place = _header(super().read(16))
-        self._start, self._pointer = place, struct.pack(order + code, offset)
+        try:
+            found = Directories(self)
+        except BaseException:
+            self.close()
+            raise
+        self._start, code = found.pointer
+        self._pointer = struct.pack(found.order + code, offset)
         self.seek(0)
 
     def readinto(self, buffer):
@@ -98,14 +99,28 @@ def pages_of(path):
         return (path,)
     check_regular_file(path, "an image")
     try:
-        directories = _directories(path)
-    except (OSError, ValueError, KeyError, struct.error):
+        with open(path, "rb") as file:
+            found = page_offsets(file)
+            if len(found) < 2:
+                return (path,)
+            _refuse_channels(path, len(found), Directories(file))
+    except (OSError, Damaged):
         return (path,)
-    found = [offset for offset, tags in directories if not tags.get(SUBFILE_TYPE, 0) & COPY_OR_MASK]
-    if len(found) < 2:
-        return (path,)
-    _refuse_channels(path, len(found), directories[0][1])
     return tuple(Page(Path(path), number, len(found), offset) for number, offset in enumerate(found, 1))
+
+
+def page_offsets(file):
+    """Return the offset of each page of a TIFF, smaller copies and masks left out; `Damaged` if that is not known.
+
+    Args:
+        file: Binary file object.
+    """
+    found = Directories(file)
+    return [
+        directory.offset
+        for directory in found
+        if not found.numbers(directory, _SUBFILE_TYPE, (0,))[0] & _COPY_OR_MASK
+    ]
 
 
 def expanded(paths):
@@ -136,8 +151,10 @@ def stacks_sentence(pages):
     return f"{first} is a stack of {count} pages{others}: each page is read as an image of its own."
 
 
-def _refuse_channels(path, count, first):
-    description, samples = first.get(_DESCRIPTION, ""), first.get(_SAMPLES, 1)
+def _refuse_channels(path, count, found):
+    first = found.first()
+    (samples,) = found.numbers(first, _SAMPLES, (1,))[:1]
+    description = _text(found, first.entries.get(_DESCRIPTION))
     imagej = re.search(r"^channels=(\d{1,9})\s*$", description, re.MULTILINE)
     ome = re.search(r'\bSizeC="(\d{1,9})"', description)
     channels = int(imagej[1]) if imagej else int(ome[1]) // max(samples, 1) if ome else 1
@@ -148,51 +165,8 @@ def _refuse_channels(path, count, first):
         )
 
 
-def _header(head):
-    """Return (byte order, struct code of an offset, place of the first one) of a TIFF's first 16 bytes."""
-    order = {b"II": "<", b"MM": ">"}[head[:2]]
-    _, code, _, place = _FORMS[struct.unpack(order + "H", head[2:4])[0]]
-    return order, code, place
-
-
-def _directories(path):
-    """Return (offset, the tags that matter here) of each directory of a TIFF file, in their order."""
-    found, seen = [], set()
-    with open(path, "rb") as file:
-        head = file.read(16)
-        order, code, place = _header(head)
-        counter, _, size, _ = _FORMS[struct.unpack(order + "H", head[2:4])[0]]
-        (offset,) = struct.unpack_from(order + code, head, place)
-        while offset:
-            if offset in seen:
-                raise ValueError("The chain of directories comes back to itself.")
-            seen.add(offset)
-            file.seek(offset)
-            (count,) = struct.unpack(order + counter, file.read(struct.calcsize(order + counter)))
-            entries = file.read(count * size)
-            (following,) = struct.unpack(order + code, file.read(struct.calcsize(order + code)))
-            # Of the later pages only what they are: a stack may repeat a long description in each.
-            wanted = (SUBFILE_TYPE, _DESCRIPTION, _SAMPLES) if not found else (SUBFILE_TYPE,)
-            found.append((offset, _tags(file, entries, order, code, size, wanted)))
-            offset = following
-    return found
-
-
-def _tags(file, entries, order, code, size, wanted):
-    """Return the values of the tags that are wanted by number: a whole number, or text."""
-    values = {}
-    for start in range(0, len(entries) - size + 1, size):
-        tag, kind = struct.unpack_from(order + "HH", entries, start)
-        if tag not in wanted:
-            continue
-        (length,) = struct.unpack_from(order + code, entries, start + 4)
-        value = start + 4 + struct.calcsize(order + code)
-        if kind == _TEXT:
-            inline = entries[value : start + size]
-            if length > len(inline):
-                file.seek(struct.unpack_from(order + code, inline)[0])
-                inline = file.read(min(length, _MOST_TEXT))
-            values[tag] = inline[:length].decode("utf-8", "replace")
-        else:
-            values[tag] = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), entries, value)[0]
-    return values
+def _text(found, entry):
+    try:
+        return found.bytes_of(entry, _MOST_TEXT).decode("utf-8", "replace") if entry else ""
+    except Damaged:  # a text that is cut off tells nothing of the pixels
+        return ""

@@ -5,19 +5,19 @@ a word; what it does not know at all it calls no image. Both are told here by wh
 """
 
 import numpy as np
-from PIL import TiffImagePlugin as tiff
 
+from tfapp.data.tiff_directories import Damaged, Directories
 from tfapp.errors import InputError
 
 # Tags, and those of their values that count here.
 _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _SAMPLES, _PLANAR, _FORMAT = 258, 259, 262, 266, 277, 284, 339
 _SUBSAMPLING = 530
 _MIN_IS_WHITE, _YCBCR, _LOWEST_BIT_FIRST, _BY_PLANES, _SIGNED = 0, 6, 2, 2, 2
+_READ_LATER = (_BITS, _PHOTOMETRIC, _FORMAT)
 _KINDS = {1: "whole numbers", 2: "signed whole numbers", 3: "floating point", 5: "complex", 6: "complex"}
 _COLOURS = {0: "grey (MinIsWhite)", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "CIE L*a*b*"}
 # libtiff gives numbers in the order of the machine. For these of big-endian files Pillow swaps them once more.
 _NATIVE = {"F;32BF": "F;32NF", "I;16BS": "I;16NS", "I;32BS": "I;32NS"}
-_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def before_decoding(path, image):
@@ -31,6 +31,9 @@ def before_decoding(path, image):
         InputError: It is stored in a way that would be decoded wrongly.
     """
     tags = image.tag_v2
+    # Pillow interprets a tag, and warns of it, when it is first asked for: here, where warnings are caught.
+    for tag in _READ_LATER:
+        tags.get(tag)
     raw = bool(image.tile) and image.tile[0][0] == "raw"
     bits, samples = _bits(tags), tags.get(_SAMPLES, 1)
     by_planes = tags.get(_PLANAR, 1) == _BY_PLANES and samples > 1
@@ -76,27 +79,33 @@ def after_decoding(path, image):
         image.frombytes(_inverted(path, np.asarray(image)).tobytes())
 
 
-def in_words(path):
-    """Return what kind of TIFF a file is that Pillow does not know, such as "a TIFF of ...", or None if it is none."""
+def in_words(file):
+    """Return what kind of TIFF a file is that Pillow does not know, such as "a TIFF of ...", or None if it is none.
+
+    Args:
+        file: Binary file object.
+    """
     try:
-        with open(path, "rb") as file:
-            header = file.read(8)
-            if header[:4] not in _SIGNATURES:
-                return None
-            header += file.read(8) if header[2:3] == b"+" or header[3:4] == b"+" else b""
-            tags = tiff.ImageFileDirectory_v2(header)
-            file.seek(tags.next)
-            tags.load(file)
-            samples, bits, photometric = tags.get(_SAMPLES, 1), _bits(tags), tags.get(_PHOTOMETRIC)
-            kind = _KINDS.get(tags.get(_FORMAT, (1,))[0], "numbers of another kind")
-            colours = _COLOURS.get(photometric, f"of colours by number {photometric}")
-            order = "big-endian" if header[:2] == b"MM" else "little-endian"
-            return (
-                f"a TIFF of {samples} channel(s), {colours}, with {bits} bits of {kind} each ({order}, compression "
-                f"{tags.get(_COMPRESSION, 1)})"
+        found = Directories(file)
+        directory = found.first()
+        samples, bits, photometric, form, compression = (
+            found.numbers(directory, tag, (otherwise,))
+            for tag, otherwise in (
+                (_SAMPLES, 1),
+                (_BITS, 1),
+                (_PHOTOMETRIC, None),
+                (_FORMAT, 1),
+                (_COMPRESSION, 1),
             )
-    except Exception:  # A directory of tags may be damaged in any way: then it is no TIFF that can be named.
+        )
+    except Damaged:
         return None
+    colours = _COLOURS.get(photometric[0], f"of colours by number {photometric[0]}")
+    order = "big-endian" if found.order == ">" else "little-endian"
+    return (
+        f"a TIFF of {samples[0]} channel(s), {colours}, with {max(bits)} bits of "
+        f"{_KINDS.get(form[0], 'numbers of another kind')} each ({order}, compression {compression[0]})"
+    )
 
 
 def _bits(tags):

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfapp.data.resolution import resize_images
-from tfapp.errors import InputError
+from tfapp.errors import InputError, reason_of_call
 from tfapp.layers import CropLike, PadToStride
 from tfapp.layers.placement import misplacement
 
@@ -116,7 +116,8 @@ def find_stride(model, channels, source):
         source: Path of the model, for messages.
 
     Raises:
-        InputError: If it takes none of these images up to a stride of 128.
+        InputError: If a layer cannot be computed of images whose size the graph does not know, or the network takes
+            none of these images up to a stride of 128.
     """
     # With open sizes, as it is evaluated and exported.
     forward = tf.function(
@@ -124,20 +125,27 @@ def find_stride(model, channels, source):
         input_signature=[tf.TensorSpec((None, None, None, channels), tf.float32)],
         autograph=False,
     )
+    try:
+        forward.get_concrete_function()
+    except Exception as error:  # anybody's layers may raise anything
+        raise InputError(
+            f"{source} declares images of any size, of which it cannot be computed ({reason_of_call(error)}); save it "
+            f"with an input of one size, such as keras.Input((256, 256, {channels})), or without that layer."
+        ) from error
     stride = 1
     while stride <= LARGEST_STRIDE:
         size = 5 * stride
         try:
             answer = forward(tf.zeros((1, size, size, channels)))
         except Exception as error:  # anybody's layers may raise anything
-            reason = error
+            reason = reason_of_call(error)
         else:
             if all(length and length % 5 == 0 and size % length == 0 for length in answer.shape[1:3]):
                 return stride
             reason = f"it answers {tuple(answer.shape)}"
         stride *= 2
     raise InputError(
-        f"{source} takes no image of up to {size}x{size} pixels ({_first_line(reason)}); expected a network for images "
+        f"{source} takes no image of up to {size}x{size} pixels ({reason}); expected a network for images "
         "of any size whose answer has their size or a whole fraction of it."
     )
 
@@ -192,7 +200,3 @@ def _trial_call(model, input_scale):
         return tf.concat([answer(tf.repeat(image[None], taken.shape[0], 0))[:1] for image in images], 0)
 
     return call
-
-
-def _first_line(reason):
-    return str(reason).strip().partition("\n")[0].rstrip(".")

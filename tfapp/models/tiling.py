@@ -60,6 +60,11 @@ class Tiling(NamedTuple):
         return len(self.spans(size[0])) * len(self.spans(size[1]))
 
 
+def by_tiles(progress, name, count):
+    """Return the task of `Progress` for the tiles of an image of this name."""
+    return progress.task(", ".join(filter(None, (name, "by tiles"))), count, passing=True)
+
+
 class Span(NamedTuple):
     """Where a tile lies along one side of an image: pairs of positions in the image, each end exclusive.
 
@@ -81,6 +86,18 @@ class Span(NamedTuple):
         )
 
 
+class Remark(NamedTuple):
+    """What is not as it seems with the answer to an image.
+
+    Attributes:
+        sentence: It, for a person.
+        is_inexact: Whether the answer may differ from that to the whole image.
+    """
+
+    sentence: str
+    is_inexact: bool
+
+
 class TiledNetwork:
     """A network that answers large images tile by tile, and small ones whole.
 
@@ -91,10 +108,6 @@ class TiledNetwork:
             a side of the tiles, margins included, to cut all that are larger; `off` for whole images.
         margin: Pixels that tiles overlap the used part at each side; None for what the layers of the network need.
 
-    Attributes:
-        remark: Sentence on what is not as it seems: answers that may differ, or why `auto` cuts nothing; otherwise
-            None.
-
     Raises:
         InputError: For another `tile`, one that does not hold the margin, or a network that cannot work by tiles.
     """
@@ -103,7 +116,9 @@ class TiledNetwork:
         self._side = tile_side(tile)
         if margin is not None and margin < 0:
             raise InputError(f"`margin` must be at least 0 pixels; got {margin}.")
-        self.remark, self._tiling, self._model, self._channels = None, None, model, channels
+        self._tiling, self._model, self._channels = None, model, channels
+        # Why tiles may be answered otherwise than the whole image, and why `auto` makes none.
+        self._inexact = self._uncut = None
         if self._side == OFF:
             return
         try:
@@ -111,7 +126,7 @@ class TiledNetwork:
         except NoMargin as error:
             if self._side != AUTO:
                 raise
-            self.remark = f"Images go through the network whole, whatever their size. {error}"
+            self._uncut = f"Images go through the network whole, whatever their size. {error}"
 
     def tiling(self, size):
         """Return the `Tiling` of an image of (height, width), or None if it is not cut."""
@@ -121,16 +136,28 @@ class TiledNetwork:
             return None
         return self._tiling
 
+    def remark(self, size):
+        """Return the `Remark` on an image of (height, width), or None: the one rule for whoever tells or keeps answers.
+
+        It is for images that are cut with a margin that somebody gave, and for those that would be cut but cannot be.
+        """
+        if self.tiling(size) is not None:
+            return Remark(self._inexact, True) if self._inexact else None
+        if self._uncut and size[0] * size[1] > WHOLE_PIXELS:
+            return Remark(self._uncut, False)
+        return None
+
     def whole(self, image):
         """Return the answer (height, width, classes) to an image float32 (height, width, channels)."""
         return self._whole(image[None])[0]
 
-    def joined(self, image, progress, finish=lambda answer: answer):
+    def joined(self, image, progress, name="", finish=lambda answer: answer):
         """Return the answer to an image, by tiles if it is cut.
 
         Args:
             image: float32 (height, width, channels).
             progress: `Progress` that the tiles are reported to.
+            name: Of the image, for the progress.
             finish: As of `bands`.
 
         Returns:
@@ -141,7 +168,7 @@ class TiledNetwork:
         if tiling is None:
             return finish(np.asarray(self.whole(image)))
         joined = None
-        with progress.task("by tiles", tiling.count(size)) as task:
+        with by_tiles(progress, name, tiling.count(size)) as task:
             for begin, band in self.bands(ArrayWindows(image), tiling, task.advance, finish):
                 if joined is None:
                     joined = np.empty((*size, *band.shape[2:]), band.dtype)
@@ -194,9 +221,9 @@ class TiledNetwork:
         chosen = reach.margin if margin is None else -(-margin // stride) * stride
         if own_end:
             halo = max(chosen - reach.margin, 0)
-        self.remark = own_end or unknown
+        self._inexact = own_end or unknown
         if chosen < reach.margin:
-            self.remark = (
+            self._inexact = (
                 f"With a `margin` of {chosen} pixels labels at the edges of tiles may differ from those of the whole "
                 f"image; the network needs {reach.margin}."
             )

@@ -8,6 +8,7 @@ import keras
 
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
+from tfapp.layers.open_sizes import take_open_sizes
 from tfapp.models.keras_archive import bounded_variables, check_weights, checked_archive
 from tfapp.models.vgg import encoder_convolutions
 
@@ -41,17 +42,6 @@ def load_weights_file(model, path, network):
 def first_sentence(error):
     """Return the first sentence of an exception's text, without its full stop."""
     return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
-
-
-def called_reason(error):
-    """Return the reason why a layer of a model could not be called, of the exception that Keras makes of it."""
-    lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines()]
-    lines = [
-        line
-        for line in lines
-        if line and not line.startswith(("Exception encountered", "Arguments received"))
-    ]
-    return first_sentence(lines[0] if lines else type(error).__name__)[:200]
 
 
 def load_encoder_weights(model, source):
@@ -117,13 +107,15 @@ def load_keras_model(path, compiled=False):
     size = checked_archive(path)
     try:
         with bounded_variables(size, path):
-            return keras.models.load_model(path, compile=compiled, safe_mode=True)
+            model = keras.models.load_model(path, compile=compiled, safe_mode=True)
     except InputError:
         raise
     except RecursionError as error:
         raise InputError(f"{path} cannot be loaded: its models are nested too deeply.") from error
     except Exception as error:  # layers and their packages may raise anything while they are made
         raise InputError(_why_not_loaded(path, str(error))) from error
+    take_open_sizes(model)
+    return model
 
 
 def _why_not_loaded(path, reason):

@@ -13,10 +13,11 @@ class Task:
     Attributes:
         done: Steps done so far.
         total: Steps in all, or None as long as that is not known.
+        passing: Whether it is one of many of its kind, of which nobody need see more than the one that is done now.
     """
 
-    def __init__(self, title, total=None, note=""):
-        self.title, self.total, self.done, self.note = title, total, 0, note
+    def __init__(self, title, total=None, note="", passing=False):
+        self.title, self.total, self.done, self.note, self.passing = title, total, 0, note, passing
 
     def __call__(self, done, total=None, note=None):
         """Say how far the work is. Functions that take `progress(done, total)` can be given the task itself.
@@ -53,15 +54,16 @@ class Progress:
                 task.advance()
     """
 
-    def task(self, title, total=None, note=""):
+    def task(self, title, total=None, note="", passing=False):
         """Return a context manager that gives a `Task` and finishes it when its block ends without an error.
 
         Args:
             title: What is done, short.
             total: Steps in all, or None as long as that is not known.
             note: First note.
+            passing: As of `Task`, such as the tiles of one image of many.
         """
-        return OpenTask(self, Task(title, total, note))
+        return OpenTask(self, Task(title, total, note, passing))
 
     def say(self, sentence):
         """Say a sentence between the tasks."""

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tfapp.errors import InputError
 from tfapp.files import write_text
-from tfapp.models.tiling import AUTO, OFF, WHOLE_PIXELS, TiledNetwork, tile_side
+from tfapp.models.tiling import AUTO, TiledNetwork, tile_side
 from tfapp.report.colours import qualitative
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable, Summary, document
@@ -19,6 +19,7 @@ from tfapp.segmentation.evaluation import (
     Segmenter,
     check_membranes,
     evaluate,
+    of_measures,
     store_metrics,
 )
 from tfapp.segmentation.keras_file import KerasFile
@@ -264,16 +265,14 @@ def compare(
             source, data, heads = jobs.pop()
             for weight in heads:
                 segmenter = Segmenter(source, weight, tile=tile, margin=margin, progress=progress)
-                is_cut = tile_side(tile) not in (AUTO, OFF) or data.largest > WHOLE_PIXELS
-                # All that makes labels differ is a margin that somebody gave.
-                is_inexact = is_cut and margin is not None and segmenter.tile_remark is not None
-                if segmenter.tile_remark and is_cut:
-                    kept = " What is measured is not kept in `metrics.json`." if is_inexact else ""
-                    progress.say(f"{segmenter.title}: {segmenter.tile_remark}{kept}")
+                remark = segmenter.remark(map(data.size_of, data.items))
+                if remark:
+                    progress.say(of_measures(segmenter.title, remark))
                 task(task.done, note=segmenter.title)
                 options = {"seed": seed, "membranes": membranes, "advance": task.advance}
                 evaluations.append(evaluate(segmenter, data, noises, **options))
-                if dataset is None and not isinstance(source, KerasFile) and not is_inexact:
+                is_kept = dataset is None and not isinstance(source, KerasFile)
+                if is_kept and not (remark and remark.is_inexact):
                     store_metrics(source, evaluations[-1])
     return Comparison(evaluations)
 

@@ -1,6 +1,7 @@
 """Test a run, or a model in a file, under noise: one row of measures per noise, at the images' original size."""
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import keras
 import numpy as np
@@ -88,9 +89,6 @@ class Segmenter:
         tile, margin: As of `TiledNetwork`, for images that are large at the size that the network works at.
         progress: `Progress` that the tiles of each image are reported to.
 
-    Attributes:
-        tile_remark: `remark` of its `TiledNetwork`.
-
     Raises:
         InputError: As of `TiledNetwork`.
     """
@@ -109,39 +107,48 @@ class Segmenter:
         unprojected = before_projection(model)
         self._project = np.asarray if unprojected is model.output else _nearest_probabilities
         self._tiled = TiledNetwork(keras.Model(model.input, unprojected), model.input_shape[-1], tile, margin)
-        self.tile_remark = self._tiled.remark
         self._progress = progress
 
-    def probabilities(self, images):
-        """Return float32 (batch, height, width, classes) for float images of one size."""
+    def remark(self, sizes):
+        """Return the first `Remark` on tiles of images of these (height, width) at the network, or None."""
+        return next(filter(None, map(self._tiled.remark, sizes)), None)
+
+    def probabilities(self, images, names=()):
+        """Return float32 (batch, height, width, classes) for float images of one size; names are for the progress."""
         if self._tiled.tiling(images.shape[1:3]) is None:
             return self._forward(images)[0]
-        return self._stacked(images, self._project)
+        return self._stacked(images, names, self._project)
 
-    def outputs(self, images):
+    def outputs(self, images, names=()):
         """Return what the loss compares with the labels: the probabilities, or the numbers of a regression head."""
         if self._tiled.tiling(images.shape[1:3]) is None:
             return self._forward(images)[1]
-        return self._stacked(images, np.asarray)
+        return self._stacked(images, names, np.asarray)
 
-    def _stacked(self, images, finish):
-        joined = [self._tiled.joined(image, self._progress, finish) for image in images]
+    def _stacked(self, images, names, finish):
+        joined = self._joined(images, names, finish)
         # One large image is not copied.
         return np.stack(joined) if len(joined) > 1 else joined[0][None]
 
-    def label_maps(self, images, sizes):
+    def _joined(self, images, names, finish):
+        return [
+            self._tiled.joined(image, self._progress, name or "", finish)
+            for image, name in zip_longest(images, names)
+        ]
+
+    def label_maps(self, images, sizes, names=()):
         """Return one int32 label map for each image at the given original (height, width)."""
         shape = images.shape[1:3]
         if self._tiled.tiling(shape) is not None and all(tuple(size) == shape for size in sizes):
-            return [self._tiled.joined(image, self._progress, self._labels) for image in images]
+            return self._joined(images, names, self._labels)
         return [
             tf.argmax(probabilities, -1, output_type=tf.int32).numpy()
-            for probabilities in self.probabilities_at(images, sizes)
+            for probabilities in self.probabilities_at(images, sizes, names)
         ]
 
-    def probabilities_at(self, images, sizes):
+    def probabilities_at(self, images, sizes, names=()):
         """Yield the probabilities (height, width, classes) of each image at the given original (height, width)."""
-        for probabilities, size in zip(self.probabilities(images), sizes, strict=True):
+        for probabilities, size in zip(self.probabilities(images, names), sizes, strict=True):
             same = probabilities.shape[:2] == tuple(size)
             yield probabilities if same else resize_probabilities(probabilities, size)
 
@@ -211,6 +218,12 @@ def store_metrics(run, evaluation):
     run.add_metrics(evaluation.title, content)
 
 
+def of_measures(title, remark):
+    """Return the sentence on what is measured of images that are cut as a `Remark` on tiles says."""
+    kept = " What is measured is not kept in `metrics.json`." if remark.is_inexact else ""
+    return f"{title}: {remark.sentence}{kept}"
+
+
 def measure(segmenter, data, noise, seed=0):
     """Return the `Row` of one segmenter under one `Noise`."""
     classes = data.dataset.num_classes
@@ -219,7 +232,8 @@ def measure(segmenter, data, noise, seed=0):
     for indices in data.batches():
         noisy = [noise.add(data.images[i], seed, i) for i in indices]
         noisy = np.stack(noisy) if len(noisy) > 1 else noisy[0][None]
-        maps = segmenter.label_maps(noisy, [data.masks[i].shape for i in indices])
+        sizes, names = ([data.masks[i].shape for i in indices], [data.items[i].name for i in indices])
+        maps = segmenter.label_maps(noisy, sizes, names)
         for index, predicted in zip(indices, maps, strict=True):
             confusion += confusion_matrix(data.masks[index], predicted, classes, data.dataset.ignore_value)
             effects.append(regularisation_effect(predicted))
@@ -237,9 +251,9 @@ def measure(segmenter, data, noise, seed=0):
 def _clean_loss(segmenter, data):
     total, weight = 0.0, 0.0
     pixel_loss = PIXEL_LOSSES[data.source.loss]
-    for image, labels in data.pairs:
+    for item, (image, labels) in zip(data.items, data.pairs, strict=True):
         labels, weights = weighted_labels(labels, data.dataset, data.source.class_weights)
-        outputs = np.asarray(segmenter.outputs(image[None])[0])
+        outputs = np.asarray(segmenter.outputs(image[None], [item.name])[0])
         # In double precision, of a large image a part at a time.
         step = max(1, WHOLE_PIXELS // image.shape[1])
         for begin in range(0, len(outputs), step):
@@ -274,7 +288,7 @@ def evaluate_membranes(segmenter, data):
     check_membranes(data.dataset)
     cell = 1 - data.dataset.class_names.index(MEMBRANE)
     probabilities = (
-        next(segmenter.probabilities_at(image[None], [mask.shape]))[..., cell]
-        for image, mask in zip(data.images, data.masks, strict=True)
+        next(segmenter.probabilities_at(image[None], [mask.shape], [item.name]))[..., cell]
+        for item, image, mask in zip(data.items, data.images, data.masks, strict=True)
     )
     return membrane_scores((mask == cell for mask in data.masks), probabilities)

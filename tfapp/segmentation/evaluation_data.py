@@ -63,11 +63,6 @@ class EvaluationData:
         are_few = sum(math.prod(size_of(item)) for item in self.items) <= KEPT_PIXELS
         return _Read(self.items, read, keep=len(self.items) if are_few else 1)
 
-    @property
-    def largest(self):
-        """Pixels of the largest image at the network."""
-        return max(math.prod(self.size_of(item)) for item in self.items)
-
     def size_of(self, item):
         """Return the (height, width) of an item at the network."""
         return tuple(self.resize or item.size)

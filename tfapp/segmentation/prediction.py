@@ -17,7 +17,7 @@ from tfapp.data.stacks import expanded
 from tfapp.data.windows import open_windows
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
-from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork
+from tfapp.models.tiling import AUTO, TiledNetwork, by_tiles
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.large_images import write_labels, write_restored
 from tfapp.segmentation.own_pngs import is_own_png, save_own_png
@@ -82,7 +82,6 @@ def predict(
     out,
     class_names,
     channels,
-    stride,
     *,
     tile=AUTO,
     margin=None,
@@ -101,7 +100,6 @@ def predict(
         out: Folder to write to.
         class_names: Names of the classes.
         channels: Channels that the segmenter takes.
-        stride: The network's stride: smaller images are refused.
         tile, margin: As of `TiledNetwork`: `auto`, pixels along a side or `off`, and the pixels that tiles overlap.
         progress: `Progress` that the tiles of each image are reported to.
         advance: Called after each image, for a progress bar.
@@ -116,12 +114,12 @@ def predict(
             `failures`, an image cannot be used.
     """
     check_outputs(_outputs(images, out, labels=True), images)
-    network = TiledNetwork(segmenter, channels, tile, margin)
+    network, told = TiledNetwork(segmenter, channels, tile, margin), _Told(progress)
     shares = []
 
     def label(path):
         files = _names(path, out, labels=True)
-        with _cut(network, path, channels, stride, progress) as cut:
+        with _cut(network, path, channels, progress, told) as cut:
             if cut is None:
                 counts = _label_whole(network, path, channels, files, len(class_names))
             else:
@@ -138,7 +136,6 @@ def restore(
     images,
     out,
     channels,
-    stride,
     *,
     tile=AUTO,
     margin=None,
@@ -150,14 +147,14 @@ def restore(
 
     Args:
         restorer: Keras model from images of any size to images in [0, 1]; what lies outside is clipped.
-        images, out, channels, stride, tile, margin, progress, advance, failures: As for `predict`, errors too.
+        images, out, channels, tile, margin, progress, advance, failures: As for `predict`, errors too.
     """
     check_outputs(_outputs(images, out, labels=False), images)
-    network = TiledNetwork(restorer, channels, tile, margin)
+    network, told = TiledNetwork(restorer, channels, tile, margin), _Told(progress)
 
     def made(path):
         (file,) = _names(path, out, labels=False)
-        with _cut(network, path, channels, stride, progress) as cut:
+        with _cut(network, path, channels, progress, told) as cut:
             if cut is None:
                 answer = _whole(network, path, read_image(path, channels))
                 save_own_png(Image.fromarray(_pixels_of(answer)), file)
@@ -166,6 +163,18 @@ def restore(
                 write_restored(bands(_pixels_of), source.size, channels, file)
 
     _each(made, images, failures, advance)
+
+
+class _Told:
+    """Says each remark on tiles once, whatever the number of images that it is on."""
+
+    def __init__(self, progress):
+        self._progress, self._said = progress, {None}
+
+    def __call__(self, remark):
+        if remark not in self._said:
+            self._said.add(remark)
+            self._progress.say(remark.sentence)
 
 
 def _each(make, images, failures, advance):
@@ -181,26 +190,19 @@ def _each(make, images, failures, advance):
 
 
 @contextmanager
-def _cut(network, path, channels, stride, progress):
+def _cut(network, path, channels, progress, told):
     """Yield None for an image that goes through the network whole, otherwise its reader and a function for its bands.
 
     That takes a function from the answer of a part of the image to what is kept of it, and yields the bands.
     """
     size = image_size(path)
-    if min(size) < stride:
-        raise InputError(
-            f"Image {path} is {size[1]}x{size[0]} pixels, smaller than the network's stride of {stride}; enlarge or "
-            "leave it out."
-        )
+    told(network.remark(size))
     tiling = network.tiling(size)
-    if network.remark and (tiling is not None or size[0] * size[1] > WHOLE_PIXELS):
-        progress.say(network.remark)
-        network.remark = None
     if tiling is None:
         yield None
         return
     with open_windows(path, channels) as source, _memory_in_words(path, source.size):
-        with progress.task(f"{path.name}, by tiles", tiling.count(source.size)) as task:
+        with by_tiles(progress, path.name, tiling.count(source.size)) as task:
             yield source, partial(network.bands, source, tiling, task.advance)
 
 

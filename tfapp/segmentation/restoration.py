@@ -7,11 +7,12 @@ import numpy as np
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
-from tfapp.models.tiling import AUTO, TiledNetwork
+from tfapp.models.tiling import AUTO, Remark, TiledNetwork
 from tfapp.report.figures import save_image
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.changed_data import hash_of_tested
+from tfapp.segmentation.evaluation import of_measures
 from tfapp.segmentation.metrics import ImageQuality, image_quality
 from tfapp.segmentation.pictures import as_rgb, contact_sheet
 from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
@@ -31,6 +32,7 @@ class Restoration:
         made: `ImageQuality` of each image that it made.
         examples: Of the first images (given, made, target), uint8 (height, width, 3).
         tested: `hash_of_tested` of the test images.
+        remark: First `Remark` on tiles of the images, or None.
     """
 
     title: str
@@ -40,6 +42,7 @@ class Restoration:
     made: tuple[ImageQuality, ...]
     examples: tuple[tuple[np.ndarray, ...], ...]
     tested: str | None = None
+    remark: Remark | None = None
 
     @property
     def means(self):
@@ -70,10 +73,11 @@ def evaluate_restoration(
     network = TiledNetwork(run.network(), run.channels, tile, margin)
     items = run.items("test") if dataset is None else _test_items(run, dataset, beside)
     dataset = dataset or run.dataset
-    given, made, examples = [], [], []
+    given, made, examples, remark = [], [], [], None
     for item in items:
         image, target = network_pair(dataset, item, run.framing.resize)
-        answer = np.clip(network.joined(image, progress), 0, 1)
+        remark = remark or network.remark(image.shape[:2])
+        answer = np.clip(network.joined(image, progress, item.name), 0, 1)
         given.append(image_quality(image, target))
         made.append(image_quality(answer, target))
         if len(examples) < EXAMPLES:
@@ -81,7 +85,9 @@ def evaluate_restoration(
         advance()
     names = tuple(item.name for item in items)
     tested = hash_of_tested(items)
-    return Restoration(run.title, str(run.path), names, tuple(given), tuple(made), tuple(examples), tested)
+    return Restoration(
+        run.title, str(run.path), names, tuple(given), tuple(made), tuple(examples), tested, remark
+    )
 
 
 def store_restoration(run, restoration):
@@ -112,7 +118,10 @@ def evaluate_restorations(runs, dataset=None, *, tile=AUTO, margin=None, progres
             task(task.done, note=run.title)
             options = {"tile": tile, "margin": margin, "progress": progress, "advance": task.advance}
             results.append(evaluate_restoration(run, dataset, beside=runs, **options))
-            if dataset is None:
+            remark = results[-1].remark
+            if remark:
+                progress.say(of_measures(run.title, remark))
+            if dataset is None and not (remark and remark.is_inexact):
                 store_restoration(run, results[-1])
     return results
 

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.errors import InputError
+from tfapp.errors import InputError, reason_of_call
 from tfapp.models.input_scale import chosen_scale
-from tfapp.models.weights import called_reason, first_sentence, load_keras_model, load_weights_file
+from tfapp.models.weights import first_sentence, load_keras_model, load_weights_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +222,7 @@ def _of_file(name, side, layer, input_scale):
         backbone.features(np.zeros((1, side, side, 3), np.float32))
     except Exception as error:  # layers raise what they like
         raise InputError(
-            f"{name} cannot be computed of a black image of {side}x{side} pixels ({called_reason(error)})."
+            f"{name} cannot be computed of a black image of {side}x{side} pixels ({reason_of_call(error)})."
         ) from error
     return backbone
 
