@@ -78,7 +78,8 @@ def next_round(model, scenes, number, advance=lambda count: None):
     share = SHARE if number < _SHARP else _LATE_SHARE
     if number >= _SHARP:
         explain_hard(model, scenes, _HARD_SHARE, seed=number)
-    points, symmetries = fused_model(scenes, model.extent, share=share), ModelSymmetries.none()
+    points = fused_model(scenes, model.extent, share=share, noise=scenes.noise)
+    symmetries = ModelSymmetries.none()
     if number >= _SHARP:
         best = best_instances(scenes, SHARE)
         symmetries = find_symmetries(scenes, best, points, model.extent, seed=number)

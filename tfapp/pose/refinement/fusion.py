@@ -7,9 +7,12 @@ from scipy.spatial import cKDTree
 from tfapp.pose.refinement import fitting
 from tfapp.pose.refinement.placement import CAP, observed_in
 from tfapp.pose.refinement.scene_set import LEAST_POINTS
+from tfapp.pose.refinement.thinning import thinned
 
 # Side of a voxel, as a share of the part's extent.
 VOXEL = 0.03
+# A surface is thick where the noise is more than this share of a voxel.
+_THICK = 0.25
 # A point that more of the instances contradict, as they see what is behind it, is none of the part.
 CONTRADICTED = 0.1
 # What is out of its place by less than this share of the cap may be noise.
@@ -19,7 +22,7 @@ _SHOWN = 1.5
 _BATCH = 64
 
 
-def fused_model(scenes, extent, *, share, least=2, more=()):
+def fused_model(scenes, extent, *, share, least=2, more=(), noise=0.0):
     """Return the object points that the best placed instances show, `(m, 3)` in metres, in the frame of the model.
 
     Args:
@@ -28,10 +31,13 @@ def fused_model(scenes, extent, *, share, least=2, more=()):
         share: Share of the instances that count, those with the smallest residuals; three at least.
         least: Measured points that a voxel needs.
         more: Further clouds in the frame of the model that count.
+        noise: Spread of the measured points about the surface, metres: what is thick by it is thinned.
     """
     best = best_instances(scenes, share)
     clouds = [scenes.local(scene, index, points) for scene, index, points in best]
     points = voxel_means([*clouds, *more], VOXEL * extent, least)
+    if noise > _THICK * VOXEL * extent:
+        points = voxel_means([thinned(points, np.concatenate(clouds), noise)], VOXEL * extent)
     kept = contradiction(scenes, best, points, extent) <= CONTRADICTED
     return points[kept] if kept.sum() >= LEAST_POINTS else points
 

@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.claims import claimed
 from tfapp.errors import InputError
 from tfapp.files import content_hash, write_json
 from tfapp.pose.observations import observe
 from tfapp.pose.refinement.alternation import mean_residual, next_round
-from tfapp.pose.refinement.evidence import noise_of
 from tfapp.pose.refinement.kept_state import (
     KeptState,
     model_arrays,
@@ -58,8 +55,6 @@ _ENTRIES = Entries(
 )
 # A model explains its scenes where the mean residual is below this share of the part's extent, beside the noise.
 _EXPLAINED = 0.015
-# Scenes that the noise is measured in, about.
-_NOISE_SCENES = 20
 
 
 @dataclass(frozen=True)
@@ -140,7 +135,6 @@ def _refine(run, beginning, options, overwrite, progress, watch):
     if overwrite:
         (folder / _RECORD).unlink(missing_ok=True)
         remove_state(folder)
-    noise = _noise(run.folder(), numbers)
     scenes = _scenes(run, beginning, numbers, progress)
     labels = list(scenes.labels)
     state = read_state(folder, scenes)
@@ -155,14 +149,14 @@ def _refine(run, beginning, options, overwrite, progress, watch):
         refined = _alternated(refined, scenes, rounds, attempt, options.rounds, progress, keep)
         if best(rounds).attempt == attempt:
             write_best(folder, refined)
-        if attempt >= attempts or is_clear(rounds[-1], refined.extent, noise):
+        if attempt >= attempts or is_clear(rounds[-1], refined.extent, scenes.noise):
             break
         attempt += 1
         scenes.labels = list(labels)
         scenes = scenes.select(range(len(scenes)))
         refined = beginning.first_model(scenes, progress, attempt)
     refined = read_best(folder)
-    _finish(folder, refined, rounds, settings | {"noise": round(noise, 9)})
+    _finish(folder, refined, rounds, settings | {"noise": round(scenes.noise, 9)})
     return refined
 
 
@@ -276,11 +270,6 @@ def _scenes(run, beginning, numbers, progress):
     with progress.task("scenes") as task:
         observations = observe(folder, run.config["observed"], indices=numbers, seed=run.config["seed"])
         return beginning.scene_set(folder, observations, task)
-
-
-def _noise(folder, numbers):
-    some = numbers[:: max(1, len(numbers) // _NOISE_SCENES)]
-    return float(np.median([noise_of(folder.parts(int(number))) for number in some]))
 
 
 def _finish(folder, refined, rounds, settings):

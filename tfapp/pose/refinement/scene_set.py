@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial import cKDTree
 
-from tfapp.pose.refinement.evidence import Evidence, evidence_of
+from tfapp.pose.refinement.evidence import Evidence, evidence_of, noise_of
 
 # An instance of which fewer points are seen is not placed by them.
 LEAST_POINTS = 12
@@ -22,6 +22,7 @@ class SceneSet:
         intrinsics: float64 `(S, 4)`: fx, fy, cx, cy in pixels of each scene's camera.
         count: Instances N of each scene, at most.
         least: Instances of each scene at least; `count` where all have the same number.
+        noise: Spread of the noise of the parts' depth in metres, median of the scenes, as of `noise_of`.
         hypotheses: Rotations float64 `(S, K, N, 3, 3)` and translations `(S, K, N, 3)` in metres that a network gives
             each instance, or None.
         present: bool `(S, N)`, which of the instances a scene has.
@@ -38,6 +39,7 @@ class SceneSet:
     count: int
     hypotheses: tuple | None = None
     least: int | None = None
+    noise: float = 0.0
     present: np.ndarray = field(init=False)
     rotation: np.ndarray = field(init=False)
     translation: np.ndarray = field(init=False)
@@ -79,6 +81,7 @@ class SceneSet:
             self.count,
             hypotheses,
             self.least,
+            self.noise,
         )
 
     def local(self, scene, index, points):
@@ -122,4 +125,5 @@ def scene_set(
         progress(position + 1, len(indices))
     evidence = evidence_of(np.stack(parts), cameras, np.stack(measured))
     intrinsics = np.stack([camera.intrinsics for camera in cameras])
-    return SceneSet(points, labels, evidence, intrinsics, count, hypotheses, least)
+    noise = float(np.median([noise_of(one) for one in parts]))
+    return SceneSet(points, labels, evidence, intrinsics, count, hypotheses, least, noise)
