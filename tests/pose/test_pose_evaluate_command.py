@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -145,6 +146,20 @@ def test_scenes_that_are_gone_or_changed_are_one_sentence(
     run = copy_run(bolt_run, tmp_path / "run", scenes)
     check_refused(tfapp("pose", command, run), sentence)
     assert files_of(run) == ["model.keras", "run.json"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "show"])
+def test_scenes_whose_depth_changed_since_are_told(bolt_run, bolt_scenes, tmp_path, command):
+    scenes = tmp_path / "bolts"
+    shutil.copytree(bolt_scenes, scenes)
+    run = copy_run(bolt_run, tmp_path / "run", scenes)
+    for number in (1, 4):
+        file = scenes / "depth" / f"{number:05}.npy"
+        np.save(file, np.load(file) + np.float32(0.001))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        told = " ".join(tfapp("pose", command, run).output.split())
+    assert "Depth or masks of 2 of the 6 scenes" in told and "the first is 00001: what is told" in told
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,7 @@ def begin_fit(scenes, out, config, *, command="", overwrite=False):
         run.refuse_other(_without_hash(kept), _without_hash(run.config))
         if cad is not None:
             unchanged_mesh(run.config["cad"], run.path)
+        run.refuse_changed(folder)
         return run
     check_shown(folder, every)
     return FittedRun.create(out, command, config=kept, **scenes_content(folder, training, held_out))

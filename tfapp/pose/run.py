@@ -118,6 +118,7 @@ class PoseRun(ScenesRun):
             # Options that are younger than the run had their defaults.
             asdict(PoseConfig()) | self.config,
         )
+        self.refuse_changed(folder)
 
 
 def _export_network(run, base_dir, version):

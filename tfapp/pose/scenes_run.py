@@ -1,5 +1,7 @@
 """Run folder of what was learned from a folder of scenes, with a network or without."""
 
+import warnings
+
 import numpy as np
 
 from tfapp.errors import InputError
@@ -20,7 +22,7 @@ SCENES_ENTRIES = {
             "stems": ListOf(Text()),
             "parts": TableOf(ListOf(Whole(0))),
         },
-        {"object": Whole(0), "camera_type": Text(), "cameras": Text()},
+        {"object": Whole(0), "camera_type": Text(), "cameras": Text(), "contents": ListOf(Text())},
     ),
 }
 
@@ -61,7 +63,7 @@ class ScenesRun(Run):
         return self.record.get("instances")
 
     def folder(self):
-        """Return the `SceneFolder` that it was made from.
+        """Return the `SceneFolder` that it was made from; warns if depth or masks of scenes changed since.
 
         Raises:
             InputError: It is gone, or has other scenes or another camera now.
@@ -81,7 +83,29 @@ class ScenesRun(Run):
             raise InputError(
                 f"{data['path']} has another camera.json than when {self.path} was made from its scenes; restore it."
             )
+        changed = self._changed(folder)
+        if changed:
+            warnings.warn(f"{changed}: what is told of them is of the changed scenes.", stacklevel=2)
         return folder
+
+    def refuse_changed(self, folder):
+        """Raise InputError if depth or masks of scenes changed since the run was begun: it would learn from both."""
+        changed = self._changed(folder)
+        if changed:
+            raise InputError(f"{changed}; restore them, or start again with `overwrite`.")
+
+    def _changed(self, folder):
+        """Return a sentence without its end where scenes changed, or None; of earlier versions nothing can be told."""
+        then = self.record["data"].get("contents", [])
+        changed = [
+            stem for stem, was, now in zip(folder.stems, then, _contents(folder), strict=False) if was != now
+        ]
+        if not changed:
+            return None
+        return (
+            f"Depth or masks of {len(changed)} of the {len(then)} scenes of {folder.path} changed since {self.path} "
+            f"was made from them, the first is {changed[0]}"
+        )
 
 
 def scenes_content(folder, training, held_out):
@@ -94,8 +118,14 @@ def scenes_content(folder, training, held_out):
             "stems": list(folder.stems),
             "parts": {"training": training.tolist(), "held-out": held_out.tolist()},
             **folder.chosen_of_dataset,
+            "contents": list(_contents(folder)),
         },
     }
+
+
+def _contents(folder):
+    """Yield what tells whether a scene is what it was: half of its SHA-256 is enough and keeps records small."""
+    return (folder.content_hash(index)[:32] for index in range(len(folder)))
 
 
 def refuse_image_options(options):
