@@ -1,6 +1,5 @@
 """Framing: how images of any size become inputs of one size, resized, cut into patches, or as they are."""
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,6 @@ from tfapp.errors import InputError
 
 LARGEST_WHOLE_IMAGE = 512
 DEFAULT_PATCH = 256
-MEMORY_LIMIT_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -156,76 +154,3 @@ def weighted_labels(labels, dataset, class_weights=None):
     ignored = labels == dataset.ignore_value
     labels = np.where(ignored, 0, labels)
     return labels, np.where(ignored, np.float32(0), by_class[labels])
-
-
-class Frames:
-    """The windows of some items as a sequence of (image, target, weights), all of one size.
-
-    Targets and weights are the labels and weights of `weighted_labels`; of image pairs the other image, and 1.
-    Decoded images are kept in memory while they fit into 2 GiB.
-
-    Args:
-        dataset: The dataset.
-        items: The items to take.
-        framing: The framing.
-        class_weights: One float per class, or None for 1.
-        noisy_set: `NoisySet` that changes some of the images at network size, or None.
-    """
-
-    def __init__(self, dataset, items, framing, class_weights=None, noisy_set=None):
-        self.dataset = dataset
-        self.framing = framing
-        self.class_weights = class_weights
-        self.noisy_set = noisy_set
-        self.windows = [(item, window) for item in items for window in framing.windows(item.size)]
-        self._cache, self._cached_bytes = {}, 0
-
-    def __len__(self):
-        return len(self.windows)
-
-    @property
-    def frame_shape(self):
-        """(height, width, channels) of every image."""
-        _, (_, _, height, width) = self.windows[0]
-        return height, width, self.dataset.channels
-
-    @property
-    def target_shape(self):
-        """Shape of every target: (height, width) of labels, (height, width, channels) of images."""
-        return self.frame_shape if self.dataset.image_pairs else self.frame_shape[:2]
-
-    def __getitem__(self, index):
-        item, (top, left, height, width) = self.windows[index]
-        image, target = (array[top : top + height, left : left + width] for array in self._pair(item))
-        if self.dataset.image_pairs:
-            return image, target, np.ones((height, width), np.float32)
-        return image, *weighted_labels(target, self.dataset, self.class_weights)
-
-    def labels(self, index):
-        """Return the labels of a frame, int32 (height, width) of classes and the dataset's ignore value."""
-        item, (top, left, height, width) = self.windows[index]
-        return self._pair(item)[1][top : top + height, left : left + width]
-
-    def weighted(self, class_weights):
-        """Return the same frames with other class weights; what is decoded already is shared."""
-        shared = copy.copy(self)
-        shared.class_weights = class_weights
-        return shared
-
-    def arrays(self, indices):
-        """Return stacked images, targets and weights of the windows with these indices."""
-        return tuple(np.stack(column) for column in zip(*(self[i] for i in indices), strict=True))
-
-    def _pair(self, item):
-        if item.name not in self._cache:
-            pair = self._read(item)
-            size = sum(array.nbytes for array in pair)
-            if self._cached_bytes + size > MEMORY_LIMIT_BYTES:
-                return pair
-            self._cache[item.name] = pair
-            self._cached_bytes += size
-        return self._cache[item.name]
-
-    def _read(self, item):
-        image, target = network_pair(self.dataset, item, self.framing.resize)
-        return image if self.noisy_set is None else self.noisy_set.image(item.name, image), target

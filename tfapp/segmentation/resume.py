@@ -2,8 +2,6 @@
 
 from dataclasses import asdict
 
-import numpy as np
-
 from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
 from tfapp.data.copies import copies_sentences, image_hashes
 from tfapp.data.framing import small_image_remark
@@ -11,6 +9,7 @@ from tfapp.errors import InputError
 from tfapp.report.markup import sentence_list
 from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import refuse_fewer
+from tfapp.segmentation.class_weighting import class_weights
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.run import Run
@@ -46,9 +45,11 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         split = split.with_train_images(config.train_images)
     noisy = noisy_set(split.train, config.train_noise, config.noisy_share, config.split_seed)
     frames = Frames(dataset, dataset.select(split.train), framing, noisy_set=noisy)
-    weights = class_weights(frames, config.class_weighting)
+    # A damaged image is told now, not after an hour; what fits stays in memory for the training.
+    counts = frames.read_all()
+    weights = class_weights(counts, config.class_weighting, dataset.spec)
     frames = frames.weighted(weights)
-    for sentence in _read_all(frames):
+    for sentence in _missing_classes(dataset, counts):
         say(sentence)
     augment = config.augment if config.augment != "auto" else _fitting_augmentation(frames)
     training_stream(frames, batch_size=config.batch_size, seed=config.seed, augment=augment)
@@ -82,21 +83,20 @@ def _fitting_augmentation(frames):
     return "dihedral" if height == width else "flips"
 
 
-def _read_all(frames):
-    """Read all frames, and return sentences on classes that they do not show.
+def _missing_classes(dataset, counts):
+    """Return sentences on classes that the training images do not show.
 
-    A damaged image is told now, not after an hour; what fits stays in memory for the training.
+    Args:
+        dataset: The dataset.
+        counts: Their labelled pixels by frame and class; None of image pairs.
 
     Raises:
         InputError: If fewer than two classes are left to learn.
     """
-    dataset = frames.dataset
-    if dataset.image_pairs:
-        for index in range(len(frames)):
-            frames[index]
+    if counts is None:
         return []
-    counts = sum(_label_counts(frames, index) for index in range(len(frames)))
-    missing = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]
+    shown = counts.any(axis=0)
+    missing = [name for name, one in zip(dataset.class_names, shown, strict=True) if not one]
     if dataset.num_classes - len(missing) < 2:
         raise InputError(
             f"The training images of {dataset.spec} show no labelled pixel of {', '.join(missing)}, so fewer than two "
@@ -127,66 +127,3 @@ def _check_same(run, config, dataset):
         raise InputError(
             f"The data of {dataset.spec} changed since {run.path} began; use `overwrite` to start again."
         )
-
-
-def class_weights(frames, weighting):
-    """Return one weight per class, or None for no weighting; a class that does not occur gets 0.
-
-    Args:
-        frames: Training `Frames` without class weights.
-        weighting: `none`, `balanced` or `median-frequency`, the functions of this file.
-
-    Raises:
-        InputError: If no training pixel has a label.
-    """
-    if weighting == "none":
-        return None
-    counts = np.stack([_label_counts(frames, index) for index in range(len(frames))])
-    if not counts.any():
-        raise InputError(
-            f"No training pixel of {frames.dataset.spec} has a label; use `class_weighting` none, or other data."
-        )
-    rule = {"balanced": balanced, "median-frequency": median_frequency}[weighting]
-    return [float(weight) for weight in rule(counts)]
-
-
-def balanced(counts):
-    """Return the inverse of each class's share of all labelled pixels, scaled to a mean of 1.
-
-    The mean is over the classes that occur. No weight is above 20: a class of a few pixels must not take
-    over the loss.
-
-    Args:
-        counts: Labelled pixels by image and class, shape (images, classes).
-    """
-    counts = counts.sum(axis=0)
-    inverse = np.where(counts > 0, counts.sum() / np.maximum(counts, 1), 0.0)
-    return np.minimum(inverse / inverse[counts > 0].mean(), 20.0)
-
-
-def median_frequency(counts):
-    """Return median(freq) / freq_c for each class c that occurs, and 0 for the others.
-
-    freq_c = (pixels of class c) / (labelled pixels of the images in which c occurs), and the median is over
-    the classes that occur: D. Eigen, R. Fergus, "Predicting Depth, Surface Normals and Semantic Labels with a
-    Common Multi-Scale Convolutional Architecture", ICCV 2015, as SegNet uses it. Pixels that
-    have no label do not count as pixels of an image; a patch counts as an image.
-
-    Args:
-        counts: Labelled pixels by image and class, shape (images, classes).
-    """
-    labelled = counts.sum(axis=1, keepdims=True)
-    where_present = np.where(counts > 0, labelled, 0).sum(axis=0)
-    pixels = counts.sum(axis=0)
-    occurs = pixels > 0
-    frequency = pixels[occurs] / where_present[occurs]
-    weights = np.zeros(counts.shape[1])
-    weights[occurs] = np.median(frequency) / frequency
-    return weights
-
-
-def _label_counts(frames, index):
-    labels = frames.labels(index)
-    if frames.dataset.ignore_value is not None:
-        labels = labels[labels != frames.dataset.ignore_value]
-    return np.bincount(labels.ravel(), minlength=frames.dataset.num_classes)
