@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfapp.data.dataset import check_pair, check_same_size
+from tfapp.data.images import as_floats
 from tfapp.data.resolution import resize_images
 from tfapp.errors import InputError
 
@@ -112,20 +113,36 @@ def network_pair(dataset, item, resize):
         target: int32 (height, width), classes and the ignore value; of an image pair the other image, like the
             first one.
     """
-    image = item.read_image()
+    image, target = decoded_pair(dataset, item, resize)
     if dataset.image_pairs:
-        target = item.read_target()
+        target = as_floats(target, dataset.channels)
+    else:
+        target = target.astype(np.int32, copy=False)
+    return as_floats(image, dataset.channels), target
+
+
+def decoded_pair(dataset, item, resize):
+    """Read one item as `network_pair` does, but labels, and images of `read_pixels`, as they are kept."""
+    image = item.read_pixels()
+    if dataset.image_pairs:
+        target = item.read_target_pixels()
         check_same_size(item.name, image, target, "pair")
     else:
-        target = item.read_mask()
+        target = item.read_labels()
         check_pair(item, image, target, dataset.num_classes, dataset.ignore_value)
     if resize is None:
         return image, target
-    return _resized(image, resize), (_resized if dataset.image_pairs else _resize_labels)(target, resize)
+    resized_target = _resized if dataset.image_pairs else _resize_labels
+    return _resized(image, resize), resized_target(target, resize)
 
 
-def _resized(image, size):
-    return resize_images(image[None], size)[0].numpy()
+def _resized(pixels, size):
+    """Return pixels of `read_pixels` in another size, as floats."""
+    # Of bytes the floats of the large image are never made, which would take longer than to resize it.
+    found = resize_images(pixels[None], size)[0].numpy()
+    if found.dtype == pixels.dtype:
+        return found  # floats, or of the same size, where nothing is resized
+    return found / np.float32(np.iinfo(pixels.dtype).max)
 
 
 def _resize_labels(labels, size):
@@ -148,7 +165,10 @@ def weighted_labels(labels, dataset, class_weights=None):
         The labels with the ignore value replaced by class 0, and float32 weights: 0 there, the class's
         weight elsewhere.
     """
-    by_class = np.asarray(class_weights or [1.0] * dataset.num_classes, np.float32)
+    if class_weights is None:
+        by_class = np.ones(dataset.num_classes, np.float32)
+    else:
+        by_class = np.asarray(class_weights, np.float32)
     if dataset.ignore_value is None:
         return labels, by_class[labels]
     ignored = labels == dataset.ignore_value
