@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
 from tfapp.data.copies import copies_sentences, image_hashes
+from tfapp.data.frames import MEMORY_BYTES
 from tfapp.data.framing import small_image_remark
 from tfapp.errors import InputError
 from tfapp.report.markup import sentence_list
@@ -15,7 +16,9 @@ from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.run import Run
 
 
-def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence: None):
+def begin_or_resume(
+    out, config, dataset, stride, overwrite, say=lambda sentence: None, image_memory=MEMORY_BYTES
+):
     """Return (run, training frames); every refusal of the input comes before the first file.
 
     Args:
@@ -25,6 +28,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         stride: The network's stride.
         overwrite: Remove an existing run in `out`.
         say: Function of a sentence that a person should read before the training.
+        image_memory: Bytes of decoded training images that are kept.
 
     Raises:
         InputError: For a folder that is not free, another run in it, changed data, or data that do not
@@ -36,7 +40,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         refuse_fewer(Checkpoints(out), config.epochs)
         # Opened and compared above: large folders are not read a second time.
         run.dataset = dataset
-        return run, run.frames("train")
+        return run, run.frames("train", image_memory)
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
         say(remark)
@@ -44,18 +48,22 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
     if config.train_images is not None:
         split = split.with_train_images(config.train_images)
     noisy = noisy_set(split.train, config.train_noise, config.noisy_share, config.split_seed)
-    frames = Frames(dataset, dataset.select(split.train), framing, noisy_set=noisy)
+    frames = Frames(dataset, dataset.select(split.train), framing, noisy_set=noisy, memory=image_memory)
     # A damaged image is told now, not after an hour; what fits stays in memory for the training.
-    counts = frames.read_all()
-    weights = class_weights(counts, config.class_weighting, dataset.spec)
+    read = frames.read_all()
+    weights = class_weights(read.label_counts, config.class_weighting, dataset.spec)
     frames = frames.weighted(weights)
-    for sentence in _missing_classes(dataset, counts):
+    for sentence in _missing_classes(dataset, read.label_counts):
         say(sentence)
+    together = frames.images_together(read.nbytes)
+    if together is not None:
+        say(_past_memory(len(frames.items), read.nbytes, image_memory, together))
     augment = config.augment if config.augment != "auto" else _fitting_augmentation(frames)
     training_stream(frames, batch_size=config.batch_size, seed=config.seed, augment=augment)
     resolved = {"resize": framing.resize, "patch": framing.patch, "augment": augment}
     requested = {name: getattr(config, name) for name in resolved}
-    stored = {**asdict(config), **resolved, "requested": requested, "class_weights": weights}
+    derived = {"requested": requested, "class_weights": weights, "images_together": together}
+    stored = {**asdict(config), **resolved, **derived}
     content, hashes = dataset.content_fingerprint(), image_hashes(dataset.items)
     for sentence in copies_sentences(split, hashes):
         say(sentence)
@@ -81,6 +89,14 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
 def _fitting_augmentation(frames):
     height, width, _ = frames.frame_shape
     return "dihedral" if height == width else "flips"
+
+
+def _past_memory(images, nbytes, memory, together):
+    return (
+        f"The {images} training images take {nbytes / 2**20:,.0f} MiB decoded, and {memory / 2**20:,.0f} MiB are kept "
+        f"(`image_memory`): patches of {together} image(s) at a time are shuffled with each other, so that each image "
+        "is decoded once in a pass."
+    )
 
 
 def _missing_classes(dataset, counts):
