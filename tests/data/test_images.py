@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.data.images import image_size, open_image, read_image, read_mask
+from tfapp.data.images import as_floats, image_size, open_image, read_image, read_mask, read_pixels
 from tfapp.errors import InputError
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -20,6 +20,33 @@ def saved(tmp_path, image, suffix=".png", **options):
 
 def test_rgb_image_is_scaled_to_one(tmp_path):
     np.testing.assert_allclose(read_image(saved(tmp_path, Image.fromarray(RGB))), RGB / 255, atol=1e-7)
+
+
+def test_every_byte_is_the_float_nearest_to_its_255th_part():
+    expected = [float(np.float32(value / 255)) for value in range(256)]
+    assert as_floats(np.arange(256, dtype=np.uint8)[:, None, None], 1).ravel().tolist() == expected
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "LA", "CMYK", "1"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_image_of_8_bits_is_read_as_bytes_and_its_floats_are_their_255th_parts(tmp_path, mode, channels):
+    path = saved(tmp_path, Image.fromarray(RGB).convert(mode), ".tif" if mode == "CMYK" else ".png")
+    with Image.open(path) as image:
+        expected = np.asarray(image.convert("RGB" if channels == 3 else "L")).reshape(6, 8, channels)
+    assert read_pixels(path, channels).dtype == np.uint8
+    np.testing.assert_array_equal(read_image(path, channels), expected.astype(np.float32) / np.float32(255))
+
+
+def test_grey_image_is_kept_once_and_not_for_each_channel(tmp_path):
+    np.testing.assert_array_equal(read_pixels(saved(tmp_path, Image.fromarray(GREY)))[..., 0], GREY)
+
+
+def test_image_of_16_bits_is_read_as_it_is_stored_and_its_floats_are_the_65535th_parts(tmp_path):
+    deep = GREY.astype(np.uint16) * 256 + 7
+    path = saved(tmp_path, Image.fromarray(deep))
+    assert read_pixels(path).dtype == np.uint16
+    np.testing.assert_array_equal(read_pixels(path)[..., 0], deep)
+    np.testing.assert_array_equal(read_image(path, 1)[..., 0], deep.astype(np.float32) / np.float32(65535))
 
 
 def test_grey_image_is_repeated_over_the_channels(tmp_path):

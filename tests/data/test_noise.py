@@ -196,11 +196,11 @@ def test_frames_have_the_noise_at_network_size_and_untouched_labels(make_folder)
         np.testing.assert_array_equal(weights, clean[index][2])
 
 
-def test_frames_that_do_not_fit_into_memory_are_as_noisy(make_folder, monkeypatch):
+def test_frames_that_do_not_fit_into_memory_are_as_noisy(make_folder):
     dataset = open_dataset(f"folder:{make_folder()}")
     noisy = noisy_set([item.name for item in dataset.items], "gaussian=0.1", 1.0, 0)
-    kept = Frames(dataset, dataset.items, Framing(), noisy_set=noisy)[2][0]
-    monkeypatch.setattr("tfapp.data.framing.MEMORY_LIMIT_BYTES", 0)
-    read = Frames(dataset, dataset.items, Framing(), noisy_set=noisy)
-    np.testing.assert_array_equal(read[2][0], kept)
-    np.testing.assert_array_equal(read[2][0], kept)
+    kept, read = (
+        Frames(dataset, dataset.items, Framing(), noisy_set=noisy, memory=memory) for memory in (2**30, 1)
+    )
+    np.testing.assert_array_equal(read[2][0], kept[2][0])
+    np.testing.assert_array_equal(read[2][0], kept[2][0])

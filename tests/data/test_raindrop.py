@@ -74,7 +74,7 @@ def test_images_are_resized_to_480_unless_asked_otherwise(make_pairs):
 def test_frames_are_the_same_part_of_both_images(make_pairs):
     dataset = open_dataset(f"raindrop:{make_pairs()}")
     frames = Frames(dataset, dataset.items, Framing(patch=16))
-    item, (top, left, *_) = frames.windows[7]
+    item, (top, left, *_) = frames.window(7)
     image, target, weights = frames[7]
     np.testing.assert_array_equal(image, item.read_image()[top : top + 16, left : left + 16])
     np.testing.assert_array_equal(target, item.read_target()[top : top + 16, left : left + 16])

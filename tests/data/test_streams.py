@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfapp.data import Frames, Framing, open_dataset, ordered_batches, training_stream
 from tfapp.errors import InputError
@@ -83,3 +84,68 @@ def test_mirror_never_turns_a_scene_upside_down(make_folder):
     originals = [frames[i][0] for i in range(4)]
     for image in np.concatenate([batch[0] for batch in batches(frames, 20, augment="mirror")]):
         assert any(np.array_equal(image, o) or np.array_equal(image, o[:, ::-1]) for o in originals)
+
+
+@pytest.fixture
+def patches(make_folder):
+    """Frames of six images, nine patches each, in patches of 16."""
+    dataset = open_dataset(f"folder:{make_folder(size=(48, 48))}")
+    return Frames(dataset, dataset.items, Framing(patch=16))
+
+
+def places(frames, count, **options):
+    """Return which frame each of the first elements of a stream is: those of these frames all differ."""
+    known = {frames[index][0].tobytes(): index for index in range(len(frames))}
+    stream = training_stream(frames, batch_size=1, seed=0, augment="none", **options)
+    return [known[image.numpy().tobytes()] for image, *_ in stream.take(count)]
+
+
+@pytest.mark.parametrize("together", [1, 2, 4, 6, 100])
+def test_groups_of_images_show_every_frame_once_in_each_pass(patches, together):
+    seen = places(patches, 108, images_together=together)
+    assert sorted(seen[:54]) == sorted(seen[54:]) == list(range(54))
+    assert seen[:54] != seen[54:]
+
+
+@pytest.mark.parametrize(("together", "sizes"), [(1, [1] * 6), (2, [2] * 3), (4, [3, 3]), (5, [3, 3])])
+def test_groups_are_of_one_size_and_follow_each_other(patches, together, sizes):
+    images = [place // 9 for place in places(patches, 54, images_together=together)]
+    for size in sizes:
+        assert len(set(images[: 9 * size])) == size
+        images = images[9 * size :]
+
+
+def test_frames_of_a_group_are_shuffled_with_each_other(patches):
+    images = [place // 9 for place in places(patches, 27, images_together=3)]
+    # Drawn one image after the other there would be two changes.
+    assert np.count_nonzero(np.diff(images)) > 9
+
+
+@pytest.mark.parametrize("first_step", [3, 13, 14, 30])
+def test_grouped_stream_started_later_continues_exactly(patches, first_step):
+    whole = batches(patches, first_step + 3, images_together=2)
+    assert_equal(whole[first_step:], batches(patches, 3, images_together=2, first_step=first_step))
+
+
+@pytest.mark.parametrize("together", [None, 2])
+def test_batches_do_not_depend_on_the_memory(patches, together):
+    other = Frames(patches.dataset, patches.items, patches.framing, memory=1)
+    for options in ({"seed": 3}, {"seed": 3, "first_step": 11}):
+        assert_equal(
+            batches(patches, 20, images_together=together, **options),
+            batches(other, 20, images_together=together, **options),
+        )
+
+
+def test_augmented_frames_are_turned_as_tensorflow_turns_them(patches):
+    count = len(patches)
+    order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seed=[7, 0]).numpy()
+    found = training_stream(patches, batch_size=count, seed=7, augment="dihedral").take(1)
+    ((images, labels, _),) = found
+    for place, index in enumerate(order):
+        mirror, flip, turns = tf.random.stateless_uniform([3], [7, index], 0, 4, tf.int32).numpy()
+        image, label = (tf.constant(array) for array in patches[index][:2])
+        for array, got in ((image, images[place]), (label[..., None], labels[place][..., None])):
+            array = tf.image.flip_left_right(array) if mirror % 2 else array
+            array = tf.image.flip_up_down(array) if flip % 2 else array
+            np.testing.assert_array_equal(tf.image.rot90(array, turns), got)

@@ -200,7 +200,8 @@ def check(
         open_dataset,
         open_multi_label,
     )
-    from tfapp.data.checks import REFUSAL, WARNING, check_data, pictures_of
+    from tfapp.data.checks import REFUSAL, WARNING, check_data
+    from tfapp.data.pictures import pictures_of
     from tfapp.segmentation.data_page import check_out, write_data_report
 
     if out is not None:

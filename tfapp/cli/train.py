@@ -129,6 +129,9 @@ def train(
     ] = None,
     seed: Annotated[int, Option(help="Seed of weights, order and augmentation.")] = 0,
     split_seed: Annotated[int, Option(help="Seed of the split and of the noise in the training set.")] = 0,
+    image_memory: Annotated[
+        int, Option(min=1, help="MiB of decoded training images to keep, and as many for validation.")
+    ] = 2048,
     max_pixels: MaxPixels = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
@@ -142,7 +145,14 @@ def train(
     default = ("identity", "mse") if names_image_pairs(spec) else ("tv-softmax", "cross-entropy")
     values.update(head=head or default[0], loss=loss or default[1], resize=parse_size(resize))
     config = TrainConfig(**values)
-    run = run_training(spec, out, config, overwrite=overwrite, progress=ConsoleProgress(context.command))
+    run = run_training(
+        spec,
+        out,
+        config,
+        overwrite=overwrite,
+        progress=ConsoleProgress(context.command),
+        image_memory=image_memory * 2**20,
+    )
     print_written(run.path / "model.keras", run.path / "history.csv")
     console.print(f"next: tfapp evaluate {run.typed_path}", soft_wrap=True, markup=False, highlight=False)
 

@@ -24,7 +24,7 @@ _HOMES = {
     "Split": "splits",
     "split_items": "splits",
     "read_image": "images",
-    "Frames": "framing",
+    "Frames": "frames",
     "Framing": "framing",
     "choose_framing": "framing",
     "network_pair": "framing",

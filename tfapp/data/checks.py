@@ -1,19 +1,17 @@
 """Check of a whole dataset by value: every image and mask read once, what is there, and what may be wrong."""
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.dataset import Dataset, check_pair, check_same_size
+from tfapp.data.dataset import Dataset
 from tfapp.data.framing import choose_framing, small_image_remark
 from tfapp.data.image_facts import remarks_on
 from tfapp.data.multi_label import ABSENT, PRESENT, MultiLabelSet
-from tfapp.data.opening import UPRIGHT, open_image, orientation
+from tfapp.data.pictures import look_at, pictures_of
+from tfapp.data.read_ahead import read_ahead, threads_for
 from tfapp.errors import InputError
 
 NOTE, WARNING, REFUSAL = "note", "warning", "refused"
@@ -23,29 +21,6 @@ _NAMED = 4
 _DARK = 0.2
 # The stride of the usual network, U-Net with four poolings.
 _STRIDE = 16
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One image of a dataset as the check sees it.
-
-    Attributes:
-        name: Its name; of labelled images with their split.
-        group: What belongs together in a split.
-        split: `train`, `validation` or `test`, or "" where no official split says it.
-        file: Its file, or None.
-        read: Function that returns it, float32 (height, width, channels) in [0, 1].
-        second: Function that returns its mask, or the other image of a pair; None for labelled images.
-        second_files: The files of that.
-    """
-
-    name: str
-    group: str
-    split: str
-    file: Path | None
-    read: Callable
-    second: Callable | None = None
-    second_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,11 +75,13 @@ def check_data(data, advance=lambda: None):
     pictures = pictures_of(data)
     report.pictures = {picture.name: picture for picture in pictures}
     seen = _Seen(data)
-    for picture in pictures:
-        try:
-            seen.look(picture)
-        except InputError as error:
-            report.add(REFUSAL, str(error), [picture.name])
+    # How large labelled images are is not known before they are read.
+    threads = threads_for(data.largest) if isinstance(data, Dataset) else 1
+    looks = read_ahead(partial(look_at, data), pictures, threads)
+    for picture, look in zip(pictures, looks, strict=True):
+        seen.add(picture, look)
+        if look.refusal is not None:
+            report.add(REFUSAL, look.refusal, [picture.name])
         advance()
     seen.tell(report)
     if isinstance(data, Dataset):
@@ -113,35 +90,6 @@ def check_data(data, advance=lambda: None):
     else:
         _tell_labels(report, data)
     return report
-
-
-def pictures_of(data):
-    """Return the `Picture`s of a dataset of any kind."""
-    if isinstance(data, Dataset):
-        official = data.official_split
-        splits = {
-            name: part for part in ("train", "validation", "test") for name in getattr(official, part, ())
-        }
-        return [
-            Picture(
-                item.name,
-                item.group,
-                splits.get(item.name, ""),
-                item.files[0] if item.files else None,
-                item.read_image,
-                item.read_target or partial(_checked_mask, data, item),
-                item.files[1:],
-            )
-            for item in data.items
-        ]
-    found = []
-    for split, images in zip(("train", "test"), data.splits, strict=True):
-        names = images.names if isinstance(data, MultiLabelSet) else images.image_names(split)
-        for index, (name, content) in enumerate(zip(names, images.contents, strict=True)):
-            file = content if isinstance(content, Path) else None
-            name = name if name.startswith(f"{split}/") else f"{split}/{name}"
-            found.append(Picture(name, name, split, file, partial(images.read, index)))
-    return found
 
 
 class _Seen:
@@ -157,51 +105,35 @@ class _Seen:
         self.pixels, self.images = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
         self.unlabelled, self.empty, self.total = 0, [], 0
 
-    def look(self, picture):
-        if picture.file is not None:
-            with open_image(picture.file, load=False) as opened:
-                self.formats[f"{opened.format} {opened.mode}"] += 1
-                if orientation(opened) != UPRIGHT:
-                    self.turned.append(picture.name)
-        for file in picture.second_files:
-            with open_image(file, load=False) as opened:
-                self.second_formats[f"{opened.format} {opened.mode}"] += 1
-        image = picture.read()
-        self._look_at_values(picture, image)
-        if picture.second is not None:
-            second = picture.second()
-            if second.ndim == 3:
-                check_same_size(picture.name, image, second, "pair")
-                _refuse_not_finite(picture.name, second)
-            else:
-                self._count(picture, second)
+    def add(self, picture, look):
+        """Count what a `Look` at a picture found, of one that was refused as far as it came."""
+        if look.form is not None:
+            self.formats[look.form] += 1
+        if look.turned:
+            self.turned.append(picture.name)
+        self.second_formats.update(look.second_forms)
+        if look.size is not None:
+            self._add_values(picture, look)
+        if look.counts is not None:
+            self.pixels += look.counts
+            self.images += look.counts > 0
+            self.unlabelled += look.unlabelled
+            labelled = int(look.counts.sum())
+            self.total += labelled + look.unlabelled
+            if not labelled:
+                self.empty.append(picture.name)
 
-    def _look_at_values(self, picture, image):
-        _refuse_not_finite(picture.name, image)
-        height, width, channels = image.shape
+    def _add_values(self, picture, look):
+        height, width = look.size
         self.sizes[f"{width}x{height}"] += 1
-        grey = channels == 3 and bool((image == image[..., :1]).all())
-        self.channels["1" if channels == 1 else "3, all equal (grey)" if grey else "3"] += 1
-        low, high = float(image.min()), float(image.max())
-        self.lowest, self.highest = min(self.lowest, low), max(self.highest, high)
-        self.areas[picture.name], self.means[picture.name] = height * width, float(image.mean())
-        if low == high:
+        self.channels[look.channels] += 1
+        self.lowest, self.highest = min(self.lowest, look.lowest), max(self.highest, look.highest)
+        self.areas[picture.name], self.means[picture.name] = height * width, look.mean
+        if look.lowest == look.highest:
             self.flat.append(picture.name)
-        elif high < _DARK:
+        elif look.highest < _DARK:
             self.dark.append(picture.name)
-        content = hashlib.sha256(str(image.shape).encode() + np.ascontiguousarray(image).tobytes()).digest()
-        self.same[content].append(picture)
-
-    def _count(self, picture, labels):
-        ignore = self.data.ignore_value
-        labelled = labels if ignore is None else labels[labels != ignore]
-        counts = np.bincount(labelled.ravel(), minlength=len(self.pixels))
-        self.pixels += counts
-        self.images += counts > 0
-        self.unlabelled += labels.size - labelled.size
-        self.total += labels.size
-        if not labelled.size:
-            self.empty.append(picture.name)
+        self.same[look.digest].append(picture)
 
     def tell(self, report):
         count = sum(self.sizes.values())
@@ -322,23 +254,6 @@ def _shown_by_all(data, images):
     lacked = (images.targets == ABSENT).any(0)
     shown = (images.targets == PRESENT).any(0)
     return [name for name, one in zip(data.class_names, shown & ~lacked, strict=True) if one]
-
-
-def _checked_mask(data, item):
-    labels = item.read_mask()
-    check_pair(item, np.empty((*item.size, 0)), labels, data.num_classes, data.ignore_value)
-    return labels
-
-
-def _refuse_not_finite(name, image):
-    wrong = int(np.count_nonzero(~np.isfinite(image)))
-    if wrong:
-        raise InputError(f"Image {name} has {wrong} values that are NaN or infinite; expected 0 to 1.")
-    if image.size and (image.min() < 0 or image.max() > 1):
-        raise InputError(
-            f"Image {name} is read as {image.min():.3g} to {image.max():.3g}; expected 0 to 1: save it with 8 or "
-            "16 bits."
-        )
 
 
 def _coding_text(coding):

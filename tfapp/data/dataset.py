@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tfapp.data.images import as_floats
+from tfapp.data.read_ahead import read_ahead, threads_for
 from tfapp.data.splits import Split
 from tfapp.data.stacks import Page
 from tfapp.errors import InputError
@@ -21,23 +24,38 @@ class Item:
 
     Attributes:
         name: Unique name within the dataset.
-        read_image: Returns float32 (height, width, channels) in [0, 1].
-        read_mask: Returns int32 (height, width) of class indices and the dataset's ignore value; None in a
-            dataset of image pairs.
+        read_pixels: Returns the image as `tfapp.data.images.read_pixels` does.
+        read_labels: Returns integers (height, width), class indices and the dataset's ignore value; None in a dataset
+            of image pairs.
         size: (height, width).
         files: The files behind it, or `Page`s of them, for the fingerprint; empty for generated items.
         group: Items of one group stay on the same side of a split.
-        read_target: Returns the other image of a pair, float32 (height, width, channels) in [0, 1]; None in a
-            dataset with masks.
+        read_target_pixels: Returns the other image of a pair, as `read_pixels`; None in a dataset with masks.
+        channels: Channels that the image has for a network, 1 or 3.
+        bits: Bits of a channel in the file of the image; None where that is not known.
     """
 
     name: str
-    read_image: Callable[[], np.ndarray]
-    read_mask: Callable[[], np.ndarray] | None
+    read_pixels: Callable[[], np.ndarray]
+    read_labels: Callable[[], np.ndarray] | None
     size: tuple[int, int]
     files: tuple[Path | Page, ...]
     group: str
-    read_target: Callable[[], np.ndarray] | None = None
+    read_target_pixels: Callable[[], np.ndarray] | None = None
+    channels: int = 3
+    bits: int | None = None
+
+    def read_image(self):
+        """Return the image, float32 (height, width, channels) in [0, 1]."""
+        return as_floats(self.read_pixels(), self.channels)
+
+    def read_mask(self):
+        """Return the labels, int32 (height, width): they can be calculated with, as narrower numbers cannot."""
+        return self.read_labels().astype(np.int32, copy=False)
+
+    def read_target(self):
+        """Return the other image of a pair, float32 (height, width, channels) in [0, 1]."""
+        return as_floats(self.read_target_pixels(), self.channels)
 
 
 @dataclass(frozen=True)
@@ -96,6 +114,11 @@ class Dataset:
         return self.num_classes or self.channels
 
     @property
+    def largest(self):
+        """Pixels of the largest image, 0 if there is none."""
+        return max((math.prod(item.size) for item in self.items), default=0)
+
+    @property
     def test_items(self):
         """The official test images, or everything where there is no official split."""
         return self.items if self.official_split is None else self.select(self.official_split.test)
@@ -132,10 +155,12 @@ class Dataset:
     def content_fingerprint(self):
         """Return a SHA-256 over the names and the content of all files (the specification if generated)."""
         digest = hashlib.sha256()
+        files = (file for item in self.items for file in item.files)
+        hashes = read_ahead(content_hash, files, threads_for(pixels=0))
         for item in self.items:
             digest.update(item.name.encode("utf-8", "surrogateescape"))
-            for file in item.files:
-                digest.update(content_hash(file))
+            for _ in item.files:
+                digest.update(next(hashes))
         if not any(item.files for item in self.items):
             digest.update(self.spec.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
@@ -162,6 +187,8 @@ def check_same_size(name, image, other, other_name):
 def check_pair(item, image, mask, num_classes, ignore_value):
     """Raise InputError unless the mask fits the image and holds classes or the ignore value only."""
     check_same_size(item.name, image, mask, "mask")
+    if not mask.size or (mask.min() >= 0 and mask.max() < num_classes):
+        return
     outside = (mask < 0) | (mask >= num_classes)
     if ignore_value is not None:
         outside &= mask != ignore_value

@@ -1,17 +1,16 @@
 """Framing: how images of any size become inputs of one size, resized, cut into patches, or as they are."""
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfapp.data.dataset import check_pair, check_same_size
+from tfapp.data.images import as_floats
 from tfapp.data.resolution import resize_images
 from tfapp.errors import InputError
 
 LARGEST_WHOLE_IMAGE = 512
 DEFAULT_PATCH = 256
-MEMORY_LIMIT_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -114,20 +113,36 @@ def network_pair(dataset, item, resize):
         target: int32 (height, width), classes and the ignore value; of an image pair the other image, like the
             first one.
     """
-    image = item.read_image()
+    image, target = decoded_pair(dataset, item, resize)
     if dataset.image_pairs:
-        target = item.read_target()
+        target = as_floats(target, dataset.channels)
+    else:
+        target = target.astype(np.int32, copy=False)
+    return as_floats(image, dataset.channels), target
+
+
+def decoded_pair(dataset, item, resize):
+    """Read one item as `network_pair` does, but labels, and images of `read_pixels`, as they are kept."""
+    image = item.read_pixels()
+    if dataset.image_pairs:
+        target = item.read_target_pixels()
         check_same_size(item.name, image, target, "pair")
     else:
-        target = item.read_mask()
+        target = item.read_labels()
         check_pair(item, image, target, dataset.num_classes, dataset.ignore_value)
     if resize is None:
         return image, target
-    return _resized(image, resize), (_resized if dataset.image_pairs else _resize_labels)(target, resize)
+    resized_target = _resized if dataset.image_pairs else _resize_labels
+    return _resized(image, resize), resized_target(target, resize)
 
 
-def _resized(image, size):
-    return resize_images(image[None], size)[0].numpy()
+def _resized(pixels, size):
+    """Return pixels of `read_pixels` in another size, as floats."""
+    # Of bytes the floats of the large image are never made, which would take longer than to resize it.
+    found = resize_images(pixels[None], size)[0].numpy()
+    if found.dtype == pixels.dtype:
+        return found  # floats, or of the same size, where nothing is resized
+    return found / np.float32(np.iinfo(pixels.dtype).max)
 
 
 def _resize_labels(labels, size):
@@ -150,82 +165,12 @@ def weighted_labels(labels, dataset, class_weights=None):
         The labels with the ignore value replaced by class 0, and float32 weights: 0 there, the class's
         weight elsewhere.
     """
-    by_class = np.asarray(class_weights or [1.0] * dataset.num_classes, np.float32)
+    if class_weights is None:
+        by_class = np.ones(dataset.num_classes, np.float32)
+    else:
+        by_class = np.asarray(class_weights, np.float32)
     if dataset.ignore_value is None:
         return labels, by_class[labels]
     ignored = labels == dataset.ignore_value
     labels = np.where(ignored, 0, labels)
     return labels, np.where(ignored, np.float32(0), by_class[labels])
-
-
-class Frames:
-    """The windows of some items as a sequence of (image, target, weights), all of one size.
-
-    Targets and weights are the labels and weights of `weighted_labels`; of image pairs the other image, and 1.
-    Decoded images are kept in memory while they fit into 2 GiB.
-
-    Args:
-        dataset: The dataset.
-        items: The items to take.
-        framing: The framing.
-        class_weights: One float per class, or None for 1.
-        noisy_set: `NoisySet` that changes some of the images at network size, or None.
-    """
-
-    def __init__(self, dataset, items, framing, class_weights=None, noisy_set=None):
-        self.dataset = dataset
-        self.framing = framing
-        self.class_weights = class_weights
-        self.noisy_set = noisy_set
-        self.windows = [(item, window) for item in items for window in framing.windows(item.size)]
-        self._cache, self._cached_bytes = {}, 0
-
-    def __len__(self):
-        return len(self.windows)
-
-    @property
-    def frame_shape(self):
-        """(height, width, channels) of every image."""
-        _, (_, _, height, width) = self.windows[0]
-        return height, width, self.dataset.channels
-
-    @property
-    def target_shape(self):
-        """Shape of every target: (height, width) of labels, (height, width, channels) of images."""
-        return self.frame_shape if self.dataset.image_pairs else self.frame_shape[:2]
-
-    def __getitem__(self, index):
-        item, (top, left, height, width) = self.windows[index]
-        image, target = (array[top : top + height, left : left + width] for array in self._pair(item))
-        if self.dataset.image_pairs:
-            return image, target, np.ones((height, width), np.float32)
-        return image, *weighted_labels(target, self.dataset, self.class_weights)
-
-    def labels(self, index):
-        """Return the labels of a frame, int32 (height, width) of classes and the dataset's ignore value."""
-        item, (top, left, height, width) = self.windows[index]
-        return self._pair(item)[1][top : top + height, left : left + width]
-
-    def weighted(self, class_weights):
-        """Return the same frames with other class weights; what is decoded already is shared."""
-        shared = copy.copy(self)
-        shared.class_weights = class_weights
-        return shared
-
-    def arrays(self, indices):
-        """Return stacked images, targets and weights of the windows with these indices."""
-        return tuple(np.stack(column) for column in zip(*(self[i] for i in indices), strict=True))
-
-    def _pair(self, item):
-        if item.name not in self._cache:
-            pair = self._read(item)
-            size = sum(array.nbytes for array in pair)
-            if self._cached_bytes + size > MEMORY_LIMIT_BYTES:
-                return pair
-            self._cache[item.name] = pair
-            self._cached_bytes += size
-        return self._cache[item.name]
-
-    def _read(self, item):
-        image, target = network_pair(self.dataset, item, self.framing.resize)
-        return image if self.noisy_set is None else self.noisy_set.image(item.name, image), target

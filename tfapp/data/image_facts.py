@@ -14,6 +14,7 @@ from tfapp.data.dataset import Dataset, Remark
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
 from tfapp.data.listing import beside_notice, nested_notice, skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
+from tfapp.data.read_ahead import read_ahead, threads_for
 from tfapp.data.stacks import Page
 from tfapp.errors import InputError
 
@@ -93,8 +94,11 @@ def image_notices(data):
     Args:
         data: `Dataset`, `ClassificationSet` or `MultiLabelSet`.
     """
+    threads = 1
     if isinstance(data, Dataset):
-        images = [item.files[0] for item in data.items if item.files]
+        threads = threads_for(data.largest)
+        # Of most the reader of the dataset knows that 8 bits are all they have.
+        images = [item.files[0] for item in data.items if item.files and (item.bits or 16) > 8]
         folders = {file.parent for item in data.items for file in item.files}
     else:
         images = [content for split in data.splits for content in split.contents if isinstance(content, Path)]
@@ -105,23 +109,28 @@ def image_notices(data):
     if data.spec.startswith("imagenet:"):
         kinds.append(beside_notice)
     left_out = [tell(*sorted(folders)) for tell in kinds]
-    return range_notices(range_facts(images)) + [notice for notice in left_out if notice]
+    return range_notices(range_facts(images, threads)) + [notice for notice in left_out if notice]
 
 
-def range_facts(paths):
-    """Yield the facts that `range_notices` takes, of the images that can be read.
+def range_facts(paths, threads=1):
+    """Return an iterator of the facts that `range_notices` takes, of the images that can be read.
 
     Files whose suffix is that of a format with 8 bits are not opened, so that folders of photographs cost nothing.
 
     Args:
         paths: Files of images, without masks and depth: those may well use a small part of their range.
+        threads: Files that are read at a time.
     """
-    for path in paths:
-        if path.suffix.lower() in _MAYBE_DEEP:
-            try:
-                yield image_facts(path)
-            except InputError:  # Told where it is read.
-                continue
+    deep = (path for path in paths if path.suffix.lower() in _MAYBE_DEEP)
+    found = read_ahead(_facts_or_none, deep, threads)
+    return (facts for facts in found if facts is not None)
+
+
+def _facts_or_none(path):
+    try:
+        return image_facts(path)
+    except InputError:  # Told where it is read.
+        return None
 
 
 def range_notices(facts: Iterable[ImageFacts]):

@@ -3,6 +3,8 @@
 How files are opened, and which way up they are, is in `tfapp.data.opening`; here are their values.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from tfapp.data.opening import IMAGE_SUFFIXES as IMAGE_SUFFIXES
@@ -11,6 +13,7 @@ from tfapp.errors import InputError
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 DEEPEST = 65535
+_WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): DEEPEST}
 
 
 def read_image(path, channels=3):
@@ -23,8 +26,31 @@ def read_image(path, channels=3):
         InputError: If the file is missing, empty, truncated, not an image, or a stack of several; if its values are not
             finite, negative, beyond 65535, or with floating point beyond 1.
     """
+    return as_floats(read_pixels(path, channels), channels)
+
+
+def read_pixels(path, channels=3):
+    """Read an image as its file has it, for `as_floats`, in a quarter of the memory or less; errors of `read_image`.
+
+    Returns:
+        (height, width, channels), or of a grey image (height, width, 1): uint8 of 8 bits, uint16 of more, or float32.
+    """
     with open_image(path) as image:
-        return image_values(path, image, channels)
+        return image_pixels(path, image, channels)
+
+
+def as_floats(pixels, channels):
+    """Return what `read_image` gives for pixels of `read_pixels`, or for a part of them.
+
+    Args:
+        pixels: uint8, uint16 or float32 (height, width, 1 or channels).
+        channels: 1 or 3.
+    """
+    white = _WHITE.get(pixels.dtype)
+    if white is not None:
+        # The one rounding of a division, as everywhere: multiplied by 1/255 the numbers would be others.
+        pixels = np.divide(pixels, np.float32(white), out=np.empty(pixels.shape, np.float32))
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], channels)))
 
 
 def image_values(path, image, channels):
@@ -38,21 +64,25 @@ def image_values(path, image, channels):
     Raises:
         InputError: As of `read_image`, for values that are no image's.
     """
+    return as_floats(image_pixels(path, image, channels), channels)
+
+
+def image_pixels(path, image, channels):
+    """Return the pixels of an image that is decoded, as `read_pixels` does; arguments and errors of `image_values`."""
     if image.mode in DEEP_MODES:
-        pixels = deep_values(path, np.asarray(image))
-    elif image.mode == "F":
-        pixels = _checked_float(path, np.asarray(image, dtype=np.float32))[..., None]
-    else:
-        # Alpha is dropped anyway, and Pillow warns of palettes with it.
-        image.info.pop("transparency", None)
-        pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"), dtype=np.float32) / 255.0
-        pixels = pixels.reshape(*pixels.shape[:2], -1)
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], channels)))
+        return _checked_deep(path, np.asarray(image)).astype(np.uint16)[..., None]
+    if image.mode == "F":
+        return _checked_float(path, np.asarray(image, dtype=np.float32))[..., None]
+    # Alpha is dropped anyway, and Pillow warns of palettes with it.
+    image.info.pop("transparency", None)
+    mode = "L" if channels == 1 or image.mode in ("L", "1") else "RGB"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    return pixels.reshape(*pixels.shape[:2], -1)
 
 
 def deep_values(path, values):
     """Return whole numbers (height, width) from 0 to 65535 as float32 (height, width, 1) in [0, 1]; errors as above."""
-    return _checked_deep(path, values).astype(np.float32)[..., None] / DEEPEST
+    return as_floats(_checked_deep(path, values).astype(np.uint16)[..., None], 1)
 
 
 def read_mask(path):
@@ -100,16 +130,22 @@ def mask_values(path, image, bits):
     if image.mode == "F":
         return _whole(path, np.asarray(image))
     check_content(path, image)
-    red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(np.int32), -1, 0)
+    red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
     # Of colours with 16 bits Pillow keeps the upper 8: class numbers would all become 0.
     if bits > 8 or (red != green).any() or (red != blue).any():
         depth = f", {bits} bits" if bits > 8 else ""
         raise ColouredMask(
             f"Mask {path} is a colour picture (mode {image.mode}{depth}); expected one value per pixel: "
             "save it as an 8-bit grey or palette PNG of class numbers.",
-            red << 16 | green << 8 | blue,
+            colour_codes(image),
         )
-    return red
+    return red.astype(np.int32)
+
+
+def colour_codes(image):
+    """Return red * 65536 + green * 256 + blue of each pixel of a picture that is decoded, int32 (height, width)."""
+    stored = image.convert("RGB").tobytes("raw", "BGRX")
+    return np.frombuffer(stored, "<i4").astype(np.int32, copy=False).reshape(image.height, image.width)
 
 
 def check_content(path, image):
@@ -126,10 +162,28 @@ def check_content(path, image):
         )
 
 
+class Header(NamedTuple):
+    """What the header of an image file says.
+
+    Attributes:
+        size: (height, width), as `read_image` and `read_mask` will deliver it.
+        bits: `stored_bits` of a channel.
+    """
+
+    size: tuple[int, int]
+    bits: int
+
+
+def image_header(path):
+    """Return the `Header` of an image file; errors as of `open_image`."""
+    with open_image(path, load=False) as image:
+        bits = stored_bits(image)
+        return Header(upright_size(path, image), bits)
+
+
 def image_size(path):
     """Return (height, width) from the header, as `read_image` and `read_mask` will deliver it."""
-    with open_image(path, load=False) as image:
-        return upright_size(path, image)
+    return image_header(path).size
 
 
 def stored_bits(image):

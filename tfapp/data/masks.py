@@ -16,12 +16,15 @@ from tfapp.data.images import ColouredMask
 from tfapp.data.mask_conventions import instance_remark, numbers_count, numbers_remark, white_remarks
 from tfapp.data.mask_files import read_colours, read_stored
 from tfapp.data.palettes import agreeing, colours_by_index, reference_colours
+from tfapp.data.read_ahead import read_ahead
 from tfapp.data.strays import RARE, stray_sentence, unlisted_colours
 from tfapp.errors import InputError, either
 
 # Raw masks of a person's own that are kept from the first look to the first use, in bytes.
 KEPT_BYTES = 256 * 2**20
 _TABLE_SIZE = 2**16
+# So many colours are found faster by comparing all pixels with each than by searching each pixel's.
+_FEW_COLOURS, _NOWHERE = 16, 255
 # What -1, which many lists call "no label", becomes in 8 bits is 255.
 _MINUS_ONE, _LARGEST_BYTE = -1, 255
 
@@ -77,13 +80,19 @@ class MaskCoding:
         return classes, [meant.get(value, value) for value in self.ignored]
 
     def labels(self, raw):
-        """Return int32 labels of raw values, -1 where a value has no meaning."""
+        """Return labels of raw values, int32 with -1 where a value has no meaning, or the values if they are labels."""
+        if self._in_order and raw.min(initial=0) >= 0 and raw.max(initial=0) < len(self.values):
+            return raw
         if raw.dtype.itemsize > 2 and not (raw.min(initial=0) >= 0 and raw.max(initial=0) < _TABLE_SIZE):
             labels = np.full(raw.shape, -1, np.int32)
             for value, label in self._meanings.items():
                 labels[raw == value] = label
             return labels
         return self._table[raw]
+
+    @cached_property
+    def _in_order(self):
+        return self.values == tuple(range(len(self.values)))
 
     @cached_property
     def _meanings(self):
@@ -108,6 +117,7 @@ class OwnMasks:
         paths: Files of the masks.
         class_list: `ClassList`, or None to infer the classes from the values 0, 1, 2, ... or 0 and 255.
         place: Folder of the dataset, for messages.
+        threads: Masks that are read at a time.
 
     Attributes:
         coding: `MaskCoding`.
@@ -120,13 +130,12 @@ class OwnMasks:
             that occur.
     """
 
-    def __init__(self, paths, class_list, place):
+    def __init__(self, paths, class_list, place, threads=1):
         self._place, self._list_file = Path(place), Path(place) / "classes.txt"
         self._listed_colours = class_list.colours if class_list else ()
         self._kept, self.sizes, self.remarks = {}, [], []
         stored, room = [], KEPT_BYTES
-        for path in paths:
-            one = self._stored(path)
+        for path, one in zip(paths, read_ahead(self._stored, paths, threads), strict=True):
             self.sizes.append(one.pixels.shape)
             stored.append(one.summary())
             room -= one.pixels.nbytes
@@ -159,7 +168,7 @@ class OwnMasks:
             self._doubt_thin_classes(sum(counts, Counter()))
 
     def read(self, path):
-        """Return the int32 labels (height, width) of one of the masks.
+        """Return the labels of one of the masks, integers (height, width).
 
         Raises:
             InputError: It changed since it was first looked at, and holds a value outside the classes.
@@ -349,7 +358,13 @@ def _colour_table(colours):
 
 
 def _places(codes, table):
-    """Return the place of each colour in a table of colours, -1 where it is not in it."""
+    """Return the place of each colour in a table of colours, -1 - its code where it is not in it."""
+    if len(table) <= _FEW_COLOURS:
+        places = np.full(codes.shape, _NOWHERE, np.uint8)
+        for place in reversed(range(len(table))):
+            places[codes == table[place]] = place
+        if (places < _NOWHERE).all():
+            return places
     order = np.argsort(table, kind="stable")
     found = np.searchsorted(table, codes, sorter=order).clip(max=len(table) - 1)
     places = order[found]

@@ -95,9 +95,12 @@ def share_out(groups, counts, rng):
 
 
 def _take(groups, count):
-    taken = []
-    while len(taken) < count and groups:
-        taken.extend(groups.pop(0))
+    taken, used = [], 0
+    while len(taken) < count and used < len(groups):
+        taken.extend(groups[used])
+        used += 1
+    # All at once: each removed from the front would move all others.
+    del groups[:used]
     return taken
 
 

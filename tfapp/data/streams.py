@@ -1,5 +1,6 @@
 """tf.data streams over frames, images with their targets: seeded, augmented, startable at any step."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
@@ -7,7 +8,7 @@ from tfapp.errors import InputError
 AUGMENTATIONS = ("none", "mirror", "flips", "dihedral")
 
 
-def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral"):
+def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral", images_together=None):
     """Return an endless stream of shuffled, augmented batches.
 
     The element at any position depends only on the seed and the position, so a run that was killed
@@ -20,6 +21,8 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
         first_step: Batch to start at.
         augment: `none`, `mirror` (left and right, for scenes with the sky above), `flips` (two axes) or
             `dihedral` (flips and quarter turns, eight-fold).
+        images_together: Of how many images the frames are shuffled with each other, before those of as many other
+            images come; None for all. So many are in use at a time, and each is used in one stretch of a pass.
 
     Returns:
         `tf.data.Dataset` of (images (batch, height, width, channels), targets (batch, height, width), or with
@@ -42,12 +45,12 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
     first_pass, offset = divmod(first_step * batch_size, count)
     positions = (
         tf.data.Dataset.range(first_pass, tf.int64.max)
-        .flat_map(lambda number: _shuffled_pass(count, seed, number))
+        .flat_map(lambda number: _shuffled_pass(frames, seed, number, images_together))
         .skip(offset)
     )
     stream = positions.map(
-        lambda number, index: _augmented(_load(frames, index), augment, [seed, number * count + index]),
-        num_parallel_calls=2,
+        lambda number, index: _load(frames, index, _symmetry(augment, [seed, number * count + index])),
+        num_parallel_calls=frames.threads,
         deterministic=True,
     )
     return stream.batch(batch_size, drop_remainder=True).prefetch(2)
@@ -55,19 +58,51 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
 
 def ordered_batches(frames, batch_size):
     """Return one pass over the frames in order; the last batch may be smaller."""
-    indices = tf.data.Dataset.range(len(frames))
-    return indices.map(lambda index: _load(frames, index)).batch(batch_size).prefetch(1)
+    as_it_is = tf.zeros([3], tf.int32)
+    stream = tf.data.Dataset.range(len(frames)).map(
+        lambda index: _load(frames, index, as_it_is), num_parallel_calls=frames.threads, deterministic=True
+    )
+    return stream.batch(batch_size).prefetch(1)
 
 
-def _shuffled_pass(count, seed, number):
-    order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seed=[seed, number])
+def _shuffled_pass(frames, seed, number, images_together):
+    count = len(frames)
+    if images_together is None:
+        indices = tf.range(count, dtype=tf.int64)
+        order = tf.random.experimental.stateless_shuffle(indices, seed=[seed, number])
+    else:
+        ranges = frames.ranges
+        order = tf.numpy_function(
+            lambda at: _order_by_groups(ranges, images_together, [seed, int(at), 0x6A0C5]),
+            [number],
+            tf.int64,
+            stateful=False,
+        )
+        order.set_shape((count,))
     return tf.data.Dataset.from_tensor_slices(order).map(lambda index: (number, index))
 
 
-def _load(frames, index):
+def _order_by_groups(ranges, images_together, seed):
+    """Return the frames of a pass, int64: images shuffled, in groups of about one size, and the frames of each group.
+
+    Args:
+        ranges: `range` of the frames of each image.
+        images_together: Images of a group at most.
+        seed: Non-negative integers.
+    """
+    rng = np.random.default_rng(seed)
+    groups = np.array_split(rng.permutation(len(ranges)), -(-len(ranges) // images_together))
+    frames = [np.concatenate([np.asarray(ranges[image], np.int64) for image in group]) for group in groups]
+    return np.concatenate([rng.permutation(group) for group in frames])
+
+
+def _load(frames, index, symmetry):
     target_type = tf.float32 if frames.dataset.image_pairs else tf.int32
     image, target, weights = tf.numpy_function(
-        lambda i: frames[int(i)], [index], [tf.float32, target_type, tf.float32], stateful=False
+        lambda i, turned: frames.turned(int(i), *map(int, turned)),
+        [index, symmetry],
+        [tf.float32, target_type, tf.float32],
+        stateful=False,
     )
     image.set_shape(frames.frame_shape)
     target.set_shape(frames.target_shape)
@@ -75,22 +110,11 @@ def _load(frames, index):
     return image, target, weights
 
 
-def _augmented(frame, augment, seed):
+def _symmetry(augment, seed):
+    """Return whether to mirror and to flip, and the quarter turns, of the frame of this seed, int32 (3,)."""
     if augment == "none":
-        return frame
-    draws = tf.unstack(tf.random.stateless_uniform([3], seed, 0, 4, tf.int32))
-    turns = draws[2] if augment == "dihedral" else tf.zeros([], tf.int32)
-    flip = draws[1] % 2 == 1 if augment != "mirror" else tf.constant(False)
-    return tuple(_transformed(array, draws[0] % 2 == 1, flip, turns) for array in frame)
-
-
-def _transformed(array, mirror, flip, turns):
-    flat = array.shape.rank == 2
-    image = array[..., None] if flat else array
-    image = tf.cond(mirror, lambda: tf.reverse(image, [1]), lambda: image)
-    image = tf.cond(flip, lambda: tf.reverse(image, [0]), lambda: image)
-    if image.shape[0] == image.shape[1]:
-        shape = image.shape
-        image = tf.image.rot90(image, turns)
-        image.set_shape(shape)
-    return image[..., 0] if flat else image
+        return tf.zeros([3], tf.int32)
+    mirror, flip, turns = tf.unstack(tf.random.stateless_uniform([3], seed, 0, 4, tf.int32))
+    return tf.stack(
+        [mirror % 2, flip % 2 if augment != "mirror" else 0, turns if augment == "dihedral" else 0]
+    )

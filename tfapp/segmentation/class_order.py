@@ -117,13 +117,15 @@ def _unclear(run, dataset, reason):
 def _relabelled(dataset, names, order):
     table = np.arange(_LABELS, dtype=np.int32)
     table[: len(order)] = order
-    items = tuple(replace(item, read_mask=partial(_read, item.read_mask, table)) for item in dataset.items)
+    items = tuple(
+        replace(item, read_labels=partial(_read, item.read_labels, table)) for item in dataset.items
+    )
     # What its files' values mean is no longer what its labels are.
     return replace(dataset, class_names=tuple(names), items=items, mask_coding=None)
 
 
-def _read(read_mask, table):
-    return table[read_mask()]
+def _read(read_labels, table):
+    return table[read_labels()]
 
 
 def _are_named(names):

@@ -2,21 +2,23 @@
 
 from dataclasses import asdict
 
-import numpy as np
-
 from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
 from tfapp.data.copies import copies_sentences, image_hashes, truth_hashes
+from tfapp.data.frames import MEMORY_BYTES
 from tfapp.data.framing import small_image_remark
 from tfapp.errors import InputError
 from tfapp.report.markup import sentence_list
 from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import refuse_fewer
+from tfapp.segmentation.class_weighting import class_weights
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.run import Run
 
 
-def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence: None):
+def begin_or_resume(
+    out, config, dataset, stride, overwrite, say=lambda sentence: None, image_memory=MEMORY_BYTES
+):
     """Return (run, training frames); every refusal of the input comes before the first file.
 
     Args:
@@ -26,6 +28,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         stride: The network's stride.
         overwrite: Remove an existing run in `out`.
         say: Function of a sentence that a person should read before the training.
+        image_memory: Bytes of decoded training images that are kept.
 
     Raises:
         InputError: For a folder that is not free, another run in it, changed data, or data that do not
@@ -37,7 +40,7 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
         refuse_fewer(Checkpoints(out), config.epochs)
         # Opened and compared above: large folders are not read a second time.
         run.take_compared(dataset)
-        return run, run.frames("train")
+        return run, run.frames("train", image_memory)
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
         say(remark)
@@ -45,16 +48,22 @@ def begin_or_resume(out, config, dataset, stride, overwrite, say=lambda sentence
     if config.train_images is not None:
         split = split.with_train_images(config.train_images)
     noisy = noisy_set(split.train, config.train_noise, config.noisy_share, config.split_seed)
-    frames = Frames(dataset, dataset.select(split.train), framing, noisy_set=noisy)
-    weights = class_weights(frames, config.class_weighting)
+    frames = Frames(dataset, dataset.select(split.train), framing, noisy_set=noisy, memory=image_memory)
+    # A damaged image is told now, not after an hour; what fits stays in memory for the training.
+    read = frames.read_all()
+    weights = class_weights(read.label_counts, config.class_weighting, dataset.spec)
     frames = frames.weighted(weights)
-    for sentence in _read_all(frames):
+    for sentence in _missing_classes(dataset, read.label_counts):
         say(sentence)
+    together = frames.images_together(read.nbytes)
+    if together is not None:
+        say(_past_memory(len(frames.items), read.nbytes, image_memory, together))
     augment = config.augment if config.augment != "auto" else _fitting_augmentation(frames)
     training_stream(frames, batch_size=config.batch_size, seed=config.seed, augment=augment)
     resolved = {"resize": framing.resize, "patch": framing.patch, "augment": augment}
     requested = {name: getattr(config, name) for name in resolved}
-    stored = {**asdict(config), **resolved, "requested": requested, "class_weights": weights}
+    derived = {"requested": requested, "class_weights": weights, "images_together": together}
+    stored = {**asdict(config), **resolved, **derived}
     content, hashes = dataset.content_fingerprint(), image_hashes(dataset.items)
     for sentence in copies_sentences(split, hashes):
         say(sentence)
@@ -83,21 +92,28 @@ def _fitting_augmentation(frames):
     return "dihedral" if height == width else "flips"
 
 
-def _read_all(frames):
-    """Read all frames, and return sentences on classes that they do not show.
+def _past_memory(images, nbytes, memory, together):
+    return (
+        f"The {images} training images take {nbytes / 2**20:,.0f} MiB decoded, and {memory / 2**20:,.0f} MiB are kept "
+        f"(`image_memory`): patches of {together} image(s) at a time are shuffled with each other, so that each image "
+        "is decoded once in a pass."
+    )
 
-    A damaged image is told now, not after an hour; what fits stays in memory for the training.
+
+def _missing_classes(dataset, counts):
+    """Return sentences on classes that the training images do not show.
+
+    Args:
+        dataset: The dataset.
+        counts: Their labelled pixels by frame and class; None of image pairs.
 
     Raises:
         InputError: If fewer than two classes are left to learn.
     """
-    dataset = frames.dataset
-    if dataset.image_pairs:
-        for index in range(len(frames)):
-            frames[index]
+    if counts is None:
         return []
-    counts = sum(_label_counts(frames, index) for index in range(len(frames)))
-    missing = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]
+    shown = counts.any(axis=0)
+    missing = [name for name, one in zip(dataset.class_names, shown, strict=True) if not one]
     if dataset.num_classes - len(missing) < 2:
         raise InputError(
             f"The training images of {dataset.spec} show no labelled pixel of {', '.join(missing)}, so fewer than two "
@@ -128,66 +144,3 @@ def _check_same(run, config, dataset):
         raise InputError(
             f"The data of {dataset.spec} changed since {run.path} began; use `overwrite` to start again."
         )
-
-
-def class_weights(frames, weighting):
-    """Return one weight per class, or None for no weighting; a class that does not occur gets 0.
-
-    Args:
-        frames: Training `Frames` without class weights.
-        weighting: `none`, `balanced` or `median-frequency`, the functions of this file.
-
-    Raises:
-        InputError: If no training pixel has a label.
-    """
-    if weighting == "none":
-        return None
-    counts = np.stack([_label_counts(frames, index) for index in range(len(frames))])
-    if not counts.any():
-        raise InputError(
-            f"No training pixel of {frames.dataset.spec} has a label; use `class_weighting` none, or other data."
-        )
-    rule = {"balanced": balanced, "median-frequency": median_frequency}[weighting]
-    return [float(weight) for weight in rule(counts)]
-
-
-def balanced(counts):
-    """Return the inverse of each class's share of all labelled pixels, scaled to a mean of 1.
-
-    The mean is over the classes that occur. No weight is above 20: a class of a few pixels must not take
-    over the loss.
-
-    Args:
-        counts: Labelled pixels by image and class, shape (images, classes).
-    """
-    counts = counts.sum(axis=0)
-    inverse = np.where(counts > 0, counts.sum() / np.maximum(counts, 1), 0.0)
-    return np.minimum(inverse / inverse[counts > 0].mean(), 20.0)
-
-
-def median_frequency(counts):
-    """Return median(freq) / freq_c for each class c that occurs, and 0 for the others.
-
-    freq_c = (pixels of class c) / (labelled pixels of the images in which c occurs), and the median is over
-    the classes that occur: D. Eigen, R. Fergus, "Predicting Depth, Surface Normals and Semantic Labels with a
-    Common Multi-Scale Convolutional Architecture", ICCV 2015, as SegNet uses it. Pixels that
-    have no label do not count as pixels of an image; a patch counts as an image.
-
-    Args:
-        counts: Labelled pixels by image and class, shape (images, classes).
-    """
-    labelled = counts.sum(axis=1, keepdims=True)
-    where_present = np.where(counts > 0, labelled, 0).sum(axis=0)
-    pixels = counts.sum(axis=0)
-    occurs = pixels > 0
-    frequency = pixels[occurs] / where_present[occurs]
-    weights = np.zeros(counts.shape[1])
-    weights[occurs] = np.median(frequency) / frequency
-    return weights
-
-
-def _label_counts(frames, index):
-    labels = frames.labels(index)
-    if frames.dataset.ignore_value is not None:
-        labels = labels[labels != frames.dataset.ignore_value]
-    return np.bincount(labels.ravel(), minlength=frames.dataset.num_classes)

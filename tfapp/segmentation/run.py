@@ -7,6 +7,7 @@ import numpy as np
 
 from tfapp.claims import claimed_file
 from tfapp.data import Frames, Framing, Split, noisy_set, open_dataset
+from tfapp.data.frames import MEMORY_BYTES
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.models import REGRESSION_HEADS, TITLES, at_own_size, on_simplex, stride_of, with_probabilities
@@ -43,6 +44,7 @@ _ENTRIES = Entries(
             ("model", "head", "resize", "patch", "overlap", "seed", "split_seed", "epochs"),
             requested=TableOf(),
             class_weights=Optional(ListOf(Number(0))),
+            images_together=Optional(Whole(1)),
         ),
         "data": Entries(
             {
@@ -129,6 +131,12 @@ class Run(runs.Run):
         return self.config.get("class_weights")
 
     @property
+    def images_together(self):
+        """Of how many images the training shuffles the frames with each other at a time; None for all."""
+        # Runs from before this entry shuffle all of them.
+        return self.config.get("images_together")
+
+    @property
     def has_tv_head(self):
         return self.config["head"] == "tv-softmax"
 
@@ -169,7 +177,7 @@ class Run(runs.Run):
 
         Of a run without a TV head, what concerns that head is left out.
         """
-        derived = {"seed", "split_seed", "requested", "class_weights", "trajectory"}
+        derived = {"seed", "split_seed", "requested", "class_weights", "images_together", "trajectory"}
         return {
             # A run that was not read from its file yet still has tuples.
             name: list(value) if isinstance(value, tuple) else value
@@ -243,10 +251,15 @@ class Run(runs.Run):
     def stride(self):
         return stride_of(self.load_model())
 
-    def frames(self, split):
-        """Return the `Frames` of `train`, with the noise that the training set has, `validation` or `test`."""
+    def frames(self, split, memory=MEMORY_BYTES):
+        """Return the `Frames` of `train`, with the noise that the training set has, `validation` or `test`.
+
+        Args:
+            split: One of these.
+            memory: Bytes of decoded images that they keep.
+        """
         noisy = self._noisy_set if split == "train" else None
-        return Frames(self.dataset, self.items(split), self.framing, self.class_weights, noisy)
+        return Frames(self.dataset, self.items(split), self.framing, self.class_weights, noisy, memory)
 
     @property
     def _noisy_set(self):

@@ -6,6 +6,7 @@ import keras
 
 from tfapp.claims import claiming
 from tfapp.data import open_dataset, ordered_batches, training_stream
+from tfapp.data.frames import MEMORY_BYTES
 from tfapp.data.image_facts import remarks_on
 from tfapp.landscape import TrajectoryRecorder
 from tfapp.models import add_weight_decay, build, current_tv_weights, stride_of, tv_head
@@ -22,7 +23,17 @@ LEAST_STEPS = 50
 
 
 @claiming("out")
-def train(spec, out, config, *, overwrite=False, callbacks=(), progress=SILENT, title="training"):
+def train(
+    spec,
+    out,
+    config,
+    *,
+    overwrite=False,
+    callbacks=(),
+    progress=SILENT,
+    title="training",
+    image_memory=MEMORY_BYTES,
+):
     """Train the run in `out`, or resume it.
 
     Args:
@@ -33,6 +44,8 @@ def train(spec, out, config, *, overwrite=False, callbacks=(), progress=SILENT, 
         callbacks: Further Keras callbacks.
         progress: `Progress` that shows the batches with the running loss, and lambda.
         title: What the task is called there.
+        image_memory: Bytes of decoded images that are kept, of the training images and of those for validation each.
+            A run that resumes may have another number; the batches are those that it began with.
 
     Returns:
         The finished `Run`.
@@ -43,7 +56,7 @@ def train(spec, out, config, *, overwrite=False, callbacks=(), progress=SILENT, 
     """
     with progress.task(title, note="reading data") as task:
         watchers = [ReportProgress(task, tv_weight_note), *_recorder(out, config), *callbacks]
-        run = _train(spec, Path(out), config, overwrite, watchers, progress.say)
+        run = _train(spec, Path(out), config, overwrite, watchers, progress.say, image_memory)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -57,7 +70,7 @@ def _recorder(out, config):
     return [TrajectoryRecorder(Path(out) / TRAJECTORY, config.trajectory)]
 
 
-def _train(spec, out, config, overwrite, callbacks, say):
+def _train(spec, out, config, overwrite, callbacks, say, image_memory):
     config.check()
     config = config.completed()
     dataset = open_dataset(spec)
@@ -69,7 +82,7 @@ def _train(spec, out, config, overwrite, callbacks, say):
     # A checkpoint has the encoder's weights already: a run resumes without their file.
     fresh = overwrite or not kept.done()
     model = _new_model(config, dataset, config.encoder_weights if fresh else None)
-    run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say)
+    run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say, image_memory)
     steps = config.steps_per_epoch or max(LEAST_STEPS, -(-len(frames) // config.batch_size))
 
     def begin():
@@ -83,8 +96,9 @@ def _train(spec, out, config, overwrite, callbacks, say):
             seed=config.seed,
             first_step=epochs * steps,
             augment=run.config["augment"],
+            images_together=run.images_together,
         )
-        validation = run.frames("validation") if run.split.validation else None
+        validation = run.frames("validation", image_memory) if run.split.validation else None
         watched = None if validation is None else ordered_batches(validation, config.batch_size)
         return {"x": stream, "steps_per_epoch": steps, "validation_data": watched}
 

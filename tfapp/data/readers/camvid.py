@@ -6,11 +6,12 @@ R. Cipolla, "SegNet: A Deep Convolutional Encoder-Decoder Architecture for Image
 2017. Masks: grey PNG of class indices, 11 = void, which has no label.
 """
 
+from collections import Counter
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image
+from tfapp.data.dataset import Dataset
+from tfapp.data.file_items import file_item
 from tfapp.data.listing import NamedFiles
 from tfapp.data.number_masks import NumberMasks
 from tfapp.data.splits import Split
@@ -82,18 +83,12 @@ def _item(root, named, masks, name, line):
     for file in (image, mask):
         if not file.is_file():
             raise InputError(f"{file} is missing, though {root / name} names it; restore the file.")
-    return Item(
-        name=f"{image.parent.name}/{image.stem}",
-        read_image=partial(read_image, image),
-        read_mask=partial(masks.read, mask),
-        size=image_size(image),
-        files=(image, mask),
-        group=image.stem,
-    )
+    name = f"{image.parent.name}/{image.stem}"
+    return file_item(name, (image, mask), image.stem, partial(masks.read, mask))
 
 
 def _refuse_repeated(root, items):
-    names = [item.name for item in items]
-    repeated = next((name for name in names if names.count(name) > 1), None)
+    counts = Counter(item.name for item in items)
+    repeated = next((name for name, count in counts.items() if count > 1), None)
     if repeated:
         raise InputError(f"The lists of {root} name the image {repeated} twice; restore the official lists.")

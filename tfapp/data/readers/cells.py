@@ -57,20 +57,20 @@ def cells(spec, count=COUNT, size=SIZE):
 def _item(index, size):
     return Item(
         name=f"{index:04d}",
-        read_image=partial(_image, index, size),
-        read_mask=partial(_mask, index, size),
+        read_pixels=partial(_pixels, index, size),
+        read_labels=partial(_labels, index, size),
         size=(size, size),
         files=(),
         group=f"{index:04d}",
     )
 
 
-def _image(index, size):
-    return _generated(index, size)[0].astype(np.float32) / 255.0
+def _pixels(index, size):
+    return _generated(index, size)[0]
 
 
-def _mask(index, size):
-    return _generated(index, size)[1].astype(np.int32)
+def _labels(index, size):
+    return _generated(index, size)[1]
 
 
 @lru_cache(maxsize=8)

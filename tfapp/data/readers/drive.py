@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.dataset import Dataset, Item, check_same_size
-from tfapp.data.images import image_size, read_image
+from tfapp.data.dataset import Dataset, check_same_size
+from tfapp.data.file_items import file_item
+from tfapp.data.images import read_image
 from tfapp.data.listing import visible_files
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
@@ -53,14 +54,8 @@ def _items(folder):
         vessels = folder / "1st_manual" / f"{image.stem.partition('_')[0]}_manual1.gif"
         field = folder / "mask" / f"{image.stem}_mask.gif"
         _check_present(image, vessels, field)
-        yield Item(
-            name=image.stem,
-            read_image=partial(read_image, image),
-            read_mask=partial(_read_labels, vessels, field),
-            size=image_size(image),
-            files=(image, vessels, field),
-            group=image.stem,
-        )
+        files = (image, vessels, field)
+        yield file_item(image.stem, files, image.stem, partial(_read_labels, vessels, field))
 
 
 def _check_present(image, vessels, field):

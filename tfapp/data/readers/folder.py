@@ -1,14 +1,17 @@
 """Reader of people's own data: `images/` and `masks/` with matching stems, `classes.txt` optional."""
 
+import math
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from tfapp.data.class_files import read_class_list
-from tfapp.data.dataset import Dataset, Item, Remark
-from tfapp.data.images import image_size, read_image
+from tfapp.data.dataset import Dataset, Remark
+from tfapp.data.file_items import file_item
 from tfapp.data.listing import alone_notice, by_stem, image_files
 from tfapp.data.masks import OwnMasks
+from tfapp.data.read_ahead import threads_for
 from tfapp.data.stacks import pages_of, stacks_sentence
 from tfapp.errors import InputError
 
@@ -34,18 +37,11 @@ def folder(path, spec):
     pairs, alone = _pairs(root)
     listed = root / "classes.txt"
     class_list = read_class_list(listed) if os.path.lexists(listed) else None
-    masks = OwnMasks([mask for _, _, mask in pairs], class_list, root)
-    items = tuple(
-        Item(
-            name=image.stem,
-            read_image=partial(read_image, image),
-            read_mask=partial(masks.read, mask),
-            size=image_size(image),
-            files=(image, mask),
-            group=group,
-        )
-        for group, image, mask in pairs
-    )
+    # The images first: how large they are says how many masks may be decoded at a time.
+    items = tuple(file_item(image.stem, (image, mask), group) for group, image, mask in pairs)
+    threads = threads_for(max(math.prod(item.size) for item in items))
+    masks = OwnMasks([mask for _, _, mask in pairs], class_list, root, threads)
+    items = tuple(replace(item, read_labels=partial(masks.read, item.files[1])) for item in items)
     for item, (_, image, mask), size in zip(items, pairs, masks.sizes, strict=True):
         _check_sizes(item, image, mask, size)
     coding = masks.coding

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image
+from tfapp.data.dataset import Dataset
+from tfapp.data.file_items import file_item
 from tfapp.data.listing import visible_files
 from tfapp.data.mask_files import read_levels
 from tfapp.errors import InputError
@@ -34,14 +34,7 @@ def _item(path):
     label = path.parent.parent / "label" / path.name
     if not label.is_file():
         raise InputError(f"Slice {path} has no label; expected {label}.")
-    return Item(
-        name=path.stem,
-        read_image=partial(read_image, path, channels=1),
-        read_mask=partial(_read_label, label),
-        size=image_size(path),
-        files=(path, label),
-        group=path.stem,
-    )
+    return file_item(path.stem, (path, label), path.stem, partial(_read_label, label), channels=1)
 
 
 def _read_label(path):

@@ -8,8 +8,9 @@ J. Lu, K. Tong, "Visualized Insights into the Optimization Landscape of Fully Co
 from functools import partial
 from pathlib import Path
 
-from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image
+from tfapp.data.dataset import Dataset
+from tfapp.data.file_items import file_item
+from tfapp.data.images import read_pixels
 from tfapp.data.listing import visible_files
 from tfapp.data.splits import Split
 from tfapp.errors import InputError
@@ -70,12 +71,5 @@ def _by_number(folder, ending):
 
 
 def _item(image, target, prefix):
-    return Item(
-        name=prefix + image.stem,
-        read_image=partial(read_image, image),
-        read_mask=None,
-        size=image_size(image),
-        files=(image, target),
-        group=prefix + image.stem,
-        read_target=partial(read_image, target),
-    )
+    name = prefix + image.stem
+    return file_item(name, (image, target), name, read_target_pixels=partial(read_pixels, target))

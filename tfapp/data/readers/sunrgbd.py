@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image
+from tfapp.data.dataset import Dataset
+from tfapp.data.file_items import file_item
 from tfapp.data.listing import visible_files
 from tfapp.data.number_masks import NumberMasks
 from tfapp.data.splits import Split
@@ -65,14 +65,8 @@ def _items(root, split, labels):
         label = root / LABELS / f"img-{number + offset:06d}.png"
         if not label.is_file():
             raise InputError(f"Image {image} has no label; expected {label}.")
-        yield Item(
-            name=f"{split}/{image.stem}",
-            read_image=partial(read_image, image),
-            read_mask=partial(_read_label, labels, label),
-            size=image_size(image),
-            files=(image, label),
-            group=f"{split}/{image.stem}",
-        )
+        name = f"{split}/{image.stem}"
+        yield file_item(name, (image, label), name, partial(_read_label, labels, label))
 
 
 def _number(image, count):

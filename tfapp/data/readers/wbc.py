@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.dataset import Dataset, Item
-from tfapp.data.images import image_size, read_image
+from tfapp.data.dataset import Dataset
+from tfapp.data.file_items import file_item
 from tfapp.data.listing import visible_files
 from tfapp.data.mask_files import read_levels
 from tfapp.errors import InputError
@@ -41,14 +41,7 @@ def _items(folder, with_folder):
             raise InputError(f"Image {path} has no mask; expected {mask.name} beside it.")
         group = SAME_PICTURE.get((folder.name, path.stem), path.stem)
         prefix = f"{folder.name}/" if with_folder else ""
-        yield Item(
-            name=prefix + path.stem,
-            read_image=partial(read_image, path),
-            read_mask=partial(_read_levels, mask),
-            size=image_size(path),
-            files=(path, mask),
-            group=prefix + group,
-        )
+        yield file_item(prefix + path.stem, (path, mask), prefix + group, partial(_read_levels, mask))
 
 
 def _read_levels(path):
