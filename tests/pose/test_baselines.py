@@ -1,11 +1,14 @@
 """Clusterings at their best: the width that is chosen, and pixels that get the label of their neighbours."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from tfapp.pose.evaluation import baselines
 from tfapp.pose.evaluation.baselines import K_MEANS, NEIGHBOURS, RBF, WIDTHS, Clusterings, search_clusterings
 from tfapp.pose.evaluation.instances import pair_scores, spectral_clustering
+from tfapp.pose.scene_comparison import score_labels
 
 
 def bars(apart, seed):
@@ -83,3 +86,25 @@ def test_points_that_belong_to_no_part_are_clustered_but_not_scored(scenes):
 def test_the_better_one_is_that_with_the_larger_f1(f1, better):
     scores = {K_MEANS: {"f1": 1.0}, NEIGHBOURS: {"f1": f1}, RBF: {"f1": 0.9}}
     assert Clusterings(2, 0.01, {0.01: 0.9}).compared(scores).better == better
+
+
+def test_of_no_more_points_than_parts_each_is_one(found):
+    points = np.array([[0.0, 0, 0.5], [0.1, 0, 0.5]])
+    assert all((labels == [0, 1]).all() for labels in found.labels(points).values())
+
+
+def test_a_clustering_that_finds_fewer_parts_is_told_once_with_a_scene(scenes):
+    def scene(points, truth, name):
+        known = np.ones(len(points), bool)
+        return SimpleNamespace(points=points, truth=truth, labels=truth, known=known, name=name)
+
+    class Fewer(Clusterings):
+        def labels(self, points, *, seed=0):
+            return {RBF: np.zeros(len(points), int), K_MEANS: np.arange(len(points)) % 2}
+
+    given = [scene(*one, name) for one, name in zip(scenes, ("first", "second"), strict=True)]
+    with pytest.warns(
+        UserWarning, match=rf"\({RBF}\) found fewer than 2 parts in 2 of 2 .* first;"
+    ) as warned:
+        means, _ = score_labels(given, Fewer(2, 0.01, {}))
+    assert len(warned) == 1 and set(means) == {"ours", RBF, K_MEANS}

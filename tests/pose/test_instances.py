@@ -1,10 +1,12 @@
 """Labels of instances: from predicted points, by clusterings, and their scores."""
 
+import warnings
 from dataclasses import astuple
 from itertools import combinations
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans, SpectralClustering
 
 from tfapp.errors import InputError
 from tfapp.pose.evaluation.instances import (
@@ -207,6 +209,43 @@ def test_one_seed_gives_the_same_labels(cluster):
 @every_clustering
 def test_few_points_are_clustered_without_a_warning(cluster):
     assert set(cluster(np.diag([0.01, 0.02, 0.05]), 2)) == {0, 1}
+
+
+@pytest.mark.parametrize("num_instances", [2, 3, 5])
+@pytest.mark.parametrize("affinity", ["rbf", "nearest_neighbors"])
+@pytest.mark.parametrize("apart", [0.02, 0.1, 5.0])
+def test_spectral_clustering_is_that_of_scikit_learn(apart, affinity, num_instances):
+    points, _ = heaps(3, apart)
+    expected = SpectralClustering(
+        num_instances, affinity=affinity, gamma=1 / (2 * 0.02**2), n_init=10, random_state=4
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = expected.fit_predict(points)
+    labels = spectral_clustering(points, num_instances, affinity=affinity, sigma=0.02, seed=4)
+    assert pair_scores(labels, expected) == RIGHT
+
+
+@pytest.mark.parametrize("count", [9, 10, 11])
+def test_points_in_a_row_are_clustered_by_all_eigenvectors_where_eigenvalues_lie_close(count):
+    """ARPACK gives up there, and what scikit-learn takes in its place warns of its accuracy."""
+    along = np.random.default_rng(0).normal(0, 0.02, 300)
+    similarity = np.exp(-((along[:, None] - along) ** 2) / (2 * 0.02**2))
+    np.fill_diagonal(similarity, 0)
+    root = np.sqrt(similarity.sum(0))
+    _, vectors = np.linalg.eigh(np.eye(300) - similarity / root / root[:, None])
+    random = np.random.RandomState(0)
+    random.uniform(size=300)  # as many as a first guess of eigenvectors takes
+    expected = KMeans(count, n_init=10, random_state=random).fit_predict(vectors[:, :count] / root[:, None])
+    labels = spectral_clustering(np.stack([along, 0 * along, 0 * along + 0.5], 1), count, sigma=0.02)
+    assert pair_scores(labels, expected).f1 > 0.98
+
+
+def test_points_far_from_all_others_are_no_warning_where_they_make_no_cluster():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(0, 0.005, (380, 3)), rng.uniform(-1, 1, (20, 3))])
+    labels = spectral_clustering(points, 5)
+    assert labels.min() >= 0 and labels.max() < 5 and len(labels) == 400
 
 
 @every_clustering

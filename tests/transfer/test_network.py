@@ -136,6 +136,17 @@ def test_more_clusters_than_different_images_are_refused():
         k_means_centroids(features, 4)
 
 
+def test_fewer_clusters_than_asked_for_are_told_with_their_number():
+    rng = np.random.default_rng(0)
+    # Two images, and copies of them that differ in the last digit.
+    features = np.repeat(rng.normal(size=(2, 8)), 20, 0) * (1 + rng.normal(0, 1e-7, (40, 8)))
+    with pytest.warns(
+        UserWarning, match="K-means found 2 of 4 clusters, .* Give `clusters` 2 or fewer"
+    ) as told:
+        assert k_means_centroids(features.astype(np.float32), 4).shape == (4, 8)
+    assert len(told) == 1
+
+
 def test_same_seed_gives_the_same_centroids():
     features = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32)
     np.testing.assert_array_equal(

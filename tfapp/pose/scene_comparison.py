@@ -1,5 +1,6 @@
 """Comparison of segmented scenes and their poses with what is known of them, on all pixels of the parts."""
 
+import warnings
 from dataclasses import asdict
 
 import numpy as np
@@ -88,8 +89,11 @@ def score_labels(scenes, clusterings=None, progress=None):
     Returns:
         A dict from "ours" and the names of the clusterings to dicts, empty if no point belongs to a part, and the mean
         share of points that belong to none.
+
+    Warns:
+        UserWarning: A clustering found fewer parts in some scenes than it was told.
     """
-    scores, outside = {}, []
+    scores, outside, few = {}, [], {}
     for number, scene in enumerate(scenes):
         known = scene.known
         outside.append(1 - known.mean())
@@ -97,10 +101,19 @@ def score_labels(scenes, clusterings=None, progress=None):
             labels = {"ours": scene.labels}
             if clusterings is not None:
                 labels |= clusterings.labels(scene.points, seed=number)
+                for name in labels.keys() - {"ours"}:
+                    if len(np.unique(labels[name])) < clusterings.instances:
+                        few.setdefault(name, []).append(scene.name)
             for name, found in labels.items():
                 scores.setdefault(name, []).append(pair_scores(found[known], scene.truth[known]))
         if progress:
             progress(number + 1)
+    for name, found in sorted(few.items()):
+        warnings.warn(
+            f"The clustering that ours is compared with ({name}) found fewer than {clusterings.instances} parts in "
+            f"{len(found)} of {number + 1} scene(s), such as {found[0]}; it is scored as it is.",
+            stacklevel=2,
+        )
     means = {name: asdict(mean_over_scenes(found)) for name, found in scores.items()}
     return means, float(np.mean(outside))
 

@@ -1,11 +1,13 @@
 """Pseudo-labels from clusters of sharp features, and the network of two layers that is trained on them."""
 
+import warnings
 from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 
 from tfapp.errors import InputError
@@ -157,13 +159,25 @@ def k_means_centroids(features, clusters, *, seed=0):
 
     Raises:
         InputError: More clusters than feature vectors that differ.
+
+    Warns:
+        UserWarning: Fewer clusters were found, as vectors differ in their last digits alone.
     """
     different = len(np.unique(features, axis=0))
     if clusters > different:
         raise InputError(
             f"`clusters` {clusters} is more than the {different} images whose features differ; give at most that many."
         )
-    model = KMeans(clusters, random_state=seed).fit(features)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Number of distinct clusters", ConvergenceWarning)
+        model = KMeans(clusters, random_state=seed).fit(features)
+    found = len(np.unique(model.labels_))
+    if found < clusters:
+        warnings.warn(
+            f"K-means found {found} of {clusters} clusters, as the features of many images hardly differ: the others "
+            f"label no image. Give `clusters` {found} or fewer.",
+            stacklevel=2,
+        )
     return model.cluster_centers_.astype(np.float32)
 
 

@@ -42,12 +42,12 @@ class Clusterings:
         return replace(self, better=max((NEIGHBOURS, RBF), key=lambda name: scores[name]["f1"]))
 
     def labels(self, points, *, seed=0) -> dict[str, np.ndarray]:
-        """Return the labels of all points (n, 3) by each clustering, int64 (n,)."""
+        """Return the labels of all points (n, 3) by each clustering, int64 (n,); fewer than `instances` may occur."""
         few = _few(points, seed)
         found = {
-            K_MEANS: k_means(few, self.instances),
-            NEIGHBOURS: spectral_clustering(few, self.instances, affinity="nearest_neighbors"),
-            RBF: spectral_clustering(few, self.instances, sigma=self.width),
+            K_MEANS: _clustered(k_means, few, self.instances),
+            NEIGHBOURS: _clustered(spectral_clustering, few, self.instances, affinity="nearest_neighbors"),
+            RBF: _clustered(spectral_clustering, few, self.instances, sigma=self.width),
         }
         nearest = cKDTree(few).query(points)[1]
         return {name: labels[nearest] for name, labels in found.items()}
@@ -74,7 +74,8 @@ def search_clusterings(points: Sequence, truth: Sequence, instances, extent, pro
     def score(width, places):
         for place in places:
             few = _few(points[place], place)
-            labels = spectral_clustering(few, instances, sigma=width)[cKDTree(few).query(points[place])[1]]
+            found = _clustered(spectral_clustering, few, instances, sigma=width)
+            labels = found[cKDTree(few).query(points[place])[1]]
             known = np.asarray(truth[place]) > 0
             scores[width][place] = pair_scores(labels[known], truth[place][known])
             if progress:
@@ -89,6 +90,11 @@ def search_clusterings(points: Sequence, truth: Sequence, instances, extent, pro
     for width in finalists:
         score(width, np.setdiff1d(np.arange(len(points)), first))
     return Clusterings(instances, max(finalists, key=mean), {width: mean(width) for width in widths})
+
+
+def _clustered(cluster, points, instances, **options):
+    """Return the labels of a clustering; of no more points than there are clusters each is one."""
+    return np.arange(len(points)) if len(points) <= instances else cluster(points, instances, **options)
 
 
 def _few(points, seed):

@@ -5,10 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
+import scipy.sparse
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csgraph
+from scipy.sparse.linalg import ArpackError, eigsh
 from scipy.spatial import cKDTree
-from sklearn.cluster import KMeans, SpectralClustering
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.cluster import pair_confusion_matrix
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.neighbors import kneighbors_graph
 from threadpoolctl import threadpool_limits
 
 from tfapp.errors import InputError
@@ -119,14 +126,12 @@ def k_means(points, num_instances, *, seed=0) -> np.ndarray:
         seed: Of the starts.
 
     Returns:
-        int64 (n,), from 0 to `num_instances` - 1.
+        int64 (n,), from 0 to `num_instances` - 1; not all of these where points differ in their last digits alone.
 
     Raises:
         InputError: Fewer different points than clusters, or coordinates that are not finite.
     """
-    points = _check(points, num_instances)
-    model = KMeans(num_instances, init="k-means++", n_init=_STARTS, random_state=seed)
-    return model.fit_predict(points).astype(np.int64)
+    return _by_k_means(_check(points, num_instances), num_instances, seed)
 
 
 @_one_thread
@@ -138,7 +143,7 @@ def spectral_clustering(
     Ng, Jordan, Weiss, *On Spectral Clustering: Analysis and an Algorithm*, 2001.
 
     Args:
-        points: (n, 3), metres. "rbf" needs n x n numbers of memory: sample large clouds first.
+        points: (n, 3), metres. n x n numbers of memory are needed: sample large clouds first.
         num_instances: Number of clusters, >= 1.
         affinity: "rbf", the similarity exp(-d² / (2 sigma²)) of points at the distance d, or
             "nearest_neighbors", a graph of each point and its nearest ones.
@@ -147,7 +152,7 @@ def spectral_clustering(
         seed: Of the eigenvectors and of the K-means on them.
 
     Returns:
-        int64 (n,), from 0 to `num_instances` - 1.
+        int64 (n,), from 0 to `num_instances` - 1; not all of these where some points are like no others.
 
     Raises:
         InputError: Fewer different points than clusters and one more, an unknown affinity, a width or a number of
@@ -167,20 +172,39 @@ def spectral_clustering(
         raise InputError(
             f"Spectral clustering into {num_instances} needs more points than that. Received: {len(points)}."
         )
-    model = SpectralClustering(
-        num_instances,
-        affinity=affinity,
-        gamma=1 / (2 * sigma**2),
-        n_neighbors=min(neighbours, len(points)),
-        n_init=_STARTS,
-        random_state=seed,
-    )
+    if affinity == "rbf":
+        similarity = rbf_kernel(points, gamma=1 / (2 * sigma**2))
+    else:
+        joined = kneighbors_graph(points, min(neighbours, len(points)), include_self=True)
+        similarity = (joined + joined.T) / 2
+    random = np.random.RandomState(seed)
+    return _by_k_means(_embedded(similarity, num_instances, random), num_instances, random)
+
+
+def _embedded(similarity, count, random):
+    """Return the place of each point by the first eigenvectors of its graph, (n, count)."""
+    laplacian, degree = csgraph.laplacian(similarity, normed=True, return_diag=True)
+    if scipy.sparse.issparse(laplacian):
+        laplacian = laplacian.tocsr()
+        laplacian.setdiag(1)
+    else:
+        np.fill_diagonal(laplacian, 1)  # also of points that are like no others
+    try:
+        # Next to 0, which is an eigenvalue: by that itself nothing could be divided.
+        start = random.uniform(-1, 1, len(degree))
+        _, vectors = eigsh(laplacian, count, sigma=-1e-5, which="LM", v0=start)
+    except ArpackError:
+        # Eigenvalues that lie too close for it, as of a wide similarity of points in a row.
+        whole = laplacian.toarray() if scipy.sparse.issparse(laplacian) else laplacian
+        _, vectors = scipy.linalg.eigh(whole, subset_by_index=(0, count - 1))
+    return vectors / degree[:, None]
+
+
+def _by_k_means(points, count, random):
     with warnings.catch_warnings():
-        # Parts that lie apart make a graph in pieces; its first eigenvectors then tell the pieces.
-        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
-        # Three points of three coordinates look like a matrix of similarities.
-        warnings.filterwarnings("ignore", "The spectral clustering API has changed", UserWarning)
-        return model.fit_predict(points).astype(np.int64)
+        # Whoever asks for the labels counts them: places that differ in the last digits alone are no clusters.
+        warnings.filterwarnings("ignore", "Number of distinct clusters", ConvergenceWarning)
+        return KMeans(count, n_init=_STARTS, random_state=random).fit_predict(points).astype(np.int64)
 
 
 def _check(points, num_instances):

@@ -1,5 +1,6 @@
 """Where the poses of scenes begin: with what a network says, with a clustering, or with a part whose shape is known."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,9 +66,22 @@ class ClusteringBeginning:
     attempts = 3
 
     def scene_set(self, folder, observations, progress=lambda done, total: None):
-        """Return the `SceneSet` of the scenes of some `Observations`."""
+        """Return the `SceneSet` of the scenes of some `Observations`.
+
+        Warns:
+            UserWarning: Some scenes begin with fewer instances than were asked for.
+        """
         least, most = self.instances
-        return scene_set(folder, observations.indices, self._label, most, least=least, progress=progress)
+        scenes = scene_set(folder, observations.indices, self._label, most, least=least, progress=progress)
+        few = [number for number, labels in enumerate(scenes.labels) if len(np.unique(labels)) < most]
+        if few:
+            names = [folder.stems[int(observations.indices[number])] for number in few]
+            warnings.warn(
+                f"The clustering of {_scenes_in_words(names)} found fewer than {most} instances, as it does where few "
+                "pixels are measured or some lie far from all others; the others begin there without a point.",
+                stacklevel=2,
+            )
+        return scenes
 
     def first_model(self, scenes, progress, attempt=1):
         """Return the first `RefinedModel` of training scenes; that of each attempt grows from other instances."""
@@ -79,13 +93,19 @@ class ClusteringBeginning:
         return model
 
     def _label(self, position, points):
-        most = min(self.instances[1], len(points))
+        most = self.instances[1]
         if most == 1:
             return np.zeros(len(points), np.int64)
+        if len(points) <= most:
+            return np.arange(len(points))
         # The eigenvectors of all points of a large image would take minutes.
         few = points[np.random.default_rng(position).permutation(len(points))[:_CLUSTERED]]
         labels = spectral_clustering(few, most, affinity="nearest_neighbors")
         return labels[cKDTree(few).query(points)[1]]
+
+
+def _scenes_in_words(names):
+    return f"scene {names[0]}" if len(names) == 1 else f"{len(names)} scenes, such as {names[0]},"
 
 
 @dataclass(frozen=True, eq=False)
