@@ -1,5 +1,7 @@
 """Network that transfers features of low-resolution images, as a Keras layer."""
 
+from numbers import Integral
+
 import keras
 
 from tfapp.layers.options import CheckedOptions
@@ -53,9 +55,9 @@ class FeatureTransfer(CheckedOptions, keras.layers.Layer):
     def checked(self, name, value):
         if name == "kernel_regularizer":
             return keras.regularizers.get(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-        return value
+        return int(value)
 
     def is_built_in(self, name):
         # Its parts are made with it.

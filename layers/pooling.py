@@ -1,5 +1,7 @@
 """Max pooling that remembers where the maxima were, and its inverse."""
 
+from numbers import Integral
+
 import keras
 import tensorflow as tf
 
@@ -218,9 +220,9 @@ class MaxUnpooling2D(CheckedOptions, keras.layers.Layer):
 def window_pair(name, value):
     """Return a pair (rows, columns) of a layer's argument that is one positive integer or a pair of them."""
     pair = tuple(value) if isinstance(value, (list, tuple)) else (value, value)
-    if len(pair) != 2 or not all(isinstance(length, int) and length > 0 for length in pair):
+    if len(pair) != 2 or not all(isinstance(length, Integral) and length > 0 for length in pair):
         raise ValueError(f"`{name}` must be a positive integer or a pair of them. Received: {name}={value}")
-    return pair
+    return tuple(int(length) for length in pair)
 
 
 def checked_window(name, value):

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from numbers import Integral
 
 import keras
 import tensorflow as tf
@@ -127,7 +128,7 @@ class BPGrad(LossAwareOptimizer):
             if not 0 < value < math.inf:
                 raise ValueError(f"`max_step` must be a positive number or None. Received: max_step={value}.")
             return float(value)
-        if name == "auto_steps" and not (isinstance(value, int) and value > 0):
+        if name == "auto_steps" and not (isinstance(value, Integral) and value > 0):
             raise ValueError(f"`auto_steps` must be a positive integer. Received: auto_steps={value}.")
         if name == "auto_quantile" and not 0 < value <= 1:
             raise ValueError(f"`auto_quantile` must lie in (0, 1]. Received: auto_quantile={value}.")

@@ -5,6 +5,7 @@ import itertools
 import math
 import warnings
 from dataclasses import dataclass
+from numbers import Integral
 
 import keras
 import numpy as np
@@ -203,7 +204,7 @@ def _check_model(model):
 
 def _check_numbers(steps, batch_size, learning_rate, quantile, momentum):
     for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value}.")
     if not 0 < learning_rate < math.inf:
         raise ValueError(

@@ -200,8 +200,20 @@ def write_text(path, text):
 
 
 def write_json(path, content):
-    """Write JSON, readable by people, by write-then-rename."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Write JSON, readable by people, by write-then-rename; scalars of NumPy are written as the numbers they are."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=plain_number) + "\n")
+
+
+def plain_number(value):
+    """Return a scalar of NumPy as a number of Python: `default` of `json.dumps`.
+
+    Raises:
+        TypeError: For anything else.
+    """
+    # Told by its method, as this module does without NumPy.
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        return value.item()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 _TEMPORARY = re.compile(r"\..*\.([0-9]{1,9})\.part(\..*)?", re.DOTALL)

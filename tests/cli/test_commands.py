@@ -174,6 +174,7 @@ def test_class_names_of_a_keras_file_come_from_a_file(own_model, tmp_path):
     [
         ("evaluate {model}", "does not say what to test it on; name the data as the last argument"),
         ("evaluate {model} {model} cells:9:32", "Two files are called 'my net.keras'"),
+        ("evaluate {run} {run}", "is given twice"),
         ("evaluate {model} cells:9:32 --model-output labels", "Unknown --model-output 'labels'"),
         ("evaluate {model} cells:9:32 --resize big", "--resize 'big' is not a size"),
         ("evaluate {run} --input-scale 255", "--model-output are for .keras files"),

@@ -58,6 +58,7 @@ def test_same_command_again_trains_nothing(compared):
     ("options", "message"),
     [
         (["--solvers", "newton"], "Unknown solver 'newton' in --solvers"),
+        (["--solvers", "sgd=0.1,sgd=0.01"], "--solvers names sgd twice"),
         (["--solvers", "adam=fast"], "--solvers adam=fast is not understood"),
         (["--solvers", "bpgrad=-1"], "--solvers bpgrad=-1 is not understood"),
         (["--seeds", "0,0"], "--seeds '0,0' is not understood"),

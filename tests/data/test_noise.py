@@ -136,7 +136,15 @@ def test_amount_out_of_the_range_of_its_kind_is_refused(text, message):
         parse_noises([text])
 
 
-@pytest.mark.parametrize("text", ["gaussian=0.05,0.1", "gaussian=0", "paper"])
+@pytest.mark.parametrize("text", ["salt=0,01", "brightness=-0,05"])
+def test_a_comma_in_place_of_the_decimal_point_is_refused(text):
+    with pytest.raises(InputError, match="decimals have a point"):
+        parse_noises([text])
+    with pytest.raises(InputError, match="decimals have a point"):
+        parse_noise(text)
+
+
+@pytest.mark.parametrize("text", ["gaussian=0.05,0.1", "gaussian=0,1", "gaussian=0", "paper"])
 def test_several_noises_or_none_are_not_one(text):
     with pytest.raises(InputError, match="is not one noise; expected KIND=AMOUNT"):
         parse_noise(text)

@@ -55,6 +55,15 @@ def test_one_scene_folder_is_read_by_the_same_names(dataset):
     np.testing.assert_array_equal(folder.object_mesh()[0], whole.object_mesh()[0])
 
 
+def test_linked_scenes_are_called_by_their_links(dataset, tmp_path):
+    """Links to folders of one name are two scenes, and the names are those of the split, which results refer to."""
+    for link in ("000003", "000004"):
+        (tmp_path / "test").mkdir(exist_ok=True)
+        (tmp_path / "test" / link).symlink_to(dataset / "test" / "000002")
+    folder = folder_of(tmp_path / "test", 5)
+    assert folder.stems == tuple(f"00000{scene}_00000{image}" for scene in (3, 4) for image in range(4))
+
+
 def test_points_are_those_that_the_matrix_of_each_image_says(dataset):
     folder = folder_of(dataset / "test", 5)
     for index in range(4):

@@ -103,6 +103,13 @@ def test_equal_images_are_stored_without_a_psnr(restorer):
     assert restorer.metrics()["Equal"]["mean"]["given"] == {"psnr": None, "ssim": 1.0}
 
 
+def test_an_equal_image_is_in_no_mean_of_the_psnr():
+    given = (ImageQuality(np.inf, 1.0), ImageQuality(20.0, 0.5), ImageQuality(30.0, 0.6))
+    result = Restoration("One equal", "run", ("a", "b", "c"), given, given[1:], ())
+    assert result.means[0].psnr == 25.0 and result.means[0].ssim == pytest.approx(0.7)
+    assert result.equal == 1
+
+
 def test_examples_are_given_made_and_target(tmp_path, restorer):
     result = evaluate_restoration(restorer)
     write_examples(tmp_path / "examples.png", result)

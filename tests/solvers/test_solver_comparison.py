@@ -56,6 +56,13 @@ def test_diverged_values_are_not_taken():
     assert best_values(["sgd"], tried[:1]) == {"sgd": SOLVERS["sgd"].value}
 
 
+def test_only_a_value_that_was_searched_is_marked_as_one_at_the_edge():
+    results = [result(name, SOLVERS[name].values[-1], 1.0) for name in ("sgd", "adam")]
+    comparison = Comparison(results, searched=["adam"])
+    marked = [row[0] for row in comparison.table().rows if row[1].endswith("*")]
+    assert marked == [SOLVERS["adam"].title] and comparison.at_edge == ["adam"]
+
+
 def test_smallest_and_largest_values_are_at_the_edge():
     values = SOLVERS["adam"].values
     assert [at_the_edge("adam", value) for value in values] == [True, *[False] * (len(values) - 2), True]

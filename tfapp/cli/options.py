@@ -88,6 +88,11 @@ def chosen_solvers(text):
         name, _, value = part.partition("=")
         if name not in SOLVERS:
             raise InputError(f"Unknown solver {name!r} in --solvers; choose of: {', '.join(SOLVERS)}.")
+        if name in chosen:
+            raise InputError(
+                f"--solvers names {name} twice; give it one value, or none to search it, and compare other values in "
+                "another --out."
+            )
         chosen[name] = _number(name, value) if value else None
     return chosen
 

@@ -97,6 +97,10 @@ def open_sources(paths, resize=None, input_scale=None, model_output="auto"):
         raise InputError(
             f"Two files are called {doubled.name!r}, as their columns would be; rename one of them."
         )
+    places = [Path(path).resolve() for path in paths]
+    twice = next((path for path, place in zip(paths, places, strict=True) if places.count(place) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice} is given twice, its results would count twice; name everything once.")
     options = {"resize": parse_size(resize), "input_scale": input_scale, "output": model_output}
     opened = [
         KerasFile(path, **options) if is_keras_file(path) else Run.open(path) for path in map(Path, paths)

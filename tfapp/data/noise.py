@@ -1,5 +1,6 @@
 """Noise and other corruptions of the network's input, for robustness tests and noisy training sets."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -103,8 +104,13 @@ def parse_noise(text):
     """Turn `KIND=AMOUNT` into one `Noise`.
 
     Raises:
-        InputError: As `parse_noises`, and for several amounts or none but 0.
+        InputError: As `parse_noises`, and for several amounts, also if all but one are 0, or none but 0.
     """
+    if "," in text:
+        raise InputError(
+            f"{text!r} is not one noise; expected KIND=AMOUNT, such as gaussian=0.05: decimals have a point, and "
+            "there is one amount."
+        )
     _, *noises = parse_noises([text])
     if len(noises) != 1:
         raise InputError(f"{text!r} is not one noise; expected KIND=AMOUNT, such as gaussian=0.05.")
@@ -113,6 +119,10 @@ def parse_noise(text):
 
 def _amount(kind, text):
     form = _KINDS[kind]
+    if re.match(r"[+-]?0[0-9]", text):
+        raise InputError(
+            f"{text!r} is not an amount of {kind}: decimals have a point, such as 0.01, not a comma."
+        )
     try:
         value = float(text)
     except ValueError:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
-from tfapp.files import atomic_path, write_json
+from tfapp.files import atomic_path, plain_number, write_json
 from tfapp.landscape.grid_record import TIMING, check_arrays, check_record
 from tfapp.landscape.window import axis, coarse_to_fine, limits, nodes, strides
 from tfapp.records import read_record
@@ -148,7 +148,7 @@ class Grid:
         arrays |= {"standard_error": self.standard_error, "centre": np.float64(self.centre)}
         # Times differ from run to run; without them the file of an interrupted surface is that of a whole one.
         lasting = {name: value for name, value in self.metadata.items() if name != "timing"}
-        text = json.dumps({"format": _FORMAT, **lasting})
+        text = json.dumps({"format": _FORMAT, **lasting}, default=plain_number)
         write_json(_timing_file(path), self.metadata.get("timing", {}))
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, metadata=np.array(text), **arrays)

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 
 import keras
 import numpy as np
@@ -236,7 +237,7 @@ class Batches:
     size_assumed = False
 
     def __init__(self, x, y, sample_weight, batch_size: int, *, size_assumed: bool = False):
-        if batch_size < 1:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1:
             raise InputError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size}.")
         self._x, self._y, self._weight = (_to_tensors(part) for part in (x, y, sample_weight))
         lengths = _leaves((self._x, self._y, self._weight))

@@ -3,6 +3,7 @@
 import inspect
 import tempfile
 import warnings
+from numbers import Integral
 from pathlib import Path
 
 import keras
@@ -43,7 +44,7 @@ class LandscapeTensorBoard(keras.callbacks.Callback):
     def __init__(self, log_dir, x, y=None, sample_weight=None, *, every: int | None = None, **options):
         super().__init__()
         check_tensorboard()
-        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
+        if every is not None and (isinstance(every, bool) or not isinstance(every, Integral) or every < 1):
             raise InputError(f"`every` must be an integer >= 1, or None. Received: every={every!r}.")
         known = inspect.signature(landscape).parameters.values()
         known = {p.name for p in known if p.kind is p.KEYWORD_ONLY} - _OWN

@@ -47,7 +47,18 @@ class Restoration:
     @property
     def means(self):
         """`ImageQuality` of the given and of the made images, each the mean over the images."""
-        return tuple(ImageQuality(*np.mean(part, axis=0).tolist()) for part in (self.given, self.made))
+        return _mean(self.given), _mean(self.made)
+
+    @property
+    def equal(self):
+        """Number of images that were given as their targets are: their PSNR is infinite, and in no mean."""
+        return sum(np.isinf(one.psnr) for one in self.given)
+
+
+def _mean(qualities):
+    psnr = [one.psnr for one in qualities if np.isfinite(one.psnr)]
+    ssim = float(np.mean([one.ssim for one in qualities]))
+    return ImageQuality(float(np.mean(psnr)) if psnr else np.inf, ssim)
 
 
 def evaluate_restoration(
@@ -121,6 +132,11 @@ def evaluate_restorations(runs, dataset=None, *, tile=AUTO, margin=None, progres
             remark = results[-1].remark
             if remark:
                 progress.say(of_measures(run.title, remark))
+            if results[-1].equal:
+                progress.say(
+                    f"{run.title}: {results[-1].equal} of {len(results[-1].names)} images equal their targets as they "
+                    "were given; a PSNR of infinity is in no mean."
+                )
             if dataset is None and not (remark and remark.is_inexact):
                 store_restoration(run, results[-1])
     return results

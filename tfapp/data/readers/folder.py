@@ -15,8 +15,11 @@ from tfapp.data.read_ahead import threads_for
 from tfapp.data.stacks import pages_of, stacks_sentence
 from tfapp.errors import InputError
 
-# A split needs groups to share out. Of fewer stacks than that each is cut into blocks of neighbouring pages.
-_LEAST_GROUPS = 10
+# A split needs groups to share out. Of fewer stacks than that each is cut into blocks of neighbouring pages, but none
+# is shorter than so many pages: those at the ends of a block have neighbours in another.
+_LEAST_GROUPS, _LEAST_PAGES = 10, 5
+# Groups without which there is no test and no validation.
+_NEEDED_GROUPS = 3
 
 
 def folder(path, spec):
@@ -74,9 +77,11 @@ def _pairs(root):
             raise InputError(
                 f"Image {image} has no mask; expected masks/{stem}.png (any image format){_named_alike(stem, masks)}."
             )
-    blocks, pairs = -(-_LEAST_GROUPS // len(images)), []
+    most, least = (-(-groups // len(images)) for groups in (_LEAST_GROUPS, _NEEDED_GROUPS))
+    pairs = []
     for stem in sorted(images):
         paged = _paged(images[stem], masks[stem])
+        blocks = min(most, max(least, len(paged) // _LEAST_PAGES))
         of_pages = len(paged) > 1 and blocks > 1
         for place, (image, mask) in enumerate(paged):
             block = f" block {place * blocks // len(paged) + 1}" if of_pages else ""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from numbers import Integral
 from pathlib import Path
 
 import keras
@@ -61,11 +62,11 @@ class TrajectoryRecorder(keras.callbacks.Callback):
         self, folder, every: int = 1, *, frequency: str = "epoch", overwrite: bool = False, log_dir=None
     ):
         super().__init__()
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        if isinstance(every, bool) or not isinstance(every, Integral) or every < 1:
             raise InputError(f"`every` must be an integer >= 1. Received: every={every!r}.")
         if frequency not in FREQUENCIES:
             raise InputError(f"`frequency` must be 'epoch' or 'step'. Received: frequency={frequency!r}.")
-        self.folder, self.every, self.frequency = Path(folder), every, frequency
+        self.folder, self.every, self.frequency = Path(folder), int(every), frequency
         self._overwrite = overwrite
         if log_dir is not None:
             check_tensorboard()

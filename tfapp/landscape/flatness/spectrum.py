@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from scipy.integrate import trapezoid
@@ -121,7 +122,7 @@ def spectral_density(
 
 def check_count(**counts):
     for name, count in counts.items():
-        if count < 1:
+        if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
             raise InputError(f"`{name}` must be a positive integer. Received: {name}={count}.")
 
 

@@ -107,7 +107,7 @@ class BopLayout:
                 f"{path} has no image that shows {wanted}, each with {LEAST_VISIBLE:.0%} or more of it visible; "
                 "choose another `object_id` or number of `instances`."
             )
-        self._named = {f"{image.scene.resolve().name}_{image.name}": image for image in images}
+        self._named = {f"{_scene_name(image.scene)}_{image.name}": image for image in images}
         self.stems = tuple(self._named)
         self.depth_files = {stem: image.depth for stem, image in self._named.items()}
         self.has_truth = images[0].annotations is not None and self.object_id is not None
@@ -272,6 +272,11 @@ def _camera_files(folder):
     files = sorted(folder.glob(f"{_CAMERAS}*.json")) if folder.is_dir() else ()
     endings = {file.stem.removeprefix(_CAMERAS): file for file in files}
     return {ending: file for ending, file in endings.items() if not ending or ending.startswith("_")}
+
+
+def _scene_name(scene):
+    """Return the name of a scene in its dataset: that of the folder, or of a link to it, which may have another."""
+    return scene.name if scene.name not in ("", "..") else scene.resolve().name
 
 
 def _scenes(split):

@@ -79,13 +79,13 @@ def compare_solvers(
         write_grid(written[-1], tried)
     values |= {solver: value for solver, value in chosen.items() if value is not None}
     jobs = [Job(workload, solver, values[solver], seed, epochs) for seed in seeds for solver in chosen]
-    comparison = Comparison(train_jobs(jobs, out / "trainings", dask, progress=progress))
-    at_edge = any(at_the_edge(solver, values[solver]) for solver in searched if grid_epochs)
+    trained = train_jobs(jobs, out / "trainings", dask, progress=progress)
+    comparison = Comparison(trained, searched if grid_epochs else ())
     written += [out / f"comparison{suffix}" for suffix in (".md", ".csv", ".png")]
     write_text(written[-3], document(comparison.table(), code(command)))
     comparison.write_csv(written[-2])
     save_curves_png(comparison, written[-1], f"{workload.model} on {workload.data.partition(':')[0]}")
-    return comparison, [EDGE] if at_edge else [], written
+    return comparison, [EDGE] if comparison.at_edge else [], written
 
 
 class Comparison:
@@ -93,12 +93,18 @@ class Comparison:
 
     Args:
         results: What `tfapp.solvers.trainings.training.train` returned.
+        searched: Names of the solvers whose value was searched.
     """
 
-    def __init__(self, results):
-        self.by_solver = defaultdict(list)
+    def __init__(self, results, searched=()):
+        self.searched, self.by_solver = searched, defaultdict(list)
         for result in results:
             self.by_solver[result["solver"]].append(result)
+
+    @property
+    def at_edge(self):
+        """Names of the searched solvers whose value is the smallest or largest of those tried."""
+        return [name for name in self.searched if at_the_edge(name, self.by_solver[name][0]["value"])]
 
     def table(self) -> ResultTable:
         """Return a row for each solver, mean ± standard deviation over seeds, best test error first."""
@@ -132,7 +138,7 @@ class Comparison:
             # 0 before the updates are over that it is found from.
             found = [r["measured"]["lipschitz"] for r in results if not r["diverged"]]
             text = f"auto: {mean_and_spread(found, '.3g') if all(found) else 'not found, too few updates'}"
-        parameter = f"{SOLVERS[solver].symbol} {text}{' *' if at_the_edge(solver, value) else ''}"
+        parameter = f"{SOLVERS[solver].symbol} {text}{' *' if solver in self.at_edge else ''}"
         kept = [r for r in results if not r["diverged"]]
         lost = "" if len(kept) == len(results) else f" ({len(results) - len(kept)} diverged)"
         numbers = [
