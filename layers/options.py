@@ -1,5 +1,7 @@
 """Options of layers that are set after construction: checked, and refused where the set would change nothing."""
 
+from contextlib import contextmanager
+
 import tensorflow as tf
 
 
@@ -28,6 +30,16 @@ class CheckedOptions:
             if value is not before and value != before:
                 self._refuse_unheard(name, before, value)
         super().__setattr__(name, value)
+
+    @contextmanager
+    def with_options(self, **options):
+        """Within this, some options have other values: for graphs that are traced anew and called here alone."""
+        before = {name: self.__dict__[name] for name in options}
+        self.__dict__.update(options)
+        try:
+            yield self
+        finally:
+            self.__dict__.update(before)
 
     def checked(self, name, value):
         """Return an option in its own type.

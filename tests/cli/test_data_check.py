@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -34,7 +36,8 @@ def test_refused_image_ends_with_2_behind_the_whole_report(binary, tmp_path):
     (binary / "images" / "cell 1.png").write_bytes(b"no image")
     with pytest.MonkeyPatch.context() as patch:
         # The size is read as the folder is opened; here the file breaks later.
-        patch.setattr("tfapp.data.readers.folder.image_size", lambda path: (32, 48))
+        header = SimpleNamespace(size=(32, 48), bits=8)
+        patch.setattr("tfapp.data.file_items.image_header", lambda path: header)
         result = check(f"folder:{binary}", "--out", tmp_path / "check.png")
     assert result.exit_code == 2 and "refused:" in result.output and "values of masks" in result.output
     assert (tmp_path / "check.png").is_file()

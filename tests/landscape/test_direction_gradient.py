@@ -35,7 +35,7 @@ def test_the_gradient_of_least_squares_is_the_textbook_one_without_weight_decay(
     w, b = model.get_weights()
     residual = x @ w + b - y
     gradient = data_gradient(model, Batches(x, y, None, 4))
-    np.testing.assert_allclose(gradient[0], 2 / 20 * x.T @ residual, rtol=1e-5)
+    np.testing.assert_allclose(gradient[0], 2 / 20 * x.T @ residual, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(gradient[1], 2 / 20 * residual.sum(0), rtol=1e-5)
 
 

@@ -39,7 +39,11 @@ EVALUATION = {"loss": 1, "images": 2, "noise_seed": 0, "class_names": ["a", "b"]
 def stored(tmp_path, **changes):
     """Return what a page reads of a run with this `metrics.json`."""
     return SimpleNamespace(
-        path=tmp_path, settings={}, trained_on=None, metrics=lambda: {"Unet": {**EVALUATION, **changes}}
+        path=tmp_path,
+        typed_path=str(tmp_path),
+        settings={},
+        trained_on=None,
+        metrics=lambda: {"Unet": {**EVALUATION, **changes}},
     )
 
 

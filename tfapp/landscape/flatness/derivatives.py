@@ -200,14 +200,11 @@ def tv_layers_with_own_gradient(model: keras.Model) -> list[TVLayer]:
 @contextlib.contextmanager
 def _exact_tv_gradients(model):
     """Within this, the gradient of TV layers is that of their solution, whatever they are trained by."""
-    kept = [(one, one.gradient, one.backward_iterations) for one in tv_layers_with_own_gradient(model)]
-    try:
-        for layer, _, iterations in kept:
-            layer.gradient, layer.backward_iterations = "implicit", max(iterations, _BACKWARD_ITERATIONS)
+    with contextlib.ExitStack() as stack:
+        for layer in tv_layers_with_own_gradient(model):
+            iterations = max(layer.backward_iterations, _BACKWARD_ITERATIONS)
+            stack.enter_context(layer.with_options(gradient="implicit", backward_iterations=iterations))
         yield
-    finally:
-        for layer, gradient, iterations in kept:
-            layer.gradient, layer.backward_iterations = gradient, iterations
 
 
 def _batch_loss(model, weights, batch, regularisation):
