@@ -141,7 +141,7 @@ def test_fewer_clusters_than_asked_for_are_told_with_their_number():
     # Two images, and copies of them that differ in the last digit.
     features = np.repeat(rng.normal(size=(2, 8)), 20, 0) * (1 + rng.normal(0, 1e-7, (40, 8)))
     with pytest.warns(
-        UserWarning, match="K-means found 2 of 4 clusters, .* Give `clusters` 2 or fewer"
+        UserWarning, match=r"K-means found ([23]) of 4 clusters, .* Give `clusters` \1 or fewer"
     ) as told:
         assert k_means_centroids(features.astype(np.float32), 4).shape == (4, 8)
     assert len(told) == 1
