@@ -27,7 +27,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from written import CASES, contents, differences, write_photos
+from written import CASES, STEPS, contents, differences, write_photos
 
 CONDITIONS = ("full", "read-only", "twice", "sigterm", "ctrl-c")
 COSTLY = {"demo"}
@@ -312,16 +312,34 @@ def _made(folder, before):
     if not place.exists():
         if before:
             shutil.copytree(_made(folder, before[:-1]), place)
-            _check(before[-1], Started(before[-1], place, folder / "made.log").wait())
+            if before[-1] in STEPS:
+                _apart(STEPS[before[-1]], place)
+            else:
+                _check(before[-1], Started(before[-1], place, folder / "made.log").wait())
         else:
             place.mkdir(parents=True)
-            # In another process: one in which TensorFlow has computed cannot be copied.
-            child = os.fork()
-            if not child:
-                write_photos(place / "photos")
-                os._exit(0)
-            os.waitpid(child, 0)
+            _apart(write_photos, place / "photos")
     return place
+
+
+def _apart(step, place):
+    """Call a function in another process: one in which TensorFlow has computed cannot be copied.
+
+    Raises:
+        Failed: It raises something.
+    """
+    child = os.fork()
+    if not child:
+        try:
+            step(place)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise Failed(f"{step.__name__} failed")
 
 
 def _check(command, ended, code=0):

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from written import CASES, LONG, contents, differences, write_photos
+from written import CASES, LONG, STEPS, contents, differences, write_photos
 
 TFAPP = [sys.executable, "-m", "tfapp"]
 
@@ -50,7 +50,10 @@ def try_case(name, case, folder, count, moments):
     start.mkdir(parents=True)
     write_photos(start / "photos")
     for command in case.before:
-        run(command, start)
+        if command in STEPS:
+            STEPS[command](start)
+        else:
+            run(command, start)
     trees, seconds = [], []
     for place in (whole, folder / "again"):
         shutil.copytree(start, place)

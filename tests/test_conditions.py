@@ -12,8 +12,6 @@ from tests.written import CASES
 
 SCRIPT = Path(__file__).with_name("conditions.py")
 WRITE_NOTHING = {"export verify", "export show"}
-# Teaching takes a refined model that explains its scenes, which no case of a few seconds has.
-TAUGHT = {"pose distil"}
 # Its tests start a server and kill the client: tests/export/test_client_command.py.
 OF_A_SERVER = {"export client"}
 
@@ -26,7 +24,7 @@ def test_every_command_that_writes_is_tried():
         if not isinstance(command, typer.core.TyperGroup) and "reproduce" not in names
     }
     tried = {name for case in CASES.values() for name in typed if case.command.startswith(f"{name} ")}
-    assert typed - WRITE_NOTHING - TAUGHT - OF_A_SERVER <= tried
+    assert typed - WRITE_NOTHING - OF_A_SERVER <= tried
     assert any(case.command.startswith("reproduce ") for case in CASES.values())
 
 

@@ -22,7 +22,7 @@ class Case:
 
     Attributes:
         command: What is typed after `tfapp`, in a folder of its own.
-        before: Commands that make what it needs; they run unbroken.
+        before: Commands, and names of `STEPS`, that make what it needs; they run unbroken.
         quiet: Share of its time, at the start, in which nothing is killed: Python and TensorFlow load.
         code: Exit code with which it ends unbroken.
         made: What appears all at once when it has done its work, and would be made a second time if it ran again.
@@ -45,6 +45,8 @@ TRANSFER = (
     "--low 8 --clusters 4 --hidden 8 --iterations 400 --batch-size 4"
 )
 KNOWN = "pose fit scenes --out known --instances 1 --cad scenes/truth/object.ply --units m"
+# A refinement that explains its scenes takes minutes: the poses are refined as if it had found the true part.
+REFINED = "true model"
 DIGITS = "digits:200 --model lenet-5"
 CASES = {
     "train": Case(TRAIN),
@@ -58,6 +60,7 @@ CASES = {
     "pose train": Case(POSES, (SCENES,)),
     "pose refine": Case("pose refine poses --rounds 4", (SCENES, POSES)),
     "pose fit": Case("pose fit scenes --out fitted --instances 1 --rounds 4", (SCENES,)),
+    "pose distil": Case("pose distil poses --epochs 3", (SCENES, POSES, REFINED)),
     "transfer train": Case(TRANSFER),
     "solvers": Case(
         f"solvers compare {DIGITS} --out solvers --solvers bpgrad,adam --seeds 0 --epochs 2 --grid-epochs 0"
@@ -97,7 +100,17 @@ CASES = {
     "demo": Case("demo --out demo --epochs 1"),
 }
 # Those that work for long, one after the other: what they have done by then is what a kill could lose.
-LONG = ("train", "landscape", "simulate", "pose train", "pose refine", "transfer train", "solvers", "export")
+LONG = (
+    "train",
+    "landscape",
+    "simulate",
+    "pose train",
+    "pose refine",
+    "pose distil",
+    "transfer train",
+    "solvers",
+    "export",
+)
 
 
 # Of a page: two unbroken runs may well end in the same one.
@@ -121,7 +134,7 @@ def parts(name, data):
     if suffix == ".json":
         # Keras numbers the optimizers of a process: sgd_1 is the second, of one that did less the first.
         yield from (
-            leaf for leaf in leaves(json.loads(data)) if not leaf[0].endswith("/optimizer/config/name")
+            leaf for leaf in leaves(json.loads(data)) if not leaf[0].endswith("optimizer/config/name")
         )
     elif suffix == ".csv":
         rows = list(csv.reader(io.StringIO(data.decode())))
@@ -184,3 +197,16 @@ def write_photos(folder):
     images = keras.Input((16, 16, 3))
     features = keras.layers.GlobalAveragePooling2D(name="features")(keras.layers.Conv2D(8, 3)(images))
     keras.Model(images, keras.layers.Dense(2)(features)).save(folder / "backbone.keras")
+
+
+def refine_as_true(folder):
+    """Give the run of `POSES` the mesh of its scenes as the object model that a refinement found."""
+    from tfapp.pose.fitted_run import cad_model
+    from tfapp.pose.refinement.refined_run import keep_model
+    from tfapp.pose.run import PoseRun
+
+    keep_model(PoseRun.open(folder / "poses"), cad_model(folder / "scenes" / "truth" / "object.ply", "m"))
+
+
+# What no command makes, by its name among those that run before a case: functions of the folder.
+STEPS = {REFINED: refine_as_true}
