@@ -104,3 +104,18 @@ def test_same_picture_in_two_splits_is_a_warning_and_in_one_a_note(tmp_path, spl
     findings = check_data(open_multi_label(f"labels:{tmp_path}")).findings
     (finding,) = (one for one in findings if not one.text.startswith("Every image"))
     assert finding.kind == (WARNING if "test" in splits else NOTE) and "a.png = t" in finding.text
+
+
+def test_findings_are_the_same_by_several_threads(make_folder, monkeypatch):
+    root = make_folder(count=12)
+    for number in (3, 7):
+        path = root / "images" / f"cell {number}.png"
+        path.write_bytes(path.read_bytes()[:200])
+    Image.open(root / "images" / "cell 1.png").save(root / "images" / "cell 9.png")
+    alone = checked(root)
+    monkeypatch.setattr("tfapp.data.read_ahead._WORTH_SECONDS", 0)
+    monkeypatch.setattr("tfapp.data.read_ahead.os.cpu_count", lambda: 4)
+    together = checked(root)
+    for name in ("facts", "classes", "findings", "extremes"):
+        assert getattr(together, name) == getattr(alone, name)
+    assert len(alone.of_kind(REFUSAL)) == 2

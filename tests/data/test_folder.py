@@ -157,3 +157,21 @@ def test_classes_file_that_is_none_is_not_taken_for_missing(make_folder):
     os.mkfifo(root / "classes.txt")
     with pytest.raises(InputError, match="classes.txt is a named pipe"):
         opened(root)
+
+
+def test_folder_read_by_several_threads_is_the_same(make_folder, monkeypatch):
+    root = make_folder(count=12)
+    alone = open_dataset(f"folder:{root}")
+    monkeypatch.setattr("tfapp.data.read_ahead._WORTH_SECONDS", 0)
+    monkeypatch.setattr("tfapp.data.read_ahead.os.cpu_count", lambda: 4)
+    together = open_dataset(f"folder:{root}")
+    assert together.fingerprint() == alone.fingerprint()
+    for one, other in zip(together.items, alone.items, strict=True):
+        assert (one.name, one.size, one.bits) == (other.name, other.size, other.bits)
+        np.testing.assert_array_equal(one.read_mask(), other.read_mask())
+
+
+def test_bits_of_images_are_known_from_their_headers(make_folder):
+    root = make_folder(count=3)
+    Image.fromarray(np.zeros((32, 48), np.uint16)).save(root / "images" / "cell 1.png")
+    assert [item.bits for item in open_dataset(f"folder:{root}").items] == [8, 16, 8]

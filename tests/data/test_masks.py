@@ -274,3 +274,26 @@ def test_mask_that_changed_since_the_folder_was_opened_is_refused_when_it_is_rea
     Image.new("L", (12, 12), 7).save(tmp_path / "masks/0.png")
     with pytest.raises(InputError, match="0.png holds the value 7, outside the classes"):
         dataset.items[0].read_mask()
+
+
+@pytest.mark.parametrize("count", [2, 16, 17, 40])
+def test_colours_are_the_classes_of_the_list_however_many_there_are(opened, count):
+    rng = np.random.default_rng(count)
+    colours = rng.permutation(256**3)[:count]
+    colours = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], -1).astype(np.uint8)
+    drawn = [rng.permutation(np.arange(30 * 30) % count).reshape(30, 30) for _ in range(2)]
+    lines = "".join(f"class{i}:{r},{g},{b}\n" for i, (r, g, b) in enumerate(colours))
+    dataset = opened([Image.fromarray(colours[labels]) for labels in drawn], lines)
+    np.testing.assert_array_equal(labels_of(dataset), drawn)
+
+
+@pytest.mark.parametrize("values", [range(3), range(40), (0, 255), (7, 9, 255)])
+def test_values_are_counted_however_many_there_are(tmp_path, values):
+    pixels = np.random.default_rng(0).choice(np.array(values, np.uint8), (20, 30))
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    expected = {value: int(np.sum(pixels == value)) for value in values}
+    assert read_stored(tmp_path / "a.png").counts == expected
+
+
+def test_labels_are_numbers_of_32_bits_so_that_they_can_be_calculated_with(opened):
+    assert {labels.dtype for labels in labels_of(opened(grey()))} == {np.dtype(np.int32)}

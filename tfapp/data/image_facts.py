@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.data.collecting import not_collecting
 from tfapp.data.dataset import Dataset, Remark
 from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
 from tfapp.data.listing import beside_notice, nested_notice, skipped_notice
@@ -82,7 +83,8 @@ def image_facts(path, values=None):
 
 def remarks_on(data):
     """Return the `Remark`s on a dataset of any kind: those of its reader, and `image_notices`, which are doubts."""
-    return [*data.remarks, *map(Remark, image_notices(data))]
+    with not_collecting():
+        return [*data.remarks, *map(Remark, image_notices(data))]
 
 
 def image_notices(data):

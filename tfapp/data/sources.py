@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from tfapp.data.collecting import not_collecting
 from tfapp.errors import InputError, either
 
 # What a reader gives: a `Dataset` with masks or of image pairs, a `ClassificationSet`, a `MultiLabelSet`.
@@ -198,7 +199,8 @@ def _open(spec, kinds, what, expected):
     # The absolute path goes into the run, so that later commands find the data from anywhere.
     folder = folder.resolve()
     whole = f"{name}:{folder}{mark if options else ''}{options}"
-    return reader.function(folder, whole, **_options(reader, spec, options))
+    with not_collecting():
+        return reader.function(folder, whole, **_options(reader, spec, options))
 
 
 # The reader of a person's own folder, by what it gives.

@@ -31,17 +31,8 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
     Raises:
         InputError: For fewer frames than the batch size, or quarter turns of oblong frames.
     """
+    check_batches(frames, batch_size, augment)
     count = len(frames)
-    if batch_size > count:
-        raise InputError(
-            f"The batch size is {batch_size} but there are only {count} training image(s) or patches; "
-            f"use `batch_size` {count} or less, or smaller patches."
-        )
-    height, width, _ = frames.frame_shape
-    if augment == "dihedral" and height != width:
-        raise InputError(
-            f"Quarter turns need square frames, these are {width}x{height}; use `augment` flips."
-        )
     first_pass, offset = divmod(first_step * batch_size, count)
     positions = (
         tf.data.Dataset.range(first_pass, tf.int64.max)
@@ -54,6 +45,21 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
         deterministic=True,
     )
     return stream.batch(batch_size, drop_remainder=True).prefetch(2)
+
+
+def check_batches(frames, batch_size, augment):
+    """Raise InputError as `training_stream` does; arguments are those of it."""
+    count = len(frames)
+    if batch_size > count:
+        raise InputError(
+            f"The batch size is {batch_size} but there are only {count} training image(s) or patches; "
+            f"use `batch_size` {count} or less, or smaller patches."
+        )
+    height, width, _ = frames.frame_shape
+    if augment == "dihedral" and height != width:
+        raise InputError(
+            f"Quarter turns need square frames, these are {width}x{height}; use `augment` flips."
+        )
 
 
 def ordered_batches(frames, batch_size):

@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 
-from tfapp.data import Frames, choose_framing, noisy_set, split_items, training_stream
+from tfapp.data import Frames, choose_framing, noisy_set, split_items
 from tfapp.data.copies import copies_sentences, image_hashes, truth_hashes
 from tfapp.data.frames import MEMORY_BYTES
 from tfapp.data.framing import small_image_remark
+from tfapp.data.streams import check_batches
 from tfapp.errors import InputError
 from tfapp.report.markup import sentence_list
 from tfapp.runs.checkpoints import Checkpoints
@@ -59,7 +60,7 @@ def begin_or_resume(
     if together is not None:
         say(_past_memory(len(frames.items), read.nbytes, image_memory, together))
     augment = config.augment if config.augment != "auto" else _fitting_augmentation(frames)
-    training_stream(frames, batch_size=config.batch_size, seed=config.seed, augment=augment)
+    check_batches(frames, config.batch_size, augment)
     resolved = {"resize": framing.resize, "patch": framing.patch, "augment": augment}
     requested = {name: getattr(config, name) for name in resolved}
     derived = {"requested": requested, "class_weights": weights, "images_together": together}
