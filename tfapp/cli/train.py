@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
+from tfapp.cli.distributed import begin_again, peers_for
 from tfapp.cli.numbers import LARGEST_SIDE
 from tfapp.cli.options import MaxPixels
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, forms_in_short
@@ -133,26 +134,39 @@ def train(
         int, Option(min=1, help="MiB of decoded training images to keep, and as many for validation.")
     ] = 2048,
     max_pixels: MaxPixels = None,
+    workers: Annotated[
+        str | None,
+        Option(
+            help="Divide each batch among N workers on this machine, or HOST:PORT,HOST:PORT,... on several, each "
+            "started with the same command and its own --worker; worker 0 writes the run.",
+            show_default="as TF_CONFIG says, otherwise one",
+        ),
+    ] = None,
+    worker: Annotated[int | None, Option(help="Which of --workers this is, from 0.", min=0)] = None,
+    worker_timeout: Annotated[float, Option(help="Seconds that other workers are waited for.", min=1)] = 600,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
     """Train a segmenter, or on image pairs a network that makes images; killed, the same command resumes."""
     options = dict(locals())
     from tfapp.data import names_image_pairs
+    from tfapp.runs.distributed.peers import PeerLost
     from tfapp.segmentation.config import TrainConfig
+    from tfapp.segmentation.training import help_to_train
     from tfapp.segmentation.training import train as run_training
 
     values = {field.name: options[field.name] for field in fields(TrainConfig)}
     default = ("identity", "mse") if names_image_pairs(spec) else ("tv-softmax", "cross-entropy")
     values.update(head=head or default[0], loss=loss or default[1], resize=parse_size(resize))
     config = TrainConfig(**values)
-    run = run_training(
-        spec,
-        out,
-        config,
-        overwrite=overwrite,
-        progress=ConsoleProgress(context.command),
-        image_memory=image_memory * 2**20,
-    )
+    peers = peers_for(workers, worker, worker_timeout, context.command)
+    settings = {"progress": ConsoleProgress(context.command), "image_memory": image_memory * 2**20}
+    try:
+        if peers is not None and not peers.is_chief:
+            help_to_train(spec, config, peers, **settings)
+            return
+        run = run_training(spec, out, config, overwrite=overwrite, peers=peers, **settings)
+    except PeerLost:
+        begin_again()
     print_written(run.path / "model.keras", run.path / "history.csv")
     console.print(f"next: tfapp evaluate {run.typed_path}", soft_wrap=True, markup=False, highlight=False)
 

@@ -6,9 +6,13 @@ import tensorflow as tf
 from tfapp.errors import InputError
 
 AUGMENTATIONS = ("none", "mirror", "flips", "dihedral")
+# Which part of each batch a stream has, and of how many: all of it.
+WHOLE = 0, 1
 
 
-def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral", images_together=None):
+def training_stream(
+    frames, *, batch_size, seed, first_step=0, augment="dihedral", images_together=None, share=WHOLE
+):
     """Return an endless stream of shuffled, augmented batches.
 
     The element at any position depends only on the seed and the position, so a run that was killed
@@ -23,15 +27,18 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
             `dihedral` (flips and quarter turns, eight-fold).
         images_together: Of how many images the frames are shuffled with each other, before those of as many other
             images come; None for all. So many are in use at a time, and each is used in one stretch of a pass.
+        share: (number, count): only rows of that one of so many equal parts of each batch.
 
     Returns:
         `tf.data.Dataset` of (images (batch, height, width, channels), targets (batch, height, width), or with
         channels in image pairs, weights (batch, height, width)).
 
     Raises:
-        InputError: For fewer frames than the batch size, or quarter turns of oblong frames.
+        InputError: For fewer frames than the batch size, a batch that has no such equal parts, or quarter turns of
+            oblong frames.
     """
     check_batches(frames, batch_size, augment)
+    check_divisible(batch_size, share[1])
     count = len(frames)
     first_pass, offset = divmod(first_step * batch_size, count)
     positions = (
@@ -39,12 +46,19 @@ def training_stream(frames, *, batch_size, seed, first_step=0, augment="dihedral
         .flat_map(lambda number: _shuffled_pass(frames, seed, number, images_together))
         .skip(offset)
     )
+    rows = _rows(batch_size, share)
+    if len(rows) < batch_size:
+        # Before anything is decoded.
+        positions = (
+            positions.enumerate().filter(lambda at, _: _is_in(at % batch_size, rows)).map(lambda _, one: one)
+        )
     stream = positions.map(
         lambda number, index: _load(frames, index, _symmetry(augment, [seed, number * count + index])),
         num_parallel_calls=frames.threads,
         deterministic=True,
     )
-    return stream.batch(batch_size, drop_remainder=True).prefetch(2)
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return stream.batch(len(rows), drop_remainder=True).apply(endless).prefetch(2)
 
 
 def check_batches(frames, batch_size, augment):
@@ -62,13 +76,53 @@ def check_batches(frames, batch_size, augment):
         )
 
 
-def ordered_batches(frames, batch_size):
-    """Return one pass over the frames in order; the last batch may be smaller."""
+def check_divisible(batch_size, parts):
+    """Raise InputError if a batch cannot be divided into so many equal parts, one for each worker of a training."""
+    if batch_size % parts:
+        fewer = batch_size // parts * parts
+        raise InputError(
+            f"The batch size {batch_size} cannot be divided among {parts} workers; use `batch_size` "
+            f"{f'{fewer} or ' if fewer else ''}{fewer + parts}."
+        )
+
+
+def ordered_batches(frames, batch_size, share=WHOLE):
+    """Return one pass over the frames in order; the last batch may be smaller.
+
+    Args:
+        frames: A `Frames`.
+        batch_size: Images per batch.
+        share: As for `training_stream`, but for parts that may differ by one row, and have none of a small last batch.
+    """
+    full = len(frames) // batch_size * batch_size
+    spans = [(range(full), batch_size), (range(full, len(frames)), len(frames) - full)]
+    streams = [_ordered(frames, span, size, _rows(size, share)) for span, size in spans if span]
+    stream = streams[0] if len(streams) == 1 else streams[0].concatenate(streams[1])
+    count = -(-len(frames) // batch_size)
+    return stream.apply(tf.data.experimental.assert_cardinality(count)).prefetch(1)
+
+
+def _ordered(frames, span, size, rows):
+    """Return batches of these rows of batches of a size, which the frames of a span are divided into evenly."""
     as_it_is = tf.zeros([3], tf.int32)
-    stream = tf.data.Dataset.range(len(frames)).map(
+    if not rows:
+        empty = _load(frames, span[0], as_it_is)
+        return tf.data.Dataset.from_tensors(tf.nest.map_structure(lambda one: one[tf.newaxis][:0], empty))
+    positions = tf.data.Dataset.range(span.start, span.stop)
+    if len(rows) < size:
+        positions = positions.filter(lambda index: _is_in((index - span.start) % size, rows))
+    return positions.map(
         lambda index: _load(frames, index, as_it_is), num_parallel_calls=frames.threads, deterministic=True
-    )
-    return stream.batch(batch_size).prefetch(1)
+    ).batch(len(rows))
+
+
+def _rows(batch_size, share):
+    number, count = share
+    return range(batch_size * number // count, batch_size * (number + 1) // count)
+
+
+def _is_in(row, rows):
+    return (row >= rows.start) & (row < rows.stop)
 
 
 def _shuffled_pass(frames, seed, number, images_together):

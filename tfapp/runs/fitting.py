@@ -34,6 +34,7 @@ def fit_or_resume(
     row=None,
     until_loss=None,
     diverged=None,
+    prepare=None,
     before=(),
     callbacks=(),
     recorder=RunRecorder,
@@ -54,6 +55,7 @@ def fit_or_resume(
         until_loss: End after the first epoch whose training loss is at most this; None never does.
         diverged: Function of (loss, epoch, step), both counted from 1, to the message of the error when the loss
             becomes NaN or infinite; None to end without one, and without a row for that epoch.
+        prepare: Function to be called with the model, new or kept, before it is trained further.
         before, callbacks: Further Keras callbacks, called before and after the model of an epoch is kept.
         recorder: Function of (kept, rows, row) to the callback that keeps it, a `RunRecorder`.
 
@@ -70,6 +72,8 @@ def fit_or_resume(
         model = begin()
     if done >= last or (rows and has_reached(rows[-1], until_loss)):
         return Fitted(model, rows, False)
+    if prepare is not None:
+        prepare(model)
     in_epochs = kept.unit == "epoch"
     watchers = [
         StopOnDivergence(diverged, 0 if in_epochs else done),

@@ -1,5 +1,7 @@
 """Train a segmenter in a run folder, with Keras `fit()`; a killed run resumes."""
 
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -8,15 +10,21 @@ from tfapp.claims import claiming
 from tfapp.data import open_dataset, ordered_batches, training_stream
 from tfapp.data.frames import MEMORY_BYTES
 from tfapp.data.image_facts import remarks_on
+from tfapp.data.streams import WHOLE, check_divisible
+from tfapp.errors import InputError
 from tfapp.landscape import TrajectoryRecorder
 from tfapp.models import add_weight_decay, build, current_tv_weights, stride_of, tv_head
 from tfapp.runs.callbacks import ReportProgress
 from tfapp.runs.checkpoints import Checkpoints
+from tfapp.runs.distributed.agreement import Followed, agree, check_alike
+from tfapp.runs.distributed.joined_steps import join_steps
+from tfapp.runs.distributed.peers import peer_losses
 from tfapp.runs.fitting import fit_or_resume, logs_and_seconds, save_finished
 from tfapp.runs.progress import SILENT
+from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.compiling import compile_configured
 from tfapp.segmentation.resume import begin_or_resume
-from tfapp.segmentation.run import TRAJECTORY
+from tfapp.segmentation.run import TRAJECTORY, Run
 
 # A dozen images would make epochs of two steps, and twenty epochs would train nothing.
 LEAST_STEPS = 50
@@ -33,6 +41,7 @@ def train(
     progress=SILENT,
     title="training",
     image_memory=MEMORY_BYTES,
+    peers=None,
 ):
     """Train the run in `out`, or resume it.
 
@@ -46,6 +55,8 @@ def train(
         title: What the task is called there.
         image_memory: Bytes of decoded images that are kept, of the training images and of those for validation each.
             A run that resumes may have another number; the batches are those that it began with.
+        peers: `tfapp.runs.distributed.peers.Peers` of worker 0, with which each batch is divided; the others call
+            `help_to_train`.
 
     Returns:
         The finished `Run`.
@@ -56,7 +67,7 @@ def train(
     """
     with progress.task(title, note="reading data") as task:
         watchers = [ReportProgress(task, tv_weight_note), *_recorder(out, config), *callbacks]
-        run = _train(spec, Path(out), config, overwrite, watchers, progress.say, image_memory)
+        run = _train(spec, Path(out), config, overwrite, watchers, progress.say, image_memory, peers)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -70,20 +81,89 @@ def _recorder(out, config):
     return [TrajectoryRecorder(Path(out) / TRAJECTORY, config.trajectory)]
 
 
-def _train(spec, out, config, overwrite, callbacks, say, image_memory):
-    config.check()
-    config = config.completed()
+def _train(spec, out, config, overwrite, callbacks, say, image_memory, peers):
+    def begin_run():
+        nonlocal config, begun
+        config.check()
+        config = config.completed()
+        dataset = _opened(spec, config, say)
+        if peers is not None:
+            check_divisible(config.batch_size, peers.count)
+        # A checkpoint has the encoder's weights already: a run resumes without their file.
+        fresh = overwrite or not kept.done()
+        model = _new_model(config, dataset, config.encoder_weights if fresh else None)
+        run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say, image_memory)
+        begun = model, dataset, run, frames
+        return {"record": run.record, "epochs": kept.done(), "rows": kept.resume()[2], "out": str(out)}
+
+    kept, begun = Checkpoints(out), None
+    if peers is None:
+        begin_run()
+    else:
+        check_alike(peers, config)
+        agree(peers, begin_run)
+        # The others open their data.
+        agree(peers, lambda: None)
+    model, dataset, run, frames = begun
+    fitted = _fit(kept, model, config, dataset, run, frames, callbacks, image_memory, peers)
+    save_finished(fitted, run.path / run.model_file)
+    run.record_extension(
+        config.command(dataset.spec, out), **{name: getattr(config, name) for name in config.extendable}
+    )
+    return run
+
+
+def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_BYTES):
+    """Train a run together with worker 0, which keeps it; this worker writes nothing.
+
+    Args:
+        spec: Dataset as on the command line, a copy of that of worker 0 or the same.
+        config, progress, image_memory: As for `train`.
+        peers: `Peers` of this worker.
+
+    Raises:
+        InputError: At all workers, for anything that cannot be used at one of them, such as other data than worker 0
+            has, other options or other versions.
+    """
+    with progress.task(f"training, worker {peers.cluster.index}", note="waiting for worker 0") as task:
+        check_alike(peers, config)
+        told = agree(peers, lambda: None)[0]
+        begun = None
+
+        def open_data():
+            nonlocal begun, config
+            config = config.completed()
+            dataset = _opened(spec, config, lambda sentence: None)
+            # Where the run is kept there may be no such folder here.
+            run = Run(told["out"], told["record"])
+            if dataset.content_fingerprint() != run.content_fingerprint:
+                raise InputError(
+                    f"The data of {dataset.spec} are not those of worker 0; give each worker a copy of them."
+                )
+            refuse_other_coding(run, dataset)
+            run.take_compared(dataset)
+            begun = _new_model(config, dataset, None), dataset, run, run.frames("train", image_memory)
+
+        agree(peers, open_data)
+        kept = Followed(told["out"], told["epochs"], told["rows"])
+        _fit(kept, begun[0], config, *begun[1:], [ReportProgress(task, tv_weight_note)], image_memory, peers)
+        if task.total is None:
+            task.finish("trained already")
+
+
+def _opened(spec, config, say):
     dataset = open_dataset(spec)
     config.check_data(dataset)
     for remark in remarks_on(dataset):
         say(remark.text)
     keras.utils.set_random_seed(config.seed)
-    kept = Checkpoints(out)
-    # A checkpoint has the encoder's weights already: a run resumes without their file.
-    fresh = overwrite or not kept.done()
-    model = _new_model(config, dataset, config.encoder_weights if fresh else None)
-    run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say, image_memory)
+    return dataset
+
+
+def _fit(kept, model, config, dataset, run, frames, callbacks, image_memory, peers):
+    """Return what `fit_or_resume` does."""
     steps = config.steps_per_epoch or max(LEAST_STEPS, -(-len(frames) // config.batch_size))
+    share = WHOLE if peers is None else (peers.cluster.index, peers.count)
 
     def begin():
         compile_configured(model, config, dataset, steps)
@@ -97,26 +177,24 @@ def _train(spec, out, config, overwrite, callbacks, say, image_memory):
             first_step=epochs * steps,
             augment=run.config["augment"],
             images_together=run.images_together,
+            share=share,
         )
         validation = run.frames("validation", image_memory) if run.split.validation else None
-        watched = None if validation is None else ordered_batches(validation, config.batch_size)
+        watched = None if validation is None else ordered_batches(validation, config.batch_size, share)
         return {"x": stream, "steps_per_epoch": steps, "validation_data": watched}
 
-    fitted = fit_or_resume(
-        kept,
-        config.epochs,
-        begin,
-        data,
-        row=_row,
-        until_loss=config.until_loss,
-        diverged=kept.diverged,
-        callbacks=callbacks,
-    )
-    save_finished(fitted, run.path / run.model_file)
-    run.record_extension(
-        config.command(dataset.spec, out), **{name: getattr(config, name) for name in config.extendable}
-    )
-    return run
+    with nullcontext() if peers is None else peer_losses():
+        return fit_or_resume(
+            kept,
+            config.epochs,
+            begin,
+            data,
+            row=_row,
+            until_loss=config.until_loss,
+            diverged=kept.diverged,
+            prepare=None if peers is None else partial(join_steps, peers=peers),
+            callbacks=callbacks,
+        )
 
 
 def _new_model(config, dataset, encoder_weights):
