@@ -212,3 +212,19 @@ def test_place_in_which_no_folder_can_be_made_is_refused_before_any_work(folder)
         check_folder(folder / name)
     with pytest.raises(OSError, match="name too long"):
         check_folder(folder / ("n" * 300))
+
+
+@pytest.mark.parametrize("length", [200, 230, 255])
+def test_file_of_any_name_that_the_disk_takes_is_written_and_leaves_no_other(tmp_path, length):
+    path = tmp_path / f"{'ä' * 50}{'n' * (length - 104)}.png"
+    assert len(os.fsencode(path.name)) == length
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"1")
+        assert temporary.suffix == ".png"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_name_that_the_disk_does_not_take_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(OSError, match="File name too long"), atomic_path(tmp_path / f"{'n' * 256}.png"):
+        pytest.fail("It was to be written.")
+    assert not list(tmp_path.iterdir())

@@ -18,6 +18,8 @@ from tfapp.errors import InputError
 
 # A table of the labels of all of ImageNet has 60 MB.
 MOST_TEXT = 2**28
+# Bytes of a file name on the file systems of Linux, macOS and Windows.
+_LONGEST_NAME = 255
 
 
 @contextmanager
@@ -30,15 +32,27 @@ def atomic_path(path):
         OSError: Whatever the disk refuses, in the words of the system; it names `path`, not the temporary file.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = _temporary(path)
     try:
         with disk_errors_naming(path, temporary):
             path.parent.mkdir(parents=True, exist_ok=True)
+            # A name that the disk does not take is told now, and not when all is written.
+            with suppress(FileNotFoundError):
+                os.lstat(path)
             yield temporary
             os.replace(temporary, path)
     finally:
         with suppress(OSError):  # that of a disk that is read only, or a folder that is a file
             temporary.unlink()
+
+
+def _temporary(path):
+    """Return the temporary path of a file; of a name that is nearly too long as it is, only a part is in it."""
+    ending = f".{os.getpid()}.part{path.suffix}"
+    stem = os.fsencode(path.stem)
+    if len(stem) + len(os.fsencode(ending)) >= _LONGEST_NAME:
+        stem = hashlib.sha256(stem).hexdigest()[:32].encode()
+    return path.with_name(f".{os.fsdecode(stem)}{ending}")
 
 
 @contextmanager

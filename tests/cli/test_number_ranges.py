@@ -6,6 +6,7 @@ import typing
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from tfapp.cli.main import app
 from tfapp.cli.options import parse_seeds
@@ -135,3 +136,20 @@ def test_generated_images_in_numbers_that_no_memory_holds_are_refused(spec):
 
     with pytest.raises(InputError, match="asks for too much|is not understood"):
         (open_classification if spec.startswith("digits") else open_dataset)(spec)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("--learning-rate", "0,01"),
+            "--learning-rate must be a number; got '0,01'. Write a decimal point: 0.01.",
+        ),
+        (("--learning-rate=fast",), "--learning-rate must be a number; got 'fast'."),
+        (("--seed", "1.5"), "--seed must be a whole number; got '1.5'."),
+        (("--epochs", "2,5"), "--epochs must be a number; got '2,5'. Write a decimal point: 2.5."),
+    ],
+)
+def test_text_that_is_no_number_is_told_as_it_came(words, told):
+    result = CliRunner().invoke(app, ["train", "cells", "--out", "run", *words], env={"COLUMNS": "200"})
+    assert (result.exit_code, result.output.strip()) == (2, told)

@@ -160,6 +160,18 @@ def test_command_writes_checks_and_prints_the_line_that_serves(base, tmp_path):
         ((), "A new version is loaded once it is written there."),
         (("--label", "stable=3"), "The versions that the file names are loaded, and no new ones"),
         (("--versions", "3,4"), "The versions that the file names are loaded, and no new ones"),
+        (
+            ("--versions", "all", "--label", "canary=4"),
+            "A new version is loaded once it is written there. The server",
+        ),
+        (
+            ("--versions", "latest:2", "--label", "canary=4"),
+            "A new version is loaded once it is written there.",
+        ),
+        (
+            ("--versions", "latest:2", "--label", "canary=4"),
+            "is unloaded, and a label of it then names nothing",
+        ),
     ],
 )
 def test_whether_new_versions_are_loaded_is_told(base, tmp_path, options, told):

@@ -37,3 +37,13 @@ def test_other_ranges_stay_what_they_are(range):
 def test_what_is_no_window_is_refused(range):
     with pytest.raises(InputError, match="`range` must be a positive number"):
         limits(range)
+
+
+@pytest.mark.parametrize("range", [1e-7, 1e-320, ((-1, 1), (0, 1e-8)), (1000, 1000.0001)])
+def test_window_in_which_weights_do_not_move_is_refused(range):
+    with pytest.raises(InputError, match="float32 weights do not move"):
+        limits(range)
+
+
+def test_small_window_in_which_weights_move_is_taken():
+    assert limits((1000, 1000.01))[0] == (1000, 1000.01)

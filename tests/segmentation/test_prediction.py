@@ -1,5 +1,6 @@
 import io
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -148,6 +149,18 @@ def test_images_that_cannot_be_labelled_are_listed_and_the_others_done(picture, 
     words = ("damaged or truncated", "holds 2 pages", "is a named pipe")
     assert all(word in sentence for word, (_, sentence) in zip(words, failures, strict=True))
     assert sorted(content(tmp_path / "out")) == ["photo-overlay.png", "photo.png"]
+
+
+@pytest.mark.parametrize(("stem", "made"), [("n" * 243, 2), ("n" * 244, 0), ("ö" * 125, 0)])
+def test_image_whose_name_is_too_long_for_what_is_made_of_it_is_listed_and_nothing_written(
+    picture, tmp_path, stem, made
+):
+    long = tmp_path / f"{stem}.png"
+    shutil.copy(picture, long)
+    failures = []
+    found = label([long, picture], tmp_path / "out", failures=failures)
+    assert found[-1][0] == picture and len(content(tmp_path / "out")) == made + 2
+    assert len(failures) == (not made) and all("is too long for that of" in told for _, told in failures)
 
 
 def test_restoration_lists_failures_too(picture, tmp_path):

@@ -18,7 +18,7 @@ from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
 from tfapp.cli.interruptions import ending_of
-from tfapp.cli.numbers import limit_numbers
+from tfapp.cli.numbers import limit_numbers, no_number
 from tfapp.errors import InputError, WorkFailed
 from tfapp.runs import progress
 
@@ -107,6 +107,11 @@ class GuardedGroup(TyperGroup):
                 return super().invoke(ctx)
         except typer.Exit:
             raise
+        except typer.BadParameter as error:
+            told = no_number(error, ctx.meta[_TYPED])
+            if told is None:
+                raise
+            raise _leave(told, EXIT_BAD_INPUT) from None
         except BaseException as error:
             told = _told(error, _command(self, ctx))
             if told is None:

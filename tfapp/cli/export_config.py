@@ -110,14 +110,23 @@ def _write(folders, out, labels, versions, batching, local, overwrite):
     flags = server_flags(served, place / out.name, place / batching_file.name if batching else None)
     console.print("Serve:")
     console.print(f"  {_server(served, out, flags, local)}", highlight=False, soft_wrap=True)
-    is_open = not chosen and (policy is None or policy == "all" or isinstance(policy, int))
     loaded = (
         "A new version is loaded once it is written there."
-        if is_open
+        if any(_is_open(model.policy) for model in served)
         else "The versions that the file names are loaded, and no new ones: to move a label or add a version, write it "
         "again."
     )
+    if any(isinstance(model.policy, int) and model.labels for model in served):
+        loaded += (
+            " A version that is no longer one of the latest is unloaded, and a label of it then names nothing: move "
+            "the label before."
+        )
     console.print(f"{loaded} The server reads the file every 60 s.", soft_wrap=True)
+
+
+def _is_open(policy):
+    """Return whether versions that are written later are served too: all, or so many of the latest."""
+    return policy == "all" or isinstance(policy, int)
 
 
 def _server(served, out, flags, local):

@@ -4,6 +4,7 @@ What is right within them, such as a batch size above 0, is checked by the libra
 """
 
 import math
+import re
 
 from typer.core import TyperGroup
 
@@ -81,6 +82,37 @@ def limit_numbers(group, path=()):
         for parameter in command.params:
             limits = _OF_COMMANDS.get((" ".join(here), parameter.name), LIMITS.get(parameter.name))
             parameter.callback = _checking(parameter.callback, limits)
+
+
+def no_number(error, words):
+    """Return a sentence on what was typed for a numeric option and is no such number, or None for another error.
+
+    Args:
+        error: `typer.BadParameter`; its own message, which has other words in each version of Typer, may not say what
+            came.
+        words: All words that were typed.
+    """
+    flags = getattr(error.param, "opts", ())
+    if not re.search("number|integer|float", error.message):
+        return None
+    typed = [after for word, after in zip(words, words[1:], strict=False) if word in flags]
+    typed += [word.partition("=")[2] for word in words if "=" in word and word.partition("=")[0] in flags]
+    for text in typed:
+        if not _is(float, text):
+            pointed = text.replace(",", ".")
+            mend = f" Write a decimal point: {pointed}." if _is(float, pointed) else ""
+            return f"{flags[0]} must be a number; got {text!r}.{mend}"
+        if not _is(int, text):
+            return f"{flags[0]} must be a whole number; got {text!r}."
+    return None
+
+
+def _is(kind, text):
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _checking(callback, limits):

@@ -8,6 +8,8 @@ AUTO = "auto"
 # Room around the solutions, as a share of how far they are apart: half the way beyond both ends of a line, as
 # far as one wants to see whether the ends are flat; a quarter around a plane, where a picture is wider anyway.
 _LINE_MARGIN, _PLANE_MARGIN = 0.5, 0.25
+# Steps below the resolution of float32, about 1e-7, move no weight.
+_LEAST_WIDTH = 1e-6
 COARSEST = 9  # points along each axis below which features of a surface would be missed
 
 
@@ -40,7 +42,8 @@ def limits(range) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the limits `((low, high), (low, high))` of alpha and beta that a `range` of `Surface.empty` means.
 
     Raises:
-        InputError: a half width that is not positive, limits that are not ascending, or numbers that are not finite.
+        InputError: a half width that is not positive, limits that are not ascending, numbers that are not finite, or a
+            window within which float32 weights do not move.
     """
     try:
         values = np.asarray(range, float)
@@ -54,6 +57,12 @@ def limits(range) -> tuple[tuple[float, float], tuple[float, float]]:
         raise InputError(
             "`range` must be a positive number, limits (low, high), a pair of limits or 'auto'. "
             f"Received: range={range!r}."
+        )
+    width = values[:, 1] - values[:, 0]
+    if np.any(width < _LEAST_WIDTH * np.maximum(1, np.abs(values).max(1))):
+        raise InputError(
+            f"`range` must span at least {_LEAST_WIDTH:g} along each axis, and of its distance from 0: float32 weights "
+            f"do not move by less. Received: range={range!r}."
         )
     return tuple(map(tuple, values.tolist()))
 

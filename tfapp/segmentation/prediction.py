@@ -1,5 +1,6 @@
 """Label people's own images with a trained run, or make images of them; never over what is theirs."""
 
+import errno
 import os
 from collections import Counter
 from contextlib import contextmanager
@@ -117,8 +118,7 @@ def predict(
     network, told = TiledNetwork(segmenter, channels, tile, margin), _Told(progress)
     shares = []
 
-    def label(path):
-        files = _names(path, out, labels=True)
+    def label(path, files):
         with _cut(network, path, channels, progress, told) as cut:
             if cut is None:
                 counts = _label_whole(network, path, channels, files, len(class_names))
@@ -127,7 +127,7 @@ def predict(
                 counts = write_labels(bands(_labels_of), source, *files, len(class_names))
         shares.append((path, counts / counts.sum()))
 
-    _each(label, images, failures, advance)
+    _each(label, _with_outputs(images, out, labels=True), failures, advance)
     return shares
 
 
@@ -152,8 +152,8 @@ def restore(
     check_outputs(_outputs(images, out, labels=False), images)
     network, told = TiledNetwork(restorer, channels, tile, margin), _Told(progress)
 
-    def made(path):
-        (file,) = _names(path, out, labels=False)
+    def made(path, files):
+        (file,) = files
         with _cut(network, path, channels, progress, told) as cut:
             if cut is None:
                 answer = _whole(network, path, read_image(path, channels))
@@ -162,7 +162,7 @@ def restore(
                 source, bands = cut
                 write_restored(bands(_pixels_of), source.size, channels, file)
 
-    _each(made, images, failures, advance)
+    _each(made, _with_outputs(images, out, labels=False), failures, advance)
 
 
 class _Told:
@@ -178,15 +178,36 @@ class _Told:
 
 
 def _each(make, images, failures, advance):
-    """Make what is to be made of every image, one after the other; those that cannot be used become failures."""
-    for path in images:
+    """Make what is to be made of every image, one after the other; those that cannot be used become failures.
+
+    Args:
+        make: Function of the path of an image and the files that are made of it.
+        images: Pairs of both.
+        failures, advance: As of `predict`.
+    """
+    for path, files in images:
         try:
-            make(path)
+            _refuse_long_names(path, files)
+            make(path, files)
         except InputError as error:
             if failures is None:
                 raise
             failures.append((path, str(error)))
         advance()
+
+
+def _refuse_long_names(path, files):
+    """Raise InputError before the first file of an image is written, if the disk does not take the name of another."""
+    for file in files:
+        # The folder may not be there yet.
+        folder = next(place for place in file.absolute().parents if place.is_dir())
+        try:
+            os.lstat(folder / file.name)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise InputError(
+                    f"The name of image {path} is too long for that of {file.name}, which is made of it; shorten it."
+                ) from None
 
 
 @contextmanager
@@ -245,8 +266,12 @@ def _names(image, out, labels):
     return [Path(out) / f"{image.stem}{ending}.png" for ending in (("", _OVERLAY) if labels else ("",))]
 
 
+def _with_outputs(images, out, labels):
+    return [(image, _names(image, out, labels)) for image in images]
+
+
 def _outputs(images, out, labels):
-    return [(file, image) for image in images for file in _names(image, out, labels)]
+    return [(file, image) for image, files in _with_outputs(images, out, labels) for file in files]
 
 
 _OVERLAY = "-overlay"

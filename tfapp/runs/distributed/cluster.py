@@ -86,16 +86,16 @@ def cluster_of_environment():
     try:
         content = json.loads(text)
         tasks, task = content.get("cluster") or {}, content.get("task") or {}
-        addresses = [*tasks.get("chief", []), *tasks.get("worker", [])]
-        kind, index = task.get("type"), task.get("index")
-        known = set(tasks) <= {"chief", "worker"} and isinstance(index, int)
-        if len(addresses) < 2 and known:
-            return None
-        if not known or kind not in tasks or not 0 <= index < len(tasks[kind]):
+        if not set(tasks) <= {"chief", "worker"} or not all(isinstance(one, list) for one in tasks.values()):
             raise ValueError
-        before = len(tasks.get("chief", [])) if kind == "worker" else 0
-        return Cluster(tuple(addresses), before + index)
-    except (AttributeError, TypeError, ValueError) as error:
+        chiefs, workers = tasks.get("chief", []), tasks.get("worker", [])
+        if len(chiefs) + len(workers) < 2:
+            return None
+        before = {"chief": 0, "worker": len(chiefs)}[task["type"]]
+        if not 0 <= task["index"] < len(tasks[task["type"]]):
+            raise ValueError
+        return Cluster((*chiefs, *workers), before + task["index"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(

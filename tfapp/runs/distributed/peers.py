@@ -1,18 +1,16 @@
 """What the workers of a training tell each other: sums of tensors, short texts, and the variables of the chief."""
 
-import os
 import socket
-import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError, WorkFailed
 
-# Another worker is missing for so long before its absence is told, and told again.
-_TELL_SECONDS = 10
+# Another worker is missing for so long before its absence is told, and told again; it is looked for so often.
+_TELL_SECONDS, _TRY_SECONDS = 10, 0.5
 _SUM = tf.distribute.ReduceOp.SUM
 
 
@@ -34,16 +32,17 @@ class Peers:
 
         Args:
             cluster: `Cluster`.
-            timeout: Seconds after which this process ends with exit code 1 if a worker is missing.
+            timeout: Seconds that they are waited for.
             say: Function of a sentence, on workers that are waited for.
 
         Raises:
             InputError: The port of this worker is taken, or the name of a host is unknown.
+            WorkFailed: A worker is missing for too long.
+            PeerLost: One ended while they met.
         """
         self.cluster = cluster
         self.count = len(cluster.addresses)
         _check_names(cluster)
-        _check_own_port(cluster)
         _take_one_device(cluster.place_on_host)
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
@@ -51,7 +50,8 @@ class Peers:
             task_id=cluster.index,
             rpc_layer="grpc",
         )
-        with _waiting(cluster, timeout, say):
+        _gather(cluster, timeout, say)
+        with peer_losses():
             self._strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
     @property
@@ -138,18 +138,6 @@ def _check_names(cluster):
             ) from None
 
 
-def _check_own_port(cluster):
-    port = int(cluster.addresses[cluster.index].rpartition(":")[2])
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind(("", port))
-        except OSError as error:
-            raise InputError(
-                f"Worker {cluster.index} cannot listen at port {port} ({error.strerror}); is it running already?"
-            ) from None
-
-
 def _take_one_device(place):
     """Leave TensorFlow one of several accelerators: each worker has one."""
     devices = tf.config.list_physical_devices("GPU")
@@ -157,36 +145,57 @@ def _take_one_device(place):
         tf.config.set_visible_devices(devices[place % len(devices)], "GPU")
 
 
-@contextmanager
-def _waiting(cluster, timeout, say):
-    """Say now and then which workers are missing, and end the process when that lasts too long.
+def _gather(cluster, timeout, say):
+    """Wait until a process listens at the address of each worker, and say now and then which are missing.
 
-    TensorFlow's own wait cannot be broken off in another way.
+    TensorFlow's own wait cannot be broken off, neither by a limit of time nor by Ctrl-C.
+
+    Raises:
+        WorkFailed: A worker is missing for too long.
     """
-    is_there = threading.Event()
-
-    def watch():
-        begun = time.monotonic()
-        while not is_there.wait(min(_TELL_SECONDS, timeout)):
-            missing = [
-                f"worker {number} ({address})" for number, address in cluster.others if not _answers(address)
-            ]
-            names = " and ".join(missing) or "the other workers"
-            if time.monotonic() - begun >= timeout:
-                say(
+    begun = told = time.monotonic()
+    with _listening(cluster) as listener:
+        while missing := [one for one in cluster.others if not _answers(one[1])]:
+            names = " and ".join(f"worker {number} ({address})" for number, address in missing)
+            now = time.monotonic()
+            if now - begun >= timeout:
+                raise WorkFailed(
                     f"Expected {names} within {timeout:g} seconds, but nobody answers; start all workers, each with "
                     "the same `workers`."
                 )
-                os._exit(1)
-            say(f"waiting for {names}")
+            if now - told >= _TELL_SECONDS:
+                told = now
+                say(f"waiting for {names}")
+            _let_go(listener)
+            time.sleep(_TRY_SECONDS)
+        # Those that looked for this one just before it came look again.
+        time.sleep(2 * _TRY_SECONDS)
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
+
+def _listening(cluster):
+    """Return the socket at which this worker can be found until TensorFlow listens there.
+
+    Raises:
+        InputError: The port is taken.
+    """
+    port = int(cluster.addresses[cluster.index].rpartition(":")[2])
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
     try:
-        yield
-    finally:
-        is_there.set()
-        thread.join()
+        listener = socket.create_server(("", port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise InputError(
+            f"Worker {cluster.index} cannot listen at port {port} ({error.strerror}); is it running already?"
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _let_go(listener):
+    """Close the connections of those that looked whether this worker is there: the system keeps few that nobody takes."""
+    with suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
 
 
 def _answers(address):
