@@ -192,7 +192,7 @@ def _listening(cluster):
 
 
 def _let_go(listener):
-    """Close the connections of those that looked whether this worker is there: the system keeps few that nobody takes."""
+    """Close the connections of those that looked for this worker: the system keeps few that nobody takes."""
     with suppress(BlockingIOError):
         while True:
             listener.accept()[0].close()
