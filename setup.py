@@ -68,6 +68,9 @@ setup(
         # Warm-up requests, the client by gRPC and models.config need the serving protos, which bring grpcio; keep
         # their minor equal to TensorFlow's (the constraints file does), or pip mixes two TensorFlow trees in one place.
         "serving": ["tensorflow-serving-api>=2.18"],
+        # The same export for other engines. TFLite files need nothing more than TensorFlow.
+        "onnx": ["tf2onnx>=1.16.1", "onnx>=1.16", "onnxruntime>=1.18"],
+        "openvino": ["openvino>=2024.4"],
         # 3D models and poses from depth: ray casting and registration, physics, pieces of a mesh of one's own,
         # depth images in EXR (3.3: the File class), meshes in PLY, faces of more than three corners.
         "pose": [
@@ -83,7 +86,7 @@ setup(
         # Pictures of a landscape and of sharpness among the scalars of a training.
         "tensorboard": ["tensorboard>=2.18"],
         # cvxpy: an independent convex solver to check the total-variation layers against. hypothesis: looks for inputs
-        # that are neither read right nor refused.
+        # that are neither read right nor refused. The engines that exports are checked by.
         "test": [
             "pytest>=8.2",
             "pytest-xdist>=3.6",
@@ -92,6 +95,10 @@ setup(
             "cvxpy>=1.5",
             "distributed>=2024.5",
             "tensorboard>=2.18",
+            "tf2onnx>=1.16.1",
+            "onnx>=1.16",
+            "onnxruntime>=1.18",
+            "openvino>=2024.4",
         ],
         # Peers of the total-variation layers and of landscapes; the benchmarks leave out what is not installed.
         "benchmarks": [

@@ -10,6 +10,8 @@ import keras
 import tensorflow as tf
 
 from tfapp.errors import reason_of_call
+from tfapp.export.engines.catalogue import checked_formats
+from tfapp.export.engines.parity import add_engines
 from tfapp.export.errors import ExportError, disk_errors_as_sentences
 from tfapp.export.manifest import EXTRA, plain_values, write_manifest
 from tfapp.export.requests import save_requests
@@ -23,7 +25,7 @@ MOST_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses longer files
 WARMUP_FILE = "tf_serving_warmup_requests"
 
 
-def write_version(servable, base_path, version=None, metadata=None):
+def write_version(servable, base_path, version=None, metadata=None, formats=()):
     """Write `servable` to `base_path/<version>/` and return that path.
 
     The folder is written under a name that TensorFlow Serving ignores, every signature and warm-up record
@@ -37,6 +39,8 @@ def write_version(servable, base_path, version=None, metadata=None):
         base_path: Folder of the model, which holds one folder per version; made if missing.
         version: Positive int, or None for the highest existing version plus one.
         metadata: Dict of JSON values kept in `assets.extra/export.json`, or None.
+        formats: Names of `tfapp.export.engines.catalogue.FORMATS`: files for other engines to write besides, each
+            run by its engine on the requests of `serving_default` and compared likewise.
 
     Returns:
         `pathlib.Path` of the version folder.
@@ -47,12 +51,13 @@ def write_version(servable, base_path, version=None, metadata=None):
     """
     base = Path(base_path)
     kept = plain_values(metadata or {})
+    engines = checked_formats(formats)
     check_loadable(base)
     number = choose_version(base, version)
     with disk_errors_as_sentences(base), staging(base) as folder:
         stored, warmup = servable.stored_requests(), servable.warmup_requests()
         further = servable.further_requests()
-        stored_values = _write_saved_model(servable, folder)
+        stored_values = _write_saved_model(servable, folder, bool(engines))
         extra = folder / EXTRA
         extra.mkdir()
         save_requests(extra / REFERENCE, stored)
@@ -68,6 +73,9 @@ def write_version(servable, base_path, version=None, metadata=None):
         )
         if not report.passed:
             raise ExportError(f"The exported model does not answer as the Keras model. {report.failures[0]}")
+        further_files = add_engines(
+            folder, engines, [*stored, *warmup, *further], servable.kind.compare, servable.tolerance
+        )
         write_manifest(
             folder,
             name=base.resolve().name,
@@ -77,17 +85,18 @@ def write_version(servable, base_path, version=None, metadata=None):
             stored_values=stored_values,
             report=report,
             warmup=records,
+            engines=further_files,
         )
         _publish(folder, base, number)
     return base / str(number)
 
 
-def _write_saved_model(servable, folder):
+def _write_saved_model(servable, folder, for_converters):
     # Without track(), which stores every variable a second time; the endpoints' own variables are found.
     archive = keras.export.ExportArchive()
     functions = []
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    with open_sizes(servable.model):
+    with open_sizes(servable.model, nearest=for_converters):
         for name, (function, signature) in servable.endpoints().items():
             functions.append(archive.add_endpoint(name, function, input_signature=signature))
             try:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tfapp.export.comparisons import compare, compare_poses, compare_refined_poses, compare_scores
+from tfapp.export.engines.catalogue import ENGINES
 from tfapp.export.errors import ExportError
-from tfapp.records import Entries, Flag, ListOf, Number, Optional, Text, Whole
+from tfapp.records import Entries, Flag, ListOf, Number, Optional, TableOf, Text, Whole
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,19 @@ def request_limits(manifest):
         found.append(f"A request may hold at most {manifest['max_pixels']:,} pixels, all images together.")
     if manifest.get("status"):
         found.append("serving_bytes tells the status of each file; a bad one does not fail the others.")
+    return found
+
+
+def further_files(manifest):
+    """Sentences on the files for other engines."""
+    found = []
+    for name, kept in manifest.get("engines", {}).items():
+        measured = f"{kept['file']}, for {ENGINES[name].title if name in ENGINES else name}"
+        if kept.get("equal_labels") is not None:
+            measured += f": {kept['equal_labels']:.2%} of the labels equal"
+        if kept.get("max_difference") is not None:
+            measured += f", numbers differ by at most {kept['max_difference']:.1e}"
+        found.append(f"{measured}.")
     return found
 
 
@@ -146,5 +160,10 @@ FURTHER = {
     "class_names": Optional(_NAMES),
     "max_pixels": Optional(Whole(1)),
     "status": Optional(Flag()),
+    "engines": TableOf(
+        Entries(
+            {"file": Text()}, {"equal_labels": Optional(Number(0)), "max_difference": Optional(Number(0))}
+        )
+    ),
 }
 KINDS = {kind.name: kind for kind in (SEGMENTER, POSE_NETWORK, REFINED_POSES, SCORER)}

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from tfapp.errors import InputError
 from tfapp.export.errors import ExportError
-from tfapp.export.kinds import FURTHER, kind_of, request_limits
+from tfapp.export.kinds import FURTHER, further_files, kind_of, request_limits
 from tfapp.export.signatures import read_signatures
 from tfapp.export.versions import resolve_saved_model
 from tfapp.records import (
@@ -54,7 +54,7 @@ _FURTHER = {
 }
 
 
-def write_manifest(folder, *, name, version, servable, metadata, stored_values, report, warmup):
+def write_manifest(folder, *, name, version, servable, metadata, stored_values, report, warmup, engines):
     """Write `export.json` into the SavedModel `folder`, after every other file of it.
 
     Args:
@@ -66,6 +66,7 @@ def write_manifest(folder, *, name, version, servable, metadata, stored_values, 
         stored_values: Number of numbers in `variables/`.
         report: `VerificationReport`.
         warmup: Tuple that `write_warmup` returned.
+        engines: What `add_engines` returned of the files for other engines.
     """
     content = {
         "format": FORMAT,
@@ -91,6 +92,7 @@ def write_manifest(folder, *, name, version, servable, metadata, stored_values, 
             },
         },
         "warmup": {"records": warmup[0], "replayed": report.warmup_records, "note": warmup[1]},
+        "engines": engines,
         "metadata": metadata,
         "sha256": checksums(folder),
     }
@@ -190,8 +192,8 @@ def describe(directory):
         name of `inputs` and `outputs`, each a list of dicts `alias`, `dtype`, `shape`, `tensor`, `meaning`;
         and the commands `curl` (or None) and `saved_model_cli`), `summary` (list of sentences on what is
         served, empty for a folder of another maker), `requests` (list of sentences on what
-        a request may hold, empty for poses and folders of before), `images` (dict of what a model of images takes,
-        or None),
+        a request may hold and on files for other engines, empty for poses and folders of before), `images` (dict of
+        what a model of images takes, or None),
         `class_names` (list or None), `palette` (what the exporter's `metadata` held under that name, or None),
         `docker`, `batching` and `limits` (str).
 
@@ -216,7 +218,7 @@ def describe(directory):
         "directory": str(folder),
         "signatures": signatures,
         "summary": kind.summary(manifest),
-        "requests": request_limits(manifest),
+        "requests": [*request_limits(manifest), *further_files(manifest)],
         "images": manifest.get("images"),
         "class_names": manifest.get("class_names"),
         "palette": manifest.get("metadata", {}).get("palette"),

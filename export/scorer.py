@@ -50,6 +50,7 @@ def export_scorer(
     extra_examples=None,
     max_pixels=MAX_PIXELS,
     status=False,
+    formats=(),
 ):
     """Export `model` to `base_path/<version>/` and return that path.
 
@@ -77,6 +78,9 @@ def export_scorer(
         status: Whether `serving_bytes` has the further output `status`, string `(batch,)`, and answers the good
             files of a request that holds bad ones too: `status` is empty for a good file and says what is wrong
             with a bad one, whose scores are 0 and whose label is -1.
+        formats: Files to write besides for other engines, into `assets.extra`: `"onnx"` makes `model.onnx`, `"tflite"`
+            `model.tflite` and `model-dynamic.tflite`, whose weights are of 8 bits. The labels of the first two must be
+            those of the model, of the third `export.json` tells the share.
 
     Returns:
         `pathlib.Path` of the version folder.
@@ -93,7 +97,8 @@ def export_scorer(
     # A float32 number is known to a share of itself, and scores have any size.
     scorer = replace(scorer, tolerance=scorer.tolerance * max(1.0, largest_score(stored)))
     examples = extra_examples if extra_examples is not None else ()
-    return write_version(ServedScorer(scorer, names, sizes, examples, stored), base_path, version, metadata)
+    served = ServedScorer(scorer, names, sizes, examples, stored)
+    return write_version(served, base_path, version, metadata, formats)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def export(
     extra_examples=None,
     max_pixels=MAX_PIXELS,
     status=False,
+    formats=(),
 ):
     """Export `model` to `base_path/<version>/` and return that path.
 
@@ -82,6 +83,9 @@ def export(
         status: Whether `serving_bytes` has the further output `status`, string `(batch,)`, and answers the good
             files of a request that holds bad ones too: `status` is empty for a good file and says what is wrong
             with a bad one, whose label image is an empty string.
+        formats: Files to write besides for other engines, into `assets.extra`: `"onnx"` makes `model.onnx`, `"tflite"`
+            `model.tflite` and `model-dynamic.tflite`, whose weights are of 8 bits. The labels of the first two must be
+            those of the model, of the third `export.json` tells the share.
 
     Returns:
         `pathlib.Path` of the version folder.
@@ -103,7 +107,7 @@ def export(
         sizes,
         extra_examples if extra_examples is not None else (),
     )
-    return write_version(served, base_path, version, metadata)
+    return write_version(served, base_path, version, metadata, formats)
 
 
 class ServedSegmenter(ServedImages):

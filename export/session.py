@@ -1,4 +1,4 @@
-"""Start `session_check.py` in a process of its own and read its answers."""
+"""Start scripts that answer requests, `session_check.py` first of all, in processes of their own."""
 
 import json
 import os
@@ -44,28 +44,53 @@ def ask_session(saved_model, requests):
         ExportError: the process itself ended without an answer.
     """
     check_loadable(saved_model)
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    report, outputs, errors = ask_script(_SCRIPT, (Path(saved_model).resolve(),), requests)
+    return Answers(outputs, errors, report["load_error"], report["warmup"])
+
+
+def ask_script(script, arguments, requests):
+    """Run `requests` by a `script` that takes arguments, a file of requests and a folder for answers.
+
+    Args:
+        script: Path of the script.
+        arguments: What it takes first; the last of them is what it checks.
+        requests: List of `Request`.
+
+    Returns:
+        Tuple of what the script reports, the outputs by alias of each request (empty where it failed), and for each
+        request a sentence or None.
+
+    Raises:
+        ExportError: the process ended without an answer.
+    """
     with checking() as folder:
         requests_file = folder / "requests.npz"
         save_requests(requests_file, requests)
-        done = subprocess.run(
-            [sys.executable, str(_SCRIPT), str(Path(saved_model).resolve()), str(requests_file), str(folder)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=environment,
-            cwd=folder,
-        )
+        done = run_script(script, [*arguments, requests_file, folder], folder)
         if done.returncode != 0:
-            raise ExportError(_ended_without_answer(saved_model, done))
+            raise ExportError(f"The process that checks {arguments[-1]} {how_it_ended(done)}.")
         return _read_answers(folder, len(requests))
 
 
-def _ended_without_answer(saved_model, done):
+def run_script(script, arguments, folder):
+    """Run a script in a process of its own, on the CPU, in `folder`; return what `subprocess.run` does."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    return subprocess.run(
+        [sys.executable, str(script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env={**environment, "TMPDIR": str(folder)},
+        cwd=folder,
+    )
+
+
+def how_it_ended(done):
+    """How a process that failed ended, and its last words."""
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     last = said[-1].rstrip(".") if said else "nothing"
     how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
-    return f"The process that checks {saved_model} ended with {how}; its last words: {last}."
+    return f"ended with {how}; its last words: {last}"
 
 
 def _read_answers(folder, num_requests):
@@ -76,4 +101,4 @@ def _read_answers(folder, num_requests):
             index, alias = key.split("/", 1)
             outputs[int(index)][alias] = stored[key]
     errors = [report["errors"].get(str(index)) for index in range(num_requests)]
-    return Answers(outputs, errors, report["load_error"], report["warmup"])
+    return report, outputs, errors

@@ -9,9 +9,11 @@ from PIL import Image
 
 from tfapp.archives import DAMAGED
 from tfapp.export.comparisons import promise_failure
+from tfapp.export.engines.parity import check_engine, known_engine
+from tfapp.export.errors import ExportError
 from tfapp.export.kinds import kind_of
 from tfapp.export.manifest import EXTRA, checksums, read_manifest
-from tfapp.export.requests import Request, load_requests, sample_image
+from tfapp.export.requests import DEFAULT, Request, load_requests, sample_image
 from tfapp.export.session import ask_session
 from tfapp.export.signatures import read_signatures
 from tfapp.export.versions import resolve_saved_model
@@ -20,7 +22,7 @@ REFERENCE = "verification.npz"
 _FREE_SIZE = 64
 
 
-def verify(directory):
+def verify(directory, engine=None):
     """Check the SavedModel in `directory` without the Keras model that it came from.
 
     A process that knows neither tfapp nor the model sends the stored reference requests through
@@ -32,15 +34,21 @@ def verify(directory):
 
     Args:
         directory: `BASE/<version>`, or `BASE`, of which the highest version is taken.
+        engine: None, or another engine, by its name in `tfapp.export.engines.catalogue.ENGINES`, to run in place of
+            the session: on the SavedModel (`openvino`), or on its own file that the export wrote.
 
     Returns:
         `VerificationReport`; what is wrong stands in its `failures`, nothing is raised for it.
 
     Raises:
-        ExportError: `directory` is not a SavedModel, or the process could not answer.
+        ExportError: `directory` is not a SavedModel, or the process could not answer; an unknown `engine`, one that is
+            not installed, or of which the export has no file.
     """
+    other = None if engine is None else known_engine(engine)
     folder = resolve_saved_model(directory)
     manifest = read_manifest(folder)
+    if other is not None:
+        _check_has_file(folder, manifest, other)
     if manifest is None:
         return _probe(folder)
     failures, num_files = _changed_files(folder, manifest["sha256"])
@@ -49,6 +57,11 @@ def verify(directory):
     except DAMAGED:
         requests = []
         failures.append(f"{EXTRA}/{REFERENCE} cannot be read: there is no reference to compare with.")
+    if other is not None:
+        found = check_engine(
+            folder, other, requests, kind_of(manifest).compare, manifest["verification"]["tolerance"]
+        )
+        return _report_of_engine(folder, found, failures, num_files)
     return check(
         folder,
         requests,
@@ -57,6 +70,30 @@ def verify(directory):
         failures=failures,
         files_checked=num_files,
         warmup_expected=manifest["warmup"]["records"],
+    )
+
+
+def _check_has_file(folder, manifest, engine):
+    if manifest is None:
+        raise ExportError(
+            f"{folder} was not exported by tfapp: it has no answers to compare those of {engine.title} with."
+        )
+    if engine.file and not (folder / engine.file).is_file():
+        raise ExportError(
+            f"{folder} has no {engine.file} for {engine.title}; export again with it (`tfapp export --help`)."
+        )
+
+
+def _report_of_engine(folder, found, failures, num_files):
+    parity = SignatureParity(DEFAULT, found.requests, found.max_difference, found.equal_labels)
+    of_other = () if found.tolerance is not None else ("Of this engine differences are told, not judged.",)
+    return VerificationReport(
+        directory=folder,
+        tolerance=found.tolerance,
+        signatures=(parity,) if found.requests else (),
+        files_checked=num_files,
+        failures=(*failures, *found.failures),
+        notes=(f"Run by {found.version}, {DEFAULT} alone; warm-up records are for TensorFlow.", *of_other),
     )
 
 

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 
-def take_open_sizes(model):
+def take_open_sizes(model, nearest=False):
     """Let a model be traced for images of unknown size where it enlarges feature maps by interpolation.
 
     Newer versions of Keras (3.15 is one) ask in `keras.ops.image.resize` whether the new size is above 0, which no
@@ -16,21 +16,24 @@ def take_open_sizes(model):
 
     Args:
         model: Keras model or layer; layers inside it are found at any depth.
+        nearest: Whether layers that repeat pixels get one too: Keras's way of repeating hides the number of channels
+            from converters such as that of TFLite, which then know no convolution of it.
 
     Returns:
         List of the layers that were changed.
     """
     # Keras has no public walk through layers nested in models, wrappers and composite layers.
-    layers = [layer for layer in model._flatten_layers() if _interpolates(layer)]
+    layers = filter(_is_plain, model._flatten_layers())
+    layers = [layer for layer in layers if nearest or layer.interpolation != "nearest"]
     for layer in layers:
         layer.call = MethodType(_enlarged, layer)
     return layers
 
 
 @contextmanager
-def open_sizes(model):
+def open_sizes(model, nearest=False):
     """Let a model be traced for images of unknown size, as by `take_open_sizes`, and leave it as it was."""
-    layers = take_open_sizes(model)
+    layers = take_open_sizes(model, nearest)
     try:
         yield
     finally:
@@ -38,10 +41,9 @@ def open_sizes(model):
             del layer.call
 
 
-def _interpolates(layer):
+def _is_plain(layer):
     # A subclass may compute something else, and what was changed already has a call of its own.
-    is_plain = type(layer) is keras.layers.UpSampling2D and "call" not in vars(layer)
-    return is_plain and layer.interpolation != "nearest"
+    return type(layer) is keras.layers.UpSampling2D and "call" not in vars(layer)
 
 
 def _enlarged(layer, inputs):
@@ -52,6 +54,8 @@ def _enlarged(layer, inputs):
     images = tf.transpose(inputs, (0, 2, 3, 1)) if height == 2 else inputs
     resized = tf.image.resize(images, size, layer.interpolation)
     if inputs.dtype.is_integer:
-        resized = tf.round(resized)
-    resized = tf.saturate_cast(resized, inputs.dtype)
+        resized = tf.saturate_cast(tf.round(resized), inputs.dtype)
+    else:
+        # What lies between values of a kind of float fits into it.
+        resized = tf.cast(resized, inputs.dtype)
     return tf.transpose(resized, (0, 3, 1, 2)) if height == 2 else resized

@@ -49,7 +49,7 @@ app = typer.Typer(
     cls=_RunFirst,
     help="Write a run, of segmentation, poses or transfer, or a .keras file as a SavedModel for TensorFlow Serving: "
     "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status] "
-    "[--no-refined].",
+    "[--onnx] [--tflite] [--no-refined].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR | client ADDRESS IMAGES | config BASE_DIR...",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -98,6 +98,17 @@ def write(
             help="Let serving_bytes tell the status of each file, so that a bad one does not fail the rest.",
         ),
     ] = False,
+    onnx: Annotated[
+        bool,
+        typer.Option("--onnx", help="Also write and check assets.extra/model.onnx, for ONNX Runtime."),
+    ] = False,
+    tflite: Annotated[
+        bool,
+        typer.Option(
+            "--tflite",
+            help="Also write and check assets.extra/model.tflite and model-dynamic.tflite (8-bit weights), for LiteRT.",
+        ),
+    ] = False,
     refined: Annotated[
         bool | None,
         typer.Option(
@@ -116,6 +127,8 @@ def write(
     # Given alone where they were typed: what is served of a run of poses has neither.
     serving = {"max_pixels": max_pixels} if max_pixels is not None else {}
     serving |= {"status": True} if status else {}
+    formats = tuple(name for name, asked in (("onnx", onnx), ("tflite", tflite)) if asked)
+    serving |= {"formats": formats} if formats else {}
     if refined is not None:
         if not source.serves_refined:
             raise InputError(
@@ -146,19 +159,25 @@ def warn_of_name(name):
 @app.command("verify", cls=TensorFlowCommand)
 def verify_folder(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Version folder, or the folder above.")],
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="session, as TensorFlow Serving runs it; openvino, on the same SavedModel; or onnx, tflite, "
+            "tflite-dynamic, on the file that the export wrote.",
+        ),
+    ] = "session",
 ):
-    """Check an exported folder through TensorFlow's session, without the run that it came from."""
+    """Check an exported folder through TensorFlow's session or another engine, without the run that it came from."""
     console = Console(emoji=False)
     with export_errors_as_input(), console.status("Checking"):
         from tfapp.export import verify
 
-        report = verify(directory)
+        report = verify(directory, None if engine == "session" else engine)
     console.print(f"[bold]{escape(str(report.directory))}[/bold]", soft_wrap=True)
     parities = {parity.signature: vars(parity) for parity in report.signatures}
     print_parities(console, parities, report.tolerance)
-    console.print(
-        f"Warm-up records replayed: {report.warmup_records}. Files compared: {report.files_checked}."
-    )
+    warmup = f"Warm-up records replayed: {report.warmup_records}. " if engine == "session" else ""
+    console.print(f"{warmup}Files compared: {report.files_checked}.")
     for note in report.notes:
         console.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
     for failure in report.failures:

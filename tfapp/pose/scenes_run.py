@@ -130,6 +130,11 @@ def _contents(folder):
 
 def refuse_image_options(options):
     """Raise InputError if there are options of an export of images of any size."""
+    if "formats" in options:
+        raise InputError(
+            f"`{options['formats'][0]}` is for segmenters and runs of transfer; poses are served by TensorFlow, or by "
+            "OpenVINO from the same folder: leave it out."
+        )
     if options:
         raise InputError(
             f"`{next(iter(options))}` is not for poses: their images have the one size of the camera."

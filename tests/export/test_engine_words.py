@@ -1,0 +1,35 @@
+"""Engines that cannot be asked: what is missing is told in a sentence, before anything is written."""
+
+from dataclasses import replace
+
+import pytest
+
+from tfapp.export import ExportError, verify
+from tfapp.export.engines.catalogue import ENGINES, ONNX, OPENVINO, checked_formats
+
+
+def test_missing_file_of_an_engine_is_told(exported):
+    with pytest.raises(ExportError, match="has no assets.extra/model.onnx for ONNX; export again with it"):
+        verify(exported.folder, "onnx")
+
+
+def test_unknown_engine_is_told(exported):
+    with pytest.raises(ExportError, match="Unknown engine 'torch'; choose one of: session, onnx"):
+        verify(exported.folder, "torch")
+
+
+@pytest.mark.parametrize(("engine", "extra"), [(ONNX, "onnx"), (OPENVINO, "openvino")])
+def test_missing_package_names_its_extra(engine, extra):
+    with pytest.raises(ExportError, match=rf"needs {engine.runs[0]}: pip install tfapp\[{extra}\]"):
+        engine.check_installed(engine.runs, found=lambda name: None)
+
+
+@pytest.mark.parametrize("formats", [("onnx", "torch"), "onnx"])
+def test_unknown_format_is_told(formats):
+    with pytest.raises(ExportError, match=r"`formats` must be some of \['onnx', 'tflite'\]"):
+        checked_formats(formats)
+
+
+def test_dynamic_range_is_told_not_judged():
+    assert ENGINES["tflite-dynamic"].accepted(1e-5) == float("inf")
+    assert replace(ENGINES["tflite-dynamic"], is_exact=True).accepted(1e-5) == pytest.approx(1e-4)
