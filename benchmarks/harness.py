@@ -30,6 +30,7 @@ RATIO_NAMES = {
     "MiB": "memory_ratio",
     "points": "points_ratio",
     "loss": "error_ratio",
+    "requests": "share_ratio",
 }
 STATUS, CLEAR = "/proc/self/status", "/proc/self/clear_refs"
 

@@ -68,7 +68,8 @@ def encode_labels(labels, num_classes):
     """PNG file (scalar string) of int32 `labels` `(height, width)`, 8-bit or beyond 256 classes 16-bit."""
     dtype = tf.uint8 if num_classes <= 256 else tf.uint16
     with tf.device("cpu:0"):
-        return tf.io.encode_png(tf.cast(labels, dtype)[..., tf.newaxis])
+        # Half the time of the usual level, for a quarter more bytes.
+        return tf.io.encode_png(tf.cast(labels, dtype)[..., tf.newaxis], compression=3)
 
 
 def _eight_bits(colours):

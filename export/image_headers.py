@@ -7,6 +7,7 @@ damaged files: positions beyond the end read as zeros, and what is wrong is told
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 SEND = "send a PNG, JPEG, BMP or GIF file"
@@ -176,27 +177,32 @@ def _png(contents):
 
 
 def _jpeg(contents):
+    # Every operation in the loop is paid in each of its turns: zeros behind the file spare looking for its end, a
+    # table each chain of comparisons, and one product all whole numbers of a segment.
+    total = _length(contents)
+    followed = tf.strings.join([contents, bytes(_SEGMENT_BYTES)])
+
     def step(place, height, width, components, exif, found, turns):
-        segment = bytes_at(contents, place, 10)
-        marker, length = segment[1], big(segment[2:4])
-        fill = marker == 0xFF
-        alone = (marker == 0x01) | ((marker >= 0xD0) & (marker <= 0xD7))
-        frame = (marker >= 0xC0) & (marker <= 0xCF)
-        for other in (0xC4, 0xC8, 0xCC):
-            frame &= marker != other
-        is_exif = (marker == 0xE1) & tf.reduce_all(segment[4:10] == list(b"Exif\0\0")) & (exif == 0)
-        found = marker == 0xDA
+        raw = tf.io.decode_raw(
+            tf.strings.substr(followed, place, tf.constant(_SEGMENT_BYTES, tf.int64)), tf.uint8
+        )
+        numbers = tf.reduce_sum(tf.cast(raw, tf.int64) * _SEGMENT_NUMBERS, -1)
+        begin, marker, length, name, rows, columns, samples = tf.unstack(tf.ensure_shape(numbers, [7]))
+        fixed, is_frame, ends = tf.unstack(tf.gather(_MARKERS, marker))
+        frame = is_frame == 1
+        is_exif = (marker == 0xE1) & (name == _EXIF) & (exif == 0)
         # What stands between segments, or ends the file, makes decoders search; honest files have none of it.
-        lost = (segment[0] != 0xFF) | (marker == 0xD9) | (marker == 0)
-        onward = tf.where(fill, place + 1, tf.where(alone, place + 2, place + 2 + tf.maximum(length, 2)))
+        lost = (begin != 0xFF) | (ends == 1)
+        found = (marker == 0xDA) & ~lost
+        onward = place + tf.where(fixed > 0, fixed, 2 + tf.maximum(length, 2))
         return (
-            tf.where(lost, _length(contents), tf.where(found, place, onward)),
+            tf.where(lost, total, tf.where(found, place, onward)),
             # A second frame is an error to decoders; whichever they took, the larger one is counted.
-            tf.where(frame, tf.maximum(height, big(segment[5:7])), height),
-            tf.where(frame, tf.maximum(width, big(segment[7:9])), width),
-            tf.where(frame, segment[9], components),
+            tf.where(frame, tf.maximum(height, rows), height),
+            tf.where(frame, tf.maximum(width, columns), width),
+            tf.where(frame, samples, components),
             tf.where(is_exif, place + 10, exif),
-            found & ~lost,
+            found,
             turns + 1,
         )
 
@@ -213,6 +219,32 @@ def _jpeg(contents):
         ((orientation == 0) & tf.strings.regex_full_match(before, _XMP_TURN), _TURNED),
     )
     return height, width, tf.maximum(orientation, 1), _length(contents), problem
+
+
+def _segment_numbers():
+    """Weights of the bytes of a JPEG segment in its numbers: first byte, marker, length, name, height, width,
+    components."""
+    weights = np.zeros((7, _SEGMENT_BYTES), np.int64)
+    for number, (start, end) in enumerate([(0, 1), (1, 2), (2, 4), (4, 10), (5, 7), (7, 9), (9, 10)]):
+        weights[number, start:end] = 256 ** np.arange(end - start, dtype=np.int64)[::-1]
+    return weights
+
+
+def _jpeg_markers():
+    """By marker: how far the next one is where no length says it, whether it is a frame, whether pixels cannot
+    follow."""
+    table = np.zeros((256, 3), np.int64)
+    table[[0x01, *range(0xD0, 0xD8)], 0] = 2  # alone
+    table[0xFF, 0] = 1  # a byte that fills
+    table[[marker for marker in range(0xC0, 0xD0) if marker not in (0xC4, 0xC8, 0xCC)], 1] = 1
+    table[[0x00, 0xD9], 2] = 1
+    return table
+
+
+_SEGMENT_BYTES = 10
+_SEGMENT_NUMBERS = _segment_numbers()
+_MARKERS = _jpeg_markers()
+_EXIF = int.from_bytes(b"Exif\0\0", "big")
 
 
 def _walk(contents, step, start):

@@ -20,6 +20,8 @@ ANY_SIZE = (None, None)
 MAX_PIXELS = 2**24
 # What the check of an export itself asks fits below.
 _LEAST_MAX_PIXELS = 2**16
+# A GIF file of one pixel.
+_PIXEL = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 _DAMAGED = "the file is damaged: its pixels cannot be decoded; save it again"
 
 
@@ -353,8 +355,8 @@ def _can_be_decoded(image_bytes, headers):
     """Whether the pixels of each file with a good header can be decoded, bool `(batch,)`.
 
     A graph cannot catch the error of a decoder, but a dataset can leave out the element that it fails on. It tries
-    the decoder alone, at the price of decoding twice: whatever else its function held, a request would wait for
-    the dataset to prepare it.
+    the decoder alone, at the price of decoding twice. Its function captures nothing and it is read in one batch, not
+    reduced: either would be prepared anew in each request, which took 12 ms.
     """
     count = tf.size(image_bytes)
     is_bmp = headers.kind == BMP
@@ -364,16 +366,16 @@ def _can_be_decoded(image_bytes, headers):
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
     decoded = (
-        tf.data.Dataset.from_tensor_slices((tf.range(count), tried))
+        # The last one is good: a batch of nothing would be an error.
+        tf.data.Dataset.from_tensor_slices((tf.range(count + 1), tf.concat([tried, [_PIXEL]], 0)))
         .map(lambda index, file: (index, tf.size(tf.io.decode_image(file, 3, expand_animations=False))))
         .ignore_errors()
+        .batch(tf.cast(count, tf.int64) + 1)
         .with_options(options)
     )
-    found = decoded.reduce(
-        tf.zeros(count, tf.bool),
-        lambda found, one: tf.tensor_scatter_nd_update(found, [[one[0]]], [one[1] > 0]),
-    )
-    return found | is_bmp
+    indices, sizes = decoded.get_single_element()
+    found = tf.scatter_nd(indices[:, tf.newaxis], sizes, [count + 1])
+    return (found[:count] > 0) | is_bmp
 
 
 def size_assertion(found, size, alias):
