@@ -21,7 +21,8 @@ def harness():
 
 
 @pytest.mark.parametrize(
-    ("unit", "name"), [("ms", "time_ratio"), ("MiB", "memory_ratio"), ("points", "points_ratio")]
+    ("unit", "name"),
+    [("ms", "time_ratio"), ("MiB", "memory_ratio"), ("points", "points_ratio"), ("requests", "share_ratio")],
 )
 def test_ratio_is_ours_over_other_and_named_by_its_unit(harness, unit, name):
     row = harness.Comparison("a claim", 1.0, 4.0, unit, 0.5).row()
