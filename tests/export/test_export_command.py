@@ -106,7 +106,7 @@ def test_exit_code_of_verify_tells_whether_it_passed(tfapp, tmp_path, monkeypatc
 
     parity = SignatureParity("serving_default", 2, 1e-7, 1.0)
     report = VerificationReport(tmp_path, 1e-5, (parity,), failures=failures, notes=("a note",))
-    monkeypatch.setattr(verification, "verify", lambda directory: report)
+    monkeypatch.setattr(verification, "verify", lambda directory, engine: report)
     shown = tfapp("export", "verify", tmp_path)
     assert shown.code == code
     assert ("a.txt is missing." in shown.text) == bool(failures)
