@@ -151,7 +151,7 @@ def test_commands_in_the_texts_exist(command):
     options = {word for word in words if word.startswith("--")} - {"--help"}
     name = words[:2] if words[0] in GROUPS else words[:1]
     if words[0] == "export":
-        name = words[:2] if words[1] in ("client", "config") else ["export", "write"]
+        name = words[:2] if words[1] in ("client", "config", "verify") else ["export", "write"]
     result = CliRunner().invoke(app, [*name, "--help"], env={"COLUMNS": "300"})
     assert result.exit_code == 0
     assert all(option in result.output for option in options)

@@ -116,7 +116,7 @@ def test_existing_version_is_never_overwritten(exported, net):
 
 
 def test_version_that_appears_meanwhile_is_not_overwritten(tmp_path, monkeypatch, net):
-    def write_and_be_overtaken(segmenter, folder):
+    def write_and_be_overtaken(segmenter, folder, for_converters):
         (tmp_path / "1").mkdir()
         (tmp_path / "1" / "saved_model.pb").write_bytes(b"theirs")
         return 0
@@ -157,7 +157,7 @@ def test_artifact_that_answers_otherwise_is_not_published(tmp_path, monkeypatch,
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(errno.EIO, "Input/output error")])
 def test_interrupted_export_leaves_nothing_behind(tmp_path, monkeypatch, net, failure):
-    def write_half(segmenter, folder):
+    def write_half(segmenter, folder, for_converters):
         (folder / "variables").mkdir()
         raise failure
 
@@ -175,7 +175,7 @@ def test_interrupted_export_leaves_nothing_behind(tmp_path, monkeypatch, net, fa
     ],
 )
 def test_full_disk_is_one_sentence(tmp_path, monkeypatch, net, failure):
-    def fill(segmenter, folder):
+    def fill(segmenter, folder, for_converters):
         raise failure
 
     monkeypatch.setattr(writer, "_write_saved_model", fill)
