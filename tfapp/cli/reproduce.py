@@ -28,6 +28,20 @@ TEXTS = {
 }
 
 
+_AHEAD = "dask"
+_DASK = inspect.Parameter(
+    _AHEAD,
+    inspect.Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
+        str | None,
+        typer.Option(
+            help="local, or a Dask scheduler's address: trainings at the same time, ahead of the table."
+        ),
+    ],
+)
+
+
 @app.callback()
 def _reproduce():
     """Reproduce the papers' tables."""
@@ -40,13 +54,14 @@ def command_of(study):
 
     @resumes
     def command(context: typer.Context, **given):
+        ahead = given.pop(_AHEAD, None) if study.trains else None
         for name, text in texts.items():
             read, _ = TEXTS[text]
             given[name] = read(given[name])
-        print_result(study.run(given, ConsoleProgress(), typed(context)))
+        print_result(study.run(given, ConsoleProgress(), typed(context), ahead))
 
     first = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    parameters = [first, *map(_parameter, options.values())]
+    parameters = [first, *map(_parameter, options.values()), *([_DASK] if study.trains else [])]
     command.__signature__ = inspect.Signature(parameters)
     command.__annotations__ = {one.name: one.annotation for one in parameters}
     return command

@@ -13,6 +13,7 @@ from typing import Any
 from tfapp.errors import InputError
 from tfapp.files import check_folder
 from tfapp.report.result_table import ResultTable
+from tfapp.runs.ahead import ahead_on
 from tfapp.runs.progress import SILENT
 
 
@@ -64,6 +65,7 @@ class Study:
             the line that was typed for it; it returns a `Result`. Its other parameters are the options, each of
             which has an `Option` in its `Annotated` type. One is `out`, the folder.
         help: Text for `--help`; by default all of the above in full.
+        trains: Whether its trainings do not need each other, so that Dask's workers can do them ahead.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Study:
     scales: dict[str, str]
     make: Callable[..., Result]
     help: str = ""
+    trains: bool = False
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -89,13 +92,16 @@ class Study:
         first = " ".join([f"After {self.source}.", *self.assumed[:1]])
         return "\n\n".join([f"{self.heading}.", first, *self.assumed[1:], *scales])
 
-    def run(self, options: dict[str, Any], progress=SILENT, command: str = "") -> Result:
+    def run(
+        self, options: dict[str, Any], progress=SILENT, command: str = "", dask: str | None = None
+    ) -> Result:
         """Make the tables and figures.
 
         Args:
             options: Values of the options by name; those that are left out have their defaults.
             progress: `Progress` to report to.
             command: The line to make it again with, for the files.
+            dask: Address of a Dask scheduler, or `local`, whose workers do its trainings ahead; None for none.
 
         Raises:
             InputError: For anything in the options or the data that cannot be used, before anything is written.
@@ -104,7 +110,8 @@ class Study:
         if scale is not None and scale not in self.scales:
             raise InputError(f"Unknown `scale` {scale!r}; choose one of: {', '.join(self.scales)}.")
         check_folder(options["out"])
-        return self.make(**options, progress=progress, command=command)
+        with ahead_on(dask):
+            return self.make(**options, progress=progress, command=command)
 
 
 def spec_of(data, reader, made_of):

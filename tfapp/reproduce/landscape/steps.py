@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from tfapp.data import parse_noises
 from tfapp.landscape import landscape, sharpness
 from tfapp.reproduce.landscape.tables import LARGE_BATCH, REFERENCE
+from tfapp.runs.ahead import do_ahead
 from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.evaluation import MEMBRANE, EvaluationData, Segmenter, evaluate, store_metrics
 from tfapp.segmentation.restoration import evaluate_restoration, store_restoration
@@ -46,16 +47,29 @@ def train_networks(table, spec, out, config, seeds, frames, overwrite, progress)
     reference = (REFERENCE, LARGE_BATCH)
     order = [reference, *(pair for pair in chosen if pair != reference)]
     total, found = len(seeds) * len(order), {}
+
+    def call(pair, seed, until_loss):
+        network, batch = pair
+        path = out / table.reader / f"{network}-batch{batch}-seed{seed}"
+        options = {"model": network, "batch_size": batch, "steps_per_epoch": -(-frames // batch)}
+        return spec, path, replace(config, **options, seed=seed, until_loss=until_loss)
+
+    def reached(seed):
+        return read_history(call(reference, seed, None)[1])[-1]["loss"]
+
+    # The loss that the others of a seed are to reach is that of the reference.
+    begun = {"overwrite": overwrite}
+    if do_ahead(
+        train, [(call(reference, seed, None), begun) for seed in seeds], progress, "references ahead"
+    ):
+        others = [(call(pair, seed, reached(seed)), begun) for seed in seeds for pair in order[1:]]
+        do_ahead(train, others, progress)
+        overwrite = False
     for seed in seeds:
-        until_loss = None
-        for network, batch in order:
-            path = out / table.reader / f"{network}-batch{batch}-seed{seed}"
-            options = {"model": network, "batch_size": batch, "steps_per_epoch": -(-frames // batch)}
-            settings = replace(config, **options, seed=seed, until_loss=until_loss)
-            title = f"{path.name} {len(found) + 1}/{total}"
-            run = train(spec, path, settings, overwrite=overwrite, progress=progress, title=title)
-            until_loss = until_loss or read_history(path)[-1]["loss"]
-            found[network, batch, seed] = run
+        for pair in order:
+            arguments = call(pair, seed, None if pair == reference else reached(seed))
+            title = f"{arguments[1].name} {len(found) + 1}/{total}"
+            found[(*pair, seed)] = train(*arguments, overwrite=overwrite, progress=progress, title=title)
     return [TrainedNetwork(*pair, seed, found[(*pair, seed)]) for pair in chosen for seed in seeds]
 
 

@@ -72,7 +72,7 @@ def study_of(table):
         options = {"overwrite": overwrite, "progress": progress, "command": command}
         return make_table(table, data, out, scale, seeds, given, frames, samples, **options)
 
-    return Study(table.name, table.heading, SOURCE, (ASSUMED, EQUAL_LOSS), SCALES, make)
+    return Study(table.name, table.heading, SOURCE, (ASSUMED, EQUAL_LOSS), SCALES, make, trains=True)
 
 
 def make_table(table, data, out, scale, seeds, given, frames, samples, *, overwrite, progress, command):

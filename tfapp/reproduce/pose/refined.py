@@ -12,6 +12,8 @@ import numpy as np
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.reproduce.study import Option, Result, Study, files_of
+from tfapp.runs.ahead import do_ahead, is_ahead
+from tfapp.runs.progress import SILENT
 
 NAME = "pose-refined"
 SOURCE = "Y. Wu's dissertation, chapter 4, whose task it is; the refinement is this package's own"
@@ -117,6 +119,14 @@ def make(
     for part in dict.fromkeys(case.part for case in every):
         _part(part, units)
     results = kept_results(out, scenes)
+    left = [case for case in every if case not in results]
+    if is_ahead():
+        # Workers of Dask cannot start the processes that simulate.
+        for number, case in enumerate(left, 1):
+            _simulate(case, units, scenes, Path(out), f"{number} of {len(left)}: {case.scenes}", progress)
+        do_ahead(
+            measure, [((case, units, scenes, Path(out), case.scenes, SILENT), {}) for case in left], progress
+        )
     for number, case in enumerate(every, 1):
         title = f"{number} of {len(every)}: {case.scenes}, {case.start}"
         if case in results:
@@ -196,23 +206,11 @@ def measure(case, units, scenes, out, title, progress):
     from tfapp.pose.evaluate import METRICS, evaluate_run
     from tfapp.pose.predictor import open_run
     from tfapp.pose.refinement.refined_run import unexplained
-    from tfapp.pose.simulation.sensors import sensor_named
-    from tfapp.pose.simulation.simulator import SceneSettings
-    from tfapp.reproduce.pose.runs import simulate
 
     folder, run = out / "scenes" / case.scenes, out / "runs" / case.scenes / case.start
     times, began = run.parent / f"{case.start}-minutes.json", time.monotonic()
     fresh = not folder.exists() and not run.exists()
-    settings = SceneSettings(
-        _part(case.part, units),
-        case.instances,
-        SIZE,
-        case.tilt,
-        case.seed,
-        None,
-        sensor_named(case.sensor, None),
-    )
-    simulate(settings, folder, scenes, progress, f"{title}: scenes")
+    _simulate(case, units, scenes, out, title, progress)
     _fit(case, folder, run, title, progress)
     if fresh:
         times.write_text(json.dumps({"minutes": (time.monotonic() - began) / 60}), encoding="utf-8")
@@ -224,6 +222,23 @@ def measure(case, units, scenes, out, title, progress):
     model = {name: value for name, value in content["model"].items() if name != "other_minima"}
     content = {"parts": {"held-out": content["parts"]["held-out"]}, "model": model}
     return content | {"refused": unexplained(open_run(run)) is not None, "minutes": minutes}
+
+
+def _simulate(case, units, scenes, out, title, progress):
+    from tfapp.pose.simulation.sensors import sensor_named
+    from tfapp.pose.simulation.simulator import SceneSettings
+    from tfapp.reproduce.pose.runs import simulate
+
+    settings = SceneSettings(
+        _part(case.part, units),
+        case.instances,
+        SIZE,
+        case.tilt,
+        case.seed,
+        None,
+        sensor_named(case.sensor, None),
+    )
+    simulate(settings, out / "scenes" / case.scenes, scenes, progress, f"{title}: scenes")
 
 
 def _fit(case, folder, run, title, progress):
@@ -298,5 +313,6 @@ STUDY = Study(
     REMARKS,
     {},
     make,
+    trains=True,
 )
 STUDIES = (STUDY,)

@@ -86,21 +86,29 @@ class Runs:
         """Return the `PoseRun` of a `Cell` whose scenes there are."""
         from tfapp.pose.training import train
 
-        folder = self._scenes(cell.part, cell.instances)
-        own = cell.variant.of_text and self.network == "text"
-        name = f"{cell.variant.name}-text-network" if own else cell.variant.name
-        run = self.out / "runs" / folder.name / name / f"seed-{cell.seed}"
-        title = f"{title}{folder.name}, {cell.variant.title}, seed {cell.seed}"
-        return train(folder, run, self._config(cell), progress=self.progress, title=title)
+        call = self._call(cell)
+        title = f"{title}{call[0].name}, {cell.variant.title}, seed {cell.seed}"
+        return train(*call, progress=self.progress, title=title)
 
     def metrics(self, cells):
         """Return, from the keys of `Cell`s, the contents of `metrics.json` of their runs."""
+        from tfapp.pose.training import train
+        from tfapp.runs.ahead import do_ahead
+
         self.prepare(cells)
+        do_ahead(train, [(self._call(cell), {}) for cell in cells], self.progress)
         results = {}
         for number, cell in enumerate(cells, 1):
             run = self.trained(cell, f"{number} of {len(cells)}: ")
             results[cell.key] = evaluated(run, EVALUATED if self.protocol == "text" else None, self.progress)
         return results
+
+    def _call(self, cell):
+        """Return the scenes, the run and the configuration of a `Cell`."""
+        folder = self._scenes(cell.part, cell.instances)
+        own = cell.variant.of_text and self.network == "text"
+        name = f"{cell.variant.name}-text-network" if own else cell.variant.name
+        return folder, self.out / "runs" / folder.name / name / f"seed-{cell.seed}", self._config(cell)
 
     @property
     def _counts(self):

@@ -107,7 +107,7 @@ def study_of(table):
     text = "\n\n".join(
         [f"Table {table.number.upper()}, {table.heading}: after {SOURCE}.", *remarks_of(table)]
     )
-    return Study(table.name, table.heading, SOURCE, remarks_of(table), SCALES, make, help=text)
+    return Study(table.name, table.heading, SOURCE, remarks_of(table), SCALES, make, help=text, trains=True)
 
 
 def remarks_of(table):

@@ -73,7 +73,9 @@ def study_of(name, heading, make_of_runs):
         result.shown.append(ASSUMED)
         return result
 
-    return Study(name, heading, SOURCE, (ASSUMED,), SCALES, make, help=f"{heading}.\n\n{ASSUMED}")
+    return Study(
+        name, heading, SOURCE, (ASSUMED,), SCALES, make, help=f"{heading}.\n\n{ASSUMED}", trains=True
+    )
 
 
 def train_runs(spec, scale, seeds, out, *, backbone, weights, epochs, iterations, progress):
@@ -88,6 +90,8 @@ def train_runs(spec, scale, seeds, out, *, backbone, weights, epochs, iterations
         epochs, iterations: In place of those of the scale, or None.
         progress: `Progress`.
     """
+    from tfapp.runs.ahead import do_ahead
+    from tfapp.runs.progress import SILENT
     from tfapp.transfer.training import train
 
     if backbone is None and scale.backbone is None:
@@ -95,13 +99,22 @@ def train_runs(spec, scale, seeds, out, *, backbone, weights, epochs, iterations
     config = scale.config
     if iterations is not None:
         config = replace(config, iterations=iterations, decay_every=max(1, iterations // 3))
-    runs = {}
+    if backbone is None:
+        do_ahead(
+            _trained_backbone,
+            [((spec, scale.backbone, seed, out, epochs, SILENT), {}) for seed in seeds],
+            progress,
+            "backbones ahead",
+        )
+    calls = {}
     for seed in seeds:
         own = backbone or str(_trained_backbone(spec, scale.backbone, seed, out, epochs, progress))
-        runs[seed] = out / "runs" / f"seed-{seed}"
         settings = replace(config, backbone=own, weights=weights, seed=seed)
-        train(spec, runs[seed], settings, progress=progress, title=f"seed {seed}: ")
-    return runs
+        calls[seed] = spec, out / "runs" / f"seed-{seed}", settings
+    do_ahead(train, [(call, {}) for call in calls.values()], progress)
+    for seed, call in calls.items():
+        train(*call, progress=progress, title=f"seed {seed}: ")
+    return {seed: path for seed, (_, path, _) in calls.items()}
 
 
 def _trained_backbone(spec, training, seed, out, epochs, progress):

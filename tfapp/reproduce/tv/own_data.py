@@ -79,6 +79,7 @@ def compare_heads(spec, out, config, seeds, post_tv, *, overwrite, progress):
         (the list of `Run`s, the `Result`).
     """
     from tfapp.data import parse_noises
+    from tfapp.runs.ahead import do_ahead
     from tfapp.segmentation.comparison import compare
     from tfapp.segmentation.run import Run
     from tfapp.segmentation.training import train
@@ -88,10 +89,12 @@ def compare_heads(spec, out, config, seeds, post_tv, *, overwrite, progress):
         for seed in seeds
         for head, name in (("softmax", "unet"), ("tv-softmax", "runet"))
     ]
-    for number, (seed, head, name) in enumerate(jobs, 1):
-        own = replace(config, head=head, seed=seed)
+    own = {name: replace(config, head=head, seed=seed) for seed, head, name in jobs}
+    calls = [((spec, out / name, each), {"overwrite": overwrite}) for name, each in own.items()]
+    overwrite = not do_ahead(train, calls, progress) and overwrite
+    for number, (name, each) in enumerate(own.items(), 1):
         title = f"{name} {number}/{len(jobs)}"
-        train(spec, out / name, own, overwrite=overwrite, progress=progress, title=title)
+        train(spec, out / name, each, overwrite=overwrite, progress=progress, title=title)
     runs = [Run.open(out / name) for _, _, name in jobs]
     comparison = compare(runs, parse_noises(["paper"]), post_tv=[post_tv], progress=progress)
     written = comparison.write(out)
@@ -122,12 +125,14 @@ def tv_study(
     from tfapp.data import open_dataset, split_items
     from tfapp.files import write_text
     from tfapp.reproduce.tv.gains import BASE, METHODS, SETTINGS, Gains, jobs, measure
+    from tfapp.runs.ahead import do_ahead
     from tfapp.segmentation.training import train
 
     chosen = [_named(settings, SETTINGS, "settings"), _named(methods, METHODS, "methods")]
     common = {"resize": resize, "patch": patch, "augment": augment, "steps_per_epoch": steps_per_epoch}
     available = split_items(open_dataset(spec), 0, BASE.test_share, BASE.validation_share).train
     planned = jobs(common, len(available), *chosen, seeds)
+    do_ahead(train, [((spec, out / job.folder, job.config), {}) for job in planned], progress)
     gains = Gains()
     for number, job in enumerate(planned, 1):
         title = f"{job.folder} {number}/{len(planned)}"
@@ -156,6 +161,7 @@ STUDIES = (
         {},
         noise_table,
         help="Unet, Unet+TV and RUnet over seeds, under every noise (Jia, Liu, Tai, 2019, section 4).",
+        trains=True,
     ),
     Study(
         "tv-study",
@@ -165,5 +171,6 @@ STUDIES = (
         {},
         tv_study,
         help="Unet+TV with lambda chosen on validation images, against training through the TV, in several settings.",
+        trains=True,
     ),
 )

@@ -8,6 +8,7 @@ from tfapp.data import Noise, parse_noises
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.reproduce.tv.tables import spaced
+from tfapp.runs.ahead import do_ahead
 from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, measure, store_metrics
@@ -76,11 +77,13 @@ def train_pairs(spec, folder, config, seeds, overwrite, progress):
         One dictionary per seed, from head to `Run`.
     """
     jobs = [(seed, *job) for seed in seeds for job in pair_folders(folder, config.model, seed).items()]
+    own = {path: replace(config, head=head, seed=seed) for seed, head, path in jobs}
+    calls = [((spec, path, each), {"overwrite": overwrite}) for path, each in own.items()]
+    overwrite = not do_ahead(train, calls, progress) and overwrite
     runs = {}
     for number, (seed, head, path) in enumerate(jobs, 1):
-        own = replace(config, head=head, seed=seed)
         title = f"{path.name} {number}/{len(jobs)}"
-        run = train(spec, path, own, overwrite=overwrite, progress=progress, title=title)
+        run = train(spec, path, own[path], overwrite=overwrite, progress=progress, title=title)
         runs.setdefault(seed, {})[head] = run
     return list(runs.values())
 

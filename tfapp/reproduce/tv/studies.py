@@ -71,7 +71,7 @@ def study_of(table):
             table, data, out, scale, seeds, given, overwrite=overwrite, progress=progress, command=command
         )
 
-    return Study(table.name, table.heading, SOURCE, (ASSUMED, BASELINE), SCALES, make)
+    return Study(table.name, table.heading, SOURCE, (ASSUMED, BASELINE), SCALES, make, trains=True)
 
 
 def make_table(table, data, out, scale, seeds, given, *, overwrite, progress, command):

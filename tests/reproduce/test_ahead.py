@@ -1,0 +1,97 @@
+"""Studies whose trainings Dask's workers do ahead: the tables are those of serial ones."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+import typer
+
+from tfapp.cli.main import app
+from tfapp.errors import InputError, WorkFailed
+from tfapp.reproduce.registry import STUDIES
+from tfapp.runs.ahead import ahead_on, do_ahead, is_ahead
+from tfapp.runs.progress import SILENT
+
+OPTIONS = {
+    "spec": "cells:12:32",
+    "seeds": (0, 1),
+    "epochs": 2,
+    "steps_per_epoch": 2,
+    "batch_size": 2,
+}
+
+
+def written(folder, text=b"", number=None):
+    """What a worker does in these tests: once for each folder."""
+    if number == 2:
+        raise InputError("Two is no number.")
+    if number == 3:
+        raise ValueError("three")
+    (folder / f"{number}").write_bytes(text)
+
+
+def test_without_workers_nothing_is_done_ahead(tmp_path):
+    assert not is_ahead() and not do_ahead(written, [((tmp_path,), {})], SILENT)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_study_that_trains_and_no_other_takes_dask():
+    commands = typer.main.get_command(app).commands["reproduce"].commands
+    for name, study in STUDIES.items():
+        offered = any("--dask" in one.opts for one in commands[name].params)
+        assert offered == (study.trains or "dask" in study.options), name
+    assert sum(study.trains for study in STUDIES.values()) > 20
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A scheduler with two worker processes."""
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.mark.slow
+def test_every_call_is_made_on_a_worker_and_counted(address, tmp_path):
+    with ahead_on(address):
+        assert do_ahead(written, [((tmp_path, b"x"), {"number": n}) for n in (0, 1, 5)], SILENT)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["0", "1", "5"] and not is_ahead()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "error", "message"),
+    [(2, InputError, "Two is no number"), (3, WorkFailed, "A Dask worker failed: three")],
+)
+def test_errors_of_a_call_are_those_of_the_study(address, tmp_path, number, error, message):
+    with ahead_on(address), pytest.raises(error, match=message):
+        do_ahead(written, [((tmp_path,), {"number": number})], SILENT)
+
+
+@pytest.mark.slow
+def test_table_of_trainings_ahead_with_a_worker_killed_is_that_of_a_serial_study(address, tmp_path):
+    from dask.distributed import Client
+
+    def kill():
+        while not list((tmp_path / "dask").glob("*/checkpoints/epoch-00001.keras")):
+            time.sleep(0.05)
+        with Client(address) as client:
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        killed.append(True)
+
+    killed, killer = [], threading.Thread(target=kill, daemon=True)
+    study = STUDIES["noise-table"]
+    study.run({**OPTIONS, "out": tmp_path / "serial"})
+    killer.start()
+    study.run({**OPTIONS, "out": tmp_path / "dask"}, dask=address)
+    assert killed
+    names = [f"{name}-seed{seed}/history.csv" for seed in (0, 1) for name in ("unet", "runet")]
+    for name in ("noise-table.csv", *names):
+        serial, dask = ((tmp_path / place / name).read_text().splitlines() for place in ("serial", "dask"))
+        if name.endswith("history.csv"):
+            # But for the seconds, which are last.
+            serial, dask = ([line.rpartition(",")[0] for line in lines] for lines in (serial, dask))
+        assert serial == dask, name
