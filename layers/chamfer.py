@@ -13,7 +13,7 @@ _METHODS = ("auto", "matmul", "tree")
 # Above this many pairs of points in a scene trees are faster on a CPU (benchmarks/pose_layers.py measures it).
 TREE_ABOVE = 1_000_000
 # Pairs of points whose distances are in memory at once, a few scenes of them.
-PAIRS_ON_CPU, PAIRS_ON_GPU = 1 << 22, 1 << 28
+PAIRS_ON_CPU, PAIRS_ON_GPU = 1 << 21, 1 << 28
 
 
 def chamfer_distance(a, b, *, squared=False, reduction="max", a_mask=None, b_mask=None, method="auto"):
@@ -213,19 +213,19 @@ def _all_pairs(clouds):
 
 def _nearest(points, others, others_count):
     """Return argmin_j |y_j|^2 - 2 <x_i, y_j>, which is |x_i - y_j|^2 less what does not depend on j."""
+    if on_gpu():
+        # Its matrix products may round float32 to ten bits (TensorFloat-32), which finds other points.
+        squares = [tf.square(points[:, :, None, k] - others[:, None, :, k]) for k in range(3)]
+        distances = tf.where(others_count[:, None, :], tf.add_n(squares), squares[0].dtype.max)
+        return tf.argmin(distances, -1, output_type=tf.int32)
+    # In float32 the difference of squares would be lost in rounding where a cloud is some hundred times as wide as its
+    # points are apart.
+    points, others = tf.cast(points, tf.float64), tf.cast(others, tf.float64)
     squared = tf.reduce_sum(tf.square(others), -1, keepdims=True)
     squared = tf.where(others_count[..., None], squared, squared.dtype.max)
     left = tf.concat([-2 * points, tf.ones_like(points[..., :1])], -1)
     right = tf.concat([others, squared], -1)
-    return tf.argmin(_products(left, right), -1, output_type=tf.int32)
-
-
-def _products(left, right):
-    """Return <l_i, r_j> for all pairs."""
-    if on_gpu():
-        # Its matrix products may round float32 to ten bits (TensorFloat-32), which finds other points.
-        return tf.add_n([left[:, :, None, k] * right[:, None, :, k] for k in range(left.shape[-1])])
-    return tf.matmul(left, right, transpose_b=True)
+    return tf.argmin(tf.matmul(left, right, transpose_b=True), -1, output_type=tf.int32)
 
 
 def by_tree(a, b, a_counts, b_counts):

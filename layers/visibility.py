@@ -237,8 +237,20 @@ def _visible_in_scene(points, exists, radius, hull):
     farthest = distances.max(initial=0.0, where=visible)
     away = visible & (distances > AT_CAMERA * farthest)
     if np.count_nonzero(away) >= LEAST_POINTS:
-        visible[away] = hull(points[away] / farthest, radius)
+        visible[away] = _alike(points[away], hull(points[away] / farthest, radius))
     return visible
+
+
+def _alike(points, visible):
+    """Return a mask of points in which those in one place are all visible if one is: a hull names one of them."""
+    # Zeros of both signs are one place.
+    rows = np.ascontiguousarray(points + 0.0)
+    _, place, counts = np.unique(
+        rows.view(f"V{rows.strides[0]}").ravel(), return_inverse=True, return_counts=True
+    )
+    if len(counts) == len(points):
+        return visible
+    return (np.bincount(place, np.broadcast_to(visible, len(points))) > 0)[place]
 
 
 def _hull_of_scipy(points, radius):

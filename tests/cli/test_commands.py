@@ -1,6 +1,7 @@
 """The commands as a person types them, in one process but through the whole command line."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -169,6 +170,13 @@ def test_class_names_of_a_keras_file_come_from_a_file(own_model, tmp_path):
     assert manifest["class_names"] == ["sky", "road", "car"]
 
 
+def test_copy_of_a_run_is_refused_beside_it(own_run, tmp_path):
+    copy = shutil.copytree(own_run, tmp_path / "copy")
+    result = tfapp("evaluate", own_run, copy)
+    assert result.exit_code == 2
+    assert f"{copy} is a copy of {own_run}, its results would count twice" in said(result)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -181,6 +189,8 @@ def test_class_names_of_a_keras_file_come_from_a_file(own_model, tmp_path):
         ("export {run} {tmp}/served --classes a,b,c", "--classes is for .keras files"),
         ("export {run} {tmp}/served --gap", "--gap is the certificate of a TV head"),
         ("export {model} {tmp}/served --classes a,b", "--classes names 2 classes; "),
+        ('export {model} {tmp}/served --classes "a,b",c', "--classes names 2 classes; "),
+        ('export {model} {tmp}/served --classes "a,b', "Expected names with commas between"),
         ("export {tmp}/none.keras {tmp}/served", "does not exist; expected a .keras file"),
     ],
 )

@@ -146,3 +146,7 @@ def test_sizes_that_are_not_positive_numbers_are_refused(text):
 
 def test_sizes_are_read_in_their_order():
     assert parse_sizes("1e-3, 5e-4") == (1e-3, 5e-4)
+
+
+def test_size_that_is_named_twice_is_measured_once():
+    assert parse_sizes("1e-3,5e-4,0.001") == (1e-3, 5e-4)

@@ -1,8 +1,11 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from tfapp.data import Frames, Framing, open_dataset, split_items
+from tfapp.data.checks import WARNING, check_data
 from tfapp.errors import InputError
 
 FRAMES = {
@@ -109,3 +112,16 @@ def test_names_in_the_lists_meet_files_whichever_form_of_unicode_either_has(root
         (root / folder / "0016E5_07959.png").rename(root / folder / "e\u0301.png")
     (root / "val.txt").write_text("val/\u00e9.png valannot/\u00e9.png\n", encoding="utf-8")
     assert open_dataset(f"camvid:{root}").official_split.validation == ("val/e\u0301",)
+
+
+@pytest.mark.parametrize("name", ["0001TP_006690", "another"])
+def test_check_warns_of_a_picture_in_two_splits_whatever_its_name(root, name):
+    for part in ("", "annot"):
+        shutil.copy(root / f"train{part}" / "0001TP_006690.png", root / f"test{part}" / f"{name}.png")
+    with (root / "test.txt").open("a") as listed:
+        listed.write(f"/SegNet/CamVid/test/{name}.png /SegNet/CamVid/testannot/{name}.png\n")
+    warnings = [one.text for one in check_data(open_dataset(f"camvid:{root}")).of_kind(WARNING)]
+    assert any(
+        f"occur in two splits, so a test on them tells too much: train/0001TP_006690 = test/{name}" in one
+        for one in warnings
+    )

@@ -207,7 +207,11 @@ def test_progress_ends_at_its_total(segmenter, data):
 @pytest.mark.parametrize(
     "options,message",
     [
-        ({"eps": []}, r"`eps` must be one or more positive numbers. Received: eps=\[\]"),
+        ({"eps": []}, r"`eps` must be one or more different positive numbers. Received: eps=\[\]"),
+        (
+            {"eps": (1e-3, 0.001)},
+            r"`eps` must be one or more different positive numbers. Received: eps=\(0.001",
+        ),
         ({"eps": [1e-3, 0.0]}, "Received: eps="),
         ({"eps": -1e-3}, "Received: eps=-0.001"),
         ({"eps": float("nan")}, "Received: eps=nan"),

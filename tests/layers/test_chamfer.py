@@ -98,6 +98,18 @@ def test_clouds_far_from_the_origin_lose_nothing_but_their_own_rounding(method):
 
 
 @METHODS
+@pytest.mark.parametrize("apart", [10, 1e3, 1e5])
+def test_clouds_that_are_wide_for_their_distances_equal_scipy(method, apart, monkeypatch):
+    """Two blocks of points that are nearly on each other, far from each other."""
+    rng = np.random.default_rng(0)
+    places = rng.uniform(0, 1, (1, 200, 3)) + np.where(rng.random((1, 200, 1)) < 0.5, 0, apart)
+    a, b = (np.float32(places + rng.normal(0, 0.005, places.shape)) for _ in range(2))
+    for on_gpu in (False, True) if method == "matmul" else (False,):
+        monkeypatch.setattr(chamfer_nearest, "on_gpu", lambda on_gpu=on_gpu: on_gpu)
+        np.testing.assert_allclose(chamfer_distance(a, b, method=method), by_scipy(a, b), rtol=1e-5)
+
+
+@METHODS
 def test_masked_points_far_away_change_nothing(method):
     a, b = (points + 1000.0 for points in clouds(m=200, n=200, dtype="float64"))
     a, b = a.astype(np.float32), b.astype(np.float32)

@@ -128,6 +128,16 @@ def test_point_at_the_camera_is_visible_and_hides_nothing(backend):
 
 
 @BACKENDS
+def test_points_in_one_place_are_seen_alike(backend):
+    points = scenes(points=100)
+    doubled = np.concatenate([points, points, points[:, :20]], axis=1)
+    expected = visible(points, backend)
+    np.testing.assert_array_equal(
+        visible(doubled, backend), np.concatenate([expected, expected, expected[:, :20]], axis=1)
+    )
+
+
+@BACKENDS
 def test_points_that_do_not_exist_are_hidden_and_hide_nothing(backend):
     clouds, others = scenes(3), 0.5 * scenes(3, seed=1)
     exists = np.repeat([True, False], [clouds.shape[1], others.shape[1]])[None].repeat(3, 0)

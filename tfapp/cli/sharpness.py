@@ -78,7 +78,7 @@ def sharpness(
 def parse_sizes(text):
     """Return the numbers of a comma-separated list such as 1e-3,5e-4."""
     try:
-        sizes = tuple(float(part) for part in text.split(","))
+        sizes = tuple(dict.fromkeys(float(part) for part in text.split(",")))
     except ValueError:
         sizes = ()
     if not sizes or not all(0 < size < float("inf") for size in sizes):

@@ -6,6 +6,7 @@ from pathlib import Path
 from tfapp.cli.console import console
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
+from tfapp.files import content_hash
 from tfapp.runs.record import COMMANDS, FITTED, POSE, SEGMENTATION, TRANSFER, run_kind
 
 # The class of each kind of runs, and the function that writes a page about some; by name, as they load Keras.
@@ -105,10 +106,26 @@ def open_sources(paths, resize=None, input_scale=None, model_output="auto"):
     opened = [
         KerasFile(path, **options) if is_keras_file(path) else Run.open(path) for path in map(Path, paths)
     ]
+    _refuse_copies(opened)
     for source in opened:
         if isinstance(source, KerasFile):
             console.print(source.scale_sentence, markup=False, highlight=False, soft_wrap=True)
     return opened
+
+
+def _refuse_copies(runs):
+    """Raise InputError for a run that is a copy of another: its results would count as those of another seed."""
+    found = {}
+    for run in runs:
+        # A `.keras` file is averaged with nothing.
+        file = None if run.path.is_file() else run.path / run.model_file
+        if file is None or not file.is_file():
+            continue
+        other = found.setdefault(content_hash(file), run)
+        if other is not run:
+            raise InputError(
+                f"{run.path} is a copy of {other.path}, its results would count twice; leave one of them out."
+            )
 
 
 def typed_scale(context, input_scale):

@@ -17,6 +17,7 @@ from tfapp.cli.console import (
 from tfapp.cli.numbers import LIMITS
 from tfapp.cli.options import MaxPixels, parse_seeds, typed
 from tfapp.cli.sources import SCALE_DEFAULT, typed_scale
+from tfapp.data.typed_names import comma_separated
 from tfapp.errors import InputError
 
 Option = typer.Option
@@ -129,8 +130,8 @@ def evaluate(
 
 
 def names_of(classes):
-    """Turn a typed list of classes into their names; None stays None."""
-    return None if classes is None else [name.strip() for name in classes.split(",")]
+    """Turn a typed list of classes into their names, `"a,b",c` into `a,b` and `c`; None stays None."""
+    return None if classes is None else comma_separated(classes)
 
 
 @resumes

@@ -176,9 +176,14 @@ class _Seen:
         self._tell_same(report)
 
     def _tell_same(self, report):
-        groups = [found for found in self.same.values() if len({picture.group for picture in found}) > 1]
-        across = [found for found in groups if len({picture.split for picture in found}) > 1]
-        within = [found for found in groups if len({picture.split for picture in found}) == 1]
+        across = [found for found in self.same.values() if len({picture.split for picture in found}) > 1]
+        # Pages of one file are kept together by a random split, and may well be alike.
+        within = [
+            found
+            for found in self.same.values()
+            if len({picture.split for picture in found}) == 1
+            and len({picture.group for picture in found}) > 1
+        ]
         unsplit = [found for found in within if not found[0].split]
         for found, kind, what in (
             (across, WARNING, "occur in two splits, so a test on them tells too much"),

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tfapp.data import Framing, read_class_names
+from tfapp.data.typed_names import comma_separated
 from tfapp.errors import InputError
 from tfapp.layers.tv.attach import ends_in_tv_layer
 from tfapp.models import at_own_size, check_placement, find_stride, fitted, with_probabilities
@@ -127,7 +128,7 @@ class KerasFile:
     def _class_names(self, classes):
         if classes is None:
             return [f"class {index}" for index in range(self.num_classes)]
-        names = read_class_names(Path(classes)) if Path(classes).is_file() else classes.split(",")
+        names = read_class_names(Path(classes)) if Path(classes).is_file() else comma_separated(classes)
         if len(names) != self.num_classes:
             raise InputError(f"`classes` names {len(names)} classes; {self.path} has {self.num_classes}.")
         return [name.strip() for name in names]

@@ -115,7 +115,8 @@ def _chosen(classes, names):
         return list(range(len(names)))
     unknown = next((name for name in classes if name not in names), None)
     if unknown is not None or not classes:
-        raise InputError(f"Unknown class {unknown!r}; expected some of: {', '.join(names)}.")
+        quotes = "; a name with a comma stands in double quotes" if any("," in name for name in names) else ""
+        raise InputError(f"Unknown class {unknown!r}; expected some of: {', '.join(names)}{quotes}.")
     return [names.index(name) for name in dict.fromkeys(classes)]
 
 

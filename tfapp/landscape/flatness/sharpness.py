@@ -142,8 +142,8 @@ def _trials(entry, size):
 
 def _checked_sizes(eps):
     sizes = [float(size) for size in np.atleast_1d(eps)]
-    if not sizes or not all(np.isfinite(size) and size > 0 for size in sizes):
-        raise InputError(f"`eps` must be one or more positive numbers. Received: eps={eps}.")
+    if not sizes or not all(np.isfinite(size) and size > 0 for size in sizes) or len(set(sizes)) < len(sizes):
+        raise InputError(f"`eps` must be one or more different positive numbers. Received: eps={eps}.")
     return sizes
 
 
