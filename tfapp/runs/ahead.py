@@ -4,6 +4,11 @@ A study goes through its trainings one after the other, and finds those done tha
 of a serial study, whatever was done where.
 """
 
+import os
+import pickle
+import subprocess
+import sys
+import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -74,14 +79,57 @@ def do_ahead(function, calls, progress, title="trainings ahead"):
 
 
 def _call(function, arguments, keywords):
-    import keras
+    """Call a function in a process of its own, which ends with this one.
 
+    Seeds are those of a process, and in that of a Dask worker other threads draw random numbers too.
+    """
+    own = [sys.executable, "-m", "tfapp.runs.ahead"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen(own, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        pickle.dump((function, arguments, keywords), process.stdin)
+        process.stdin.flush()
+        told = process.stdout.read()
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        code = process.wait()
+    if not told:
+        raise WorkFailed(f"A training ended with {code} before it was done.")
+    kind, text = pickle.loads(told)
+    if kind is not None:
+        raise {"input": InputError, "work": WorkFailed}[kind](text)
+
+
+def _answer():
+    """Make the call that comes through standard input, and write what became of it to standard output."""
+    # What the call prints is no answer.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    function, arguments, keywords = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_end_with_starter, daemon=True).start()
     from tfapp.runs.callbacks import TrainingDiverged
 
+    told = None, ""
     try:
         function(*arguments, **keywords)
     except TrainingDiverged:
         pass
-    finally:
-        # Keras keeps what every model has traced until it is told otherwise.
-        keras.utils.clear_session()
+    except InputError as error:
+        told = "input", str(error)
+    except WorkFailed as error:
+        told = "work", str(error)
+    except Exception as error:
+        told = "work", f"A training failed with {type(error).__name__}: {error}"
+    pickle.dump(told, out)
+    out.close()
+
+
+def _end_with_starter():
+    # Nothing more comes: the end of the stream is that of the process that started this one.
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    _answer()
