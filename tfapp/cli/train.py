@@ -68,6 +68,10 @@ def train(
     weight_decay: Annotated[
         float, Option(help="Adds half of it times the squared norm of the kernels to the loss.")
     ] = 0.0,
+    precision: Annotated[
+        str,
+        Option(help="float32, or mixed_bfloat16 or mixed_float16: faster on accelerators that have them."),
+    ] = "float32",
     schedule: Annotated[str, Option(help="constant, or cosine decay to 0 at the last epoch.")] = "constant",
     base_width: Annotated[int, Option(help="Filters of the first level.")] = 16,
     depth: Annotated[

@@ -21,6 +21,8 @@ MOMENTUM = {"sgd": 0.0, "bpgrad": 0.9, "alig": 0.9}
 TV_GRADIENTS = ("implicit", "jacobian-free", "unrolled", "one-step")
 SCHEDULES = ("constant", "cosine")
 WEIGHTINGS = ("none", "balanced", "median-frequency")
+# Not mixed_float16, which scales the loss: Keras 3.15 cannot load the optimizer of such a checkpoint again.
+PRECISIONS = ("float32", "mixed_bfloat16")
 _CHOICES = {
     "model": tuple(MODELS),
     "loss": LOSSES,
@@ -29,6 +31,7 @@ _CHOICES = {
     "augment": ("auto", *AUGMENTATIONS),
     "class_weighting": WEIGHTINGS,
     "tv_gradient": TV_GRADIENTS,
+    "precision": PRECISIONS,
 }
 LARGEST_SIDE = 16_384
 _POSITIVE = (
@@ -56,6 +59,9 @@ class TrainConfig:
     any head: it is the squared distance of what comes out, probabilities or the free numbers of `sigmoid` and
     `identity`, from the one-hot map of the labels. Image pairs are learned by `mse` with `sigmoid` or `identity`.
 
+    `precision` is the dtype policy of Keras that the network is made under; `float32` leaves the one that is set. Heads
+    compute in float32.
+
     `trajectory` is the number of epochs between two records of the weights, which `tfapp.landscape` draws planes of.
     """
 
@@ -82,6 +88,7 @@ class TrainConfig:
     momentum: float | None = None
     lipschitz: str = "auto"
     weight_decay: float = 0.0
+    precision: str = "float32"
     schedule: str = "constant"
     class_weighting: str = "none"
     augment: str = "auto"

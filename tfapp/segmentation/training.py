@@ -1,6 +1,6 @@
 """Train a segmenter in a run folder, with Keras `fit()`; a killed run resumes."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -197,6 +197,18 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, image_memory, pee
         )
 
 
+@contextmanager
+def dtype_policy(name):
+    """Have layers that are made within the block the dtype policy of Keras of this name; float32 leaves what is set."""
+    before = keras.config.dtype_policy()
+    try:
+        if name != "float32":
+            keras.config.set_dtype_policy(name)
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def _new_model(config, dataset, encoder_weights):
     options = {} if encoder_weights is None else {"encoder_weights": encoder_weights}
     head_options = {
@@ -208,17 +220,18 @@ def _new_model(config, dataset, encoder_weights):
         "gradient": config.tv_gradient,
         "per_class": config.tv_per_class,
     }
-    model = build(
-        config.model,
-        dataset.num_outputs,
-        dataset.channels,
-        head=config.head,
-        head_options=head_options if config.head == "tv-softmax" else None,
-        base_width=config.base_width,
-        depth=config.depth,
-        dropout=config.dropout,
-        **options,
-    )
+    with dtype_policy(config.precision):
+        model = build(
+            config.model,
+            dataset.num_outputs,
+            dataset.channels,
+            head=config.head,
+            head_options=head_options if config.head == "tv-softmax" else None,
+            base_width=config.base_width,
+            depth=config.depth,
+            dropout=config.dropout,
+            **options,
+        )
     # Not of the total variation's weight: it would be pulled towards less of it.
     add_weight_decay(model, config.weight_decay, kernels_only=True)
     return model

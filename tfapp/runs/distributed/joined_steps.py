@@ -5,7 +5,8 @@ from types import MethodType
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers import LossAwareOptimizer
+from tfapp.errors import InputError
+from tfapp.optimizers import LossAwareOptimizer, unwrapped
 
 # Numbers between the streams of random numbers of two workers.
 _APART = 2**20
@@ -22,7 +23,18 @@ def join_steps(model, peers):
         model: Compiled Keras model with a loss whose reduction is `mean_with_sample_weight`, the same everywhere. It
             takes the variables of the chief's, its optimizer's included.
         peers: `Peers`.
+
+    Raises:
+        InputError: For an optimizer that looks at the loss, under mixed_float16, which scales that.
     """
+    if (
+        isinstance(unwrapped(model.optimizer), LossAwareOptimizer)
+        and unwrapped(model.optimizer) is not model.optimizer
+    ):
+        raise InputError(
+            "Several workers cannot train by an optimizer that looks at the loss under mixed_float16; use "
+            "mixed_bfloat16, which scales no loss, or one worker."
+        )
     model.optimizer.build(model.trainable_variables)
     peers.take_from_chief([*model.variables, *model.optimizer.variables])
     for layer in model._flatten_layers(include_self=False):
