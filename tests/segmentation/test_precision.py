@@ -31,7 +31,7 @@ def test_float32_leaves_the_policy_of_the_user():
 
 def test_unknown_precision_is_refused(tiny):
     with pytest.raises(
-        InputError, match="Unknown precision 'float16'; choose one of: float32, mixed_bfloat16"
+        InputError, match="Unknown precision 'float16'; choose one of: float32, mixed_bfloat16."
     ):
         tiny(precision="float16").check()
 

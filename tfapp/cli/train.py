@@ -70,7 +70,7 @@ def train(
     ] = 0.0,
     precision: Annotated[
         str,
-        Option(help="float32, or mixed_bfloat16 or mixed_float16: faster on accelerators that have them."),
+        Option(help="float32, or mixed_bfloat16: faster on accelerators that have it."),
     ] = "float32",
     schedule: Annotated[str, Option(help="constant, or cosine decay to 0 at the last epoch.")] = "constant",
     base_width: Annotated[int, Option(help="Filters of the first level.")] = 16,
