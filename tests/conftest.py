@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,13 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_setup():
+    """Skip what would begin after the time of a machine is over, in seconds since 1970, and say so."""
+    deadline = os.environ.get("TFAPP_TEST_DEADLINE")
+    if deadline and time.time() > float(deadline):
+        pytest.skip("not run: the time that this run of the tests was given (TFAPP_TEST_DEADLINE) is over")
 
 
 @pytest.fixture(autouse=True, scope="module")
