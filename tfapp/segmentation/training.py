@@ -15,7 +15,7 @@ from tfapp.errors import InputError
 from tfapp.landscape import TrajectoryRecorder
 from tfapp.models import add_weight_decay, build, current_tv_weights, stride_of, tv_head
 from tfapp.runs.callbacks import ReportProgress
-from tfapp.runs.checkpoints import Checkpoints
+from tfapp.runs.checkpoints import Checkpoints, read_history
 from tfapp.runs.distributed.agreement import Followed, agree, check_alike
 from tfapp.runs.distributed.joined_steps import join_steps
 from tfapp.runs.distributed.peers import peer_losses
@@ -94,7 +94,8 @@ def _train(spec, out, config, overwrite, callbacks, say, image_memory, peers):
         model = _new_model(config, dataset, config.encoder_weights if fresh else None)
         run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say, image_memory)
         begun = model, dataset, run, frames
-        return {"record": run.record, "epochs": kept.done(), "rows": kept.resume()[2], "out": str(out)}
+        done = kept.done()
+        return {"record": run.record, "epochs": done, "rows": read_history(out)[:done], "out": str(out)}
 
     kept, begun = Checkpoints(out), None
     if peers is None:
