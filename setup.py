@@ -71,6 +71,8 @@ setup(
         # The same export for other engines. TFLite files need nothing more than TensorFlow.
         "onnx": ["tf2onnx>=1.16.1", "onnx>=1.16", "onnxruntime>=1.18"],
         "openvino": ["openvino>=2024.4"],
+        # Whole slides in the formats of the scanners.
+        "slides": ["openslide-python>=1.3", "openslide-bin>=4.0.0.2"],
         # 3D models and poses from depth: ray casting and registration, physics, pieces of a mesh of one's own,
         # depth images in EXR (3.3: the File class), meshes in PLY, faces of more than three corners.
         "pose": [
@@ -99,6 +101,8 @@ setup(
             "onnx>=1.16",
             "onnxruntime>=1.18",
             "openvino>=2024.4",
+            "openslide-python>=1.3",
+            "openslide-bin>=4.0.0.2",
         ],
         # Peers of the total-variation layers and of landscapes; the benchmarks leave out what is not installed.
         "benchmarks": [

@@ -76,11 +76,12 @@ def client(
     """
     del max_pixels  # Its option has set the limit.
     with export_errors_as_input():
+        from tfapp.data.images import IMAGE_SUFFIXES
         from tfapp.export import Client
         from tfapp.segmentation.prediction import find_images
         from tfapp.segmentation.served_images import ServedImages, check_served_places
 
-        files = find_images(images)
+        files = find_images(images, suffixes=IMAGE_SUFFIXES)  # a server decodes no slides
         low, high = value_range
         if not low < high:
             raise InputError(f"`value_range` must be two rising numbers. Received: {low:g} {high:g}.")

@@ -37,6 +37,22 @@ def predict(
     max_pixels: MaxPixels = None,
     tile: Tile = "auto",
     margin: Margin = None,
+    level: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Which level of a pyramidal TIFF or a whole slide to read: 0 is the whole resolution, 1 the largest "
+            "of its smaller copies.",
+            show_default="0",
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="Of NAME: png, or tiff in tiles with smaller copies, for QuPath, napari or a GIS.",
+        ),
+    ] = "png",
 ):
     """Label images at their own size: NAME.png (palette PNG of classes) and NAME-overlay.png.
 
@@ -45,19 +61,21 @@ def predict(
     end.
     """
     del max_pixels  # Its option has set the limit.
+    from tfapp.segmentation.own_pictures import check_form
     from tfapp.segmentation.prediction import check_places, find_images, restore
     from tfapp.segmentation.prediction import predict as label_images
     from tfapp.segmentation.run import Run
 
+    check_form(form)
     opened = Run.open(run)
-    files = find_images(images)
-    check_places(images, files, out, labels=not opened.image_pairs, overwrite=overwrite)
+    files = find_images(images, level)
+    check_places(images, files, out, labels=not opened.image_pairs, overwrite=overwrite, form=form)
     segmenter = opened.segmenter()
     failures = None if stop_on_error else []
     progress = ConsoleProgress(context.command)
     with claimed(out, waiting=progress.say), progress.task("predicting", len(files)) as task:
         options = {"advance": task.advance, "failures": failures, "progress": progress}
-        options |= {"tile": tile, "margin": margin}
+        options |= {"tile": tile, "margin": margin, "form": form}
         if opened.image_pairs:
             restore(segmenter, files, out, opened.channels, **options)
         else:
@@ -78,8 +96,9 @@ def _tell(paths, used):
     from tfapp.data.image_facts import range_facts, range_notices
     from tfapp.data.listing import skipped_notice
     from tfapp.data.stacks import stacks_sentence
+    from tfapp.segmentation.prediction import READ_SUFFIXES
 
-    skipped = skipped_notice(*(path for path in paths if path.is_dir()))
+    skipped = skipped_notice(*(path for path in paths if path.is_dir()), suffixes=READ_SUFFIXES)
     for sentence in [*filter(None, [stacks_sentence(used), skipped]), *range_notices(range_facts(used))]:
         console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 

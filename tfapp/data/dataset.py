@@ -13,7 +13,7 @@ import numpy as np
 from tfapp.data.images import as_floats
 from tfapp.data.read_ahead import read_ahead, threads_for
 from tfapp.data.splits import Split
-from tfapp.data.stacks import Page
+from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
 from tfapp.files import content_hash
 
@@ -28,7 +28,7 @@ class Item:
         read_labels: Returns integers (height, width), class indices and the dataset's ignore value; None in a dataset
             of image pairs.
         size: (height, width).
-        files: The files behind it, or `Page`s of them, for the fingerprint; empty for generated items.
+        files: The files behind it, or `TiffPage`s of them, for the fingerprint; empty for generated items.
         group: Items of one group stay on the same side of a split.
         read_target_pixels: Returns the other image of a pair, as `read_pixels`; None in a dataset with masks.
         channels: Channels that the image has for a network, 1 or 3.
@@ -39,7 +39,7 @@ class Item:
     read_pixels: Callable[[], np.ndarray]
     read_labels: Callable[[], np.ndarray] | None
     size: tuple[int, int]
-    files: tuple[Path | Page, ...]
+    files: tuple[Path | TiffPage, ...]
     group: str
     read_target_pixels: Callable[[], np.ndarray] | None = None
     channels: int = 3

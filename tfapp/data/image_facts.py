@@ -16,7 +16,7 @@ from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
 from tfapp.data.listing import beside_notice, nested_notice, skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
 from tfapp.data.read_ahead import read_ahead, threads_for
-from tfapp.data.stacks import Page
+from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
 
 # What 8 and 12 bits reach to: cameras for microscopes and machines often have 12.
@@ -34,7 +34,7 @@ class ImageFacts:
     """What one image file is.
 
     Attributes:
-        path: The file, or the `Page` of one.
+        path: The file, or the `TiffPage` of one.
         format: Pillow's name of its format, such as `PNG`.
         mode: Pillow's name of its pixels, such as `RGB` or `I;16`.
         size: (height, width), turned as EXIF says.
@@ -43,7 +43,7 @@ class ImageFacts:
             as near as that tells. None where the values were not looked at.
     """
 
-    path: Path | Page
+    path: Path | TiffPage
     format: str
     mode: str
     size: tuple[int, int]

@@ -31,16 +31,16 @@ def visible_folders(folder):
     return _by_name(path for path in visible(folder) if path.is_dir())
 
 
-def image_files(folder):
+def image_files(folder, suffixes=IMAGE_SUFFIXES):
     """Return the images of a folder, as `visible_files`.
 
     Raises:
         InputError: If there is none.
     """
-    files = visible_files(folder)
+    files = visible_files(folder, suffixes)
     if not files:
-        expected = f"expected {', '.join(IMAGE_SUFFIXES)} files"
-        below = [one.name for one in visible_folders(folder) if visible_files(one)]
+        expected = f"expected {', '.join(suffixes)} files"
+        below = [one.name for one in visible_folders(folder) if visible_files(one, suffixes)]
         if below:
             named = ", ".join([*below[:_NAMED], *["..."] * (len(below) > _NAMED)])
             raise InputError(

@@ -16,7 +16,8 @@ from weakref import finalize
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from tfapp.data import big_tiff, tiff_directories, tiff_tags
-from tfapp.data.stacks import Page, declared_pages, page_offsets
+from tfapp.data.stacks import declared_pages, page_offsets
+from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError, either
 from tfapp.files import check_regular_file
 
@@ -49,7 +50,7 @@ def open_image(path, form=None, *, load=True):
     """Return a picture as Pillow's `Image`, turned as EXIF says; the caller closes it.
 
     Args:
-        path: The file, or a `Page` of a stack.
+        path: The file, or a `TiffPage`, such as a `Page` of a stack.
         form: What it must be, such as "a PNG file", for the sentence on a file that is not; any image by default.
         load: Whether to decode the pixels, so that damage comes to light here. Otherwise the picture is as it is stored
             until `decode` is called.
@@ -61,7 +62,7 @@ def open_image(path, form=None, *, load=True):
         check_regular_file(path, "an image")
         image = _opened(path)
         try:
-            if not isinstance(path, Page):
+            if not isinstance(path, TiffPage):
                 _refuse_pages(path, image)
             if image.format == "TIFF":
                 tiff_tags.before_decoding(path, image)
@@ -236,7 +237,7 @@ def _opened(path):
     if head in tiff_directories.SIGNATURES:
         with _tiff(path) as file:
             tiff_directories.Directories(file).check_essential()
-    if isinstance(path, Page):
+    if isinstance(path, TiffPage):
         return _opened_file(path.open(), head)
     if head == big_tiff.SIGNATURE:
         return _opened_file(open(path, "rb"), head)
@@ -262,7 +263,7 @@ def _head_of(path):
 
 
 def _tiff(path):
-    return path.open() if isinstance(path, Page) else open(path, "rb")
+    return path.open() if isinstance(path, TiffPage) else open(path, "rb")
 
 
 def _in_tiff(path, words):

@@ -1,89 +1,41 @@
 """Stacks: TIFF files whose pages are images of one series, as microscopes write them. Each page is read as an image."""
 
-import io
-import os
 import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfapp.data.tiff_directories import Damaged, Directories
+from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # NewSubfileType, whose bits say that a page is a smaller copy (1) or a transparency mask (4) of another.
-_SUBFILE_TYPE, _COPY_OR_MASK = 254, 1 | 4
+SUBFILE_TYPE, COPY, MASK = 254, 1, 4
 _DESCRIPTION, _SAMPLES = 270, 277
 # The descriptions of microscopes are long, but what is looked for stands at their beginning.
 _MOST_TEXT = 2**20
 
 
 @dataclass(frozen=True)
-class Page(os.PathLike):
+class Page(TiffPage):
     """One page of a stack; it can be given wherever the path of an image is read.
 
     Attributes:
-        file: The TIFF file.
         number: Which page, from 1.
         count: Pages of the stack.
-        offset: Where in the file its directory is.
     """
 
-    file: Path
     number: int
     count: int
-    offset: int
 
     @property
     def stem(self):
         """Name that it would have as a file, without suffix: `NAME-03` for the third of at most 99 pages."""
         return f"{self.file.stem}-{self.number:0{len(str(self.count))}}"
 
-    @property
-    def suffix(self):
-        return self.file.suffix
-
-    @property
-    def name(self):
-        return self.stem + self.suffix
-
-    @property
-    def parent(self):
-        return self.file.parent
-
-    def __fspath__(self):
-        return str(self.file)
-
     def __str__(self):
         return f"{self.file} (page {self.number})"
-
-    def open(self):
-        """Return a file object of the stack in which this page is the first: no other has to be read."""
-        return io.BufferedReader(_FromPage(self.file, self.offset))
-
-
-class _FromPage(io.FileIO):
-    """A TIFF file whose header points to another directory than the one on disk does."""
-
-    def __init__(self, path, offset):
-        super().__init__(path)
-        try:
-            found = Directories(self)
-        except BaseException:
-            self.close()
-            raise
-        self._start, code = found.pointer
-        self._pointer = struct.pack(found.order + code, offset)
-        self.seek(0)
-
-    def readinto(self, buffer):
-        begin = self.tell()
-        count = super().readinto(buffer)
-        for index, value in enumerate(self._pointer, self._start - begin):
-            if 0 <= index < count:
-                buffer[index] = value
-        return count
 
 
 def pages_of(path):
@@ -106,7 +58,7 @@ def pages_of(path):
             _refuse_channels(path, len(found), Directories(file))
     except (OSError, Damaged):
         return (path,)
-    return tuple(Page(Path(path), number, len(found), offset) for number, offset in enumerate(found, 1))
+    return tuple(Page(Path(path), offset, number, len(found)) for number, offset in enumerate(found, 1))
 
 
 def page_offsets(file):
@@ -119,7 +71,7 @@ def page_offsets(file):
     return [
         directory.offset
         for directory in found
-        if not found.numbers(directory, _SUBFILE_TYPE, (0,))[0] & _COPY_OR_MASK
+        if not found.numbers(directory, SUBFILE_TYPE, (0,))[0] & (COPY | MASK)
     ]
 
 

@@ -100,23 +100,28 @@ class Directories:
 
     def __iter__(self):
         """Yield each `Directory`; `Damaged` if one is cut off, or if the chain of them comes back to itself."""
-        code = self.pointer[1]
-        counter, entry = (code, "HHQ8s") if self.is_big else ("H", "HHI4s")
         offset, seen = self._first, set()
         while offset:
             if offset in seen:
                 raise Damaged("the chain of its directories comes back to itself")
             seen.add(offset)
-            what = f"its directory {len(seen)} reaches"
-            count = self._number(counter, offset, what)
-            begin = offset + struct.calcsize(counter)
-            end = begin + count * struct.calcsize(f"<{entry}")
-            entries = {}
-            for tag, *stored in struct.iter_unpack(self.order + entry, self._read(begin, end - begin, what)):
-                entries.setdefault(tag, Entry(*stored))
-            following = self._number(code, end, what)
-            yield Directory(offset, entries)
-            offset = following
+            directory, offset = self._directory(offset, f"its directory {len(seen)} reaches")
+            yield directory
+
+    def at(self, offset):
+        """Return the `Directory` at an offset that the tags of another one name; `Damaged` if it is cut off."""
+        return self._directory(offset, "the directory of a smaller copy reaches")[0]
+
+    def _directory(self, offset, what):
+        code = self.pointer[1]
+        counter, entry = (code, "HHQ8s") if self.is_big else ("H", "HHI4s")
+        count = self._number(counter, offset, what)
+        begin = offset + struct.calcsize(counter)
+        end = begin + count * struct.calcsize(f"<{entry}")
+        entries = {}
+        for tag, *stored in struct.iter_unpack(self.order + entry, self._read(begin, end - begin, what)):
+            entries.setdefault(tag, Entry(*stored))
+        return Directory(offset, entries), self._number(code, end, what)
 
     def first(self):
         """Return the first `Directory`; `Damaged` for none, too."""

@@ -8,7 +8,8 @@ import tifffile
 
 from tfapp.data.images import deep_values
 from tfapp.data.opening import open_image
-from tfapp.data.stacks import TIFF_SUFFIXES, Page
+from tfapp.data.stacks import TIFF_SUFFIXES
+from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
 
 # Tiles or strips that are kept decoded, as neighbouring parts need the same ones again.
@@ -27,10 +28,11 @@ class TiffWindows:
         path: The file.
         channels: 1 or 3.
         file: tifffile's `TiffFile`.
+        opened: The binary file object that it reads; both are closed with the reader.
     """
 
-    def __init__(self, path, channels, file):
-        self._path, self._channels, self._file = path, channels, file
+    def __init__(self, path, channels, file, opened):
+        self._path, self._channels, self._file, self._opened = path, channels, file, opened
         self._page = file.pages[0]
         self.size = self._page.imagelength, self._page.imagewidth
         self._kept, self._kept_bytes = OrderedDict(), 0
@@ -40,30 +42,33 @@ class TiffWindows:
         """Return the reader of a file whose values it gives as `read_image` does, otherwise None.
 
         Args:
-            path: The file, or a `Page` of a stack.
+            path: The file, or a `TiffPage` of one.
             channels: 1 or 3.
             least: Pixels below which the answer is None.
 
         Raises:
             InputError: As of `open_image`.
         """
-        if isinstance(path, Page) or Path(path).suffix.lower() not in TIFF_SUFFIXES:
+        if Path(path).suffix.lower() not in TIFF_SUFFIXES:
             return None
         # Pillow's header first, with all of its refusals.
         with open_image(path, load=False) as image:
             if image.width * image.height < least:
                 return None
+        opened = path.open() if isinstance(path, TiffPage) else open(path, "rb")
         try:
-            file = tifffile.TiffFile(path)
+            file = tifffile.TiffFile(opened)
         except (OSError, ValueError, tifffile.TiffFileError):
+            opened.close()
             return None
         try:
             page = file.pages[0]
             if _is_plain(page, channels):
-                return cls(path, channels, file)
+                return cls(path, channels, file, opened)
         except (ValueError, KeyError, IndexError, tifffile.TiffFileError):
             pass
         file.close()
+        opened.close()
         return None
 
     def __enter__(self):
@@ -71,6 +76,7 @@ class TiffWindows:
 
     def __exit__(self, *error):
         self._file.close()
+        self._opened.close()
 
     def window(self, top, bottom, left, right):
         pixels = np.empty((bottom - top, right - left, self._page.samplesperpixel), self._page.dtype)

@@ -4,8 +4,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tfapp.data.images import image_values
+from tfapp.data.images import image_size, image_values, read_image
 from tfapp.data.opening import open_image
+from tfapp.data.slides import Slide, SlideWindows, check_slide
 from tfapp.data.tiff_windows import TiffWindows
 
 
@@ -18,7 +19,7 @@ def open_windows(path, channels=3):
     one, where floats would take 4 and 12.
 
     Args:
-        path: The file, or a `Page` of a stack.
+        path: The file, a `TiffPage` of one, or a `Slide`.
         channels: 1 or 3.
 
     Returns:
@@ -29,13 +30,29 @@ def open_windows(path, channels=3):
     Raises:
         InputError: As of `read_image`.
     """
-    found = TiffWindows.of(path, channels)
+    found = SlideWindows(path, channels) if isinstance(path, Slide) else TiffWindows.of(path, channels)
     if found is None:
         with open_image(path) as image:
             yield _PillowWindows(path, image, channels)
     else:
         with found:
             yield found
+
+
+def size_of(path):
+    """Return (height, width) of what `open_windows` reads; errors as there."""
+    if isinstance(path, Slide):
+        check_slide(path)
+        return path.size
+    return image_size(path)
+
+
+def read_whole(path, channels=3):
+    """Return all of what `open_windows` reads, float32 (height, width, channels) in [0, 1]; errors as there."""
+    if not isinstance(path, Slide):
+        return read_image(path, channels)
+    with open_windows(path, channels) as source:
+        return source.window(0, source.size[0], 0, source.size[1])
 
 
 class ArrayWindows:

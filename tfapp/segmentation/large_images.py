@@ -1,9 +1,8 @@
 """Labels and overlays of images that are cut into tiles: written band by band, never whole in memory."""
 
 import numpy as np
-from PIL import Image
 
-from tfapp.segmentation.own_pngs import own_png_rows, save_own_png
+from tfapp.segmentation.own_pictures import picture_rows, save_pixels
 from tfapp.segmentation.pictures import overlay, palette
 
 # Larger overlays are made smaller, by a whole factor: they are to be looked at, and most programs show no larger ones.
@@ -30,7 +29,7 @@ def write_labels(bands, source, label_file, overlay_file, num_classes):
     factor = overlay_factor(source.size)
     reduced = np.zeros((height // factor, width // factor), np.uint8)
     counts = np.zeros(num_classes, np.int64)
-    with own_png_rows(label_file, source.size, palette=palette(256)) as write:
+    with picture_rows(label_file, source.size, palette=palette(256)) as write:
         for begin, labels in bands:
             write(labels)
             counts += np.bincount(labels.ravel(), minlength=num_classes)
@@ -38,14 +37,13 @@ def write_labels(bands, source, label_file, overlay_file, num_classes):
             chosen = labels[first * factor + factor // 2 - begin :: factor, factor // 2 :: factor]
             into = reduced[first : first + len(chosen)]
             into[:] = chosen[: len(into), : into.shape[1]]
-    picture = Image.fromarray(_overlay(source, reduced, factor, num_classes))
-    save_own_png(picture, overlay_file)
+    save_pixels(_overlay(source, reduced, factor, num_classes), overlay_file)
     return counts
 
 
 def write_restored(bands, size, channels, file):
     """Write an image that a network makes, in 8 bits, from bands uint8 (rows, width) or (rows, width, 3)."""
-    with own_png_rows(file, size, channels) as write:
+    with picture_rows(file, size, channels) as write:
         for _, pixels in bands:
             write(pixels)
 

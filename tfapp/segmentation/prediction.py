@@ -9,38 +9,51 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from tfapp.data import read_image
-from tfapp.data.images import image_size
+from tfapp.data.images import IMAGE_SUFFIXES
+from tfapp.data.levels import at_level
 from tfapp.data.listing import image_files
+from tfapp.data.slides import SLIDE_SUFFIXES
 from tfapp.data.stacks import expanded
-from tfapp.data.windows import open_windows
+from tfapp.data.windows import open_windows, read_whole, size_of
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
 from tfapp.models.tiling import AUTO, TiledNetwork, by_tiles
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.large_images import write_labels, write_restored
-from tfapp.segmentation.own_pngs import is_own_png, save_own_png
-from tfapp.segmentation.pictures import label_picture, overlay
+from tfapp.segmentation.own_pictures import PNG, SUFFIXES, is_foreign, save_labels, save_pixels
+from tfapp.segmentation.pictures import overlay
+
+# What `predict` and `restore` read.
+READ_SUFFIXES = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
 
 
-def find_images(paths):
-    """Return the images among `paths`, folders and the pages of stacks expanded, in order: paths and `Page`s.
+def find_images(paths, level=None, suffixes=READ_SUFFIXES):
+    """Return the images among `paths`, folders and the pages of stacks expanded, in order.
+
+    They are paths, `Page`s of stacks, `Level`s of pyramids and `Slide`s.
+
+    Args:
+        paths: Files, and folders of them.
+        level: Which level of a pyramid or of a slide is read: 0 or None for its whole resolution, or the number of a
+            smaller copy.
+        suffixes: Of the images in folders; without those of slides no file is taken for one.
 
     Raises:
-        InputError: For a path that does not exist, a folder without images, a stack of channels, or two images whose
-            predictions would get the same file name.
+        InputError: For a path that does not exist, a folder without images, a stack of channels, a level that an image
+            does not have, or two images whose predictions would get the same file name.
     """
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            found += image_files(path)
+            found += image_files(path, suffixes)
         elif path.exists():
             check_regular_file(path, "an image")
             found.append(path)
         else:
             raise InputError(f"{path} does not exist; expected image files or folders of images.")
+    if SLIDE_SUFFIXES[0] in suffixes:
+        found = [at_level(path, level or 0) for path in found]
     found = expanded(found)
     stems = Counter(path.stem for path in found)
     doubled = next((path for path in found if stems[path.stem] > 1), None)
@@ -51,7 +64,7 @@ def find_images(paths):
     return found
 
 
-def check_places(paths, images, out, *, labels=True, overwrite=False):
+def check_places(paths, images, out, *, labels=True, overwrite=False, form=PNG):
     """Raise InputError if what `predict` or `restore` would write took the place of something else.
 
     Args:
@@ -61,15 +74,16 @@ def check_places(paths, images, out, *, labels=True, overwrite=False):
         labels: Whether it is `predict` that writes, and not `restore`.
         overwrite: Whether files of these names that are in `out`, and that neither of them wrote, or that were changed
             since, may be replaced.
+        form: Format of the labels, or of the images that are made: `png` or `tiff`.
     """
     check_folder(out)
     for path in paths:
         # What is written there would be taken for an image the next time.
         if same_folder(path, out):
             raise InputError(f"{out} is the folder of the images itself; choose another `out`.")
-    check_outputs(_outputs(images, out, labels), images)
-    written = [file for file, _ in _outputs(images, out, labels)]
-    foreign = None if overwrite else next(filter(_is_foreign, written), None)
+    check_outputs(_outputs(images, out, labels, form), images)
+    written = [file for file, _ in _outputs(images, out, labels, form)]
+    foreign = None if overwrite else next(filter(is_foreign, written), None)
     if foreign:
         raise InputError(
             f"{foreign} exists and was not written by `tfapp predict`, or was changed since, or is of version 0.1; "
@@ -89,6 +103,7 @@ def predict(
     progress=SILENT,
     advance=lambda: None,
     failures=None,
+    form=PNG,
 ):
     """Write `NAME.png` (palette PNG of classes) and `NAME-overlay.png` for every image, at its own size.
 
@@ -106,6 +121,8 @@ def predict(
         advance: Called after each image, for a progress bar.
         failures: List that takes a pair (image path, sentence) for each image that cannot be labelled; None to stop at
             the first of them.
+        form: Format of the labels: `png`, or `tiff`, in tiles and with smaller copies, for images that no program loads
+            as a whole. The overlay is a PNG.
 
     Returns:
         Pairs (image path, share of each class in [0, 1]).
@@ -114,7 +131,7 @@ def predict(
         InputError: An output is one of the images or another output; tiles that the network cannot have; or, without
             `failures`, an image cannot be used.
     """
-    check_outputs(_outputs(images, out, labels=True), images)
+    check_outputs(_outputs(images, out, True, form), images)
     network, told = TiledNetwork(segmenter, channels, tile, margin), _Told(progress)
     shares = []
 
@@ -127,7 +144,7 @@ def predict(
                 counts = write_labels(bands(_labels_of), source, *files, len(class_names))
         shares.append((path, counts / counts.sum()))
 
-    _each(label, _with_outputs(images, out, labels=True), failures, advance)
+    _each(label, _with_outputs(images, out, True, form), failures, advance)
     return shares
 
 
@@ -142,27 +159,28 @@ def restore(
     progress=SILENT,
     advance=lambda: None,
     failures=None,
+    form=PNG,
 ):
     """Write `NAME.png`, the image that a network makes of each image, at its own size and in 8 bits.
 
     Args:
         restorer: Keras model from images of any size to images in [0, 1]; what lies outside is clipped.
-        images, out, channels, tile, margin, progress, advance, failures: As for `predict`, errors too.
+        images, out, channels, tile, margin, progress, advance, failures, form: As for `predict`, errors too.
     """
-    check_outputs(_outputs(images, out, labels=False), images)
+    check_outputs(_outputs(images, out, False, form), images)
     network, told = TiledNetwork(restorer, channels, tile, margin), _Told(progress)
 
     def made(path, files):
         (file,) = files
         with _cut(network, path, channels, progress, told) as cut:
             if cut is None:
-                answer = _whole(network, path, read_image(path, channels))
-                save_own_png(Image.fromarray(_pixels_of(answer)), file)
+                answer = _whole(network, path, read_whole(path, channels))
+                save_pixels(_pixels_of(answer), file)
             else:
                 source, bands = cut
                 write_restored(bands(_pixels_of), source.size, channels, file)
 
-    _each(made, _with_outputs(images, out, labels=False), failures, advance)
+    _each(made, _with_outputs(images, out, False, form), failures, advance)
 
 
 class _Told:
@@ -216,7 +234,7 @@ def _cut(network, path, channels, progress, told):
 
     That takes a function from the answer of a part of the image to what is kept of it, and yields the bands.
     """
-    size = image_size(path)
+    size = size_of(path)
     told(network.remark(size))
     tiling = network.tiling(size)
     if tiling is None:
@@ -228,11 +246,11 @@ def _cut(network, path, channels, progress, told):
 
 
 def _label_whole(network, path, channels, files, num_classes):
-    image = read_image(path, channels)
+    image = read_whole(path, channels)
     labels = np.argmax(_whole(network, path, image), -1)
     label_file, overlay_file = files
-    save_own_png(label_picture(labels), label_file)
-    save_own_png(Image.fromarray(overlay(image, labels, num_classes)), overlay_file)
+    save_labels(labels, label_file)
+    save_pixels(overlay(image, labels, num_classes), overlay_file)
     return np.bincount(labels.ravel(), minlength=num_classes)
 
 
@@ -261,23 +279,15 @@ def _pixels_of(answer):
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
 
 
-def _names(image, out, labels):
+def _names(image, out, labels, form):
     """Return the files that are written for an image."""
-    return [Path(out) / f"{image.stem}{ending}.png" for ending in (("", _OVERLAY) if labels else ("",))]
+    made = Path(out) / f"{image.stem}{SUFFIXES[form]}"
+    return [made, Path(out) / f"{image.stem}-overlay{SUFFIXES[PNG]}"] if labels else [made]
 
 
-def _with_outputs(images, out, labels):
-    return [(image, _names(image, out, labels)) for image in images]
+def _with_outputs(images, out, labels, form):
+    return [(image, _names(image, out, labels, form)) for image in images]
 
 
-def _outputs(images, out, labels):
-    return [(file, image) for image, files in _with_outputs(images, out, labels) for file in files]
-
-
-_OVERLAY = "-overlay"
-
-
-def _is_foreign(file):
-    """Return whether a file exists that is not as `predict` or `restore` wrote it, such as a label image corrected."""
-    # What version 0.1 wrote carries no hash: nobody can tell whether it was corrected since.
-    return os.path.lexists(file) and (file.is_symlink() or not file.is_file() or not is_own_png(file))
+def _outputs(images, out, labels, form):
+    return [(file, image) for image, files in _with_outputs(images, out, labels, form) for file in files]

@@ -1,0 +1,128 @@
+"""Pyramids: TIFFs with smaller copies of themselves, and whole slides."""
+
+import builtins
+
+import numpy as np
+import openslide
+import pytest
+import tifffile
+from PIL import Image
+
+from tfapp.data.levels import at_level
+from tfapp.data.opening import pixel_limit
+from tfapp.data.windows import open_windows, read_whole, size_of
+from tfapp.errors import InputError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (512, 768, 3), dtype=np.uint8)
+LEVELS = [PIXELS, PIXELS[1::2, 1::2], PIXELS[2::4, 2::4]]
+TILES = {"photometric": "rgb", "tile": (128, 128), "compression": "zlib", "metadata": None}
+
+
+def write_within(path, levels=LEVELS):
+    """Write smaller copies as directories within that of the picture, as OME-TIFF has them."""
+    with tifffile.TiffWriter(path) as file:
+        file.write(levels[0], subifds=len(levels) - 1, **TILES)
+        for copy in levels[1:]:
+            file.write(copy, subfiletype=1, **TILES)
+    return path
+
+
+def write_behind(path, levels=LEVELS):
+    """Write smaller copies as pages behind that of the picture, as GeoTIFF has them."""
+    with tifffile.TiffWriter(path) as file:
+        for number, copy in enumerate(levels):
+            file.write(copy, subfiletype=min(number, 1), **TILES)
+    return path
+
+
+def write_slide(path, levels=LEVELS):
+    """Write what Aperio's scanners do: tiled pages, with a description, and a small picture in strips for the eye."""
+    description = "Aperio Image Library v12.0.0\r\n768x512 [0,0 768x512] (128x128) |AppMag = 20|MPP = 0.5"
+    options = TILES | {"compression": None}
+    with tifffile.TiffWriter(path) as file:
+        for number, copy in enumerate(levels):
+            file.write(copy, description=description, **options)
+            if not number:
+                file.write(copy[::8, ::8], photometric="rgb", metadata=None, description=description)
+    return path
+
+
+@pytest.mark.parametrize("write", [write_within, write_behind])
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_level_of_a_tiff_is_that_copy(tmp_path, write, level):
+    found = at_level(write(tmp_path / "a.tif"), level)
+    assert size_of(found) == LEVELS[level].shape[:2]
+    np.testing.assert_array_equal(read_whole(found), LEVELS[level] / np.float32(255))
+    assert found.stem == "a"
+
+
+def test_copies_of_another_size_than_the_picture_made_smaller_are_no_levels(tmp_path):
+    path = write_behind(tmp_path / "a.tif", [PIXELS, PIXELS[:100, :700]])
+    with pytest.raises(InputError, match=r"a.tif has no `level` 1; it has 0 \(768x512\).$"):
+        at_level(path, 1)
+
+
+def test_level_that_is_not_there_is_refused_with_those_that_are(tmp_path):
+    path = write_within(tmp_path / "a.tif")
+    with pytest.raises(
+        InputError, match=r"has no `level` 3; it has 0 \(768x512\), 1 \(384x256\), 2 \(192x128\).$"
+    ):
+        at_level(path, 3)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_level_of_a_slide_is_what_was_written(tmp_path, level):
+    found = at_level(write_slide(tmp_path / "a.svs"), level)
+    assert openslide.OpenSlide(tmp_path / "a.svs").properties[openslide.PROPERTY_NAME_VENDOR] == "aperio"
+    with open_windows(found) as source:
+        assert source.size == size_of(found) == LEVELS[level].shape[:2]
+        part = source.window(10, 90, 20, 110)
+    np.testing.assert_array_equal(part, LEVELS[level][10:90, 20:110] / np.float32(255))
+
+
+def test_slide_in_grey_has_the_grey_of_pillow(tmp_path):
+    found = at_level(write_slide(tmp_path / "a.svs"), 2)
+    grey = np.asarray(Image.fromarray(LEVELS[2]).convert("L")) / np.float32(255)
+    np.testing.assert_array_equal(read_whole(found, 1)[..., 0], grey)
+
+
+def test_slide_beyond_the_limit_of_pixels_is_refused_with_its_smaller_levels(tmp_path):
+    found = at_level(write_slide(tmp_path / "a.svs"), 0)
+    with (
+        pixel_limit(100_000),
+        pytest.raises(InputError, match=r"Or choose a smaller `level`: 1 \(384x256\), 2 \(192x128\)"),
+    ):
+        size_of(found)
+
+
+@pytest.mark.parametrize(
+    "contents, sentence",
+    [(b"", "not a slide that OpenSlide reads"), (b"II*\0" + bytes(40), "a.svs is damaged")],
+)
+def test_file_that_is_no_slide_is_refused(tmp_path, contents, sentence):
+    path = tmp_path / "a.svs"
+    path.write_bytes(contents)
+    with pytest.raises(InputError, match=sentence):
+        at_level(path, 0)
+
+
+def test_slide_of_which_tiles_are_cut_off_is_refused_with_their_place(tmp_path):
+    path = write_slide(tmp_path / "a.svs")
+    found = at_level(path, 0)
+    with open_windows(found) as source:
+        path.write_bytes(path.read_bytes()[:200_000])
+        with pytest.raises(InputError, match="a.svs is damaged in rows 500 to 512, columns 700 to 768"):
+            source.window(500, 512, 700, 768)
+
+
+def test_slide_without_openslide_says_what_to_install(tmp_path, monkeypatch):
+    path, real = write_slide(tmp_path / "a.svs"), builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name == "openslide":
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match=r'takes OpenSlide: pip install "tfapp\[slides\]".'):
+        at_level(path, 0)
