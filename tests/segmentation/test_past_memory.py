@@ -80,14 +80,22 @@ def test_runs_that_differ_in_their_groups_alone_are_seeds_of_one_training(begun,
 
 
 @pytest.mark.slow
-def test_training_with_a_mebibyte_ends_with_the_losses_of_one_with_room_for_all(tmp_path, tiny, make_folder):
+def test_trainings_with_room_for_all_for_few_and_on_disk_end_with_the_same_losses(
+    tmp_path, tiny, make_folder
+):
     # Sixteen images of 64 KiB each and a validation set: neither fits into the smaller memory.
     spec = f"folder:{make_folder(count=24, size=(128, 128))}"
-    whole, small = (
-        train(spec, tmp_path / name, tiny(resize=(128, 128), epochs=1), image_memory=memory)
-        for name, memory in (("whole", 2**30), ("small", 2**16))
-    )
-    assert whole.images_together is small.images_together is None
-    assert [row["loss"] for row in read_history(whole.path)] == [
-        row["loss"] for row in read_history(small.path)
+    ways = {
+        "whole": {"image_memory": 2**30},
+        "small": {"image_memory": 2**16},
+        "disk": {"image_memory": 2**16, "cache": tmp_path / "kept"},
+    }
+    runs = [
+        train(spec, tmp_path / name, tiny(resize=(128, 128), epochs=1), **way) for name, way in ways.items()
     ]
+    assert all(run.images_together is None for run in runs)
+    whole, small, disk = ([row["loss"] for row in read_history(run.path)] for run in runs)
+    assert whole == small == disk
+    assert len(list((tmp_path / "kept").rglob("*-image.npy"))) == len(
+        runs[0].split.train + runs[0].split.validation
+    )

@@ -137,6 +137,14 @@ def train(
     image_memory: Annotated[
         int, Option(min=1, help="MiB of decoded training images to keep, and as many for validation.")
     ] = 2048,
+    cache: Annotated[
+        Path | None,
+        Option(
+            help="Folder to keep decoded images in, which other trainings may share; noisy and generated images are "
+            "not kept.",
+            show_default="none",
+        ),
+    ] = None,
     max_pixels: MaxPixels = None,
     workers: Annotated[
         str | None,
@@ -163,6 +171,7 @@ def train(
     values.update(head=head or default[0], loss=loss or default[1], resize=parse_size(resize))
     config = TrainConfig(**values)
     settings = {"progress": ConsoleProgress(context.command), "image_memory": image_memory * 2**20}
+    settings["cache"] = cache
     try:
         peers = peers_for(workers, worker, worker_timeout, context.command)
         if peers is not None and not peers.is_chief:

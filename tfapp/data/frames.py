@@ -7,6 +7,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from tfapp.data.disk_cache import DiskCache
 from tfapp.data.framing import decoded_pair, weighted_labels
 from tfapp.data.image_cache import ImageCache, nbytes
 from tfapp.data.images import as_floats
@@ -47,9 +48,12 @@ class Frames:
         noisy_set: `NoisySet` that changes some of the images at network size, or None.
         memory: Bytes of decoded images that are kept: a pixel takes a byte in each channel that its file has and one
             for its label; of more than 8 bits two in each channel, of floats, resized or noisy images four.
+        cache: Folder in which decoded images are kept, but for noisy and generated ones, or None.
     """
 
-    def __init__(self, dataset, items, framing, class_weights=None, noisy_set=None, memory=MEMORY_BYTES):
+    def __init__(
+        self, dataset, items, framing, class_weights=None, noisy_set=None, memory=MEMORY_BYTES, cache=None
+    ):
         self.dataset = dataset
         self.framing = framing
         self.class_weights = class_weights
@@ -61,6 +65,7 @@ class Frames:
         self._ends = np.cumsum(counts, dtype=np.int64)
         self._memory = memory
         self._cache = ImageCache(memory, evicting=max(counts, default=1) > 1)
+        self._disk = None if cache is None else DiskCache(cache, dataset, framing.resize)
 
     def __len__(self):
         return int(self._ends[-1]) if self.items else 0
@@ -122,12 +127,12 @@ class Frames:
     def images_together(self, all_nbytes):
         """Return how many images at a time there is memory for, so that each need be decoded once in a pass.
 
-        None for all of them, and where that would spare no decoding, as an image is one frame.
+        None for all of them, and where that would spare no decoding: of images that are one frame each, or all on disk.
 
         Args:
             all_nbytes: `AllRead.nbytes` of these frames.
         """
-        if all_nbytes <= self._memory or len(self) == len(self.items):
+        if all_nbytes <= self._memory or len(self) == len(self.items) or all(map(self._on_disk, self.items)):
             return None
         return max(1, int(_SHARE * self._memory * len(self.items) / all_nbytes))
 
@@ -163,11 +168,22 @@ class Frames:
     def _pair(self, item):
         return self._cache.get(item.name, partial(self._read, item))
 
+    def _on_disk(self, item):
+        return self._disk is not None and bool(item.files) and not self._is_noisy(item)
+
+    def _is_noisy(self, item):
+        return self.noisy_set is not None and item.name in self.noisy_set.positions
+
     def _read(self, item):
+        return (
+            self._disk.get(item, partial(self._decoded, item)) if self._on_disk(item) else self._decoded(item)
+        )
+
+    def _decoded(self, item):
         image, target = decoded_pair(self.dataset, item, self.framing.resize)
         if not self.dataset.image_pairs:
             target = target.astype(self._label_type, copy=False)
-        if self.noisy_set is not None and item.name in self.noisy_set.positions:
+        if self._is_noisy(item):
             image = self.noisy_set.image(item.name, as_floats(image, self.dataset.channels))
         return image, target
 

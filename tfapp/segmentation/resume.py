@@ -18,7 +18,7 @@ from tfapp.segmentation.run import Run
 
 
 def begin_or_resume(
-    out, config, dataset, stride, overwrite, say=lambda sentence: None, image_memory=MEMORY_BYTES
+    out, config, dataset, stride, overwrite, say=lambda sentence: None, image_memory=MEMORY_BYTES, cache=None
 ):
     """Return (run, training frames); every refusal of the input comes before the first file.
 
@@ -30,6 +30,7 @@ def begin_or_resume(
         overwrite: Remove an existing run in `out`.
         say: Function of a sentence that a person should read before the training.
         image_memory: Bytes of decoded training images that are kept.
+        cache: Folder in which decoded images are kept, or None.
 
     Raises:
         InputError: For a folder that is not free, another run in it, changed data, or data that do not
@@ -41,7 +42,7 @@ def begin_or_resume(
         refuse_fewer(Checkpoints(out), config.epochs)
         # Opened and compared above: large folders are not read a second time.
         run.take_compared(dataset)
-        return run, run.frames("train", image_memory)
+        return run, run.frames("train", image_memory, cache)
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
         say(remark)
@@ -49,7 +50,9 @@ def begin_or_resume(
     if config.train_images is not None:
         split = split.with_train_images(config.train_images)
     noisy = noisy_set(split.train, config.train_noise, config.noisy_share, config.split_seed)
-    frames = Frames(dataset, dataset.select(split.train), framing, noisy_set=noisy, memory=image_memory)
+    frames = Frames(
+        dataset, dataset.select(split.train), framing, noisy_set=noisy, memory=image_memory, cache=cache
+    )
     # A damaged image is told now, not after an hour; what fits stays in memory for the training.
     read = frames.read_all()
     weights = class_weights(read.label_counts, config.class_weighting, dataset.spec)

@@ -251,15 +251,15 @@ class Run(runs.Run):
     def stride(self):
         return stride_of(self.load_model())
 
-    def frames(self, split, memory=MEMORY_BYTES):
+    def frames(self, split, memory=MEMORY_BYTES, cache=None):
         """Return the `Frames` of `train`, with the noise that the training set has, `validation` or `test`.
 
         Args:
             split: One of these.
-            memory: Bytes of decoded images that they keep.
+            memory, cache: Bytes of decoded images, and the folder of them, that they keep.
         """
         noisy = self._noisy_set if split == "train" else None
-        return Frames(self.dataset, self.items(split), self.framing, self.class_weights, noisy, memory)
+        return Frames(self.dataset, self.items(split), self.framing, self.class_weights, noisy, memory, cache)
 
     @property
     def _noisy_set(self):

@@ -41,6 +41,7 @@ def train(
     progress=SILENT,
     title="training",
     image_memory=MEMORY_BYTES,
+    cache=None,
     peers=None,
 ):
     """Train the run in `out`, or resume it.
@@ -55,6 +56,8 @@ def train(
         title: What the task is called there.
         image_memory: Bytes of decoded images that are kept, of the training images and of those for validation each.
             A run that resumes may have another number; the batches are those that it began with.
+        cache: Folder in which decoded images are kept for this training and others, or None; see
+            `tfapp.data.disk_cache.DiskCache`.
         peers: `tfapp.runs.distributed.peers.Peers` of worker 0, with which each batch is divided; the others call
             `help_to_train`.
 
@@ -67,7 +70,7 @@ def train(
     """
     with progress.task(title, note="reading data") as task:
         watchers = [ReportProgress(task, tv_weight_note), *_recorder(out, config), *callbacks]
-        run = _train(spec, Path(out), config, overwrite, watchers, progress.say, image_memory, peers)
+        run = _train(spec, Path(out), config, overwrite, watchers, progress.say, (image_memory, cache), peers)
         if task.total is None:
             task.finish("trained already")
     return run
@@ -81,7 +84,7 @@ def _recorder(out, config):
     return [TrajectoryRecorder(Path(out) / TRAJECTORY, config.trajectory)]
 
 
-def _train(spec, out, config, overwrite, callbacks, say, image_memory, peers):
+def _train(spec, out, config, overwrite, callbacks, say, keeping, peers):
     def begin_run():
         nonlocal config, begun
         config.check()
@@ -92,7 +95,7 @@ def _train(spec, out, config, overwrite, callbacks, say, image_memory, peers):
         # A checkpoint has the encoder's weights already: a run resumes without their file.
         fresh = overwrite or not kept.done()
         model = _new_model(config, dataset, config.encoder_weights if fresh else None)
-        run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say, image_memory)
+        run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say, *keeping)
         begun = model, dataset, run, frames
         done = kept.done()
         return {"record": run.record, "epochs": done, "rows": read_history(out)[:done], "out": str(out)}
@@ -106,7 +109,7 @@ def _train(spec, out, config, overwrite, callbacks, say, image_memory, peers):
         # The others open their data.
         agree(peers, lambda: None)
     model, dataset, run, frames = begun
-    fitted = _fit(kept, model, config, dataset, run, frames, callbacks, image_memory, peers)
+    fitted = _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers)
     save_finished(fitted, run.path / run.model_file)
     run.record_extension(
         config.command(dataset.spec, out), **{name: getattr(config, name) for name in config.extendable}
@@ -114,12 +117,12 @@ def _train(spec, out, config, overwrite, callbacks, say, image_memory, peers):
     return run
 
 
-def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_BYTES):
+def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_BYTES, cache=None):
     """Train a run together with worker 0, which keeps it; this worker writes nothing.
 
     Args:
         spec: Dataset as on the command line, a copy of that of worker 0 or the same.
-        config, progress, image_memory: As for `train`.
+        config, progress, image_memory, cache: As for `train`.
         peers: `Peers` of this worker.
 
     Raises:
@@ -129,7 +132,7 @@ def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_B
     with progress.task(f"training, worker {peers.cluster.index}", note="waiting for worker 0") as task:
         check_alike(peers, config)
         told = agree(peers, lambda: None)[0]
-        begun = None
+        begun, keeping = None, (image_memory, cache)
 
         def open_data():
             nonlocal begun, config
@@ -143,11 +146,11 @@ def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_B
                 )
             refuse_other_coding(run, dataset)
             run.take_compared(dataset)
-            begun = _new_model(config, dataset, None), dataset, run, run.frames("train", image_memory)
+            begun = _new_model(config, dataset, None), dataset, run, run.frames("train", *keeping)
 
         agree(peers, open_data)
         kept = Followed(told["out"], told["epochs"], told["rows"])
-        _fit(kept, begun[0], config, *begun[1:], [ReportProgress(task, tv_weight_note)], image_memory, peers)
+        _fit(kept, begun[0], config, *begun[1:], [ReportProgress(task, tv_weight_note)], keeping, peers)
         if task.total is None:
             task.finish("trained already")
 
@@ -161,8 +164,8 @@ def _opened(spec, config, say):
     return dataset
 
 
-def _fit(kept, model, config, dataset, run, frames, callbacks, image_memory, peers):
-    """Return what `fit_or_resume` does."""
+def _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers):
+    """Return what `fit_or_resume` does; `keeping` is the pair of `image_memory` and `cache`."""
     steps = config.steps_per_epoch or max(LEAST_STEPS, -(-len(frames) // config.batch_size))
     share = WHOLE if peers is None else (peers.cluster.index, peers.count)
 
@@ -180,7 +183,7 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, image_memory, pee
             images_together=run.images_together,
             share=share,
         )
-        validation = run.frames("validation", image_memory) if run.split.validation else None
+        validation = run.frames("validation", *keeping) if run.split.validation else None
         watched = None if validation is None else ordered_batches(validation, config.batch_size, share)
         return {"x": stream, "steps_per_epoch": steps, "validation_data": watched}
 
