@@ -101,6 +101,16 @@ class Latencies:
     wall: float = 0.0
     retried: int = 0
 
+    def __add__(self, other):
+        """Return those of two rounds of requests, one after the other."""
+        return Latencies(
+            self.seconds + other.seconds,
+            self.failed + other.failed,
+            self.images + other.images,
+            self.wall + other.wall,
+            self.retried + other.retried,
+        )
+
     def percentile(self, share):
         """Return the seconds within which `share` percent of the requests were answered; NaN where none was.
 

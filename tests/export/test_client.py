@@ -198,7 +198,7 @@ def test_deadline_that_passes_is_told_and_no_longer_waited_for(scheme):
     woken = threading.Event()
 
     def slow(signature, inputs):
-        woken.wait(30)
+        woken.wait(120)
         return answer(signature, inputs)
 
     with serving(double(slow), scheme) as address:
@@ -336,7 +336,7 @@ def test_closing_ends_a_call_in_another_thread(scheme):
 
     def slow(signature, inputs):
         begun.set()
-        woken.wait(30)
+        woken.wait(120)
         return answer(signature, inputs)
 
     with serving(double(slow), scheme) as address:
@@ -350,9 +350,9 @@ def test_closing_ends_a_call_in_another_thread(scheme):
 
         thread = threading.Thread(target=call)
         thread.start()
-        assert begun.wait(20)
+        assert begun.wait(60)
         client.close()
-        thread.join(10)
+        thread.join(60)
         ended = not thread.is_alive()
         woken.set()
         thread.join()

@@ -15,7 +15,7 @@ from tfapp.cli.console import (
     print_table,
     print_written,
 )
-from tfapp.cli.options import MaxPixels
+from tfapp.cli.options import Margin, MaxPixels
 from tfapp.errors import InputError, WorkFailed
 
 PERCENTILES = (50, 90, 99)
@@ -62,6 +62,22 @@ def client(
         tuple[float, float],
         typer.Option(metavar="LOW HIGH", help="Values of serving_default, as the model was exported with."),
     ] = (0.0, 1.0),
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Cut images that are larger into tiles of so many pixels along a side, each a request; needs "
+            "--exported.",
+            show_default="whole images",
+        ),
+    ] = None,
+    margin: Margin = None,
+    exported: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the export that is served, or a copy: it says how far its network looks."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files of these names that tfapp did not write.")
     ] = False,
@@ -79,38 +95,56 @@ def client(
         from tfapp.data.images import IMAGE_SUFFIXES
         from tfapp.export import Client
         from tfapp.segmentation.prediction import find_images
-        from tfapp.segmentation.served_images import ServedImages, check_served_places
+        from tfapp.segmentation.served_images import DEFAULT, UINT8, ServedImages, check_served_places
+        from tfapp.segmentation.served_tiles import ServedTiles
 
         files = find_images(images, suffixes=IMAGE_SUFFIXES)  # a server decodes no slides
         low, high = value_range
         if not low < high:
             raise InputError(f"`value_range` must be two rising numbers. Received: {low:g} {high:g}.")
+        if (tile is None) != (exported is None) or (tile is None and margin is not None):
+            raise InputError(
+                "`tile`, `exported` and `margin` belong together: give the first two, or none of them."
+            )
         options = {} if max_message is None else {"max_message": max_message}
         with Client(
             address, model, version=version, label=label, deadline=deadline, retries=retries, **options
         ) as caller:
+            if tile is not None and signature is None:
+                signature = UINT8 if UINT8 in caller.signatures else DEFAULT
             served = ServedImages(caller, signature, value_range)
+            tiles = None if tile is None else ServedTiles(served, exported, tile, margin)
             if out is not None:
                 check_served_places(served, images, files, out, overwrite=overwrite)
             served.check_value_range()
             failures = None if stop_on_error else {}
             plan = {"batch": batch, "concurrency": concurrency, "repeat": repeat, "failures": failures}
-            latencies, differing = _answer(served, files, out, plan)
+            latencies, differing = _answer(served, tiles, files, out, plan)
     _tell(served, latencies, differing, concurrency)
     if out is not None and latencies.images:
         print_written(out)
     _fail(failures, len(files), latencies.images > 0, context.command)
 
 
-def _answer(served, files, out, plan):
+def _answer(served, tiles, files, out, plan):
     from contextlib import nullcontext
 
     from tfapp.segmentation.served_images import answer_images
+    from tfapp.segmentation.served_tiles import answer_by_tiles, sorted_by_size
 
     progress = ConsoleProgress()
+    small, large = sorted_by_size(tiles, files, plan["failures"])
+    if large and (remark := tiles.remark(large)):
+        progress.say(remark)
     held = nullcontext() if out is None else claimed(out, waiting=progress.say)
     with held, progress.task("asking", len(files) * plan["repeat"]) as task:
-        return answer_images(served, files, out, advance=task.advance, **plan)
+        latencies, differing = answer_images(served, small, out, advance=task.advance, **plan)
+        if large:
+            plan = {**plan, "progress": progress, "advance": task.advance}
+            del plan["batch"]
+            by_tiles, differing_tiles = answer_by_tiles(tiles, large, out, **plan)
+            latencies, differing = latencies + by_tiles, differing + differing_tiles
+    return latencies, differing
 
 
 def _tell(served, latencies, differing, concurrency):

@@ -228,14 +228,8 @@ class TiledNetwork:
                 f"image; the network needs {reach.margin}."
             )
         side = self._side if self._side != AUTO else _automatic_side(chosen)
-        tiling = Tiling(side // stride * stride, chosen, stride, min(halo, chosen))
-        if tiling.step < stride:
-            raise InputError(
-                f"`tile` {side} is too small: the network has a margin of {chosen} pixels at each side and works in "
-                f"steps of {stride}; expected at least {2 * chosen + stride}, better twice that."
-            )
         self._parts = body, head
-        return tiling
+        return checked_tiling(side, chosen, stride, min(halo, chosen))
 
     # Traced when they are called first: of small images, and of large ones, the others are not needed.
 
@@ -251,6 +245,42 @@ class TiledNetwork:
     def _head(self):
         body, head = self._parts
         return compiled(head, body.output_shape[-1])
+
+
+def checked_tiling(side, margin, stride, halo=0):
+    """Return the `Tiling` of tiles of so many pixels along a side; `InputError` if they do not hold their margins."""
+    tiling = Tiling(side // stride * stride, margin, stride, halo)
+    if tiling.step < stride:
+        raise InputError(
+            f"`tile` {side} is too small: the network has a margin of {margin} pixels at each side and works in "
+            f"steps of {stride}; expected at least {2 * margin + stride}, better twice that."
+        )
+    return tiling
+
+
+class TilingNeeds(NamedTuple):
+    """What tiles need for the answer to the whole image.
+
+    Attributes:
+        stride: The multiple of pixels that they begin at.
+        margin: Pixels that they overlap what is used of them at each side.
+        tv_head: Whether a TV head ends at the border of what it is given, which must then be that of the image.
+    """
+
+    stride: int
+    margin: int
+    tv_head: bool
+
+
+def needs_of(model):
+    """Return the `TilingNeeds` of a network, None if it cannot work by tiles, or what it looks at is not known."""
+    try:
+        body, head = _without_tv_head(model)
+        halo, _ = _halo(head, None)
+        reach, _ = _reach(body, halo, None)
+    except NoMargin:
+        return None
+    return TilingNeeds(reach.stride, reach.margin, head is not None)
 
 
 def tile_side(tile):

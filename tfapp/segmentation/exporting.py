@@ -19,8 +19,12 @@ def export_segmenter(source, base_dir, version, class_names, *, post_tv, gap, fa
         ExportError: As `tfapp.export.export`.
     """
     from tfapp.export import export
+    from tfapp.models.tiling import needs_of
 
     # The segmenter pads to the network's stride by itself, exactly as `tfapp evaluate` measured it.
     segmenter = source.segmenter(post_tv, gap=gap)
     metadata = {**facts, "weights": source.weights, "network_stride": source.stride, "post_tv": post_tv}
+    # For clients that cut large images into tiles.
+    needs = needs_of(segmenter)
+    metadata["tiling"] = None if needs is None else needs._asdict()
     return export(segmenter, base_dir, version=version, class_names=class_names, metadata=metadata, **serving)

@@ -24,7 +24,7 @@ from tfapp.segmentation.own_pngs import save_own_png
 from tfapp.segmentation.pictures import label_picture
 from tfapp.segmentation.prediction import check_places
 
-BYTES, UINT8 = "serving_bytes", "serving_uint8"
+BYTES, UINT8, DEFAULT = "serving_bytes", "serving_uint8", "serving_default"
 # Of the float signature and the one of whole numbers, which ask the same model about the same image.
 _SAME = 1e-3
 _TRIAL_SIZE = (64, 64)
@@ -46,7 +46,7 @@ class ServedImages:
     def __init__(self, client, signature=None, value_range=(0.0, 1.0)):
         self.client = client
         if signature is None:
-            signature = BYTES if BYTES in client.signatures else "serving_default"
+            signature = BYTES if BYTES in client.signatures else DEFAULT
         self.signature, self.value_range = client.signature(signature), value_range
         tensors = list(self.signature.inputs.values())
         shape = tensors[0].shape or ()
@@ -70,6 +70,16 @@ class ServedImages:
     def suffix(self):
         """Of what is written: `.png` for label images, `.npz` for outputs of other kinds."""
         return ".npz" if self.label_output is None else ".png"
+
+    @property
+    def alias(self):
+        """Name of the input."""
+        return self._input.alias
+
+    @property
+    def channels(self):
+        """Channels of the arrays that the signature takes, None where it takes files."""
+        return None if self.takes_files else self._input.shape[-1]
 
     def outputs(self, files, out):
         """Return pairs of (file to be written, image)."""
@@ -111,7 +121,18 @@ class ServedImages:
         if self.takes_files:
             return [_contents(file) for file in files]
         [file] = files
-        image = read_image(file, self._input.shape[-1])
+        return self.array_of(file, read_image(file, self._input.shape[-1]))
+
+    def array_of(self, file, image):
+        """Return what a signature of arrays takes for an image, or for a part of it, as a batch of one.
+
+        Args:
+            file: Its path, for messages.
+            image: float32 (height, width, channels) in [0, 1].
+
+        Raises:
+            InputError: The signature takes no array of this size, or no image of more than 8 bits.
+        """
         if not self._input.fits(np.empty((1, *image.shape), self._input.dtype)):
             raise InputError(
                 f"Image {file} is {image.shape[1]}x{image.shape[0]} pixels; {self.signature.name} takes {self._input}."
@@ -121,7 +142,7 @@ class ServedImages:
             if np.abs(whole - 255 * image).max() > 1e-3:
                 raise InputError(
                     f"Image {file} has more than 8 bits, which {self.signature.name} cannot take; use another "
-                    f"`signature`, such as {BYTES}."
+                    f"`signature`, such as {DEFAULT}."
                 )
             return whole.astype(np.uint8)[None]
         low, high = self.value_range
@@ -228,12 +249,12 @@ def answer_images(
             good = 0
             for file, (problem, result) in zip(asked, results, strict=True):
                 if problem is not None:
-                    _fail(file, problem, failures)
+                    fail(file, problem, failures)
                 else:
                     good += 1
-                    digest = _digest(result)
+                    digest = answer_digest(result)
                     if file not in first and out is not None:
-                        _write(result, Path(out) / f"{file.stem}{served.suffix}")
+                        write_answer(result, Path(out) / f"{file.stem}{served.suffix}")
                     differing += first.setdefault(file, digest) != digest
                 advance()
             latencies.images += good
@@ -256,7 +277,8 @@ def _next_job(served, groups, repeat, alone):
     return next_job
 
 
-def _fail(file, problem, failures):
+def fail(file, problem, failures):
+    """Keep, or raise, why an image was not answered: `failures` as of `answer_images`."""
     if isinstance(problem, ServingError) and not problem.of_the_request:
         raise problem
     if failures is None:
@@ -307,7 +329,8 @@ def _other_size(file, size, found):
     )
 
 
-def _write(result, path):
+def write_answer(result, path):
+    """Write a label map (height, width) as a picture, or a dictionary of arrays as `.npz`."""
     if isinstance(result, dict):
         with atomic_path(path) as temporary:
             np.savez(temporary, **result)
@@ -325,7 +348,8 @@ def _plain(value):
     return array.astype("S") if array.dtype == object else array
 
 
-def _digest(result):
+def answer_digest(result):
+    """Return what tells whether two answers are the same."""
     arrays = result if isinstance(result, dict) else {"": result}
     digest = hashlib.sha256()
     for alias, array in arrays.items():

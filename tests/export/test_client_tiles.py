@@ -1,0 +1,159 @@
+"""`tfapp export client --tile`: large images as many small requests, against the test double."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.export.double_server import DoubleServer, SessionModel, serving
+from tfapp.cli.main import app
+from tfapp.export import export
+from tfapp.models import build
+from tfapp.models.any_size import at_own_size
+from tfapp.models.tiling import TilingNeeds, needs_of
+
+pytestmark = pytest.mark.slow
+
+HEADS = {"softmax": None, "tv-softmax": {"tv_weight": 0.3, "iterations": 5, "inference_iterations": 5}}
+
+
+class Served:
+    """A U-Net of depth 1 behind the test double, and its export."""
+
+    def __init__(self, head, base):
+        self.network = build("unet", 3, 3, head=head, head_options=HEADS[head], base_width=2, depth=1)
+        rng = np.random.default_rng(1)
+        for weight in self.network.weights:
+            if "kernel" in weight.name:
+                weight.assign(rng.normal(size=weight.shape) * 0.5)
+        self.model = at_own_size(self.network, None)
+        self.needs = needs_of(self.model)
+        metadata = {"tiling": self.needs._asdict()}
+        self.folder = export(
+            self.model, base, class_names=["a", "b", "c"], warmup_sizes=(), metadata=metadata
+        )
+        self.double = DoubleServer({("cells", 1): SessionModel(self.folder)})
+
+    def labels(self, pixels):
+        return np.asarray(self.model(pixels[None] / np.float32(255), training=False))[0].argmax(-1)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return Served("softmax", tmp_path_factory.mktemp("served") / "cells")
+
+
+@pytest.fixture(scope="module")
+def smooth(tmp_path_factory):
+    return Served("tv-softmax", tmp_path_factory.mktemp("served") / "cells")
+
+
+def ask(address, *arguments):
+    arguments = [str(one) for one in ("export", "client", address, *arguments, "--model", "cells")]
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "400", "NO_COLOR": "1"})
+
+
+def photo(path, size, seed=0):
+    # Blocks of one colour, which a total variation leaves.
+    blocks = np.random.default_rng(seed).integers(
+        0, 256, (-(-size[0] // 9), -(-size[1] // 9), 3), dtype=np.uint8
+    )
+    pixels = blocks.repeat(9, 0).repeat(9, 1)[: size[0], : size[1]]
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def test_network_that_sees_all_of_an_image_has_no_needs():
+    network = build("unet", 3, 3, head="softmax", base_width=2, depth=1)
+    assert needs_of(at_own_size(network, None)).stride == 2
+    assert needs_of(at_own_size(network, (64, 64))) is None
+
+
+@pytest.mark.parametrize(
+    "name, signature, scheme",
+    [
+        ("plain", "serving_default", "grpc"),
+        ("plain", "serving_uint8", "http"),
+        ("smooth", "serving_uint8", "grpc"),
+    ],
+)
+def test_labels_by_tiles_are_those_of_the_whole_image(request, tmp_path, name, signature, scheme):
+    served = request.getfixturevalue(name)
+    pixels = photo(tmp_path / "a.png", (74, 98))
+    small = photo(tmp_path / "b.png", (20, 30), seed=1)
+    options = ("--tile", 48, "--exported", served.folder.parent, "--signature", signature, "--concurrency", 2)
+    with serving(served.double, scheme) as address:
+        result = ask(address, tmp_path / "a.png", tmp_path / "b.png", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    for stem, whole in (("a", pixels), ("b", small)):
+        found = np.asarray(Image.open(tmp_path / "out" / f"{stem}.png"))
+        np.testing.assert_array_equal(found, served.labels(whole))
+    assert len(np.unique(served.labels(pixels))) > 1
+
+
+def test_odd_sides_are_exact_without_a_tv_head(plain, tmp_path):
+    pixels = photo(tmp_path / "a.png", (73, 97))
+    with serving(plain.double, "grpc") as address:
+        options = ("--tile", 48, "--exported", plain.folder)
+        result = ask(address, tmp_path / "a.png", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0 and "may differ" not in result.output, result.output
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png")), plain.labels(pixels))
+
+
+@pytest.mark.parametrize(
+    "name, size, margin", [("smooth", (73, 98), ()), ("plain", (74, 98), ("--margin", 2))]
+)
+def test_labels_that_may_differ_are_said_to(request, tmp_path, name, size, margin):
+    served = request.getfixturevalue(name)
+    photo(tmp_path / "a.png", size)
+    with serving(served.double, "grpc") as address:
+        options = ("--tile", 48, "--exported", served.folder, *margin)
+        result = ask(address, tmp_path / "a.png", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0 and "may differ from those of the whole image" in result.output, (
+        result.output
+    )
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        (("--tile", 48), "--tile, --exported and --margin belong together"),
+        (("--margin", 4), "--tile, --exported and --margin belong together"),
+        (("--tile", 48, "--exported", "EXPORT", "--signature", "serving_bytes"), "takes no parts of images"),
+        (("--tile", 4, "--exported", "EXPORT"), "--tile 4 is too small: the network has a margin of"),
+        (("--tile", 48, "--exported", "OTHER"), "does not say what tiles need"),
+        (("--tile", 48, "--exported", "nowhere"), "nowhere is not a SavedModel"),
+    ],
+)
+def test_tiles_that_cannot_be_are_one_sentence(plain, tmp_path, options, told):
+    photo(tmp_path / "a.png", (74, 98))
+    other = shutil.copytree(plain.folder, tmp_path / "1")
+    record = json.loads((other / "assets.extra" / "export.json").read_text())
+    record["metadata"]["tiling"] = None
+    (other / "assets.extra" / "export.json").write_text(json.dumps(record))
+    names = {"EXPORT": plain.folder, "OTHER": other}
+    with serving(plain.double, "grpc") as address:
+        options = [names.get(one, one) for one in options]
+        result = ask(address, tmp_path / "a.png", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 2 and told in result.output, result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_image_of_which_a_tile_is_refused_is_listed_and_the_others_are_written(plain, tmp_path):
+    photo(tmp_path / "a.png", (74, 98))
+    photo(tmp_path / "b.png", (74, 98), seed=1)
+    contents = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(contents[: len(contents) // 2])
+    with serving(plain.double, "grpc") as address:
+        options = ("--tile", 48, "--exported", plain.folder)
+        result = ask(address, tmp_path / "a.png", tmp_path / "b.png", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 1 and "a.png is damaged or truncated" in result.output, result.output
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["b.png"]
+
+
+def test_needs_of_a_network_come_back_from_its_export(plain):
+    told = json.loads((plain.folder / "assets.extra" / "export.json").read_text())["metadata"]["tiling"]
+    assert TilingNeeds(**told) == plain.needs
