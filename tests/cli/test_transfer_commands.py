@@ -118,6 +118,24 @@ def test_grid_has_a_mean_of_every_cell(run):
     assert "N2 = 3" in printed and (run[0] / "figures" / "grid.png").is_file()
 
 
+@pytest.mark.slow
+def test_grid_by_workers_has_the_numbers_of_the_serial_one_and_trains_nothing_here(
+    run, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise AssertionError("a network was trained in this process")
+
+    options, grids = "--hidden 4 --clusters 2,3 --seeds 1 --classes red,stripes", []
+    for number, dask in enumerate(("", "--dask local")):
+        path = shutil.copytree(run[0], tmp_path / f"run-{number}", ignore=shutil.ignore_patterns("grid*"))
+        if dask:
+            monkeypatch.setattr("tfapp.transfer.grid.train_network", fail)
+        printed = done(f"transfer grid {path} {options} {dask}")
+        assert ("cells ahead" in printed) == bool(dask)
+        grids.append(json.loads((path / "grid.json").read_text()))
+    assert grids[0] == grids[1] and len(grids[0]["cells"]) == 2
+
+
 def test_tsne_draws_the_chosen_images(run):
     # Images with stripes show two classes, and t-SNE shows those with one.
     printed = done(f"transfer tsne {run[0]} --perplexity 2")
@@ -184,6 +202,11 @@ def png(pixels):
         ),
         ("grid {run} --clusters 2,many", "--clusters '2,many' is not understood"),
         ("grid {run} --clusters 25", "--clusters 25 is more than the 24 training images"),
+        pytest.param(
+            "grid {run} --clusters 2 --dask tcp://localhost:1",
+            "Expected a Dask scheduler with workers at tcp://localhost:1,",
+            marks=pytest.mark.slow,  # It waits for one.
+        ),
         ("tsne {place}", "is not a run folder"),
     ],
 )

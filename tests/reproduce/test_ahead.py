@@ -4,15 +4,18 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import typer
 
 from tfapp.cli.main import app
 from tfapp.errors import InputError, WorkFailed
+from tfapp.optimizers import SOLVERS
+from tfapp.reproduce.bpgrad import comparisons
 from tfapp.reproduce.registry import STUDIES
 from tfapp.runs.ahead import ahead_on, do_ahead, is_ahead
-from tfapp.runs.progress import SILENT
+from tfapp.runs.progress import SILENT, Progress
 
 OPTIONS = {
     "spec": "cells:12:32",
@@ -30,6 +33,16 @@ def written(folder, text=b"", number=None):
     if number == 3:
         raise ValueError("three")
     (folder / f"{number}").write_bytes(text)
+
+
+class Ended(Progress):
+    """Remembers how many steps every task had when it ended."""
+
+    def __init__(self):
+        self.totals = {}
+
+    def closed(self, task):
+        self.totals[task.title] = task.total
 
 
 def test_without_workers_nothing_is_done_ahead(tmp_path):
@@ -97,3 +110,21 @@ def test_table_of_trainings_ahead_with_a_worker_killed_is_that_of_a_serial_study
             # But for the seconds, which are last.
             serial, dask = ([line.rpartition(",")[0] for line in lines] for lines in (serial, dask))
         assert serial == dask, name
+
+
+@pytest.mark.slow
+def test_search_and_trainings_of_segmenters_by_solvers_are_done_ahead_with_the_serial_table(
+    address, tmp_path, monkeypatch
+):
+    few = comparisons.FCN_SETTINGS["small"] | {"base_width": 2, "steps_per_epoch": 2, "resize": (32, 32)}
+    monkeypatch.setitem(comparisons.FCN_SETTINGS, "small", few)
+    monkeypatch.setitem(SOLVERS, "sgd", replace(SOLVERS["sgd"], values=(0.1, 0.001)))
+    options = {"data": "cells:20:32", "seeds": (0,), "epochs": 1, "grid_epochs": 1, "solvers": {"sgd": None}}
+    study = STUDIES["bpgrad-table-3.4"]
+    study.run({**options, "out": tmp_path / "serial"})
+    assert len(list(tmp_path.rglob("history.csv"))) == 3
+    ended = Ended()
+    study.run({**options, "out": tmp_path / "dask"}, progress=ended, dask=address)
+    assert (ended.totals["search ahead"], ended.totals["trainings ahead"]) == (2, 1)
+    texts = [(tmp_path / place / "bpgrad-table-3.4.csv").read_text() for place in ("serial", "dask")]
+    assert texts[0] == texts[1]

@@ -143,21 +143,19 @@ def grid(
     ap: Form = "area",
     classes: Classes = None,
     skip_bad: SkipBad = False,
+    dask: Annotated[
+        str | None, Option(help="local, or a Dask scheduler's address: networks at the same time.")
+    ] = None,
 ):
     """Transfer networks of other sizes on the features of a run, N1 x N2; a killed grid resumes."""
+    from tfapp.runs.ahead import ahead_on
     from tfapp.transfer.grid import grid_remark, grid_table
     from tfapp.transfer.results import grid_of_run
 
-    content, written = grid_of_run(
-        run,
-        _sizes("--hidden", hidden),
-        _sizes("--clusters", clusters),
-        parse_seeds(seeds),
-        ap,
-        names_of(classes),
-        skip_bad=skip_bad or None,
-        progress=ConsoleProgress(),
-    )
+    sizes = _sizes("--hidden", hidden), _sizes("--clusters", clusters), parse_seeds(seeds)
+    options = {"skip_bad": skip_bad or None, "progress": ConsoleProgress()}
+    with ahead_on(dask):
+        content, written = grid_of_run(run, *sizes, ap, names_of(classes), **options)
     print_table(grid_table(content))
     console.print(grid_remark(content))
     print_written(*written)

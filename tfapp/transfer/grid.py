@@ -4,15 +4,19 @@ from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
+from tfapp.claims import claimed
 from tfapp.errors import InputError
 from tfapp.files import write_json, write_text
 from tfapp.records import Entries, ListOf, Number, OneOf, TableOf, Text, Whole, read_record
 from tfapp.report.result_table import ResultTable, document, mean_and_spread
+from tfapp.runs.ahead import do_ahead, is_ahead
+from tfapp.runs.progress import SILENT
 from tfapp.runs.record import keep_settings, other_settings
 from tfapp.transfer.classifiers import COSTS, FORMS
 from tfapp.transfer.config import READINGS
-from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, transferred
+from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, gather, transferred
 from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, train_network
+from tfapp.transfer.run import TransferRun
 
 GRID, GRID_FOLDER, CELL, CONFIG = "grid.json", "grid", "cell.json", "config.json"
 _CELL_ENTRIES = Entries({"classes": ListOf(Text()), "costs": ListOf(Number()), "mean": TableOf(Number())})
@@ -43,6 +47,39 @@ def check_cells(chosen, images):
         raise InputError("The sizes must be at least 1 for `hidden` and 2 for `clusters`.")
 
 
+def measure_ahead(
+    run, compared, chosen, *, classes=None, skip_bad=None, progress=SILENT, title="", **options
+):
+    """Have the workers of `tfapp.runs.ahead.ahead_on`, if there are any, measure those of some cells that are left.
+
+    Args:
+        run, compared: As for `measure_cell`, which finds the cells done.
+        chosen: List of `cells`.
+        classes, skip_bad: As `compared` was gathered with.
+        progress: `Progress`.
+        title: Text before the name of its task.
+        **options: Of `measure_cell`.
+
+    Raises:
+        InputError, WorkFailed: As `do_ahead`; as `measure_cell`.
+    """
+    if not is_ahead():
+        return
+    left = [cell for cell in chosen if _stored_mean(run, compared, cell, **options) is None]
+    # A worker may have been started in another folder.
+    call = run.path.absolute(), classes, skip_bad
+    do_ahead(_measure, [((*call, cell), options) for cell in left], progress, f"{title}cells ahead")
+
+
+def _measure(path, classes, skip_bad, cell, **options):
+    run = TransferRun.open(path)
+    # The features are in the folder of the run: no image is read for them again.
+    compared = gather(run, classes=classes, skip_bad=skip_bad)
+    # Where a worker was lost, what it began may not have ended yet.
+    with claimed(_folder_of(run, cell), waiting=SILENT.say):
+        measure_cell(run, compared, cell, **options)
+
+
 def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
     """Train one network of the grid and test its features; what was finished is not done again.
 
@@ -60,19 +97,29 @@ def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
         InputError: The folder of the cell has a result of other settings or classes.
         TrainingDiverged: The loss became NaN or infinite.
     """
+    mean = _stored_mean(run, compared, cell, costs)
+    if mean is None:
+        folder = _folder_of(run, cell)
+        features = features_of(run, compared, folder, cell, progress)
+        alone = replace(compared, features={TRANSFERRED: features})
+        mean = assess(alone, TRANSFERRED, seed=run.config.seed, costs=costs).mean
+        write_json(folder / CELL, {**_tested_on(compared, costs), "mean": mean})
+    return {**cell, "mean": mean}
+
+
+def _stored_mean(run, compared, cell, costs=COSTS):
+    """Return the `mean` that the folder of a cell has for these classes and costs, or None."""
     folder = _folder_of(run, cell)
     _keep_config(replace(run.network_config, **cell), folder, folder.parent)
-    wanted = {"classes": list(compared.class_names), "costs": list(costs)}
-    file = folder / CELL
-    if file.is_file():
-        stored = read_record(file, _CELL_ENTRIES, "remove it and run the same command again.")
-        if {name: stored.get(name) for name in wanted} == wanted:
-            return {**cell, "mean": stored["mean"]}
-    features = features_of(run, compared, folder, cell, progress)
-    alone = replace(compared, features={TRANSFERRED: features})
-    result = assess(alone, TRANSFERRED, seed=run.config.seed, costs=costs)
-    write_json(file, {**wanted, "mean": result.mean})
-    return {**cell, "mean": result.mean}
+    if not (folder / CELL).is_file():
+        return None
+    stored = read_record(folder / CELL, _CELL_ENTRIES, "remove it and run the same command again.")
+    wanted = _tested_on(compared, costs)
+    return stored["mean"] if {name: stored.get(name) for name in wanted} == wanted else None
+
+
+def _tested_on(compared, costs):
+    return {"classes": list(compared.class_names), "costs": list(costs)}
 
 
 def _folder_of(run, cell):

@@ -11,7 +11,15 @@ from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import AREA, FORMS
 from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding
 from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, write_metrics
-from tfapp.transfer.grid import cells, check_cells, grid_of, measure_cell, with_other_reading, write_grid
+from tfapp.transfer.grid import (
+    cells,
+    check_cells,
+    grid_of,
+    measure_ahead,
+    measure_cell,
+    with_other_reading,
+    write_grid,
+)
 from tfapp.transfer.page import save_page
 from tfapp.transfer.pictures import (
     save_embedding_png,
@@ -120,6 +128,8 @@ def grid_of_run(
 ):
     """Train and test networks of other sizes on the features of a run, and write table and figure.
 
+    Within `tfapp.runs.ahead.ahead_on` workers do so ahead, at the same time.
+
     Args:
         path, form, classes, skip_bad, progress, title: As for `open_compared`.
         hidden, clusters: Values of N1 and of N2 = k.
@@ -132,6 +142,8 @@ def grid_of_run(
     run, compared = open_compared(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
     chosen = cells(hidden, clusters, seeds)
     check_cells(chosen, len(compared.features[LOW][0]))
+    ahead = {"classes": classes, "skip_bad": skip_bad, "progress": progress, "title": title}
+    measure_ahead(run, compared, chosen, **ahead, **options)
     with steps(progress, title) as show:
         without = {name: _assess(run, compared, name, show, options).mean for name in (HIGH, LOW)}
         measured = []

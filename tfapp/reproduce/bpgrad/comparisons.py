@@ -214,19 +214,39 @@ def table_3_4(
     """Train FCN-32s by every solver, each with the parameter that has the lowest loss on validation images."""
     from tfapp.files import write_text
     from tfapp.optimizers import SOLVERS
-    from tfapp.reproduce.bpgrad.segmenters import SolverTable, best_value, clean_row, train_by
+    from tfapp.reproduce.bpgrad.segmenters import (
+        SolverTable,
+        best_value,
+        clean_row,
+        train_by,
+        training_by,
+        tried_values,
+    )
+    from tfapp.runs.ahead import do_ahead
     from tfapp.segmentation.config import TrainConfig
+    from tfapp.segmentation.training import train
 
     config = TrainConfig(**FCN_SETTINGS[scale], encoder_weights=encoder_weights)
     config = replace(config, epochs=epochs or config.epochs)
     searching = replace(config, epochs=FCN_GRID_EPOCHS[scale] if grid_epochs is None else grid_epochs)
+    grid, trainings = out / "grid", out / "trainings"
+    values = dict.fromkeys(SOLVERS) if solvers is None else solvers
+    tried = [
+        (name, value) for name in values if values[name] is None for value in tried_values(name, searching)
+    ]
+    searches = [training_by(*pair, data, grid, searching) for pair in tried]
+    do_ahead(train, [(search, {}) for search in searches], progress, "search ahead")
+    values = {
+        name: best_value(data, grid, searching, name, progress) if given is None else given
+        for name, given in values.items()
+    }
+    jobs = [(*pair, data, trainings, replace(config, seed=seed)) for pair in values.items() for seed in seeds]
+    do_ahead(train, [(training_by(*job), {}) for job in jobs], progress)
     table = SolverTable()
-    for name, given in (dict.fromkeys(SOLVERS) if solvers is None else solvers).items():
-        value = best_value(data, out / "grid", searching, name, progress) if given is None else given
-        for seed in seeds:
-            run = train_by(name, value, data, out / "trainings", replace(config, seed=seed), progress)
-            solver = SOLVERS[name]
-            table.add(name, solver.title, solver.parameter, value, seed, run and clean_row(run))
+    for job in jobs:
+        (name, value, *_, own), run = job, train_by(*job, progress)
+        solver = SOLVERS[name]
+        table.add(name, solver.title, solver.parameter, value, own.seed, run and clean_row(run))
     written = files_of(out, "bpgrad-table-3.4", ".md", ".csv")
     shown = table.table()
     write_text(written[0], document(shown, code(command)))
@@ -276,5 +296,6 @@ STUDIES = (
         SCALES,
         table_3_4,
         help=f"{_HEADING_3_4}.\n\n{_ASSUMED_3_4}",
+        trains=True,
     ),
 )

@@ -39,19 +39,38 @@ def train_by(solver, value, spec, out, config, progress):
     """Train a segmenter by a solver, or resume where it stood; return the `Run`, or None if it diverged.
 
     Args:
+        solver, value, spec, out, config: As for `training_by`.
+        progress: `Progress`.
+    """
+    arguments = training_by(solver, value, spec, out, config)
+    try:
+        return train(*arguments, progress=progress, title=arguments[1].name)
+    except TrainingDiverged:
+        return None
+
+
+def training_by(solver, value, spec, out, config):
+    """Return the arguments of `tfapp.segmentation.training.train` that train a segmenter by a solver.
+
+    Args:
         solver: One of `tfapp.optimizers.SOLVERS`.
         value: Of its parameter.
         spec: Dataset as on the command line.
         out: Folder that holds the folder of the run.
         config: The `TrainConfig`, options of the solver aside.
-        progress: `Progress`.
     """
-    folder = f"{solver}-{value}-seed{config.seed}"
     own = replace(config, **solver_options(solver, SOLVERS[solver].parameter, value))
-    try:
-        return train(spec, out / folder, own, progress=progress, title=folder)
-    except TrainingDiverged:
-        return None
+    return spec, out / f"{solver}-{value}-seed{config.seed}", own
+
+
+def tried_values(solver, config):
+    """Return the values of a solver's parameter that its search trains with: none where there is nothing to search.
+
+    Args:
+        solver, config: As for `best_value`.
+    """
+    values = SOLVERS[solver].values
+    return values if len(values) > 1 and config.epochs else ()
 
 
 def best_value(spec, out, config, solver, progress):
@@ -63,15 +82,12 @@ def best_value(spec, out, config, solver, progress):
         spec, out, solver, progress: As for `train_by`.
         config: The `TrainConfig` of the short trainings.
     """
-    known = SOLVERS[solver]
-    if len(known.values) == 1 or not config.epochs:
-        return known.value
     losses = {}
-    for value in known.values:
+    for value in tried_values(solver, config):
         run = train_by(solver, value, spec, out, config, progress)
         if run:
             losses[value] = read_history(run.path)[-1]["val_loss"]
-    return min(losses, key=losses.get) if losses else known.value
+    return min(losses, key=losses.get) if losses else SOLVERS[solver].value
 
 
 def clean_row(run):
