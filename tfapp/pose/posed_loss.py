@@ -10,6 +10,7 @@ from tfapp.errors import InputError
 from tfapp.layers import HiddenPointRemoval, rigid_transform
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.model.visible_distance import visible_chamfer_distance
+from tfapp.runs.accelerators import jit_compile
 
 # Pairs of points that a batch of poses compares at a time; the soft visibility holds them all in memory.
 PAIRS = 2**23
@@ -141,7 +142,7 @@ class ChamferModel(PoseModel):
         """Return one with the settings and weights of a compiled `PoseModel`, at the same step of its training."""
         copy = cls(**model.get_config())
         copy.set_weights(model.get_weights())
-        copy.compile(keras.optimizers.SGD(), jit_compile=False)
+        copy.compile(keras.optimizers.SGD(), jit_compile=jit_compile())
         copy.optimizer.iterations.assign(model.optimizer.iterations)
         return copy
 

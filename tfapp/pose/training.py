@@ -13,6 +13,7 @@ from tfapp.pose.observations import check_shown, observe, split_scenes
 from tfapp.pose.run import PoseRun
 from tfapp.pose.scenes.scene_folder import SceneFolder
 from tfapp.pose.scenes_run import scenes_content
+from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.callbacks import ReportProgress
 from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import fit_or_resume, save_finished
@@ -146,8 +147,8 @@ def compile_pose_model(model, config, steps):
         )
         return keras.optimizers.Adam(falling)
 
-    # XLA has no place for the hulls of the hidden points.
-    model.compile(adam(config.learning_rate), adam(config.model_learning_rate), jit_compile=False)
+    rates = config.learning_rate, config.model_learning_rate
+    model.compile(*map(adam, rates), jit_compile=jit_compile())
 
 
 class SceneBatches(keras.utils.PyDataset):

@@ -6,6 +6,7 @@ from typing import Any
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.landscape.fingerprint import hash_weights
+from tfapp.runs.accelerators import compile_for_this_machine, waiting_on_accelerator
 from tfapp.runs.callbacks import RunRecorder, StopAtLoss, StopOnDivergence, has_reached
 from tfapp.runs.checkpoints import load_kept
 
@@ -72,6 +73,7 @@ def fit_or_resume(
         model = begin()
     if done >= last or (rows and has_reached(rows[-1], until_loss)):
         return Fitted(model, rows, False)
+    compile_for_this_machine(model)
     if prepare is not None:
         prepare(model)
     in_epochs = kept.unit == "epoch"
@@ -83,8 +85,10 @@ def fit_or_resume(
         *callbacks,
     ]
     span = {"epochs": last, "initial_epoch": done} if in_epochs else {"steps_per_epoch": last - done}
+    given = data(done)
+    given["x"] = waiting_on_accelerator(given["x"])
     # The data come shuffled.
-    model.fit(**data(done), **span, shuffle=False, verbose=0, callbacks=watchers)
+    model.fit(**given, **span, shuffle=False, verbose=0, callbacks=watchers)
     return Fitted(model, rows, True)
 
 

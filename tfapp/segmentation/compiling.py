@@ -4,6 +4,7 @@ import keras
 
 from tfapp.models import OneHotMeanSquaredError
 from tfapp.optimizers import BPGrad
+from tfapp.runs.accelerators import jit_compile
 from tfapp.segmentation.config import OWN_OPTIMIZERS
 
 
@@ -59,8 +60,7 @@ def _compile_weighted(model, optimizer, learning_rate, make_loss, metrics):
         optimizer=optimizer,
         loss=make_loss(reduction="mean_with_sample_weight"),
         weighted_metrics=metrics,
-        # XLA's convolutions are slower than the default ones on a CPU.
-        jit_compile=False,
+        jit_compile=jit_compile(),
     )
     # Left to the first step, the variables of the optimizer have TensorFlow trace that step twice.
     model.optimizer.build(model.trainable_variables)

@@ -13,6 +13,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from tfapp.errors import InputError
 from tfapp.layers import FeatureTransfer
 from tfapp.optimizers import SOLVERS, make_solver, unwrapped
+from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.callbacks import RunRecorder
 from tfapp.runs.checkpoints import LastModel
 from tfapp.runs.fitting import fit_or_resume, save_finished
@@ -133,7 +134,7 @@ class _WindowRecorder(RunRecorder):
 
 def _compiled(model, config):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(_solver(config), loss, metrics=["accuracy"])
+    model.compile(_solver(config), loss, metrics=["accuracy"], jit_compile=jit_compile())
     return model
 
 

@@ -18,6 +18,7 @@ from tfapp.pose.refinement.refined_run import read_refined, refinement_of
 from tfapp.pose.scenes.camera import Camera
 from tfapp.pose.served.exporting import served_run
 from tfapp.pose.training import turned
+from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.callbacks import ReportProgress
 from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import fit_or_resume, save_finished
@@ -101,7 +102,7 @@ def _distil(run, options, overwrite, progress, callbacks):
     plain = PoseModel(**asdict(student.settings))
     plain.network.set_weights(student.network.get_weights())
     plain.object_points.assign(student.object_points)
-    plain.compile("adam", jit_compile=False)
+    plain.compile("adam", jit_compile=jit_compile())
     save_finished(fitted, folder / MODEL, plain)
     # Written last: it tells that the distillation is done.
     write_json(folder / RECORD, settings | {"epochs": options.epochs, "scenes": len(taught["depth"])})
@@ -126,8 +127,7 @@ def _student(run, refined, steps):
     falling = keras.optimizers.schedules.ExponentialDecay(
         _RATE, _DECAY_EPOCHS * steps, _DECAY, staircase=True
     )
-    # XLA has no place for the matching of instances.
-    student.compile(keras.optimizers.Adam(falling), jit_compile=False)
+    student.compile(keras.optimizers.Adam(falling), jit_compile=jit_compile())
     return student
 
 

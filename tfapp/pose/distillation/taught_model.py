@@ -38,6 +38,8 @@ class TaughtPoseModel(PoseModel):
     def __init__(self, symmetries, symmetry_centre, name="taught_pose_model", **settings):
         super().__init__(name=name, **settings)
         self._symmetries, self._centre = np.array(symmetries), np.array(symmetry_centre)
+        # XLA has no place for the matching of instances, which Python computes.
+        self.supports_jit = False
         network = self.network
         choice = network.get_layer("choice")(network.get_layer("fixed_features").input)
         outputs = {**network.output, "choice": network.get_layer("choice_shape")(choice)}

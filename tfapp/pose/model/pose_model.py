@@ -70,6 +70,7 @@ class PoseModel(keras.Model):
             name="seen", shape=(self.settings.points,), initializer="ones", trainable=False
         )
         self.model_optimizer = None
+        # A layer that XLA cannot compile, so that Keras compiles no pose model by it.
         self._removal = HiddenPointRemoval(self.settings.radius_exponent, self.settings.camera_position)
         self._distance = keras.metrics.Mean(name="distance_mm")
         self.built = True

@@ -44,6 +44,8 @@ def join_steps(model, peers):
     steps = _JoinedSteps(peers)
     model.train_step = MethodType(steps.train_step, model)
     model.test_step = MethodType(steps.test_step, model)
+    # Workers wait for each other within a step, which XLA would compile as one operation.
+    model.jit_compile = False
     # Keras takes the functions that it traced before, if there are any.
     model.train_function = model.test_function = None
 

@@ -10,6 +10,7 @@ from tfapp.files import write_json
 from tfapp.optimizers import SOLVERS, SWEEPS, LossAwareOptimizer, make_solver, unwrapped
 from tfapp.optimizers.catalogue import value_text
 from tfapp.records import Entries, Flag, ListOf, Number, NumberOr, TableOf, Text, Whole, checked, read_record
+from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
 from tfapp.runs.record import keep_settings
@@ -127,7 +128,8 @@ class _SkipsAreTold(keras.callbacks.Callback):
 def _compiled(job):
     model = job.workload.build(job.seed)
     accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(make_solver(job.solver, job.value), objective(), metrics=[accuracy])
+    solver = make_solver(job.solver, job.value)
+    model.compile(solver, objective(), metrics=[accuracy], jit_compile=jit_compile())
     # Left to the first step, the variables of the solver, or of a metric given by its name, have TensorFlow
     # trace that step twice.
     model.optimizer.build(model.trainable_variables)
