@@ -160,6 +160,19 @@ def test_export_scores_files_as_evaluation_scored_their_images(run, place):
     np.testing.assert_allclose(answers.outputs[0]["scores"], expected, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_run_in_half_precision_is_evaluated_has_a_grid_and_is_exported(place, tmp_path):
+    path, half = tmp_path / "run", f"{SMALL} --precision mixed_bfloat16"
+    line = f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {half}"
+    done(line)
+    done(f"transfer evaluate {path}")
+    done(f"transfer grid {path} --hidden 4 --clusters 2")
+    kept = keras.models.load_model(path / "grid" / "n1-4-n2-2-seed-0" / "transfer.keras")
+    assert kept.get_layer("feature_transfer").compute_dtype == "bfloat16"
+    done(f"export {path} {tmp_path / 'served'}")
+    done(line.replace("--iterations 30", "--iterations 31"))
+
+
 def png(pixels):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
@@ -172,6 +185,15 @@ def png(pixels):
         (
             "train labels:{place}/images --out {run} {small} --backbone {place}/small.keras --hidden 9",
             "another hidden",
+        ),
+        (
+            "train labels:{place}/images --out {run} {small} --backbone {place}/small.keras --precision "
+            "mixed_bfloat16",
+            "another precision",
+        ),
+        (
+            "train labels:{place}/images --out {new} {small} --backbone {place}/small.keras --precision half",
+            "Unknown --precision 'half'; choose one of: float32, mixed_bfloat16",
         ),
         (
             "train labels:{place}/images --out {new} {small} --backbone ResNet101",

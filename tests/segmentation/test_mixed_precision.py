@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from tfapp.errors import InputError
-from tfapp.segmentation.config import PRECISIONS
-from tfapp.segmentation.training import dtype_policy
+from tfapp.runs.precision import PRECISIONS, dtype_policy
 
 HALF = pytest.mark.parametrize("precision", PRECISIONS[1:])
 

@@ -152,3 +152,29 @@ def test_same_seed_gives_the_same_centroids():
     np.testing.assert_array_equal(
         k_means_centroids(features, 5, seed=3), k_means_centroids(features, 5, seed=3)
     )
+
+
+def test_network_in_half_precision_gives_float32_that_is_about_the_same():
+    features, labels = clouds()
+    whole, half = (build_network(5, config(precision=name)) for name in ("float32", "mixed_bfloat16"))
+    half.set_weights(whole.get_weights())
+    assert half.get_layer("feature_transfer").first.compute_dtype == "bfloat16"
+    assert half.output.dtype == "float32" and {one.dtype for one in half.weights} == {"float32"}
+    largest = np.abs(whole(features)).max()
+    np.testing.assert_allclose(half(features), whole(features), atol=0.02 * largest)
+    losses = [
+        model.train_on_batch(features, labels, return_dict=True)["loss"]
+        for model in (module._compiled(one, config()) for one in (whole, half))
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_network_of_float32_and_its_settings_are_stored_as_before_there_was_a_choice():
+    assert [layer.name for layer in build_network(5, config()).layers] == ["features", "feature_transfer"]
+    assert "precision" not in config().to_json()
+    assert config(precision="mixed_bfloat16").to_json()["precision"] == "mixed_bfloat16"
+
+
+def test_unknown_precision_is_refused():
+    with pytest.raises(InputError, match="Unknown `precision` 'half'; choose one of: float32, mixed_bf"):
+        config(precision="half").check()

@@ -189,6 +189,9 @@ def train(
         int | None,
         Option(help="Scenes to learn from.", show_default="all that are not held out"),
     ] = None,
+    precision: Annotated[
+        str, Option(help="float32, or mixed_bfloat16: its backbone faster on accelerators that have it.")
+    ] = "float32",
     seed: Annotated[int, Option(help="Of weights, points, order and split.")] = 0,
     refine: Annotated[
         bool, Option("--refine", help="Then refine poses and model, as `tfapp pose refine` does.")

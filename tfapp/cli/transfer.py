@@ -86,6 +86,9 @@ def train(
     ] = 15_000,
     batch_size: Annotated[int, Option(help="Images per batch.")] = 1000,
     weight_decay: Annotated[float, Option(help="In the objective, of the kernels.")] = 0.0005,
+    precision: Annotated[
+        str, Option(help="float32, or mixed_bfloat16: faster on accelerators that have it.")
+    ] = "float32",
     seed: Annotated[int, Option(help="Of clusters, weights, order and random degradations.")] = 0,
     skip_bad: Annotated[bool, Option("--skip-bad", help="Go on without images that cannot be read.")] = False,
     max_pixels: MaxPixels = None,

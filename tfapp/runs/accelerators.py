@@ -19,8 +19,9 @@ def jit_compile():
     "auto" leaves out models that have a layer which XLA cannot compile (`supports_jit`), such as the hidden points of
     pose models, and platforms without XLA.
     """
-    # On a CPU the convolutions of XLA are slower than TensorFlow's own. Keras's "auto" means that too, but only from
-    # some version on, and it asks for devices that this process may not use.
+    # On a CPU XLA is slower than TensorFlow's own operations: measured 1.7 times for a step of a U-Net, 1.9 times for
+    # one of the transfer network. Keras's "auto" means that too, but only from some version on, and it counts devices
+    # that this process may not use.
     return "auto" if has_accelerator() else False
 
 

@@ -10,6 +10,7 @@ from tfapp.data.noise import DEFAULT_SHARE
 from tfapp.errors import InputError, either
 from tfapp.models import MODELS, REGRESSION_HEADS
 from tfapp.optimizers import ALIG, BPGrad, Eve
+from tfapp.runs.precision import PRECISIONS
 
 # Optimizers of tfapp; all other names are Keras's.
 OWN_OPTIMIZERS = {"bpgrad": BPGrad, "alig": ALIG, "eve": Eve}
@@ -21,8 +22,6 @@ MOMENTUM = {"sgd": 0.0, "bpgrad": 0.9, "alig": 0.9}
 TV_GRADIENTS = ("implicit", "jacobian-free", "unrolled", "one-step")
 SCHEDULES = ("constant", "cosine")
 WEIGHTINGS = ("none", "balanced", "median-frequency")
-# Not mixed_float16, which scales the loss: Keras 3.15 cannot load the optimizer of such a checkpoint again.
-PRECISIONS = ("float32", "mixed_bfloat16")
 _CHOICES = {
     "model": tuple(MODELS),
     "loss": LOSSES,

@@ -1,6 +1,6 @@
 """Train a segmenter in a run folder, with Keras `fit()`; a killed run resumes."""
 
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tfapp.runs.distributed.agreement import Followed, agree, check_alike
 from tfapp.runs.distributed.joined_steps import join_steps
 from tfapp.runs.distributed.peers import peer_losses
 from tfapp.runs.fitting import fit_or_resume, logs_and_seconds, save_finished
+from tfapp.runs.precision import dtype_policy
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.compiling import compile_configured
@@ -199,18 +200,6 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers):
             prepare=None if peers is None else partial(join_steps, peers=peers),
             callbacks=callbacks,
         )
-
-
-@contextmanager
-def dtype_policy(name):
-    """Have layers that are made within the block the dtype policy of Keras of this name; float32 leaves what is set."""
-    before = keras.config.dtype_policy()
-    try:
-        if name != "float32":
-            keras.config.set_dtype_policy(name)
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _new_model(config, dataset, encoder_weights):

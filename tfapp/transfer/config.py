@@ -1,11 +1,12 @@
 """Settings of a transfer network."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from tfapp.errors import InputError
 from tfapp.optimizers import SOLVERS
 from tfapp.optimizers.catalogue import value_text
+from tfapp.runs.precision import FLOAT32, check_precision
 
 READINGS = ("own", "nearest")
 # What may be another in a run that resumes.
@@ -29,6 +30,7 @@ class NetworkConfig:
         decay_every: Iterations after which the learning rate is divided by 10, again and again; 0 for never.
         batch_size: Feature vectors in a batch.
         weight_decay: Adds `weight_decay / 2 * ||W||^2` to the loss, W the kernels.
+        precision: `float32` or `mixed_bfloat16`, what the two layers compute in; what they give is float32.
         seed: Of the clustering, the initial weights and the order of the batches.
     """
 
@@ -41,6 +43,7 @@ class NetworkConfig:
     decay_every: int = 15_000
     batch_size: int = 1000
     weight_decay: float = 0.0005
+    precision: str = FLOAT32
     seed: int = 0
 
     def check(self):
@@ -55,8 +58,15 @@ class NetworkConfig:
             raise InputError(f"Unknown `pseudo` {self.pseudo!r}; choose one of: {', '.join(READINGS)}.")
         if self.solver not in SOLVERS:
             raise InputError(f"Unknown solver {self.solver!r}; choose one of: {', '.join(SOLVERS)}.")
+        check_precision(self.precision)
         if self.value is not None and not (math.isfinite(self.value) and self.value > 0):
             raise InputError(f"`value` must be a number above 0; got {self.value}.")
+
+    def to_json(self):
+        """Return what is stored: all options, but younger ones only where they differ from their default."""
+        return {
+            name: value for name, value in asdict(self).items() if (name, value) != ("precision", FLOAT32)
+        }
 
     def parameter(self):
         """Return the value of the solver's parameter."""

@@ -1,6 +1,6 @@
 """Further networks on the features of a run, and mean average precision over the sizes of the layers."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -136,7 +136,7 @@ def is_grid_current(run, content):
         file = _folder_of(run, cell) / CONFIG
         sizes = {name: cell[name] for name in ("hidden", "clusters", "seed")}
         if file.is_file() and other_settings(
-            asdict(replace(run.network_config, **sizes)), read_record(file, TableOf(), "remove its folder.")
+            replace(run.network_config, **sizes).to_json(), read_record(file, TableOf(), "remove its folder.")
         ):
             return False
     return True
@@ -231,7 +231,7 @@ def _keep_config(config, folder, home):
     """
     keep_settings(
         folder / CONFIG,
-        asdict(config),
+        config.to_json(),
         f"{folder} holds a network of other settings, such as fewer iterations; remove {home} to train anew.",
     )
 

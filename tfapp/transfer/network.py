@@ -17,6 +17,7 @@ from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.callbacks import RunRecorder
 from tfapp.runs.checkpoints import LastModel
 from tfapp.runs.fitting import fit_or_resume, save_finished
+from tfapp.runs.precision import FLOAT32, dtype_policy
 from tfapp.transfer.config import DECAY
 
 MODEL = "transfer.keras"
@@ -37,10 +38,15 @@ def build_network(dimension, config):
     keras.utils.set_random_seed(config.seed)
     features = keras.Input((dimension,), name="features")
     penalty = keras.regularizers.L2(config.weight_decay / 2)
-    layer = FeatureTransfer(
-        config.hidden, config.clusters, kernel_regularizer=penalty, name="feature_transfer"
-    )
-    return keras.Model(features, layer(features), name="feature_transfer_network")
+    with dtype_policy(config.precision):
+        layer = FeatureTransfer(
+            config.hidden, config.clusters, kernel_regularizer=penalty, name="feature_transfer"
+        )
+    found = layer(features)
+    if config.precision != FLOAT32:
+        # The loss and the classifiers take float32.
+        found = keras.layers.Activation("linear", dtype="float32", name="as_float32")(found)
+    return keras.Model(features, found, name="feature_transfer_network")
 
 
 def train_network(folder, features, labels, config, progress=None):

@@ -56,7 +56,8 @@ class PoseModel(keras.Model):
     """
 
     def __init__(self, name="pose_model", **settings):
-        super().__init__(name=name)
+        # Whatever policy is set: Keras would round the depth that the model is called with.
+        super().__init__(name=name, dtype="float32")
         self.settings = PoseSettings(**settings)
         self.signs = sign_table(self.settings.instances, self.settings.channels)
         self.network = build_pose_network(self.settings)

@@ -9,6 +9,7 @@ from tfapp.models.classifiers.residual import residual_network
 from tfapp.pose.model.network_inputs import DepthChannels, PointMap
 from tfapp.pose.model.pose_layers import AroundCentroids, Centroids, Offset, StopGradient, UnitQuaternion
 from tfapp.pose.model.rotation_numbers import RotationNumbers, numbers_of, rotation_length
+from tfapp.runs.precision import dtype_policy
 
 TRANSLATIONS = ("direct", "centroid")
 # How far from a centroid the middle of a part may be, in units of the network.
@@ -47,7 +48,9 @@ def build_pose_network(settings):
     points = PointMap(
         settings.camera, settings.centre, settings.unit, settings.size, dtype="float32", name="points"
     )(depth)
-    features = backbone(settings.backbone)(_seen(depth, points, settings))
+    # Half precision has three digits: enough for features, but not for points in metres and their poses.
+    with dtype_policy(settings.precision):
+        features = backbone(settings.backbone)(_seen(depth, points, settings))
     length = rotation_length(settings.rotation)
     if settings.base_poses:
         rotation = _numbers(features, settings, length, "rotation_head")
@@ -56,15 +59,14 @@ def build_pose_network(settings):
         rotation, translation = _pose_vector(features, settings, length)
     quaternion = _quaternion(rotation, settings)
     if settings.translation == "centroid":
-        centroids = Centroids(settings.instances, name="centroids")(points)
-        translation = AroundCentroids(REACH, name="translation")([centroids, translation])
+        centroids = Centroids(settings.instances, dtype="float32", name="centroids")(points)
+        translation = AroundCentroids(REACH, dtype="float32", name="translation")([centroids, translation])
     elif settings.base_poses:
-        translation = Offset(_places(settings.instances), name="translation")(translation)
+        translation = Offset(_places(settings.instances), dtype="float32", name="translation")(translation)
     options = settings.hypotheses * settings.channels
-    choice = keras.layers.Dense(settings.instances * options, name="choice")(
-        StopGradient(name="fixed_features")(features)
-    )
-    choice = keras.layers.Reshape((settings.instances, options), name="choice_shape")(choice)
+    fixed = StopGradient(dtype="float32", name="fixed_features")(features)
+    choice = keras.layers.Dense(settings.instances * options, dtype="float32", name="choice")(fixed)
+    choice = keras.layers.Reshape((settings.instances, options), dtype="float32", name="choice_shape")(choice)
     outputs = {"quaternion": quaternion, "translation": translation, "choice": choice}
     return keras.Model(depth, outputs, name="pose_network")
 
@@ -86,9 +88,13 @@ def _pose_vector(features, settings, length):
     reach = features.shape[-1] ** -0.5
     begin = [keras.initializers.RandomUniform(-reach, reach, seed=settings.seed + n) for n in range(2)]
     x = keras.layers.Dense(
-        int(np.prod(shape)), kernel_initializer=begin[0], bias_initializer=begin[1], name="pose_vector"
+        int(np.prod(shape)),
+        kernel_initializer=begin[0],
+        bias_initializer=begin[1],
+        dtype="float32",
+        name="pose_vector",
     )(features)
-    x = keras.layers.Reshape(shape, name="pose_vector_shape")(x)
+    x = keras.layers.Reshape(shape, dtype="float32", name="pose_vector_shape")(x)
     return x[..., :length], x[..., length:]
 
 
@@ -98,7 +104,7 @@ def _quaternion(numbers, settings):
     else:
         base = np.zeros((settings.hypotheses, settings.instances, 4)).tolist()
     if settings.rotation == "quaternion":
-        return UnitQuaternion(base, name="quaternion")(numbers)
+        return UnitQuaternion(base, dtype="float32", name="quaternion")(numbers)
     added = numbers_of(settings.rotation, base) if settings.base_poses else None
     return RotationNumbers(settings.rotation, added, dtype="float32", name="quaternion")(numbers)
 
@@ -107,8 +113,10 @@ def _numbers(features, settings, count, name):
     shape = (settings.hypotheses, settings.instances, count)
     # Small at first: the poses begin at those that are given with them.
     small = keras.initializers.RandomNormal(stddev=0.01, seed=settings.seed)
-    x = keras.layers.Dense(int(np.prod(shape)), kernel_initializer=small, name=name)(features)
-    return keras.layers.Reshape(shape, name=f"{name}_shape")(x)
+    x = keras.layers.Dense(int(np.prod(shape)), kernel_initializer=small, dtype="float32", name=name)(
+        features
+    )
+    return keras.layers.Reshape(shape, dtype="float32", name=f"{name}_shape")(x)
 
 
 def _base_quaternions(settings):

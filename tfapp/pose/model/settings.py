@@ -6,6 +6,7 @@ import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.pose.scenes.camera import Camera
+from tfapp.runs.precision import PRECISIONS
 
 COMBINATIONS = ("min", "softmin")
 VISIBILITIES = ("hidden-points", "soft", "none")
@@ -14,13 +15,14 @@ ROTATIONS = ("quaternion", "ortho6d", "axis-angle")
 
 
 _CHOICES = {
+    "precision": PRECISIONS,
     "combination": COMBINATIONS,
     "visibility": VISIBILITIES,
     "network_input": NETWORK_INPUTS,
     "rotation": ROTATIONS,
 }
 # Than version 0.1.
-_YOUNGER = ("network_input", "rotation", "base_poses")
+_YOUNGER = ("network_input", "rotation", "base_poses", "precision")
 
 
 def usual_exponent(points):
@@ -53,6 +55,7 @@ class ModelOptions:
         exponent: Of the radius of that removal; None for 2.4 up to 512 points of the model and 2.9 above, which the
             density of the points asks for.
         squared: Whether the Chamfer distance has squared lengths; eq. 4.1 has not.
+        precision: `float32` or `mixed_bfloat16`, what the backbone computes in; points and poses are float32.
         seed: Seed of points, weights and base orientations.
     """
 
@@ -70,6 +73,7 @@ class ModelOptions:
     visibility: str = "hidden-points"
     exponent: float | None = None
     squared: bool = False
+    precision: str = "float32"
     seed: int = 0
 
 
