@@ -24,6 +24,8 @@ def photos(tmp_path):
     (folder / "c.png").write_bytes(b"spoilt")
     for name in ("d.heic", "notes.txt", "._a.png", "Thumbs.db"):
         (folder / name).touch()
+    (folder / "within").mkdir()
+    Image.fromarray(noise).save(folder / "within" / "e.png")
     return folder
 
 
@@ -36,6 +38,7 @@ def test_what_can_be_labelled_is_and_the_rest_is_told(plain_run, photos, tmp_pat
     assert "c.png is empty or not an image that can be read" in result.output
     assert "1 of 3 image(s) could not be used; the others are done." in result.output
     assert f"2 file(s) in {photos} are skipped (1 .heic, 1 .txt)" in result.output
+    assert f"1 file(s) in 1 folder(s) within {photos} are left out" in result.output
     assert "1 of 1 image(s) with more than 8 bits hold no value above 4095" in result.output
     (photos / "c.png").unlink()
     again = predict(plain_run, photos, "--out", tmp_path / "out")

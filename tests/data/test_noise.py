@@ -136,7 +136,7 @@ def test_amount_out_of_the_range_of_its_kind_is_refused(text, message):
         parse_noises([text])
 
 
-@pytest.mark.parametrize("text", ["salt=0,01", "brightness=-0,05"])
+@pytest.mark.parametrize("text", ["salt=0,01", "brightness=-0,05", "gaussian=0,1", "salt=0.5,0,2"])
 def test_a_comma_in_place_of_the_decimal_point_is_refused(text):
     with pytest.raises(InputError, match="decimals have a point"):
         parse_noises([text])

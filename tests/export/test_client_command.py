@@ -182,6 +182,18 @@ def test_status_of_a_file_is_told_and_the_others_are_written(photos, tmp_path, s
     assert len(list((tmp_path / "out").iterdir())) == 4 and server.calls.count("predict") == 1
 
 
+def test_files_of_a_folder_that_are_left_out_are_counted(photos, tmp_path):
+    (photos / "c.png").unlink()
+    (photos / "notes.txt").touch()
+    (photos / "within").mkdir()
+    (photos / "within" / "f.png").write_bytes((photos / "a.png").read_bytes())
+    with serving(cells(), "grpc") as address:
+        result = ask(address, photos, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert f"1 file(s) in {photos} are skipped (1 .txt)" in result.output
+    assert f"1 file(s) in 1 folder(s) within {photos} are left out" in result.output
+
+
 def test_file_that_is_no_image_is_told_and_not_sent(photos, tmp_path):
     (photos / "c.png").write_bytes(b"no image")
     server = cells()

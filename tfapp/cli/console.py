@@ -298,6 +298,12 @@ def print_table(table):
     console.print(drawn)
 
 
+def print_notices(sentences):
+    """Print sentences on the input that a person should know, each on a line of its own."""
+    for sentence in sentences:
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
 def print_written(*paths):
     """Name the files that a command wrote, one per line and never wrapped, so that they can be copied."""
     for path in paths:

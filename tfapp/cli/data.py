@@ -12,6 +12,7 @@ from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
     console,
+    print_notices,
     print_table,
     print_written,
 )
@@ -129,8 +130,7 @@ def _print_remarks(data):
     """Print what a person should know of the data."""
     from tfapp.data.image_facts import remarks_on
 
-    for remark in remarks_on(data):
-        console.print(remark.text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    print_notices(remark.text for remark in remarks_on(data))
 
 
 def _print_shares(dataset, shares, ignored):

@@ -12,6 +12,7 @@ from tfapp.cli.console import (
     error_console,
     export_errors_as_input,
     in_flags,
+    print_notices,
     print_table,
     print_written,
 )
@@ -94,11 +95,12 @@ def client(
     with export_errors_as_input():
         from tfapp.data.images import IMAGE_SUFFIXES
         from tfapp.export import Client
-        from tfapp.segmentation.prediction import find_images
+        from tfapp.segmentation.prediction import find_images, found_notices
         from tfapp.segmentation.served_images import DEFAULT, UINT8, ServedImages, check_served_places
         from tfapp.segmentation.served_tiles import ServedTiles
 
-        files = find_images(images, suffixes=IMAGE_SUFFIXES)  # a server decodes no slides
+        # A server decodes no slides.
+        files = find_images(images, suffixes=IMAGE_SUFFIXES)
         low, high = value_range
         if not low < high:
             raise InputError(f"`value_range` must be two rising numbers. Received: {low:g} {high:g}.")
@@ -120,6 +122,9 @@ def client(
             failures = None if stop_on_error else {}
             plan = {"batch": batch, "concurrency": concurrency, "repeat": repeat, "failures": failures}
             latencies, differing = _answer(served, tiles, files, out, plan)
+    print_notices(
+        found_notices(images, [file for file in files if file not in (failures or ())], IMAGE_SUFFIXES)
+    )
     _tell(served, latencies, differing, concurrency)
     if out is not None and latencies.images:
         print_written(out)

@@ -8,9 +8,9 @@ import typer
 from tfapp.claims import claimed
 from tfapp.cli.console import (
     ConsoleProgress,
-    console,
     error_console,
     in_flags,
+    print_notices,
     print_table,
     print_written,
 )
@@ -62,7 +62,7 @@ def predict(
     """
     del max_pixels  # Its option has set the limit.
     from tfapp.segmentation.own_pictures import check_form
-    from tfapp.segmentation.prediction import check_places, find_images, restore
+    from tfapp.segmentation.prediction import check_places, find_images, found_notices, restore
     from tfapp.segmentation.prediction import predict as label_images
     from tfapp.segmentation.run import Run
 
@@ -85,22 +85,10 @@ def predict(
         rows = [(path.name, *(f"{100 * share:.1f} %" for share in row)) for path, row in shares]
         print_table(ResultTable(["image", *opened.class_names], rows))
     failed = {path for path, _ in failures or ()}
-    _tell(images, [file for file in files if file not in failed])
+    print_notices(found_notices(images, [file for file in files if file not in failed]))
     if len(failed) < len(files):
         print_written(out)
     _fail(failures, len(files), context.command)
-
-
-def _tell(paths, used):
-    """Print what was skipped, and what is strange about the values of the images that were used."""
-    from tfapp.data.image_facts import range_facts, range_notices
-    from tfapp.data.listing import skipped_notice
-    from tfapp.data.stacks import stacks_sentence
-    from tfapp.segmentation.prediction import READ_SUFFIXES
-
-    skipped = skipped_notice(*(path for path in paths if path.is_dir()), suffixes=READ_SUFFIXES)
-    for sentence in [*filter(None, [stacks_sentence(used), skipped]), *range_notices(range_facts(used))]:
-        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _fail(failures, count, command):

@@ -93,6 +93,11 @@ def parse_noises(texts):
                 f"Unknown noise {text!r}; expected KIND=AMOUNT[,AMOUNT...] with KIND one of: {', '.join(KINDS)}; "
                 f"or one of the presets: {', '.join(PRESETS)}."
             )
+        if not _KINDS[kind].whole and re.search(r"(^|,)0,[0-9]+(,|$)", amounts):
+            raise InputError(
+                f"{text!r} has the amounts 0 and a whole number, or a decimal comma: decimals have a point, such as "
+                "0.1; the amount 0 is left out, as clean images are measured anyway."
+            )
         for amount in amounts.split(","):
             noise = Noise(kind, _amount(kind, amount))
             if noise.amount != 0 and noise not in noises:

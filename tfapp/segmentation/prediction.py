@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfapp.data.image_facts import range_facts, range_notices
 from tfapp.data.images import IMAGE_SUFFIXES
 from tfapp.data.levels import at_level
-from tfapp.data.listing import image_files
+from tfapp.data.listing import image_files, nested_notice, skipped_notice
 from tfapp.data.slides import SLIDE_SUFFIXES
-from tfapp.data.stacks import expanded
+from tfapp.data.stacks import expanded, stacks_sentence
 from tfapp.data.windows import open_windows, read_whole, size_of
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
@@ -62,6 +63,22 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
             f"Two images are called {doubled.stem!r}; predict them into different `out` folders."
         )
     return found
+
+
+def found_notices(paths, used, suffixes=READ_SUFFIXES):
+    """Return sentences on what `find_images` left out or took apart, and on the values of the images that are used.
+
+    Args:
+        paths, suffixes: As of `find_images`.
+        used: Those of the images that could be read.
+    """
+    folders = [path for path in map(Path, paths) if path.is_dir()]
+    found = [
+        stacks_sentence(used),
+        skipped_notice(*folders, suffixes=suffixes),
+        nested_notice(*folders, suffixes=suffixes),
+    ]
+    return [*filter(None, found), *range_notices(range_facts(used))]
 
 
 def check_places(paths, images, out, *, labels=True, overwrite=False, form=PNG):
