@@ -2,53 +2,84 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.export.double_server import DoubleServer, SessionModel, serving
+from tests.export.double_server import DoubleServer, FunctionModel, serving
 from tfapp.cli.main import app
-from tfapp.export import export
 from tfapp.models import build
 from tfapp.models.any_size import at_own_size
-from tfapp.models.tiling import TilingNeeds, needs_of
-
-pytestmark = pytest.mark.slow
+from tfapp.models.tiling import needs_of
+from tfapp.segmentation.exporting import export_segmenter
 
 HEADS = {"softmax": None, "tv-softmax": {"tv_weight": 0.3, "iterations": 5, "inference_iterations": 5}}
 
 
-class Served:
-    """A U-Net of depth 1 behind the test double, and its export."""
+IMAGES = (None, None, None, 3)
+SIGNATURES = {
+    name: (
+        {"images": tf.TensorSpec(IMAGES, dtype)},
+        {"labels": tf.TensorSpec(IMAGES[:3], tf.int32), "probabilities": tf.TensorSpec(IMAGES, tf.float32)},
+    )
+    for name, dtype in (("serving_default", tf.float32), ("serving_uint8", tf.uint8))
+}
+SIGNATURES["serving_bytes"] = (
+    {"image_bytes": tf.TensorSpec((None,), tf.string)},
+    {"labels_png_bytes": tf.TensorSpec((None,), tf.string)},
+)
 
-    def __init__(self, head, base):
+
+class Served:
+    """A U-Net of depth 1 behind the test double, and the folder of an export that tells what its tiles need."""
+
+    def __init__(self, head, folder):
         self.network = build("unet", 3, 3, head=head, head_options=HEADS[head], base_width=2, depth=1)
         rng = np.random.default_rng(1)
         for weight in self.network.weights:
             if "kernel" in weight.name:
                 weight.assign(rng.normal(size=weight.shape) * 0.5)
-        self.model = at_own_size(self.network, None)
-        self.needs = needs_of(self.model)
-        metadata = {"tiling": self.needs._asdict()}
-        self.folder = export(
-            self.model, base, class_names=["a", "b", "c"], warmup_sizes=(), metadata=metadata
-        )
-        self.double = DoubleServer({("cells", 1): SessionModel(self.folder)})
+        self.needs = needs_of(self.network)
+        self.folder = with_tiling(folder, self.needs._asdict())
+        self.double = DoubleServer({("cells", 1): FunctionModel(self.answer, SIGNATURES)})
+        self.largest = 0
+
+    def answer(self, signature, inputs):
+        images = inputs["images"]
+        self.largest = max(self.largest, *images.shape[1:3])
+        if signature == "serving_uint8":
+            images = images / np.float32(255)
+        probabilities = np.asarray(self.network(images, training=False))
+        return {"labels": probabilities.argmax(-1).astype(np.int32), "probabilities": probabilities}
 
     def labels(self, pixels):
-        return np.asarray(self.model(pixels[None] / np.float32(255), training=False))[0].argmax(-1)
+        return self.answer("serving_uint8", {"images": pixels[None]})["labels"][0]
+
+
+def with_tiling(folder, tiling):
+    """Have the record of an export tell what its tiles need, and return its folder."""
+    record = json.loads((folder / "assets.extra" / "export.json").read_text())
+    record["metadata"]["tiling"] = tiling
+    (folder / "assets.extra" / "export.json").write_text(json.dumps(record))
+    return folder
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    return Served("softmax", tmp_path_factory.mktemp("served") / "cells")
+def plain(exported, tmp_path_factory):
+    return Served(
+        "softmax", shutil.copytree(exported.folder, tmp_path_factory.mktemp("plain") / "cells" / "1")
+    )
 
 
 @pytest.fixture(scope="module")
-def smooth(tmp_path_factory):
-    return Served("tv-softmax", tmp_path_factory.mktemp("served") / "cells")
+def smooth(exported, tmp_path_factory):
+    return Served(
+        "tv-softmax", shutil.copytree(exported.folder, tmp_path_factory.mktemp("smooth") / "cells" / "1")
+    )
 
 
 def ask(address, *arguments):
@@ -85,9 +116,11 @@ def test_labels_by_tiles_are_those_of_the_whole_image(request, tmp_path, name, s
     pixels = photo(tmp_path / "a.png", (74, 98))
     small = photo(tmp_path / "b.png", (20, 30), seed=1)
     options = ("--tile", 48, "--exported", served.folder.parent, "--signature", signature, "--concurrency", 2)
+    served.largest = 0
     with serving(served.double, scheme) as address:
         result = ask(address, tmp_path / "a.png", tmp_path / "b.png", "--out", tmp_path / "out", *options)
     assert result.exit_code == 0, result.output
+    assert served.largest < 74
     for stem, whole in (("a", pixels), ("b", small)):
         found = np.asarray(Image.open(tmp_path / "out" / f"{stem}.png"))
         np.testing.assert_array_equal(found, served.labels(whole))
@@ -130,10 +163,7 @@ def test_labels_that_may_differ_are_said_to(request, tmp_path, name, size, margi
 )
 def test_tiles_that_cannot_be_are_one_sentence(plain, tmp_path, options, told):
     photo(tmp_path / "a.png", (74, 98))
-    other = shutil.copytree(plain.folder, tmp_path / "1")
-    record = json.loads((other / "assets.extra" / "export.json").read_text())
-    record["metadata"]["tiling"] = None
-    (other / "assets.extra" / "export.json").write_text(json.dumps(record))
+    other = with_tiling(shutil.copytree(plain.folder, tmp_path / "1"), None)
     names = {"EXPORT": plain.folder, "OTHER": other}
     with serving(plain.double, "grpc") as address:
         options = [names.get(one, one) for one in options]
@@ -154,6 +184,10 @@ def test_image_of_which_a_tile_is_refused_is_listed_and_the_others_are_written(p
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["b.png"]
 
 
-def test_needs_of_a_network_come_back_from_its_export(plain):
-    told = json.loads((plain.folder / "assets.extra" / "export.json").read_text())["metadata"]["tiling"]
-    assert TilingNeeds(**told) == plain.needs
+def test_export_of_a_segmenter_tells_its_needs(monkeypatch):
+    segmenter = build("unet", 3, 3, head="softmax", base_width=2, depth=1)
+    source = SimpleNamespace(segmenter=lambda post_tv, gap: segmenter, weights="ab", stride=2)
+    told = {}
+    monkeypatch.setattr("tfapp.export.export", lambda *_, **options: told.update(options["metadata"]))
+    export_segmenter(source, "cells", None, ["a", "b", "c"], post_tv=None, gap=False, facts={})
+    assert told["tiling"] == needs_of(segmenter)._asdict()
