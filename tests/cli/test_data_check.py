@@ -1,6 +1,8 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -58,3 +60,14 @@ def test_out_of_another_kind_is_refused(binary):
 @pytest.mark.parametrize("spec", ["cells:3:32", "digits:60"])
 def test_generated_datasets_have_nothing_to_mend(spec):
     assert check(spec).exit_code == 0
+
+
+def test_masks_whose_lowest_value_is_white_are_a_warning(binary):
+    for file in (binary / "masks").iterdir():
+        tifffile.imwrite(file.with_suffix(".tif"), np.asarray(Image.open(file)) > 0)
+        file.unlink()
+    result = check(f"folder:{binary}")
+    assert (
+        result.exit_code == 1
+        and "warning: 3 of 3 masks are TIFFs whose lowest value is white" in result.output
+    )

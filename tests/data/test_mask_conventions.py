@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile  # another writer than ours
 from PIL import Image
 
 from tfapp.data import open_dataset
@@ -163,3 +164,61 @@ def test_masks_whose_objects_are_numbered_are_doubted(opened):
 def test_masks_of_classes_are_not_taken_for_numbered_objects(opened, masks, classes):
     found = opened(*map(counted, masks), classes=classes)
     assert not any("numbered" in one.text for one in found.remarks)
+
+
+DRAWN = THREE == 2
+
+
+def inverted_doubts(dataset):
+    return [one.text for one in dataset.remarks if one.doubt and "lowest value is white" in one.text]
+
+
+@pytest.mark.parametrize("colours", [None, "back:0,0,0\nfront:255,255,255\n"])
+def test_masks_that_tifffile_wrote_of_booleans_are_a_doubt_with_their_number(opened, tmp_path, colours):
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, DRAWN)
+    assert (tifffile.imread(tmp_path / "a.tif") == DRAWN).all()
+    written = [(tmp_path / name).read_bytes() for name in ("a.tif", "b.tif")]
+    dataset = opened(*written, png(255 * DRAWN.astype(np.uint8)), classes=colours)
+    np.testing.assert_array_equal(labels_of(dataset), [~DRAWN, ~DRAWN, DRAWN])
+    (doubt,) = inverted_doubts(dataset)
+    assert doubt.startswith("2 of 3 masks are TIFFs whose lowest value is white (MinIsWhite")
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8])
+def test_masks_with_the_remedy_of_the_doubt_are_read_as_they_were_drawn(opened, tmp_path, kind):
+    values = DRAWN if kind is bool else DRAWN.astype(np.uint8) * 255
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
+    dataset = opened((tmp_path / "a.tif").read_bytes())
+    np.testing.assert_array_equal(labels_of(dataset), [DRAWN])
+    assert not inverted_doubts(dataset)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_numbers_of_more_bits_whose_lowest_is_white_are_a_doubt_too(opened, tmp_path, kind):
+    tifffile.imwrite(tmp_path / "a.tif", ~THREE.astype(kind), photometric="miniswhite")
+    dataset = opened((tmp_path / "a.tif").read_bytes())
+    np.testing.assert_array_equal(labels_of(dataset), [THREE])
+    (doubt,) = inverted_doubts(dataset)
+    assert doubt.startswith("The mask is a TIFF whose lowest value is white")
+
+
+def test_pages_of_a_stack_of_booleans_are_counted_each(opened, tmp_path):
+    pages = np.stack([DRAWN, ~DRAWN, DRAWN])
+    for name, stack in (("images", 255 * pages.astype(np.uint8)), ("masks", pages)):
+        (tmp_path / name).mkdir()
+        options = {} if name == "masks" else {"photometric": "minisblack"}
+        tifffile.imwrite(tmp_path / name / "a.tif", stack, **options)
+    (doubt,) = inverted_doubts(opened())
+    assert doubt.startswith("3 of 3 masks")
+
+
+def test_grey_of_one_bit_without_the_tag_of_what_is_white_is_inverted_and_a_doubt(opened, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", DRAWN)
+    whole = (tmp_path / "a.tif").read_bytes()
+    entry = struct.pack("<HHIHH", 262, 3, 1, 0, 0)
+    assert whole.count(entry) == 1
+    # A private tag in its place; tags need not be in order for Pillow.
+    dataset = opened(whole.replace(entry, struct.pack("<HHIHH", 65000, 3, 1, 0, 0)))
+    np.testing.assert_array_equal(labels_of(dataset), [~DRAWN])
+    assert len(inverted_doubts(dataset)) == 1

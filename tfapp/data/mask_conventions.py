@@ -45,6 +45,30 @@ def numbers_remark(stored):
     )
 
 
+def inverted_remarks(stored):
+    """Return the `Remark` on masks whose lowest value is white, in a list; an empty one where there are none.
+
+    They are read as the tag says, as pictures are. Who wrote booleans by tifffile never chose it, and has the array,
+    which tifffile gives back as it was, the other way round.
+
+    Args:
+        stored: `StoredMask` of every mask.
+    """
+    count = sum(one.inverted for one in stored)
+    if not count:
+        return []
+    found = (
+        f"{count} of {len(stored)} masks are TIFFs whose" if len(stored) > 1 else "The mask is a TIFF whose"
+    )
+    return [
+        Remark(
+            f"{found} lowest value is white (MinIsWhite, as tifffile writes booleans), so what is stored as 0 is read "
+            "as white and the highest number, such as 1 of booleans, as black; if that was meant to be the foreground, "
+            "save them as 0 and 255 in PNG, or with photometric='minisblack'."
+        )
+    ]
+
+
 def white_remarks(stored, counts, folder):
     """Return the `Remark`s on masks where 255, which has no label although nobody said so, may be a class in some.
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from tfapp.data.images import DEEPEST, check_content, colour_codes, mask_values, stored_bits, stored_white
 from tfapp.data.opening import decode, open_image
+from tfapp.data.tiff_tags import lowest_is_white
 from tfapp.errors import InputError
 
 Colour = tuple[int, int, int]
@@ -34,6 +35,7 @@ class StoredMask:
         coloured: Whether values are colours.
         white: Number that stands for white in a file of fewer grey levels than its values have here; otherwise None.
         counted: Its `counts` where they are known already, as in a summary; otherwise None.
+        inverted: Whether the lowest number in its file is white (MinIsWhite), so that `pixels` are those inverted.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class StoredMask:
     coloured: bool = False
     white: int | None = None
     counted: Counter | None = None
+    inverted: bool = False
 
     @cached_property
     def counts(self):
@@ -96,8 +99,8 @@ def read_stored(path):
     Raises:
         InputError: As `read_mask`.
     """
-    with _decoded(path) as (image, bits, white):
-        return _stored(path, image, bits, white)
+    with _decoded(path) as (image, bits, white, inverted):
+        return _stored(path, image, bits, white, inverted)
 
 
 def read_colours(path):
@@ -106,7 +109,7 @@ def read_colours(path):
     Raises:
         InputError: For a file that cannot be read, values of more than 8 bits, or as `check_content`.
     """
-    with _decoded(path) as (image, bits, _):
+    with _decoded(path) as (image, bits, _, inverted):
         form, mode = image.format or "", image.mode
         check_content(path, image)
         if mode in _INDEXED:
@@ -120,7 +123,8 @@ def read_colours(path):
             # Alpha is dropped, and Pillow warns of palettes with it.
             image.info.pop("transparency", None)
             pixels = colour_codes(image)
-    return StoredMask(path, form, mode, is_lossy(path, form), None, pixels, coloured=True)
+    lossy = is_lossy(path, form)
+    return StoredMask(path, form, mode, lossy, None, pixels, coloured=True, inverted=inverted)
 
 
 def read_levels(path):
@@ -177,20 +181,21 @@ def _webp_chunk(path):
 
 @contextmanager
 def _decoded(path):
-    """Yield a picture that is decoded, the bits of a channel in its file, and its `stored_white`."""
+    """Yield a picture that is decoded, and of its file the bits of a channel, `stored_white` and `lowest_is_white`."""
     with open_image(path, load=False) as image:
-        bits, white = stored_bits(image), stored_white(image)
+        bits, white, inverted = stored_bits(image), stored_white(image), lowest_is_white(image)
         decode(path, image)
-        yield image, bits, white
+        yield image, bits, white, inverted
 
 
-def _stored(path, image, bits, white=None):
+def _stored(path, image, bits, white=None, inverted=False):
     form, mode = image.format or "", image.mode
     if mode in _INDEXED:
         pixels, palette = np.asarray(image), _palette(image) if mode == "P" else None
     else:
         pixels, palette = _narrow(mask_values(path, image, bits)), None
-    return StoredMask(path, form, mode, is_lossy(path, form), palette, pixels, white=white)
+    lossy = is_lossy(path, form)
+    return StoredMask(path, form, mode, lossy, palette, pixels, white=white, inverted=inverted)
 
 
 def _palette(image):

@@ -13,7 +13,13 @@ import numpy as np
 from tfapp.data.class_files import IGNORE_VALUE
 from tfapp.data.dataset import Remark
 from tfapp.data.images import ColouredMask
-from tfapp.data.mask_conventions import instance_remark, numbers_count, numbers_remark, white_remarks
+from tfapp.data.mask_conventions import (
+    instance_remark,
+    inverted_remarks,
+    numbers_count,
+    numbers_remark,
+    white_remarks,
+)
 from tfapp.data.mask_files import read_colours, read_stored
 from tfapp.data.palettes import agreeing, colours_by_index, reference_colours
 from tfapp.data.read_ahead import read_ahead
@@ -141,6 +147,7 @@ class OwnMasks:
             room -= one.pixels.nbytes
             if room > 0:
                 self._kept[path] = one
+        self.remarks += inverted_remarks(stored)
         colours = self._listed_colours or self._palette_colours(stored)
         self._codes = _colour_table(colours)
         self._numbered = not colours and numbers_count(class_list, stored)

@@ -79,6 +79,19 @@ def after_decoding(path, image):
         image.frombytes(_inverted(path, np.asarray(image)).tobytes())
 
 
+def lowest_is_white(image):
+    """Return whether a TIFF says that its lowest value is white, so that its numbers are inverted when it is decoded.
+
+    Args:
+        image: Pillow's `Image`, not decoded, of any format.
+    """
+    if image.format != "TIFF":
+        return False
+    # Where the tag is missing Pillow takes those of at most 8 bits for such ones.
+    otherwise = _MIN_IS_WHITE if image.mode in ("1", "L") else None
+    return image.tag_v2.get(_PHOTOMETRIC, otherwise) == _MIN_IS_WHITE
+
+
 def in_words(file):
     """Return what kind of TIFF a file is that Pillow does not know, such as "a TIFF of ...", or None if it is none.
 
