@@ -87,6 +87,25 @@ def depth_size(path):
     return width, height
 
 
+def holds_whole_numbers(path):
+    """Return whether a depth image holds whole numbers, and not floats: by its suffix, a TIFF by its header.
+
+    Raises:
+        InputError: It is a TIFF that cannot be opened.
+    """
+    kind = path.suffix.lower()
+    if kind not in _TIFFS:
+        return kind == ".png"
+    with open_image(path, load=False) as image:
+        return image.mode != "F"
+
+
+def check_values(path):
+    """Raise InputError as `read_depth` does if a file is damaged or holds another kind of numbers than is read."""
+    if (kind := path.suffix.lower()) in _READERS:
+        _READERS[kind](path)
+
+
 def _checked_suffix(path):
     kind = path.suffix.lower()
     if kind not in DEPTH_SUFFIXES:
@@ -148,7 +167,13 @@ def _read_npy(path):
     except DAMAGED as error:
         raise unreadable(path, error, "a plain .npy array") from None
     if not isinstance(depth, np.ndarray) or not np.issubdtype(depth.dtype, np.floating):
-        raise InputError(f"{path} does not hold an array of floats; expected depth in metres.")
+        found = f"{path} does not hold an array of floats"
+        if isinstance(depth, np.ndarray) and np.issubdtype(depth.dtype, np.integer):
+            raise InputError(
+                f"{found} but of whole numbers ({depth.dtype}); expected depth in metres: save it as a 16-bit PNG with "
+                '"depth_scale" in camera.json, the millimetres of one step, if that is not 1; or as floats in metres.'
+            )
+        raise InputError(f"{found}; expected depth in metres.")
     check_pixels(path, depth.size)
     return np.array(depth), False
 
@@ -193,6 +218,7 @@ def _read_exr(path):
     return pixels[..., 0] if pixels.ndim == 3 else pixels, False
 
 
-_PICTURES = {".png": _read_png, ".tif": _read_tiff, ".tiff": _read_tiff}
+_TIFFS = (".tif", ".tiff")
+_PICTURES = {".png": _read_png, **dict.fromkeys(_TIFFS, _read_tiff)}
 _READERS = {".npy": _read_npy, ".exr": _read_exr, **_PICTURES}
 DEPTH_SUFFIXES = (".npy", ".png", ".exr", ".tif", ".tiff", *CLOUD_SUFFIXES)

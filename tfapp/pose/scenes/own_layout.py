@@ -10,6 +10,7 @@ from tfapp.data.number_masks import NumberMasks
 from tfapp.errors import InputError
 from tfapp.pose.scenes.camera import centre_notice, read_camera
 from tfapp.pose.scenes.depth_images import DEPTH_SUFFIXES
+from tfapp.pose.scenes.depth_units import check_units
 from tfapp.pose.scenes.image_cameras import IMAGE_CAMERAS, read_image_cameras
 from tfapp.pose.scenes.lattice import facing, organised_camera, without_camera
 from tfapp.pose.scenes.part_masks import read_part_mask
@@ -170,9 +171,16 @@ class OwnLayout:
         of_clouds = partial(self._camera_of_clouds, first) if first.suffix.lower() in CLOUD_SUFFIXES else None
         usual = read_camera(self.path / CAMERA, of_clouds)
         file = self.path / IMAGE_CAMERAS
-        if not os.path.lexists(file):
-            return dict.fromkeys(self.stems, usual)
-        return read_image_cameras(file, self.stems, (usual.width, usual.height), usual)
+        if os.path.lexists(file):
+            cameras = read_image_cameras(file, self.stems, (usual.width, usual.height), usual)
+        else:
+            cameras = dict.fromkeys(self.stems, usual)
+        check_units(
+            self.depth_files,
+            cameras,
+            lambda field, value: self.path / CAMERA if getattr(usual, field) == value else file,
+        )
+        return cameras
 
     def _camera_of_clouds(self, first):
         """Return the `Camera` that the first point cloud tells, or raise InputError which says what it may be."""
