@@ -105,7 +105,7 @@ def test_scale_of_one_image_of_floats_is_refused_by_the_file_that_gives_it(scene
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int64])
 def test_whole_numbers_in_npy_are_refused_with_what_to_save(scenes, tmp_path, kind):
-    sentence = rf"00000.npy .*whole numbers \({kind.__name__}\); .*16-bit PNG, with \"depth_scale\" .* floats in metres"
+    sentence = rf"00000.npy .*whole numbers \({kind.__name__}\); .*16-bit PNG with \"depth_scale\" .* floats in metres"
     folder = scenes(".npy")
     file = folder.path / "depth" / "00000.npy"
     np.save(file, np.full(block_depth().shape, 600, kind))
