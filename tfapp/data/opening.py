@@ -15,6 +15,7 @@ from weakref import finalize
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from tfapp.archives import is_packed
 from tfapp.data import big_tiff, tiff_directories, tiff_tags
 from tfapp.data.stacks import declared_pages, page_offsets
 from tfapp.data.tiff_page import TiffPage
@@ -160,6 +161,8 @@ def unreadable(path, error, form=None):
                 f"{path} is {kind}, which cannot be read; expected 8 bits (grey, palette, RGB, RGBA or CMYK), 16 bits "
                 "(grey, RGB or RGBA), 32-bit whole numbers or 32-bit floats (grey): save it as one of these, or as PNG."
             )
+        case UnidentifiedImageError() if is_packed(path):
+            sentence = f"{path} is an archive; unpack it and give the image, or the folder of images."
         case UnidentifiedImageError():
             sentence = f"{path} is empty or not an image that can be read; expected {FORMAT_NAMES}."
         case _:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from tfapp.archives import check_unpacked, is_packed
 from tfapp.data.collecting import not_collecting
 from tfapp.errors import InputError, either
 
@@ -195,6 +196,7 @@ def _open(spec, kinds, what, expected):
     path, mark, options = rest.partition("?") if reader.options else (rest, "", "")
     folder = Path(os.path.expanduser(path))  # of an unknown user, the other one raises
     if not folder.is_dir():
+        check_unpacked(folder)
         raise InputError(f"Folder {path} (of {spec!r}) does not exist or is not a folder.")
     # The absolute path goes into the run, so that later commands find the data from anywhere.
     folder = folder.resolve()
@@ -209,6 +211,8 @@ _OWN = {MASKS: "folder", SEVERAL_LABELS: "labels"}
 
 def _unknown(spec, kinds, what, expected):
     path = Path(spec).expanduser()
+    if is_packed(path):
+        return f"{spec!r} is an archive; unpack it and give the folder: expected {expected}."
     if path.is_file():
         return f"{spec!r} is a file; expected {expected}, where PATH is a folder."
     if not path.is_dir():

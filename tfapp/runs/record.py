@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tfapp import __version__
+from tfapp.archives import check_unpacked
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.records import Entries, TableOf, Text, Whole, checked, read_json, read_record
@@ -49,6 +50,7 @@ def read_run_record(path, kind, newest, expected=_EVERY):
     """
     file, command = Path(path) / RECORD, COMMANDS[kind]
     if not file.is_file():
+        check_unpacked(path)
         raise InputError(
             f"{path} is not a run folder (it has no {RECORD}); expected the `out` of `{command}`."
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfapp.archives import check_unpacked
 from tfapp.data.image_facts import range_facts, range_notices
 from tfapp.data.images import IMAGE_SUFFIXES
 from tfapp.data.levels import at_level
@@ -41,8 +42,8 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
         suffixes: Of the images in folders; without those of slides no file is taken for one.
 
     Raises:
-        InputError: For a path that does not exist, a folder without images, a stack of channels, a level that an image
-            does not have, or two images whose predictions would get the same file name.
+        InputError: For a path that does not exist, an archive, a folder without images, a stack of channels, a level
+            that an image does not have, or two images whose predictions would get the same file name.
     """
     found = []
     for path in map(Path, paths):
@@ -50,6 +51,8 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
             found += image_files(path, suffixes)
         elif path.exists():
             check_regular_file(path, "an image")
+            if path.suffix.lower() not in suffixes:
+                check_unpacked(path, "the folder of images")
             found.append(path)
         else:
             raise InputError(f"{path} does not exist; expected image files or folders of images.")

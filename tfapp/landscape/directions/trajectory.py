@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.archives import check_unpacked
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.landscape.directions.structure import (
@@ -281,6 +282,7 @@ def open_or_none(folder, model: keras.Model) -> Trajectory | None:
     """
     if not Path(folder, _RECORD).exists():
         if Path(folder).exists() and not Path(folder).is_dir():
+            check_unpacked(folder)
             raise InputError(f"Expected a folder for a trajectory. Received: {folder}, which is a file.")
         return None
     trajectory = Trajectory(folder)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.archives import check_unpacked
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_regular_file
 from tfapp.pose.libraries import import_open3d
@@ -19,6 +20,7 @@ def read_mesh(path):
     """
     path = Path(path)
     if path.suffix.lower() not in MESH_SUFFIXES:
+        check_unpacked(path, "the mesh")
         raise InputError(f"{path} is not a mesh that can be read; expected {', '.join(MESH_SUFFIXES)}.")
     check_regular_file(path, "a mesh")
     if not path.is_file():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.archives import check_unpacked
 from tfapp.data.listing import NamedFiles
 from tfapp.errors import InputError
 from tfapp.files import content_hash
@@ -79,6 +80,7 @@ class SceneFolder:
     ):
         self.path = Path(path)
         if not self.path.is_dir():
+            check_unpacked(self.path)
             raise InputError(f"Folder {self.path} does not exist; expected a folder of scenes.")
         if is_bop(self.path):
             self._layout = BopLayout(self.path, object_id, camera_type, shown)

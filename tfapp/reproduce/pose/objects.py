@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tfapp.archives import check_unpacked
 from tfapp.errors import InputError
 
 TITLES = {
@@ -34,6 +35,7 @@ def mesh_file(name, folder):
     if folder is None:
         return None
     if not Path(folder).is_dir():
+        check_unpacked(folder)
         raise InputError(f"{folder} is no folder; expected `meshes` FOLDER with the CAD models of T-LESS.")
     number = _T_LESS[name]
     stems = (f"obj_{number:02d}", f"obj_{number:06d}")
