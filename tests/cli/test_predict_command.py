@@ -64,12 +64,12 @@ def test_limit_of_pixels_is_told_with_its_option(plain_run, photos, tmp_path):
 @pytest.mark.parametrize("place", ["photos", "link", "photos/../photos"])
 def test_folder_of_the_images_is_no_place_for_labels(plain_run, photos, tmp_path, place):
     (tmp_path / "link").symlink_to(photos)
-    before = {file: file.read_bytes() for file in photos.iterdir()}
+    before = {file: file.read_bytes() for file in photos.rglob("*") if file.is_file()}
     result = predict(plain_run, photos, "--out", tmp_path / place)
     assert (
         result.exit_code == 2 and "is the folder of the images itself; choose another --out" in result.output
     )
-    assert {file: file.read_bytes() for file in photos.iterdir()} == before
+    assert {file: file.read_bytes() for file in photos.rglob("*") if file.is_file()} == before
 
 
 def test_folder_of_masks_is_no_place_for_labels(plain_run, photos, tmp_path):

@@ -35,6 +35,14 @@ def write_behind(path, levels=LEVELS):
     return path
 
 
+def write_unmarked(path, levels=LEVELS):
+    """Write smaller copies as pages that nothing tells from those of a stack but their sizes."""
+    with tifffile.TiffWriter(path) as file:
+        for copy in levels:
+            file.write(copy, **TILES)
+    return path
+
+
 def write_slide(path, levels=LEVELS):
     """Write what Aperio's scanners do: tiled pages, with a description, and a small picture in strips for the eye."""
     description = "Aperio Image Library v12.0.0\r\n768x512 [0,0 768x512] (128x128) |AppMag = 20|MPP = 0.5"
@@ -47,13 +55,25 @@ def write_slide(path, levels=LEVELS):
     return path
 
 
-@pytest.mark.parametrize("write", [write_within, write_behind])
+@pytest.mark.parametrize("write", [write_within, write_behind, write_unmarked])
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_level_of_a_tiff_is_that_copy(tmp_path, write, level):
     found = at_level(write(tmp_path / "a.tif"), level)
     assert size_of(found) == LEVELS[level].shape[:2]
     np.testing.assert_array_equal(read_whole(found), LEVELS[level] / np.float32(255))
     assert found.stem == "a"
+
+
+def test_pages_of_one_size_are_no_levels(tmp_path):
+    path = write_unmarked(tmp_path / "a.tif", [PIXELS, PIXELS])
+    assert at_level(path, 0) == path
+    with pytest.raises(InputError, match="a.tif holds 2 pages"):
+        at_level(path, 1)
+
+
+def test_pages_that_nothing_marks_are_a_stack_unless_a_level_is_asked_for(tmp_path):
+    path = write_unmarked(tmp_path / "a.tif")
+    assert at_level(path, None) == path
 
 
 def test_copies_of_another_size_than_the_picture_made_smaller_are_no_levels(tmp_path):

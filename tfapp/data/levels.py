@@ -1,10 +1,13 @@
 """Levels of pyramids: a picture with smaller copies of itself, as microscopes and slide scanners write them.
 
 Of a TIFF they are its first page and the pages, or directories within that page, which are marked as smaller copies
-of it (OME-TIFF, GeoTIFF, what libvips and QuPath write). The formats of slide scanners are opened by OpenSlide.
+of it (OME-TIFF, GeoTIFF, what libvips and QuPath write). Some programs leave the mark out: then pages of which each is
+smaller than the one before, in the same proportions, are levels where somebody asks for one. The formats of slide
+scanners are opened by OpenSlide.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from tfapp.data.images import image_size
@@ -23,7 +26,7 @@ class Level(TiffPage):
     """A smaller copy in a TIFF; it can be given wherever the path of an image is read.
 
     Attributes:
-        number: Which level, from 1; level 0 is the picture itself.
+        number: Which level, from 0, which is the picture itself.
     """
 
     number: int
@@ -41,7 +44,8 @@ def at_level(path, level):
 
     Args:
         path: The file.
-        level: 0 for the whole resolution, or the number of a smaller copy, from the largest to the smallest.
+        level: 0 for the whole resolution, or the number of a smaller copy, from the largest to the smallest; None for 0
+            where an image says by itself that it has levels.
 
     Raises:
         InputError: There is no such level, which is told with the sizes of those there are; a slide cannot be opened.
@@ -50,55 +54,68 @@ def at_level(path, level):
     suffix = path.suffix.lower()
     if suffix in SLIDE_SUFFIXES:
         sizes = slide_sizes(path)
-        if level < len(sizes):
-            return Slide(path, level, sizes)
-    elif not level:
+        if (level or 0) < len(sizes):
+            return Slide(path, level or 0, sizes)
+    elif level is None:
         return path
-    elif suffix in TIFF_SUFFIXES:
-        copies = smaller_copies(path)
-        if level <= len(copies):
-            return Level(path, copies[level - 1][0], level)
-        sizes = [image_size(path), *(size for _, size in copies)]
+    elif suffix in TIFF_SUFFIXES and (levels := levels_of(path)):
+        if level < len(levels):
+            return Level(path, levels[level][0], level)
+        sizes = [size for _, size in levels]
+    elif level == 0:
+        return path
     else:
         sizes = [image_size(path)]
     there_are = ", ".join(f"{number} ({width}x{height})" for number, (height, width) in enumerate(sizes))
     raise InputError(f"{path} has no `level` {level}; it has {there_are}.")
 
 
-def smaller_copies(path):
-    """Return the smaller copies of the first page of a TIFF: pairs (offset, (height, width)), the largest first.
+def levels_of(path):
+    """Return the levels of a TIFF: pairs (offset, (height, width)), the largest first; none if it is no pyramid.
 
     A file that is damaged has none: what is wrong with it is told where its picture is read.
     """
     try:
         with open(path, "rb") as file:
             found = Directories(file)
-            pages = iter(found)
-            whole = next(pages, None)
-            if whole is None:
+            pages = list(found)
+            if not pages:
                 return []
-            within = found.numbers(whole, _WITHIN)[:_MOST_LEVELS]
-            copies = [found.at(offset) for offset in within]
-            for page in pages:
-                # Copies that stand behind another page are copies of that one.
-                if not found.numbers(page, SUBFILE_TYPE, (0,))[0] & (COPY | MASK):
-                    break
-                copies.append(page)
-            size = _size(found, whole)
-            sized = {page.offset: _size(found, page) for page in copies if _is_copy(found, page)}
+            whole, *behind = pages
+            within = [found.at(offset) for offset in found.numbers(whole, _WITHIN)[:_MOST_LEVELS]]
+            # Copies that stand behind another page are copies of that one.
+            marked = [*within, *takewhile(lambda page: _kind(found, page), behind)]
+            copies = [page for page in marked if _kind(found, page) & (COPY | MASK) == COPY]
+            # A label or a macroscopic view has other proportions.
+            smaller = _alike(found, whole, copies)
+            if not smaller and len(_alike(found, whole, behind)) == len(behind):
+                smaller = _alike(found, whole, behind)
+            sizes = [size for _, size in smaller]
+            if not smaller or any(one[0] <= other[0] for one, other in pairwise(sizes)):
+                return []
+            return [(whole.offset, _size(found, whole)), *smaller]
     except (OSError, Damaged):
         return []
-    smaller = [
-        (offset, (height, width))
-        for offset, (height, width) in sized.items()
-        # Of a label or a macroscopic view the sides have other proportions.
-        if height < size[0] and width < size[1] and _are_alike((height, width), size)
-    ]
-    return sorted(smaller, key=lambda one: one[1], reverse=True)
 
 
-def _is_copy(found, page):
-    return found.numbers(page, SUBFILE_TYPE, (0,))[0] & (COPY | MASK) == COPY
+def _alike(found, whole, pages):
+    """Return the offset and size of each of some pages that is smaller than the whole in its proportions, by size."""
+    height, width = _size(found, whole)
+    sizes = [(page.offset, _size(found, page)) for page in pages]
+    return sorted(
+        (
+            (offset, size)
+            for offset, size in sizes
+            # But for the rounding of its sides to whole pixels.
+            if size[0] < height and abs(size[0] * width - size[1] * height) <= 2 * max(height, width)
+        ),
+        key=lambda one: one[1],
+        reverse=True,
+    )
+
+
+def _kind(found, page):
+    return found.numbers(page, SUBFILE_TYPE, (0,))[0] & (COPY | MASK)
 
 
 def _size(found, page):
@@ -106,8 +123,3 @@ def _size(found, page):
     if not all(sides):
         raise Damaged("it does not say how large its picture is")
     return tuple(side[0] for side in sides)
-
-
-def _are_alike(size, whole):
-    """Return whether a copy has the proportions of the whole, but for the rounding of its sides to whole pixels."""
-    return abs(size[0] * whole[1] - size[1] * whole[0]) <= 2 * max(whole)

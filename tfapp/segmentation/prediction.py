@@ -37,8 +37,7 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
 
     Args:
         paths: Files, and folders of them.
-        level: Which level of a pyramid or of a slide is read: 0 or None for its whole resolution, or the number of a
-            smaller copy.
+        level: As of `tfapp.data.levels.at_level`.
         suffixes: Of the images in folders; without those of slides no file is taken for one.
 
     Raises:
@@ -57,7 +56,7 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
         else:
             raise InputError(f"{path} does not exist; expected image files or folders of images.")
     if SLIDE_SUFFIXES[0] in suffixes:
-        found = [at_level(path, level or 0) for path in found]
+        found = [at_level(path, level) for path in found]
     found = expanded(found)
     stems = Counter(path.stem for path in found)
     doubled = next((path for path in found if stems[path.stem] > 1), None)
