@@ -147,3 +147,14 @@ def test_numbers_of_more_values_than_a_file_holds_take_no_memory():
     found = Directories(io.BytesIO(data))
     with pytest.raises(Damaged, match="declares 4,294,967,295 values"):
         found.numbers(found.first(), 258)
+
+
+def test_tiles_that_were_left_out_are_told(tmp_path):
+    path = tmp_path / "a.tif"
+    # Tiles that are left out have the offset 0 and no bytes, as GDAL writes them with SPARSE_OK.
+    tiles = [np.full((16, 16), 9, np.uint8), None, np.full((16, 16), 7, np.uint8), None]
+    tifffile.imwrite(path, iter(tiles), shape=(32, 32), dtype=np.uint8, tile=(16, 16), compression="zlib")
+    with pytest.raises(
+        InputError, match="2 of its 4 tiles or strips were left out, as a sparse GeoTIFF has it"
+    ):
+        read_image(path)

@@ -194,7 +194,13 @@ def what_is_cut_off(file):
             if not any(
                 place in directory.entries and length not in directory.entries for place, length in PIXELS
             ):
-                found.pixel_parts(directory)
+                parts = found.pixel_parts(directory)
+                empty = sum(not count for _, count in parts)
+                if empty:
+                    return (
+                        f"{empty} of its {len(parts)} tiles or strips were left out, as a sparse GeoTIFF has it: write "
+                        "it again with all of them, by GDAL without SPARSE_OK"
+                    )
     except Damaged as error:
         return str(error)
     return None
