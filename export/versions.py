@@ -86,6 +86,39 @@ def resolve_saved_model(directory):
     )
 
 
+def folder_of_served(directory, version):
+    """Return the SavedModel that a server answers from, of an export or of a folder of versions.
+
+    Args:
+        directory: A SavedModel, or a folder of version folders.
+        version: Version that the server answers, or None if that is not known.
+
+    Raises:
+        ExportError: It is neither, or of another version; or of several, and it is not known of which.
+    """
+    folder = resolve_saved_model(directory)
+    if version is None:
+        if folder != Path(directory) and len(existing_versions(directory)) > 1:
+            raise ExportError(
+                f"The server does not tell which version it answers, and {directory} has several; give the folder of "
+                "the one that is served."
+            )
+        return folder
+    if folder != Path(directory):
+        found = version_folder(directory, version)
+        if found is None:
+            raise ExportError(
+                f"{directory} has no version {version}, which the server answers; give its folder."
+            )
+        return found
+    name = folder.resolve().name
+    if re.fullmatch("[0-9]+", name) and int(name) != version:
+        raise ExportError(
+            f"{directory} is version {int(name)}, and the server answers version {version}; give the folder of that."
+        )
+    return folder
+
+
 def version_folder(base_path, version):
     """Return the folder of a version that holds a SavedModel, or None where there is none."""
     # int() drops leading zeros, so the name is looked up again.

@@ -107,7 +107,7 @@ class Client:
         self._retries, self._closed = Retries(retries), threading.Event()
         self._lock, self._counting = threading.Lock(), threading.Lock()
         self._transport = self._connect(max_message)
-        self._signatures = None
+        self._signatures, self._version = None, None
 
     def __enter__(self):
         return self
@@ -130,10 +130,19 @@ class Client:
         with self._lock:
             if self._signatures is None:
                 self._resolve()
-                found = self._call(self._transport.signatures)
+                found, self._version = self._call(self._transport.metadata)
                 order = sorted(found, key=lambda name: (name != "serving_default", name))
                 self._signatures = {name: found[name] for name in order}
             return self._signatures
+
+    @property
+    def served_version(self):
+        """Version of the model that the server told with the signatures, int; None if it told none.
+
+        Raises:
+            ServingError: as for `signatures`.
+        """
+        return self._version if self.signatures is not None else None
 
     def signature(self, name):
         """Return the `Signature` of a name.

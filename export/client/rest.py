@@ -60,16 +60,18 @@ class Rest:
         self._local, self._open, self._lock = threading.local(), set(), threading.Lock()
         self._is_closed = False
 
-    def signatures(self, seconds):
-        """Return `Signature` by name, as the server tells them within `seconds`."""
+    def metadata(self, seconds):
+        """Return `Signature` by name, and the version that has them or None, as the server tells within `seconds`."""
         content = self._call("GET", f"{self._path}/metadata", None, seconds)
         try:
             found = content["metadata"]["signature_def"]["signature_def"]
-            return {
+            signatures = {
                 name: Signature(name, _tensors(one.get("inputs", {})), _tensors(one.get("outputs", {})))
                 for name, one in found.items()
                 if not name.startswith("__")
             }
+            # 64-bit numbers are texts in the JSON of protocol buffers.
+            return signatures, int(content.get("model_spec", {}).get("version") or 0) or None
         except (KeyError, TypeError, AttributeError, ValueError):
             raise self._other("its metadata name no signatures of this form") from None
 

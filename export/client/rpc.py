@@ -48,8 +48,8 @@ class Rpc:
         )
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
-    def signatures(self, seconds):
-        """Return `Signature` by name, as the server tells them within `seconds`."""
+    def metadata(self, seconds):
+        """Return `Signature` by name, and the version that has them or None, as the server tells within `seconds`."""
         from tensorflow_serving.apis import get_model_metadata_pb2
 
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
@@ -58,11 +58,12 @@ class Rpc:
         found = get_model_metadata_pb2.SignatureDefMap()
         if not response.metadata["signature_def"].Unpack(found):
             raise ServingError(f"{self._address} tells no signatures of {self._model}.", "UNIMPLEMENTED")
-        return {
+        signatures = {
             name: Signature(name, self._tensors(one.inputs), self._tensors(one.outputs))
             for name, one in found.signature_def.items()
             if not name.startswith("__")
         }
+        return signatures, response.model_spec.version.value or None
 
     def predict(self, signature, inputs, wanted, seconds):
         """Return the outputs of one request, arrays by alias.

@@ -1,5 +1,6 @@
 """Decoded images that are kept on disk."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -76,6 +77,34 @@ def test_file_that_is_cut_short_is_written_anew(dataset, tmp_path):
         file.write_bytes(file.read_bytes()[:200])
     assert_alike(frames_of(dataset, tmp_path / "kept"), Frames(dataset, dataset.items, PATCHES))
     assert_alike(frames_of(unreadable(dataset), tmp_path / "kept"), Frames(dataset, dataset.items, PATCHES))
+
+
+def zero(contents):
+    return contents[:128] + bytes(len(contents) - 128)
+
+
+def other_shape(contents):
+    file = io.BytesIO()
+    np.save(file, np.zeros((3, 5), np.uint8))
+    return file.getvalue() + contents[-12:]
+
+
+@pytest.mark.parametrize(
+    "damage", [zero, other_shape, lambda contents: contents + b"more", lambda contents: b""]
+)
+def test_file_whose_bytes_are_others_is_written_anew(dataset, tmp_path, damage):
+    frames_of(dataset, tmp_path / "kept").read_all()
+    for file in (tmp_path / "kept").rglob("*.npy"):
+        file.write_bytes(damage(file.read_bytes()))
+    expected = Frames(dataset, dataset.items, PATCHES)
+    assert_alike(frames_of(dataset, tmp_path / "kept"), expected)
+    assert_alike(frames_of(unreadable(dataset), tmp_path / "kept"), expected)
+
+
+def test_folder_of_the_images_is_refused(dataset):
+    folder = dataset.items[0].files[0].parent
+    with pytest.raises(InputError, match="images has files of the dataset; choose another `cache`."):
+        frames_of(dataset, folder)
 
 
 def test_noisy_images_are_made_and_not_kept(dataset, tmp_path):

@@ -140,7 +140,7 @@ class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         with _refusals(context):
             self.double.count("metadata")
             model = self.double.model(spec.name, spec.version.value, spec.version_label)
-            return _metadata(model, spec.name)
+            return _metadata(model, spec.name, self.double)
 
     def Predict(self, request, context):
         spec = request.model_spec
@@ -163,12 +163,14 @@ def _refusals(context):
         context.abort(getattr(grpc.StatusCode, error.code), str(error))
 
 
-def _metadata(model, name):
+def _metadata(model, name, double):
     found = get_model_metadata_pb2.SignatureDefMap()
     for key, definition in model.signatures.items():
         found.signature_def[key].CopyFrom(definition)
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = name
+    # As tensorflow_serving/servables/tensorflow/get_model_metadata_impl.cc.
+    response.model_spec.version.value = next(key[1] for key, one in double.versions.items() if one is model)
     response.metadata["signature_def"].Pack(found)
     return response
 
@@ -191,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
             model = self.server.double.model(name, version and int(version), label)
             answer.update(
                 json_format.MessageToDict(
-                    _metadata(model, name),
+                    _metadata(model, name, self.server.double),
                     preserving_proto_field_name=True,
                     always_print_fields_with_no_presence=True,
                 )

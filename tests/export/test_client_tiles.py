@@ -172,6 +172,51 @@ def test_tiles_that_cannot_be_are_one_sentence(plain, tmp_path, options, told):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture(scope="module")
+def versions(plain, tmp_path_factory):
+    """A folder with the version that is stable, and a later one whose tiles seem to need next to nothing."""
+    base = tmp_path_factory.mktemp("versions") / "cells"
+    shutil.copytree(plain.folder, base / "1")
+    with_tiling(shutil.copytree(plain.folder, base / "2"), {"stride": 1, "margin": 0, "tv_head": False})
+    return base
+
+
+@pytest.fixture(scope="module")
+def two(plain):
+    models = {("cells", number): FunctionModel(plain.answer, SIGNATURES) for number in (1, 2)}
+    return DoubleServer(models, {("cells", "stable"): 1})
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_needs_are_those_of_the_version_that_answers(plain, versions, two, tmp_path, scheme):
+    pixels = photo(tmp_path / "a.png", (74, 98))
+    with serving(two, scheme) as address:
+        options = ("--tile", 48, "--exported", versions, "--label", "stable")
+        result = ask(address, tmp_path / "a.png", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png")), plain.labels(pixels))
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        (("--exported", "1", "--version", 2), "1 is version 1, and the server answers version 2"),
+        (("--exported", "1"), "1 is version 1, and the server answers version 2"),
+        (("--exported", "."), "has no version 2, which the server answers"),
+    ],
+)
+def test_export_of_another_version_than_answers_is_refused(plain, two, tmp_path, options, told):
+    photo(tmp_path / "a.png", (74, 98))
+    shutil.copytree(plain.folder, tmp_path / "cells" / "1")
+    _, place, *version = options
+    with serving(two, "grpc") as address:
+        exported = ("--exported", tmp_path / "cells" / place)
+        result = ask(
+            address, tmp_path / "a.png", "--out", tmp_path / "out", "--tile", 48, *exported, *version
+        )
+    assert result.exit_code == 2 and told in result.output, result.output
+
+
 def test_image_of_which_a_tile_is_refused_is_listed_and_the_others_are_written(plain, tmp_path):
     photo(tmp_path / "a.png", (74, 98))
     photo(tmp_path / "b.png", (74, 98), seed=1)

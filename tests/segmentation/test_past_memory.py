@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfapp.data import open_dataset, training_stream
+from tfapp.errors import InputError
 from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.resume import begin_or_resume
 from tfapp.segmentation.run import Run
@@ -77,6 +78,13 @@ def test_runs_that_differ_in_their_groups_alone_are_seeds_of_one_training(begun,
     run, *_ = begun(SMALL)
     other = copy_of(run, "other", lambda record: record["config"].update(images_together=None))
     assert other.settings == Run.open(run.path).settings
+
+
+@pytest.mark.parametrize("cache", ["run", "run/kept", "."])
+def test_decoded_images_and_run_are_kept_apart(tmp_path, tiny, root, cache):
+    with pytest.raises(InputError, match="must lie outside of `out`"):
+        train(root, tmp_path / "run", tiny(**PATCHES), cache=tmp_path / cache)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

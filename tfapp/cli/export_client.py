@@ -108,10 +108,14 @@ def client(
             raise InputError(
                 "`tile`, `exported` and `margin` belong together: give the first two, or none of them."
             )
-        options = {} if max_message is None else {"max_message": max_message}
-        with Client(
-            address, model, version=version, label=label, deadline=deadline, retries=retries, **options
-        ) as caller:
+        options = {"deadline": deadline, "retries": retries}
+        if max_message is not None:
+            options["max_message"] = max_message
+        if tile is not None:
+            # Tiles of one image are answered by one version, also while another becomes the latest.
+            with Client(address, model, version=version, label=label, **options) as caller:
+                version, label = (caller.served_version, None) if caller.served_version else (version, label)
+        with Client(address, model, version=version, label=label, **options) as caller:
             if tile is not None and signature is None:
                 signature = UINT8 if UINT8 in caller.signatures else DEFAULT
             served = ServedImages(caller, signature, value_range)

@@ -11,7 +11,7 @@ from tfapp.data.windows import mirrored_window, open_windows, size_of
 from tfapp.errors import InputError
 from tfapp.export.client.many import Job, Latencies, ask_all
 from tfapp.export.manifest import read_manifest
-from tfapp.export.versions import resolve_saved_model
+from tfapp.export.versions import folder_of_served
 from tfapp.models.tiling import TilingNeeds, by_tiles, checked_tiling
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.served_images import (
@@ -29,6 +29,7 @@ class ServedTiles:
     Args:
         served: `tfapp.segmentation.served_images.ServedImages` of a signature that takes arrays.
         exported: Folder of the export that is served, or of its versions: it says what tiles need, a server does not.
+            A version that a server tells must be there.
         side: Pixels along a side of the tiles, margins included; larger images are cut.
         margin: Pixels that tiles overlap what is used of them at each side; None for what the network needs.
 
@@ -43,7 +44,7 @@ class ServedTiles:
                 f"{served.signature.name} takes no parts of images, or answers no labels; with `tile` use the "
                 f"`signature` {UINT8} or {DEFAULT}."
             )
-        needs = tiling_needs(exported)
+        needs = tiling_needs(exported, served.client.served_version)
         chosen = needs.margin if margin is None else -(-margin // needs.stride) * needs.stride
         self.served, self._needs = served, needs
         self._tiling = checked_tiling(side, chosen, needs.stride)
@@ -111,9 +112,9 @@ def sorted_by_size(tiles, files, failures):
     return whole, cut
 
 
-def tiling_needs(exported):
-    """Return the `TilingNeeds` that an export tells; errors as of `ServedTiles`."""
-    folder = resolve_saved_model(exported)
+def tiling_needs(exported, version=None):
+    """Return the `TilingNeeds` that an export of this version tells; errors as of `ServedTiles`."""
+    folder = folder_of_served(exported, version)
     manifest = read_manifest(folder)
     told = None if manifest is None else manifest["metadata"].get("tiling")
     try:

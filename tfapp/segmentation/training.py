@@ -69,12 +69,21 @@ def train(
         InputError: For anything in the input that cannot be used; nothing is written then.
         TrainingDiverged: If the loss becomes NaN or infinite; the last good checkpoint is kept.
     """
+    _check_apart(out, cache)
     with progress.task(title, note="reading data") as task:
         watchers = [ReportProgress(task, tv_weight_note), *_recorder(out, config), *callbacks]
         run = _train(spec, Path(out), config, overwrite, watchers, progress.say, (image_memory, cache), peers)
         if task.total is None:
             task.finish("trained already")
     return run
+
+
+def _check_apart(out, cache):
+    """Raise InputError if the folder of decoded images and that of the run would mix."""
+    if cache is not None:
+        run, kept = Path(out).resolve(), Path(cache).resolve()
+        if run == kept or run in kept.parents or kept in run.parents:
+            raise InputError(f"`cache` {cache} must lie outside of `out` {out}, and not around it.")
 
 
 def _recorder(out, config):
