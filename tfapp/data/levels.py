@@ -31,10 +31,6 @@ class Level(TiffPage):
 
     number: int
 
-    @property
-    def stem(self):
-        return self.file.stem
-
     def __str__(self):
         return f"{self.file} (level {self.number})"
 

@@ -3,13 +3,12 @@
 OpenSlide is the extra `slides`; it reads what Pillow does not, and decodes only what is looked at.
 """
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from tfapp.data.file_parts import FilePart
 from tfapp.data.images import image_values
 from tfapp.data.opening import check_pixels
 from tfapp.errors import InputError
@@ -20,16 +19,14 @@ SLIDE_SUFFIXES = (".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".svslide", 
 
 
 @dataclass(frozen=True)
-class Slide(os.PathLike):
+class Slide(FilePart):
     """One level of a slide.
 
     Attributes:
-        file: The file.
         level: Its level, 0 for the whole resolution.
         sizes: (height, width) of every level.
     """
 
-    file: Path
     level: int
     sizes: tuple[tuple[int, int], ...]
 
@@ -37,25 +34,6 @@ class Slide(os.PathLike):
     def size(self):
         """(height, width) of this level."""
         return self.sizes[self.level]
-
-    @property
-    def stem(self):
-        return self.file.stem
-
-    @property
-    def suffix(self):
-        return self.file.suffix
-
-    @property
-    def name(self):
-        return self.file.name
-
-    @property
-    def parent(self):
-        return self.file.parent
-
-    def __fspath__(self):
-        return str(self.file)
 
     def __str__(self):
         return f"{self.file} (level {self.level})" if self.level else str(self.file)

@@ -1,40 +1,22 @@
-"""One picture of a TIFF file that holds several, given wherever the path of an image is read."""
+"""One picture of a TIFF file that holds several: a page of a stack, or a level of a pyramid."""
 
 import io
-import os
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 
+from tfapp.data.file_parts import FilePart
 from tfapp.data.tiff_directories import Directories
 
 
 @dataclass(frozen=True)
-class TiffPage(os.PathLike):
-    """A picture by its directory; those who make them say what its name and its words are.
+class TiffPage(FilePart):
+    """A picture by its directory.
 
     Attributes:
-        file: The TIFF file.
         offset: Where in the file its directory is.
     """
 
-    file: Path
     offset: int
-
-    @property
-    def suffix(self):
-        return self.file.suffix
-
-    @property
-    def name(self):
-        return self.stem + self.suffix
-
-    @property
-    def parent(self):
-        return self.file.parent
-
-    def __fspath__(self):
-        return str(self.file)
 
     def open(self):
         """Return a file object of the TIFF in which this picture is the first: no other has to be read."""
