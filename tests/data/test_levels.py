@@ -10,6 +10,7 @@ from PIL import Image
 
 from tfapp.data.levels import at_level
 from tfapp.data.opening import pixel_limit
+from tfapp.data.stacks import pages_of
 from tfapp.data.windows import open_windows, read_whole, size_of
 from tfapp.errors import InputError
 
@@ -58,7 +59,7 @@ def write_slide(path, levels=LEVELS):
 @pytest.mark.parametrize("write", [write_within, write_behind, write_unmarked])
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_level_of_a_tiff_is_that_copy(tmp_path, write, level):
-    found = at_level(write(tmp_path / "a.tif"), level)
+    [found] = at_level(write(tmp_path / "a.tif"), level)
     assert size_of(found) == LEVELS[level].shape[:2]
     np.testing.assert_array_equal(read_whole(found), LEVELS[level] / np.float32(255))
     assert found.stem == "a"
@@ -66,14 +67,39 @@ def test_level_of_a_tiff_is_that_copy(tmp_path, write, level):
 
 def test_pages_of_one_size_are_no_levels(tmp_path):
     path = write_unmarked(tmp_path / "a.tif", [PIXELS, PIXELS])
-    assert at_level(path, 0) == path
-    with pytest.raises(InputError, match="a.tif holds 2 pages"):
+    assert at_level(path, 0) == pages_of(path) and len(pages_of(path)) == 2
+    with pytest.raises(InputError, match=r"a.tif \(page 1\) has no `level` 1; it has 0 \(768x512\).$"):
         at_level(path, 1)
 
 
 def test_pages_that_nothing_marks_are_a_stack_unless_a_level_is_asked_for(tmp_path):
     path = write_unmarked(tmp_path / "a.tif")
-    assert at_level(path, None) == path
+    assert at_level(path, None) == pages_of(path) and len(pages_of(path)) == 3
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_level_of_a_stack_is_that_of_each_page(tmp_path, within):
+    pages = [LEVELS, [255 - one for one in LEVELS]]
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for whole, *copies in pages:
+            file.write(whole, subifds=len(copies) if within else 0, **TILES)
+            for copy in copies:
+                file.write(copy, subfiletype=1, **TILES)
+    found = at_level(path, 1)
+    assert [one.stem for one in found] == ["a-1", "a-2"]
+    for one, levels in zip(found, pages, strict=True):
+        np.testing.assert_array_equal(read_whole(one), levels[1] / np.float32(255))
+
+
+def test_stack_of_which_a_page_has_no_such_level_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(PIXELS, subifds=1, **TILES)
+        file.write(LEVELS[1], subfiletype=1, **TILES)
+        file.write(PIXELS[:60, :50], **TILES)
+    with pytest.raises(InputError, match=r"a.tif \(page 2\) has no `level` 1; it has 0 \(50x60\).$"):
+        at_level(path, 1)
 
 
 def test_copies_of_another_size_than_the_picture_made_smaller_are_no_levels(tmp_path):
@@ -92,7 +118,7 @@ def test_level_that_is_not_there_is_refused_with_those_that_are(tmp_path):
 
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_level_of_a_slide_is_what_was_written(tmp_path, level):
-    found = at_level(write_slide(tmp_path / "a.svs"), level)
+    [found] = at_level(write_slide(tmp_path / "a.svs"), level)
     assert openslide.OpenSlide(tmp_path / "a.svs").properties[openslide.PROPERTY_NAME_VENDOR] == "aperio"
     with open_windows(found) as source:
         assert source.size == size_of(found) == LEVELS[level].shape[:2]
@@ -101,13 +127,13 @@ def test_level_of_a_slide_is_what_was_written(tmp_path, level):
 
 
 def test_slide_in_grey_has_the_grey_of_pillow(tmp_path):
-    found = at_level(write_slide(tmp_path / "a.svs"), 2)
+    [found] = at_level(write_slide(tmp_path / "a.svs"), 2)
     grey = np.asarray(Image.fromarray(LEVELS[2]).convert("L")) / np.float32(255)
     np.testing.assert_array_equal(read_whole(found, 1)[..., 0], grey)
 
 
 def test_slide_beyond_the_limit_of_pixels_is_refused_with_its_smaller_levels(tmp_path):
-    found = at_level(write_slide(tmp_path / "a.svs"), 0)
+    [found] = at_level(write_slide(tmp_path / "a.svs"), 0)
     with (
         pixel_limit(100_000),
         pytest.raises(InputError, match=r"Or choose a smaller `level`: 1 \(384x256\), 2 \(192x128\)"),
@@ -128,7 +154,7 @@ def test_file_that_is_no_slide_is_refused(tmp_path, contents, sentence):
 
 def test_slide_of_which_tiles_are_cut_off_is_refused_with_their_place(tmp_path):
     path = write_slide(tmp_path / "a.svs")
-    found = at_level(path, 0)
+    [found] = at_level(path, 0)
     with open_windows(found) as source:
         path.write_bytes(path.read_bytes()[:200_000])
         with pytest.raises(InputError, match="a.svs is damaged in rows 500 to 512, columns 700 to 768"):

@@ -100,6 +100,15 @@ def test_model_that_cannot_be_used_is_one_sentence(saved, ends, options, sentenc
         KerasFile(saved(*ends, **options))
 
 
+def test_model_of_several_answers_is_refused_with_the_way_to_one(tmp_path):
+    images = keras.Input((None, None, 3))
+    keras.Model(images, [layers.Conv2D(2, 1)(images), layers.Conv2D(3, 1)(images)]).save(
+        tmp_path / "two.keras"
+    )
+    with pytest.raises(InputError, match="expected one answer .*: save one of them by keras.Model"):
+        KerasFile(tmp_path / "two.keras")
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

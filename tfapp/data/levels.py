@@ -7,12 +7,12 @@ scanners are opened by OpenSlide.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from pathlib import Path
 
 from tfapp.data.images import image_size
 from tfapp.data.slides import SLIDE_SUFFIXES, Slide, slide_sizes
-from tfapp.data.stacks import COPY, MASK, SUBFILE_TYPE, TIFF_SUFFIXES
+from tfapp.data.stacks import COPY, MASK, SUBFILE_TYPE, TIFF_SUFFIXES, Page, pages_of
 from tfapp.data.tiff_directories import Damaged, Directories
 from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
@@ -27,71 +27,97 @@ class Level(TiffPage):
 
     Attributes:
         number: Which level, from 0, which is the picture itself.
+        page: The `Page` of a stack that it is a copy of; None where there is no other.
     """
 
     number: int
+    page: Page | None = None
+
+    @property
+    def stem(self):
+        return (self.page or self.file).stem
 
     def __str__(self):
-        return f"{self.file} (level {self.number})"
+        return f"{self.page or self.file} (level {self.number})"
 
 
 def at_level(path, level):
-    """Return what is read of an image at a level of its pyramid: the path itself, a `Level` of a TIFF, or a `Slide`.
+    """Return what is read of an image file at a level of its pyramids, a tuple.
 
     Args:
         path: The file.
         level: 0 for the whole resolution, or the number of a smaller copy, from the largest to the smallest; None for 0
-            where an image says by itself that it has levels.
+            where a file says by itself that it has levels.
+
+    Returns:
+        A `Slide`; or a `Level` of each page of a TIFF; or what `pages_of` returns, of a file without levels.
 
     Raises:
-        InputError: There is no such level, which is told with the sizes of those there are; a slide cannot be opened.
+        InputError: There is no such level, which is told with the sizes of those there are; a slide cannot be opened;
+            as of `pages_of`.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix in SLIDE_SUFFIXES:
+    if path.suffix.lower() in SLIDE_SUFFIXES:
         sizes = slide_sizes(path)
-        if (level or 0) < len(sizes):
-            return Slide(path, level or 0, sizes)
-    elif level is None:
-        return path
-    elif suffix in TIFF_SUFFIXES and (levels := levels_of(path)):
-        if level < len(levels):
-            return Level(path, levels[level][0], level)
-        sizes = [size for _, size in levels]
-    elif level == 0:
-        return path
-    else:
-        sizes = [image_size(path)]
-    there_are = ", ".join(f"{number} ({width}x{height})" for number, (height, width) in enumerate(sizes))
-    raise InputError(f"{path} has no `level` {level}; it has {there_are}.")
+        _check_level(path, level or 0, sizes)
+        return (Slide(path, level or 0, sizes),)
+    pyramids = [] if level is None or path.suffix.lower() not in TIFF_SUFFIXES else pyramids_of(path)
+    if not level and all(len(levels) == 1 for levels in pyramids):
+        return pages_of(path)
+    if not pyramids:
+        _check_level(path, level, [image_size(path)])
+    # By the first: of a pyramid whose copies nothing marks each is a page.
+    pages = {page.offset: page for page in pages_of(path)} if len(pyramids) > 1 else {}
+    found = []
+    for levels in pyramids:
+        page = pages.get(levels[0][0])
+        _check_level(page or path, level, [size for _, size in levels])
+        found.append(Level(path, levels[level][0], level, page))
+    return tuple(found)
 
 
-def levels_of(path):
-    """Return the levels of a TIFF: pairs (offset, (height, width)), the largest first; none if it is no pyramid.
+def _check_level(path, level, sizes):
+    if level >= len(sizes):
+        there_are = ", ".join(f"{number} ({width}x{height})" for number, (height, width) in enumerate(sizes))
+        raise InputError(f"{path} has no `level` {level}; it has {there_are}.")
+
+
+def pyramids_of(path):
+    """Return the levels of each page of a TIFF: pairs (offset, (height, width)), the largest first.
 
     A file that is damaged has none: what is wrong with it is told where its picture is read.
     """
     try:
         with open(path, "rb") as file:
-            found = Directories(file)
-            pages = list(found)
-            if not pages:
-                return []
-            whole, *behind = pages
-            within = [found.at(offset) for offset in found.numbers(whole, _WITHIN)[:_MOST_LEVELS]]
-            # Copies that stand behind another page are copies of that one.
-            marked = [*within, *takewhile(lambda page: _kind(found, page), behind)]
-            copies = [page for page in marked if _kind(found, page) & (COPY | MASK) == COPY]
-            # A label or a macroscopic view has other proportions.
-            smaller = _alike(found, whole, copies)
-            if not smaller and len(_alike(found, whole, behind)) == len(behind):
-                smaller = _alike(found, whole, behind)
-            sizes = [size for _, size in smaller]
-            if not smaller or any(one[0] <= other[0] for one, other in pairwise(sizes)):
-                return []
-            return [(whole.offset, _size(found, whole)), *smaller]
+            found, groups = Directories(file), []
+            for page in found:
+                # Copies and masks that stand behind a page are of that one.
+                if groups and _kind(found, page):
+                    groups[-1].append(page)
+                else:
+                    groups.append([page])
+            pyramids = [_levels(found, *group) for group in groups]
+            if len(groups) > 1 and all(len(levels) == 1 for levels in pyramids):
+                unmarked = _falling(found, *(whole for whole, *_ in groups))
+                if len(unmarked) == len(groups):
+                    return [unmarked]
+            return pyramids
     except (OSError, Damaged):
         return []
+
+
+def _levels(found, whole, *behind):
+    within = [found.at(offset) for offset in found.numbers(whole, _WITHIN)[:_MOST_LEVELS]]
+    return _falling(found, whole, *(page for page in (*within, *behind) if _kind(found, page) == COPY))
+
+
+def _falling(found, whole, *copies):
+    """Return the offset and size of a page and of those copies that have its proportions, as a label has not."""
+    smaller = _alike(found, whole, copies)
+    sizes = [size for _, size in smaller]
+    if any(one[0] <= other[0] for one, other in pairwise(sizes)):
+        smaller = []
+    return [(whole.offset, _size(found, whole)), *smaller]
 
 
 def _alike(found, whole, pages):

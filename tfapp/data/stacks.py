@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfapp.data.file_parts import FilePart
 from tfapp.data.tiff_directories import Damaged, Directories
 from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
@@ -47,7 +48,7 @@ def pages_of(path):
     Raises:
         InputError: The pages are the channels of images, as some microscopes store them, and not images.
     """
-    if Path(path).suffix.lower() not in TIFF_SUFFIXES:
+    if isinstance(path, FilePart) or Path(path).suffix.lower() not in TIFF_SUFFIXES:
         return (path,)
     check_regular_file(path, "an image")
     try:

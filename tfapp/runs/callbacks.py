@@ -110,6 +110,9 @@ class ReportProgress(keras.callbacks.Callback):
         self.validation = f" val {logs['val_loss']:.4f}" if "val_loss" in logs else ""
         if self.describe:
             self.validation += self.describe(self.model)
+        # What was shown with the last batch has the validation of the epoch before.
+        steps, epochs = self.params["steps"], self.params["epochs"]
+        self.show((epoch + 1) * steps, epochs * steps, f"loss {logs['loss']:.4f}{self.validation}")
 
     def on_train_end(self, logs=None):
         if self.model.stop_training:

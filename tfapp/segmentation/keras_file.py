@@ -143,6 +143,12 @@ def _image_shape(model, path):
         )
     answer = model.output_shape
     if not (isinstance(answer, tuple) and len(answer) == 4):
-        raise InputError(f"{path} answers {answer}; expected one answer (batch, height, width, classes).")
+        several = isinstance(answer, (list, dict))
+        remedy = (
+            ": save one of them by keras.Model(model.inputs, model.outputs[0]).save(...)" if several else ""
+        )
+        raise InputError(
+            f"{path} answers {answer}; expected one answer (batch, height, width, classes){remedy}."
+        )
     size = shape[1:3]
     return shape[-1], None if None in size else size

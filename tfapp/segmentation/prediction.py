@@ -56,8 +56,9 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
         else:
             raise InputError(f"{path} does not exist; expected image files or folders of images.")
     if SLIDE_SUFFIXES[0] in suffixes:
-        found = [at_level(path, level) for path in found]
-    found = expanded(found)
+        found = [one for path in found for one in at_level(path, level)]
+    else:
+        found = expanded(found)
     stems = Counter(path.stem for path in found)
     doubled = next((path for path in found if stems[path.stem] > 1), None)
     if doubled:
