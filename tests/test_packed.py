@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.archives import is_packed
 from tfapp.data import open_dataset
 from tfapp.data.images import read_image
 from tfapp.errors import InputError
 from tfapp.landscape.directions.trajectory import open_or_none
+from tfapp.packed import is_packed
 from tfapp.pose import SceneFolder
 from tfapp.pose.scenes.mesh_files import read_mesh
 from tfapp.runs.record import read_run_record

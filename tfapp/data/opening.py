@@ -15,12 +15,12 @@ from weakref import finalize
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from tfapp.archives import is_packed
 from tfapp.data import big_tiff, tiff_directories, tiff_tags
 from tfapp.data.stacks import declared_pages, page_offsets
 from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError, either
 from tfapp.files import check_regular_file
+from tfapp.packed import is_packed
 
 # What people call a format, Pillow's name for it, and the suffixes of its files. Formats that Pillow opens by other
 # programs (EPS), or that hold no pixels, are not here.

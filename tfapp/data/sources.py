@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from tfapp.archives import check_unpacked, is_packed
 from tfapp.data.collecting import not_collecting
 from tfapp.errors import InputError, either
+from tfapp.packed import check_unpacked, is_packed
 
 # What a reader gives: a `Dataset` with masks or of image pairs, a `ClassificationSet`, a `MultiLabelSet`.
 MASKS, IMAGE_PAIRS, ONE_LABEL, SEVERAL_LABELS = "masks", "image pairs", "one label", "several labels"

@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tfapp import __version__
-from tfapp.archives import check_unpacked
 from tfapp.errors import InputError
 from tfapp.files import write_json
+from tfapp.packed import check_unpacked
 from tfapp.records import Entries, TableOf, Text, Whole, checked, read_json, read_record
 
 RECORD = "run.json"

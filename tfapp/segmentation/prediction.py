@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfapp.archives import check_unpacked
 from tfapp.data.image_facts import range_facts, range_notices
 from tfapp.data.images import IMAGE_SUFFIXES
 from tfapp.data.levels import at_level
@@ -21,6 +20,7 @@ from tfapp.data.windows import open_windows, read_whole, size_of
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
 from tfapp.models.tiling import AUTO, TiledNetwork, by_tiles
+from tfapp.packed import check_unpacked
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.large_images import write_labels, write_restored
 from tfapp.segmentation.own_pictures import PNG, SUFFIXES, is_foreign, save_labels, save_pixels

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.archives import check_unpacked
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.landscape.directions.structure import (
@@ -21,6 +20,7 @@ from tfapp.landscape.directions.structure import (
     structure_hash,
 )
 from tfapp.landscape.fingerprint import hash_arrays
+from tfapp.packed import check_unpacked
 from tfapp.records import Entries, OneOf, Text, Whole, read_record
 from tfapp.report.tensorboard import check_tensorboard, summary_writer
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.archives import check_unpacked
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_regular_file
+from tfapp.packed import check_unpacked
 from tfapp.pose.libraries import import_open3d
 from tfapp.pose.scenes.obj_meshes import read_obj
 from tfapp.pose.scenes.ply_meshes import read_ply

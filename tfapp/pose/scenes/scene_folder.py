@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.archives import check_unpacked
 from tfapp.data.listing import NamedFiles
 from tfapp.errors import InputError
 from tfapp.files import content_hash
+from tfapp.packed import check_unpacked
 from tfapp.pose.scenes.bop_layout import BopLayout, is_bop
 from tfapp.pose.scenes.depth_images import read_depth
 from tfapp.pose.scenes.floor import in_front_of_floor

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tfapp.archives import check_unpacked
 from tfapp.errors import InputError
+from tfapp.packed import check_unpacked
 
 TITLES = {
     "bolt": "Bolt",
