@@ -170,8 +170,8 @@ def train(
     default = ("identity", "mse") if names_image_pairs(spec) else ("tv-softmax", "cross-entropy")
     values.update(head=head or default[0], loss=loss or default[1], resize=parse_size(resize))
     config = TrainConfig(**values)
-    settings = {"progress": ConsoleProgress(context.command), "image_memory": image_memory * 2**20}
-    settings["cache"] = cache
+    settings = {"progress": ConsoleProgress(context.command), "cache": cache}
+    settings["image_memory"] = image_memory * 2**20
     try:
         peers = peers_for(workers, worker, worker_timeout, context.command)
         if peers is not None and not peers.is_chief:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tfapp.data.images import image_size
 from tfapp.data.slides import SLIDE_SUFFIXES, Slide, slide_sizes
-from tfapp.data.stacks import COPY, MASK, SUBFILE_TYPE, TIFF_SUFFIXES, Page, pages_of
+from tfapp.data.stacks import COPY, TIFF_SUFFIXES, Page, kind_of, pages_of
 from tfapp.data.tiff_directories import Damaged, Directories
 from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
@@ -92,7 +92,7 @@ def pyramids_of(path):
             found, groups = Directories(file), []
             for page in found:
                 # Copies and masks that stand behind a page are of that one.
-                if groups and _kind(found, page):
+                if groups and kind_of(found, page):
                     groups[-1].append(page)
                 else:
                     groups.append([page])
@@ -108,7 +108,7 @@ def pyramids_of(path):
 
 def _levels(found, whole, *behind):
     within = [found.at(offset) for offset in found.numbers(whole, _WITHIN)[:_MOST_LEVELS]]
-    return _falling(found, whole, *(page for page in (*within, *behind) if _kind(found, page) == COPY))
+    return _falling(found, whole, *(page for page in (*within, *behind) if kind_of(found, page) == COPY))
 
 
 def _falling(found, whole, *copies):
@@ -134,10 +134,6 @@ def _alike(found, whole, pages):
         key=lambda one: one[1],
         reverse=True,
     )
-
-
-def _kind(found, page):
-    return found.numbers(page, SUBFILE_TYPE, (0,))[0] & (COPY | MASK)
 
 
 def _size(found, page):

@@ -12,7 +12,7 @@ from tfapp.files import check_regular_file
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # NewSubfileType, whose bits say that a page is a smaller copy (1) or a transparency mask (4) of another.
-SUBFILE_TYPE, COPY, MASK = 254, 1, 4
+_SUBFILE_TYPE, COPY, MASK = 254, 1, 4
 _DESCRIPTION, _SAMPLES = 270, 277
 # The descriptions of microscopes are long, but what is looked for stands at their beginning.
 _MOST_TEXT = 2**20
@@ -69,11 +69,12 @@ def page_offsets(file):
         file: Binary file object.
     """
     found = Directories(file)
-    return [
-        directory.offset
-        for directory in found
-        if not found.numbers(directory, SUBFILE_TYPE, (0,))[0] & (COPY | MASK)
-    ]
+    return [directory.offset for directory in found if not kind_of(found, directory)]
+
+
+def kind_of(found, directory):
+    """Return what a page of `Directories` is of another: `COPY`, `MASK`, both of them, or 0 for a page by itself."""
+    return found.numbers(directory, _SUBFILE_TYPE, (0,))[0] & (COPY | MASK)
 
 
 def expanded(paths):

@@ -223,10 +223,7 @@ class TiledNetwork:
             halo = max(chosen - reach.margin, 0)
         self._inexact = own_end or unknown
         if chosen < reach.margin:
-            self._inexact = (
-                f"With a `margin` of {chosen} pixels labels at the edges of tiles may differ from those of the whole "
-                f"image; the network needs {reach.margin}."
-            )
+            self._inexact = narrow_margin(chosen, reach.margin)
         side = self._side if self._side != AUTO else _automatic_side(chosen)
         self._parts = body, head
         return checked_tiling(side, chosen, stride, min(halo, chosen))
@@ -256,6 +253,14 @@ def checked_tiling(side, margin, stride, halo=0):
             f"steps of {stride}; expected at least {2 * margin + stride}, better twice that."
         )
     return tiling
+
+
+def narrow_margin(margin, needed):
+    """Return the sentence on a margin of fewer pixels than the network needs."""
+    return (
+        f"With a `margin` of {margin} pixels labels at the edges of tiles may differ from those of the whole image; "
+        f"the network needs {needed}."
+    )
 
 
 class TilingNeeds(NamedTuple):

@@ -12,7 +12,7 @@ from tfapp.errors import InputError
 from tfapp.export.client.many import Job, Latencies, ask_all
 from tfapp.export.manifest import read_manifest
 from tfapp.export.versions import folder_of_served
-from tfapp.models.tiling import TilingNeeds, by_tiles, checked_tiling
+from tfapp.models.tiling import TilingNeeds, by_tiles, checked_tiling, narrow_margin
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.served_images import (
     DEFAULT,
@@ -56,10 +56,7 @@ class ServedTiles:
     def remark(self, files):
         """Return a sentence if labels of the images that are cut may differ from those of whole ones, or None."""
         if self._tiling.margin < self._needs.margin:
-            return (
-                f"With a `margin` of {self._tiling.margin} pixels labels at the edges of tiles may differ from those "
-                f"of the whole image; the network needs {self._needs.margin}."
-            )
+            return narrow_margin(self._tiling.margin, self._needs.margin)
         stride = self._needs.stride
         if self._needs.tv_head and any(side % stride for file in files for side in size_of(file)):
             return (
@@ -181,13 +178,9 @@ def _labels(tiles, file, concurrency, progress, latencies):
                     )
                 if answer.max(initial=0) > np.iinfo(labels.dtype).max:
                     labels = labels.astype(np.uint16)
-                labels[slice(*rows.used), slice(*columns.used)] = answer[_within(rows), _within(columns)]
+                labels[slice(*rows.used), slice(*columns.used)] = answer[rows.parts()[0], columns.parts()[0]]
                 latencies.seconds.append(done.seconds)
                 task.advance()
     if failed is not None:
         raise failed
     return labels
-
-
-def _within(span):
-    return slice(span.used[0] - span.seen[0], span.used[1] - span.seen[0])
