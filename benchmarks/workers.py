@@ -37,14 +37,37 @@ def joined_steps(cluster, repetitions, quick):
     for model in (alone, joined):
         model.fit(stream, steps_per_epoch=1, shuffle=False, verbose=0)
     gradients = [tf.zeros(one.shape) for one in joined.trainable_variables]
-    added = tf.function(peers.sums, autograph=False).get_concrete_function(gradients)
+    added = tf.function(peers.sums, autograph=False)
     steps = {name: iter(stream) for name in ("alone", "joined")}
+    one_number = [tf.zeros(())]
     contenders = {
         "alone": harness.stopwatch(alone.train_function, steps["alone"]),
         "joined": harness.stopwatch(joined.train_function, steps["joined"]),
-        "sums": harness.stopwatch(added, gradients),
+        "sums": harness.stopwatch(added.get_concrete_function(gradients), gradients),
+        "one sum": harness.stopwatch(added.get_concrete_function(one_number), one_number),
     }
-    return harness.milliseconds(contenders, repetitions), sum(one.numpy().nbytes for one in gradients)
+    meet = contenders["one sum"]
+    contenders = {name: _together(meet, timed) for name, timed in contenders.items()}
+    times = harness.milliseconds(contenders, repetitions)
+    step = tf.function(joined.train_step, autograph=False).get_concrete_function(next(steps["joined"]))
+    print(f"        {_count_of_sums(step.graph)} sums in a joined step")
+    return times, sum(one.numpy().nbytes for one in gradients)
+
+
+def _together(meet, timed):
+    """Return the timed function, begun by all workers at once: else one waits for what another did before."""
+
+    def begun_together():
+        meet()
+        return timed()
+
+    return begun_together
+
+
+def _count_of_sums(graph):
+    graph = graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    return sum(node.op.startswith("CollectiveReduce") for node in nodes)
 
 
 def network(width):
@@ -78,6 +101,7 @@ def workers(options):
         Comparison(
             f"sums of {size / 2**20:.1f} MiB of gradients, beside a step", times["sums"], times["alone"], "ms"
         ),
+        Comparison("a sum of one number, beside a step", times["one sum"], times["alone"], "ms"),
     ]
 
 

@@ -35,6 +35,10 @@ def written(folder, text=b"", number=None):
     (folder / f"{number}").write_bytes(text)
 
 
+def environment_kept(file):
+    file.write_text("\n".join(os.environ))
+
+
 class Ended(Progress):
     """Remembers how many steps every task had when it ended."""
 
@@ -72,6 +76,15 @@ def test_every_call_is_made_on_a_worker_and_counted(address, tmp_path):
     with ahead_on(address):
         assert do_ahead(written, [((tmp_path, b"x"), {"number": n}) for n in (0, 1, 5)], SILENT)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["0", "1", "5"] and not is_ahead()
+
+
+@pytest.mark.slow
+def test_training_on_a_worker_keeps_freed_memory(address, tmp_path):
+    # Dask has told its worker to give freed memory back at once.
+    with ahead_on(address):
+        do_ahead(environment_kept, [((tmp_path / "names",), {})], SILENT)
+    names = (tmp_path / "names").read_text().splitlines()
+    assert "MALLOC_TRIM_THRESHOLD_" not in names and "OMP_NUM_THREADS" in names
 
 
 @pytest.mark.slow

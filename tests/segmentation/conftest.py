@@ -2,9 +2,11 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tfapp.data import open_dataset
+from tfapp.models import build
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.resume import begin_or_resume
 from tfapp.segmentation.run import Run
@@ -43,6 +45,16 @@ def train_once(once):
 def trained(train_once):
     """One tiny run of each head, by head name."""
     return {head: train_once(f"cells-{head}", head=head) for head in ("softmax", "tv-softmax")}
+
+
+@pytest.fixture(scope="session")
+def network():
+    """A U-Net of three classes that was not trained; its weights are large enough that all classes occur."""
+    model = build("unet", 3, base_width=2, depth=1, head="softmax")
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.normal(size=weight.shape) * 0.5)
+    return model
 
 
 @pytest.fixture

@@ -16,15 +16,6 @@ from tfapp.segmentation.prediction import check_places, predict, restore
 NAMES = ["dark", "grey", "bright"]
 
 
-@pytest.fixture(scope="module")
-def network():
-    model = build("unet", 3, base_width=2, depth=1, head="softmax")
-    rng = np.random.default_rng(0)
-    for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape) * 0.5)
-    return model
-
-
 @pytest.fixture
 def picture(tmp_path):
     path = tmp_path / "photo.png"

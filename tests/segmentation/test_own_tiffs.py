@@ -89,15 +89,6 @@ def test_picture_of_which_rows_are_missing_does_not_appear(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture(scope="module")
-def network():
-    model = build("unet", 3, base_width=2, depth=1, head="softmax")
-    rng = np.random.default_rng(0)
-    for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape) * 0.5)
-    return model
-
-
 def pyramid(path):
     """Write a pyramid of two levels and return the pixels of the smaller one."""
     pixels = np.random.default_rng(0).integers(0, 256, (106, 134, 3), dtype=np.uint8)

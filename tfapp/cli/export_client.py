@@ -93,14 +93,13 @@ def client(
     """
     del max_pixels  # Its option has set the limit.
     with export_errors_as_input():
-        from tfapp.data.images import IMAGE_SUFFIXES
         from tfapp.export import Client
         from tfapp.segmentation.prediction import find_images, found_notices
         from tfapp.segmentation.served_images import DEFAULT, UINT8, ServedImages, check_served_places
         from tfapp.segmentation.served_tiles import ServedTiles
 
         # A server decodes no slides.
-        files = find_images(images, suffixes=IMAGE_SUFFIXES)
+        files = find_images(images, slides=False)
         low, high = value_range
         if not low < high:
             raise InputError(f"`value_range` must be two rising numbers. Received: {low:g} {high:g}.")
@@ -127,7 +126,7 @@ def client(
             plan = {"batch": batch, "concurrency": concurrency, "repeat": repeat, "failures": failures}
             latencies, differing = _answer(served, tiles, files, out, plan)
     print_notices(
-        found_notices(images, [file for file in files if file not in (failures or ())], IMAGE_SUFFIXES)
+        found_notices(images, [file for file in files if file not in (failures or ())], slides=False)
     )
     _tell(served, latencies, differing, concurrency)
     if out is not None and latencies.images:

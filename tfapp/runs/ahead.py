@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from tfapp.errors import InputError, WorkFailed
-from tfapp.workers import check_dask, dask_workers
+from tfapp.workers import check_dask, dask_workers, training_environment
 
 _ADDRESS = ContextVar("address of a Dask scheduler", default=None)
 
@@ -84,7 +84,7 @@ def _call(function, arguments, keywords):
     Seeds are those of a process, and in that of a Dask worker other threads draw random numbers too.
     """
     own = [sys.executable, "-m", "tfapp.runs.ahead"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**training_environment(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(own, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         pickle.dump((function, arguments, keywords), process.stdin)

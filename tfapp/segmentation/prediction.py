@@ -26,11 +26,8 @@ from tfapp.segmentation.large_images import write_labels, write_restored
 from tfapp.segmentation.own_pictures import PNG, SUFFIXES, is_foreign, save_labels, save_pixels
 from tfapp.segmentation.pictures import overlay
 
-# What `predict` and `restore` read.
-READ_SUFFIXES = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
 
-
-def find_images(paths, level=None, suffixes=READ_SUFFIXES):
+def find_images(paths, level=None, slides=True):
     """Return the images among `paths`, folders and the pages of stacks expanded, in order.
 
     They are paths, `Page`s of stacks, `Level`s of pyramids and `Slide`s.
@@ -38,13 +35,13 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
     Args:
         paths: Files, and folders of them.
         level: As of `tfapp.data.levels.at_level`.
-        suffixes: Of the images in folders; without those of slides no file is taken for one.
+        slides: Whether whole-slide images, and levels, are among what is meant.
 
     Raises:
         InputError: For a path that does not exist, an archive, a folder without images, a stack of channels, a level
             that an image does not have, or two images whose predictions would get the same file name.
     """
-    found = []
+    found, suffixes = [], _suffixes(slides)
     for path in map(Path, paths):
         if path.is_dir():
             found += image_files(path, suffixes)
@@ -55,7 +52,7 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
             found.append(path)
         else:
             raise InputError(f"{path} does not exist; expected image files or folders of images.")
-    if SLIDE_SUFFIXES[0] in suffixes:
+    if slides:
         found = [one for path in found for one in at_level(path, level)]
     else:
         found = expanded(found)
@@ -68,14 +65,18 @@ def find_images(paths, level=None, suffixes=READ_SUFFIXES):
     return found
 
 
-def found_notices(paths, used, suffixes=READ_SUFFIXES):
+def _suffixes(slides):
+    return (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES) if slides else IMAGE_SUFFIXES
+
+
+def found_notices(paths, used, slides=True):
     """Return sentences on what `find_images` left out or took apart, and on the values of the images that are used.
 
     Args:
-        paths, suffixes: As of `find_images`.
+        paths, slides: As of `find_images`.
         used: Those of the images that could be read.
     """
-    folders = [path for path in map(Path, paths) if path.is_dir()]
+    folders, suffixes = [path for path in map(Path, paths) if path.is_dir()], _suffixes(slides)
     found = [
         stacks_sentence(used),
         skipped_notice(*folders, suffixes=suffixes),
