@@ -62,7 +62,8 @@ class Comparison:
 
     @property
     def passed(self):
-        return self.target is None or self.ratio <= self.target
+        # Measurements may be NumPy's, whose truth is not JSON's.
+        return self.target is None or bool(self.ratio <= self.target)
 
     def line(self):
         numbers = f"{self.claim:74s} {self.ours:9.4g} {self.other:9.4g} {self.unit:6s}"

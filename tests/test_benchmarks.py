@@ -5,6 +5,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -40,6 +41,16 @@ def test_missed_target_is_the_exit_code_and_stands_in_the_file(harness, tmp_path
     options = Namespace(quick=quick, json=tmp_path / "rows.json")
     assert harness.run([("a section", lambda: [missed])], options) == code
     assert json.loads(options.json.read_text()) == [missed.row()]
+
+
+def test_comparison_of_numpy_s_numbers_stands_in_the_file(harness, tmp_path):
+    options = Namespace(quick=True, json=tmp_path / "rows.json")
+    harness.run(
+        [("a section", lambda: [harness.Comparison("a claim", np.float64(1), np.float64(2), "s", 1)])],
+        options,
+    )
+    (row,) = json.loads(options.json.read_text())
+    assert row["passed"] is True and row["time_ratio"] == 0.5
 
 
 def test_contenders_take_turns_after_a_first_round_that_does_not_count(harness):
