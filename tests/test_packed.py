@@ -82,3 +82,18 @@ def test_archive_by_the_name_of_an_image_is_refused_as_one(tmp_path):
     file = packed(tmp_path).rename(tmp_path / "a.png")
     with pytest.raises(InputError, match="a.png is an archive; unpack it and give the image, or the folder"):
         read_image(file)
+
+
+@pytest.mark.parametrize("spec", ["folder", "wbc", "camvid"])
+def test_archive_that_nobody_unpacked_is_told_where_a_dataset_folder_lacks_something(tmp_path, spec):
+    packed(tmp_path).rename(tmp_path / "data" / "images.zip")
+    with pytest.raises(InputError, match=r"images\.zip is an archive: unpack it there\.$"):
+        open_dataset(f"{spec}:{tmp_path / 'data'}")
+
+
+def test_archive_that_was_unpacked_is_not_told(tmp_path):
+    packed(tmp_path).rename(tmp_path / "data" / "images.zip")
+    (tmp_path / "data" / "images").mkdir()
+    with pytest.raises(InputError) as caught:
+        open_dataset(f"folder:{tmp_path / 'data'}")
+    assert "unpack it there" not in str(caught.value)

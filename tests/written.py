@@ -47,9 +47,13 @@ TRANSFER = (
 KNOWN = "pose fit scenes --out known --instances 1 --cad scenes/truth/object.ply --units m"
 # A refinement that explains its scenes takes minutes: the poses are refined as if it had found the true part.
 REFINED = "true model"
+OWN = "own images"
 DIGITS = "digits:200 --model lenet-5"
 CASES = {
     "train": Case(TRAIN),
+    "train with a cache": Case(
+        f"train folder:own --out run --cache decoded --epochs 3 --resize 32 {NET}", (OWN,)
+    ),
     "landscape": Case("landscape run --n 9 --exact --samples 4", (TRAIN,)),
     "simulate": Case(SCENES, quiet=0.1),
     # As many scenes as are worth several processes.
@@ -208,5 +212,19 @@ def refine_as_true(folder):
     keep_model(PoseRun.open(folder / "poses"), cad_model(folder / "scenes" / "truth" / "object.ply", "m"))
 
 
+def write_own(folder):
+    """Write twelve pictures with masks."""
+    rng = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (folder / "own" / name).mkdir(parents=True)
+    for index in range(12):
+        mask = np.zeros((48, 48), np.uint8)
+        row, column = rng.integers(0, 32, 2)
+        mask[row : row + 16, column : column + 16] = 1
+        picture = np.stack([200 * mask] * 3, -1) + rng.integers(0, 50, (48, 48, 3))
+        Image.fromarray(picture.astype(np.uint8)).save(folder / "own" / "images" / f"{index}.png")
+        Image.fromarray(mask).save(folder / "own" / "masks" / f"{index}.png")
+
+
 # What no command makes, by its name among those that run before a case: functions of the folder.
-STEPS = {REFINED: refine_as_true}
+STEPS = {REFINED: refine_as_true, OWN: write_own}

@@ -60,3 +60,12 @@ def check_unpacked(path, given="the folder"):
     """
     if is_packed(path):
         raise InputError(f"{path} is an archive; unpack it and give {given}.")
+
+
+def packed_within(folder):
+    """Return a sentence on the first archive of a folder that nobody unpacked there, behind a blank, or ""."""
+    names = sorted(os.listdir(folder))
+    found = next(
+        (one for one in names if one.partition(".")[0] not in names and is_packed(Path(folder) / one)), None
+    )
+    return "" if found is None else f" {Path(folder) / found} is an archive: unpack it there."

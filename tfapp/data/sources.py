@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tfapp.data.collecting import not_collecting
 from tfapp.errors import InputError, either
-from tfapp.packed import check_unpacked, is_packed
+from tfapp.packed import check_unpacked, is_packed, packed_within
 
 # What a reader gives: a `Dataset` with masks or of image pairs, a `ClassificationSet`, a `MultiLabelSet`.
 MASKS, IMAGE_PAIRS, ONE_LABEL, SEVERAL_LABELS = "masks", "image pairs", "one label", "several labels"
@@ -201,8 +201,12 @@ def _open(spec, kinds, what, expected):
     # The absolute path goes into the run, so that later commands find the data from anywhere.
     folder = folder.resolve()
     whole = f"{name}:{folder}{mark if options else ''}{options}"
-    with not_collecting():
-        return reader.function(folder, whole, **_options(reader, spec, options))
+    given = _options(reader, spec, options)
+    try:
+        with not_collecting():
+            return reader.function(folder, whole, **given)
+    except InputError as error:
+        raise InputError(f"{error}{packed_within(folder)}") from error
 
 
 # The reader of a person's own folder, by what it gives.
