@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError
+from tfapp.landscape.inference_state import predict_and_warn
 from tfapp.landscape.one_line import one_line
 from tfapp.landscape.point_loss import has_own_test_step, step_logs, sum_of
 from tfapp.landscape.samples import Batches, as_batches
@@ -56,7 +57,7 @@ def prepare(model: keras.Model, batches: Batches) -> int:
     first = batches.slice(0, 1)
     try:
         x, y, sample_weight = first
-        prediction = model(x, **training_argument(model.call, False))
+        prediction = predict_and_warn(model, x)
         loss = computed_loss(model, x, y, prediction, sample_weight, training=False)
     except (TypeError, ValueError, tf.errors.OpError) as error:
         raise InputError(
