@@ -1,6 +1,7 @@
 """Decoded images that are kept on disk."""
 
 import io
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,14 @@ def test_pairs_of_images_are_kept_too(make_pairs, tmp_path):
     expected = Frames(dataset, dataset.items, Framing())
     for _ in range(2):
         assert_alike(frames_of(dataset, tmp_path / "kept", Framing()), expected)
+
+
+def test_copy_of_a_dataset_elsewhere_is_not_decoded_again(dataset, tmp_path):
+    frames_of(dataset, tmp_path / "kept").read_all()
+    copied = shutil.copytree(dataset.items[0].files[0].parents[1], tmp_path / "elsewhere" / "own")
+    copy = open_dataset(f"folder:{copied}")
+    expected = Frames(dataset, dataset.items, PATCHES)
+    assert_alike(frames_of(unreadable(copy), tmp_path / "kept"), expected)
 
 
 def test_image_that_changed_is_decoded_anew(dataset, tmp_path):

@@ -87,7 +87,7 @@ class DiskCache:
         dataset = self._dataset
         meant = {
             "format": _FORMAT,
-            "spec": dataset.spec,
+            "spec": self._spec_anywhere(),
             "coding": dataset.coding,
             "masks": None if dataset.mask_coding is None else asdict(dataset.mask_coding),
             "ignored": dataset.ignore_value,
@@ -95,6 +95,12 @@ class DiskCache:
             "libraries": [PIL.__version__, tifffile.__version__],
         }
         return json.dumps(meant, sort_keys=True).encode()
+
+    def _spec_anywhere(self):
+        """Return how the dataset is named, without the folder that it lies in: a copy has the same pixels."""
+        files = [os.fspath(file) for item in self._dataset.items for file in item.files]
+        folder = os.path.commonpath(files) if files else ""
+        return self._dataset.spec.replace(folder, "", 1)
 
 
 def _write(array, file):
