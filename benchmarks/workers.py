@@ -50,7 +50,8 @@ def joined_steps(cluster, repetitions, quick):
     contenders = {name: _together(meet, timed) for name, timed in contenders.items()}
     times = harness.milliseconds(contenders, repetitions)
     step = tf.function(joined.train_step, autograph=False).get_concrete_function(next(steps["joined"]))
-    print(f"        {_count_of_sums(step.graph)} sums in a joined step")
+    if peers.is_chief:
+        print(f"        {_count_of_sums(step.graph)} sums in a joined step")
     return times, sum(one.numpy().nbytes for one in gradients)
 
 

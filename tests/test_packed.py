@@ -91,9 +91,11 @@ def test_archive_that_nobody_unpacked_is_told_where_a_dataset_folder_lacks_somet
         open_dataset(f"{spec}:{tmp_path / 'data'}")
 
 
-def test_archive_that_was_unpacked_is_not_told(tmp_path):
-    packed(tmp_path).rename(tmp_path / "data" / "images.zip")
-    (tmp_path / "data" / "images").mkdir()
+@pytest.mark.parametrize("archive", ["images.zip", "images.tar.gz", "my.images.zip"])
+def test_archive_that_was_unpacked_is_not_told(tmp_path, archive):
+    packed(tmp_path).rename(tmp_path / "data" / archive)
+    for name in ("images", "my.images"):
+        (tmp_path / "data" / name).mkdir()
     with pytest.raises(InputError) as caught:
         open_dataset(f"folder:{tmp_path / 'data'}")
     assert "unpack it there" not in str(caught.value)

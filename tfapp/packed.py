@@ -64,8 +64,14 @@ def check_unpacked(path, given="the folder"):
 
 def packed_within(folder):
     """Return a sentence on the first archive of a folder that nobody unpacked there, behind a blank, or ""."""
-    names = sorted(os.listdir(folder))
+    names = set(os.listdir(folder))
     found = next(
-        (one for one in names if one.partition(".")[0] not in names and is_packed(Path(folder) / one)), None
+        (one for one in sorted(names) if names.isdisjoint(_unpacked(one)) and is_packed(folder / one)), ""
     )
-    return "" if found is None else f" {Path(folder) / found} is an archive: unpack it there."
+    return found and f" {folder / found} is an archive: unpack it there."
+
+
+def _unpacked(name):
+    """Return what the folder of an archive may be called: `a.b.tar.gz` becomes `a.b`, or `a`."""
+    parts = name.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts))}

@@ -206,7 +206,9 @@ def _open(spec, kinds, what, expected):
         with not_collecting():
             return reader.function(folder, whole, **given)
     except InputError as error:
-        raise InputError(f"{error}{packed_within(folder)}") from error
+        if packed := packed_within(folder):
+            raise InputError(f"{error}{packed}") from error
+        raise
 
 
 # The reader of a person's own folder, by what it gives.
