@@ -188,9 +188,16 @@ class Client:
 
     def _call(self, call):
         def one_try(seconds):
-            if self._closed.is_set():
-                raise ServingError(f"The client of {self.address} is closed.", "CLOSED")
-            return call(seconds)
+            try:
+                if not self._closed.is_set():
+                    return call(seconds)
+                broken = None
+            except Exception as error:
+                # What closing does to a call in another thread depends on how far that call was.
+                if not self._closed.is_set():
+                    raise
+                broken = error
+            raise ServingError(f"The client of {self.address} is closed.", "CLOSED") from broken
 
         def sleep(seconds):
             with self._counting:

@@ -107,8 +107,6 @@ class Rpc:
             return method(request, timeout=seconds)
         except self._grpc.RpcError as error:
             raise self._told(error.code().name, error.details() or "") from error
-        except ValueError as error:  # of a channel that another thread has closed
-            raise ServingError(f"The client of {self._address} is closed.", "CLOSED") from error
 
     def _told(self, code, details):
         address = self._address

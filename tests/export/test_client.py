@@ -1,5 +1,6 @@
 """The client against the test double: forms of requests and answers, errors in words, retries."""
 
+import http.client
 import re
 import socket
 import threading
@@ -357,3 +358,22 @@ def test_closing_ends_a_call_in_another_thread(scheme):
         woken.set()
         thread.join()
     assert ended and failures == ["CLOSED"]
+
+
+@SCHEMES
+@pytest.mark.parametrize(
+    "failure", [http.client.BadStatusLine(""), AttributeError("sock"), ValueError("closed channel")]
+)
+def test_whatever_breaks_a_call_of_a_closed_client_is_told_as_closed(scheme, failure, monkeypatch):
+    with serving(double(answer), scheme) as address:
+        client = Client(address, "cells")
+        client.signature("serving_bytes")
+
+        def broken(*arguments):
+            client.close()
+            raise failure
+
+        monkeypatch.setattr(client._transport, "predict", broken)
+        with pytest.raises(ServingError, match="is closed") as refused:
+            client.predict("serving_bytes", {"image_bytes": [b"a"]})
+    assert refused.value.code == "CLOSED"
