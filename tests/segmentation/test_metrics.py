@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -49,14 +51,46 @@ def test_regularisation_effect_by_hand():
     assert regularisation_effect(np.array([[0, 0, 1]] * 4)) == pytest.approx(100 / 3)
 
 
-def test_a_pixel_that_differs_both_ways_counts_once():
-    labels = np.zeros((4, 4), int)
-    labels[0, 0] = 1
-    assert regularisation_effect(labels) == pytest.approx(100 / 16)
+def isolated_pixel():
+    labels = np.zeros((10, 10), int)
+    labels[4, 6] = 1
+    return labels
 
 
-def test_checkerboard_has_a_border_everywhere_but_in_the_last_corner():
-    assert regularisation_effect(np.indices((6, 6)).sum(0) % 2) == pytest.approx(100 * 35 / 36)
+def gradient_length(labels):
+    """Equations (4.1) and (4.2), pixel by pixel."""
+    height, width = labels.shape
+    total = 0.0
+    for i in range(height):
+        for j in range(width):
+            down = i + 1 < height and labels[i + 1, j] != labels[i, j]
+            right = j + 1 < width and labels[i, j + 1] != labels[i, j]
+            total += math.hypot(down, right)
+    return 100 * total / labels.size
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (np.array([[1, 0], [0, 0]]), 35.36),  # sqrt(2) of 4 pixels
+        (isolated_pixel(), 3.414),  # sqrt(2) at the pixel itself, 1 above it, 1 to its left
+        (np.indices((100, 100)).sum(0) % 2, 140.59),
+    ],
+    ids=["corner", "isolated pixel", "checkerboard"],
+)
+def test_a_pixel_that_differs_both_ways_counts_the_square_root_of_two(labels, expected):
+    assert regularisation_effect(labels) == pytest.approx(expected, abs=0.005)
+
+
+@pytest.mark.parametrize("size", [(7, 11), (1, 9), (9, 1), (1, 1)])
+def test_regularisation_effect_is_the_mean_length_of_the_gradient(size):
+    labels = np.random.default_rng(1).integers(0, 3, size)
+    assert regularisation_effect(labels) == pytest.approx(gradient_length(labels))
+
+
+def test_regularisation_effect_does_not_depend_on_the_numbers_of_the_classes():
+    labels = np.random.default_rng(2).integers(0, 3, (8, 8))
+    assert regularisation_effect(np.array([7, 0, 255])[labels]) == regularisation_effect(labels)
 
 
 def pair(channels=3, size=(24, 30)):

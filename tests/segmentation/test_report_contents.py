@@ -185,6 +185,15 @@ def test_metrics_that_do_not_say_of_which_weights_they_are_are_shown_with_a_caut
     assert any("did not keep of which weights" in caution for caution in data.cautions)
 
 
+def test_re_that_was_counted_otherwise_is_shown_with_a_caution(evaluated_run, copy_of):
+    run = copy_of(evaluated_run)
+    assert not any("RE of" in caution for caution in gather([run]).cautions)
+    metrics = run.metrics()
+    del metrics["RUnet"]["re_definition"]
+    (run.path / "metrics.json").write_text(json.dumps(metrics))
+    assert any(f"RE of {run.path} was stored by an earlier version" in c for c in gather([run]).cautions)
+
+
 @pytest.mark.slow
 def test_metrics_of_before_are_no_facts_of_an_export(evaluated_run, copy_of, monkeypatch):
     run, kept = trained_further(copy_of(evaluated_run)), {}

@@ -20,6 +20,7 @@ from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.membrane_scores import MembraneScores, membrane_scores
 from tfapp.segmentation.metrics import (
     PIXEL_LOSSES,
+    RE_DEFINITION,
     class_iou,
     confusion_matrix,
     global_accuracy,
@@ -58,6 +59,7 @@ class Evaluation:
         names: Names of the test images; none where they are not known.
         tested: `hash_of_tested` of what it was tested on; None where it was not stored, and of generated images.
         weights: `Run.weights` of the run as it was tested; None of other models, and where it was not stored.
+        re_definition: `RE_DEFINITION` as of the test; None where it was not stored, when RE was counted otherwise.
     """
 
     title: str
@@ -74,6 +76,7 @@ class Evaluation:
     names: tuple[str, ...] = ()
     weights: str | None = None
     tested: str | None = None
+    re_definition: str | None = RE_DEFINITION
 
     @property
     def clean(self):
@@ -214,6 +217,7 @@ def store_metrics(run, evaluation):
         "membrane_scores": evaluation.membranes and evaluation.membranes._asdict(),
         "weights": evaluation.weights,
         "tested": evaluation.tested,
+        "re_definition": evaluation.re_definition,
     }
     run.add_metrics(evaluation.title, content)
 

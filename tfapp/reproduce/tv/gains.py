@@ -10,6 +10,7 @@ from tfapp.report.result_table import DASH, ResultTable, Summary, document
 from tfapp.reproduce.tv.pairs import choose_weight
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
+from tfapp.segmentation.metrics import RE_DEFINITION
 
 NOISES = ("gaussian=0.05,0.1,0.2,0.3", "salt-and-pepper=0.01,0.05")
 BASELINE = "Unet+TV"
@@ -83,12 +84,15 @@ def measure(run, title):
     """Test a run under the study's noises, a softmax run with the baseline too; keep the result in its folder.
 
     Returns:
-        Dictionary from title to `{"tv_weight": lambda or None, "rows": {noise: [mIoU, accuracy, RE]}}`,
-        measures in percent.
+        Dictionary from title to `{"tv_weight": lambda or None, "rows": {noise: [mIoU, accuracy, RE]},
+        "re_definition": RE_DEFINITION}`, measures in percent.
     """
     file = run.path / RESULT
     if file.is_file():
-        return json.loads(file.read_text(encoding="utf-8"))
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        # Of an earlier version, whose RE was smaller.
+        if all(measured.get("re_definition") == RE_DEFINITION for measured in stored.values()):
+            return stored
     data = EvaluationData(run)
     result = {title: _measured(run, None, data)}
     if run.config["head"] == "softmax":
@@ -106,6 +110,7 @@ def _measured(run, weight, data):
             row.noise: [s * getattr(row, name) for s, name in zip(scales, MEASURES, strict=True)]
             for row in rows
         },
+        "re_definition": RE_DEFINITION,
     }
 
 

@@ -16,6 +16,7 @@ from tfapp.segmentation.changed_data import changed_since_test
 from tfapp.segmentation.coding import on_same_data
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
+from tfapp.segmentation.metrics import RE_DEFINITION
 from tfapp.segmentation.run import Run
 
 
@@ -137,7 +138,7 @@ _EVALUATION = Entries(
         "rows": ListOf(_ROW),
     },
     # Later than the first evaluations.
-    {"weights": Optional(Text()), "tested": Optional(Text())},
+    {name: Optional(Text()) for name in ("weights", "tested", "re_definition")},
 )
 
 
@@ -159,6 +160,7 @@ def _evaluation(run, title, stored):
         trained_on=run.trained_on,
         weights=stored.get("weights"),
         tested=stored.get("tested"),
+        re_definition=stored.get("re_definition"),
     )
 
 
@@ -254,6 +256,15 @@ def _cautions(entries, evaluations, left_out):
         yield (
             f"What was measured of {sentence_list([str(run.path) for run in untold])} was stored by an earlier "
             "version, which did not keep of which weights it is: after more training, run `tfapp evaluate` again."
+        )
+    rougher = [
+        entry.run for entry in entries if any(one.re_definition != RE_DEFINITION for one in entry.evaluations)
+    ]
+    if rougher:
+        yield (
+            f"RE of {sentence_list([str(run.path) for run in rougher])} was stored by an earlier version, which "
+            "counted a pixel that differs from both neighbours once and not √2 times, so that it is too small; run "
+            "`tfapp evaluate` again."
         )
     changed = [
         entry.run
