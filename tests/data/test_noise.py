@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from tfapp.data import Frames, Framing, open_dataset
-from tfapp.data.noise import KINDS, Noise, NoisySet, noisy_set, parse_noise, parse_noises
+from tfapp.data.noise import KINDS, Noise, NoisySet, noisy_set, parse_mix, parse_noise, parse_noises
 from tfapp.errors import InputError
 
 RANDOM_KINDS = ("gaussian", "salt", "pepper", "salt-and-pepper")
@@ -106,7 +108,17 @@ def test_robustness_has_levels_of_every_kind():
 
 def test_preset_goes_with_other_amounts():
     labels = [noise.label for noise in parse_noises(["blur=0.5", "paper"])]
-    assert labels[:4] == ["clean", "blur 0.5", "gaussian 0.01", "gaussian 0.03"] and len(labels) == 10
+    assert labels[:4] == ["clean", "blur 0.5", "gaussian 0.01", "gaussian 0.03"] and len(labels) == 9
+
+
+def test_paper_has_the_columns_of_its_tables_in_their_order():
+    sigmas = [f"gaussian {sigma}" for sigma in (0.01, 0.03, 0.05, 0.07, 0.09)]
+    assert [noise.label for noise in parse_noises(["paper"])] == [
+        "clean",
+        *sigmas,
+        "pepper 0.01",
+        "salt 0.01",
+    ]
 
 
 @pytest.mark.parametrize("text", ["poisson=0.1", "gaussian", "gaussian=", "papers"])
@@ -181,9 +193,81 @@ def test_noise_is_not_the_one_that_an_evaluation_adds():
     assert not tested & {noisy.image(name, SMALL_GREY).tobytes() for name in NAMES}
 
 
+MIX = "gaussian=0.05|salt-and-pepper=0.01"
+LARGE = np.full((40, 40, 3), 0.5, np.float32)
+
+
+def is_gaussian(image):
+    """Whether all pixels changed, as one per cent of salt and pepper never does."""
+    return (image != LARGE).all(-1).mean() > 0.9
+
+
+def test_of_a_mix_each_noisy_image_has_one_noise():
+    noisy = noisy_set(NAMES, MIX, 0.5, 0)
+    made = [noisy.image(name, LARGE) for name in changed(noisy_set(NAMES, "gaussian=0.05", 0.5, 0))]
+    for image in made:
+        extremes = np.mean((image == 0).all(-1) | (image == 1).all(-1))
+        assert is_gaussian(image) or (
+            0 < extremes < 0.03 and np.mean(image != LARGE) == pytest.approx(extremes)
+        )
+
+
+def test_noises_of_a_mix_are_equally_likely():
+    names = [f"{i}" for i in range(400)]
+    noisy = noisy_set(names, MIX, 1.0, 3)
+    kinds = [noise.kind for noise in noisy.noises.values()]
+    # Four standard deviations of 400 throws of a coin.
+    assert abs(kinds.count("gaussian") - 200) < 40 and set(kinds) == {"gaussian", "salt-and-pepper"}
+
+
+def test_mix_is_the_same_set_with_the_same_seed():
+    first, again, other = (noisy_set(NAMES, MIX, 1.0, seed) for seed in (4, 4, 5))
+    assert first.noises == again.noises != other.noises
+    for name in NAMES:
+        np.testing.assert_array_equal(first.image(name, LARGE), again.image(name, LARGE))
+
+
+def test_mix_falls_on_the_images_that_one_noise_would_fall_on():
+    assert noisy_set(NAMES, MIX, 1 / 3, 7).positions == noisy_set(NAMES, "gaussian=0.05", 1 / 3, 7).positions
+
+
+@pytest.mark.parametrize(
+    ("share", "total", "count"), [(20 / 60, 60, 20), (90 / 367, 367, 90), (1000 / 5285, 5285, 1000)]
+)
+def test_shares_of_the_paper_are_its_numbers_of_images(share, total, count):
+    names = [str(i) for i in range(total)]
+    assert len(noisy_set(names, MIX, share, 0).positions) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gaussian=0.05|", "a part is empty"),
+        ("|", "a part is empty"),
+        ("gaussian=0.05|fog=1", "Unknown noise 'fog=1'"),
+        ("gaussian=0.05|salt=2", "a share of the pixels, a number from 0 to 1"),
+        ("gaussian=0.05|gaussian=0.05", "names a noise twice"),
+        ("gaussian=0.05|gaussian=0.01,0.1", "is not one noise"),
+        ("gaussian=0.05|gaussian=0", "is not one noise"),
+        (
+            "gaussian=0.05,salt-and-pepper=0.01",
+            "are joined by |, such as 'gaussian=0.05|salt-and-pepper=0.01'",
+        ),
+    ],
+)
+def test_mix_that_does_not_parse_is_refused(text, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        parse_mix(text)
+
+
+def test_mix_is_refused_where_one_noise_is_wanted():
+    with pytest.raises(InputError, match="is not an amount of gaussian"):
+        parse_noise(MIX)
+
+
 def test_share_that_comes_to_no_image_is_refused():
     with pytest.raises(InputError, match="`noisy_share` 0.1 of 4 training image.s. is none"):
-        NoisySet(NAMES[:4], Noise("gaussian", 0.05), 0.1, 0)
+        NoisySet(NAMES[:4], (Noise("gaussian", 0.05),), 0.1, 0)
 
 
 def test_without_a_noise_there_is_no_noisy_set():

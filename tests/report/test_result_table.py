@@ -16,6 +16,11 @@ def test_markdown_has_a_line_for_each_row_below_the_header(table):
     )
 
 
+def test_a_bar_in_a_cell_does_not_end_it():
+    lines = ResultTable(["a|b", "c"], [["1", "|x|"]]).markdown().splitlines()
+    assert lines == ["| a\\|b | c |", "| --- | --- |", "| 1 | \\|x\\| |"]
+
+
 def test_some_columns_make_a_narrower_table(table):
     assert table.columns(0, 2) == ResultTable(["network", "mIoU"], [["Unet", "81.20"], ["RUnet", "84.05"]])
 

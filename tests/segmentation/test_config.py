@@ -66,9 +66,14 @@ def test_training_noise_is_in_the_training_part_only(begin):
         assert sum(not np.array_equal(a[0], b[0]) for a, b in pairs) == count
 
 
+def test_command_of_a_run_with_a_mix_of_noises_is_quoted_for_the_shell():
+    words = TrainConfig(train_noise="gaussian=0.03|salt-and-pepper=0.01").command("cells", "run")
+    assert "--train-noise 'gaussian=0.03|salt-and-pepper=0.01'" in words
+
+
 @pytest.mark.slow
 def test_run_with_training_noise_goes_on_with_the_same_noise(tmp_path, tiny):
-    options = {"train_noise": "salt-and-pepper=0.1", "noisy_share": 0.5}
+    options = {"train_noise": "gaussian=0.1|salt-and-pepper=0.1", "noisy_share": 0.5}
     train("cells:20:32", tmp_path / "broken", tiny(epochs=1, **options))
     resumed = train("cells:20:32", tmp_path / "broken", tiny(epochs=2, **options))
     whole = train("cells:20:32", tmp_path / "whole", tiny(epochs=2, **options))
@@ -81,6 +86,7 @@ def test_run_with_training_noise_goes_on_with_the_same_noise(tmp_path, tiny):
     [
         ({"train_noise": "gaussian=0.1,0.2"}, "is not one noise"),
         ({"train_noise": "gaussian=2"}, "a number from 0 to 1"),
+        ({"train_noise": "gaussian=0.1|"}, "a part is empty"),
         ({"noisy_share": 0.0}, "`noisy_share` must be above 0"),
         ({"noisy_share": 1.5}, "`noisy_share` must be above 0 and at most 1"),
         ({"train_noise": "gaussian=0.1", "noisy_share": 0.01}, "of 10 training image.s. is none"),

@@ -58,6 +58,11 @@ def test_amounts_of_other_kinds_are_not_explained():
             {"train_noise": "salt-and-pepper=0.01", "noisy_share": 0.5},
             "a random 50 % of the training images had salt and pepper on 1 % of the pixels",
         ),
+        (
+            {"train_noise": "gaussian=0.03|salt-and-pepper=0.01", "noisy_share": 90 / 367},
+            "a random 24.5 % of the training images had Gaussian noise of σ = 0.03 or salt and pepper on 1 % of the "
+            "pixels, one of them at random each",
+        ),
     ],
 )
 def test_noise_of_the_training_in_words(config, words):

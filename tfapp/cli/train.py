@@ -123,7 +123,11 @@ def train(
         int | None, Option(help="Train on the first N training images only, for learning curves.")
     ] = None,
     train_noise: Annotated[
-        str | None, Option(help="Noise on some training images, such as gaussian=0.05.")
+        str | None,
+        Option(
+            help="Noise on some training images, such as gaussian=0.05; of several, 'gaussian=0.05|salt=0.01', each of "
+            "these images has one at random, the same in every epoch."
+        ),
     ] = None,
     noisy_share: Annotated[
         float, Option(help="Share of the training images with that noise.", show_default="1/3")

@@ -37,6 +37,7 @@ _HOMES = {
     "epoch_order": "labelled_batches",
     "Noise": "noise",
     "noisy_set": "noise",
+    "parse_mix": "noise",
     "parse_noise": "noise",
     "parse_noises": "noise",
     "Resolution": "resolution",

@@ -33,7 +33,7 @@ class ResultTable:
     def markdown(self) -> str:
         """Return the table in Markdown, without a line end after the last row."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
-        return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+        return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 
     def write_csv(self, path) -> None:
         """Write the table as comma-separated values (RFC 4180, UTF-8), by write-then-rename."""
@@ -42,6 +42,11 @@ class ResultTable:
             temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
             csv.writer(file).writerows([self.header, *self.rows])
+
+
+def _cell(content):
+    # A bar ends a cell: the noise of a training, for one, may have some.
+    return str(content).replace("|", "\\|")
 
 
 def document(*blocks, title=None, source=None, command=None) -> str:

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import asdict, dataclass, fields, replace
 from inspect import signature
 
-from tfapp.data import AUGMENTATIONS, parse_noise
+from tfapp.data import AUGMENTATIONS, parse_mix
 from tfapp.data.noise import DEFAULT_SHARE
 from tfapp.errors import InputError, either
 from tfapp.models import MODELS, REGRESSION_HEADS
@@ -131,7 +131,7 @@ class TrainConfig:
         if not 0 < self.noisy_share <= 1:
             raise InputError(f"`noisy_share` must be above 0 and at most 1; got {self.noisy_share}.")
         if self.train_noise is not None:
-            parse_noise(self.train_noise)
+            parse_mix(self.train_noise)
 
     def _check_sizes(self):
         """Raise InputError for numbers that no memory or no generator of random numbers can take."""

@@ -1,6 +1,6 @@
 """Sentences that say what numbers and noises of runs mean."""
 
-from tfapp.data import parse_noise
+from tfapp.data import parse_mix
 from tfapp.report.markup import sentence_list
 
 
@@ -91,5 +91,7 @@ def training_noise_in_words(run):
     text, share = (run.config.get(name) for name in ("train_noise", "noisy_share"))
     if text is None:
         return None
-    part = "third" if abs(share - 1 / 3) < 1e-3 else f"{100 * share:.0f} %"
-    return f"a random {part} of the training images had {in_words(parse_noise(text))}"
+    part = "third" if abs(share - 1 / 3) < 1e-3 else f"{100 * share:.3g} %"
+    *others, last = map(in_words, parse_mix(text))
+    noises = f"{', '.join(others)} or {last}, one of them at random each" if others else last
+    return f"a random {part} of the training images had {noises}"
