@@ -37,6 +37,12 @@ def test_wbc_reads_both_subsets_below_a_path_with_spaces(wbc_root):
     assert names == ["Dataset 1/001", "Dataset 1/112", "Dataset 1/139", "Dataset 2/001", "Dataset 2/002"]
 
 
+def test_wbc_says_that_both_subsets_are_mixed(wbc_root):
+    [remark] = open_dataset(f"wbc:{wbc_root}").remarks
+    assert "holds Dataset 1 and Dataset 2" in remark.text and f"wbc:{wbc_root}/Dataset 2" in remark.text
+    assert not open_dataset(f"wbc:{wbc_root}/Dataset 2").remarks
+
+
 def test_wbc_leaves_out_hidden_files(wbc_root):
     (wbc_root / "Dataset 2" / "._001.bmp").write_bytes(b"what macOS writes beside a picture")
     assert len(open_dataset(f"wbc:{wbc_root}").items) == 5

@@ -59,6 +59,18 @@ def test_official_split_is_kept_whatever_the_shares():
     assert (split.validation, split.test) == (official.validation, official.test)
 
 
+def test_random_split_mixes_the_official_lists():
+    of = dataset(60, official=Split(names(*range(50)), names(*range(50, 55)), names(*range(55, 60))))
+    split = split_items(of, 3, 0.5, 0.0, random_split=True)
+    assert split == split_items(dataset(60), 3, 0.5, 0.0)
+    assert set(split.test) & set(of.official_split.train) and not split.validation
+
+
+def test_share_of_sun_rgb_d_leaves_as_many_training_images_as_jia_liu_and_tai_have():
+    split = split_items(dataset(10335), 0, 5050 / 10335, 0.0)
+    assert (len(split.train), len(split.test)) == (5285, 5050)
+
+
 def test_training_part_of_an_official_split_is_shuffled_by_the_seed():
     of = dataset(60, official=Split(names(*range(50)), (), names(*range(50, 60))))
     assert split_items(of, 3) == split_items(of, 3)

@@ -1,5 +1,6 @@
 """Pairs of runs, and the weight of the total variation that suits a trained network best."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -17,7 +18,6 @@ from tfapp.reproduce.tv.pairs import (
     chosen_weight,
     evaluate_pair,
     pair_folders,
-    stored_pairs,
 )
 from tfapp.reproduce.tv.tables import spaced
 from tfapp.runs.checkpoints import read_history
@@ -54,7 +54,7 @@ def evaluated(trained, tmp_path_factory):
 def choices(monkeypatch):
     """Number of times that lambda was chosen anew, as a list; it is always 4."""
     made = []
-    monkeypatch.setattr(tv_pairs, "choose_weight", lambda run, advance: made.append(run) or 4.0)
+    monkeypatch.setattr(tv_pairs, "choose_weight", lambda run, split, advance: made.append(split) or 4.0)
     return made
 
 
@@ -80,8 +80,28 @@ def test_learned_weight_is_that_of_the_last_epoch(pair):
 
 
 def test_lambda_is_chosen_once_for_a_run(pair, choices):
-    assert [chosen_weight(pair.plain), chosen_weight(pair.plain)] == [4.0, 4.0]
-    assert len(choices) == 1
+    assert [chosen_weight(pair.plain), chosen_weight(pair.plain)] == 2 * [(4.0, "validation")]
+    assert choices == ["validation"]
+
+
+def test_lambda_is_chosen_on_training_images_where_there_are_none_for_validation(trained, copy_of, choices):
+    def lose_the_validation_images(record):
+        record["data"]["split"]["validation"] = []
+
+    run = copy_of(trained["softmax"], edit=lose_the_validation_images)
+    assert [chosen_weight(run), chosen_weight(run)] == 2 * [(4.0, "training")]
+    assert choices == ["training"]
+
+
+def test_lambda_that_is_given_is_taken_and_not_kept(pair, choices):
+    assert chosen_weight(pair.plain, 7.0) == (7.0, "hand") and not choices
+    assert chosen_weight(pair.plain) == (4.0, "validation")
+
+
+def test_lambda_that_an_earlier_version_chose_was_chosen_on_validation_images(pair, choices):
+    stored = {"weight": 0.5, "epochs": pair.plain.config["epochs"]}
+    (pair.plain.path / "post-tv.json").write_text(json.dumps(stored))
+    assert chosen_weight(pair.plain) == (0.5, "validation") and not choices
 
 
 def test_lambda_is_chosen_again_after_more_epochs(pair, choices):
@@ -93,18 +113,7 @@ def test_lambda_is_chosen_again_after_more_epochs(pair, choices):
 
 def test_damaged_choice_is_made_again(pair, choices):
     (pair.plain.path / "post-tv.json").write_text('{"weight": 1')
-    assert chosen_weight(pair.plain) == 4.0 and choices
-
-
-def test_stored_pairs_are_those_whose_runs_have_ended_and_whose_lambda_is_chosen(pair, choices):
-    folder = pair.plain.path.parent
-    assert stored_pairs(folder, "unet") == []
-    chosen_weight(pair.plain)
-    [found] = stored_pairs(folder, "unet")
-    assert (found.plain.path, found.regular.path) == (pair.plain.path, pair.regular.path)
-    assert found.weight == 4.0
-    (pair.regular.path / "model.keras").unlink()
-    assert stored_pairs(folder, "unet") == []
+    assert chosen_weight(pair.plain) == (4.0, "validation") and choices
 
 
 def test_pair_has_the_seed_of_its_runs(pair):
@@ -164,6 +173,15 @@ def test_test_images_have_no_say(learned, copy_of):
 
     run = copy_of(learned, edit=lose_the_test_images)
     assert choose_weight(run, WEIGHTS) == choose_weight(learned, WEIGHTS)
+
+
+def test_score_may_be_that_of_the_training_images(trained, monkeypatch):
+    asked = []
+    monkeypatch.setattr(tv_pairs, "EvaluationData", lambda run, dataset, items: asked.append(items))
+    monkeypatch.setattr(tv_pairs, "Segmenter", lambda run, weight: weight)
+    monkeypatch.setattr(tv_pairs, "measure", lambda *_: type("Row", (), {"mean_iou": 0.5}))
+    choose_weight(trained["softmax"], WEIGHTS, split="training")
+    assert {item.name for item in asked[0]} == set(trained["softmax"].split.train)
 
 
 def test_run_without_validation_images_is_refused(trained, copy_of):

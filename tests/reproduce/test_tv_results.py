@@ -1,146 +1,110 @@
-"""Tables, figures and pages of Jia, Liu and Tai as files, from measures by hand and two tiny runs."""
+"""Tables and pages of Jia, Liu and Tai as files, beside the published numbers, from measures by hand and tiny runs."""
 
-import json
+import csv
 import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tfapp.data import Noise
-from tfapp.reproduce.tv import results
-from tfapp.reproduce.tv.pairs import CHOICE, Pair, pair_folders
-from tfapp.reproduce.tv.results import CELL, TVResult, curve_figure, example_sheet, write_table
+from tfapp.reproduce.tv.pairs import Pair, pair_folders
+from tfapp.reproduce.tv.published import published_table
+from tfapp.reproduce.tv.results import TVResult, curve_figure, write_table
 from tfapp.reproduce.tv.tables import TABLES
 from tfapp.segmentation.comparison import Comparison
-from tfapp.segmentation.evaluation import Evaluation, Row, store_metrics
+from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run
+
+NOISES = (
+    ("clean", "gaussian", 0.0),
+    ("gaussian 0.05", "gaussian", 0.05),
+    ("salt-and-pepper 0.01", "salt-and-pepper", 0.01),
+)
 
 
 def evaluation(title, values, run="run", images=4):
-    """An evaluation with mIoU in percent at sigma 0, 0.05 and under salt."""
-    noises = (("clean", "gaussian", 0.0), ("gaussian 0.05", "gaussian", 0.05), ("salt 0.01", "salt", 0.01))
-    rows = tuple(Row(*n, 0.9, v / 100, (0.5, 0.5, 0.5), 1.0) for n, v in zip(noises, values, strict=True))
+    """An evaluation with mIoU in percent: clean, at sigma 0.05, and under a noise that was not printed."""
+    rows = tuple(Row(*n, 0.9, v / 100, (0.5, 0.5, 0.5), 1.0) for n, v in zip(NOISES, values, strict=True))
     return Evaluation(title, run, 0.5, images, ("a", "b", "c"), 0, rows)
 
 
 @pytest.fixture
-def lines():
-    """The lines of a figure of both models over two seeds, by label."""
-    one = Comparison([evaluation("Unet", (90, 80, 1)), evaluation("Unet", (92, 84, 2))])
-    two = Comparison([evaluation("Unet", (88, 86, 3)), evaluation("Unet", (88, 86, 3))])
-    [axes] = curve_figure({1: one, 2: two}).axes
-    return {line.get_label(): line for line in axes.lines}
-
-
-def test_curves_are_the_means_over_seeds_at_gaussian_sigmas_only(lines):
-    np.testing.assert_allclose(lines["Unet, model 1"].get_xdata(), [0, 0.05])
-    np.testing.assert_allclose(lines["Unet, model 1"].get_ydata(), [91, 82])
-
-
-def test_models_differ_by_dash_and_networks_by_colour(lines):
-    one, two = lines["Unet, model 1"], lines["Unet, model 2"]
-    assert (one.get_linestyle(), two.get_linestyle()) == ("-", "--")
-    assert one.get_color() == two.get_color()
-
-
-@pytest.fixture(scope="module")
-def sheet(plain_run, evaluated_run):
-    """The sheet of two test images."""
-    return example_sheet({1: Pair(plain_run, evaluated_run, 1.0)}, Noise("gaussian", 0.2), 2)
-
-
-@pytest.mark.slow
-def test_sheet_has_input_truth_and_three_answers_clean_and_noisy(sheet):
-    assert sheet.width == 5 * (CELL + 6) + 6
-    # Square images: as many cells down, two rows for each image, below the line of titles.
-    assert (sheet.height - 6) // (CELL + 6) == 4
-
-
-def test_sheet_shows_clean_and_noisy_input(sheet):
-    pixels = np.asarray(sheet, float)
-    first = pixels[-2 * (CELL + 6) : -(CELL + 6), 6 : 6 + CELL]
-    second = pixels[-(CELL + 6) :, 6 : 6 + CELL]
-    # Below the caption, away from the gaps.
-    clean, noisy = (part[CELL // 2 : CELL - 8] for part in (first, second))
-    assert np.abs(clean - noisy).mean() > 5
-
-
-def pair_in(folder, plain, regular, **settings):
-    """Copy two runs to where a table has them, change their settings, and store measures by hand."""
-    folders = list(pair_folders(folder, "unet", 0).values())
-    for run, target in zip((plain, regular), folders, strict=True):
-        shutil.copytree(run.path, target)
-        record = json.loads((target / "run.json").read_text())
-        record["config"].update(settings)
-        (target / "run.json").write_text(json.dumps(record))
-    choice = {"weight": 1.0, "epochs": record["config"]["epochs"]}
-    (folders[0] / CHOICE).write_text(json.dumps(choice))
-    pair = Pair(Run.open(folders[0]), Run.open(folders[1]), 1.0)
-    return pair, measure_by_hand(pair)
-
-
-def measure_by_hand(pair, images=None):
-    """Store measures of the three columns in the folders of a pair, and return them."""
-    made = []
-    for title, run, _ in pair.heads:
-        own = evaluation(title, (90, 80, 1), str(run.path), images or len(run.split.test))
-        made.append(replace(own, class_names=run.class_names, settings=run.settings))
-        store_metrics(run, made[-1])
-    return made
-
-
-@pytest.fixture
-def blank_sheet(monkeypatch):
-    """Take a blank picture for the figure of examples, which the networks would have to answer for."""
-    monkeypatch.setattr(results, "example_sheet", lambda *_: Image.new("RGB", (8, 8)))
-
-
-@pytest.fixture
 def result(plain_run, evaluated_run, tmp_path):
-    """Table 1 from one tiny pair, to be written to `tmp_path`."""
-    pair, evaluations = pair_in(tmp_path / "model-1", plain_run, evaluated_run)
-    return TVResult(TABLES[1], "small", "tfapp reproduce <it>", [pair], Comparison(evaluations), [])
+    """Table 1 from one tiny pair with measures by hand, to be written to `tmp_path`."""
+    folders = list(pair_folders(tmp_path / "model-1", "unet", 0).values())
+    for run, target in zip((plain_run, evaluated_run), folders, strict=True):
+        shutil.copytree(run.path, target)
+    pair = Pair(Run.open(folders[0]), Run.open(folders[1]), 1.0)
+    return TVResult(TABLES[1], "small", "tfapp reproduce <it>", [pair], Comparison(measured(pair)))
 
 
-def caption_of(out):
-    page = (out / "tv-table-1.html").read_text(encoding="utf-8")
-    return page.partition("<figcaption>Figure 2: ")[2].partition("</figcaption>")[0]
+def measured(pair, images=None):
+    return [
+        replace(
+            evaluation(title, (90, 80, 70), str(run.path), images or len(run.split.test)),
+            class_names=run.class_names,
+            settings=run.settings,
+        )
+        for title, run, _ in pair.heads
+    ]
+
+
+def test_published_numbers_stand_beside_ours_with_the_difference(result):
+    mean_iou, *_ = result.beside()
+    assert mean_iou.header == ["noise", "Unet", "published", "difference", "RUnet", "published", "difference"]
+    # Table 1 of the text: 89.79 and 90.15 clean, 73.94 and 79.25 at 0.05.
+    assert mean_iou.rows == [
+        ["clean", "90.00", "89.79", "+0.21", "90.00", "90.15", "-0.15"],
+        ["gaussian 0.05", "80.00", "73.94", "+6.06", "80.00", "79.25", "+0.75"],
+        ["salt-and-pepper 0.01", "70.00", "–", "–", "70.00", "–", "–"],
+    ]
+
+
+def test_every_measure_is_compared(result):
+    assert [one.title.split(" ")[0] for one in result.beside()] == ["mIoU", "accuracy", "RE"]
+
+
+def test_misprints_are_noted_beneath(result):
+    text = result.markdown()
+    assert all(f"- Of the published table: {remark}" in text for remark in published_table(1).remarks)
+
+
+def test_protocol_of_the_training_stands_beside_that_of_the_text(result):
+    assert "| protocol | here | in the text |" in result.markdown()
+    rows = {name: (here, text) for name, here, text in result.protocol().rows}
+    run = result.pairs[0].regular
+    assert rows["training images"] == (str(len(run.split.train)), "60")
+    assert rows["iterations"] == (str(run.config["epochs"] * run.config["steps_per_epoch"]), "20,000")
+
+
+def test_csv_has_a_row_for_each_published_network_measure_and_noise(result, tmp_path):
+    result.write_published(tmp_path / "beside.csv")
+    with (tmp_path / "beside.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 3 * len(NOISES)
+    [row] = [
+        r for r in rows if (r["network"], r["measure"], r["noise"]) == ("RUnet", "mIoU", "gaussian 0.05")
+    ]
+    assert (float(row["ours"]), float(row["published"]), float(row["difference"])) == (80.0, 79.25, 0.75)
+
+
+def test_curves_are_the_means_over_seeds_with_the_published_ones_beside(result):
+    two = Comparison([evaluation("Unet", (90, 80, 1)), evaluation("Unet", (92, 84, 2))])
+    [axes] = curve_figure(replace(result, comparison=two)).axes
+    lines = {line.get_label(): line for line in axes.lines}
+    np.testing.assert_allclose(lines["Unet"].get_xdata(), [0, 0.05])
+    np.testing.assert_allclose(lines["Unet"].get_ydata(), [91, 82])
+    np.testing.assert_allclose(lines["Unet, published"].get_ydata(), [89.79, 73.94])
 
 
 @pytest.mark.slow
 def test_files_of_the_table_are_named_in_the_order_of_importance(result, tmp_path):
     names = [path.name for path in write_table(result, tmp_path)]
-    assert names == ["tv-table-1.md", "tv-table-1.csv", "tv-table-1.html", "figure-2.png", "figure-3.png"]
+    suffixes = (".md", ".csv", "-published.csv", ".png", ".html")
+    assert names == [f"tv-table-1{suffix}" for suffix in suffixes]
     assert all((tmp_path / name).is_file() for name in names)
-    with Image.open(tmp_path / "figure-3.png") as sheet:
-        assert sheet.width == 5 * (CELL + 6) + 6
 
 
-@pytest.mark.usefixtures("blank_sheet")
-def test_other_model_with_the_same_settings_joins_the_figures(result, plain_run, evaluated_run, tmp_path):
-    pair_in(tmp_path / "model-2", plain_run, evaluated_run, train_noise="gaussian=0.05")
-    write_table(result, tmp_path)
-    assert "model 2 (dashed)" in caption_of(tmp_path)
-
-
-@pytest.mark.usefixtures("blank_sheet")
-def test_other_model_with_other_settings_is_left_out(result, plain_run, evaluated_run, tmp_path):
-    pair_in(tmp_path / "model-2", plain_run, evaluated_run, train_noise="gaussian=0.05", learning_rate=0.5)
-    write_table(result, tmp_path)
-    assert "Model 1 only; tfapp reproduce tv-table-2 with this --out adds the other" in caption_of(tmp_path)
-
-
-@pytest.mark.usefixtures("blank_sheet")
-def test_other_model_that_is_not_tested_yet_is_left_out(result, plain_run, evaluated_run, tmp_path):
-    pair, _ = pair_in(tmp_path / "model-2", plain_run, evaluated_run, train_noise="gaussian=0.05")
-    (pair.plain.path / "metrics.json").unlink()
-    write_table(result, tmp_path)
-    assert "Model 1 only" in caption_of(tmp_path)
-
-
-@pytest.mark.usefixtures("blank_sheet")
 def test_command_is_text_in_the_page(result, tmp_path):
     write_table(result, tmp_path)
     page = (tmp_path / "tv-table-1.html").read_text(encoding="utf-8")
@@ -151,10 +115,19 @@ def test_single_training_is_called_one(result):
     assert "One training each; in percent." in result.markdown()
 
 
+@pytest.mark.parametrize(
+    ("chosen_on", "words"),
+    [("validation", "validation images"), ("training", "clean training images"), ("hand", "set by hand")],
+)
+def test_table_says_what_decided_on_lambda(result, chosen_on, words):
+    pairs = [replace(pair, chosen_on=chosen_on) for pair in result.pairs]
+    assert words in replace(result, pairs=pairs)._lambda()
+
+
 @pytest.mark.slow
 def test_table_says_how_many_of_the_test_images_were_used(result):
     [pair] = result.pairs
     images = len(pair.plain.split.test)
     assert f"{images} for testing" in result.markdown()
-    some = replace(result, comparison=Comparison(measure_by_hand(pair, images - 1)))
+    some = replace(result, comparison=Comparison(measured(pair, images - 1)))
     assert f"{images - 1} of {images}, evenly spaced, for testing" in some.markdown()

@@ -29,6 +29,10 @@ def table(number, data, out, *options):
     return tfapp("reproduce", f"tv-table-{number}", "--data", data, "--out", out, *TINY, *options)
 
 
+def figure(number, data, out, *options):
+    return tfapp("reproduce", f"tv-figure-{number}", "--data", data, "--out", out, *TINY, *options)
+
+
 def write_pair(image, mask, labels, values):
     image.parent.mkdir(parents=True, exist_ok=True)
     mask.parent.mkdir(parents=True, exist_ok=True)
@@ -82,8 +86,15 @@ def both(cells, first):
 
 @pytest.mark.reproduce
 def test_table_1_writes_the_table_the_figures_and_the_page(first):
-    names = {"tv-table-1.md", "tv-table-1.csv", "tv-table-1.html", "figure-2.png", "figure-3.png", "model-1"}
-    assert names <= {path.name for path in first.iterdir()}
+    names = {f"tv-table-1{suffix}" for suffix in (".md", ".csv", "-published.csv", ".png", ".html")}
+    assert names | {"model-1"} <= {path.name for path in first.iterdir()}
+
+
+@pytest.mark.reproduce
+def test_table_1_shows_the_published_numbers(first):
+    text = (first / "tv-table-1.md").read_text(encoding="utf-8")
+    assert "| noise | Unet | published | difference | RUnet | published | difference |" in text
+    assert re.search(r"\| gaussian 0.05 \| [\d.]+ ± [\d.]+ \| 73.94 \| [+-][\d.]+ \|", text)
 
 
 @pytest.mark.reproduce
@@ -114,7 +125,7 @@ def test_page_and_table_show_the_command_as_it_was_typed(first, cells, suffix):
 @pytest.mark.parametrize("suffix", ["md", "html"])
 def test_page_and_table_say_what_they_take_the_paper_s_tables_for(first, suffix):
     text = (first / f"tv-table-1.{suffix}").read_text(encoding="utf-8")
-    assert "Assumed of that section" in text and "arXiv:1907.05287" in text
+    assert "Assumed where section 4 leaves it open" in text and "arXiv:1907.05287" in text
 
 
 @pytest.mark.reproduce
@@ -136,7 +147,7 @@ def test_page_shows_the_chosen_and_the_learned_lambda_of_every_seed(first):
 @pytest.mark.reproduce
 def test_page_holds_its_figures_and_loads_nothing(first):
     page = (first / "tv-table-1.html").read_text(encoding="utf-8")
-    assert page.count('src="data:image/png;base64,') == 2
+    assert page.count('src="data:image/png;base64,') == 1
     assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 
@@ -165,16 +176,65 @@ def test_odd_tables_train_on_clean_images_and_even_ones_with_noise(both):
         ]
         for model in (1, 2)
     ]
-    assert noises == [None, "gaussian=0.05"]
+    assert noises == [None, "gaussian=0.05|salt-and-pepper=0.01"]
 
 
 @pytest.mark.reproduce
-def test_figures_show_both_models_when_both_were_trained(both):
-    page = (both / "tv-table-2.html").read_text(encoding="utf-8")
-    assert "Model 1 (solid) was trained on clean images, model 2 (dashed) on a noisy set" in page
-    # Input, truth, and three answers of each model.
-    with Image.open(both / "figure-3.png") as sheet:
-        assert sheet.width == 8 * (190 + 6) + 6
+def test_figure_of_curves_takes_the_runs_of_both_tables(both, cells):
+    models = sorted(both.glob("model-*/*-seed0/model.keras"))
+    before = [os.stat(path).st_mtime_ns for path in models]
+    result = figure(2, cells, both, "--seeds", "0", "--resize", 16)
+    assert result.exit_code == 0, result.output
+    assert len(models) == 4 and [os.stat(path).st_mtime_ns for path in models] == before
+    text = (both / "tv-figure-2.md").read_text(encoding="utf-8")
+    assert "| σ | Unet1 | published | RUnet1 | published | Unet2 | published | RUnet2 | published |" in text
+    assert (both / "tv-figure-2.png").is_file()
+
+
+@pytest.mark.reproduce
+def test_figure_leaves_the_measures_of_the_tables_as_they_are(both, cells):
+    stored = both / "model-1" / "unet-seed0" / "metrics.json"
+    before = stored.read_bytes()
+    assert figure(2, cells, both, "--seeds", "0", "--resize", 16).exit_code == 0
+    assert stored.read_bytes() == before
+
+
+@pytest.mark.reproduce
+def test_figure_of_examples_trains_the_model_that_it_shows(cells, tmp_path):
+    result = figure(3, cells, tmp_path, "--resize", 16)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in tmp_path.iterdir()} == {"model-2", "tv-figure-3.md", "tv-figure-3.png"}
+    assert {path.name for path in (tmp_path / "model-2").iterdir()} == {"unet-seed0", "runet-seed0"}
+
+
+@pytest.mark.reproduce
+def test_table_at_paper_scale_trains_as_the_paper_does(cells, tmp_path):
+    result = table(2, cells, tmp_path, "--scale", "paper", "--seeds", "0", "--resize", 16)
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "model-2" / "runet-seed0" / "run.json").read_text())
+    config, split = record["config"], record["data"]["split"]
+    assert (config["optimizer"], config["momentum"], config["learning_rate"]) == ("sgd", 0.9, 1e-4)
+    assert (config["tv_gradient"], config["augment"], config["class_weighting"]) == (
+        "one-step",
+        "none",
+        "none",
+    )
+    assert {name: len(names) for name, names in split.items()} == {"train": 6, "validation": 0, "test": 4}
+    text = (tmp_path / "tv-table-2.md").read_text(encoding="utf-8")
+    assert "clean training images, as none are held out" in text and "those of the last epoch" in text
+
+
+@pytest.mark.reproduce
+def test_folder_of_both_sets_of_cells_means_the_second_which_is_said(cells, tmp_path):
+    both = tmp_path / "segmentation_WBC"
+    shutil.copytree(cells, both / "Dataset 2")
+    shutil.copytree(cells, both / "Dataset 1")
+    result = table(1, both, tmp_path / "out", "--seeds", "0", "--resize", 16, "--post-tv", 2)
+    assert result.exit_code == 0, result.output
+    assert "Dataset 1 left out" in said(result)
+    record = json.loads((tmp_path / "out" / "model-1" / "unet-seed0" / "run.json").read_text())
+    assert record["data"]["spec"].endswith("Dataset 2")
+    assert "set by hand" in (tmp_path / "out" / "tv-table-1.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.reproduce
@@ -188,13 +248,18 @@ def test_tables_of_camvid_are_of_segnet(scenes, tmp_path):
         "mirror",
     )
     assert "Segnet+TV" in (tmp_path / "tv-table-3.md").read_text(encoding="utf-8")
-    assert (tmp_path / "figure-4.png").is_file() and (tmp_path / "figure-5.png").is_file()
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_help_of_a_figure_says_what_it_shows(number):
+    text = said(tfapp("reproduce", f"tv-figure-{number}", "--help"))
+    assert f"Figure {number}: " in text and "Assumed where section 4 leaves it open" in text
 
 
 @pytest.mark.parametrize("number", range(1, 7))
 def test_help_says_what_the_table_is_taken_for(number):
     text = said(tfapp("reproduce", f"tv-table-{number}", "--help"))
-    assert f"Table {number}: " in text and "Assumed of that section" in text
+    assert f"Table {number}: " in text and "Assumed where section 4 leaves it open" in text
 
 
 @pytest.mark.slow
@@ -212,21 +277,25 @@ def test_help_says_what_the_table_is_taken_for(number):
         (1, "/no/such", "", "Folder /no/such (of 'wbc:/no/such') does not exist"),
         (1, "{cells}", "--seeds 0,x", "--seeds '0,x' is not understood"),
         (1, "{cells}", "--seeds 1,1", "--seeds '1,1' is not understood; expected different integers"),
-        (1, "{cells}", "--scale huge", "Unknown --scale 'huge'; choose one of: small, paper"),
-        (1, "{cells}", "--train-noise salt=0.01", "--train-noise is for model 2, tv-table-2"),
+        (1, "{cells}", "--scale huge", "Unknown --scale 'huge'; choose one of: small, medium, paper"),
+        (1, "{cells}", "--train-noise salt=0.01", "--train-noise is for model 2, that of the next table"),
+        (1, "{cells}", "--noisy-share 0.5", "--noisy-share is for model 2"),
         (2, "{cells}", "--train-noise fog=1", "Unknown noise 'fog=1'"),
+        (2, "{cells}", "--train-noise salt=0.01|", "a part is empty"),
+        (3, "{scenes}", "--scale paper", "starts from the weights of VGG-16"),
+        (4, "{scenes}", "--scale paper --base-width 64 --encoder-weights /no/such.h5", "do not exist"),
         (1, "{cells}", "--tv-gradient magic", "Unknown tv gradient 'magic'"),
         (1, "{cells}", "--encoder-weights imagenet", "got `model` unet"),
-        (1, "{few}", "", "too few to keep some for validation"),
+        (1, "{few}", "--test-share 0.9", "too few to split into training and test"),
     ],
 )
 def test_bad_input_gets_one_sentence_before_anything_is_written(
-    cells, tmp_path, number, data, options, sentence
+    cells, scenes, tmp_path, number, data, options, sentence
 ):
     few = tmp_path / "few"
     for index in range(4):
         write_pair(few / f"{index}.bmp", few / f"{index}.png", np.zeros((24, 24), int), (0,))
     out = tmp_path / "out"
-    result = table(number, data.format(cells=cells, few=few), out, *options.split())
+    result = table(number, data.format(cells=cells, scenes=scenes, few=few), out, *options.split())
     assert result.exit_code == 2 and sentence in said(result), result.output
     assert "Traceback" not in result.output and not out.exists()

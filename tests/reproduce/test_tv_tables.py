@@ -1,5 +1,6 @@
 import pytest
 
+from tfapp.reproduce.tv.options import settings_for
 from tfapp.reproduce.tv.tables import SCALES, SUBJECTS, TABLES, scale_settings, spaced
 from tfapp.segmentation.config import TrainConfig
 
@@ -11,17 +12,60 @@ def test_tables_are_of_three_subjects_with_two_models_each():
     assert [table.model_number for table in TABLES.values()] == [1, 2, 1, 2, 1, 2]
 
 
-def test_two_tables_share_two_figures():
-    figures = [(table.curve_figure, table.example_figure) for table in TABLES.values()]
-    assert figures == [(2, 3), (2, 3), (4, 5), (4, 5), (6, 7), (6, 7)]
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("model", [1, 2])
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.reader)
+def test_settings_of_every_scale_make_a_valid_run_of_the_subject_s_network(scale, subject, model):
+    options = {"encoder_weights": None if subject.model == "unet" else "imagenet"}
+    config = TrainConfig(**settings_for(subject, model, scale, {(300, 300)}, options))
+    config.check()
+    assert config.model == subject.model
 
 
 @pytest.mark.parametrize("scale", SCALES)
+def test_noisy_sets_are_the_paper_s_at_every_scale(scale):
+    found = {}
+    for subject in SUBJECTS:
+        settings = settings_for(subject, 2, scale, {(300, 300)}, {"encoder_weights": "none"})
+        found[subject.reader] = settings["train_noise"], settings["noisy_share"]
+    assert found == {
+        "wbc": ("gaussian=0.05|salt-and-pepper=0.01", 20 / 60),
+        "camvid": ("gaussian=0.03|salt-and-pepper=0.01", 90 / 367),
+        "sunrgbd": ("gaussian=0.05|salt-and-pepper=0.01", 1000 / 5285),
+    }
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_model_1_trains_on_clean_images(scale):
+    assert "train_noise" not in settings_for(SUBJECTS[0], 1, scale, {(300, 300)}, {})
+
+
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.reader)
-def test_settings_of_every_scale_make_a_valid_run_of_the_subject_s_network(scale, subject):
-    config = TrainConfig(**scale_settings(subject.reader, scale, {(300, 300)}))
+def test_one_step_is_the_gradient_at_paper_scale_only(subject):
+    options = {"encoder_weights": "none"}
+    gradients = [
+        TrainConfig(**settings_for(subject, 1, scale, {(300, 300)}, options)).tv_gradient for scale in SCALES
+    ]
+    assert gradients == ["implicit", "implicit", "one-step"]
+
+
+def test_option_comes_before_the_scale():
+    given = {
+        "momentum": 0.5,
+        "validation_share": 0.2,
+        "augment": "flips",
+        "tv_step": 0.1,
+        "random_split": False,
+    }
+    settings = settings_for(SUBJECTS[2], 1, "paper", {(300, 300)}, given | {"encoder_weights": "none"})
+    assert {name: settings[name] for name in given} == given
+
+
+def test_another_optimizer_does_not_inherit_rate_and_momentum():
+    settings = settings_for(SUBJECTS[0], 1, "paper", {(300, 300)}, {"optimizer": "adam"})
+    config = TrainConfig(**settings)
     config.check()
-    assert config.model == subject.model and config.validation_share > 0
+    assert (config.momentum, config.learning_rate) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +73,7 @@ def test_settings_of_every_scale_make_a_valid_run_of_the_subject_s_network(scale
     [
         ("small", {(120, 120), (88, 100)}, (96, 96)),
         ("small", {(300, 300)}, (128, 128)),
+        ("medium", {(300, 300)}, (150, 150)),
         ("paper", {(300, 300)}, None),
         ("paper", {(120, 100), (88, 120)}, (120, 120)),
     ],

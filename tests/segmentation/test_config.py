@@ -47,6 +47,11 @@ def test_recorded_command_goes_on_with_the_run_that_it_made(begin):
     assert (run.path / "model.keras").is_file()
 
 
+def test_random_split_is_part_of_a_run(begin):
+    assert begin(random_split=True).config["random_split"] is True
+    assert "--random-split" in TrainConfig(random_split=True).command("cells", "run")
+
+
 def test_number_of_training_images_limits_the_training_part(begin):
     run = begin(train_images=5)
     assert [len(part) for part in (run.split.train, run.split.validation, run.split.test)] == [5, 4, 6]

@@ -119,6 +119,9 @@ def train(
     validation_share: Annotated[
         float, Option(help="Share watched while training; an official validation split comes first.")
     ] = 0.1,
+    random_split: Annotated[
+        bool, Option(help="Split at random by these shares, also where the dataset has an official split.")
+    ] = False,
     train_images: Annotated[
         int | None, Option(help="Train on the first N training images only, for learning curves.")
     ] = None,

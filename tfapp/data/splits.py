@@ -42,7 +42,7 @@ class Split:
         return replace(self, train=self.train[:count])
 
 
-def split_items(dataset, seed=0, test_share=0.2, validation_share=0.1):
+def split_items(dataset, seed=0, test_share=0.2, validation_share=0.1, random_split=False):
     """Split a dataset: as its authors did, where they did, otherwise at random, by groups.
 
     An official split is kept. Its training items are shuffled, and where it has none for validation,
@@ -54,6 +54,7 @@ def split_items(dataset, seed=0, test_share=0.2, validation_share=0.1):
         test_share: Share of all images for testing, in (0, 1); not used with an official split.
         validation_share: Share of all images watched while training, in [0, 1); not used with official
             validation items.
+        random_split: Whether to split at random also where there is an official split, whose lists are mixed then.
 
     Returns:
         A `Split`; a group is never divided, so counts may exceed a share by less than one group.
@@ -62,7 +63,7 @@ def split_items(dataset, seed=0, test_share=0.2, validation_share=0.1):
         InputError: If the shares leave no image for training or testing.
     """
     rng = np.random.default_rng([seed, 0x5EED])
-    if dataset.official_split is not None:
+    if dataset.official_split is not None and not random_split:
         return _kept(dataset.official_split, rng, validation_share)
     groups = {}
     for item in dataset.items:

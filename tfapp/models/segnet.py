@@ -40,7 +40,7 @@ def segnet(
         dropout: Rate of dropout at the lowest level, in [0, 1).
         batch_norm: Whether every convolution but the last is followed by batch normalisation.
         encoder_weights: Where the encoder's weights come from, as `load_encoder_weights` takes it, or None
-            for random ones.
+            for random ones. All other kernels are those of He et al. (2015), as the authors have them.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -67,7 +67,7 @@ def segnet(
     for block in range(depth, 0, -1):
         x = MaxUnpooling2D(name=f"decoder{block}_unpool")(x, indices[block])
         x = _decoder_block(x, block, base_width, batch_norm)
-    x = layers.Conv2D(num_classes, 3, padding="same", name="scores")(x)
+    x = layers.Conv2D(num_classes, 3, padding="same", kernel_initializer="he_normal", name="scores")(x)
     model = keras.Model(images, CropLike(name="logits")([x, images]), name="segnet")
     if encoder_weights is not None:
         load_encoder_weights(model, encoder_weights)

@@ -6,13 +6,16 @@ from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
 from tfapp.reproduce.pose import studies as pose
 from tfapp.reproduce.transfer import studies as transfer
-from tfapp.reproduce.tv import own_data
+from tfapp.reproduce.tv import figures as tv_figures
+from tfapp.reproduce.tv import own_data, protocols
 from tfapp.reproduce.tv import studies as tv
 
 STUDIES = {
     study.name: study
     for room in (
         tv,
+        tv_figures,
+        protocols,
         landscape,
         functions,
         networks,

@@ -96,6 +96,7 @@ class TrainConfig:
     overlap: int = 0
     test_share: float = 0.2
     validation_share: float = 0.1
+    random_split: bool = False
     train_images: int | None = None
     train_noise: str | None = None
     noisy_share: float = DEFAULT_SHARE

@@ -46,7 +46,8 @@ def begin_or_resume(
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
         say(remark)
-    split = split_items(dataset, config.split_seed, config.test_share, config.validation_share)
+    shares = config.test_share, config.validation_share
+    split = split_items(dataset, config.split_seed, *shares, config.random_split)
     if config.train_images is not None:
         split = split.with_train_images(config.train_images)
     noisy = noisy_set(split.train, config.train_noise, config.noisy_share, config.split_seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfapp.data.dataset import Dataset
+from tfapp.data.dataset import Dataset, Remark
 from tfapp.data.file_items import file_item
 from tfapp.data.listing import visible_files
 from tfapp.data.mask_files import read_levels
@@ -31,7 +31,17 @@ def wbc(path, spec):
             f"No WBC images in {root}; expected the folder that holds 'Dataset 1' and 'Dataset 2', or one of "
             "them, with NNN.bmp images and NNN.png masks."
         )
-    return Dataset(spec, CLASS_NAMES, 3, tuple(items))
+    return Dataset(spec, CLASS_NAMES, 3, tuple(items), remarks=_remarks(root) if len(folders) > 1 else ())
+
+
+def _remarks(root):
+    return (
+        Remark(
+            f"{root} holds {SUBSETS[0]} and {SUBSETS[1]}, cells of other cameras and sizes, which are read as one; "
+            f"name one of them to have it alone, such as wbc:{root / SUBSETS[1]}, that of Jia, Liu and Tai (2019).",
+            doubt=False,
+        ),
+    )
 
 
 def _items(folder, with_folder):

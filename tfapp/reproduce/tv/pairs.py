@@ -12,12 +12,14 @@ from tfapp.runs.ahead import do_ahead
 from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, measure, store_metrics
-from tfapp.segmentation.run import MODEL, Run
+from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
 
 HEADS = ("softmax", "tv-softmax")
 CHOICE = "post-tv.json"
 WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+# Of the training images, where there are none for validation, so many are asked, evenly spaced.
+ASKED = 100
 CLEAN = Noise("gaussian", 0.0)
 
 
@@ -29,11 +31,13 @@ class Pair:
         plain: `Run` with the softmax.
         regular: `Run` with the TV softmax.
         weight: Lambda of the converged total variation put behind `plain`.
+        chosen_on: What decided on it: `validation` images, `training` images, or a person's `hand`.
     """
 
     plain: Run
     regular: Run
     weight: float
+    chosen_on: str = "validation"
 
     @property
     def seed(self):
@@ -88,13 +92,13 @@ def train_pairs(spec, folder, config, seeds, overwrite, progress):
     return list(runs.values())
 
 
-def choose_weights(runs, progress):
-    """Return the `Pair`s of what `train_pairs` returned, lambda chosen for each."""
+def choose_weights(runs, progress, given=None):
+    """Return the `Pair`s of what `train_pairs` returned, lambda chosen for each, or `given` for all."""
     pairs = []
-    with progress.task("choosing λ", len(runs) * len(WEIGHTS), "on validation images") as task:
+    with progress.task("choosing λ", len(runs) * len(WEIGHTS)) as task:
         for number, by_head in enumerate(runs, 1):
             plain, regular = (by_head[head] for head in HEADS)
-            pairs.append(Pair(plain, regular, chosen_weight(plain, advance=task.advance)))
+            pairs.append(Pair(plain, regular, *chosen_weight(plain, given, advance=task.advance)))
             task(number * len(WEIGHTS))
     return pairs
 
@@ -111,26 +115,39 @@ def evaluate_pairs(pairs, test_images, progress):
     return Comparison(evaluations)
 
 
-def chosen_weight(run, advance=lambda: None):
-    """Return `choose_weight` of a run, from its folder where it was chosen before.
+def chosen_weight(run, given=None, advance=lambda: None):
+    """Return a lambda for a run and what decided on it, from the run's folder where it was chosen before.
+
+    It is the one that is given, otherwise that of `choose_weight` on validation images, or on training images where
+    the run has none for validation.
 
     Args:
         run: Finished `Run` with the softmax.
+        given: The weight that a person chose, or None.
         advance: Called after each weight, for a progress bar.
+
+    Returns:
+        (lambda, `validation`, `training` or `hand`).
     """
-    weight = _stored_weight(run)
-    if weight is None:
-        weight = choose_weight(run, advance=advance)
-        write_json(run.path / CHOICE, {"weight": weight, "epochs": run.config["epochs"]})
-    return weight
+    if given is not None:
+        return given, "hand"
+    stored = _stored_weight(run)
+    if stored is not None:
+        return stored
+    split = "validation" if run.split.validation else "training"
+    weight = choose_weight(run, split=split, advance=advance)
+    write_json(run.path / CHOICE, {"weight": weight, "epochs": run.config["epochs"], "chosen_on": split})
+    return weight, split
 
 
 def _stored_weight(run):
     try:
         stored = json.loads((run.path / CHOICE).read_text(encoding="utf-8"))
-        # A run that resumed for more epochs is another network.
-        return stored["weight"] if stored["epochs"] == run.config["epochs"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+        if stored["epochs"] != run.config["epochs"]:
+            return None  # A run that resumed for more epochs is another network.
+        # Earlier versions had validation images always.
+        return stored["weight"], stored.get("chosen_on", "validation")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -155,18 +172,7 @@ def evaluate_pair(pair, noises, test_images=None, *, advance=lambda note: None):
     return evaluations
 
 
-def stored_pairs(folder, model):
-    """Return the `Pair`s of a network in a folder that are trained and whose lambda is chosen, by seed."""
-    pairs = []
-    for file in folder.glob(f"{model}-seed*/{CHOICE}"):
-        regular = file.parent.with_name(f"r{file.parent.name}")
-        if (regular / MODEL).is_file():
-            plain = Run.open(file.parent)
-            pairs.append(Pair(plain, Run.open(regular), chosen_weight(plain)))
-    return sorted(pairs, key=lambda pair: pair.seed)
-
-
-def choose_weight(run, weights=WEIGHTS, *, advance=lambda: None):
+def choose_weight(run, weights=WEIGHTS, *, split="validation", advance=lambda: None):
     """Return the weight lambda of converged total variation that suits a run best.
 
     The best one has the highest mean IoU on the run's validation images, clean and at their own size; of
@@ -175,12 +181,16 @@ def choose_weight(run, weights=WEIGHTS, *, advance=lambda: None):
     Args:
         run: Finished `Run` without a TV head.
         weights: The weights to choose from, >= 0.
+        split: `validation`, or `training` for `ASKED` of the training images, which a network fits already.
         advance: Called after each weight, for a progress bar.
 
     Raises:
         InputError: For a run without validation images, or with a TV head.
     """
-    items = run.items("validation")
+    if split == "training":
+        items = spaced(run.items("train"), ASKED)
+    else:
+        items = run.items("validation")
     if not items:
         raise InputError(
             f"{run.path} has no validation images to choose lambda on; train with a `validation_share` above 0."

@@ -1,36 +1,32 @@
-"""Tables and figures of Jia, Liu and Tai as files: Markdown, CSV, pictures, one page."""
+"""Tables of Jia, Liu and Tai as files, beside what was published: Markdown, CSV, a figure, one page."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from tfapp.data import Noise, network_pair
 from tfapp.files import write_text
 from tfapp.report.colours import QUALITATIVE
-from tfapp.report.figures import save_image, save_png
-from tfapp.report.markup import Section, command, grid, paragraph, picture, result_box, table
+from tfapp.report.figures import save_png
+from tfapp.report.markup import Section, command, paragraph, picture, result_box, table
 from tfapp.report.page import shell
-from tfapp.report.result_table import ResultTable, document
-from tfapp.reproduce.tv.pairs import Pair, stored_pairs
-from tfapp.reproduce.tv.tables import ASSUMED, BASELINE, SCALES, SOURCE, TABLES, TVTable, spaced
-from tfapp.segmentation.coding import on_same_data
-from tfapp.segmentation.comparison import Comparison
-from tfapp.segmentation.config import with_defaults
-from tfapp.segmentation.evaluation import Segmenter
-from tfapp.segmentation.page.contents import current_metrics, entries_of
+from tfapp.report.result_table import DASH, ResultTable, document
+from tfapp.reproduce.study import files_of
+from tfapp.reproduce.tv.pairs import Pair
+from tfapp.reproduce.tv.protocols import protocol_of
+from tfapp.reproduce.tv.published import published_table
+from tfapp.reproduce.tv.tables import ASSUMED, BASELINE, SCALES, SOURCE, TVTable
+from tfapp.segmentation.comparison import MEASURES, Comparison
+from tfapp.segmentation.config import TrainConfig, with_defaults
+from tfapp.segmentation.page.contents import entries_of
 from tfapp.segmentation.page.noise_tables import class_tables, measure_tables
 from tfapp.segmentation.page.page import origin_section
-from tfapp.segmentation.page.pictures import noisy_at_own_size, share_right
-from tfapp.segmentation.page.sections import legend
-from tfapp.segmentation.page.sentences import in_words, key_results, training_noise_in_words
-from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
+from tfapp.segmentation.page.sentences import key_results, training_noise_in_words
 
-EXAMPLE_NOISE = Noise("gaussian", 0.07)
-EXAMPLES = 3
-# Lines of the models 1 and 2; side of an example in pixels.
-STYLES = {1: "o-", 2: "s--"}
-CELL = 190
+_CHOSEN_ON = {
+    "validation": "chosen for every training by mean IoU on that run's validation images, clean ones",
+    "training": "chosen for every training by mean IoU on clean training images, as none are held out for validation",
+    "hand": "set by hand",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,6 @@ class TVResult:
         command: The command line that made it.
         pairs: One `Pair` per seed.
         comparison: `Comparison` of the plain network, that with TV behind it, and the regularised one.
-        figures: Pairs (path of a PNG, caption).
     """
 
     table: TVTable
@@ -51,11 +46,53 @@ class TVResult:
     command: str
     pairs: list[Pair]
     comparison: Comparison
-    figures: list[tuple[Path, str]]
+
+    @property
+    def published(self):
+        return published_table(self.table.number)
+
+    @property
+    def remarks(self):
+        """Sentences on what looks like a misprint in the published table."""
+        return [f"Of the published table: {remark}" for remark in self.published.remarks]
+
+    def beside(self) -> list[ResultTable]:
+        """Return a table for each measure: ours, the published number and the difference, of both networks."""
+        return [self._beside(measure) for measure in MEASURES]
+
+    def _beside(self, measure):
+        networks = [name for name in self.published.networks if name in self.comparison.groups]
+        header = ["noise"]
+        for name in networks:
+            header += [name, "published", "difference"]
+        rows = []
+        for index, noise in enumerate(self.comparison.noises):
+            row = [noise]
+            for name in networks:
+                ours, printed = (
+                    self.comparison.cell(name, index, measure),
+                    self.published.value(name, measure, noise),
+                )
+                row += (
+                    [str(ours), DASH, DASH]
+                    if printed is None
+                    else [str(ours), f"{printed:.2f}", f"{ours.mean - printed:+.2f}"]
+                )
+            rows.append(row)
+        return ResultTable(header, rows, f"{measure} [%] beside table {self.table.number} as published")
+
+    def protocol(self) -> ResultTable:
+        """Return how it was trained beside what the text says."""
+        run = self.pairs[0].regular
+        known = {name: value for name, value in with_defaults(run.config).items() if name in _FIELDS}
+        resize = known["resize"] and tuple(known["resize"])
+        config = TrainConfig(**known | {"resize": resize})
+        steps = run.config["steps_per_epoch"]
+        return protocol_of(self.table.subject, self.table.model_number, config, run.split, steps)
 
     def notes(self):
         """Return the sentences that belong below the table."""
-        return [self._images(), BASELINE, SCALES[self.scale], ASSUMED]
+        return [*self.remarks, self._images(), self._lambda(), BASELINE, SCALES[self.scale], ASSUMED]
 
     def weights(self) -> ResultTable:
         """Return the chosen and the learned lambda of every seed."""
@@ -65,15 +102,41 @@ class TVResult:
         return ResultTable(header, rows, "Weights of the total variation")
 
     def markdown(self):
-        """Return heading, command, table, lambdas and notes as Markdown."""
+        """Return heading, command, tables, lambdas and notes as Markdown."""
         notes = [self._cells(), *self.notes()]
         head = {"title": self.table.heading, "source": SOURCE, "command": self.command}
-        return document(self.comparison.table(), self.weights(), notes, **head)
+        beside = [block for one in self.beside() for block in (f"{one.title}:", one)]
+        blocks = [self.comparison.table(), *beside, self.weights(), self.protocol()]
+        return document(*blocks, notes, **head)
+
+    def write_published(self, path):
+        """Write one row for each network, measure and noise: mean, spread and number of ours, and the published one."""
+        rows = []
+        for name, measures in self.published.networks.items():
+            for measure in measures:
+                for index, noise in enumerate(self.comparison.noises):
+                    ours, printed = (
+                        self.comparison.cell(name, index, measure),
+                        self.published.value(name, measure, noise),
+                    )
+                    texts = [f"{ours.mean:.4f}", f"{ours.spread:.4f}", ours.runs]
+                    texts += ["", ""] if printed is None else [f"{printed:.2f}", f"{ours.mean - printed:.4f}"]
+                    rows.append([self.table.number, name, measure, noise, *texts])
+        header = ["table", "network", "measure", "noise", "ours", "spread", "runs", "published", "difference"]
+        ResultTable(header, rows).write_csv(path)
 
     def _cells(self):
         if len(self.pairs) == 1:
             return "One training each; in percent."
-        return f"Mean ± standard deviation over {len(self.pairs)} trainings with other seeds, in percent."
+        return (
+            f"Mean ± standard deviation over {len(self.pairs)} trainings with other seeds, in percent; the published "
+            "numbers are of one training each."
+        )
+
+    def _lambda(self):
+        plain, behind, _ = (title for title, *_ in self.pairs[0].heads)
+        words = " or ".join(dict.fromkeys(_CHOSEN_ON[pair.chosen_on] for pair in self.pairs))
+        return f"λ of {behind} is {words}; the test images have no say in it."
 
     def _images(self):
         run, regular = self.pairs[0].plain, self.pairs[0].regular
@@ -82,102 +145,43 @@ class TVResult:
         test = f"{tested}" if tested == of_all else f"{tested} of {of_all}, evenly spaced,"
         return (
             f"{run.title} and {regular.title} were trained alike on {len(run.split.train)} images, {noise}; "
-            f"{len(run.split.validation)} images are for validation, {test} for testing, at their own size. Noise is "
-            "added at the size that the network works at."
+            f"{len(run.split.validation)} images are for validation, {test} for testing, at their own size. The "
+            "networks are those of the last epoch. Noise is added at the size that the network works at."
         )
+
+
+_FIELDS = set(TrainConfig.__dataclass_fields__)
 
 
 def write_table(result, out):
-    """Write the files of a `TVResult` to `out` and return their paths.
-
-    The figures show the other model of the same subject too, if `out` has its runs, made with the same
-    settings from the same data.
-    """
-    table = result.table
-    pairs, comparisons = {table.model_number: result.pairs}, {table.model_number: result.comparison}
-    other = _other_model(result, out)
-    if other:
-        pairs[3 - table.model_number] = other
-        comparisons[3 - table.model_number] = Comparison([e for pair in other for e in _evaluations(pair)])
-    curve, examples = (out / f"figure-{n}.png" for n in (table.curve_figure, table.example_figure))
-    save_png(curve_figure(dict(sorted(comparisons.items()))), curve)
-    first = {model: of_model[0] for model, of_model in sorted(pairs.items())}
-    save_image(example_sheet(first, EXAMPLE_NOISE, EXAMPLES), examples)
-    captions = (_curve_caption(table, comparisons), _example_caption(table, first))
-    result = replace(result, figures=list(zip((curve, examples), captions, strict=True)))
-    written = [out / f"{table.name}{suffix}" for suffix in (".md", ".csv", ".html")]
-    write_text(written[0], result.markdown())
-    result.comparison.write_csv(written[1])
-    write_tv_page(result, written[2])
-    return [*written, curve, examples]
+    """Write the files of a `TVResult` to `out` and return their paths."""
+    name = result.table.name
+    written = [*files_of(out, name, ".md", ".csv"), *files_of(out, f"{name}-published", ".csv")]
+    written += files_of(out, name, ".png", ".html")
+    text, runs, beside, curves, page = written
+    save_png(curve_figure(result), curves)
+    write_text(text, result.markdown())
+    result.comparison.write_csv(runs)
+    result.write_published(beside)
+    write_tv_page(result, curves, page)
+    return written
 
 
-def _other_model(result, out):
-    """Return the `Pair`s of the other model in `out` that were trained and tested like those of the result."""
-    folder = out / f"model-{3 - result.table.model_number}"
-    found = stored_pairs(folder, result.table.subject.model)
-    return [pair for pair in found if _alike(pair, result.pairs[0]) and _tested(pair, result.comparison)]
+def curve_figure(result):
+    """Return the Matplotlib figure of mIoU against the sigma of Gaussian noise, the published numbers as crosses.
 
-
-def _alike(pair, other):
-    return all(
-        _but_for_noise(run.settings) == _but_for_noise(like.settings) and on_same_data([run, like])
-        for run, like in ((pair.plain, other.plain), (pair.regular, other.regular))
-    )
-
-
-def _but_for_noise(settings):
-    return with_defaults(settings) | {"train_noise": None, "noisy_share": None}
-
-
-def _tested(pair, comparison):
-    evaluations = _evaluations(pair)
-    images = next(iter(comparison.groups.values()))[0].images
-    return len(evaluations) == len(pair.heads) and all(
-        [row.noise for row in evaluation.rows] == comparison.noises and evaluation.images == images
-        for evaluation in evaluations
-    )
-
-
-def _evaluations(pair):
-    """Return the stored `Evaluation`s of a pair's three columns, as far as there are any."""
-    stored = {run: {e.title: e for e in current_metrics(run)} for run in (pair.plain, pair.regular)}
-    return [stored[run][title] for title, run, _ in pair.heads if title in stored[run]]
-
-
-def _curve_caption(table, comparisons):
-    runs = max(len(group) for comparison in comparisons.values() for group in comparison.groups.values())
-    band = "; bands are the standard deviation over seeds" if runs > 1 else ""
-    if len(comparisons) == 2:
-        models = "Model 1 (solid) was trained on clean images, model 2 (dashed) on a noisy set"
-    else:
-        other = TABLES[table.number + 3 - 2 * table.model_number]
-        models = (
-            f"Model {table.model_number} only; tfapp reproduce {other.name} with this --out adds the other"
-        )
-    return f"Figure {table.curve_figure}: mIoU against the σ of Gaussian noise in the test images. {models}{band}."
-
-
-def _example_caption(table, pairs):
-    seed = " and ".join(dict.fromkeys(str(pair.seed) for pair in pairs.values()))
-    return (
-        f"Figure {table.example_figure}: test images at even steps from the list, not chosen by result, clean and "
-        f"under {in_words(EXAMPLE_NOISE)}; seed {seed}. The number in an answer is the share of pixels that are right."
-    )
-
-
-def curve_figure(comparisons):
-    """Return the Matplotlib figure of mIoU against the standard deviation of Gaussian test noise.
-
-    Args:
-        comparisons: `Comparison` of each model, 1 (drawn solid) or 2 (dashed), with the same titles in the
-            same order. A band is the standard deviation over seeds.
+    A band is the standard deviation over seeds.
     """
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     axes = figure.subplots()
-    for model, comparison in comparisons.items():
-        for colour, title in zip(QUALITATIVE, comparison.groups, strict=False):
-            comparison.plot(axes, title, "mIoU", colour, f"{title}, model {model}", STYLES[model])
+    for colour, title in zip(QUALITATIVE, result.comparison.groups, strict=False):
+        result.comparison.plot(axes, title, "mIoU", colour, title)
+        if title in result.published.networks:
+            rows = result.comparison.groups[title][0].rows
+            gaussian = [row for row in rows if row.kind == "gaussian"]
+            printed = [result.published.value(title, "mIoU", row.noise) for row in gaussian]
+            known = [(row.amount, y) for row, y in zip(gaussian, printed, strict=True) if y is not None]
+            axes.plot(*zip(*known, strict=True), "x--", color=colour, label=f"{title}, published", alpha=0.7)
     axes.set_xlabel("standard deviation σ of Gaussian noise in the test images")
     axes.set_ylabel("mIoU [%]")
     axes.grid(alpha=0.3)
@@ -186,50 +190,12 @@ def curve_figure(comparisons):
     return figure
 
 
-def example_sheet(pairs, noise, count, seed=0):
-    """Return a PIL picture: input, truth and answers, for test images that are evenly spaced, clean and noisy.
-
-    Args:
-        pairs: `Pair` of each model to show, by number.
-        noise: `Noise` of every second row.
-        count: Number of test images.
-        seed: Seed of the noise.
-    """
-    run = next(iter(pairs.values())).plain
-    items = run.items("test")
-    heads = [(model, *head) for model, pair in pairs.items() for head in pair.heads]
-    titles = [f"{title}, model {model}" if len(pairs) > 1 else title for model, title, _, _ in heads]
-    segmenters = [Segmenter(run, weight) for _, _, run, weight in heads]
-    rows, captions = [], []
-    for position, item in spaced(tuple(enumerate(items)), count):
-        for shown in (None, noise):
-            pictures, shares = _row(run, item, shown, seed, position, segmenters)
-            rows.append(pictures)
-            name = item.name.rpartition("/")[2]
-            captions.append([f"{name}\n{'clean' if shown is None else shown.label}", "", *shares])
-    return contact_sheet(rows, ["input", "truth", *titles], CELL, captions)
-
-
-def _row(run, item, noise, seed, position, segmenters):
-    """Return the pictures of a row, and the share of right pixels of each answer as text."""
-    image, _ = network_pair(run.dataset, item, run.framing.resize)
-    background, truth = item.read_image(), item.read_mask()
-    if noise is not None:
-        image = noise.add(image, seed, position)
-        background = noisy_at_own_size(run, item, noise, seed, position)
-    answers = [segmenter.label_maps(image[None], [item.size])[0] for segmenter in segmenters]
-    classes = run.dataset.num_classes
-    pictures = [as_rgb(background), *(overlay(background, labels, classes) for labels in (truth, *answers))]
-    shares = [share_right(labels, truth, run.dataset.ignore_value) for labels in answers]
-    return pictures, [f"{share:.1f} %" for share in shares]
-
-
-def write_tv_page(result, out):
-    """Write the page of a `TVResult`; it holds its figures, and asks no other machine for anything."""
+def write_tv_page(result, curves, out):
+    """Write the page of a `TVResult`; it holds its figure, and asks no other machine for anything."""
     runs = [run for pair in result.pairs for run in (pair.plain, pair.regular)]
     sections = [
         _table_section(result),
-        _figures_section(result),
+        _published_section(result, curves),
         _weights_section(result),
         origin_section(entries_of(runs)),
     ]
@@ -248,17 +214,21 @@ def _table_section(result):
     return Section("table", "Table", f"Table {result.table.number}", "\n".join(parts))
 
 
-def _figures_section(result):
-    pictures = [picture(path, caption) for path, caption in result.figures]
-    colours = legend(result.pairs[0].plain.class_names)
-    return Section("figures", "Figures", "Figures", grid(pictures, "stack") + colours)
+def _published_section(result, curves):
+    parts = [table(one.header, one.rows, one.title) for one in result.beside()]
+    parts += [paragraph(remark, "note") for remark in result.remarks]
+    protocol = result.protocol()
+    bands = "; bands are the standard deviation over seeds" if len(result.pairs) > 1 else ""
+    caption = f"mIoU against the σ of Gaussian noise in the test images; crosses are published{bands}."
+    parts += [picture(curves, caption), table(protocol.header, protocol.rows, kind="text")]
+    return Section("published", "Published", "Beside the published numbers", "\n".join(parts))
 
 
 def _weights_section(result):
     weights = result.weights()
     text = (
-        "λ weighs the total variation: the larger it is, the smoother the answer. The first is chosen on validation "
-        "images after the training, the second is learned in the training, from the training images alone."
+        "λ weighs the total variation: the larger it is, the smoother the answer. The first is chosen after the "
+        "training, the second is learned in the training, from the training images alone."
     )
     body = paragraph(text) + table(weights.header, weights.rows)
     return Section("weights", "λ", "The weights of the total variation", body)

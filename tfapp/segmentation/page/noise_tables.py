@@ -31,7 +31,8 @@ MEASURES = {
     "accuracy": ("Accuracy in %", "Share of all labelled pixels that are right; higher is better.", max),
     "RE": (
         "RE in %",
-        "Regularisation effect: share of the pixels that lie on a border between two predicted classes. "
+        "Regularisation effect: pixels at a border between two predicted classes, in percent of all; one whose label "
+        "changes both downwards and to the right counts √2. "
         "Smaller is smoother; smoother is not better by itself, read it together with mIoU.",
         min,
     ),
