@@ -16,7 +16,7 @@
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
     tfapp reproduce noise-table SPEC  a table of Jia, Liu and Tai over seeds
-    tfapp reproduce tv-table-1        its tables 1 to 6, with their figures
+    tfapp reproduce tv-table-1        its tables 1 to 6 and figures 1 to 7
     tfapp demo                        all of it, on generated images
 
 TensorFlow is imported inside the commands: `tfapp --help` must answer at once.
