@@ -222,6 +222,8 @@ def test_predict_writes_labels_at_the_size_of_each_photo(own_run, own_folder, tm
             "Unknown head 'relu'; choose one of: softmax, tv-softmax",
         ),
         ("train cells:9:32 --out {tmp}/run --resize big", "--resize 'big' is not a size"),
+        ("train cells:9:32 --out {tmp}/run --train-noise salt=0.1|fog=1", "Unknown noise 'fog=1'"),
+        ("train cells:9:32 --out {tmp}/run --train-noise gaussian=0.1|", "a part is empty"),
         ("train cells:9:32 --out {tmp}/run --batch-size 9", "use --batch-size 6 or less"),
         ("evaluate {tmp}", "is not a run folder"),
         ("landscape {tmp}", "is not a run folder"),

@@ -1,6 +1,7 @@
 """Options that the studies of Jia, Liu and Tai share, and what they mean for a training."""
 
 import inspect
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -155,6 +156,9 @@ def config_for(subject, model, spec, scale, options):
     from tfapp.data import open_dataset, split_items
     from tfapp.segmentation.config import TrainConfig
 
+    weight = options.get("post_tv")
+    if weight is not None and not 0 <= weight < math.inf:
+        raise InputError(f"`post_tv` must be a number of at least 0; got {weight}.")
     dataset = open_dataset(spec)
     sizes = {item.size for item in dataset.items}
     config = TrainConfig(**settings_for(subject, model, scale, sizes, options))

@@ -21,8 +21,8 @@ BASELINE = (
 )
 SCALES = {
     "small": (
-        "Small networks on small images, about an hour a table on two CPU cores for cells and CamVid: Adam, flips, class "
-        "weights for Segnet, a tenth of the images for validation, TV through its solution. Our choice."
+        "Small networks on small images, about an hour a table on two CPU cores for cells and CamVid: Adam, flips, "
+        "class weights for Segnet, a tenth of the images for validation, TV through its solution. Our choice."
     ),
     "medium": (
         "The data of section 4, its split, batches and noisy sets, no flips and no class weights, on images of half "
