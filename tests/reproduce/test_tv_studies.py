@@ -279,7 +279,7 @@ def test_help_says_what_the_table_is_taken_for(number):
         (1, "{cells}", "--seeds 1,1", "--seeds '1,1' is not understood; expected different integers"),
         (1, "{cells}", "--scale huge", "Unknown --scale 'huge'; choose one of: small, medium, paper"),
         (1, "{cells}", "--train-noise salt=0.01", "--train-noise is for model 2, that of the next table"),
-        (1, "{cells}", "--post-tv -1", "--post-tv must be a number of at least 0; got -1.0"),
+        (1, "{cells}", "--post-tv -1", "--post-tv must be a number from 0 to"),
         (1, "{cells}", "--noisy-share 0.5", "--noisy-share is for model 2"),
         (2, "{cells}", "--train-noise fog=1", "Unknown noise 'fog=1'"),
         (2, "{cells}", "--train-noise salt=0.01|", "a part is empty"),

@@ -1,6 +1,7 @@
 import pytest
 
-from tfapp.reproduce.tv.options import settings_for
+from tfapp.errors import InputError
+from tfapp.reproduce.tv.options import config_for, settings_for
 from tfapp.reproduce.tv.tables import SCALES, SUBJECTS, TABLES, scale_settings, spaced
 from tfapp.segmentation.config import TrainConfig
 
@@ -59,6 +60,12 @@ def test_option_comes_before_the_scale():
     }
     settings = settings_for(SUBJECTS[2], 1, "paper", {(300, 300)}, given | {"encoder_weights": "none"})
     assert {name: settings[name] for name in given} == given
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_weight_that_cannot_be_is_refused_before_the_data_are_opened(weight):
+    with pytest.raises(InputError, match="`post_tv` must be a number of at least 0"):
+        config_for(SUBJECTS[0], 1, "wbc:/no/such", "small", {"post_tv": weight})
 
 
 def test_another_optimizer_does_not_inherit_rate_and_momentum():
