@@ -1,5 +1,6 @@
 import keras
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tfapp.layers import PadToStride, TVSoftmax
@@ -77,6 +78,39 @@ def test_layers_that_see_the_whole_image_are_refused_by_name(step, words):
     with pytest.raises(NoMargin, match=words) as refused:
         reach_of(network(step))
     assert refused.value.whole and step.name in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda x: x - keras.ops.average(x),
+        lambda x: x / keras.ops.max(x),
+        layers.Conv2D(2, 1, activation=tf.math.l2_normalize),
+        layers.Activation(tf.math.cumsum),
+    ],
+    ids=["average", "max", "l2_normalize", "cumsum"],
+)
+def test_what_is_called_as_something_that_works_pixel_by_pixel_is_tried(step):
+    with pytest.raises(
+        NoMargin, match="looks at other pixels too|the rows, the columns or the batch"
+    ) as refused:
+        reach_of(network(layers.Conv2D(2, 3, padding="same"), step))
+    assert refused.value.whole
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda x: layers.Average()([x, x]),
+        lambda x: keras.ops.power(keras.ops.log1p(x), 2),
+        layers.Dropout(0.5),
+        layers.Activation("gelu"),
+        layers.Conv2D(2, 1, activation="softmax"),
+    ],
+    ids=["Average", "power", "Dropout", "gelu", "softmax"],
+)
+def test_what_works_pixel_by_pixel_needs_no_margin(step):
+    assert reach_of(network(step)).margin == 0
 
 
 def test_network_of_one_size_is_refused():

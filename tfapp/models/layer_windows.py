@@ -9,6 +9,7 @@ import keras
 from tfapp.errors import InputError
 from tfapp.layers import CropLike, MaxPoolWithIndices, MaxUnpooling2D, PadToStride
 from tfapp.layers.tv.layer import TVLayer
+from tfapp.models.in_place_trial import keeps_to_its_pixel
 
 
 class NoMargin(InputError):
@@ -93,6 +94,42 @@ def window_of(operation, sources, axis):
     if name in _IN_PLACE or (name.startswith("Random") and name != "RandomCrop"):
         return _same_place(operation, sources)
     raise _unknown(operation, "is not known")
+
+
+def check_by_value(operation, arguments):
+    """Try whether what is taken to work pixel by pixel does so: an operation known by its name, an activation.
+
+    Args:
+        operation: Keras layer or operation, no model.
+        arguments: What it is called with in the graph of a network.
+
+    Raises:
+        NoMargin: A change of one pixel changes others.
+    """
+    tensors = arguments.keras_tensors
+    activation = getattr(operation, "activation", None)
+    if _is_named(operation):
+        places = {id(tensor): place for place, tensor in enumerate(tensors)}
+
+        def call(arrays):
+            args, kwargs = arguments.convert(
+                lambda one: arrays[places[id(one)]] if id(one) in places else one,
+            )
+            return operation(*args, **kwargs)
+
+        if not keeps_to_its_pixel(call, tensors):
+            raise _whole(operation, "looks at other pixels too")
+    elif activation is not None and not keeps_to_its_pixel(lambda arrays: activation(arrays[0]), tensors[:1]):
+        raise _whole(operation, f"has an activation, {_name_of(activation)}, that looks at other pixels too")
+
+
+def _is_named(operation):
+    known = any(isinstance(operation, kind) for kind, _ in (*_RULES, *_AROUND))
+    return not known and (type(operation).__name__ in (*_ALONG_AXIS, *_IN_PLACE))
+
+
+def _name_of(function):
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def _is_from(thing, packages):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tfapp.layers import PadToStride
 from tfapp.layers.tv.attach import call_of, inputs_of, is_functional
-from tfapp.models.layer_windows import Grid, NoMargin, window_of
+from tfapp.models.layer_windows import Grid, NoMargin, check_by_value, window_of
 
 
 class Reach(NamedTuple):
@@ -55,7 +55,10 @@ def reach_of(model, halo=0):
         )
     calls, answer = _calls(model)
     stride = padded_stride(model)
-    return Reach(max(_margin(calls, answer, stride, halo, axis) for axis in (0, 1)), stride)
+    margin = max(_margin(calls, answer, stride, halo, axis) for axis in (0, 1))
+    for call in calls[1:]:
+        check_by_value(call.operation, call.arguments)
+    return Reach(margin, stride)
 
 
 def padded_stride(model):
@@ -74,6 +77,7 @@ def padded_stride(model):
 class _Call(NamedTuple):
     operation: object  # None for the image
     sources: tuple  # places in the list of calls
+    arguments: object = None  # of Keras's graph
 
 
 def _calls(model):
@@ -91,7 +95,7 @@ def _calls(model):
                     nested[id(arguments)] = lay_open(operation, sources)
                 places[id(tensor)] = nested[id(arguments)][index]
             else:
-                calls.append(_Call(operation, sources))
+                calls.append(_Call(operation, sources, arguments))
                 places[id(tensor)] = len(calls) - 1
         return [places[id(output)] for output in inner.outputs]
 
