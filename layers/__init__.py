@@ -4,6 +4,7 @@ from tfapp.layers.chamfer import chamfer_distance, nearest_distances
 from tfapp.layers.feature_transfer import FeatureTransfer
 from tfapp.layers.padding import CropLike, PadToStride
 from tfapp.layers.pooling import MaxPoolWithIndices, MaxUnpooling2D
+from tfapp.layers.soft_threshold_dynamics import SoftThresholdDynamics
 from tfapp.layers.transforms import (
     RigidTransform,
     Rotation,
@@ -15,23 +16,38 @@ from tfapp.layers.transforms import (
     rotation_from_ortho6d,
     rotation_from_quaternion,
 )
+from tfapp.layers.tv.activations import TVActivation, TVReLU, TVSigmoid, TVSoftmax
 from tfapp.layers.tv.attach import regularise, with_gap
 from tfapp.layers.tv.gradients import Regularised, regularise_logits
-from tfapp.layers.tv.layer import TVLayer, TVReLU, TVSigmoid, TVSoftmax
+from tfapp.layers.tv.layer import TVLayer
+from tfapp.layers.tv.linear_operators import (
+    ClassDistances,
+    LinearOperator,
+    NonLocalDifferences,
+    SecondDifferences,
+)
 from tfapp.layers.tv.operators import edge_weights, total_variation
+from tfapp.layers.tv.potentials import Potential, register_potential
 from tfapp.layers.tv.solver import TVProblem
 from tfapp.layers.visibility import HiddenPointRemoval, hidden_point_mask
 
 __all__ = [
+    "ClassDistances",
     "CropLike",
     "FeatureTransfer",
     "HiddenPointRemoval",
+    "LinearOperator",
     "MaxPoolWithIndices",
     "MaxUnpooling2D",
+    "NonLocalDifferences",
     "PadToStride",
+    "Potential",
     "Regularised",
     "RigidTransform",
     "Rotation",
+    "SecondDifferences",
+    "SoftThresholdDynamics",
+    "TVActivation",
     "TVLayer",
     "TVProblem",
     "TVReLU",
@@ -44,6 +60,7 @@ __all__ = [
     "nearest_distances",
     "ortho6d_from_rotation",
     "quaternion_from_rotation",
+    "register_potential",
     "regularise",
     "regularise_logits",
     "rigid_transform",

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from tfapp.layers.arguments import at_least_float32, check_choice
 from tfapp.layers.options import CheckedOptions
-from tfapp.layers.tv.layer import TVLayer, TVSigmoid, TVSoftmax
+from tfapp.layers.tv.activations import TVSigmoid, TVSoftmax
+from tfapp.layers.tv.layer import TVLayer
 from tfapp.layers.tv.trial import check_by_value
 
 _HEADS = {"softmax": TVSoftmax, "sigmoid": TVSigmoid}

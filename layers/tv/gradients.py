@@ -6,20 +6,17 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfapp.layers.tv import solver as tv_solver
-from tfapp.layers.tv.operators import (
-    divergence,
-    forward_differences,
-    from_planes,
-    length,
-    like_samples,
-    per_sample,
-    project,
-    to_planes,
+from tfapp.layers.tv.class_shares import as_shares, check_shares, settled
+from tfapp.layers.tv.implicit import (
+    implicit_gradient,
+    jacobian_free_gradient,
+    project_derivative,
+    reduce_like,
 )
+from tfapp.layers.tv.operator_trial import check_operator
+from tfapp.layers.tv.operators import from_planes, to_planes
 
 GRADIENTS = ("implicit", "jacobian-free", "unrolled")
-# Confident pixels, whose own curvature is 0, share that of their neighbours: what is smaller is rounding.
-LEAST_DIAGONAL = 1e-3
 
 
 class Regularised(NamedTuple):
@@ -30,12 +27,14 @@ class Regularised(NamedTuple):
         gap: Duality gap per pixel of each sample, (batch,).
         dual: zeta in the solver's own layout, (axes, classes, batch, *spatial), to be handed back as `start`.
         iterations: Number of iterations done.
+        prices: What the bounds of class shares add to the logits of every pixel, (batch, classes); None without them.
     """
 
     logits: tf.Tensor
     gap: tf.Tensor
     dual: tf.Tensor
     iterations: tf.Tensor
+    prices: tf.Tensor | None = None
 
 
 def regularise_logits(
@@ -48,8 +47,10 @@ def regularise_logits(
     backward_tolerance=1e-2,
     start=None,
     jit_compile=False,
+    guide=None,
+    volumes=None,
 ):
-    """Solve the TV problem for logits, differentiable with respect to them and to lambda.
+    """Solve the TV problem for logits, differentiable with respect to them, to lambda and to the volumes.
 
     Args:
         logits: float32 or float64 (batch, *spatial, classes), one to three spatial axes.
@@ -62,32 +63,68 @@ def regularise_logits(
         backward_tolerance: Their relative residual to stop at.
         start: `dual` of an earlier solution of the same shape, or None.
         jit_compile: Compile the solver and its gradient with XLA.
+        guide: Image (batch, *spatial, channels) for an operator of the problem that needs one; it has no gradient.
+        volumes: Shares of the pixels that the classes must take, (classes,) or (batch, classes), or a pair of such,
+            (least, largest), None in it for no bound; for `softmax` and `sigmoid`. The gap is that among the outputs
+            that keep them.
 
     Returns:
         A `Regularised`.
+
+    Raises:
+        ValueError: Volumes that no output can have, an operator without the image that it needs, or a lambda for each
+            class with an operator whose lengths join the classes.
     """
     logits = tf.convert_to_tensor(logits)
     radius = weight_planes(tv_weight, logits)
+    _check_operator(problem, logits, radius, guide)
     planes = to_planes(logits)
-    begin = () if start is None else tuple(tf.unstack(tf.convert_to_tensor(start), num=len(problem.spacing)))
+    begin = () if start is None else tuple(tf.unstack(tf.convert_to_tensor(start)))
+    image = () if guide is None else (to_planes(tf.cast(guide, logits.dtype)),)
+    shares = ()
+    if volumes is not None:
+        shares = as_shares(volumes, logits)
+        check_shares(shares, problem.potential)
     if gradient == "unrolled":
+        if shares:
+            raise ValueError("`volumes` are differentiated by `gradient='implicit'` or 'jacobian-free' only.")
         # A loop's kept values cannot leave XLA; compile the whole training step if need be.
-        u, gap, dual, count = _solve(problem, planes, radius, begin)
+        u, gap, dual, prices, count = _solve(problem, planes, radius, begin, image, ())
     else:
         solve = _maybe_compiled(_solve, jit_compile, problem)
         adjoint = _adjoint(gradient, jit_compile, problem, backward_iterations, backward_tolerance)
 
         @tf.custom_gradient
-        def differentiable(o, weight):
+        def differentiable(o, weight, *bounds):
             # Without this a tape that watches `o` makes the compiled function keep what its own gradient would need.
-            o, weight = tf.stop_gradient(o), tf.stop_gradient(weight)
-            solution = solve(o, weight, begin)
-            _, _, dual, count = solution
-            return solution, lambda upstream, *_: adjoint(o, weight, dual, count, upstream)
+            o, weight, *bounds = (tf.stop_gradient(tensor) for tensor in (o, weight, *bounds))
+            solution = solve(o, weight, begin, image, tuple(bounds))
 
-        u, gap, dual, count = differentiable(planes, radius)
-    gap, dual = tf.stop_gradient(gap), tf.stop_gradient(dual)
-    return Regularised(from_planes(u), gap, dual, count)
+            def back(upstream, *_):
+                _, _, dual, prices, count = solution
+                found = adjoint(o, weight, dual, prices, image, tuple(bounds), count, upstream)
+                return found[: 2 + len(bounds)]
+
+            return solution, back
+
+        u, gap, dual, prices, count = differentiable(planes, radius, *shares)
+    gap, dual, prices = tf.stop_gradient(gap), tf.stop_gradient(dual), tf.stop_gradient(prices)
+    told = tf.transpose(tf.reshape(prices, [prices.shape[0], -1])) if shares else None
+    return Regularised(from_planes(u), gap, dual, count, told)
+
+
+def _check_operator(problem, logits, radius, guide):
+    operator = problem.operator
+    if operator is None:
+        return
+    if operator.needs_guide and guide is None:
+        raise ValueError(f"{operator!r} needs an image, `guide`, that tells which pixels are alike.")
+    if operator.is_coupled and radius.shape[0] != 1:
+        raise ValueError(
+            f"{operator!r} joins the classes in one length: `tv_weight` must be one number, or a map of one channel. "
+            f"Received: {radius.shape[0]} numbers for the classes"
+        )
+    check_operator(operator, logits.shape.rank - 2, logits.shape[-1])
 
 
 def weight_planes(tv_weight, logits):
@@ -118,200 +155,37 @@ def _compiled(function, *static):
     return tf.function(partial(function, *static), jit_compile=True, autograph=False)
 
 
-def _solve(problem, o, radius, start):
-    zeta, count = tv_solver.solve(problem, o, radius, start or None)
-    gap = tv_solver.gap(problem, o, radius, zeta)
-    return o - divergence(zeta, problem.spacing), gap, tf.stack(zeta), count
+def _solve(problem, o, radius, start, image, shares):
+    dual = problem.dual(o, radius, *image, shares=shares)
+    if start and shares:
+        start = (*start, tf.zeros_like(shares[0]))
+    zeta, count = tv_solver.solve(problem, dual, start or None)
+    zeta = settled(dual, zeta)
+    prices = dual.price_scale * zeta[dual.parts] if shares else tf.zeros([], o.dtype)
+    return dual.logits(zeta), dual.gap(zeta), tf.stack(zeta[: dual.parts]), prices, count
 
 
-def _implicit(problem, iterations, tolerance, o, radius, dual, count, upstream):
-    zeta = tf.unstack(dual, num=len(problem.spacing))
-    return implicit_gradient(problem, o, radius, zeta, count, upstream, iterations, tolerance)
+def _field(problem, o, radius, stacked, prices, image, shares):
+    """Return the `DualProblem` and its field, of what `_solve` has returned."""
+    dual = problem.dual(o, radius, *image, shares=shares)
+    field = tuple(tf.unstack(stacked, num=dual.parts))
+    return dual, (*field, prices / dual.price_scale) if shares else field
 
 
-def _jacobian_free(problem, o, radius, dual, count, upstream):
+def _implicit(problem, iterations, tolerance, o, radius, stacked, prices, image, shares, count, upstream):
+    dual, zeta = _field(problem, o, radius, stacked, prices, image, shares)
+    found = implicit_gradient(problem, dual, zeta, count, upstream, iterations, tolerance)
+    return found if shares else found[:2]
+
+
+def _jacobian_free(problem, o, radius, stacked, prices, image, shares, count, upstream):
     del count
-    zeta = tf.unstack(dual, num=len(problem.spacing))
-    return jacobian_free_gradient(problem, o, radius, zeta, upstream)
+    dual, zeta = _field(problem, o, radius, stacked, prices, image, shares)
+    found = jacobian_free_gradient(dual, zeta, upstream)
+    return found if shares else found[:2]
 
 
-# With h = dL/du, the converged solution zeta and y = zeta - s D A: a pixel is saturated where |y| > lambda, and
-# n = y / |y| there. The optimality conditions differentiate to a symmetric positive semi-definite system for
-# a field v that is free where the dual is not saturated, tangential (v . n = 0) where it is (isotropic), and
-# 0 where it is (anisotropic):
-#
-#     [Q D J(A) D^T Q + |D A| / lambda] v = Q D h,      Q the projector onto such fields,
-#     dL/do = h + J(A) div v,         dL/dlambda_i = xi_i . (D dL/do)_i,  summed: -<dL/do, div xi>.
-#
-# Conjugate gradients solve it; nothing of the forward iterations is kept but zeta.
-
-
-def implicit_gradient(problem, o, radius, zeta, count, upstream, iterations=8, tolerance=1e-2):
-    """Return (dL/do, dL/dradius) of the converged solution by conjugate gradients.
-
-    Args:
-        problem: A `TVProblem`.
-        o: logits as planes.
-        radius: lambda, a tensor that broadcasts to the planes.
-        zeta: The dual solution.
-        count: Number of iterations that it took, integer tensor; see `_damping`.
-        upstream: h = dL/du, planes.
-        iterations: Largest number of conjugate-gradient iterations.
-        tolerance: Relative residual at which a sample's iterations end.
-
-    Returns:
-        Planes, and a tensor of the shape of `radius`.
-    """
-    spacing = problem.spacing
-    a, slope, descended = _optimality(problem, o, zeta)
-    tangential, stiffness = _tangent_space(problem, slope, descended, radius)
-    stiffness = stiffness + _damping(problem, tf.cast(count, a.dtype))
-    inverse = tf.math.reciprocal(_mean_diagonal(problem, a) + stiffness)
-
-    def apply(v):  # v is tangential already
-        curved = problem.phi.jacobian(a, -divergence(v, spacing))
-        moved = tangential(forward_differences(curved, spacing))
-        return tuple(m + stiffness * x for m, x in zip(moved, v, strict=True))
-
-    # The invisible part has no say: u is determined up to the null space of J only.
-    right = tangential(forward_differences(problem.phi.visible(a, upstream), spacing))
-    v = _conjugate_gradients(apply, right, inverse, iterations, tolerance)
-    to_logits = upstream + problem.phi.jacobian(a, divergence(v, spacing))
-    return to_logits, _to_radius(problem, radius, zeta, to_logits)
-
-
-def jacobian_free_gradient(problem, o, radius, zeta, upstream):
-    """Return (dL/do, dL/dradius) of one projected-gradient step at a frozen solution.
-
-    The first term of the Neumann series of the implicit gradient: S. Fung et al., "JFB: Jacobian-Free
-    Backpropagation for Implicit Networks", AAAI 2022.
-    """
-    a, _, descended = _optimality(problem, o, zeta)
-    moved = forward_differences(upstream, problem.spacing)
-    through = project_derivative(descended, moved, radius, problem.isotropic)
-    to_logits = upstream + problem.phi.jacobian(a, problem.step * divergence(through, problem.spacing))
-    return to_logits, _to_radius(problem, radius, zeta, to_logits)
-
-
-def project_derivative(field, tangent, radius, isotropic):
-    """Apply the Jacobian of the projection of `field` onto the radius to `tangent`; it is symmetric."""
-    if not isotropic:
-        return tuple(
-            tf.where(tf.abs(f) <= radius, t, tf.zeros_like(t)) for f, t in zip(field, tangent, strict=True)
-        )
-    size = length(field)
-    outside = size > radius
-    inverse = tf.math.reciprocal(tf.where(outside, size, tf.ones_like(size)))
-    normal = tuple(f * inverse for f in field)
-    along = _dot(normal, tangent)
-    return tuple(
-        tf.where(outside, (t - n * along) * (radius * inverse), t)
-        for n, t in zip(normal, tangent, strict=True)
-    )
-
-
-def _optimality(problem, o, zeta):
-    a = problem.output(o, zeta)
-    slope = forward_differences(a, problem.spacing)
-    return a, slope, tuple(z - problem.step * s for z, s in zip(zeta, slope, strict=True))
-
-
-def _tangent_space(problem, slope, descended, radius):
-    """Return the projector Q, and |D A| / lambda where the dual is saturated (0 if anisotropic)."""
-    if not problem.isotropic:
-        free = tuple(tf.cast(tf.abs(y) <= radius, y.dtype) for y in descended)
-        return (lambda v: tuple(x * f for x, f in zip(v, free, strict=True))), tf.zeros([], radius.dtype)
-    size = length(descended)
-    saturated = size > radius
-    # lambda = 0 leaves the dual nowhere to go.
-    movable = radius > 0
-    ratio = length(slope) / tf.where(movable, radius, tf.ones_like(radius))
-    stiffness = tf.where(saturated, ratio, tf.zeros_like(ratio))
-    inverse = tf.where(saturated, 1.0 / tf.where(saturated, size, tf.ones_like(size)), tf.zeros_like(size))
-    normal = tuple(y * inverse for y in descended)
-    still = tf.cast(movable, size.dtype)
-
-    def tangential(v):
-        along = _dot(normal, v)
-        return tuple(still * (x - n * along) for x, n in zip(v, normal, strict=True))
-
-    return tangential, stiffness
-
-
-def _damping(problem, count):
-    """Return the curvature that `count` iterations do not resolve: about 1 / (step * count^2) for FISTA.
-
-    Along flatter directions zeta has hardly moved from its start. To invert them all the same would blow up the
-    gradient, where a confident output is wrong, by orders of magnitude.
-    """
-    reach = count if problem.method == "projected-gradient" else tf.square(count)
-    damping = 2.0 / (problem.step * reach)
-    # A solution that met its tolerance is resolved to that.
-    return damping if problem.tolerance is None else tf.minimum(damping, problem.tolerance)
-
-
-def _mean_diagonal(problem, a):
-    curvature = tf.maximum(problem.phi.diagonal(a), LEAST_DIAGONAL * problem.phi.bound)
-    rises = forward_differences(curvature, tuple(1.0 for _ in problem.spacing))
-    # curvature + its forward difference is the curvature of the next pixel.
-    rows = [(2 * curvature + rise) / h**2 for rise, h in zip(rises, problem.spacing, strict=True)]
-    return tf.add_n(rows) / len(rows)
-
-
-def _to_radius(problem, radius, zeta, to_logits):
-    slope = forward_differences(to_logits, problem.spacing)
-    safe = tf.where(radius > 0, radius, tf.ones_like(radius))
-    return reduce_like(_dot(zeta, slope) / safe, radius)
-
-
-def reduce_like(planes, radius):
-    """Sum planes over the axes along which `radius` was broadcast."""
-    axes = [axis for axis, size in enumerate(radius.shape) if size == 1]
-    return tf.reduce_sum(planes, axis=axes, keepdims=True)
-
-
-def _dot(field, other):
-    return tf.add_n([f * g for f, g in zip(field, other, strict=True)])
-
-
-def _conjugate_gradients(apply, right, inverse, iterations, tolerance):
-    """Solve apply(v) = right from 0, each sample on its own, for a positive semi-definite `apply`.
-
-    `inverse` is about the inverse of the diagonal, the same for all axes of a pixel, so that what it multiplies
-    stays tangential: Jacobi's preconditioner. It halves the iterations.
-    """
-    axes = len(right)
-    planes = right[0]
-
-    def weighted(r):
-        return per_sample(inverse * _dot(r, r))
-
-    first = weighted(right)
-    goal = tolerance**2 * first
-
-    def unfinished(count, rz, *_):
-        return (count < iterations) & tf.reduce_any(rz > goal)
-
-    def iterate(count, rz, *tensors):
-        v, r, p = tensors[:axes], tensors[axes : 2 * axes], tensors[2 * axes :]
-        applied = apply(p)
-        curvature = per_sample(_dot(p, applied))
-        going = (rz > goal) & (curvature > 0)
-        alpha = tf.where(going, rz / tf.where(going, curvature, tf.ones_like(curvature)), tf.zeros_like(rz))
-        alpha = like_samples(alpha, planes)
-        v = [x + alpha * d for x, d in zip(v, p, strict=True)]
-        r = [x - alpha * d for x, d in zip(r, applied, strict=True)]
-        new = weighted(r)
-        beta = tf.where(going, new / tf.where(going, rz, tf.ones_like(rz)), tf.zeros_like(rz))
-        p = [inverse * x + like_samples(beta, planes) * d for x, d in zip(r, p, strict=True)]
-        return (count + 1, tf.where(going, new, tf.zeros_like(new)), *v, *r, *p)
-
-    zero = [tf.zeros_like(part) for part in right]
-    state = (tf.constant(0), first, *zero, *right, *(inverse * part for part in right))
-    return tf.while_loop(unfinished, iterate, state, parallel_iterations=1)[2 : 2 + axes]
-
-
-def regularise_one_step(logits, tv_weight, problem, step=0.25):
+def regularise_one_step(logits, tv_weight, problem, step=0.25, guide=None):
     """Regularise logits by one dual ascent step from zero (eq. 3.6).
 
         u = o - div(lambda * eta),     eta = P(-c * D A),     A = phi'(o),     P onto the unit ball
@@ -328,6 +202,7 @@ def regularise_one_step(logits, tv_weight, problem, step=0.25):
         tv_weight: lambda >= 0 as for `regularise_logits`.
         problem: A `TVProblem`; its potential, its total variation and its spacing are used.
         step: Python float, the constant c = tau * lambda > 0.
+        guide: As for `regularise_logits`.
 
     Returns:
         A `Regularised`; its gap is that of the dual lambda * eta, and has no gradient.
@@ -338,29 +213,33 @@ def regularise_one_step(logits, tv_weight, problem, step=0.25):
     """
     logits = tf.convert_to_tensor(logits)
     radius = weight_planes(tv_weight, logits)
-    spacing, isotropic = problem.spacing, problem.isotropic
+    _check_operator(problem, logits, radius, guide)
+    image = () if guide is None else (to_planes(tf.cast(guide, logits.dtype)),)
+    one = tf.ones([], logits.dtype)
     # Differences of probabilities are at most 1, so a small step never reaches the ball's surface.
-    steepest = sum(1 / h**2 for h in spacing) ** 0.5 if isotropic else 1 / min(spacing)
-    inside = problem.potential != "relu" and step * steepest <= 1.0
+    steepest = (
+        sum(1 / h**2 for h in problem.spacing) ** 0.5 if problem.isotropic else 1 / min(problem.spacing)
+    )
+    plain = problem.operator is None and not problem.huber and problem.potential in ("softmax", "sigmoid")
+    inside = plain and step * steepest <= 1.0
 
     @tf.custom_gradient
     def forward(o, weight):
+        dual, unit = problem.dual(o, weight, *image), problem.dual(o, one, *image)
         a = problem.phi.gradient(o)
-        ascent = tuple(-step * slope for slope in forward_differences(a, spacing))
-        one = tf.ones([], o.dtype)
-        eta = ascent if inside else project(ascent, one, isotropic)
+        ascent = tuple(-step * slope for slope in dual.apply(a))
+        eta = ascent if inside else unit.feasible(ascent, step)
         zeta = tuple(weight * e for e in eta)
-        gap = tv_solver.gap(problem, o, weight, zeta)
 
         def gradient(upstream, *_):
-            slope = forward_differences(upstream, spacing)
+            slope = dual.apply(upstream)
             tangent = tuple(weight * s for s in slope)
-            projected = tangent if inside else project_derivative(ascent, tangent, one, isotropic)
-            to_logits = upstream + problem.phi.jacobian(a, step * divergence(projected, spacing))
+            projected = tangent if inside else project_derivative(unit, ascent, tangent, one, step)
+            to_logits = upstream - problem.phi.jacobian(a, step * dual.adjoint(projected))
             each = tf.add_n([e * s for e, s in zip(eta, slope, strict=True)])
             return to_logits, reduce_like(each, weight)
 
-        return (o - divergence(zeta, spacing), gap, tf.stack(zeta)), gradient
+        return (dual.logits(zeta), dual.gap(zeta), tf.stack(zeta)), gradient
 
-    u, gap, dual = forward(to_planes(logits), radius)
-    return Regularised(from_planes(u), tf.stop_gradient(gap), tf.stop_gradient(dual), tf.constant(1))
+    u, gap, dual_field = forward(to_planes(logits), radius)
+    return Regularised(from_planes(u), tf.stop_gradient(gap), tf.stop_gradient(dual_field), tf.constant(1))

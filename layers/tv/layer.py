@@ -1,4 +1,4 @@
-"""TV-regularised softmax, sigmoid and ReLU as Keras layers."""
+"""Base of the Keras layers whose output solves a total-variation problem: their options, lambda and shapes."""
 
 import inspect
 
@@ -22,7 +22,9 @@ from tfapp.layers.arguments import (
     reachable,
 )
 from tfapp.layers.options import CheckedOptions
+from tfapp.layers.tv.class_shares import checked_volumes
 from tfapp.layers.tv.gradients import GRADIENTS, regularise_logits, regularise_one_step
+from tfapp.layers.tv.linear_operators import checked_operator
 from tfapp.layers.tv.operators import edge_weights
 from tfapp.layers.tv.solver import METHODS, TVProblem
 
@@ -34,7 +36,7 @@ _CHOICES = {
 
 
 class TVLayer(CheckedOptions, keras.layers.Layer):
-    """Base of `TVSoftmax`, `TVSigmoid` and `TVReLU`: the solution of a total-variation problem.
+    """Base of `TVSoftmax`, `TVSigmoid`, `TVReLU` and `TVActivation`: the solution of a total-variation problem.
 
     Args:
         tv_weight: Float >= 0, initial lambda, in units of the logits, or with `per_class` a list of one for each class.
@@ -63,11 +65,19 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         jit_compile: Compile the solver with XLA: `"auto"` does so in training only, so that exported
             graphs run on servers without it.
         return_gap: Return `(output, gap)` with the duality gap per pixel of each sample, `(batch,)`.
+        operator: A `LinearOperator` whose output is made short in place of the differences of neighbours, such as
+            `SecondDifferences()`, `NonLocalDifferences()`, `ClassDistances(table)` or one of your own; None for these.
+        huber: Float >= 0: lengths up to this count by their square, so that slopes stay slopes; 0 for none.
+        temperature: Float > 0, epsilon, the weight of the entropy: the output is that of the logits and of lambda
+            divided by it, sharper below 1 and softer above.
+        learn_temperature: Whether epsilon is trained, through softplus.
+        volumes: Shares of the pixels that the classes take in every image: a list of one for each class, or a pair of
+            lists `(least, largest)`, either of which may be None. None for none; a call may give others.
     """
 
     potential = None
     least_classes = 1
-    BUILT_IN = ("learn_tv_weight", "per_class", "return_gap")
+    BUILT_IN = ("learn_tv_weight", "learn_temperature", "per_class", "return_gap")
 
     def __init__(
         self,
@@ -87,10 +97,15 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         voxel_size=None,
         jit_compile="auto",
         return_gap=False,
+        operator=None,
+        huber=0.0,
+        temperature=1.0,
+        learn_temperature=False,
+        volumes=None,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.raw_tv_weight = None
+        self.raw_tv_weight = self.raw_temperature = None
         self.learn_tv_weight, self.per_class = learn_tv_weight, per_class
         self.tv_weight = tv_weight
         self.iterations, self.inference_iterations = iterations, inference_iterations
@@ -99,6 +114,8 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         self.tolerance = tolerance
         self.edge_contrast, self.voxel_size = edge_contrast, voxel_size
         self.jit_compile, self.return_gap = jit_compile, return_gap
+        self.operator, self.huber, self.volumes = operator, huber, volumes
+        self.temperature, self.learn_temperature = temperature, learn_temperature
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
@@ -108,12 +125,14 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             self.raw_tv_weight.assign(
                 np.broadcast_to(raw if len(raw) > 1 else raw[0], self.raw_tv_weight.shape)
             )
+        if name == "temperature" and self.__dict__.get("raw_temperature") is not None:
+            self.raw_temperature.assign(inverse_softplus(self.temperature))
 
     def checked(self, name, value):
         if name in ("iterations", "inference_iterations", "backward_iterations"):
             check_count(**{name: value})
             return int(value)
-        if name in ("step", "edge_contrast"):
+        if name in ("step", "edge_contrast", "temperature"):
             check_positive(**{name: value})
             return float(value)
         if name in _CHOICES:
@@ -123,22 +142,39 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             return self._fitting(checked_weight(value, self.learn_tv_weight, self.per_class))
         if name == "tolerance":
             return reachable(value)
+        if name == "operator":
+            return checked_operator(value)
+        if name == "huber":
+            if value != 0:
+                check_positive(huber=value)
+            return float(value)
+        if name == "volumes":
+            return checked_volumes(value)
         if name == "voxel_size":
             return checked_voxel_size(value)
-        if name == "potential" and value != self.potential:
-            raise ValueError(
-                f"`potential` is that of the class, {self.potential!r} of {type(self).__name__}. Received: "
-                f"potential={value!r}; take the layer of that name"
-            )
+        if name == "potential":
+            return self._checked_potential(value)
         if name in ("learn_tv_weight", "per_class") and "tv_weight" in self.__dict__:
             others = {"learned": self.learn_tv_weight, "per_class": self.per_class}
             key = "learned" if name == "learn_tv_weight" else name
             checked_weight(self.tv_weight, **{**others, key: bool(value)})
-        return value if name == "potential" else bool(value)
+        return bool(value)
+
+    def _checked_potential(self, value):
+        if value != self.potential:
+            raise ValueError(
+                f"`potential` is that of the class, {self.potential!r} of {type(self).__name__}. Received: "
+                f"potential={value!r}; take the layer of that name"
+            )
+        return value
 
     def is_traced(self, name):
         # Whether it compiles changes no number; lambda that is a variable is read anew by every graph.
-        is_free = name == "jit_compile" or (name == "tv_weight" and self._has_variable)
+        is_free = (
+            name == "jit_compile"
+            or (name == "tv_weight" and self._has_variable)
+            or (name == "temperature" and self.__dict__.get("raw_temperature") is not None)
+        )
         return not is_free and super().is_traced(name)
 
     @property
@@ -155,8 +191,8 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             )
         return weight
 
-    def build(self, logits_shape, guide_shape=None, tv_weight_shape=None):
-        del guide_shape, tv_weight_shape
+    def build(self, logits_shape, guide_shape=None, tv_weight_shape=None, volumes_shape=None):
+        del guide_shape, tv_weight_shape, volumes_shape
         self._check_shape(tuple(logits_shape))
         self._num_classes = logits_shape[-1]
         self._fitting(self.tv_weight)
@@ -169,23 +205,34 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
                 trainable=True,
                 autocast=False,
             )
+        if self.learn_temperature:
+            self.raw_temperature = self.add_weight(
+                name="raw_temperature",
+                shape=(),
+                initializer=keras.initializers.Constant(inverse_softplus(self.temperature)),
+                trainable=True,
+                autocast=False,
+            )
         self.built = True
 
-    def call(self, logits, guide=None, tv_weight=None, training=None):
-        solution = self.regularise(logits, guide, tv_weight, training=training)
+    def call(self, logits, guide=None, tv_weight=None, volumes=None, training=None):
+        solution = self.regularise(logits, guide, tv_weight, volumes, training=training)
         output = self._output(solution.logits)
         return (output, solution.gap) if self.return_gap else output
 
-    def regularise(self, logits, guide=None, tv_weight=None, *, training=None, start=None):
+    def regularise(self, logits, guide=None, tv_weight=None, volumes=None, *, training=None, start=None):
         """Return the whole `Regularised` solution: regularised logits, gap, dual field, iterations.
 
         Args:
             logits: Float tensor `(batch, *spatial, classes)`. For the symbolic tensors of a functional
                 model call the layer itself instead.
-            guide: Image `(batch, *spatial, channels)` in [0, 1] whose edges the borders should follow, or None.
+            guide: Image `(batch, *spatial, channels)` in [0, 1] whose edges the borders should follow, or that tells an
+                operator which pixels are alike, or None.
             tv_weight: Tensor >= 0 in place of the layer's lambda: a scalar, `(classes,)`, or a map
                 `(batch, *spatial, 1 or classes)` such as the softplus of a small head's output. Where it is negative
                 or not finite an eager call raises ValueError, and a graph answers NaN.
+            volumes: Shares of the classes in place of the layer's: `(classes,)`, `(batch, classes)`, or a pair of
+                such, `(least, largest)`. As for `tv_weight` where they cannot be.
             training: Python boolean; with `gradient="one-step"` True takes one step.
             start: `dual` of an earlier solution of the same shape, to begin with.
         """
@@ -205,26 +252,44 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         if not self.built:
             self.build(logits.shape)
         self._check_voxel_size(logits.shape)
-        weight = self._effective_weight(logits, guide, tv_weight)
-        spatial = logits.shape.rank - 2
-        problem = TVProblem(
+        volumes = self.volumes if volumes is None else volumes
+        to_operator = guide is not None and self.operator is not None and self.operator.needs_guide
+        weight = self._effective_weight(logits, None if to_operator else guide, tv_weight)
+        problem = self._problem(logits.shape.rank - 2, training)
+        options = {"guide": self._fitting_guide(guide, logits) if to_operator else None}
+        temperature = None
+        if self.learn_temperature or self.temperature != 1.0:
+            temperature = tf.cast(self.current_temperature(), logits.dtype)
+            logits, weight = logits / temperature, weight / temperature
+        if training and self.gradient == "one-step":
+            if volumes is not None:
+                raise ValueError("`volumes` are not kept by one step; take `gradient='implicit'`.")
+            solution = regularise_one_step(logits, weight, problem, self.step, **options)
+        else:
+            solution = regularise_logits(
+                logits,
+                weight,
+                problem,
+                gradient="implicit" if self.gradient == "one-step" else self.gradient,
+                backward_iterations=self.backward_iterations,
+                start=start,
+                jit_compile=bool(training) if self.jit_compile == "auto" else self.jit_compile,
+                volumes=volumes,
+                **options,
+            )
+        # The gap is told in units of the logits that were given.
+        return solution if temperature is None else solution._replace(gap=solution.gap * temperature)
+
+    def _problem(self, spatial, training):
+        return TVProblem(
             self.potential,
             self.isotropic,
             self.voxel_size or (1.0,) * spatial,
             self.method,
             self.iterations if training else self.inference_iterations,
             self.tolerance,
-        )
-        if training and self.gradient == "one-step":
-            return regularise_one_step(logits, weight, problem, self.step)
-        return regularise_logits(
-            logits,
-            weight,
-            problem,
-            gradient="implicit" if self.gradient == "one-step" else self.gradient,
-            backward_iterations=self.backward_iterations,
-            start=start,
-            jit_compile=bool(training) if self.jit_compile == "auto" else self.jit_compile,
+            self.operator,
+            self.huber,
         )
 
     def regularised_logits(self, logits, training=None):
@@ -237,8 +302,14 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             return tf.constant(self.tv_weight)
         return tf.nn.softplus(tf.convert_to_tensor(self.raw_tv_weight))
 
-    def compute_output_spec(self, logits, guide=None, tv_weight=None, training=None):
-        del guide, tv_weight, training
+    def current_temperature(self):
+        """Return epsilon as it stands now, a scalar tensor."""
+        if self.raw_temperature is None:
+            return tf.constant(self.temperature)
+        return tf.nn.softplus(tf.convert_to_tensor(self.raw_temperature))
+
+    def compute_output_spec(self, logits, guide=None, tv_weight=None, volumes=None, training=None):
+        del guide, tv_weight, volumes, training
         check_float(type(self).__name__, logits)
         dtype = self._output_dtype(logits.dtype)
         output = keras.KerasTensor(logits.shape, dtype)
@@ -247,13 +318,16 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         gap_dtype = "float64" if logits.dtype == "float64" else "float32"
         return output, keras.KerasTensor(logits.shape[:1], gap_dtype)
 
-    def compute_output_shape(self, logits_shape, guide_shape=None, tv_weight_shape=None):
-        del guide_shape, tv_weight_shape
+    def compute_output_shape(self, logits_shape, guide_shape=None, tv_weight_shape=None, volumes_shape=None):
+        del guide_shape, tv_weight_shape, volumes_shape
         shape = tuple(logits_shape)
         return (shape, shape[:1]) if self.return_gap else shape
 
     def get_config(self):
-        return {**super().get_config(), **{name: getattr(self, name) for name in _NAMES}}
+        options = {name: getattr(self, name) for name in _NAMES}
+        if self.operator is not None:
+            options["operator"] = keras.saving.serialize_keras_object(self.operator)
+        return {**super().get_config(), **options}
 
     def _output(self, regularised):
         raise NotImplementedError
@@ -268,15 +342,19 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             weight = tf.where(weight >= 0, weight, weight.dtype.as_numpy_dtype(np.nan))
         if guide is None:
             return weight
+        guide = self._fitting_guide(guide, logits)
+        return weight * edge_weights(guide, self.edge_contrast, self.voxel_size)
+
+    def _fitting_guide(self, guide, logits):
         guide = tf.convert_to_tensor(guide)
-        check_guide(guide, self.edge_contrast)
+        check_guide(guide, getattr(self.operator, "contrast", self.edge_contrast))
         guide = tf.cast(guide, logits.dtype)
         if not guide.shape[1:-1].is_compatible_with(logits.shape[1:-1]):
             raise ValueError(
                 "`guide` must be an image of the size of the logits. "
                 f"Received: guide.shape={tuple(guide.shape)}, logits.shape={tuple(logits.shape)}"
             )
-        return weight * edge_weights(guide, self.edge_contrast, self.voxel_size)
+        return guide
 
     def _check_shape(self, shape):
         name = type(self).__name__
@@ -303,129 +381,3 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
 
 _NAMES = tuple(inspect.signature(TVLayer.__init__).parameters)[1:-1]
 TVLayer.OPTIONS = (*_NAMES, "potential")
-
-
-def with_logits(probabilities, logits):
-    """Attach the logits to probabilities where Keras's cross-entropies look for them in eager mode.
-
-    Keras's own softmax does the same: a loss with `from_logits=False` then never takes the logarithm of
-    rounded probabilities.
-    """
-    try:
-        probabilities._keras_logits = logits
-    except AttributeError:  # a symbolic tensor, whose graph the losses search instead
-        pass
-    return probabilities
-
-
-@keras.saving.register_keras_serializable(package="tfapp")
-class TVSoftmax(TVLayer):
-    """Softmax whose output minimises a total-variation problem: a spatially regular segmentation.
-
-    The output A solves  min -<o, A> + <A, log A> + lambda * TV(A)  over the simplex at every pixel,
-    where o are the logits. `lambda -> 0` gives the plain softmax; a larger lambda shortens the class
-    borders. The problem is solved by a fixed number of iterations or to a tolerance on the duality gap,
-    which certifies the solution; training differentiates it exactly (`gradient="implicit"`).
-
-    Keras's cross-entropies recover the regularised logits from this layer's output as they do for the
-    ordinary softmax, so a model that ends in it trains stably with `from_logits=False`.
-
-    Args:
-        tv_weight, learn_tv_weight, iterations, gradient, ...: Those of `TVLayer`.
-
-    Call arguments:
-        logits: Float tensor `(batch, *spatial, classes)`, at least 2 classes, 1 to 3 spatial axes of any size. -inf
-            forbids a class at a pixel, of which another one must stay finite.
-        guide: Optional image `(batch, *spatial, channels)` in [0, 1] whose edges the class borders should follow. One
-            of other numbers, such as 0 to 255, needs an `edge_contrast` in their units; without it hardly anything is
-            regularised, of which eager calls warn.
-        tv_weight: Optional tensor >= 0 in place of lambda: a scalar, `(classes,)`, or a map
-            `(batch, *spatial, 1 or classes)`.
-        training: Python boolean; matters for `gradient="one-step"` and `jit_compile="auto"` only.
-
-    Output shape:
-        `(batch, *spatial, classes)` probabilities. Computed and returned in float32 under mixed
-        precision: float16 is off by 5e-3 after the iterations.
-
-    Reference:
-        F. Jia, J. Liu, X.-C. Tai, "A Regularized Convolutional Neural Network for Semantic Image
-        Segmentation", 2019, arXiv:1907.05287, eqs. (3.5), (3.6).
-
-    Example:
-        >>> logits = keras.random.normal((1, 32, 32, 3))
-        >>> TVSoftmax(tv_weight=1.0)(logits).shape
-        TensorShape([1, 32, 32, 3])
-    """
-
-    potential = "softmax"
-    least_classes = 2
-
-    def _output(self, regularised):
-        return with_logits(tf.nn.softmax(regularised), regularised)
-
-
-@keras.saving.register_keras_serializable(package="tfapp")
-class TVSigmoid(TVLayer):
-    """Sigmoid whose output minimises a total-variation problem: for one class, or several that may overlap.
-
-    Every channel of the output A solves, independently of the others,
-
-        min  -<o, A> + <A, log A> + <1 - A, log(1 - A)> + lambda * TV(A)    over [0, 1] at every pixel.
-
-    With one channel it equals `TVSoftmax` on the logits (o, 0) with lambda / 2.
-
-    Args:
-        tv_weight, learn_tv_weight, iterations, gradient, ...: Those of `TVLayer`.
-
-    Call arguments:
-        logits: Float tensor `(batch, *spatial, channels)`, at least 1 channel, 1 to 3 spatial axes of any size.
-        guide, tv_weight, training: As for `TVSoftmax`.
-
-    Output shape:
-        `(batch, *spatial, channels)` probabilities, in float32 under mixed precision.
-
-    Reference:
-        The two-class case of F. Jia, J. Liu, X.-C. Tai, "A Regularized Convolutional Neural Network for
-        Semantic Image Segmentation", 2019, arXiv:1907.05287, eq. (3.5).
-    """
-
-    potential = "sigmoid"
-
-    def _output(self, regularised):
-        return with_logits(tf.math.sigmoid(regularised), regularised)
-
-
-@keras.saving.register_keras_serializable(package="tfapp")
-class TVReLU(TVLayer):
-    """ReLU whose output minimises a total-variation problem: a smooth activation map, for use inside a network.
-
-    Every channel of the output A solves the non-negative denoising problem of Rudin, Osher and Fatemi
-
-        min  1/2 |A - o|^2 + lambda * TV(A)    over A >= 0.
-
-    Anisotropically it equals the ReLU of the denoised input; isotropically it does not, and this layer
-    solves the constrained problem.
-
-    Args:
-        tv_weight, learn_tv_weight, iterations, gradient, ...: Those of `TVLayer`.
-
-    Call arguments:
-        logits: Float tensor `(batch, *spatial, channels)`, the input of the activation.
-        guide, tv_weight, training: As for `TVSoftmax`.
-
-    Output shape:
-        `(batch, *spatial, channels)` >= 0. Computed in float32, returned in the layer's compute type.
-
-    Reference:
-        F. Jia, J. Liu, X.-C. Tai, "A Regularized Convolutional Neural Network for Semantic Image
-        Segmentation", 2019, arXiv:1907.05287, eqs. (3.10)-(3.12).
-    """
-
-    potential = "relu"
-
-    def _output(self, regularised):
-        return tf.cast(tf.nn.relu(regularised), self.compute_dtype)
-
-    def _output_dtype(self, dtype):
-        del dtype
-        return self.compute_dtype

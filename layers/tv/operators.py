@@ -33,15 +33,20 @@ def forward_differences(planes, spacing=(1.0, 1.0)):
 
 
 def divergence(field, spacing=(1.0, 1.0)):
-    """Return div p = -D^T p for a field p of planes (..., *spatial), one per spatial axis.
+    """Return div p = -D^T p for a field p of planes (..., *spatial), one per spatial axis."""
+    return -adjoint_differences(field, spacing)
+
+
+def adjoint_differences(field, spacing=(1.0, 1.0)):
+    """Return D^T p for a field p of planes (..., *spatial), one per spatial axis.
 
     The last index along a part's own axis does not enter: D never produces it, and reading it would
-    break <D a, p> = -<a, div p> at the border.
+    break <D a, p> = <a, D^T p> at the border.
     """
     total = 0.0
     for part, (axis, h) in zip(field, _axes(spacing), strict=True):
         live = _until(part, axis, -1)
-        total += (_pad(live, axis, (0, 1)) - _pad(live, axis, (1, 0))) / h
+        total += (_pad(live, axis, (1, 0)) - _pad(live, axis, (0, 1))) / h
     return total
 
 

@@ -16,11 +16,15 @@ from tfapp.layers import (
     CropLike,
     FeatureTransfer,
     HiddenPointRemoval,
+    LinearOperator,
     MaxPoolWithIndices,
     MaxUnpooling2D,
     PadToStride,
     RigidTransform,
     Rotation,
+    SecondDifferences,
+    SoftThresholdDynamics,
+    TVActivation,
     TVLayer,
     TVReLU,
     TVSigmoid,
@@ -43,6 +47,15 @@ TV_OPTIONS = {
     "edge_contrast": 0.2,
     "voxel_size": (2.0, 1.0),
     "jit_compile": False,
+}
+OPEN_OPTIONS = {
+    "tv_weight": 0.4,
+    "iterations": 4,
+    "inference_iterations": 13,
+    "operator": SecondDifferences(0.5, (2.0, 1.0)),
+    "huber": 0.1,
+    "temperature": 0.7,
+    "learn_temperature": True,
 }
 HPR_OPTIONS = {
     "exponent": 2.0,
@@ -137,6 +150,19 @@ CASES = {
         ((2, 7, 5, 3), (2,)),
         ("float32", "float32"),
         by_keras={"run_training_check": False},  # a tuple of outputs has no one loss
+    ),
+    "TVSoftmax with shares": Case(
+        TVSoftmax, {**OPEN_OPTIONS, "volumes": (0.5, 0.2, 0.3)}, images, [IMAGE], shapes=(2, 7, 5, 3)
+    ),
+    "TVActivation": Case(
+        TVActivation, {**OPEN_OPTIONS, "potential": "tanh"}, images, [IMAGE], shapes=(2, 7, 5, 3)
+    ),
+    "SoftThresholdDynamics": Case(
+        SoftThresholdDynamics,
+        {"tv_weight": 0.4, "temperature": 0.7, "width": 1.5, "kernel_size": 7, "iterations": 3},
+        images,
+        [IMAGE],
+        shapes=(2, 7, 5, 3),
     ),
     "PadToStride": Case(PadToStride, {"stride": 4}, images, [IMAGE], shapes=(2, 8, 8, 3)),
     "CropLike": Case(
@@ -291,16 +317,20 @@ def test_keras_file_gives_the_same_and_keeps_every_option(case, tmp_path):
     assert loaded.layers[-1].get_config() == model.layers[-1].get_config()
     kept = {name: loaded.layers[-1].get_config()[name] for name in case.options}
     given = {name: getattr(model.layers[-1], name) for name in case.options}
-    assert {**kept, **regularizers(kept)} == {**given, **regularizers(given)}
+    assert {**kept, **objects(kept)} == {**given, **objects(given)}
 
 
-def regularizers(options):
-    """The regularizers among options as their configurations, which can be compared."""
-    return {
+def objects(options):
+    """The regularizers and operators among options as their configurations, which can be compared."""
+    regularizers = {
         name: keras.regularizers.serialize(keras.regularizers.get(value))
         for name, value in options.items()
         if name.endswith("regularizer")
     }
+    operator = options.get("operator")
+    if isinstance(operator, LinearOperator):
+        regularizers["operator"] = keras.saving.serialize_keras_object(operator)
+    return regularizers
 
 
 def test_symbolic_output_knows_what_the_inputs_tell(case):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 
 from tfapp.errors import InputError
-from tfapp.layers import CropLike, MaxPoolWithIndices, MaxUnpooling2D, PadToStride
+from tfapp.layers import CropLike, MaxPoolWithIndices, MaxUnpooling2D, PadToStride, SoftThresholdDynamics
 from tfapp.layers.tv.layer import TVLayer
 from tfapp.models.in_place_trial import keeps_to_its_pixel
 
@@ -271,7 +271,7 @@ def _cropped_like(layer, sources, axis):
 
 
 def halo_of(layer):
-    """Return how many pixels around a pixel a TV layer looks: each of a fixed number of iterations one further.
+    """Return how many pixels around a pixel a TV layer looks: each of a fixed number of iterations some further.
 
     The dual field of a pixel is made of its own and its neighbours' of the iteration before; it begins with zero.
 
@@ -280,16 +280,28 @@ def halo_of(layer):
     """
     if layer.tolerance is not None or layer.method == "preconditioned-fista":
         raise _unknown(layer, "decides by the whole image how it iterates")
-    return layer.inference_iterations
+    if layer.volumes is not None:
+        raise _whole(layer, "keeps shares of the whole image")
+    reach = 1 if layer.operator is None else layer.operator.reach
+    if reach is None:
+        raise _unknown(layer, f"has the operator {layer.operator!r}, which tells no `reach`")
+    return reach * layer.inference_iterations
 
 
 def _regularised(layer, sources, axis):
     if any(source[:2] != sources[0][:2] for source in sources):
         raise _unknown(layer, "joins feature maps of different sizes")
-    # A guide enters by its differences, which look one pixel further.
-    far = halo_of(layer) + (len(sources) > 1)
+    far = halo_of(layer)
+    if len(sources) > 1:
+        # A guide enters by its differences, which look one pixel further, or through the operator.
+        far += 1 if layer.operator is None else max(layer.operator.guide_reach, 1)
     grid = sources[0]._replace(is_pixels=False)
     return Window(lambda index: index - far, lambda index: index + far, grid)
+
+
+def _smoothed(layer, sources, axis):
+    far = layer.halo
+    return Window(lambda index: index - far, lambda index: index + far, sources[0]._replace(is_pixels=False))
 
 
 def _normalised(layer, sources, axis):
@@ -325,6 +337,7 @@ _RULES = (
 )
 _AROUND = (
     (TVLayer, _regularised),
+    (SoftThresholdDynamics, _smoothed),
     (MaxPoolWithIndices, _pooling),
     (MaxUnpooling2D, _unpooling),
     (keras.layers.Conv2DTranspose, _transposed),

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tfapp.layers import TVProblem, regularise_logits
-from tfapp.layers.tv.gradients import implicit_gradient, weight_planes
+from tfapp.layers.tv.gradients import weight_planes
+from tfapp.layers.tv.implicit import implicit_gradient
 from tfapp.layers.tv.operators import divergence, forward_differences, from_planes, project, to_planes
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
@@ -61,9 +62,10 @@ def loss_and_implicit_gradients(problem, upstream):
             tape.watch(solution.logits)
             loss = tf.reduce_sum(upstream * VALUES[problem.potential](solution.logits))
         to_u = to_planes(tape.gradient(loss, solution.logits))
-        radius, dual, endless = weight_planes(weight, o), tf.unstack(solution.dual), tf.constant(10**8)
-        exact = implicit_gradient(problem, to_planes(o), radius, dual, endless, to_u, 500, 1e-11)
-        to_o, to_radius = (from_planes(planes) for planes in exact)
+        radius, zeta, endless = weight_planes(weight, o), tf.unstack(solution.dual), tf.constant(10**8)
+        dual = problem.dual(to_planes(o), radius)
+        to_o, to_radius, *_ = implicit_gradient(problem, dual, zeta, endless, to_u, 500, 1e-11)
+        to_o, to_radius = from_planes(to_o), from_planes(to_radius)
         return loss, to_o, tf.reshape(to_radius, weight.shape)
 
     return graph
@@ -194,7 +196,7 @@ def test_jacobian_free_gradient_is_that_of_one_more_iteration_from_the_solution(
     with tf.GradientTape() as tape:
         tape.watch(o)
         planes = to_planes(o)
-        slope = forward_differences(problem.output(planes, dual))
+        slope = forward_differences(problem.dual(planes, weight).output(dual))
         dual = project([z - problem.step * s for z, s in zip(dual, slope, strict=True)], weight, isotropic)
         value = problem.phi.gradient(planes - divergence(dual))
         loss = tf.reduce_sum(to_planes(upstream) * value)

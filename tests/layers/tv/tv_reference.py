@@ -57,7 +57,7 @@ def relu(u):
     return np.maximum(u, 0)
 
 
-VALUES = {"softmax": softmax, "sigmoid": sigmoid, "relu": relu}
+VALUES = {"softmax": softmax, "sigmoid": sigmoid, "relu": relu, "tanh": np.tanh}
 # Phi, conjugate of what the dual problem sums, and phi itself.
 POTENTIALS = {
     "softmax": (lambda a: -entr(a), lambda u: logsumexp(u, axis=-1)),
