@@ -54,7 +54,7 @@ class TVSoftmax(TVLayer):
 
     Reference:
         F. Jia, J. Liu, X.-C. Tai, "A Regularized Convolutional Neural Network for Semantic Image
-        Segmentation", 2019, arXiv:1907.05287, eqs. (3.4), (3.8).
+        Segmentation", 2019, arXiv:1907.05287, eqs. (3.4), (3.8), (3.20), (3.21).
 
     Example:
         >>> logits = keras.random.normal((1, 32, 32, 3))

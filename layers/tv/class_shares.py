@@ -161,6 +161,9 @@ def _newton_step(potential, a, share, active, rest):
     diagonal = tf.linalg.diag_part(matrix)
     ridge = 1e-5 * tf.reduce_max(diagonal, axis=-1, keepdims=True) + 1e-12
     matrix = both * matrix + tf.linalg.diag(chosen * ridge + (1 - chosen))
+    # A sample of NaN has none of its own to be solved: the solver refuses what it cannot invert.
+    known = tf.reduce_all(tf.math.is_finite(matrix), axis=[1, 2], keepdims=True)
+    matrix = tf.where(known, matrix, tf.eye(tf.shape(matrix)[-1], dtype=a.dtype))
     right = chosen * tf.transpose(tf.reshape(rest, [rest.shape[0], -1]))
     change = tf.linalg.solve(matrix, right[..., None])[..., 0]
     largest = tf.reduce_max(tf.abs(change), axis=-1, keepdims=True)

@@ -186,7 +186,7 @@ def _jacobian_free(problem, o, radius, stacked, prices, image, shares, count, up
 
 
 def regularise_one_step(logits, tv_weight, problem, step=0.25, guide=None):
-    """Regularise logits by one dual ascent step from zero (eq. 3.6).
+    """Regularise logits by one dual ascent step from zero (eqs. 3.20, 3.21).
 
         u = o - div(lambda * eta),     eta = P(-c * D A),     A = phi'(o),     P onto the unit ball
 
@@ -209,7 +209,7 @@ def regularise_one_step(logits, tv_weight, problem, step=0.25, guide=None):
 
     Reference:
         F. Jia, J. Liu, X.-C. Tai, "A Regularized Convolutional Neural Network for Semantic Image
-        Segmentation", 2019, arXiv:1907.05287, eqs. (3.6), (3.22), (3.23).
+        Segmentation", 2019, arXiv:1907.05287, eqs. (3.20)-(3.23).
     """
     logits = tf.convert_to_tensor(logits)
     radius = weight_planes(tv_weight, logits)

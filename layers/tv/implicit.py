@@ -136,7 +136,7 @@ def _damping(problem, dual, count):
     Along flatter directions zeta has hardly moved from its start. To invert them all the same would blow up the
     gradient, where a confident output is wrong, by orders of magnitude.
     """
-    reach = count if problem.method == "projected-gradient" else tf.square(count)
+    reach = count if problem.is_plain_gradient else tf.square(count)
     damping = 2.0 / (dual.step * reach)
     # A solution that met its tolerance is resolved to that.
     return damping if problem.tolerance is None else tf.minimum(damping, problem.tolerance)

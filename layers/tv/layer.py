@@ -32,6 +32,7 @@ _CHOICES = {
     "gradient": (*GRADIENTS, "one-step"),
     "method": METHODS,
     "jit_compile": ("auto", True, False),
+    "weight_form": ("softplus", "direct"),
 }
 
 
@@ -42,7 +43,12 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         tv_weight: Float >= 0, initial lambda, in units of the logits, or with `per_class` a list of one for each class.
             Must be > 0 when learned. The attribute and `get_config()` keep it while lambda is trained, as that of a
             Keras initializer; `current_tv_weight()` is lambda as it stands. Set later, the attribute sets lambda too.
-        learn_tv_weight: Whether lambda is trained, through softplus.
+        learn_tv_weight: Whether lambda is trained.
+        weight_form: What is trained: `"softplus"`, the raw number whose softplus is lambda, or `"direct"`, lambda
+            itself, held at 0 or above, as eq. (3.24) of Jia, Liu and Tai (2019) has it.
+        weight_rate: Float > 0, by which the gradient to lambda is multiplied: under SGD lambda has a learning rate of
+            its own, tau_lambda = weight_rate * rate. Optimizers that divide by the size of gradients, such as Adam,
+            undo it.
         iterations: Integer >= 1, number of iterations in training; the largest number with a `tolerance`.
         gradient: How training differentiates. `"implicit"`: the exact gradient of the converged form, in memory that
             does not depend on the iterations. `"jacobian-free"`: its first term, cheaper. `"unrolled"`: through
@@ -51,8 +57,8 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             symmetric under flips) if not.
         step: Float > 0, the constant c = tau * lambda of `"one-step"`.
         per_class: One lambda for each class instead of one for all.
-        method: `"fista"`, `"preconditioned-fista"` (larger steps where the output is confident) or
-            `"projected-gradient"` (that of Jia, Liu and Tai).
+        method: `"fista"`, `"preconditioned-fista"` (larger steps where the output is confident),
+            `"projected-gradient"`, or `"lazy-projected-gradient"` (the recursion of Jia, Liu and Tai as printed).
         inference_iterations: Integer >= 1, the same with `training=False`. At lambda = 1 a gap per pixel of 1e-3 takes
             about 80, and more at a larger one: look at the gap, or set a `tolerance`.
         tolerance: Float, duality gap per pixel to stop at, or None for a fixed number of iterations.
@@ -77,7 +83,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
 
     potential = None
     least_classes = 1
-    BUILT_IN = ("learn_tv_weight", "learn_temperature", "per_class", "return_gap")
+    BUILT_IN = ("learn_tv_weight", "weight_form", "learn_temperature", "per_class", "return_gap")
 
     def __init__(
         self,
@@ -102,11 +108,14 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         temperature=1.0,
         learn_temperature=False,
         volumes=None,
+        weight_form="softplus",
+        weight_rate=1.0,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
         self.raw_tv_weight = self.raw_temperature = None
         self.learn_tv_weight, self.per_class = learn_tv_weight, per_class
+        self.weight_form, self.weight_rate = weight_form, weight_rate
         self.tv_weight = tv_weight
         self.iterations, self.inference_iterations = iterations, inference_iterations
         self.gradient, self.backward_iterations = gradient, backward_iterations
@@ -121,7 +130,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         super().__setattr__(name, value)
         # Also to the number that it began with: lambda has been learned since.
         if name == "tv_weight" and self._has_variable:
-            raw = [inverse_softplus(one) for one in np.atleast_1d(self.tv_weight)]
+            raw = self._raw_weights()
             self.raw_tv_weight.assign(
                 np.broadcast_to(raw if len(raw) > 1 else raw[0], self.raw_tv_weight.shape)
             )
@@ -132,7 +141,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         if name in ("iterations", "inference_iterations", "backward_iterations"):
             check_count(**{name: value})
             return int(value)
-        if name in ("step", "edge_contrast", "temperature"):
+        if name in ("step", "edge_contrast", "temperature", "weight_rate"):
             check_positive(**{name: value})
             return float(value)
         if name in _CHOICES:
@@ -177,6 +186,10 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         )
         return not is_free and super().is_traced(name)
 
+    def _raw_weights(self):
+        weights = np.atleast_1d(self.tv_weight)
+        return [float(one) if self.weight_form == "direct" else inverse_softplus(one) for one in weights]
+
     @property
     def _has_variable(self):
         return self.__dict__.get("raw_tv_weight") is not None
@@ -197,11 +210,12 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         self._num_classes = logits_shape[-1]
         self._fitting(self.tv_weight)
         if self.learn_tv_weight:
-            raw = [inverse_softplus(one) for one in np.atleast_1d(self.tv_weight)]
+            raw = self._raw_weights()
             self.raw_tv_weight = self.add_weight(
                 name="raw_tv_weight",
                 shape=(logits_shape[-1],) if self.per_class else (),
                 initializer=keras.initializers.Constant(raw if len(raw) > 1 else raw[0]),
+                constraint=keras.constraints.NonNeg() if self.weight_form == "direct" else None,
                 trainable=True,
                 autocast=False,
             )
@@ -300,7 +314,12 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         """Return lambda as it stands now: a scalar tensor, or `(classes,)` with `per_class`."""
         if self.raw_tv_weight is None:
             return tf.constant(self.tv_weight)
-        return tf.nn.softplus(tf.convert_to_tensor(self.raw_tv_weight))
+        raw = tf.convert_to_tensor(self.raw_tv_weight)
+        weight = raw if self.weight_form == "direct" else tf.nn.softplus(raw)
+        if self.weight_rate == 1.0:
+            return weight
+        still = tf.stop_gradient(weight)
+        return still + self.weight_rate * (weight - still)
 
     def current_temperature(self):
         """Return epsilon as it stands now, a scalar tensor."""

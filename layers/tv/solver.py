@@ -11,7 +11,8 @@ from tfapp.layers.tv.linear_operators import ForwardDifferences, LinearOperator
 from tfapp.layers.tv.operators import forward_differences, like_samples, per_sample
 from tfapp.layers.tv.potentials import find_potential
 
-METHODS = ("fista", "preconditioned-fista", "projected-gradient")
+METHODS = ("fista", "preconditioned-fista", "projected-gradient", "lazy-projected-gradient")
+_GRADIENT_METHODS = METHODS[2:]
 # How many iterations pass between two looks at the gap or at the dual value.
 BLOCK = 10
 # Curvature below this share of its bound is not trusted: it may grow during the next iterations.
@@ -28,9 +29,11 @@ class TVProblem:
             `tfapp.layers.register_potential`.
         isotropic: Isotropic or anisotropic total variation.
         spacing: Distance of neighbours along each spatial axis, of the plain total variation.
-        method: One of `METHODS`. `projected-gradient` is that of Jia, Liu and Tai (2019), `fista` is proven to converge
-            quadratically faster, `preconditioned-fista` takes larger steps where the output is confident and goes
-            back where the dual value rose; it knows plain total variation only.
+        method: One of `METHODS`. `fista` is proven to converge quadratically faster than a projected gradient;
+            `preconditioned-fista` takes larger steps where the output is confident and goes back where the dual value
+            rose, and knows plain total variation only. `lazy-projected-gradient` is the recursion (3.8) of Jia, Liu
+            and Tai (2019) as it is printed: it goes on from the field that was not projected, so that only its
+            projection converges. `projected-gradient` goes on from the projected field.
         iterations: Number of iterations; the largest number if there is a tolerance.
         tolerance: Stop when every sample's gap per pixel is at most this; None for all iterations.
         operator: A `LinearOperator` whose output is made short in place of the differences of neighbours, or None.
@@ -53,6 +56,17 @@ class TVProblem:
                 "`method='preconditioned-fista'` is for plain total variation; with an `operator` take 'fista'. "
                 f"Received: operator={self.operator!r}"
             )
+
+        if self.method == "lazy-projected-gradient" and self.huber:
+            raise ValueError(
+                "`method='lazy-projected-gradient'` is for lengths themselves; with `huber` take 'fista'. "
+                f"Received: huber={self.huber}"
+            )
+
+    @property
+    def is_plain_gradient(self):
+        """Whether the method is a gradient descent without momentum."""
+        return self.method in _GRADIENT_METHODS
 
     @property
     def phi(self):
@@ -93,6 +107,8 @@ def solve(problem, dual, start=None):
     Returns:
         (zeta, count): the feasible dual field, a tuple of planes, and the number of iterations done.
     """
+    if dual.shares is not None and problem.method == "lazy-projected-gradient":
+        raise ValueError("`volumes` are kept by the other methods only, not by 'lazy-projected-gradient'.")
     zeta = dual.zeros() if start is None else dual.feasible(start)
     if problem.tolerance is None and problem.method != "preconditioned-fista":
         state = _begin(problem, dual, zeta, tf.ones([], dual.o.dtype))
@@ -103,7 +119,7 @@ def solve(problem, dual, start=None):
 @dataclass(frozen=True)
 class _State:
     zeta: tuple
-    y: tuple  # the extrapolated point
+    y: tuple  # the extrapolated point, or the field before its projection
     t: tf.Tensor  # Nesterov's sequence, one number or one per sample
     step: tf.Tensor  # one number, or planes
 
@@ -133,6 +149,10 @@ def _repeat(problem, dual, state, count):
 
 
 def _iterate(problem, dual, state):
+    if problem.method == "lazy-projected-gradient":
+        slope = dual.apply(dual.output(state.zeta))
+        y = tuple(y - state.step * s for y, s in zip(state.y, slope, strict=True))
+        return _State(dual.feasible(y), y, state.t, state.step)
     a = dual.output(state.y)
     step = state.step
     if problem.method == "preconditioned-fista":

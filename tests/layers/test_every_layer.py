@@ -56,6 +56,8 @@ OPEN_OPTIONS = {
     "huber": 0.1,
     "temperature": 0.7,
     "learn_temperature": True,
+    "weight_form": "direct",
+    "weight_rate": 0.1,
 }
 HPR_OPTIONS = {
     "exponent": 2.0,

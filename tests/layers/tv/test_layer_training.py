@@ -167,3 +167,33 @@ def test_mirrored_strategy_trains_on_two_devices():
     # In a process of its own: devices can be split only before TensorFlow has begun.
     done = subprocess.run([sys.executable, "-c", MIRRORED], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["2", "True", "True"], done.stderr
+
+
+def test_direct_weight_takes_the_step_of_3_24_with_its_own_rate():
+    # lambda <- lambda - tau dL/dlambda, with tau a tenth of the network's rate.
+    rng = np.random.default_rng(0)
+    logits, truth = rng.standard_normal((1, 6, 5, 3)).astype("float32"), rng.integers(0, 3, (1, 6, 5))
+    layer = TVSoftmax(weight_form="direct", weight_rate=0.1, **SHORT)
+    with tf.GradientTape() as tape:
+        weight = tf.constant(SHORT["tv_weight"])
+        tape.watch(weight)
+        output = layer(logits, tv_weight=weight, training=True)
+        loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(truth, output))
+    expected = SHORT["tv_weight"] - 0.1 * 0.5 * float(tape.gradient(loss, weight))
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, layer(images))
+    model.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+    model.fit(logits, truth, verbose=0)
+    assert float(layer.current_tv_weight()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_direct_weight_never_falls_below_nothing():
+    images = keras.Input((None, None, 3))
+    layer = TVSoftmax(weight_form="direct", weight_rate=1000.0, **SHORT)
+    model = keras.Model(images, layer(images))
+    model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    rng = np.random.default_rng(0)
+    # Noise as truth: no smoothing is right.
+    truth = rng.integers(0, 3, (1, 6, 5))
+    model.fit(5 * np.eye(3, dtype="float32")[truth], truth, epochs=2, verbose=0)
+    assert float(layer.current_tv_weight()) == 0.0

@@ -18,7 +18,7 @@ def random_map(seed, size=(7, 5), classes=3):
 
 
 def one_step_by_numpy(potential, o, weight, step, isotropic, spacing=None):
-    """The paper's (3.6) once from zero with tau = step / weight, for one sample."""
+    """The paper's (3.21) once from zero with tau = step / weight, for one sample."""
     ascent = -step * reference.differences(reference.VALUES[potential](o), spacing)
     if isotropic:
         eta = ascent / np.maximum(1, np.sqrt((ascent**2).sum(0)))

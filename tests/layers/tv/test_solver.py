@@ -95,6 +95,33 @@ def test_projected_gradient_goes_on_from_its_dual_as_if_it_had_not_stopped(scene
     np.testing.assert_allclose(solve(5, solve(7).dual).logits, solve(12).logits, atol=1e-12)
 
 
+def printed_recursion(o, weight, step, iterations):
+    """(3.8) of Jia, Liu and Tai 2019 as printed, in zeta = lambda xi and with tau lambda^2 = step: A of one sample."""
+    xi, eta = (np.zeros((2, o.shape[-1], *o.shape[:-1])) for _ in range(2))
+    for _ in range(iterations):
+        a = reference.softmax(o - reference.divergence(eta))
+        xi = xi - step * np.moveaxis(reference.differences(a), -1, 1)
+        eta = xi * weight / np.maximum(weight, np.sqrt((xi**2).sum(0)))
+    return reference.softmax(o - reference.divergence(eta))
+
+
+def test_lazy_projected_gradient_is_the_printed_recursion(scene, solved):
+    o = scene((9, 8))
+    problem = TVProblem(method="lazy-projected-gradient", iterations=100)
+    ours = reference.softmax(solved(o, 1.0, problem).logits.numpy()[0])
+    np.testing.assert_allclose(ours, printed_recursion(o[0], 1.0, 0.25, 100), atol=1e-12)
+    projected = solved(o, 1.0, TVProblem(method="projected-gradient", iterations=100)).logits.numpy()[0]
+    # Both tend to one solution, but are not there yet.
+    assert 1e-6 < np.abs(ours - reference.softmax(projected)).max() < 0.02
+
+
+@pytest.mark.parametrize("options", [{"huber": 0.1}, {"volumes": [0.2, 0.3, 0.5]}])
+def test_lazy_projected_gradient_is_refused_where_it_would_solve_something_else(scene, options):
+    with pytest.raises(ValueError, match="lazy-projected-gradient"):
+        problem = TVProblem(method="lazy-projected-gradient", huber=options.pop("huber", 0.0))
+        regularise_logits(scene(), 1.0, problem, **options)
+
+
 def fista_by_numpy(potential, o, weight, isotropic, step, iterations):
     """Beck and Teboulle 2009, (4.1) to (4.3), from zero; the dual field of one sample."""
     zeta = y = np.zeros((2, o.shape[-1], *o.shape[:-1]))
