@@ -17,6 +17,7 @@ from tfapp.segmentation.evaluation import (
 )
 from tfapp.segmentation.membrane_scores import membrane_scores
 from tfapp.segmentation.run import Run
+from tfapp.segmentation.shape_scores import ShapeScores, shape_scores
 from tfapp.segmentation.training import train
 
 CLEAN = parse_noises(["gaussian=0"])
@@ -96,6 +97,25 @@ def test_command_prints_the_scores(run):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "V_rand" in result.output and "V_info" in result.output
+
+
+def test_command_prints_shape_scores_and_stores_them_for_the_page(run, segmenter, data):
+    from typer.testing import CliRunner
+
+    from tfapp.cli.main import app
+    from tfapp.segmentation.page.contents import read_metrics
+
+    arguments = ["evaluate", str(run.path), "--noise", "gaussian=0", "--shape-scores"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "boundary F1" in result.output and "HD95" in result.output
+    [stored] = read_metrics(run)
+    predicted = [
+        segmenter.label_maps(image[None], [mask.shape])[0]
+        for image, mask in zip(data.images, data.masks, strict=True)
+    ]
+    by_image = [shape_scores(mask, labels, 2)[1] for mask, labels in zip(data.masks, predicted, strict=True)]
+    assert stored.clean.shapes[1] == pytest.approx(ShapeScores.mean(by_image), nan_ok=True)
 
 
 @pytest.mark.slow

@@ -55,6 +55,14 @@ def evaluate(
             "images; for two classes of which one is called membrane. Seconds for each image.",
         ),
     ] = False,
+    shape_scores: Annotated[
+        bool,
+        typer.Option(
+            "--shape-scores",
+            help="Also how regular the shapes of each class are, under each noise: connected components and holes, "
+            "found and true, F1 of the boundaries, and 95 % Hausdorff distance in pixels.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
     input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
@@ -92,11 +100,17 @@ def evaluate(
         console.print(remark.text, soft_wrap=True)
     if any(source.image_pairs for source in opened):
         given = {"--noise": noise, "--post-tv": post_tv, "--membrane-scores": membrane_scores}
+        given["--shape-scores"] = shape_scores
         check_image_options(opened, given)
         evaluate_image_runs(opened, dataset, folder, tile, margin)
         return
     options = {"post_tv": post_tv or (), "seed": seed, "dataset": dataset, "membranes": membrane_scores}
-    options |= {"tile": tile, "margin": margin, "progress": ConsoleProgress(context.command)}
+    options |= {
+        "shapes": shape_scores,
+        "tile": tile,
+        "margin": margin,
+        "progress": ConsoleProgress(context.command),
+    }
     comparison = compare(opened, noises, **options)
     with claimed(folder, waiting=ConsoleProgress().say):
         written = comparison.write(folder)

@@ -23,6 +23,7 @@ from tfapp.segmentation.evaluation import (
     store_metrics,
 )
 from tfapp.segmentation.keras_file import KerasFile
+from tfapp.segmentation.shape_scores import ShapeScores, shape_table
 from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}
@@ -77,17 +78,23 @@ class Comparison:
     def runs_table(self) -> ResultTable:
         """Return a row for each title, run and noise with all measures, so that nothing is averaged away."""
         names = next(iter(self.groups.values()))[0].class_names
+        has_shapes = all(evaluation.clean.shapes for evaluation in self.evaluations)
         rows = []
         for title, evaluations in self.groups.items():
             for evaluation in evaluations:
                 for row in evaluation.rows:
                     measures = [100 * row.mean_iou, 100 * row.accuracy, row.regularisation_effect]
                     numbers = [*measures, *(100 * value for value in row.class_iou)]
+                    if has_shapes:
+                        numbers += [value for scores in row.shapes for value in scores]
                     rows.append([title, evaluation.run, row.noise, *(f"{value:.4f}" for value in numbers)])
-        return ResultTable(["title", "run", "noise", *MEASURES, *(f"IoU {name}" for name in names)], rows)
+        header = ["title", "run", "noise", *MEASURES, *(f"IoU {name}" for name in names)]
+        if has_shapes:
+            header += [f"{measure} {name}" for name in names for measure in ShapeScores._fields]
+        return ResultTable(header, rows)
 
     def tables(self) -> list[ResultTable]:
-        """Return a table for each measure, and one of membrane scores if there are any.
+        """Return a table for each measure, one of shapes and one of membrane scores if there are any.
 
         One wide table would not fit a terminal.
         """
@@ -100,6 +107,10 @@ class Comparison:
             smoother = ", smaller is smoother" if measure == "RE" else ""
             title = f"{measure} [%{smoother}], {self.test_images()}"
             found.append(ResultTable(["noise", *titles], rows, title))
+        groups = {title: [one.rows for one in group] for title, group in self.groups.items()}
+        if all(one.clean.shapes for one in self.evaluations):
+            names = self.evaluations[0].class_names
+            found.append(shape_table(groups, names, f"shapes, {self.test_images()}, means over images"))
         membranes = list(self._membrane_rows())
         if membranes:
             header = ["", "V_rand [%]", "at threshold", "V_info [%]", "at threshold"]
@@ -221,6 +232,7 @@ def compare(
     seed=0,
     dataset=None,
     membranes=False,
+    shapes=False,
     tile=AUTO,
     margin=None,
     progress=SILENT,
@@ -235,6 +247,7 @@ def compare(
         dataset: `Dataset` to test on, the images as `images_to_test` says. None for the test images of every run, which
             its `metrics.json` then tells of; files have those of the first run.
         membranes: Whether to add the membrane scores.
+        shapes: Whether to add the shape scores of each class under each noise.
         tile, margin: As of `TiledNetwork`, for images that are large at the size that a network works at.
         progress: `Progress` that shows how many noises are done, and how many tiles of a large image.
 
@@ -269,7 +282,7 @@ def compare(
                 if remark:
                     progress.say(of_measures(segmenter.title, remark))
                 task(task.done, note=segmenter.title)
-                options = {"seed": seed, "membranes": membranes, "advance": task.advance}
+                options = {"seed": seed, "membranes": membranes, "shapes": shapes, "advance": task.advance}
                 evaluations.append(evaluate(segmenter, data, noises, **options))
                 is_kept = dataset is None and not isinstance(source, KerasFile)
                 if is_kept and not (remark and remark.is_inexact):

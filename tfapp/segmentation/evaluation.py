@@ -27,11 +27,15 @@ from tfapp.segmentation.metrics import (
     mean_iou,
     regularisation_effect,
 )
+from tfapp.segmentation.shape_scores import ShapeScores, shape_scores
 
 
 @dataclass(frozen=True)
 class Row:
-    """The measures of one segmenter under one noise; shares in [0, 1], RE in percent."""
+    """The measures of one segmenter under one noise; shares in [0, 1], RE in percent.
+
+    `shapes` are the `ShapeScores` of each class, or None if they were not asked for.
+    """
 
     noise: str
     kind: str
@@ -40,6 +44,7 @@ class Row:
     mean_iou: float
     class_iou: tuple[float, ...]
     regularisation_effect: float
+    shapes: tuple[ShapeScores, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def _nearest_probabilities(outputs):
     return project_onto_simplex(tf.convert_to_tensor(outputs)).numpy()
 
 
-def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda: None):
+def evaluate(segmenter, data, noises, *, seed=0, membranes=False, shapes=False, advance=lambda: None):
     """Evaluate one segmenter under all noises.
 
     Args:
@@ -172,6 +177,7 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda
         noises: List of `Noise`; noise is added at the size that the network works at.
         seed: Seed of the noise.
         membranes: Whether to add the membrane scores.
+        shapes: Whether to add the shape scores of each class.
         advance: Called after each noise, for a progress bar.
 
     Returns:
@@ -183,7 +189,7 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, advance=lambda
     scores = evaluate_membranes(segmenter, data) if membranes else None
     rows = []
     for noise in noises:
-        rows.append(measure(segmenter, data, noise, seed))
+        rows.append(measure(segmenter, data, noise, seed, shapes=shapes))
         advance()
     return Evaluation(
         title=segmenter.title,
@@ -210,10 +216,7 @@ def store_metrics(run, evaluation):
         "images": evaluation.images,
         "noise_seed": evaluation.seed,
         "class_names": list(evaluation.class_names),
-        "rows": [
-            {**vars(row), "class_iou": [None if np.isnan(v) else v for v in row.class_iou]}
-            for row in evaluation.rows
-        ],
+        "rows": [_stored(row) for row in evaluation.rows],
         "membrane_scores": evaluation.membranes and evaluation.membranes._asdict(),
         "weights": evaluation.weights,
         "tested": evaluation.tested,
@@ -222,17 +225,30 @@ def store_metrics(run, evaluation):
     run.add_metrics(evaluation.title, content)
 
 
+def _stored(row):
+    stored = {**vars(row), "class_iou": _without_nan(row.class_iou)}
+    shapes = stored.pop("shapes")
+    if shapes:
+        fields = ShapeScores._fields
+        stored["shapes"] = [dict(zip(fields, _without_nan(one), strict=True)) for one in shapes]
+    return stored
+
+
+def _without_nan(values):
+    return [None if np.isnan(value) else value for value in values]
+
+
 def of_measures(title, remark):
     """Return the sentence on what is measured of images that are cut as a `Remark` on tiles says."""
     kept = " What is measured is not kept in `metrics.json`." if remark.is_inexact else ""
     return f"{title}: {remark.sentence}{kept}"
 
 
-def measure(segmenter, data, noise, seed=0):
-    """Return the `Row` of one segmenter under one `Noise`."""
+def measure(segmenter, data, noise, seed=0, *, shapes=False):
+    """Return the `Row` of one segmenter under one `Noise`, with shape scores if asked for."""
     classes = data.dataset.num_classes
     confusion = np.zeros((classes, classes), np.int64)
-    effects = []
+    effects, by_image = [], []
     for indices in data.batches():
         noisy = [noise.add(data.images[i], seed, i) for i in indices]
         noisy = np.stack(noisy) if len(noisy) > 1 else noisy[0][None]
@@ -241,6 +257,9 @@ def measure(segmenter, data, noise, seed=0):
         for index, predicted in zip(indices, maps, strict=True):
             confusion += confusion_matrix(data.masks[index], predicted, classes, data.dataset.ignore_value)
             effects.append(regularisation_effect(predicted))
+            if shapes:
+                truth = data.masks[index]
+                by_image.append(shape_scores(truth, predicted, classes, data.dataset.ignore_value))
     return Row(
         noise=noise.label,
         kind=noise.kind,
@@ -249,6 +268,7 @@ def measure(segmenter, data, noise, seed=0):
         mean_iou=mean_iou(confusion),
         class_iou=tuple(float(v) for v in class_iou(confusion)),
         regularisation_effect=float(np.mean(effects)),
+        shapes=tuple(map(ShapeScores.mean, zip(*by_image, strict=True))) if shapes else None,
     )
 
 

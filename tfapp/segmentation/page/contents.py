@@ -18,6 +18,7 @@ from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.metrics import RE_DEFINITION
 from tfapp.segmentation.run import Run
+from tfapp.segmentation.shape_scores import ShapeScores
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def read_metrics(run):
 
 
 _MEASURE = AnyNumber()
+_SHAPES = ListOf(Entries({name: Optional(_MEASURE) for name in ShapeScores._fields}, closed=True))
 _ROW = Entries(
     {
         "noise": Text(),
@@ -127,6 +129,7 @@ _ROW = Entries(
         **dict.fromkeys(("amount", "accuracy", "mean_iou", "regularisation_effect"), _MEASURE),
         "class_iou": ListOf(Optional(_MEASURE)),
     },
+    {"shapes": Optional(_SHAPES)},
     closed=True,
 )
 _EVALUATION = Entries(
@@ -142,11 +145,24 @@ _EVALUATION = Entries(
 )
 
 
+def _row(stored):
+    shapes = stored.get("shapes")
+    return Row(
+        **{
+            **stored,
+            "class_iou": _with_nan(stored["class_iou"]),
+            "shapes": shapes
+            and tuple(ShapeScores(*_with_nan(one[name] for name in ShapeScores._fields)) for one in shapes),
+        }
+    )
+
+
+def _with_nan(values):
+    return tuple(np.nan if value is None else float(value) for value in values)
+
+
 def _evaluation(run, title, stored):
-    rows = [
-        Row(**{**row, "class_iou": tuple(np.nan if v is None else float(v) for v in row["class_iou"])})
-        for row in stored["rows"]
-    ]
+    rows = [_row(row) for row in stored["rows"]]
     names = tuple(stored["class_names"])
     return Evaluation(
         title=title,
