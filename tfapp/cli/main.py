@@ -5,6 +5,7 @@
     tfapp train SPEC --out RUN        train a segmenter
     tfapp evaluate RUN...             noise table of one or several runs
     tfapp predict RUN IMAGES --out D  label one's own images
+    tfapp tune-tv RUN                 weight of total variation behind a trained segmenter
     tfapp landscape RUN               loss surface around the solution
     tfapp sharpness RUN...            how much the loss can rise near it
     tfapp solvers compare SPEC        BPGrad and others on images; paths and plane: where they go
@@ -40,6 +41,7 @@ from tfapp.cli import (
     solvers,
     train,
     transfer,
+    tune_tv,
 )
 from tfapp.cli.console import GuardedGroup, TensorFlowCommand, error_console
 from tfapp.cli.interruptions import heed, unsaid_ending
@@ -55,6 +57,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.command("train", cls=TensorFlowCommand)(train.train)
 app.command("evaluate", cls=TensorFlowCommand)(evaluate.evaluate)
+app.command("tune-tv", cls=TensorFlowCommand)(tune_tv.tune_tv)
 app.command("predict", cls=TensorFlowCommand)(predict.predict)
 app.command("landscape", cls=TensorFlowCommand)(landscape.landscape)
 app.command("sharpness", cls=TensorFlowCommand)(sharpness.sharpness)

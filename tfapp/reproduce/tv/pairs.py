@@ -11,9 +11,10 @@ from tfapp.reproduce.tv.tables import spaced
 from tfapp.runs.ahead import do_ahead
 from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.comparison import Comparison
-from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, measure, store_metrics
+from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate, store_metrics
 from tfapp.segmentation.run import Run
 from tfapp.segmentation.training import train
+from tfapp.segmentation.weight_tuning import measure_weights
 
 HEADS = ("softmax", "tv-softmax")
 CHOICE = "post-tv.json"
@@ -196,8 +197,5 @@ def choose_weight(run, weights=WEIGHTS, *, split="validation", advance=lambda: N
             f"{run.path} has no validation images to choose lambda on; train with a `validation_share` above 0."
         )
     data = EvaluationData(run, run.dataset, items)
-    scores = {}
-    for weight in sorted(weights):
-        scores[weight] = measure(Segmenter(run, weight), data, CLEAN).mean_iou
-        advance()
-    return max(scores, key=scores.get)
+    rows = measure_weights(run, data, sorted(weights), [CLEAN], advance=advance)
+    return max(rows, key=lambda weight: rows[weight][0].mean_iou)
