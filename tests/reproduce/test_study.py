@@ -14,7 +14,7 @@ from tfapp.cli.reproduce import command_of
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 from tfapp.reproduce.registry import STUDIES
-from tfapp.reproduce.study import Option, Result, Study, spec_of
+from tfapp.reproduce.study import Option, Result, Study, as_set, spec_of
 
 
 def listing(
@@ -130,3 +130,14 @@ def test_every_study_says_what_it_is_and_describes_its_options():
         for parameter in study.options.values():
             (option,) = parameter.annotation.__metadata__
             assert isinstance(option, Option) and option.help, (study.name, parameter.name)
+
+
+def test_sentence_on_the_scale_says_what_the_command_sets_in_its_place():
+    typed = "tfapp reproduce tv-table-2 --data 'a b' --out t --scale small --tv-weight 3 --random-split --seeds 0,1"
+    assert as_set("Adam.", typed) == (
+        "Adam. The command sets --tv-weight 3, --random-split, which holds in place of what these remarks say."
+    )
+
+
+def test_sentence_on_the_scale_stays_where_the_command_sets_nothing():
+    assert as_set("Adam.", "tfapp reproduce tv-table-2 --data d --out t --overwrite --dask local") == "Adam."

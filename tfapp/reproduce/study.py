@@ -5,6 +5,7 @@ imported where studies are declared: what they need is imported when they run.
 """
 
 import inspect
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,3 +135,26 @@ def spec_of(data, reader, made_of):
 def files_of(out, name, *suffixes):
     """Return the paths of files of one name in a folder, such as `files_of(out, "tv-study", ".md", ".csv")`."""
     return [Path(out) / f"{name}{suffix}" for suffix in suffixes]
+
+
+# What a command says of where and how often, not of how.
+_NO_SETTINGS = ("--data", "--out", "--seeds", "--scale", "--overwrite", "--dask")
+
+
+def as_set(scale, command):
+    """Return the sentence on a scale, with what the command that was typed sets in its place.
+
+    Args:
+        scale: What the scale means, in words.
+        command: The command line.
+    """
+    settings = []
+    for word in shlex.split(command):
+        if word.startswith("--"):
+            settings.append([word])
+        elif settings:
+            settings[-1].append(word)
+    told = [" ".join(words) for words in settings if words[0].partition("=")[0] not in _NO_SETTINGS]
+    if not told:
+        return scale
+    return f"{scale} The command sets {', '.join(told)}, which holds in place of what these remarks say."

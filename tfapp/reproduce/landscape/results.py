@@ -7,6 +7,7 @@ import numpy as np
 
 from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.reproduce.landscape.tables import ASSUMED, EQUAL_LOSS, SCALES, SOURCE, FCNTable
+from tfapp.reproduce.study import as_set
 
 # The networks whose sharpness Lu and Tong order: the first of each pair is the sharper one.
 SHARPER = (("fcn-16s", "fcn-8s"), ("fcn-8s", "fcn-4s"), ("fcn-16s", "unet"), ("fcn-16s", "res-unet"))
@@ -113,7 +114,7 @@ class FCNResult:
         """Return heading, command, table, orderings and notes."""
         seeds = max(len(found) for found in self._values.values())
         cells = "One training each." if seeds == 1 else f"Mean ± standard deviation over {seeds} seeds."
-        notes = [cells, EQUAL_LOSS, SCALES[self.scale], ASSUMED]
+        notes = [cells, EQUAL_LOSS, as_set(SCALES[self.scale], self.command), ASSUMED]
         return document(*self.tables(), notes, title=self.table.heading, source=SOURCE, command=self.command)
 
     def write_csv(self, path) -> None:

@@ -1,6 +1,6 @@
 """Studies `tv-figure-1` to `tv-figure-7`: the figures of Jia, Liu and Tai, from the runs that the tables train too."""
 
-from tfapp.reproduce.study import Result, Study, files_of
+from tfapp.reproduce.study import Result, Study, as_set, files_of
 from tfapp.reproduce.tv.options import check_models, config_for, parameters_of, spec_for, with_signature
 from tfapp.reproduce.tv.panels import FIGURES, CurveFigure
 from tfapp.reproduce.tv.tables import ASSUMED as ASSUMED_OF_TRAINING
@@ -50,11 +50,11 @@ def make_figure(figure, data, out, scale, seeds, options, *, overwrite, progress
     if is_curve:
         measured = drawing.measure_curves(runs, TEST_IMAGES[scale], progress)
         written = files_of(out, name, ".md", ".csv", ".png")
-        table = drawing.write_curves(figure, measured, command, SCALES[scale], written)
+        table = drawing.write_curves(figure, measured, command, as_set(SCALES[scale], command), written)
         return Result([table], written)
     [pair] = choose_weights(runs[figure.models[0]], progress, options.get("post_tv"))
     written = files_of(out, name, ".md", ".png")
-    drawing.write_examples(figure, pair, command, SCALES[scale], written)
+    drawing.write_examples(figure, pair, command, as_set(SCALES[scale], command), written)
     return Result([*figure.assumed], written)
 
 

@@ -10,7 +10,7 @@ from tfapp.report.figures import save_png
 from tfapp.report.markup import Section, command, paragraph, picture, result_box, table
 from tfapp.report.page import shell
 from tfapp.report.result_table import DASH, ResultTable, document
-from tfapp.reproduce.study import files_of
+from tfapp.reproduce.study import as_set, files_of
 from tfapp.reproduce.tv.pairs import Pair
 from tfapp.reproduce.tv.protocols import protocol_of
 from tfapp.reproduce.tv.published import published_table
@@ -92,7 +92,14 @@ class TVResult:
 
     def notes(self):
         """Return the sentences that belong below the table."""
-        return [*self.remarks, self._images(), self._lambda(), BASELINE, SCALES[self.scale], ASSUMED]
+        return [
+            *self.remarks,
+            self._images(),
+            self._lambda(),
+            BASELINE,
+            as_set(SCALES[self.scale], self.command),
+            ASSUMED,
+        ]
 
     def weights(self) -> ResultTable:
         """Return the chosen and the learned lambda of every seed."""
