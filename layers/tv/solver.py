@@ -33,7 +33,8 @@ class TVProblem:
             `preconditioned-fista` takes larger steps where the output is confident and goes back where the dual value
             rose, and knows plain total variation only. `lazy-projected-gradient` is the recursion (3.8) of Jia, Liu
             and Tai (2019) as it is printed: it goes on from the field that was not projected, so that only its
-            projection converges. `projected-gradient` goes on from the projected field.
+            projection converges, and a `start`, which is projected, is another field than it stopped at.
+            `projected-gradient` goes on from the projected field.
         iterations: Number of iterations; the largest number if there is a tolerance.
         tolerance: Stop when every sample's gap per pixel is at most this; None for all iterations.
         operator: A `LinearOperator` whose output is made short in place of the differences of neighbours, or None.
