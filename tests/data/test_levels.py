@@ -10,6 +10,7 @@ from PIL import Image
 
 from tfapp.data.levels import at_level
 from tfapp.data.opening import pixel_limit
+from tfapp.data.slides import interpolation_sentence
 from tfapp.data.stacks import pages_of
 from tfapp.data.windows import open_windows, read_whole, size_of
 from tfapp.errors import InputError
@@ -124,6 +125,49 @@ def test_level_of_a_slide_is_what_was_written(tmp_path, level):
         assert source.size == size_of(found) == LEVELS[level].shape[:2]
         part = source.window(10, 90, 20, 110)
     np.testing.assert_array_equal(part, LEVELS[level][10:90, 20:110] / np.float32(255))
+
+
+def slide_of(path, whole, level):
+    """Write a slide of two levels; OpenSlide takes the mean of the ratios of their sides for the factor between them."""
+    write_slide(path, [whole, level])
+    return at_level(path, 1)[0]
+
+
+# Of the first no start but 0 is a whole pixel of both levels, of the second some are, of the third every other one.
+@pytest.mark.parametrize("size", [(1615, 2446), (403, 611), (402, 610)])
+@pytest.mark.parametrize("factor", [2, 4])
+def test_parts_of_a_level_that_is_no_whole_fraction_have_the_pixels_that_are_stored(tmp_path, size, factor):
+    whole = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    level = whole[::factor, ::factor][: size[0] // factor, : size[1] // factor]
+    found = slide_of(tmp_path / "a.svs", whole, level)
+    height, width = level.shape[:2]
+    with open_windows(found) as source:
+        for top, left in np.random.default_rng(1).integers(0, (height - 60, width - 60), (60, 2)):
+            part = source.window(top, top + 60, left, left + 60)
+            np.testing.assert_array_equal(part, level[top : top + 60, left : left + 60] / np.float32(255))
+    assert interpolation_sentence(found) is None
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """A level of which no pixels from column 4,173 to 6,000 can be read as they are stored, and these pixels."""
+    whole = np.random.default_rng(0).integers(0, 256, (160, 36006, 3), dtype=np.uint8)
+    level = whole[::4, ::4][:, :9001]
+    return slide_of(tmp_path_factory.mktemp("wide") / "a.svs", whole, level), level
+
+
+def test_parts_of_a_level_are_those_of_the_whole_where_openslide_interpolates(wide):
+    whole = read_whole(wide[0])
+    with open_windows(wide[0]) as source:
+        for left in np.random.default_rng(1).integers(0, 9001 - 700, 30):
+            np.testing.assert_array_equal(source.window(5, 35, left, left + 700), whole[5:35, left : left + 700])
+
+
+def test_interpolation_by_openslide_is_told_with_the_share_of_pixels_that_it_changes(wide):
+    found, level = wide
+    changed = np.mean((read_whole(found) != level / np.float32(255)).any(-1).any(0))
+    assert 0.1 < changed < 0.9
+    assert f"gives {100 * changed:.3g} % of the pixels of {found} shifted" in interpolation_sentence(found)
 
 
 def test_slide_in_grey_has_the_grey_of_pillow(tmp_path):

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tfapp.data.images import image_size
-from tfapp.data.slides import SLIDE_SUFFIXES, Slide, slide_sizes
+from tfapp.data.slides import SLIDE_SUFFIXES, slide_levels
 from tfapp.data.stacks import COPY, TIFF_SUFFIXES, Page, kind_of, pages_of
 from tfapp.data.tiff_directories import Damaged, Directories
 from tfapp.data.tiff_page import TiffPage
@@ -58,9 +58,9 @@ def at_level(path, level):
     """
     path = Path(path)
     if path.suffix.lower() in SLIDE_SUFFIXES:
-        sizes = slide_sizes(path)
-        _check_level(path, level or 0, sizes)
-        return (Slide(path, level or 0, sizes),)
+        slides = slide_levels(path)
+        _check_level(path, level or 0, slides[0].sizes)
+        return (slides[level or 0],)
     pyramids = [] if level is None or path.suffix.lower() not in TIFF_SUFFIXES else pyramids_of(path)
     if not level and all(len(levels) == 1 for levels in pyramids):
         return pages_of(path)
