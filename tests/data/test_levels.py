@@ -128,7 +128,7 @@ def test_level_of_a_slide_is_what_was_written(tmp_path, level):
 
 
 def slide_of(path, whole, level):
-    """Write a slide of two levels; OpenSlide takes the mean of the ratios of their sides for the factor between them."""
+    """Write a slide of two levels; OpenSlide takes the mean of the ratios of their sides for its factor."""
     write_slide(path, [whole, level])
     return at_level(path, 1)[0]
 
@@ -160,7 +160,9 @@ def test_parts_of_a_level_are_those_of_the_whole_where_openslide_interpolates(wi
     whole = read_whole(wide[0])
     with open_windows(wide[0]) as source:
         for left in np.random.default_rng(1).integers(0, 9001 - 700, 30):
-            np.testing.assert_array_equal(source.window(5, 35, left, left + 700), whole[5:35, left : left + 700])
+            np.testing.assert_array_equal(
+                source.window(5, 35, left, left + 700), whole[5:35, left : left + 700]
+            )
 
 
 def test_interpolation_by_openslide_is_told_with_the_share_of_pixels_that_it_changes(wide):

@@ -1,36 +1,33 @@
 """Levels of pyramids: a picture with smaller copies of itself, as microscopes and slide scanners write them.
 
-Of a TIFF they are its first page and the pages, or directories within that page, which are marked as smaller copies
-of it (OME-TIFF, GeoTIFF, what libvips and QuPath write). Some programs leave the mark out: then pages of which each is
-smaller than the one before, in the same proportions, are levels where somebody asks for one. The formats of slide
-scanners are opened by OpenSlide.
+Which pictures of a TIFF are levels is said in `tfapp.data.pyramids`. The formats of slide scanners are opened by
+OpenSlide.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from tfapp.data.images import image_size
-from tfapp.data.slides import SLIDE_SUFFIXES, slide_levels
-from tfapp.data.stacks import COPY, TIFF_SUFFIXES, Page, kind_of, pages_of
-from tfapp.data.tiff_directories import Damaged, Directories
+from tfapp.data.pyramids import pyramids_of
+from tfapp.data.slides import SLIDE_SUFFIXES, Slide, interpolation_sentence, slide_levels
+from tfapp.data.stacks import TIFF_SUFFIXES, Page, pages_of
 from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
-
-_WIDTH, _HEIGHT, _WITHIN = 256, 257, 330
-_MOST_LEVELS = 64
 
 
 @dataclass(frozen=True)
 class Level(TiffPage):
-    """A smaller copy in a TIFF; it can be given wherever the path of an image is read.
+    """A picture with smaller copies in a TIFF, or one of them; it can be given wherever the path of an image is read.
 
     Attributes:
-        number: Which level, from 0, which is the picture itself.
+        level: Which level, from 0, which is the picture itself.
+        sizes: (height, width) of every level.
         page: The `Page` of a stack that it is a copy of; None where there is no other.
     """
 
-    number: int
+    level: int
+    sizes: tuple[tuple[int, int], ...]
     page: Page | None = None
 
     @property
@@ -38,7 +35,7 @@ class Level(TiffPage):
         return (self.page or self.file).stem
 
     def __str__(self):
-        return f"{self.page or self.file} (level {self.number})"
+        return f"{self.page or self.file} (level {self.level})"
 
 
 def at_level(path, level):
@@ -70,74 +67,43 @@ def at_level(path, level):
     pages = {page.offset: page for page in pages_of(path)} if len(pyramids) > 1 else {}
     found = []
     for levels in pyramids:
-        page = pages.get(levels[0][0])
-        _check_level(page or path, level, [size for _, size in levels])
-        found.append(Level(path, levels[level][0], level, page))
+        page, sizes = pages.get(levels[0].picture.offset), tuple(one.size for one in levels)
+        _check_level(page or path, level, sizes)
+        picture = levels[level].picture
+        found.append(Level(path, picture.offset, level, sizes, page, orientation=picture.orientation))
     return tuple(found)
+
+
+def levels_sentences(images):
+    """Return sentences on which level of which size is read of these images, and on what OpenSlide does to it.
+
+    Args:
+        images: What `at_level` returned of several files; those that are no levels are passed over.
+    """
+    alike, interpolated = defaultdict(list), []
+    for image in images:
+        if isinstance(image, Level | Slide):
+            alike[image.level, image.sizes].append(image)
+        if isinstance(image, Slide):
+            interpolated.append(interpolation_sentence(image))
+    return [*(_levels_sentence(*one, like) for one, like in alike.items()), *filter(None, interpolated)]
+
+
+def _levels_sentence(level, sizes, images):
+    (whole_height, whole_width), (height, width) = sizes[0], sizes[level]
+    names = str(getattr(images[0], "page", None) or images[0].file)
+    if len(images) > 1:
+        names += f" and {len(images) - 1} {'other' if len(images) == 2 else 'others'}"
+    # The sides of whole fractions are rounded.
+    factor = (whole_height / height * whole_width / width) ** 0.5
+    whole = round(factor)
+    if all(abs(one - whole * side) < whole for one, side in zip(sizes[0], sizes[level], strict=True)):
+        factor = whole
+    of = f", 1/{factor:.4g} of {whole_width}x{whole_height}" if level else ""
+    return f"{names}: level {level} of {len(sizes)}: {width}x{height}{of}."
 
 
 def _check_level(path, level, sizes):
     if level >= len(sizes):
         there_are = ", ".join(f"{number} ({width}x{height})" for number, (height, width) in enumerate(sizes))
         raise InputError(f"{path} has no `level` {level}; it has {there_are}.")
-
-
-def pyramids_of(path):
-    """Return the levels of each page of a TIFF: pairs (offset, (height, width)), the largest first.
-
-    A file that is damaged has none: what is wrong with it is told where its picture is read.
-    """
-    try:
-        with open(path, "rb") as file:
-            found, groups = Directories(file), []
-            for page in found:
-                # Copies and masks that stand behind a page are of that one.
-                if groups and kind_of(found, page):
-                    groups[-1].append(page)
-                else:
-                    groups.append([page])
-            pyramids = [_levels(found, *group) for group in groups]
-            if len(groups) > 1 and all(len(levels) == 1 for levels in pyramids):
-                unmarked = _falling(found, *(whole for whole, *_ in groups))
-                if len(unmarked) == len(groups):
-                    return [unmarked]
-            return pyramids
-    except (OSError, Damaged):
-        return []
-
-
-def _levels(found, whole, *behind):
-    within = [found.at(offset) for offset in found.numbers(whole, _WITHIN)[:_MOST_LEVELS]]
-    return _falling(found, whole, *(page for page in (*within, *behind) if kind_of(found, page) == COPY))
-
-
-def _falling(found, whole, *copies):
-    """Return the offset and size of a page and of those copies that have its proportions, as a label has not."""
-    smaller = _alike(found, whole, copies)
-    sizes = [size for _, size in smaller]
-    if any(one[0] <= other[0] for one, other in pairwise(sizes)):
-        smaller = []
-    return [(whole.offset, _size(found, whole)), *smaller]
-
-
-def _alike(found, whole, pages):
-    """Return the offset and size of each of some pages that is smaller than the whole in its proportions, by size."""
-    height, width = _size(found, whole)
-    sizes = [(page.offset, _size(found, page)) for page in pages]
-    return sorted(
-        (
-            (offset, size)
-            for offset, size in sizes
-            # But for the rounding of its sides to whole pixels.
-            if size[0] < height and abs(size[0] * width - size[1] * height) <= 2 * max(height, width)
-        ),
-        key=lambda one: one[1],
-        reverse=True,
-    )
-
-
-def _size(found, page):
-    sides = [found.numbers(page, tag) for tag in (_HEIGHT, _WIDTH)]
-    if not all(sides):
-        raise Damaged("it does not say how large its picture is")
-    return tuple(side[0] for side in sides)

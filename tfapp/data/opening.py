@@ -63,7 +63,9 @@ def open_image(path, form=None, *, load=True):
         check_regular_file(path, "an image")
         image = _opened(path)
         try:
-            if not isinstance(path, TiffPage):
+            if isinstance(path, TiffPage):
+                _turn_like(path, image)
+            else:
                 _refuse_pages(path, image)
             if image.format == "TIFF":
                 tiff_tags.before_decoding(path, image)
@@ -278,6 +280,13 @@ def _in_tiff(path, words):
             return words(file)
     except (OSError, tiff_directories.Damaged) as error:
         return str(error) if isinstance(error, tiff_directories.Damaged) else None
+
+
+def _turn_like(page, image):
+    """Have a picture that tells no orientation itself turned as that of its `TiffPage` says."""
+    exif = Image.Image.getexif(image)
+    if page.orientation and ExifTags.Base.Orientation not in exif:
+        exif[ExifTags.Base.Orientation] = page.orientation
 
 
 def _refuse_pages(path, image):

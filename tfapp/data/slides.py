@@ -157,7 +157,7 @@ class _Starts:
 
 
 def interpolation_sentence(slide):
-    """Return a sentence on how much of a level OpenSlide interpolates, None if it gives all pixels as they are stored."""
+    """Return a sentence on how much of a level OpenSlide interpolates, None if it gives all of it as it is stored."""
     shifts = [_Starts(side, slide.downsample).shifts() for side in slide.size]
     largest = max(one.max() for one in shifts)
     if not largest:

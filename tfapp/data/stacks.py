@@ -12,7 +12,7 @@ from tfapp.files import check_regular_file
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # NewSubfileType, whose bits say that a page is a smaller copy (1) or a transparency mask (4) of another.
-_SUBFILE_TYPE, COPY, MASK = 254, 1, 4
+SUBFILE_TYPE, COPY, MASK = 254, 1, 4
 _DESCRIPTION, _SAMPLES = 270, 277
 # The descriptions of microscopes are long, but what is looked for stands at their beginning.
 _MOST_TEXT = 2**20
@@ -74,7 +74,16 @@ def page_offsets(file):
 
 def kind_of(found, directory):
     """Return what a page of `Directories` is of another: `COPY`, `MASK`, both of them, or 0 for a page by itself."""
-    return found.numbers(directory, _SUBFILE_TYPE, (0,))[0] & (COPY | MASK)
+    return found.numbers(directory, SUBFILE_TYPE, (0,))[0] & (COPY | MASK)
+
+
+def description_of(found, directory):
+    """Return what a page of `Directories` says of itself in words, the beginning of it."""
+    entry = directory.entries.get(_DESCRIPTION)
+    try:
+        return found.bytes_of(entry, _MOST_TEXT).decode("utf-8", "replace") if entry else ""
+    except Damaged:  # a text that is cut off tells nothing of the pixels
+        return ""
 
 
 def expanded(paths):
@@ -108,7 +117,7 @@ def stacks_sentence(pages):
 def _refuse_channels(path, count, found):
     first = found.first()
     (samples,) = found.numbers(first, _SAMPLES, (1,))[:1]
-    description = _text(found, first.entries.get(_DESCRIPTION))
+    description = description_of(found, first)
     imagej = re.search(r"^channels=(\d{1,9})\s*$", description, re.MULTILINE)
     ome = re.search(r'\bSizeC="(\d{1,9})"', description)
     channels = int(imagej[1]) if imagej else int(ome[1]) // max(samples, 1) if ome else 1
@@ -117,10 +126,3 @@ def _refuse_channels(path, count, found):
             f"{path} holds {count} pages that are {channels} channels of the same images; expected pages that are "
             "images: save it with one channel, or with colours (in ImageJ, Image > Type > RGB Color)."
         )
-
-
-def _text(found, entry):
-    try:
-        return found.bytes_of(entry, _MOST_TEXT).decode("utf-8", "replace") if entry else ""
-    except Damaged:  # a text that is cut off tells nothing of the pixels
-        return ""

@@ -2,7 +2,7 @@
 
 import io
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tfapp.data.file_parts import FilePart
 from tfapp.data.tiff_directories import Directories
@@ -14,9 +14,11 @@ class TiffPage(FilePart):
 
     Attributes:
         offset: Where in the file its directory is.
+        orientation: Number of the orientation that holds where the picture itself tells none; None for upright.
     """
 
     offset: int
+    orientation: int | None = field(default=None, kw_only=True)
 
     def open(self):
         """Return a file object of the TIFF in which this picture is the first: no other has to be read."""

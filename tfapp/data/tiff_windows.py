@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 
 from tfapp.data.images import deep_values
-from tfapp.data.opening import open_image
+from tfapp.data.opening import UPRIGHT, open_image, orientation
 from tfapp.data.stacks import TIFF_SUFFIXES
 from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
@@ -53,8 +53,17 @@ class TiffWindows:
             return None
         # Pillow's header first, with all of its refusals.
         with open_image(path, load=False) as image:
-            if image.width * image.height < least:
+            if image.width * image.height < least or orientation(image) != UPRIGHT:
                 return None
+        return cls._reader(path, channels, _is_plain)
+
+    @classmethod
+    def stored(cls, path):
+        """Return a reader whose `pixels` give what is stored, of any kind, otherwise None; no size is too large."""
+        return cls._reader(path, None, _is_readable)
+
+    @classmethod
+    def _reader(cls, path, channels, is_read):
         opened = path.open() if isinstance(path, TiffPage) else open(path, "rb")
         try:
             file = tifffile.TiffFile(opened)
@@ -63,7 +72,7 @@ class TiffWindows:
             return None
         try:
             page = file.pages[0]
-            if _is_plain(page, channels):
+            if is_read(page, channels):
                 return cls(path, channels, file, opened)
         except (ValueError, KeyError, IndexError, tifffile.TiffFileError):
             pass
@@ -78,7 +87,22 @@ class TiffWindows:
         self._file.close()
         self._opened.close()
 
+    @property
+    def stored_like(self):
+        """What has to be the same of two pictures so that their `pixels` mean the same."""
+        orientation = self._page.tags.valueof("Orientation") or getattr(self._path, "orientation", None)
+        return int(self._page.photometric), str(self._page.dtype), orientation or UPRIGHT
+
     def window(self, top, bottom, left, right):
+        pixels = self.pixels(top, bottom, left, right)
+        if pixels.dtype.itemsize == 2:
+            values = deep_values(self._path, pixels[..., 0])
+        else:
+            values = pixels[..., :3].astype(np.float32) / 255.0
+        return np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], self._channels)))
+
+    def pixels(self, top, bottom, left, right):
+        """Return the pixels of a window as they are stored, (bottom - top, right - left, samples)."""
         pixels = np.empty((bottom - top, right - left, self._page.samplesperpixel), self._page.dtype)
         try:
             if _is_in_one_piece(self._page):
@@ -92,11 +116,7 @@ class TiffWindows:
                 f"Image {self._path} is damaged or truncated in rows {top} to {bottom}, columns {left} to {right} "
                 f"({error}); replace or remove it."
             ) from None
-        if pixels.dtype.itemsize == 2:
-            values = deep_values(self._path, pixels[..., 0])
-        else:
-            values = pixels[..., :3].astype(np.float32) / 255.0
-        return np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], self._channels)))
+        return pixels
 
     def _read_rows(self, pixels, top, left):
         """Read by the place of each row: a mapped file that is cut short meanwhile would end the process."""
@@ -152,12 +172,23 @@ def _is_plain(page, channels):
     """Return whether a page is of a kind whose values are read as by Pillow: the commonest ones, upright."""
     kinds = {(_GREY, 1, "uint8"), (_GREY, 1, "uint16"), (_RGB, 3, "uint8"), (_RGB, 4, "uint8")}
     kind = (int(page.photometric), page.samplesperpixel, str(page.dtype))
-    if kind not in kinds or page.tags.valueof("Orientation", default=1) != 1:
-        return False
-    if page.imagedepth != 1 or int(page.planarconfig) != 1 or (channels == 1 and kind[0] == _RGB):
+    if kind not in kinds or (channels == 1 and kind[0] == _RGB):
         return False  # grey is made of colours by Pillow's own weights
     if kind[1] == 4 and tuple(map(int, page.extrasamples)) not in _NOT_MULTIPLIED:
         return False  # Pillow takes the transparency out of such colours
+    return _is_readable(page)
+
+
+def _is_readable(page, channels=None):
+    """Return whether parts of a page are decoded by tifffile, whatever its values mean."""
+    del channels
+    if (
+        page.imagedepth != 1
+        or int(page.planarconfig) != 1
+        or page.dtype is None
+        or page.dtype.kind not in "uif"
+    ):
+        return False
     if page.bitspersample != 8 * page.dtype.itemsize:
         return False
     return _is_in_one_piece(page) or _is_decoded(page)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfapp.data.image_facts import range_facts, range_notices
 from tfapp.data.images import IMAGE_SUFFIXES
-from tfapp.data.levels import at_level
+from tfapp.data.levels import at_level, levels_sentences
 from tfapp.data.listing import image_files, nested_notice, skipped_notice
 from tfapp.data.slides import SLIDE_SUFFIXES
 from tfapp.data.stacks import expanded, stacks_sentence
@@ -79,6 +79,7 @@ def found_notices(paths, used, slides=True):
     folders, suffixes = [path for path in map(Path, paths) if path.is_dir()], _suffixes(slides)
     found = [
         stacks_sentence(used),
+        *levels_sentences(used),
         skipped_notice(*folders, suffixes=suffixes),
         nested_notice(*folders, suffixes=suffixes),
     ]
