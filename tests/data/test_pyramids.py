@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageSequence, TiffImagePlugin
+from scipy.ndimage import convolve1d
 
 from tfapp.data.levels import at_level, levels_sentences
 from tfapp.data.same_picture import Comparison
@@ -148,6 +149,23 @@ def test_copy_of_noise_that_takes_single_pixels_shows_the_same(tmp_path):
     assert all(compared(tmp_path, whole, whole[start::3, start::3]) for start in (0, 1))
 
 
+def test_copy_of_noise_that_is_smoothed_before_shows_the_same(tmp_path):
+    weights = np.array([1, 4, 6, 4, 1]) / 16
+    whole = np.random.default_rng(0).normal(100, 20, (512, 512)).astype(np.uint8)
+    smooth = convolve1d(convolve1d(whole.astype(float), weights, 0), weights, 1)
+    assert compared(tmp_path, whole, smooth[::2, ::2].astype(np.uint8))
+
+
+def test_noise_and_other_noise_of_the_same_brightness_do_not_show_the_same(tmp_path):
+    one, other = (np.random.default_rng(seed).normal(100, 20, (512, 512)).astype(np.uint8) for seed in (0, 1))
+    assert not compared(tmp_path, one, other[::2, ::2]) and not compared(tmp_path, one, other[::16, ::16])
+
+
+def test_blank_pictures_show_the_same_if_they_are_equally_bright(tmp_path):
+    blank = np.full((300, 200), 240, np.uint8)
+    assert compared(tmp_path, blank, blank[::2, ::2]) and not compared(tmp_path, blank, blank[::2, ::2] // 2)
+
+
 def test_turned_mirrored_inverted_and_shifted_pictures_show_something_else(tmp_path):
     others = [HALF[::-1], HALF[:, ::-1], np.rot90(HALF), 255 - HALF, np.roll(HALF, 20, axis=1), LABEL]
     assert not any(compared(tmp_path, SLIDE, np.ascontiguousarray(one)) for one in others)
@@ -165,7 +183,9 @@ def test_pictures_of_something_dark_in_the_middle_of_white_do_not_show_the_same(
         return np.where(inside, 150 + 25 * grain, 245).clip(0, 255).astype(np.uint8)
 
     assert compared(tmp_path, tissue(600, 1), tissue(600, 1)[::3, ::3])
-    assert not compared(tmp_path, tissue(600, 1), tissue(200, 2))
+    label = np.full((200, 200), 250, np.uint8)
+    label[50:150, 33:167] = 80
+    assert not any(compared(tmp_path, tissue(600, 1), one) for one in (tissue(200, 2), tissue(200, 6), label))
 
 
 def test_only_patches_of_a_large_picture_are_read(tmp_path, monkeypatch):

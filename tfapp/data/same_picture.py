@@ -14,9 +14,10 @@ from tfapp.errors import InputError
 
 # Patches along each side, pixels of the smaller picture along a side of one, at most so many of the larger one.
 _PATCHES, _PATCH, _MOST = 4, 64, 1024
-# Smaller copies correlate by more than 0.9 with what they were made of, however it was reduced; two views of tissue,
-# each of something dark in the middle of white, by 0.5 at times.
-_ALIKE = 0.8
+# Smaller copies correlate by more than 0.9 with what they were made of, however it was reduced; two pictures, each of
+# something dark in the middle of white, by up to 0.6. Noise in which little else is seen correlates by 0.6 where it was
+# reduced with other weights than here, but by 0.94 where blocks of pixels are one; such two pictures then by up to 0.8.
+_ALIKE, _BLOCK, _BLOCKS_ALIKE = 0.8, 8, 0.9
 # Parts of the largest value: what varies by less shows nothing; how far such pictures, or those of few pixels, differ.
 _FLAT, _NEAR, _FEW = 0.02, 0.1, 64
 
@@ -78,9 +79,11 @@ def _same(larger, smaller):
         _reduced(larger, factors, part, _grey(smaller.pixels(*part)))
         for part in ((*row, *column) for row in rows for column in columns)
     ]
-    seen, *ways = (np.concatenate(one) for one in zip(*found, strict=True))
+    pixels, blocks = _by_way(found), _by_way([[_in_blocks(one) for one in patches] for patches in found])
     with np.errstate(invalid="ignore", over="ignore"):  # of floating-point pixels that are no image's
-        return any(_agree(seen, one) for one in ways)
+        return any(_are_near(*pair) or _correlation(*pair) >= _ALIKE for pair in pixels) or any(
+            _correlation(*pair) >= _BLOCKS_ALIKE for pair in blocks
+        )
 
 
 def _factor(larger, smaller):
@@ -97,7 +100,7 @@ def _spread(side, patch):
 
 
 def _reduced(larger, factors, part, seen):
-    """Return pixels of a part of the smaller picture, and of the larger one what programs make of them, all flat.
+    """Return pixels of a part of the smaller picture, and of the larger one what programs make of them.
 
     That are means, the first of the pixels that one of the smaller picture stands for, and the one in the middle.
     """
@@ -118,20 +121,37 @@ def _reduced(larger, factors, part, seen):
             )
         ]
         ways.append(window[np.ix_(*taken)])
-    return [seen.ravel(), *(one.ravel() for one in ways)]
+    return [seen, *ways]
 
 
 def _grey(pixels):
     return np.ascontiguousarray(pixels[..., :3].mean(-1, dtype=np.float32))
 
 
-def _agree(one, other):
+def _in_blocks(pixels):
+    """Return the means of blocks of pixels, of as many as are whole."""
+    rows, columns = (side // _BLOCK for side in pixels.shape)
+    whole = pixels[: rows * _BLOCK, : columns * _BLOCK]
+    return whole.reshape(rows, _BLOCK, columns, _BLOCK).mean((1, 3))
+
+
+def _by_way(patches):
+    """Return, for each way to make a smaller picture, its pixels and those of what was made so, of all patches."""
+    seen, *made = (np.concatenate([patch.ravel() for patch in one]) for one in zip(*patches, strict=True))
+    return [(seen, one) for one in made]
+
+
+def _are_near(one, other):
+    """Return whether two pictures that show nothing, or have too few pixels to correlate, have the same values."""
     most = max(np.abs(one).max(), np.abs(other).max())
     if len(one) < _FEW:
         return bool(np.sqrt(np.mean((one - other) ** 2)) <= _NEAR * most)
-    spreads = one.std(), other.std()
-    if max(spreads) <= _FLAT * most:
-        return bool(abs(one.mean() - other.mean()) <= _FLAT * most)
-    if not min(spreads):
+    if max(one.std(), other.std()) > _FLAT * most:
         return False
-    return bool(np.corrcoef(one, other)[0, 1] >= _ALIKE)
+    return bool(abs(one.mean() - other.mean()) <= _FLAT * most)
+
+
+def _correlation(one, other):
+    if len(one) < _FEW or not (one.std() and other.std()):
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
