@@ -10,7 +10,7 @@ from tfapp.models import build
 from tfapp.segmentation import own_tiffs
 from tfapp.segmentation.own_tiffs import is_own_tiff, own_tiff_rows
 from tfapp.segmentation.pictures import palette
-from tfapp.segmentation.prediction import check_places, find_images, predict, restore
+from tfapp.segmentation.prediction import check_places, find_images, found_notices, predict, restore
 
 SIZE = 1100, 1303
 
@@ -112,6 +112,13 @@ def test_labels_of_a_level_as_tiff_are_those_of_its_pixels(network, tmp_path, ti
     assert len(np.unique(expected)) > 1
     np.testing.assert_array_equal(found, expected)
     check_places([tmp_path / name], images, tmp_path / "out", form="tiff")
+
+
+@pytest.mark.parametrize("name", ["photo.tif", "photo.svs"])
+def test_level_that_was_labelled_is_told(tmp_path, name):
+    height, width, _ = (pyramid if name == "photo.tif" else slide)(tmp_path / name).shape
+    [told] = found_notices([tmp_path / name], find_images([tmp_path / name], level=1))
+    assert told.startswith(f"{tmp_path / name}: level 1 of ") and f": {width}x{height}, 1/2 of " in told
 
 
 def slide(path):

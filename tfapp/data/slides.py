@@ -24,6 +24,9 @@ SLIDE_SUFFIXES = (".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".svslide", 
 _AS_STORED = 1 / 512
 # What is farther from the start of a read OpenSlide draws by a read of its own, with a start that it cuts off.
 _REACH = 4096
+# How many times the pixels that are looked at may be read for them alone; and what is kept otherwise: a part may lie in
+# four reads.
+_FAR, _BANDS = 4, 4
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class SlideWindows:
         check_slide(slide)
         self._opened = _open(slide.file)
         self._rows, self._columns = (_Starts(side, slide.downsample) for side in slide.size)
+        self._bands = {}
 
     def __enter__(self):
         return self
@@ -90,18 +94,33 @@ class SlideWindows:
     def _region(self, rows, columns):
         if rows.as_stored and columns.as_stored:
             rows, columns = self._rows.nearer(rows), self._columns.nearer(columns)
-        size = columns.end - columns.start, rows.end - rows.start
-        place = tuple(round(one.start * self._slide.downsample) for one in (columns, rows))
-        found = self._opened.read_region(place, self._slide.level, size)
-        return found.crop((columns.begin - columns.start, rows.begin - rows.start, *size))
+        wanted = (rows.end - rows.begin) * (columns.end - columns.begin)
+        if (rows.end - rows.start) * (columns.end - columns.start) <= _FAR * wanted:
+            band = self._band(rows, columns.start, columns.end)
+        else:
+            # Parts that stand side by side are read with all that stands before them once, and not for each of them.
+            read = rows, columns.start, columns.limit
+            band = self._bands[read] = self._bands.pop(read, None) or self._band(*read)
+            if len(self._bands) > _BANDS:
+                del self._bands[next(iter(self._bands))]
+        return band.crop((columns.begin - columns.start, 0, columns.end - columns.start, band.height))
+
+    def _band(self, rows, start, end):
+        place = tuple(round(one * self._slide.downsample) for one in (start, rows.start))
+        found = self._opened.read_region(place, self._slide.level, (end - start, rows.end - rows.start))
+        return found.crop((0, rows.begin - rows.start, end - start, rows.end - rows.start))
 
 
 class _Read(NamedTuple):
-    """One side of a read: the pixels from `begin` to `end` are looked at, those from `start` on are read."""
+    """One side of a read: the pixels from `begin` to `end` are looked at, those from `start` on are read.
+
+    With the same start those up to `limit` can be read.
+    """
 
     begin: int
     end: int
     start: int
+    limit: int
     as_stored: bool
 
 
@@ -135,7 +154,8 @@ class _Starts:
         """Yield each `_Read` of the pixels from `begin` to `end`, from the starts that are the same for all parts."""
         for start, following in pairwise([*self._fixed, self._side]):
             if start < end and begin < following:
-                yield _Read(max(begin, start), min(end, following), start, self._is_exact(start))
+                limit = min(following, self._side)
+                yield _Read(max(begin, start), min(end, limit), start, limit, self._is_exact(start))
 
     def nearer(self, read):
         """Return a `_Read` of stored pixels with the last start that gives them as stored, too."""
