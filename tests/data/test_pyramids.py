@@ -257,6 +257,22 @@ def test_large_copy_that_is_turned_as_the_picture_is_read_so_in_parts(tmp_path):
         )
 
 
+def test_tags_that_tifffile_does_not_understand_leave_the_levels_to_pillow(tmp_path):
+    path = write_turned(tmp_path / "a.tif", (OBLONG, 1), (OBLONG[::2, ::2], 1), compression="zlib")
+    with tifffile.TiffFile(path) as file:
+        places = [page.tags["Orientation"].offset for page in file.pages]
+    damaged = bytearray(path.read_bytes())
+    for place in places:
+        damaged[place + 2] = 2  # the type of the number: text
+    path.write_bytes(damaged)
+    check_levels(path, OBLONG, OBLONG[::2, ::2])
+
+
+def test_levels_of_a_file_whose_first_page_is_marked_as_a_copy_are_read(tmp_path):
+    path = write(tmp_path / "a.tif", (SLIDE, 1), (HALF, 1), (OBLONG, 0))
+    assert [one.sizes for one in at_level(path, 0)] == [((400, 400), (200, 200)), ((400, 300),)]
+
+
 def test_levels_are_told_with_their_number_and_size_and_the_images_that_have_the_same(tmp_path):
     pages = [(SLIDE, 0), (HALF, 1), (QUARTER, 1)]
     images = [at_level(write(tmp_path / name, *pages), 2)[0] for name in ("a.tif", "b.tif", "c.tif")]

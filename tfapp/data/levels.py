@@ -64,7 +64,9 @@ def at_level(path, level):
     if not pyramids:
         _check_level(path, level, [image_size(path)])
     # By the first: of a pyramid whose copies nothing marks each is a page.
-    pages = {page.offset: page for page in pages_of(path)} if len(pyramids) > 1 else {}
+    pages = (
+        {page.offset: page for page in pages_of(path) if isinstance(page, Page)} if len(pyramids) > 1 else {}
+    )
     found = []
     for levels in pyramids:
         page, sizes = pages.get(levels[0].picture.offset), tuple(one.size for one in levels)

@@ -97,7 +97,7 @@ class _Pyramids:
 
     def _copy(self, page, first=None):
         sides = [self._found.numbers(page, tag) for tag in (_HEIGHT, _WIDTH)]
-        if not all(sides):
+        if not all(side and side[0] for side in sides):
             raise Damaged("it does not say how large its picture is")
         size = tuple(side[0] for side in sides)
         orientation = self._orientation(page) or (first.picture.orientation if first else _UPRIGHT)

@@ -16,7 +16,7 @@ from tfapp.errors import InputError
 _KEPT_BYTES = 64 << 20
 # Smaller images are no concern, and Pillow reads more kinds of them.
 LEAST_PIXELS = 1 << 22
-_GREY, _RGB = 1, 2
+_GREY, _RGB, _MOST_SAMPLES = 1, 2, 64
 # ExtraSamples: of unknown meaning, and a transparency that the colours were not multiplied by.
 _NOT_MULTIPLIED = ((0,), (2,))
 
@@ -29,6 +29,10 @@ class TiffWindows:
         channels: 1 or 3.
         file: tifffile's `TiffFile`.
         opened: The binary file object that it reads; both are closed with the reader.
+
+    Attributes:
+        size: (height, width) as it is stored.
+        stored_like: What has to be the same of two pictures so that their `pixels` mean the same.
     """
 
     def __init__(self, path, channels, file, opened):
@@ -36,6 +40,8 @@ class TiffWindows:
         self._page = file.pages[0]
         self.size = self._page.imagelength, self._page.imagewidth
         self._kept, self._kept_bytes = OrderedDict(), 0
+        turned = self._page.tags.valueof("Orientation") or getattr(path, "orientation", None) or UPRIGHT
+        self.stored_like = int(self._page.photometric), str(self._page.dtype), int(turned)
 
     @classmethod
     def of(cls, path, channels, least=LEAST_PIXELS):
@@ -65,16 +71,17 @@ class TiffWindows:
     @classmethod
     def _reader(cls, path, channels, is_read):
         opened = path.open() if isinstance(path, TiffPage) else open(path, "rb")
+        # Of damaged tags tifffile raises nearly anything.
         try:
             file = tifffile.TiffFile(opened)
-        except (OSError, ValueError, tifffile.TiffFileError):
+        except Exception:
             opened.close()
             return None
         try:
             page = file.pages[0]
             if is_read(page, channels):
                 return cls(path, channels, file, opened)
-        except (ValueError, KeyError, IndexError, tifffile.TiffFileError):
+        except Exception:
             pass
         file.close()
         opened.close()
@@ -86,12 +93,6 @@ class TiffWindows:
     def __exit__(self, *error):
         self._file.close()
         self._opened.close()
-
-    @property
-    def stored_like(self):
-        """What has to be the same of two pictures so that their `pixels` mean the same."""
-        orientation = self._page.tags.valueof("Orientation") or getattr(self._path, "orientation", None)
-        return int(self._page.photometric), str(self._page.dtype), orientation or UPRIGHT
 
     def window(self, top, bottom, left, right):
         pixels = self.pixels(top, bottom, left, right)
@@ -182,6 +183,9 @@ def _is_plain(page, channels):
 def _is_readable(page, channels=None):
     """Return whether parts of a page are decoded by tifffile, whatever its values mean."""
     del channels
+    sides = page.imagelength, page.imagewidth
+    if not all(isinstance(side, int) and side > 0 for side in sides) or page.samplesperpixel > _MOST_SAMPLES:
+        return False
     if (
         page.imagedepth != 1
         or int(page.planarconfig) != 1
