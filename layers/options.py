@@ -14,10 +14,13 @@ class CheckedOptions:
 
     A subclass has the names of its options in `OPTIONS`; those that variables, other layers or the form of the output
     depend on in `BUILT_IN` too, which are refused once the layer is built. What Keras itself sets is let through.
+    Options that version 0.1 did not have stand in `LATER` with their defaults: with these the layer is that of version
+    0.1, as which stored results of it know it.
     """
 
     OPTIONS = ()
     BUILT_IN = ()
+    LATER = {}
 
     def __call__(self, *args, **kwargs):
         self.note_graph()

@@ -84,6 +84,10 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
     potential = None
     least_classes = 1
     BUILT_IN = ("learn_tv_weight", "weight_form", "learn_temperature", "per_class", "return_gap")
+    LATER = {
+        **{"operator": None, "huber": 0.0, "temperature": 1.0, "learn_temperature": False, "volumes": None},
+        **{"weight_form": "softplus", "weight_rate": 1.0},
+    }
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfapp.landscape import landscape, sharpness
 from tfapp.landscape.code_fingerprint import Fingerprint
 from tfapp.landscape.fingerprint import LOSS_CODE, MODEL_CODE, code_hashes, hash_loss, hash_model
+from tfapp.layers import SecondDifferences, TVSoftmax
 
 L = keras.layers
 X = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
@@ -295,3 +296,19 @@ def test_what_evaluate_takes_has_a_landscape_and_a_sharpness(name, tmp_path):
     )
     found = sharpness(model, X, Y, repeats=1, iterations=1, eps=[1e-3], path=tmp_path / "sharpness.json")
     assert found[0].loss == pytest.approx(surface.centre, rel=1e-5)
+
+
+def test_other_value_of_a_later_option_makes_another_model():
+    def model(**options):
+        images = keras.Input((None, None, 2))
+        return keras.Model(images, TVSoftmax(**options)(images))
+
+    plain = hash_model(model())
+    assert plain == hash_model(model(huber=0.0, temperature=1))
+    others = [
+        {"huber": 0.1},
+        {"temperature": 0.5},
+        {"volumes": (0.5, 0.5)},
+        {"operator": SecondDifferences()},
+    ]
+    assert len({plain, *(hash_model(model(**options)) for options in others)}) == 5

@@ -1,5 +1,7 @@
 """Options of layers that are set after construction take effect or are refused."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tfapp.layers import (
     MaxUnpooling2D,
     PadToStride,
     Rotation,
+    TVLayer,
     TVReLU,
     TVSigmoid,
     TVSoftmax,
@@ -177,3 +180,8 @@ def test_what_keras_owns_may_be_set_at_any_time():
     model = predicted(layer)
     layer.trainable = False
     assert not model.trainable_variables
+
+
+def test_options_that_version_0_1_did_not_have_have_their_defaults_told():
+    parameters = inspect.signature(TVLayer.__init__).parameters
+    assert TVLayer.LATER == {name: parameters[name].default for name in TVLayer.LATER}

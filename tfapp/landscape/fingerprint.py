@@ -91,7 +91,7 @@ def hash_model(model: keras.Model) -> str:
     config = config_or_none(model)
     # Keras numbers the layers of a process: built again in a notebook, `dense` is `dense_1`.
     numbers = {layer.name: f"layer {index}" for index, layer in enumerate(model._flatten_layers())}
-    return _hash_json([type(model).__qualname__, _in_first_modules(_renamed(config, numbers))])
+    return _hash_json([type(model).__qualname__, _as_in_first_version(_renamed(config, numbers))])
 
 
 def hash_loss(model: keras.Model) -> str:
@@ -108,7 +108,7 @@ def hash_loss(model: keras.Model) -> str:
             loss = keras.saving.serialize_keras_object(given.get("loss"))
     except Exception:  # losses of users raise what they like
         loss = "told by its code"
-    return _hash_json([_in_first_modules(loss), given.get("loss_weights")])
+    return _hash_json([_as_in_first_version(loss), given.get("loss_weights")])
 
 
 def code_hashes(model: keras.Model, *, metrics: bool = True) -> dict:
@@ -158,17 +158,26 @@ def _renamed(content, names):
     return names.get(content, content) if isinstance(content, str) else content
 
 
-def _in_first_modules(content):
-    """Return a nest of dictionaries and sequences in which classes of tfapp stand where version 0.1 had them."""
+def _as_in_first_version(content):
+    """Return a nest of dictionaries and sequences in which what is of tfapp is told as version 0.1 told it.
+
+    Its classes stand where they stood, and options that it did not have are left out where they have their defaults.
+    """
     if isinstance(content, list | tuple):
-        return [_in_first_modules(value) for value in content]
+        return [_as_in_first_version(value) for value in content]
     if not isinstance(content, dict):
         return content
-    content = {key: _in_first_modules(value) for key, value in content.items()}
+    content = {key: _as_in_first_version(value) for key, value in content.items()}
     package, _, name = str(content.get("registered_name")).partition(">")
     if package == "tfapp" and "module" in content:
         # Registered names are unique, so that later ones need no module.
         content["module"] = _MODULES.get(name, package)
+        later = getattr(keras.saving.get_registered_object(f"{package}>{name}"), "LATER", {})
+        if isinstance(content.get("config"), dict):
+            options = content["config"].items()
+            content["config"] = {
+                option: value for option, value in options if option not in later or value != later[option]
+            }
     return content
 
 
