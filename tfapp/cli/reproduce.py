@@ -14,7 +14,7 @@ from tfapp.cli.console import (
     resumes,
 )
 from tfapp.cli.options import chosen_solvers, parse_seeds, typed
-from tfapp.cli.train import parse_size
+from tfapp.cli.train import parse_crop, parse_size
 from tfapp.report.result_table import ResultTable
 from tfapp.reproduce.registry import STUDIES
 
@@ -23,6 +23,7 @@ app = typer.Typer(help="Reproduce the papers' tables.", no_args_is_help=True)
 # By `Option.text`: how what is typed is read, and how a default is written.
 TEXTS = {
     "seeds": (parse_seeds, lambda seeds: ",".join(map(str, seeds))),
+    "crop": (parse_crop, lambda crop: crop),
     "size": (parse_size, lambda size: size),
     "solvers": (chosen_solvers, lambda solvers: "all" if solvers is None else ",".join(solvers)),
 }

@@ -100,15 +100,28 @@ def train(
     tv_inference_iterations: Annotated[int, Option(help="FISTA iterations at inference.")] = 100,
     resize: Annotated[
         str | None,
-        Option(help="Resize images to N or HEIGHTxWIDTH [default: only raindrop, to 480 without --patch]."),
+        Option(
+            help="Resize images to N or HEIGHTxWIDTH [default: only raindrop, to 480 without --patch and --crop]."
+        ),
     ] = None,
     patch: Annotated[
         int | None, Option(help="Cut square patches [default: only for mixed or large sizes].")
     ] = None,
     overlap: Annotated[int, Option(help="Pixels that neighbouring patches share.")] = 0,
+    crop: Annotated[
+        str | None,
+        Option(
+            help="Train on a random crop of N or HEIGHTxWIDTH of each image in each pass, after --resize; smaller "
+            "images are mirrored.",
+            show_default="none",
+        ),
+    ] = None,
     augment: Annotated[
         str,
-        Option(help="none, mirror (left-right), flips (two axes), dihedral (and quarter turns), or auto."),
+        Option(
+            help="none, mirror (left-right), flips (two axes), dihedral (and quarter turns), or auto; with commas also "
+            "scale=0.5-2 before a --crop, brightness=0.125, contrast=0.5-1.5, colour=0.5, or these names alone."
+        ),
     ] = "auto",
     class_weighting: Annotated[
         str, Option(help="none, balanced or median-frequency, by what patches show.")
@@ -175,7 +188,8 @@ def train(
 
     values = {field.name: options[field.name] for field in fields(TrainConfig)}
     default = ("identity", "mse") if names_image_pairs(spec) else ("tv-softmax", "cross-entropy")
-    values.update(head=head or default[0], loss=loss or default[1], resize=parse_size(resize))
+    values.update(head=head or default[0], loss=loss or default[1])
+    values.update(resize=parse_size(resize), crop=parse_crop(crop))
     config = TrainConfig(**values)
     settings = {"progress": ConsoleProgress(context.command), "cache": cache}
     settings["image_memory"] = image_memory * 2**20
@@ -191,15 +205,18 @@ def train(
     console.print(f"next: tfapp evaluate {run.typed_path}", soft_wrap=True, markup=False, highlight=False)
 
 
-def parse_size(text):
-    """Turn `N` or `HEIGHTxWIDTH` into (height, width)."""
+def parse_crop(text):
+    """Turn the text of `--crop` into (height, width)."""
+    return parse_size(text, "--crop")
+
+
+def parse_size(text, flag="--resize"):
+    """Turn `N` or `HEIGHTxWIDTH` into (height, width); errors name the flag."""
     if text is None:
         return None
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(re.fullmatch("[0-9]{1,9}", part) and int(part) > 0 for part in parts):
-        raise InputError(
-            f"--resize {text!r} is not a size; expected N or HEIGHTxWIDTH, such as 128 or 96x128."
-        )
+        raise InputError(f"{flag} {text!r} is not a size; expected N or HEIGHTxWIDTH, such as 128 or 96x128.")
     if max(map(int, parts)) > LARGEST_SIDE:
-        raise InputError(f"--resize must be sides of at most {LARGEST_SIDE:,} pixels; got {text}.")
+        raise InputError(f"{flag} must be sides of at most {LARGEST_SIDE:,} pixels; got {text}.")
     return (int(parts[0]), int(parts[-1]))

@@ -29,7 +29,7 @@ _HOMES = {
     "choose_framing": "framing",
     "network_pair": "framing",
     "weighted_labels": "framing",
-    "AUGMENTATIONS": "streams",
+    "AUGMENTATIONS": "augmentation",
     "ordered_batches": "streams",
     "training_stream": "streams",
     "batch_stream": "labelled_batches",

@@ -7,8 +7,9 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from tfapp.data.cropping import crop_window, cut
 from tfapp.data.disk_cache import DiskCache
-from tfapp.data.framing import decoded_pair, weighted_labels
+from tfapp.data.framing import decoded_pair, resize_pair, weighted_labels
 from tfapp.data.image_cache import ImageCache, nbytes
 from tfapp.data.images import as_floats
 from tfapp.data.read_ahead import read_ahead, threads_for
@@ -70,13 +71,21 @@ class Frames:
     def __len__(self):
         return int(self._ends[-1]) if self.items else 0
 
-    def window(self, index):
-        """Return the item that a frame is cut from, and (top, left, height, width) in it."""
+    def window(self, index, place=None):
+        """Return the item that a frame is cut from, and (top, left, height, width) in it.
+
+        Args:
+            index: Number of the frame.
+            place: `tfapp.data.cropping.Place` of a crop, or None for the middle; of other frames None.
+        """
         if not 0 <= index < len(self):
             raise IndexError(f"Frame {index} of {len(self)}.")
-        place = int(np.searchsorted(self._ends, index, side="right"))
-        windows = self._windows[self.items[place].size]
-        return self.items[place], windows[index - int(self._ends[place]) + len(windows)]
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        item = self.items[number]
+        if place is not None:
+            return item, crop_window(self.framing.resize or item.size, self.framing.crop, place)
+        windows = self._windows[item.size]
+        return item, windows[index - int(self._ends[number]) + len(windows)]
 
     @property
     def ranges(self):
@@ -102,13 +111,19 @@ class Frames:
     def __getitem__(self, index):
         return self.turned(index)
 
-    def turned(self, index, mirror=False, flip=False, turns=0):
-        """Return a frame that is mirrored (left-right), flipped (up-down), then turned by quarters to the left."""
-        item, (top, left, height, width) = self.window(index)
-        image, target = (
-            _turned(array[top : top + height, left : left + width], mirror, flip, turns)
-            for array in self._pair(item)
-        )
+    def turned(self, index, mirror=False, flip=False, turns=0, place=None):
+        """Return a frame that is mirrored (left-right), flipped (up-down), then turned by quarters to the left.
+
+        Args:
+            index: Number of the frame.
+            mirror, flip, turns: Whether, whether, and how often.
+            place: As of `window`; a crop of a scaled image is resized, bilinearly, and its labels to the nearest.
+        """
+        item, window = self.window(index, place)
+        image, target = (cut(array, window) for array in self._pair(item))
+        if self.framing.crop is not None and window[2:] != self.framing.crop:
+            image, target = resize_pair(self.dataset, image, target, self.framing.crop)
+        image, target = (_turned(array, mirror, flip, turns) for array in (image, target))
         image = as_floats(image, self.dataset.channels)
         if self.dataset.image_pairs:
             return image, as_floats(target, self.dataset.channels), np.ones(target.shape[:2], np.float32)
@@ -151,10 +166,11 @@ class Frames:
         pair = self._pair(item)
         if self.dataset.image_pairs:
             return None, nbytes(pair)
-        parts = [
-            pair[1][top : top + height, left : left + width]
-            for top, left, height, width in self._windows[item.size]
-        ]
+        if self.framing.crop is None:
+            parts = [cut(pair[1], window) for window in self._windows[item.size]]
+        else:
+            # Crops lie anywhere, over many passes.
+            parts = [pair[1]]
         return np.stack([self._label_counts(part) for part in parts]), nbytes(pair)
 
     def _label_counts(self, labels):

@@ -1,9 +1,10 @@
-"""Framing: how images of any size become inputs of one size, resized, cut into patches, or as they are."""
+"""Framing: how images of any size become inputs of one size, resized, cropped, cut into patches, or as they are."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from tfapp.data.cropping import crop_window
 from tfapp.data.dataset import check_pair, check_same_size
 from tfapp.data.images import as_floats
 from tfapp.data.resolution import resize_images
@@ -11,22 +12,27 @@ from tfapp.errors import InputError
 
 LARGEST_WHOLE_IMAGE = 512
 DEFAULT_PATCH = 256
+CROP_OR_PATCH = "A crop is one random part of each image and pass, patches are all parts of a grid."
 
 
 @dataclass(frozen=True)
 class Framing:
-    """Resize to `resize` = (height, width) if given, then cut square patches of `patch` if given.
+    """Resize to `resize` = (height, width) if given, then cut square patches of `patch`, or one `crop`, if given.
 
-    Neighbouring patches share `overlap` pixels at least; the last ones end at the image's border.
+    Neighbouring patches share `overlap` pixels at least; the last ones end at the image's border. The crop, (height,
+    width), lies anywhere in a training stream, and in the middle of the image otherwise.
     """
 
     resize: tuple[int, int] | None = None
     patch: int | None = None
     overlap: int = 0
+    crop: tuple[int, int] | None = None
 
     def windows(self, size):
         """Return (top, left, height, width) of every window of an image of the given (height, width)."""
         height, width = self.resize or size
+        if self.crop is not None:
+            return [crop_window((height, width), self.crop)]
         if self.patch is None:
             return [(0, 0, height, width)]
         if self.patch > min(height, width):
@@ -42,18 +48,19 @@ class Framing:
         return sorted({*range(0, last, self.patch - self.overlap), last})
 
 
-def choose_framing(dataset, stride, resize=None, patch=None, overlap=0):
+def choose_framing(dataset, stride, resize=None, patch=None, overlap=0, crop=None):
     """Return the framing asked for, or one that suits the data.
 
     Without a wish the images are resized to the dataset's default size, if it has one. Otherwise images of one
     size up to 512 are taken whole, and larger or different ones in patches of 256 pixels, or of the largest
-    multiple of the stride that fits the smallest image. Patches lie on a grid, the same for every training.
+    multiple of the stride that fits the smallest image. Patches lie on a grid, the same for every training. A crop is
+    cut out of images of any size: smaller ones are mirrored.
 
     Raises:
         InputError: For sizes that are not positive, an overlap not below the patch, or an image smaller
             than the network's stride.
     """
-    if resize is None and patch is None:
+    if resize is None and patch is None and crop is None:
         resize = dataset.default_size
     if resize is not None and min(resize) < stride:
         raise InputError(
@@ -61,6 +68,8 @@ def choose_framing(dataset, stride, resize=None, patch=None, overlap=0):
         )
     if patch is not None and patch < stride:
         raise InputError(f"`patch` {patch} is smaller than the network's stride of {stride}.")
+    if crop is not None:
+        return _cropped(stride, resize, patch, overlap, crop)
     sizes = {item.size for item in dataset.items} if resize is None else {resize}
     smallest = min(min(size) for size in sizes)
     if smallest < stride:
@@ -76,6 +85,18 @@ def choose_framing(dataset, stride, resize=None, patch=None, overlap=0):
             f"`overlap` {overlap} must be at least 0 and below the patch size ({patch or 'no patches'})."
         )
     return Framing(resize, patch, overlap)
+
+
+def _cropped(stride, resize, patch, overlap, crop):
+    if patch is not None:
+        raise InputError(f"`crop` and `patch` both cut images; leave one of them out. {CROP_OR_PATCH}")
+    if overlap:
+        raise InputError(f"`overlap` is for `patch`; got {overlap} with `crop`.")
+    if min(crop) < stride:
+        raise InputError(
+            f"`crop` {crop[0]}x{crop[1]} is smaller than the network's stride of {stride}; choose a larger one."
+        )
+    return Framing(resize, crop=crop)
 
 
 def small_image_remark(dataset, stride, framing):
@@ -130,10 +151,13 @@ def decoded_pair(dataset, item, resize):
     else:
         target = item.read_labels()
         check_pair(item, image, target, dataset.num_classes, dataset.ignore_value)
-    if resize is None:
-        return image, target
+    return (image, target) if resize is None else resize_pair(dataset, image, target, resize)
+
+
+def resize_pair(dataset, image, target, size):
+    """Return an image and its target, as `decoded_pair` reads them, or parts of them, in another (height, width)."""
     resized_target = _resized if dataset.image_pairs else _resize_labels
-    return _resized(image, resize), resized_target(target, resize)
+    return _resized(image, size), resized_target(target, size)
 
 
 def _resized(pixels, size):

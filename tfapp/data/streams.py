@@ -3,9 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
+from tfapp.data.augmentation import change_values, draw_changes, draw_symmetry, parse_augmentation
+from tfapp.data.cropping import Place
 from tfapp.errors import InputError
 
-AUGMENTATIONS = ("none", "mirror", "flips", "dihedral")
+NO_CROP = "`augment` scale needs a `crop`, HEIGHTxWIDTH of what is cut out of the scaled images."
 # Which part of each batch a stream has, and of how many: all of it.
 WHOLE = 0, 1
 
@@ -23,8 +25,7 @@ def training_stream(
         batch_size: Images per batch, at most `len(frames)`.
         seed: Seed of order and augmentation.
         first_step: Batch to start at.
-        augment: `none`, `mirror` (left and right, for scenes with the sky above), `flips` (two axes) or
-            `dihedral` (flips and quarter turns, eight-fold).
+        augment: Text of an `Augmentation`, such as `dihedral` or `mirror,scale=0.5-2,colour`.
         images_together: Of how many images the frames are shuffled with each other, before those of as many other
             images come; None for all. So many are in use at a time, and each is used in one stretch of a pass.
         share: (number, count): only rows of that one of so many equal parts of each batch.
@@ -34,10 +35,11 @@ def training_stream(
         channels in image pairs, weights (batch, height, width)).
 
     Raises:
-        InputError: For fewer frames than the batch size, a batch that has no such equal parts, or quarter turns of
-            oblong frames.
+        InputError: For fewer frames than the batch size, a batch that has no such equal parts, or an augmentation that
+            does not suit the frames.
     """
     check_batches(frames, batch_size, augment)
+    augmentation = parse_augmentation(augment)
     check_divisible(batch_size, share[1])
     count = len(frames)
     first_pass, offset = divmod(first_step * batch_size, count)
@@ -53,7 +55,7 @@ def training_stream(
             positions.enumerate().filter(lambda at, _: _is_in(at % batch_size, rows)).map(lambda _, one: one)
         )
     stream = positions.map(
-        lambda number, index: _load(frames, index, _symmetry(augment, [seed, number * count + index])),
+        lambda number, index: _augmented(frames, index, augmentation, [seed, number * count + index]),
         num_parallel_calls=frames.threads,
         deterministic=True,
     )
@@ -70,10 +72,20 @@ def check_batches(frames, batch_size, augment):
             f"use `batch_size` {count} or less, or smaller patches."
         )
     height, width, _ = frames.frame_shape
-    if augment == "dihedral" and height != width:
+    augmentation = parse_augmentation(augment)
+    if augmentation.symmetry == "dihedral" and height != width:
         raise InputError(
             f"Quarter turns need square frames, these are {width}x{height}; use `augment` flips."
         )
+    if augmentation.scale and frames.framing.crop is None:
+        raise InputError(NO_CROP)
+    check_colours(augmentation, frames.dataset)
+
+
+def check_colours(augmentation, dataset):
+    """Raise InputError if an `Augmentation` changes the colours of images that have none."""
+    if augmentation.colour and dataset.channels != 3:
+        raise InputError(f"`augment` colour is for images in colours; those of {dataset.spec} are grey.")
 
 
 def check_divisible(batch_size, parts):
@@ -156,11 +168,22 @@ def _order_by_groups(ranges, images_together, seed):
     return np.concatenate([rng.permutation(group) for group in frames])
 
 
-def _load(frames, index, symmetry):
+def _augmented(frames, index, augmentation, seed):
+    symmetry = draw_symmetry(augmentation.symmetry, seed)
+    if frames.framing.crop is None and not augmentation.changes_values:
+        return _load(frames, index, symmetry)
+    place, values = draw_changes(augmentation, seed)
+    image, *others = _load(frames, index, symmetry, None if frames.framing.crop is None else place)
+    return change_values(augmentation, image, values), *others
+
+
+def _load(frames, index, symmetry, place=None):
     target_type = tf.float32 if frames.dataset.image_pairs else tf.int32
     image, target, weights = tf.numpy_function(
-        lambda i, turned: frames.turned(int(i), *map(int, turned)),
-        [index, symmetry],
+        lambda i, turned, *at: frames.turned(
+            int(i), *map(int, turned), *(Place(*map(float, one)) for one in at)
+        ),
+        [index, symmetry] if place is None else [index, symmetry, place],
         [tf.float32, target_type, tf.float32],
         stateful=False,
     )
@@ -168,13 +191,3 @@ def _load(frames, index, symmetry):
     target.set_shape(frames.target_shape)
     weights.set_shape(frames.frame_shape[:2])
     return image, target, weights
-
-
-def _symmetry(augment, seed):
-    """Return whether to mirror and to flip, and the quarter turns, of the frame of this seed, int32 (3,)."""
-    if augment == "none":
-        return tf.zeros([3], tf.int32)
-    mirror, flip, turns = tf.unstack(tf.random.stateless_uniform([3], seed, 0, 4, tf.int32))
-    return tf.stack(
-        [mirror % 2, flip % 2 if augment != "mirror" else 0, turns if augment == "dihedral" else 0]
-    )

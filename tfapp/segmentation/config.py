@@ -6,7 +6,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from inspect import signature
 
 from tfapp.data import AUGMENTATIONS, parse_mix
+from tfapp.data.augmentation import parse_augmentation
+from tfapp.data.framing import CROP_OR_PATCH
 from tfapp.data.noise import DEFAULT_SHARE
+from tfapp.data.streams import NO_CROP, check_colours
 from tfapp.errors import InputError, either
 from tfapp.models import MODELS, REGRESSION_HEADS
 from tfapp.optimizers import ALIG, BPGrad, Eve
@@ -27,11 +30,12 @@ _CHOICES = {
     "loss": LOSSES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
-    "augment": ("auto", *AUGMENTATIONS),
     "class_weighting": WEIGHTINGS,
     "tv_gradient": TV_GRADIENTS,
     "precision": PRECISIONS,
 }
+# Of an augmentation the symmetry may be left to the shape of the frames.
+SYMMETRIES = ("auto", *AUGMENTATIONS)
 LARGEST_SIDE = 16_384
 _POSITIVE = (
     "epochs",
@@ -60,6 +64,9 @@ class TrainConfig:
 
     `precision` is the dtype policy of Keras that the network is made under; `float32` leaves the one that is set. Heads
     compute in float32.
+
+    `augment` is a list with commas, as `tfapp.data.augmentation.parse_augmentation` reads it; the symmetry of it may be
+    `auto`. `crop` and `resize` are (height, width); images are resized first.
 
     `trajectory` is the number of epochs between two records of the weights, which `tfapp.landscape` draws planes of.
     """
@@ -94,6 +101,7 @@ class TrainConfig:
     resize: tuple[int, int] | None = None
     patch: int | None = None
     overlap: int = 0
+    crop: tuple[int, int] | None = None
     test_share: float = 0.2
     validation_share: float = 0.1
     random_split: bool = False
@@ -112,6 +120,7 @@ class TrainConfig:
                     f"Unknown {name.replace('_', ' ')} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
         self._check_encoder_weights()
+        self._check_crop()
         self._check_loss()
         self._check_optimizer()
         for name in _POSITIVE:
@@ -143,9 +152,11 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not 1 <= value <= most:
                 raise InputError(f"`{name}` must be from 1 to {most:,}; got {value}.")
-        if self.resize is not None and not all(1 <= side <= LARGEST_SIDE for side in self.resize):
-            got = "x".join(map(str, self.resize))
-            raise InputError(f"`resize` must be two sides from 1 to {LARGEST_SIDE:,} pixels; got {got}.")
+        for name in ("resize", "crop"):
+            sides = getattr(self, name)
+            if sides is not None and not all(1 <= side <= LARGEST_SIDE for side in sides):
+                got = "x".join(map(str, sides))
+                raise InputError(f"`{name}` must be two sides from 1 to {LARGEST_SIDE:,} pixels; got {got}.")
 
     def _check_encoder_weights(self):
         takers = [name for name, model in MODELS.items() if "encoder_weights" in signature(model).parameters]
@@ -154,6 +165,13 @@ class TrainConfig:
                 f"`encoder_weights` are for networks with a VGG-16 encoder ({', '.join(takers)}); "
                 f"got `model` {self.model}."
             )
+
+    def _check_crop(self):
+        augmentation = parse_augmentation(self.augment, SYMMETRIES)
+        if self.crop is not None and self.patch is not None:
+            raise InputError(f"`crop` and `patch` both cut images; leave one of them out. {CROP_OR_PATCH}")
+        if augmentation.scale and self.crop is None:
+            raise InputError(NO_CROP)
 
     def _check_loss(self):
         if self.loss == "cross-entropy" and self.head in REGRESSION_HEADS:
@@ -176,7 +194,8 @@ class TrainConfig:
             raise InputError(f"`weight_decay` must be at least 0; got {self.weight_decay}.")
 
     def check_data(self, dataset):
-        """Raise InputError for options that do not suit the kind of data, masks or image pairs."""
+        """Raise InputError for options that do not suit the data, their kind, masks or image pairs, and channels."""
+        check_colours(parse_augmentation(self.augment, SYMMETRIES), dataset)
         if not dataset.image_pairs:
             return
         if self.loss != "mse" or self.head not in REGRESSION_HEADS:
@@ -188,9 +207,13 @@ class TrainConfig:
             raise InputError(f"`class_weighting` is for data with classes; {dataset.spec} holds image pairs.")
 
     def completed(self):
-        """Return the configuration with the model's and the optimizer's own values where it has None."""
+        """Return the configuration with the model's and the optimizer's own values where it has None.
+
+        The augmentation is written with each of its values.
+        """
         own = self._own_options()
-        return replace(self, **{name: own[name] for name in own if getattr(self, name) is None})
+        own = {name: own[name] for name in own if getattr(self, name) is None}
+        return replace(self, augment=str(parse_augmentation(self.augment, SYMMETRIES)), **own)
 
     def _own_options(self):
         parameters = signature(MODELS[self.model]).parameters
@@ -247,8 +270,9 @@ def check_stored(settings):
     """
     known = {field.name for field in fields(TrainConfig)}
     chosen = {name: value for name, value in with_defaults(settings).items() if name in known}
-    if chosen["resize"] is not None:
-        chosen["resize"] = tuple(chosen["resize"])
+    for name in ("resize", "crop"):
+        if chosen[name] is not None:
+            chosen[name] = tuple(chosen[name])
     if chosen["model"] not in MODELS:
         # It is loaded from its file: a name of another version decides nothing.
         chosen |= {"model": TrainConfig.model, "encoder_weights": None}

@@ -1,9 +1,11 @@
 """Begin the run of a segmenter in a folder, or resume the one that was begun there."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from tfapp.data import Frames, choose_framing, noisy_set, split_items
+from tfapp.data.augmentation import parse_augmentation
 from tfapp.data.copies import copies_sentences, image_hashes, truth_hashes
+from tfapp.data.cropping import mirrored_remark
 from tfapp.data.frames import MEMORY_BYTES
 from tfapp.data.framing import small_image_remark
 from tfapp.data.streams import check_batches
@@ -13,7 +15,7 @@ from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import refuse_fewer
 from tfapp.segmentation.class_weighting import class_weights
 from tfapp.segmentation.coding import refuse_other_coding
-from tfapp.segmentation.config import with_defaults
+from tfapp.segmentation.config import SYMMETRIES, with_defaults
 from tfapp.segmentation.run import Run
 
 
@@ -43,7 +45,7 @@ def begin_or_resume(
         # Opened and compared above: large folders are not read a second time.
         run.take_compared(dataset)
         return run, run.frames("train", image_memory, cache)
-    framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap)
+    framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap, config.crop)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
         say(remark)
     shares = config.test_share, config.validation_share
@@ -63,8 +65,13 @@ def begin_or_resume(
     together = frames.images_together(read.nbytes)
     if together is not None:
         say(_past_memory(len(frames.items), read.nbytes, image_memory, together))
-    augment = config.augment if config.augment != "auto" else _fitting_augmentation(frames)
+    augmentation = parse_augmentation(config.augment, SYMMETRIES)
+    if augmentation.symmetry == "auto":
+        augmentation = replace(augmentation, symmetry=_fitting_symmetry(frames))
+    augment = str(augmentation)
     check_batches(frames, config.batch_size, augment)
+    if framing.crop and (remark := _mirrored(frames, augmentation)):
+        say(remark)
     resolved = {"resize": framing.resize, "patch": framing.patch, "augment": augment}
     requested = {name: getattr(config, name) for name in resolved}
     derived = {"requested": requested, "class_weights": weights, "images_together": together}
@@ -92,9 +99,14 @@ def begin_or_resume(
     return run, frames
 
 
-def _fitting_augmentation(frames):
+def _fitting_symmetry(frames):
     height, width, _ = frames.frame_shape
     return "dihedral" if height == width else "flips"
+
+
+def _mirrored(frames, augmentation):
+    framing, (least_scale, _) = frames.framing, augmentation.scale or (1.0, 1.0)
+    return mirrored_remark(frames.items, framing.resize, framing.crop, least_scale)
 
 
 def _past_memory(images, nbytes, memory, together):

@@ -162,8 +162,9 @@ class Run(runs.Run):
 
     @property
     def framing(self):
-        resize = self.config["resize"]
-        return Framing(resize and tuple(resize), self.config["patch"], self.config["overlap"])
+        # Runs from before crops have no entry of them.
+        resize, crop = (sides and tuple(sides) for sides in map(self.config.get, ("resize", "crop")))
+        return Framing(resize, self.config["patch"], self.config["overlap"], crop)
 
     @property
     def title(self):

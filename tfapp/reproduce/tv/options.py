@@ -11,7 +11,7 @@ from tfapp.reproduce.tv.tables import needs_encoder_weights, scale_settings
 
 # Options of a study that are options of `TrainConfig`, and come before those of the scale.
 OVERRIDES = (
-    *("epochs", "steps_per_epoch", "batch_size", "resize", "base_width", "depth"),
+    *("epochs", "steps_per_epoch", "batch_size", "resize", "crop", "base_width", "depth"),
     *("optimizer", "learning_rate", "momentum", "augment", "class_weighting"),
     *("test_share", "validation_share", "random_split", "train_images"),
     *("tv_gradient", "tv_step", "tv_weight"),
@@ -30,7 +30,7 @@ def parameters_of(subject):
         "optimizer": (str | None, "As in `tfapp train`.", "by scale"),
         "learning_rate": (float | None, "Learning rate.", "by scale"),
         "momentum": (float | None, "Momentum of sgd, bpgrad or alig.", "by scale"),
-        "augment": (str | None, "none, mirror, flips, dihedral or auto.", "by scale"),
+        "augment": (str | None, "As in `tfapp train`.", "by scale"),
         "class_weighting": (str | None, "none, balanced or median-frequency.", "by scale"),
         "test_share": (
             float | None,
@@ -85,6 +85,16 @@ def parameters_of(subject):
             "resize",
             tuple | None,
             Option(help="Resize images to N or HEIGHTxWIDTH.", show_default="by scale", text="size"),
+            None,
+        ),
+        _parameter(
+            "crop",
+            tuple | None,
+            Option(
+                help="Train on random crops of N or HEIGHTxWIDTH.",
+                show_default="by scale, none with --resize",
+                text="crop",
+            ),
             None,
         ),
         _parameter("overwrite", bool, Option(help="Start again, removing these runs in --out."), False),
@@ -182,6 +192,9 @@ def settings_for(subject, model, scale, sizes, options):
         settings = {
             name: value for name, value in settings.items() if name not in ("learning_rate", "momentum")
         }
+    if "resize" in given and "crop" not in given:
+        # The crop of a scale is for images as they are.
+        settings = {name: value for name, value in settings.items() if name != "crop"}
     if model == 2:
         given |= _noise(subject, options)
     given["encoder_weights"] = _encoder_weights(subject, scale, options.get("encoder_weights"))

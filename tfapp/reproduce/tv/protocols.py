@@ -26,6 +26,9 @@ def protocol_of(subject, model, config, split, steps):
     """
     text, config = published_protocol(subject.reader), config.completed()
     size = "as they are" if config.resize is None else f"resized to {config.resize[0]}x{config.resize[1]}"
+    if config.crop is not None:
+        crop = f"a random crop of {config.crop[0]}x{config.crop[1]}"
+        size = crop if config.resize is None else f"{size}, {crop}"
     noisy = round(config.noisy_share * len(split.train)) if model == 2 else 0
     weights = "random" if config.encoder_weights is None else "VGG in the encoder, He elsewhere"
     rows = [

@@ -85,8 +85,8 @@ class TVResult:
         """Return how it was trained beside what the text says."""
         run = self.pairs[0].regular
         known = {name: value for name, value in with_defaults(run.config).items() if name in _FIELDS}
-        resize = known["resize"] and tuple(known["resize"])
-        config = TrainConfig(**known | {"resize": resize})
+        sizes = {name: known[name] and tuple(known[name]) for name in ("resize", "crop")}
+        config = TrainConfig(**known | sizes)
         steps = run.config["steps_per_epoch"]
         return protocol_of(self.table.subject, self.table.model_number, config, run.split, steps)
 

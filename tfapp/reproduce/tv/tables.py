@@ -32,8 +32,7 @@ SCALES = {
     "paper": (
         "The training of section 4, for a GPU: networks of full width on full images, SGD with momentum 0.9 at its "
         "rates, batches and iterations, no flips, no class weights, the one step (3.21) in training. Segnet needs "
-        "--encoder-weights. Images of SUN RGB-D are resized to 360x480, where the authors cut a random patch of that "
-        "size."
+        "--encoder-weights. Of each image of SUN RGB-D a random crop of 360x480 is trained on."
     ),
 }
 
@@ -151,8 +150,8 @@ _SETTINGS = {
     ("sunrgbd", "small"): _SMALL_SEGNET
     | {"resize": (96, 128), "batch_size": 4, "epochs": 8, "train_images": 1000, "validation_share": 0.012},
     ("sunrgbd", "medium"): _SUN | _MEDIUM | {"resize": (180, 240), "epochs": 30},
-    # 200,000 iterations. The images have many sizes; the authors cut 360x480 out of each at random.
-    ("sunrgbd", "paper"): _SUN | _PAPER | {"resize": (360, 480), "learning_rate": 1e-3, "epochs": 400},
+    # 200,000 iterations. The images have many sizes; "a stochastic patch of size 360 by 480 is cropped from each image".
+    ("sunrgbd", "paper"): _SUN | _PAPER | {"crop": (360, 480), "learning_rate": 1e-3, "epochs": 400},
 }
 # Test images, evenly spaced over all; None for all.
 TEST_IMAGES = {"small": 120, "medium": 500, "paper": None}

@@ -19,7 +19,7 @@ from tfapp.segmentation.page.sections import (
     pictures_section,
     training_section,
 )
-from tfapp.segmentation.page.sentences import training_noise_in_words
+from tfapp.segmentation.page.sentences import augmentation_in_words, training_noise_in_words
 from tfapp.segmentation.page.serving import export_section
 
 DEFAULT_NOISE = Noise("gaussian", 0.07)
@@ -143,6 +143,7 @@ def origin_section(entries):
         "Network": _network,
         "Optimizer": _optimizer,
         "Training images": _training_images,
+        "Augmentation": augmentation_in_words,
         "Batch size": lambda run: str(run.config["batch_size"]),
         "Epochs": lambda run: str(run.config["epochs"]),
         "Seeds": lambda run: f"training {run.config['seed']}, split {run.config['split_seed']}",
@@ -163,6 +164,8 @@ def _training_images(run):
     count, framing = len(run.split.train), run.framing
     resized = f", resized to {framing.resize[1]}×{framing.resize[0]}" if framing.resize else ""
     cut = f", in patches of {framing.patch}×{framing.patch}" if framing.patch else ""
+    if framing.crop:
+        cut = f", in random crops of {framing.crop[1]}×{framing.crop[0]}"
     noise = training_noise_in_words(run)
     return f"{count}{resized}{cut}{f'; {noise}' if noise else ''}"
 

@@ -1,6 +1,7 @@
 """Sentences that say what numbers and noises of runs mean."""
 
 from tfapp.data import parse_mix
+from tfapp.data.augmentation import HUE, parse_augmentation
 from tfapp.report.markup import sentence_list
 
 
@@ -95,3 +96,29 @@ def training_noise_in_words(run):
     *others, last = map(in_words, parse_mix(text))
     noises = f"{', '.join(others)} or {last}, one of them at random each" if others else last
     return f"a random {part} of the training images had {noises}"
+
+
+_SYMMETRIES = {
+    "none": [],
+    "mirror": ["mirrored left to right"],
+    "flips": ["flipped along both axes"],
+    "dihedral": ["flipped and turned by quarters"],
+}
+
+
+def augmentation_in_words(run):
+    """Return how a run's training images were changed at random, in words."""
+    if "augment" not in run.config:
+        return "not recorded"
+    augmentation = parse_augmentation(run.config["augment"])
+    found, colour = [*_SYMMETRIES[augmentation.symmetry]], augmentation.colour
+    if augmentation.scale:
+        found.append("scaled by {:g} to {:g}".format(*augmentation.scale))
+    if augmentation.brightness:
+        found.append(f"brightness changed by up to {augmentation.brightness:g}")
+    if augmentation.contrast:
+        found.append("contrast multiplied by {:g} to {:g}".format(*augmentation.contrast))
+    if colour:
+        found.append(f"saturation multiplied by {1 - colour:g} to {1 + colour:g}")
+        found.append(f"hue turned by up to {HUE * colour:g} of its circle")
+    return "; ".join(found) or "none"
