@@ -98,6 +98,13 @@ def test_protocol_at_paper_scale_is_that_of_the_text(number):
     assert rows["initial weights"] == ("random" if number < 3 else "VGG in the encoder, He elsewhere")
 
 
+def test_scenes_are_cropped_at_random_as_in_the_text():
+    [(here, text)] = [
+        row[1:] for row in planned_protocol(TABLES[5], "paper").rows if row[0] == "size of images"
+    ]
+    assert (here, text) == ("a random crop of 360x480", "a random patch of 360x480")
+
+
 @pytest.mark.parametrize("number", TABLES)
 def test_protocol_differs_from_the_text_in_what_is_said_alone(number):
     differing = {name for name, here, text in planned_protocol(TABLES[number], "paper").rows if here != text}

@@ -62,6 +62,16 @@ def test_option_comes_before_the_scale():
     assert {name: settings[name] for name in given} == given
 
 
+def test_scenes_at_paper_scale_are_cropped_as_in_the_text_unless_a_size_is_given():
+    def sizes(**given):
+        settings = settings_for(SUBJECTS[2], 1, "paper", {(530, 730)}, given | {"encoder_weights": "none"})
+        return settings.get("resize"), settings.get("crop")
+
+    assert sizes() == (None, (360, 480))
+    assert sizes(resize=(96, 128)) == ((96, 128), None)
+    assert sizes(resize=(96, 128), crop=(64, 64)) == ((96, 128), (64, 64))
+
+
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
 def test_weight_that_cannot_be_is_refused_before_the_data_are_opened(weight):
     with pytest.raises(InputError, match="`post_tv` must be a number of at least 0"):

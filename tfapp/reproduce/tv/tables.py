@@ -150,7 +150,7 @@ _SETTINGS = {
     ("sunrgbd", "small"): _SMALL_SEGNET
     | {"resize": (96, 128), "batch_size": 4, "epochs": 8, "train_images": 1000, "validation_share": 0.012},
     ("sunrgbd", "medium"): _SUN | _MEDIUM | {"resize": (180, 240), "epochs": 30},
-    # 200,000 iterations. The images have many sizes; "a stochastic patch of size 360 by 480 is cropped from each image".
+    # 200,000 iterations. The images have many sizes: the authors crop a random patch of 360x480 from each.
     ("sunrgbd", "paper"): _SUN | _PAPER | {"crop": (360, 480), "learning_rate": 1e-3, "epochs": 400},
 }
 # Test images, evenly spaced over all; None for all.
