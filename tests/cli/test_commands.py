@@ -290,3 +290,10 @@ def test_interrupt_exits_with_130_and_the_run_goes_on(tmp_path):
     finished = tfapp(*command[3:])
     assert finished.exit_code == 0
     assert len((out / "history.csv").read_text().splitlines()) - 1 == epochs + 1
+
+
+def test_share_of_noisy_images_without_their_noise_is_refused(tmp_path):
+    arguments = ["train", "cells:9:32", "--out", str(tmp_path / "run"), "--noisy-share", "0.5"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2 and "name that noise" in " ".join(result.output.split())
+    assert not (tmp_path / "run").exists()

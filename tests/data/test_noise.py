@@ -296,3 +296,8 @@ def test_frames_that_do_not_fit_into_memory_are_as_noisy(make_folder):
     )
     np.testing.assert_array_equal(read[2][0], kept[2][0])
     np.testing.assert_array_equal(read[2][0], kept[2][0])
+
+
+def test_mix_is_no_row_of_an_evaluation():
+    with pytest.raises(InputError, match=r"is a mix of noises, .* such as 'gaussian=0.05'"):
+        parse_noises([MIX])

@@ -191,6 +191,11 @@ def train(
     values.update(head=head or default[0], loss=loss or default[1])
     values.update(resize=parse_size(resize), crop=parse_crop(crop))
     config = TrainConfig(**values)
+    if train_noise is None and noisy_share != TrainConfig.noisy_share:
+        raise InputError(
+            "--noisy-share is the share of the training images that have --train-noise; name that noise, such as "
+            "--train-noise gaussian=0.05, or leave the share out."
+        )
     settings = {"progress": ConsoleProgress(context.command), "cache": cache}
     settings["image_memory"] = image_memory * 2**20
     try:

@@ -86,6 +86,11 @@ def parse_noises(texts):
     """
     noises = [Noise("gaussian", 0.0)]
     for text in (line for given in texts for line in PRESETS.get(given, (given,))):
+        if "|" in text:
+            raise InputError(
+                f"{text!r} is a mix of noises, of which a training image has one; here every noise stands by itself, "
+                f"such as {text.partition('|')[0]!r}."
+            )
         kind, _, amounts = text.partition("=")
         if kind not in KINDS or not amounts:
             raise InputError(

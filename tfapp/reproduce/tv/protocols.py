@@ -48,6 +48,8 @@ def protocol_of(subject, model, config, split, steps):
         ("augmentation", config.augment, "none named"),
         ("class weights", config.class_weighting, "none named"),
         ("TV in training", config.tv_gradient, "one-step"),
+        ("λ at the start", f"{config.tv_weight:g}", "not said"),
+        ("τλ of one-step", f"{config.tv_step:g}", "set by hand"),
         ("filters of the first level", config.base_width, "not said"),
     ]
     return ResultTable(["protocol", "here", "in the text"], [list(map(_text, row)) for row in rows])
