@@ -261,7 +261,7 @@ def test_mix_that_does_not_parse_is_refused(text, message):
 
 
 def test_mix_is_refused_where_one_noise_is_wanted():
-    with pytest.raises(InputError, match="is not an amount of gaussian"):
+    with pytest.raises(InputError, match="is a mix of noises"):
         parse_noise(MIX)
 
 
