@@ -28,7 +28,7 @@ class TVSoftmax(TVLayer):
     The output A solves  min -<o, A> + <A, log A> + lambda * TV(A)  over the simplex at every pixel,
     where o are the logits. `lambda -> 0` gives the plain softmax; a larger lambda shortens the class
     borders. The problem is solved by a fixed number of iterations or to a tolerance on the duality gap,
-    which certifies the solution; training differentiates it exactly (`gradient="implicit"`).
+    which certifies the solution; training differentiates the solution (`gradient="implicit"`).
 
     Keras's cross-entropies recover the regularised logits from this layer's output as they do for the
     ordinary softmax, so a model that ends in it trains stably with `from_logits=False`.

@@ -56,9 +56,9 @@ def regularise_logits(
         logits: float32 or float64 (batch, *spatial, classes), one to three spatial axes.
         tv_weight: lambda >= 0: a scalar, one per class (classes,), or a map (batch, *spatial, 1 or classes).
         problem: A `TVProblem`.
-        gradient: `implicit` (the exact one, in memory that does not grow with the iterations), `jacobian-free` (its
-            first term), or `unrolled` (through all iterations, for reference; a fixed number of FISTA or
-            projected-gradient iterations). The duality gap and the dual have no gradient.
+        gradient: `implicit` (that of the solution, in memory that does not grow with the iterations),
+            `jacobian-free` (its first term), or `unrolled` (through all iterations, for reference; a fixed number of
+            FISTA or projected-gradient iterations). The duality gap and the dual have no gradient.
         backward_iterations: Conjugate-gradient iterations of the implicit gradient.
         backward_tolerance: Their relative residual to stop at.
         start: `dual` of an earlier solution of the same shape, or None.

@@ -50,9 +50,10 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             its own, tau_lambda = weight_rate * rate. Optimizers that divide by the size of gradients, such as Adam,
             undo it.
         iterations: Integer >= 1, number of iterations in training; the largest number with a `tolerance`.
-        gradient: How training differentiates. `"implicit"`: the exact gradient of the converged form, in memory that
-            does not depend on the iterations. `"jacobian-free"`: its first term, cheaper. `"unrolled"`: through
-            every iteration, for reference. `"one-step"`: training takes one dual step, as Jia, Liu and Tai (2019) do.
+        gradient: How training differentiates. `"implicit"`: the gradient of the converged form, in memory that does
+            not depend on the iterations, exact as far as these and `backward_iterations` go. `"jacobian-free"`: its
+            first term, cheaper. `"unrolled"`: through every iteration, for reference. `"one-step"`: training takes one
+            dual step, as Jia, Liu and Tai (2019) do.
         isotropic: Euclidean length of the gradient (rotation-fair) if True, sum of absolute values (exactly
             symmetric under flips) if not.
         step: Float > 0, the constant c = tau * lambda of `"one-step"`.
