@@ -18,16 +18,14 @@ from tfapp.layers.transforms import (
 )
 from tfapp.layers.tv.activations import TVActivation, TVReLU, TVSigmoid, TVSoftmax
 from tfapp.layers.tv.attach import regularise, with_gap
+from tfapp.layers.tv.class_distances import ClassDistances
 from tfapp.layers.tv.gradients import Regularised, regularise_logits
 from tfapp.layers.tv.layer import TVLayer
-from tfapp.layers.tv.linear_operators import (
-    ClassDistances,
-    LinearOperator,
-    NonLocalDifferences,
-    SecondDifferences,
-)
+from tfapp.layers.tv.linear_operator import LinearOperator
+from tfapp.layers.tv.non_local_differences import NonLocalDifferences
 from tfapp.layers.tv.operators import edge_weights, total_variation
 from tfapp.layers.tv.potentials import Potential, register_potential
+from tfapp.layers.tv.second_differences import SecondDifferences
 from tfapp.layers.tv.solver import TVProblem
 from tfapp.layers.visibility import HiddenPointRemoval, hidden_point_mask
 

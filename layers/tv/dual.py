@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfapp.layers.tv.linear_operators import LinearOperator
-from tfapp.layers.tv.operators import per_sample
+from tfapp.layers.tv.linear_operator import LinearOperator
+from tfapp.layers.tv.operators import per_sample, project
 from tfapp.layers.tv.potentials import Potential
 
 # Share of the step's curvature that the prices of the class shares may take, beside that of the lengths.
@@ -199,15 +199,9 @@ class DualProblem:
         projected = []
         for parts in self.grouped(field):
             parts = tuple(shrink * part for part in parts) if self.huber else parts
-            if self._is_alone(parts):
-                projected.append(tf.clip_by_value(parts[0], -self.radius, self.radius))
-                continue
-            squared = self._squared(parts)
-            # The least positive number keeps radius 0 at 0 instead of 0/0.
-            tiny = squared.dtype.as_numpy_dtype(np.finfo("float32").tiny)
-            floor = tf.maximum(tf.square(self.radius), tiny)
-            scale = self.radius * tf.math.rsqrt(tf.maximum(squared, floor))
-            projected.extend(part * scale for part in parts)
+            alone = self._is_alone(parts)
+            squared = None if alone else self._squared(parts)
+            projected += project(parts, self.radius, not alone, squared)
         return tuple(projected)
 
     @property

@@ -24,7 +24,7 @@ from tfapp.layers.arguments import (
 from tfapp.layers.options import CheckedOptions
 from tfapp.layers.tv.class_shares import checked_volumes
 from tfapp.layers.tv.gradients import GRADIENTS, regularise_logits, regularise_one_step
-from tfapp.layers.tv.linear_operators import checked_operator
+from tfapp.layers.tv.linear_operator import checked_operator
 from tfapp.layers.tv.operators import edge_weights
 from tfapp.layers.tv.solver import METHODS, TVProblem
 

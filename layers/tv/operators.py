@@ -32,11 +32,6 @@ def forward_differences(planes, spacing=(1.0, 1.0)):
     )
 
 
-def divergence(field, spacing=(1.0, 1.0)):
-    """Return div p = -D^T p for a field p of planes (..., *spatial), one per spatial axis."""
-    return -adjoint_differences(field, spacing)
-
-
 def adjoint_differences(field, spacing=(1.0, 1.0)):
     """Return D^T p for a field p of planes (..., *spatial), one per spatial axis.
 
@@ -57,20 +52,22 @@ def length(field, isotropic=True):
     return tf.add_n([tf.abs(part) for part in field])
 
 
-def project(field, radius, isotropic=True):
+def project(field, radius, isotropic=True, squared=None):
     """Project every vector of a field onto the ball (isotropic) or cube of the given radius.
 
     Args:
         field: tuple of planes, one per spatial axis.
         radius: non-negative tensor that broadcasts to the planes.
         isotropic: ball if True, cube otherwise.
+        squared: squared length of the vectors, where it is that of more than their planes, or None.
 
     Returns:
         Tuple of planes.
     """
     if not isotropic:
         return tuple(tf.clip_by_value(part, -radius, radius) for part in field)
-    squared = tf.add_n([tf.square(part) for part in field])
+    if squared is None:
+        squared = tf.add_n([tf.square(part) for part in field])
     # The least positive number keeps radius 0 at 0 instead of 0/0.
     floor = tf.maximum(tf.square(radius), squared.dtype.as_numpy_dtype(np.finfo("float32").tiny))
     scale = radius * tf.math.rsqrt(tf.maximum(squared, floor))

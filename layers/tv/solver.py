@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfapp.layers.tv.class_shares import settled
 from tfapp.layers.tv.dual import DualProblem, Shares
-from tfapp.layers.tv.linear_operators import ForwardDifferences, LinearOperator
+from tfapp.layers.tv.linear_operator import ForwardDifferences, LinearOperator
 from tfapp.layers.tv.operators import forward_differences, like_samples, per_sample
 from tfapp.layers.tv.potentials import find_potential
 

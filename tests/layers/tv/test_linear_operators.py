@@ -12,7 +12,7 @@ from tfapp.layers import (
     SecondDifferences,
     TVSoftmax,
 )
-from tfapp.layers.tv.linear_operators import ForwardDifferences
+from tfapp.layers.tv.linear_operator import ForwardDifferences
 from tfapp.layers.tv.operator_trial import check_operator
 from tfapp.layers.tv.operators import forward_differences
 

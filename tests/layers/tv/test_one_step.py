@@ -5,7 +5,7 @@ import tv_reference as reference
 
 from tfapp.layers import TVProblem, regularise_logits
 from tfapp.layers.tv.gradients import regularise_one_step
-from tfapp.layers.tv.operators import divergence, forward_differences, from_planes, to_planes
+from tfapp.layers.tv.operators import adjoint_differences, forward_differences, from_planes, to_planes
 
 ISOTROPY = pytest.mark.parametrize("isotropic", [True, False])
 EVERY_POTENTIAL = pytest.mark.parametrize("potential", ["softmax", "sigmoid", "relu"])
@@ -96,7 +96,7 @@ def test_printed_gradient_without_the_inner_softmax_jacobian_is_wrong():
         tape.watch(o)
         loss = tf.reduce_sum(h * regularise_one_step(o, 0.7, TVProblem(), 0.25).logits)
     field = tuple(0.7 * d for d in forward_differences(to_planes(h)))
-    printed = h + 0.25 * from_planes(divergence(field))
+    printed = h + 0.25 * from_planes(-adjoint_differences(field))
     assert float(tf.reduce_max(tf.abs(printed - tape.gradient(loss, o)))) > 0.01
 
 
