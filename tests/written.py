@@ -74,6 +74,7 @@ CASES = {
         "export config served --out models.config", (TRAIN, "export run served"), quiet=0.9
     ),
     "evaluate": Case("evaluate run --noise gaussian=0.05 --out tested", (TRAIN,)),
+    "tune-tv": Case("tune-tv run --weights 0.5,1 --out tuned", (f"{TRAIN} --head softmax",)),
     "predict": Case("predict run photos --out labelled", (TRAIN,)),
     "predict by tiles": Case("predict run photos --out labelled --tile 20 --margin 4", (TRAIN,)),
     "data show": Case("data show cells:12:64 --out sheet.png"),
