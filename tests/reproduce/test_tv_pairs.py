@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from tfapp.reproduce.tv.pairs import (
 )
 from tfapp.reproduce.tv.tables import spaced
 from tfapp.runs.checkpoints import read_history
+from tfapp.segmentation import weight_tuning
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, measure
 from tfapp.segmentation.run import Run
 
@@ -131,10 +133,9 @@ def scored(monkeypatch):
     """Return a function that makes networks with these weights have these scores."""
 
     def score(scores):
-        monkeypatch.setattr(tv_pairs, "Segmenter", lambda run, weight: weight)
-        row = type("Row", (), {})
+        monkeypatch.setattr(weight_tuning, "Segmenter", lambda run, weight: weight)
         monkeypatch.setattr(
-            tv_pairs, "measure", lambda weight, *_: setattr(row, "mean_iou", scores[weight]) or row
+            weight_tuning, "measure", lambda weight, *_: SimpleNamespace(mean_iou=scores[weight])
         )
 
     return score
@@ -178,8 +179,8 @@ def test_test_images_have_no_say(learned, copy_of):
 def test_score_may_be_that_of_the_training_images(trained, monkeypatch):
     asked = []
     monkeypatch.setattr(tv_pairs, "EvaluationData", lambda run, dataset, items: asked.append(items))
-    monkeypatch.setattr(tv_pairs, "Segmenter", lambda run, weight: weight)
-    monkeypatch.setattr(tv_pairs, "measure", lambda *_: type("Row", (), {"mean_iou": 0.5}))
+    monkeypatch.setattr(weight_tuning, "Segmenter", lambda run, weight: weight)
+    monkeypatch.setattr(weight_tuning, "measure", lambda *_: SimpleNamespace(mean_iou=0.5))
     choose_weight(trained["softmax"], WEIGHTS, split="training")
     assert {item.name for item in asked[0]} == set(trained["softmax"].split.train)
 
