@@ -66,13 +66,14 @@ def check_channels_last(name):
         )
 
 
-def checked_voxel_size(voxel_size):
-    """Return the voxel size as a tuple of floats, or None."""
-    if voxel_size is None:
+def checked_spacing(**values):
+    """Return the distances of neighbours along the axes as a tuple of floats, or None; the argument is named."""
+    [(name, spacing)] = values.items()
+    if spacing is None:
         return None
-    if not all(isinstance(h, numbers.Real) and math.isfinite(h) and h > 0 for h in voxel_size):
-        raise ValueError(f"`voxel_size` must be finite numbers > 0. Received: voxel_size={voxel_size}")
-    return tuple(float(h) for h in voxel_size)
+    if not all(isinstance(h, numbers.Real) and math.isfinite(h) and h > 0 for h in spacing):
+        raise ValueError(f"`{name}` must be finite numbers > 0. Received: {name}={spacing}")
+    return tuple(float(h) for h in spacing)
 
 
 def reachable(tolerance):

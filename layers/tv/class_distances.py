@@ -4,8 +4,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.layers.arguments import checked_spacing
 from tfapp.layers.tv.linear_operator import LinearOperator
-from tfapp.layers.tv.operators import adjoint_differences, forward_differences, unit_spacing
+from tfapp.layers.tv.operators import (
+    adjoint_differences,
+    differences_norm_squared,
+    forward_differences,
+    unit_spacing,
+)
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
@@ -47,7 +53,7 @@ class ClassDistances(LinearOperator):
             )
         self._points = _embedded(table)
         self.distances = table.tolist()
-        self.spacing = None if spacing is None else tuple(float(h) for h in spacing)
+        self.spacing = checked_spacing(spacing=spacing)
 
     def apply(self, planes):
         if planes.shape[0] != len(self._points):
@@ -64,7 +70,7 @@ class ClassDistances(LinearOperator):
 
     def norm_squared(self, axes):
         largest = np.linalg.norm(self._points, 2) ** 2
-        return float(largest) * sum(4.0 / h**2 for h in self.spacing or (1.0,) * axes)
+        return float(largest) * differences_norm_squared(axes, self.spacing)
 
     def groups(self, axes):
         return (axes,)

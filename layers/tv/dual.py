@@ -105,13 +105,12 @@ class DualProblem:
         risen, fallen = price + step * least, price + step * most
         return (*lengths, tf.maximum(risen, 0.0) + tf.minimum(fallen, 0.0))
 
-    def gap(self, field, a=None):
+    def gap(self, field):
         """Return the duality gap per pixel of each sample, (batch,), at a feasible field.
 
         With bounded shares it is that of the output, which must keep them, up to the term of what it misses.
         """
-        a = self.output(field) if a is None else a
-        slope = self.apply(a)
+        slope = self.apply(self.output(field))
         total = 0.0
         for z, s in zip(self.grouped(field), self.grouped(slope), strict=True):
             if self._is_alone(z):

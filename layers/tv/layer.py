@@ -16,7 +16,7 @@ from tfapp.layers.arguments import (
     check_places,
     check_positive,
     check_values,
-    checked_voxel_size,
+    checked_spacing,
     checked_weight,
     inverse_softplus,
     reachable,
@@ -165,7 +165,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         if name == "volumes":
             return checked_volumes(value)
         if name == "voxel_size":
-            return checked_voxel_size(value)
+            return checked_spacing(voxel_size=value)
         if name == "potential":
             return self._checked_potential(value)
         if name in ("learn_tv_weight", "per_class") and "tv_weight" in self.__dict__:

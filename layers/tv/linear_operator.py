@@ -5,7 +5,13 @@ import json
 import keras
 import tensorflow as tf
 
-from tfapp.layers.tv.operators import adjoint_differences, forward_differences, unit_spacing
+from tfapp.layers.arguments import checked_spacing
+from tfapp.layers.tv.operators import (
+    adjoint_differences,
+    differences_norm_squared,
+    forward_differences,
+    unit_spacing,
+)
 
 
 class LinearOperator:
@@ -111,7 +117,7 @@ class ForwardDifferences(LinearOperator):
     reach = 1
 
     def __init__(self, spacing=None):
-        self.spacing = None if spacing is None else tuple(float(h) for h in spacing)
+        self.spacing = checked_spacing(spacing=spacing)
 
     def apply(self, planes):
         return forward_differences(planes, unit_spacing(planes, self.spacing))
@@ -120,7 +126,7 @@ class ForwardDifferences(LinearOperator):
         return adjoint_differences(field, unit_spacing(field[0], self.spacing))
 
     def norm_squared(self, axes):
-        return sum(4.0 / h**2 for h in self.spacing or (1.0,) * axes)
+        return differences_norm_squared(axes, self.spacing)
 
     def groups(self, axes):
         return (axes,)

@@ -3,9 +3,9 @@
 import itertools
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from tfapp.layers.arguments import check_count, check_positive
 from tfapp.layers.tv.linear_operator import LinearOperator
 from tfapp.layers.tv.shifts import along, beyond
 
@@ -35,11 +35,9 @@ class NonLocalDifferences(LinearOperator):
     needs_guide = True
 
     def __init__(self, radius=2, contrast=0.1, patch=1):
-        if int(radius) != radius or radius < 1:
-            raise ValueError(f"`radius` must be an integer >= 1. Received: radius={radius!r}")
-        if not (np.isfinite(contrast) and contrast > 0):
-            raise ValueError(f"`contrast` must be a finite number > 0. Received: contrast={contrast!r}")
-        if int(patch) != patch or patch < 1 or patch % 2 == 0:
+        check_count(radius=radius, patch=patch)
+        check_positive(contrast=contrast)
+        if patch % 2 == 0:
             raise ValueError(f"`patch` must be an odd integer >= 1. Received: patch={patch!r}")
         self.radius, self.contrast, self.patch = int(radius), float(contrast), int(patch)
         self._roots = None

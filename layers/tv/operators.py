@@ -45,6 +45,11 @@ def adjoint_differences(field, spacing=(1.0, 1.0)):
     return total
 
 
+def differences_norm_squared(axes, spacing=None):
+    """Return a bound of |D|^2 for this number of spatial axes, which large images come close to; spacing 1 if None."""
+    return sum(4.0 / h**2 for h in spacing or (1.0,) * axes)
+
+
 def length(field, isotropic=True):
     """Return the pointwise length of a field: Euclidean if isotropic, else the sum of absolute values."""
     if isotropic:

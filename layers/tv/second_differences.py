@@ -3,11 +3,16 @@
 import itertools
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from tfapp.layers.arguments import check_positive, checked_spacing
 from tfapp.layers.tv.linear_operator import LinearOperator
-from tfapp.layers.tv.operators import adjoint_differences, forward_differences, unit_spacing
+from tfapp.layers.tv.operators import (
+    adjoint_differences,
+    differences_norm_squared,
+    forward_differences,
+    unit_spacing,
+)
 from tfapp.layers.tv.shifts import along, beyond
 
 
@@ -31,10 +36,9 @@ class SecondDifferences(LinearOperator):
     reach = 2
 
     def __init__(self, weight=1.0, spacing=None):
-        if not (np.isfinite(weight) and weight > 0):
-            raise ValueError(f"`weight` must be a finite number > 0. Received: weight={weight!r}")
+        check_positive(weight=weight)
         self.weight = float(weight)
-        self.spacing = None if spacing is None else tuple(float(h) for h in spacing)
+        self.spacing = checked_spacing(spacing=spacing)
 
     def apply(self, planes):
         spacing = unit_spacing(planes, self.spacing)
@@ -63,7 +67,7 @@ class SecondDifferences(LinearOperator):
         return adjoint_differences(first, spacing)
 
     def norm_squared(self, axes):
-        first = sum(4.0 / h**2 for h in self.spacing or (1.0,) * axes)
+        first = differences_norm_squared(axes, self.spacing)
         return first + self.weight**2 * first**2
 
     def groups(self, axes):

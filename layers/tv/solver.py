@@ -8,7 +8,12 @@ import tensorflow as tf
 from tfapp.layers.tv.class_shares import settled
 from tfapp.layers.tv.dual import DualProblem, Shares
 from tfapp.layers.tv.linear_operator import ForwardDifferences, LinearOperator
-from tfapp.layers.tv.operators import forward_differences, like_samples, per_sample
+from tfapp.layers.tv.operators import (
+    differences_norm_squared,
+    forward_differences,
+    like_samples,
+    per_sample,
+)
 from tfapp.layers.tv.potentials import find_potential
 
 METHODS = ("fista", "preconditioned-fista", "projected-gradient", "lazy-projected-gradient")
@@ -76,7 +81,7 @@ class TVProblem:
     @property
     def step(self):
         """The largest proven step of plain total variation: 1 / (|J| |D|^2), 1/4 for the softmax of images."""
-        return 1.0 / (self.phi.bound * sum(4.0 / h**2 for h in self.spacing))
+        return 1.0 / (self.phi.bound * differences_norm_squared(len(self.spacing), self.spacing))
 
     def dual(self, o, radius, guide=None, shares=None):
         """Return the `DualProblem` of logits.

@@ -4,9 +4,12 @@ import io
 import shlex
 
 import pytest
+import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
 from tfapp.cli.export import print_command, print_exported, warn_of_name
+from tfapp.cli.options import typed
 from tfapp.export.manifest import predict_address
 from tfapp.runs.run import Run
 
@@ -65,3 +68,15 @@ def _printed(function):
     written = io.StringIO()
     function(Console(width=40, file=written))
     return written.getvalue().splitlines()
+
+
+def test_typed_command_has_every_value_of_an_option_that_stands_several_times():
+    app, lines = typer.Typer(), []
+
+    @app.command()
+    def study(context: typer.Context, runs: list[str], noise: list[str] = (), dry: bool = False):
+        lines.append(typed(context))
+
+    given = ["my run", "other", "--noise", "gaussian=0.1", "--noise", "salt=0.2", "--dry"]
+    assert CliRunner().invoke(app, given).exit_code == 0
+    assert shlex.split(lines[0])[1:] == given

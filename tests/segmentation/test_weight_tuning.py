@@ -16,6 +16,8 @@ from tfapp.layers import TVSoftmax
 from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.weight_tuning import tune_weight
 
+NOISES = ["--noise", "gaussian=0,0.05", "--noise", "salt=0.02", "--seed", "3"]
+
 
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory):
@@ -57,13 +59,15 @@ def test_best_weight_has_the_highest_mean_iou_and_helps(noisy):
 
 def test_command_writes_table_and_figure_and_says_how_to_use_it(noisy, tmp_path):
     arguments = ["tune-tv", str(noisy / "model.keras"), f"folder:{noisy / 'data'}", "--out", str(tmp_path)]
-    result = CliRunner().invoke(app, [*arguments, "--weights", "0.5,1", "--noise", "gaussian=0,0.05"])
+    result = CliRunner().invoke(app, [*arguments, "--weights", "0.5,1", *NOISES])
     assert result.exit_code == 0, result.output
     assert "which are no test images now" in " ".join(result.output.split())
     assert "--post-tv" in result.output and (tmp_path / "tune-tv.png").stat().st_size > 1000
     with (tmp_path / "tune-tv.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    assert [row[0] for row in rows] == ["λ", "0", "0.5", "1"] and len(rows[0]) == 5
+    assert [row[0] for row in rows] == ["λ", "0", "0.5", "1"] and len(rows[0]) == 7
+    made_by = (tmp_path / "tune-tv.md").read_text(encoding="utf-8")
+    assert "--weights 0.5,1 --noise gaussian=0,0.05 --noise salt=0.02 --seed 3" in made_by
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,9 @@ from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
 from tfapp.cli.options import Margin, Tile
 from tfapp.cli.sources import (
-    OUTPUT_HELP,
-    RESIZE_HELP,
-    SCALE_DEFAULT,
-    SCALE_HELP,
+    FileResize,
+    InputScale,
+    ModelOutput,
     is_keras_file,
     open_sources,
     typed_scale,
@@ -64,9 +63,9 @@ def evaluate(
         ),
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
-    input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
-    model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
+    resize: FileResize = None,
+    input_scale: InputScale = 1.0,
+    model_output: ModelOutput = "auto",
     out: Annotated[
         Path | None,
         typer.Option(

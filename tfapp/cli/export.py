@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from tfapp.cli.console import TensorFlowCommand, export_errors_as_input
 from tfapp.cli.export_client import client
 from tfapp.cli.export_config import config
-from tfapp.cli.sources import OUTPUT_HELP, RESIZE_HELP, SCALE_DEFAULT, SCALE_HELP, open_source, typed_scale
+from tfapp.cli.sources import FileResize, InputScale, ModelOutput, open_source, typed_scale
 from tfapp.errors import InputError
 from tfapp.runs.record import RECORD
 
@@ -116,9 +116,9 @@ def write(
             show_default="refined, where `tfapp pose refine` or `fit` made them",
         ),
     ] = None,
-    resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
-    input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
-    model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
+    resize: FileResize = None,
+    input_scale: InputScale = 1.0,
+    model_output: ModelOutput = "auto",
     context: typer.Context = None,
 ):
     """Export RUN to BASE_DIR/<version>, checked before it appears there."""

@@ -118,8 +118,8 @@ def typed(context):
     for option in context.command.params:
         if context.get_parameter_source(option.name).name == "COMMANDLINE":
             value = context.params[option.name]
-            if option.param_type_name == "argument":
-                words.append(str(value))
-                continue
-            words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+            # Options and arguments that may stand several times have a list.
+            for one in value if isinstance(value, list | tuple) else [value]:
+                flag = [] if option.param_type_name == "argument" else [option.opts[0]]
+                words += flag if one is True else [*flag, str(one)]
     return shlex.join(words)

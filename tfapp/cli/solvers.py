@@ -17,7 +17,7 @@ from tfapp.cli.console import (
     resumes,
 )
 from tfapp.cli.options import chosen_solvers, parse_seeds, typed
-from tfapp.cli.sources import SCALE_DEFAULT, typed_scale
+from tfapp.cli.sources import InputScale, typed_scale
 from tfapp.errors import InputError
 from tfapp.files import check_folder
 from tfapp.report.result_table import ResultTable
@@ -105,12 +105,7 @@ def lipschitz(
         bool, Option("--own-batches", help="Each loss at its own batch, as the official code.")
     ] = False,
     weight_decay: Annotated[float, Option(help="Of a built-in network.")] = 0.0005,
-    input_scale: Annotated[
-        float,
-        Option(
-            help="For .keras files: the value that the model takes for white.", show_default=SCALE_DEFAULT
-        ),
-    ] = 1.0,
+    input_scale: InputScale = 1.0,
     seed: Annotated[int, Option(min=0, help="Of the order of the images and of built-in weights.")] = 0,
 ):
     """Estimate the Lipschitz constant of a training loss for BPGrad."""

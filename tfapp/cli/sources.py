@@ -2,6 +2,9 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tfapp.cli.console import console
 from tfapp.cli.train import parse_size
@@ -21,13 +24,28 @@ PAGES = {
     TRANSFER: "tfapp.transfer.page:write_page",
 }
 
-RESIZE_HELP = (
-    "For .keras files: resize images to N or HEIGHTxWIDTH [default: own size, or the model's fixed one]."
-)
-SCALE_HELP = "For .keras files: the value that the model takes for white, such as 255."
+# Options of every command that takes .keras files.
+FileResize = Annotated[
+    str | None,
+    typer.Option(
+        help="For .keras files: resize images to N or HEIGHTxWIDTH [default: own size, or the model's fixed one]."
+    ),
+]
 # In the signature it is 1.0, as it was; whether it was typed decides.
 SCALE_DEFAULT = "as the model declares, or 1"
-OUTPUT_HELP = "For .keras files: what the model gives: auto (by its last layers), logits or probabilities."
+InputScale = Annotated[
+    float,
+    typer.Option(
+        help="For .keras files: the value that the model takes for white, such as 255.",
+        show_default=SCALE_DEFAULT,
+    ),
+]
+ModelOutput = Annotated[
+    str,
+    typer.Option(
+        help="For .keras files: what the model gives: auto (by its last layers), logits or probabilities."
+    ),
+]
 OUTPUTS = ("auto", "logits", "probabilities")
 
 

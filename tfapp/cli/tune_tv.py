@@ -1,5 +1,6 @@
 """Command `tfapp tune-tv`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,11 +8,11 @@ import typer
 
 from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
+from tfapp.cli.options import typed
 from tfapp.cli.sources import (
-    OUTPUT_HELP,
-    RESIZE_HELP,
-    SCALE_DEFAULT,
-    SCALE_HELP,
+    FileResize,
+    InputScale,
+    ModelOutput,
     is_keras_file,
     open_sources,
     typed_scale,
@@ -45,9 +46,9 @@ def tune_tv(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    resize: Annotated[str | None, typer.Option(help=RESIZE_HELP)] = None,
-    input_scale: Annotated[float, typer.Option(help=SCALE_HELP, show_default=SCALE_DEFAULT)] = 1.0,
-    model_output: Annotated[str, typer.Option(help=OUTPUT_HELP)] = "auto",
+    resize: FileResize = None,
+    input_scale: InputScale = 1.0,
+    model_output: ModelOutput = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -77,15 +78,14 @@ def tune_tv(
     folder = out or (Path("runs", f"{source.path.stem}-tune-tv") if is_file else source.path / "figures")
     check_folder(folder)
     found = tune_weight(source, dataset, chosen, noises, seed=seed, progress=ConsoleProgress(context.command))
-    typed = " ".join(["tfapp tune-tv", model, *([data] if data else []), f"--weights {weights}"])
-    typed += "".join(f" --noise {one}" for one in noise or ())
     with claimed(folder, waiting=ConsoleProgress().say):
-        written = found.write(folder, typed)
+        written = found.write(folder, typed(context))
     print_table(found.table())
     console.print(found.sentence, soft_wrap=True, markup=False, highlight=False)
     if found.best:
+        word = shlex.quote(model)
         console.print(
-            f"Use it: tfapp evaluate {model} --post-tv {found.best:g}, tfapp export {model} BASE_DIR --post-tv "
+            f"Use it: tfapp evaluate {word} --post-tv {found.best:g}, tfapp export {word} BASE_DIR --post-tv "
             f"{found.best:g}",
             soft_wrap=True,
             markup=False,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -119,8 +120,16 @@ def check_by_value(operation, arguments):
 
         if not keeps_to_its_pixel(call, tensors):
             raise _whole(operation, "looks at other pixels too")
-    elif activation is not None and not keeps_to_its_pixel(lambda arrays: activation(arrays[0]), tensors[:1]):
+    elif activation is not None and not _activation_keeps_to_its_pixel(activation):
         raise _whole(operation, f"has an activation, {_name_of(activation)}, that looks at other pixels too")
+
+
+@lru_cache(maxsize=64)
+def _activation_keeps_to_its_pixel(activation):
+    # A network has few of them, in many layers.
+    return keeps_to_its_pixel(
+        lambda arrays: activation(arrays[0]), [keras.KerasTensor((None, None, None, 3))]
+    )
 
 
 def _is_named(operation):

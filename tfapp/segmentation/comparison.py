@@ -78,18 +78,17 @@ class Comparison:
     def runs_table(self) -> ResultTable:
         """Return a row for each title, run and noise with all measures, so that nothing is averaged away."""
         names = next(iter(self.groups.values()))[0].class_names
-        has_shapes = all(evaluation.clean.shapes for evaluation in self.evaluations)
         rows = []
         for title, evaluations in self.groups.items():
             for evaluation in evaluations:
                 for row in evaluation.rows:
                     measures = [100 * row.mean_iou, 100 * row.accuracy, row.regularisation_effect]
                     numbers = [*measures, *(100 * value for value in row.class_iou)]
-                    if has_shapes:
+                    if self.has_shapes:
                         numbers += [value for scores in row.shapes for value in scores]
                     rows.append([title, evaluation.run, row.noise, *(f"{value:.4f}" for value in numbers)])
         header = ["title", "run", "noise", *MEASURES, *(f"IoU {name}" for name in names)]
-        if has_shapes:
+        if self.has_shapes:
             header += [f"{measure} {name}" for name in names for measure in ShapeScores._fields]
         return ResultTable(header, rows)
 
@@ -107,8 +106,8 @@ class Comparison:
             smoother = ", smaller is smoother" if measure == "RE" else ""
             title = f"{measure} [%{smoother}], {self.test_images()}"
             found.append(ResultTable(["noise", *titles], rows, title))
-        groups = {title: [one.rows for one in group] for title, group in self.groups.items()}
-        if all(one.clean.shapes for one in self.evaluations):
+        if self.has_shapes:
+            groups = {title: [one.rows for one in group] for title, group in self.groups.items()}
             names = self.evaluations[0].class_names
             found.append(shape_table(groups, names, f"shapes, {self.test_images()}, means over images"))
         membranes = list(self._membrane_rows())
@@ -136,6 +135,11 @@ class Comparison:
     def evaluations(self):
         """All `Evaluation`s, title by title."""
         return [evaluation for group in self.groups.values() for evaluation in group]
+
+    @property
+    def has_shapes(self):
+        """Whether all evaluations have shape scores."""
+        return all(evaluation.clean.shapes for evaluation in self.evaluations)
 
     def test_images(self):
         """Return how many test images there were, as words."""

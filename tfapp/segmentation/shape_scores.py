@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from skimage.measure import label
 
-from tfapp.report.result_table import ResultTable
+from tfapp.report.result_table import DASH, ResultTable
 
 # Share of an image's diagonal within which two boundaries meet: G. Csurka, D. Larlus, F. Perronnin, "What is a good
 # evaluation measure for semantic segmentation?", BMVC 2013, section 4.
@@ -109,7 +109,7 @@ def shape_table(groups, class_names, title):
 
 
 def _number(value, form):
-    return "–" if np.isnan(value) else f"{value:{form}}"
+    return DASH if np.isnan(value) else f"{value:{form}}"
 
 
 def _counts(region, known):

@@ -19,7 +19,7 @@ def images_to_test(run, dataset, beside=()):
         beside: Runs that are tested beside it: if the dataset is that of one of them, its test images are taken, so
             that all are tested on the same.
     """
-    own = next((one for one in (run, *beside) if one is not None and _is_own(one, dataset)), None)
+    own = next((one for one in (run, *beside) if one is not None and is_own(one, dataset)), None)
     items = dataset.test_items if own is None else dataset.select(own.split.test)
     if run is not None and own is not run:
         warn_of_training_images(run, dataset, items)
@@ -28,7 +28,7 @@ def images_to_test(run, dataset, beside=()):
 
 def own_test_images_remark(runs, dataset):
     """Return a sentence if a dataset is what one of the runs was trained on and a part of it is tested, or None."""
-    own = next((run for run in runs if _is_own(run, dataset)), None)
+    own = next((run for run in runs if is_own(run, dataset)), None)
     count = own and len(own.split.test)
     if own is None or count == len(dataset.test_items):
         return None
@@ -38,7 +38,8 @@ def own_test_images_remark(runs, dataset):
     )
 
 
-def _is_own(run, dataset):
+def is_own(run, dataset):
+    """Return whether a dataset is what a run was trained on, here or elsewhere on the disk."""
     return dataset.content_fingerprint() == run.content_fingerprint
 
 
@@ -66,7 +67,7 @@ def _training_hashes(run):
     if stored is None:
         # Runs from before the hashes were kept: the files tell, as long as they are there and the same.
         try:
-            if not _is_own(run, run.dataset):
+            if not is_own(run, run.dataset):
                 return set()
             stored = image_hashes(run.dataset.items)
         except InputError:

@@ -14,6 +14,7 @@ from tfapp.report.result_table import ResultTable, document
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.evaluation import EvaluationData, Row, Segmenter, measure
 from tfapp.segmentation.keras_file import KerasFile
+from tfapp.segmentation.tested_images import is_own
 
 WEIGHTS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -121,9 +122,9 @@ def tune_weight(source, dataset=None, weights=WEIGHTS, noises=None, *, seed=0, p
     if wrong is not None or not weights:
         raise InputError(f"Expected weights > 0, such as 0.5,1,2; got {'none' if wrong is None else wrong}.")
     items, words = images_to_tune_on(source, dataset)
-    data = (
-        EvaluationData(source, dataset, items) if dataset else EvaluationData(source, source.dataset, items)
-    )
+    data = EvaluationData(source, dataset or source.dataset, items)
+    if data.order_remark:
+        progress.say(data.order_remark)
     noises = parse_noises(["gaussian=0"]) if noises is None else noises
     tried = (0.0, *sorted(set(weights)))
     with progress.task("choosing λ", len(tried)) as task:
@@ -160,8 +161,7 @@ def images_to_tune_on(source, dataset=None):
         InputError: A run without validation images, or a file without data.
     """
     is_run = not isinstance(source, KerasFile)
-    own = is_run and (dataset is None or dataset.content_fingerprint() == source.content_fingerprint)
-    if own:
+    if is_run and (dataset is None or is_own(source, dataset)):
         items = source.items("validation")
         if not items:
             raise InputError(

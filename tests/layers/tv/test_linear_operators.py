@@ -135,6 +135,22 @@ def test_impossible_distances_are_refused(distances, told):
         ClassDistances(distances)
 
 
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: SecondDifferences(0), "`weight` must be a finite number > 0"),
+        (lambda: SecondDifferences(spacing=(1, 0)), "`spacing` must be finite numbers > 0"),
+        (lambda: ClassDistances(1 - np.eye(2), spacing=(1, np.inf)), "`spacing` must be finite numbers > 0"),
+        (lambda: NonLocalDifferences(radius=1.5), "`radius` must be a positive integer"),
+        (lambda: NonLocalDifferences(contrast=-1), "`contrast` must be a finite number > 0"),
+        (lambda: NonLocalDifferences(patch=2), "`patch` must be an odd integer"),
+    ],
+)
+def test_impossible_arguments_are_refused(make, told):
+    with pytest.raises(ValueError, match=told):
+        make()
+
+
 def test_preconditioned_fista_is_refused_with_an_operator():
     with pytest.raises(ValueError, match="is for plain total variation"):
         TVSoftmax(operator=SecondDifferences(), method="preconditioned-fista")(tf.zeros((1, 4, 4, 3)))

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tv_reference as reference
+from own_potentials import SOFT_SQUARE
 
 from tfapp.layers import (
     ClassDistances,
     NonLocalDifferences,
-    Potential,
     SecondDifferences,
     TVActivation,
     TVProblem,
@@ -20,6 +20,7 @@ from tfapp.layers import (
     register_potential,
     regularise_logits,
 )
+from tfapp.layers.tv.potentials import POTENTIALS
 
 SIZE = (8, 8)
 DISTANCES = np.array([[0, 1, 2], [1, 0, 1.5], [2, 1.5, 0]])
@@ -172,13 +173,6 @@ def test_shares_are_kept(name):
     assert (found >= np.array(least) - 1e-6).all() and (found <= np.array(most) + 1e-6).all()
 
 
-SOFT_SQUARE = Potential(
-    "test-soft-square",
-    terms=lambda u: tf.sqrt(1.0 + u**2),
-    gradient=lambda u: u / tf.sqrt(1.0 + u**2),
-    jacobian=lambda a, v: (1.0 - a**2) ** 1.5 * v,
-    bound=1.0,
-)
 PROBLEMS = {
     "second order": (TVProblem(operator=SecondDifferences(0.5), **CONVERGED), {}),
     "second order, anisotropic": (
@@ -190,7 +184,7 @@ PROBLEMS = {
     "huber": (TVProblem(huber=0.3, **CONVERGED), {}),
     "huber, anisotropic": (TVProblem("relu", False, huber=0.3, **CONVERGED), {}),
     "tanh": (TVProblem("tanh", **CONVERGED), {}),
-    "own potential": (TVProblem("test-soft-square", **CONVERGED), {}),
+    "own potential": (TVProblem("soft-square", **CONVERGED), {}),
     "shares": (TVProblem(**CONVERGED), {"volumes": [[0.5, 0.2, 0.3]]}),
     "bounded shares": (TVProblem("sigmoid", **CONVERGED), {"volumes": ([0.6, 0.0, 0.3], [1.0, 0.3, 0.4])}),
 }
@@ -216,9 +210,9 @@ def value_and_gradients(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_gradients_to_logits_and_lambda_are_finite_differences(name):
-    if name == "own potential":
-        register_potential(SOFT_SQUARE)
+def test_gradients_to_logits_and_lambda_are_finite_differences(name, monkeypatch):
+    monkeypatch.setattr("tfapp.layers.tv.potentials.POTENTIALS", dict(POTENTIALS))
+    register_potential(SOFT_SQUARE)
     both = value_and_gradients(name)
     generator = np.random.default_rng(3)
     o, way = (tf.constant(1.5 * generator.standard_normal((1, 6, 5, 3))) for _ in range(2))

@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tv_reference as reference
+from own_potentials import SOFT_SQUARE
 
-from tfapp.layers import Potential, TVActivation, register_potential
+from tfapp.layers import TVActivation, register_potential
 from tfapp.layers.tv.potentials import POTENTIALS
 
-SOFT_SQUARE = Potential(
-    "test-soft-root",
-    terms=lambda u: tf.sqrt(1.0 + u**2),
-    gradient=lambda u: u / tf.sqrt(1.0 + u**2),
-    jacobian=lambda a, v: (1.0 - a**2) ** 1.5 * v,
-    bound=1.0,
-)
 OWN = ("softmax", "sigmoid", "relu", "tanh")
 EVERY_FUNCTION = pytest.mark.parametrize("potential", [POTENTIALS[name] for name in OWN], ids=OWN)
 

@@ -108,8 +108,7 @@ def curve_figure(measured, printed):
         measured: What `measure_curves` returned.
         printed: From title to the published mIoU by sigma.
     """
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = figure_over_sigma()
     networks = list(dict.fromkeys(title[:-1] for title in measured))
     for title, summaries in measured.items():
         colour = QUALITATIVE[networks.index(title[:-1])]
@@ -120,12 +119,19 @@ def curve_figure(measured, printed):
         marker = "x" if title.endswith("1") else "+"
         known = printed[title]
         axes.plot(list(known), list(known.values()), marker, color=colour, label=f"{title}, published")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def figure_over_sigma():
+    """Return a Matplotlib figure, and its axes for mIoU against the sigma of Gaussian noise."""
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    axes = figure.subplots()
     axes.set_xlabel("standard deviation σ of Gaussian noise in the test images")
     axes.set_ylabel("mIoU [%]")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return figure, axes
 
 
 def write_examples(figure, pair, command, scale_text, files):

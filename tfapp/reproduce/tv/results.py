@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from matplotlib.figure import Figure
-
 from tfapp.files import write_text
 from tfapp.report.colours import QUALITATIVE
 from tfapp.report.figures import save_png
@@ -11,6 +9,7 @@ from tfapp.report.markup import Section, command, paragraph, picture, result_box
 from tfapp.report.page import shell
 from tfapp.report.result_table import DASH, ResultTable, document
 from tfapp.reproduce.study import as_set, files_of
+from tfapp.reproduce.tv.drawing import figure_over_sigma
 from tfapp.reproduce.tv.pairs import Pair
 from tfapp.reproduce.tv.protocols import protocol_of
 from tfapp.reproduce.tv.published import published_table
@@ -179,8 +178,7 @@ def curve_figure(result):
 
     A band is the standard deviation over seeds.
     """
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = figure_over_sigma()
     for colour, title in zip(QUALITATIVE, result.comparison.groups, strict=False):
         result.comparison.plot(axes, title, "mIoU", colour, title)
         if title in result.published.networks:
@@ -189,10 +187,6 @@ def curve_figure(result):
             printed = [result.published.value(title, "mIoU", row.noise) for row in gaussian]
             known = [(row.amount, y) for row, y in zip(gaussian, printed, strict=True) if y is not None]
             axes.plot(*zip(*known, strict=True), "x--", color=colour, label=f"{title}, published", alpha=0.7)
-    axes.set_xlabel("standard deviation σ of Gaussian noise in the test images")
-    axes.set_ylabel("mIoU [%]")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
 

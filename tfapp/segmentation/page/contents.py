@@ -146,15 +146,12 @@ _EVALUATION = Entries(
 
 
 def _row(stored):
-    shapes = stored.get("shapes")
-    return Row(
-        **{
-            **stored,
-            "class_iou": _with_nan(stored["class_iou"]),
-            "shapes": shapes
-            and tuple(ShapeScores(*_with_nan(one[name] for name in ShapeScores._fields)) for one in shapes),
-        }
-    )
+    shapes = stored.get("shapes") and tuple(map(_shape_scores, stored["shapes"]))
+    return Row(**{**stored, "class_iou": _with_nan(stored["class_iou"]), "shapes": shapes})
+
+
+def _shape_scores(stored):
+    return ShapeScores(*_with_nan(stored[name] for name in ShapeScores._fields))
 
 
 def _with_nan(values):
