@@ -102,8 +102,7 @@ def regularise_logits(
 
             def back(upstream, *_):
                 _, _, dual, prices, count = solution
-                found = adjoint(o, weight, dual, prices, image, tuple(bounds), count, upstream)
-                return found[: 2 + len(bounds)]
+                return adjoint(o, weight, dual, prices, image, tuple(bounds), count, upstream)
 
             return solution, back
 
@@ -174,15 +173,13 @@ def _field(problem, o, radius, stacked, prices, image, shares):
 
 def _implicit(problem, iterations, tolerance, o, radius, stacked, prices, image, shares, count, upstream):
     dual, zeta = _field(problem, o, radius, stacked, prices, image, shares)
-    found = implicit_gradient(problem, dual, zeta, count, upstream, iterations, tolerance)
-    return found if shares else found[:2]
+    return implicit_gradient(problem, dual, zeta, count, upstream, iterations, tolerance)
 
 
 def _jacobian_free(problem, o, radius, stacked, prices, image, shares, count, upstream):
     del count
     dual, zeta = _field(problem, o, radius, stacked, prices, image, shares)
-    found = jacobian_free_gradient(dual, zeta, upstream)
-    return found if shares else found[:2]
+    return jacobian_free_gradient(dual, zeta, upstream)
 
 
 def regularise_one_step(logits, tv_weight, problem, step=0.25, guide=None):

@@ -33,8 +33,8 @@ def implicit_gradient(problem, dual, zeta, count, upstream, iterations=8, tolera
         tolerance: Relative residual at which a sample's iterations end.
 
     Returns:
-        (dL/do, dL/dradius, dL/dleast, dL/dmost): planes, a tensor of the shape of the radius, and two of the shape of
-        the bounds of shares, or None without shares.
+        (dL/do, dL/dradius, dL/dleast, dL/dmost): planes, a tensor of the shape of the radius, and with shares two of
+        the shape of their bounds.
     """
     a = dual.output(zeta)
     slope = dual.apply(a)
@@ -170,7 +170,7 @@ def _to_radius(dual, zeta, to_logits):
 
 def _to_shares(dual, zeta, v):
     if dual.shares is None:
-        return None, None
+        return ()
     # The bounds stand in the system's right side in the units of the last part.
     price, free = zeta[dual.parts], -v[dual.parts] * dual.price_scale * dual.pixels
     zero = tf.zeros_like(free)
