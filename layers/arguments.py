@@ -50,6 +50,12 @@ def check_count(**values):
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
 
+def check_share(**values):
+    for name, value in values.items():
+        if not (isinstance(value, numbers.Real) and 0 < value < 1):
+            raise ValueError(f"`{name}` must be a number between 0 and 1. Received: {name}={value!r}")
+
+
 def check_choice(name, value, choices):
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
@@ -86,7 +92,7 @@ def reachable(tolerance):
         warnings.warn(
             f"`tolerance`={tolerance:g} is below what float32 can reach; {LEAST_TOLERANCE:g} is used.",
             # The caller of the constructor, which sets the attribute.
-            stacklevel=6,
+            stacklevel=7,
         )
     return max(float(tolerance), LEAST_TOLERANCE)
 

@@ -15,6 +15,7 @@ from tfapp.layers.arguments import (
     check_guide,
     check_places,
     check_positive,
+    check_share,
     check_values,
     checked_spacing,
     checked_weight,
@@ -28,6 +29,7 @@ from tfapp.layers.tv.linear_operator import checked_operator
 from tfapp.layers.tv.operators import edge_weights
 from tfapp.layers.tv.solver import METHODS, TVProblem
 
+_LABELLED = ("softmax", "sigmoid")
 _CHOICES = {
     "gradient": (*GRADIENTS, "one-step"),
     "method": METHODS,
@@ -62,7 +64,10 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             `"projected-gradient"`, or `"lazy-projected-gradient"` (the recursion of Jia, Liu and Tai as printed).
         inference_iterations: Integer >= 1, the same with `training=False`. At lambda = 1 a gap per pixel of 1e-3 takes
             about 80, and more at a larger one: look at the gap, or set a `tolerance`.
-        tolerance: Float, duality gap per pixel to stop at, or None for a fixed number of iterations.
+        tolerance: Float, duality gap per pixel at which an image is left as it is, or None.
+        label_tolerance: Float in (0, 1), in place of a `tolerance` with `training=False`: an image is left as it is
+            when within ten iterations at most this share of its labels has changed, such as 5e-4; or None. For
+            `TVSoftmax` and `TVSigmoid`.
         backward_iterations: Integer >= 1, conjugate-gradient iterations of `"implicit"`. More than a quarter of
             the forward ones do not help: then the forward solution limits the accuracy.
         edge_contrast: Float > 0, kappa in the edge weights 1 / (1 + |grad I|^2 / kappa^2) of a guide image, in the
@@ -87,7 +92,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
     BUILT_IN = ("learn_tv_weight", "weight_form", "learn_temperature", "per_class", "return_gap")
     LATER = {
         **{"operator": None, "huber": 0.0, "temperature": 1.0, "learn_temperature": False, "volumes": None},
-        **{"weight_form": "softplus", "weight_rate": 1.0},
+        **{"weight_form": "softplus", "weight_rate": 1.0, "label_tolerance": None},
     }
 
     def __init__(
@@ -115,6 +120,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         volumes=None,
         weight_form="softplus",
         weight_rate=1.0,
+        label_tolerance=None,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -125,7 +131,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         self.iterations, self.inference_iterations = iterations, inference_iterations
         self.gradient, self.backward_iterations = gradient, backward_iterations
         self.isotropic, self.step, self.method = isotropic, step, method
-        self.tolerance = tolerance
+        self.tolerance, self.label_tolerance = tolerance, label_tolerance
         self.edge_contrast, self.voxel_size = edge_contrast, voxel_size
         self.jit_compile, self.return_gap = jit_compile, return_gap
         self.operator, self.huber, self.volumes = operator, huber, volumes
@@ -155,7 +161,9 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         if name == "tv_weight":
             return self._fitting(checked_weight(value, self.learn_tv_weight, self.per_class))
         if name == "tolerance":
-            return reachable(value)
+            return self._checked_tolerance(value)
+        if name == "label_tolerance":
+            return self._checked_label_tolerance(value)
         if name == "operator":
             return checked_operator(value)
         if name == "huber":
@@ -173,6 +181,24 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             key = "learned" if name == "learn_tv_weight" else name
             checked_weight(self.tv_weight, **{**others, key: bool(value)})
         return bool(value)
+
+    def _checked_tolerance(self, value):
+        if value is not None and self.__dict__.get("label_tolerance") is not None:
+            raise ValueError(
+                f"`tolerance` goes without a `label_tolerance`. Received: {value} beside {self.label_tolerance}"
+            )
+        return reachable(value)
+
+    def _checked_label_tolerance(self, value):
+        if value is None:
+            return None
+        check_share(label_tolerance=value)
+        if self.potential not in _LABELLED or self.tolerance is not None:
+            raise ValueError(
+                f"`label_tolerance` is for outputs with labels, {' and '.join(_LABELLED)}, without a `tolerance`. "
+                f"Received: label_tolerance={value} for {self.potential!r}, tolerance={self.tolerance}"
+            )
+        return float(value)
 
     def _checked_potential(self, value):
         if value != self.potential:
@@ -309,6 +335,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             self.tolerance,
             self.operator,
             self.huber,
+            None if training else self.label_tolerance,
         )
 
     def regularised_logits(self, logits, training=None):

@@ -1,6 +1,6 @@
 """Solvers of the dual TV problem, for a softmax, sigmoid or ReLU, with the duality gap as a certificate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -18,8 +18,10 @@ from tfapp.layers.tv.potentials import find_potential
 
 METHODS = ("fista", "preconditioned-fista", "projected-gradient", "lazy-projected-gradient")
 _GRADIENT_METHODS = METHODS[2:]
-# How many iterations pass between two looks at the gap or at the dual value.
+# How many iterations pass between two looks at the gap, at the labels or at the dual value.
 BLOCK = 10
+# What the label of a pixel is: its largest logit, or which of its logits are above 0.
+_LABELS = {"softmax": lambda u: tf.argmax(u, axis=0)[None], "sigmoid": lambda u: u > 0}
 # Curvature below this share of its bound is not trusted: it may grow during the next iterations.
 LEAST_CURVATURE = 0.1
 STEP_GROWTH = 1.02
@@ -41,7 +43,10 @@ class TVProblem:
             projection converges, and a `start`, which is projected, is another field than it stopped at.
             `projected-gradient` goes on from the projected field.
         iterations: Number of iterations; the largest number if there is a tolerance.
-        tolerance: Stop when every sample's gap per pixel is at most this; None for all iterations.
+        tolerance: A sample is left as it is when its gap per pixel is at most this; None for all iterations.
+        label_tolerance: A sample is left as it is when at most this share of its labels has changed within 10
+            iterations; None for all iterations. For `softmax` (the largest logit of a pixel) and `sigmoid` (the sign of
+            each logit), and not beside a `tolerance`.
         operator: A `LinearOperator` whose output is made short in place of the differences of neighbours, or None.
         huber: Float >= 0: lengths up to this count by their square, length^2 / (2 huber), longer ones by
             length - huber / 2, so that slopes stay slopes; 0 for lengths themselves.
@@ -55,8 +60,15 @@ class TVProblem:
     tolerance: float | None = None
     operator: LinearOperator | None = None
     huber: float = 0.0
+    label_tolerance: float | None = None
 
     def __post_init__(self):
+        if self.label_tolerance is not None and (self.tolerance is not None or self.potential not in _LABELS):
+            raise ValueError(
+                "`label_tolerance` is for 'softmax' and 'sigmoid', without a `tolerance`. Received: "
+                f"label_tolerance={self.label_tolerance}, tolerance={self.tolerance}, potential={self.potential!r}"
+            )
+
         if self.method == "preconditioned-fista" and self.operator is not None:
             raise ValueError(
                 "`method='preconditioned-fista'` is for plain total variation; with an `operator` take 'fista'. "
@@ -73,6 +85,11 @@ class TVProblem:
     def is_plain_gradient(self):
         """Whether the method is a gradient descent without momentum."""
         return self.method in _GRADIENT_METHODS
+
+    @property
+    def stops_early(self):
+        """Whether samples are looked at while they are solved, and left as they are when they are good enough."""
+        return self.tolerance is not None or self.label_tolerance is not None
 
     @property
     def phi(self):
@@ -115,8 +132,10 @@ def solve(problem, dual, start=None):
     """
     if dual.shares is not None and problem.method == "lazy-projected-gradient":
         raise ValueError("`volumes` are kept by the other methods only, not by 'lazy-projected-gradient'.")
+    if _is_one_plane(problem, dual):
+        return _solve_one_plane(problem, dual, start)
     zeta = dual.zeros() if start is None else dual.feasible(start)
-    if problem.tolerance is None and problem.method != "preconditioned-fista":
+    if not problem.stops_early and problem.method != "preconditioned-fista":
         state = _begin(problem, dual, zeta, tf.ones([], dual.o.dtype))
         return _repeat(problem, dual, state, problem.iterations).zeta, tf.constant(problem.iterations)
     return _solve_in_blocks(problem, dual, zeta)
@@ -179,34 +198,75 @@ def _iterate(problem, dual, state):
     return _State(zeta, y, t, step)
 
 
+def _is_one_plane(problem, dual):
+    """Return whether a softmax of two classes is a sigmoid of their difference: both have the same lambda."""
+    two = problem.potential == "softmax" and dual.o.shape[0] == 2 and dual.radius.shape[0] == 1
+    return two and problem.operator is None and dual.shares is None
+
+
+def _solve_one_plane(problem, dual, start):
+    """Solve a problem of two classes by one plane: step for step what both do, whose fields are each other's negative.
+
+    The class of the difference pays for both lengths, so that its lambda is twice as large.
+    """
+    one = replace(problem, potential="sigmoid")
+    if start is not None:
+        start = tuple(part[:1] - part[1:] for part in start)
+    zeta, count = solve(one, one.dual(dual.o[:1] - dual.o[1:], 2.0 * dual.radius), start)
+    return tuple(tf.concat([0.5 * part, -0.5 * part], axis=0) for part in zeta), count
+
+
 def _solve_in_blocks(problem, dual, zeta):
     o = dual.o
-    ones = tf.ones_like(like_samples(per_sample(o), o))
-    state = _begin(problem, dual, zeta, ones)
+    each = per_sample(o)
+    state = _begin(problem, dual, zeta, tf.ones_like(like_samples(each, o)))
     safeguarded = problem.method == "preconditioned-fista"
 
-    def unfinished(done, worst, *_):
-        return (
-            done < problem.iterations
-            if problem.tolerance is None
-            else ((done < problem.iterations) & (worst > problem.tolerance))
-        )
+    def unfinished(done, finished, *_):
+        return (done < problem.iterations) & ~tf.reduce_all(finished)
 
-    def block(done, worst, *tensors):
+    def block(done, finished, labels, *tensors):
         before = _State.of(*tensors)
         count = tf.minimum(BLOCK, problem.iterations - done)
         after = _repeat(problem, dual, before, count)
         if safeguarded:
             after = _go_back_where_risen(dual, before, after)
-        if problem.tolerance is not None:
-            gaps = dual.gap(settled(dual, after.zeta))
-            # A sample of NaN never gets there: nobody waits for it, and it ends nobody's iterations.
-            worst = tf.reduce_max(tf.where(tf.math.is_finite(gaps), gaps, tf.zeros_like(gaps)))
-        return (done + count, worst, *after.flat())
+        if problem.stops_early:
+            # Whatever else is in its batch, a sample that is finished stays as it is.
+            after = _chosen(like_samples(finished, o), before, after)
+            good, labels = _looked_at(problem, dual, settled(dual, after.zeta), labels)
+            finished |= good
+        return (done + count, finished, labels, *after.flat())
 
-    first = (tf.constant(0), tf.constant(float("inf"), o.dtype), *state.flat())
-    done, _, *tensors = tf.while_loop(unfinished, block, first, parallel_iterations=1)
+    labels = _labels(problem, dual.logits(zeta))
+    first = (tf.constant(0), tf.zeros_like(each, tf.bool), labels, *state.flat())
+    done, _, _, *tensors = tf.while_loop(unfinished, block, first, parallel_iterations=1)
     return _State.of(*tensors).zeta, done
+
+
+def _looked_at(problem, dual, zeta, labels):
+    """Return which samples are good enough as they are, (batch,), and the labels of all."""
+    if problem.tolerance is not None:
+        gaps = dual.gap(zeta)
+        # A sample of NaN never gets there: nobody waits for it.
+        return (gaps <= problem.tolerance) | ~tf.math.is_finite(gaps), labels
+    now = _labels(problem, dual.logits(zeta))
+    changed = per_sample(tf.cast(now != labels, dual.o.dtype))
+    places = tf.cast(tf.size(now), dual.o.dtype) / tf.cast(tf.shape(now)[1], dual.o.dtype)
+    return changed <= problem.label_tolerance * places, now
+
+
+def _labels(problem, u):
+    return tf.zeros([]) if problem.label_tolerance is None else _LABELS[problem.potential](u)
+
+
+def _chosen(condition, one, other):
+    """Return the state `one` where a condition, shaped like samples, holds, and the state `other` elsewhere."""
+    *fields, t, step = (
+        tf.where(condition, old, new) if old.shape.rank else new
+        for old, new in zip(one.flat(), other.flat(), strict=True)
+    )
+    return _State.of(*fields, t, step)
 
 
 def _go_back_where_risen(dual, before, after):

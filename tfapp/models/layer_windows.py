@@ -287,7 +287,8 @@ def halo_of(layer):
     Raises:
         NoMargin: The layer decides by the whole image when it stops or how it goes on.
     """
-    if layer.tolerance is not None or layer.method == "preconditioned-fista":
+    stops_early = layer.tolerance is not None or layer.label_tolerance is not None
+    if stops_early or layer.method == "preconditioned-fista":
         raise _unknown(layer, "decides by the whole image how it iterates")
     if layer.volumes is not None:
         raise _whole(layer, "keeps shares of the whole image")

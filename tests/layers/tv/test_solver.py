@@ -224,13 +224,63 @@ def test_start_outside_a_smaller_ball_is_projected_first(scene, solved, method):
 
 
 @EVERY_METHOD
-@pytest.mark.parametrize("tolerance", [None, 1e-12])
-def test_samples_of_a_batch_do_not_influence_each_other(scene, solved, method, tolerance):
-    # An easy sample beside a hard one; the tolerance is out of reach, so that both runs do all iterations.
+@pytest.mark.parametrize("stop", [{}, {"tolerance": 1e-12}, {"tolerance": 1e-2}, {"label_tolerance": 0.01}])
+def test_samples_of_a_batch_do_not_influence_each_other(scene, solved, method, stop):
+    # An easy sample beside a hard one, which goes on for longer.
     o = np.concatenate([scene(contrast=0.1), scene(contrast=8, seed=1)])
-    problem = TVProblem(method=method, iterations=80, tolerance=tolerance)
+    problem = TVProblem(method=method, iterations=80, **stop)
     together, easy, hard = (solved(part, 3.0, problem).logits for part in (o, o[:1], o[1:]))
     np.testing.assert_allclose(together, np.concatenate([easy, hard]), atol=1e-10)
+
+
+@pytest.mark.parametrize("potential", ["softmax", "sigmoid"])
+def test_labels_that_no_longer_change_end_the_iterations_near_those_of_the_solution(scene, solved, potential):
+    o = scene(size=(64, 64), contrast=3, noise=1.5)
+    stopped = solved(o, 1.0, TVProblem(potential, iterations=1000, label_tolerance=5e-4))
+    exact = solved(o, 1.0, TVProblem(potential, iterations=5000, tolerance=1e-8))
+    label = {"softmax": lambda u: np.argmax(u, -1), "sigmoid": lambda u: u > 0}[potential]
+    assert 10 < int(stopped.iterations) < 200
+    assert np.mean(label(stopped.logits) != label(exact.logits)) < 2e-3
+
+
+def test_a_label_that_changes_within_ten_iterations_is_enough_to_go_on(scene, solved):
+    o = scene(size=(64, 64), contrast=3, noise=1.5)
+    problem = TVProblem(iterations=1000, label_tolerance=1e-9)
+    stopped = int(solved(o, 1.0, problem).iterations)
+    earlier, before, last = (
+        np.argmax(solved(o, 1.0, TVProblem(iterations=stopped - n)).logits, -1) for n in (20, 10, 0)
+    )
+    assert (before == last).all() and (earlier != before).any()
+
+
+@EVERY_METHOD
+@ISOTROPY
+@pytest.mark.parametrize("huber", [0.0, 0.1])
+def test_two_classes_are_three_of_which_one_is_out_of_reach(scene, solved, method, isotropic, huber):
+    if huber and method == "lazy-projected-gradient":
+        return
+    o = scene()[..., :2]
+    far = np.concatenate([o, np.full_like(o[..., :1], -80.0)], axis=-1)
+    problem = TVProblem(isotropic=isotropic, method=method, iterations=17, huber=huber)
+    two, three = solved(o, 0.5, problem), solved(far, 0.5, problem)
+    np.testing.assert_allclose(two.logits, three.logits[..., :2], atol=1e-10)
+    np.testing.assert_allclose(two.dual, three.dual[:, :2], atol=1e-10)
+    np.testing.assert_allclose(two.gap, three.gap, atol=1e-10)
+
+
+def test_two_classes_of_which_one_is_forbidden_stay_finite(scene, solved):
+    o = scene()[..., :2]
+    o[0, 2, 3, 0] = -np.inf
+    probabilities = tf.nn.softmax(solved(o, 0.5, TVProblem()).logits).numpy()
+    assert np.isfinite(probabilities).all() and probabilities[0, 2, 3, 0] == 0
+
+
+@pytest.mark.parametrize("other", [{"tolerance": 1e-3}, {"potential": "relu"}])
+def test_label_tolerance_is_refused_beside_a_tolerance_and_where_there_are_no_labels(other):
+    with pytest.raises(
+        ValueError, match="`label_tolerance` is for 'softmax' and 'sigmoid', without a `tolerance`"
+    ):
+        TVProblem(label_tolerance=1e-3, **other)
 
 
 @EVERY_METHOD
