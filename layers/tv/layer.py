@@ -340,7 +340,8 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         if self.raw_tv_weight is None:
             return tf.constant(self.tv_weight)
         raw = tf.convert_to_tensor(self.raw_tv_weight)
-        weight = raw if self.weight_form == "direct" else tf.nn.softplus(raw)
+        # Loss surfaces move what is trained to where no step would: there is no lambda below 0.
+        weight = tf.maximum(raw, 0.0) if self.weight_form == "direct" else tf.nn.softplus(raw)
         if self.weight_rate == 1.0:
             return weight
         still = tf.stop_gradient(weight)
