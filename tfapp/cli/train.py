@@ -148,7 +148,8 @@ def train(
         ),
     ] = None,
     tv_relu: Annotated[
-        bool, Option(help="TV-regularised ReLUs in the network, in place of each ReLU; many times slower.")
+        bool,
+        Option(help="TV-regularised ReLUs in the network, in place of each ReLU; about seven times slower."),
     ] = False,
     tv_relu_weight: Annotated[float, Option(help="Initial lambda of each of them.")] = 0.1,
     resize: Annotated[
