@@ -82,6 +82,7 @@ def test_shares_are_those_of_the_image_and_not_of_what_pads_it(size):
 
 def test_with_another_head_nothing_is_made_of_the_options_of_a_tv_head():
     options = {name: value for name, (value, _) in OPTIONS.items()} | {"tv_guide": True}
+    options["tv_method"] = "projected-gradient"
     assert tv_head(built(head="softmax", **options)) is None
 
 
@@ -103,7 +104,7 @@ def test_with_another_head_nothing_is_made_of_the_options_of_a_tv_head():
         ({"tv_weight_bounds": "1"}, "`tv_weight_bounds` must be LEAST,LARGEST"),
         ({"tv_weight_bounds": "nan,2"}, "`tv_weight_bounds` must be LEAST,LARGEST"),
         ({"tv_weight_bounds": "2,3"}, "`tv_weight` 1, which lambda begins with, must lie within"),
-        ({"tv_volumes": "0.2,0.5"}, "are shares of 2 classes; cells:20:32 has 3: background"),
+        ({"tv_volumes": "0.2,0.8"}, "are shares of 2 classes; cells:20:32 has 3: background"),
         ({"tv_volumes": "0.2,0.5,0.4"}, "cannot be met: .* got sums of 1.1 and 1.1"),
         ({"tv_volumes": "0.6:,0.6:,:"}, "cannot be met: .* got sums of 1.2 and 3"),
         ({"tv_volumes": "0.2,,0.8"}, "has '' in it; expected a share from 0 to 1 for each class"),
@@ -120,8 +121,12 @@ def test_with_another_head_nothing_is_made_of_the_options_of_a_tv_head():
             "by `tv_gradient` implicit or jacobian-free only",
         ),
         (
+            {"tv_volumes": "0.2,0.5,0.3", "tv_method": "preconditioned-fista"},
+            "kept by `tv_method` fista or projected-gradient only",
+        ),
+        (
             {"tv_volumes": "0.2,0.5,0.3", "tv_method": "lazy-projected-gradient"},
-            "kept by the other methods only",
+            "kept by `tv_method` fista or projected-gradient only",
         ),
         ({"tv_volumes": "0.2,0.5,0.3", "patch": 16}, "would cut patches of 16 pixels out of them"),
         ({"tv_volumes": "0.2,0.5,0.3", "crop": (16, 16)}, "would cut crops out of them"),
@@ -185,11 +190,18 @@ def test_run_from_before_these_options_goes_on_with_what_they_meant(trained, cop
 @pytest.mark.slow
 def test_all_options_together_train_resume_and_answer(tmp_path, tiny):
     options = {name: value for name, (value, _) in OPTIONS.items()}
-    options |= {"tv_guide": True, "tv_relu": True, "tv_iterations": 4, "tv_inference_iterations": 8}
+    # The preconditioned method keeps no shares.
+    options |= {
+        "tv_method": "projected-gradient",
+        "tv_guide": True,
+        "tv_relu": True,
+        "tv_iterations": 4,
+        "tv_inference_iterations": 8,
+    }
     config = tiny(epochs=1, steps_per_epoch=2, **options)
-    train("cells:20:30", tmp_path / "run", config)
-    run = train("cells:20:30", tmp_path / "run", replace(config, epochs=2))
-    images = np.random.default_rng(0).random((2, 30, 30, 3), dtype=np.float32)
+    train("cells:20:34", tmp_path / "run", config)
+    run = train("cells:20:34", tmp_path / "run", replace(config, epochs=2))
+    images = np.random.default_rng(0).random((2, 34, 34, 3), dtype=np.float32)
     answer = run.load_model()(images, training=False)
     np.testing.assert_allclose(np.mean(answer, axis=(1, 2)), [[0.2, 0.5, 0.3]] * 2, atol=1e-4)
     assert read_history(run.path)[-1]["tv_weight"] >= 0.5

@@ -3,9 +3,10 @@
 import math
 from functools import partial
 
-from tfapp.errors import InputError
+from tfapp.errors import InputError, either
 from tfapp.layers import TVReLU
 from tfapp.layers.arguments import LEAST_TOLERANCE
+from tfapp.layers.tv.solver import METHODS_WITH_SHARES
 
 # What shapes the TV-regularised ReLUs: a run without a TV head may have them.
 RELU_OPTIONS = (
@@ -84,9 +85,10 @@ def check_tv(config):
             f"`tv_volumes` are kept in training by `tv_gradient` implicit or jacobian-free only; got `tv_gradient` "
             f"{config.tv_gradient}."
         )
-    if config.tv_method == "lazy-projected-gradient":
+    if config.tv_method not in METHODS_WITH_SHARES:
         raise InputError(
-            "`tv_volumes` are kept by the other methods only; got `tv_method` lazy-projected-gradient."
+            f"`tv_volumes` are kept by `tv_method` {either(METHODS_WITH_SHARES)} only; got `tv_method` "
+            f"{config.tv_method}."
         )
 
 

@@ -108,3 +108,10 @@ def test_bounds_cannot_change_once_the_layer_is_built():
     layer(SHARP)
     with pytest.raises(ValueError, match="once the layer is built"):
         layer.weight_bounds = (0.5, 0.9)
+
+
+def test_direct_weight_that_was_moved_below_0_is_none():
+    layer = TVSoftmax(0.6, weight_form="direct", **SHORT)
+    layer.build(SHARP.shape)
+    layer.raw_tv_weight.assign(-0.5)
+    np.testing.assert_allclose(layer(SHARP), keras.ops.softmax(SHARP), atol=1e-6)
