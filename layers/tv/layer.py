@@ -28,6 +28,7 @@ from tfapp.layers.tv.gradients import GRADIENTS, regularise_logits, regularise_o
 from tfapp.layers.tv.linear_operator import checked_operator
 from tfapp.layers.tv.operators import edge_weights
 from tfapp.layers.tv.solver import METHODS, TVProblem
+from tfapp.layers.tv.weight_bounds import check_within, checked_bounds, raw_constraint
 
 _LABELLED = ("softmax", "sigmoid")
 _CHOICES = {
@@ -51,6 +52,9 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         weight_rate: Float > 0, by which the gradient to lambda is multiplied: under SGD lambda has a learning rate of
             its own, tau_lambda = weight_rate * rate. Optimizers that divide by the size of gradients, such as Adam,
             undo it.
+        weight_bounds: Pair `(least, largest)`, either of which may be None, that a learned lambda stays within after
+            every step of an optimizer, and that it must begin within; None for no bounds. What a call gives in place of
+            lambda has none.
         iterations: Integer >= 1, number of iterations in training; the largest number with a `tolerance`.
         gradient: How training differentiates. `"implicit"`: the gradient of the converged form, in memory that does
             not depend on the iterations, exact as far as these and `backward_iterations` go. `"jacobian-free"`: its
@@ -89,10 +93,17 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
 
     potential = None
     least_classes = 1
-    BUILT_IN = ("learn_tv_weight", "weight_form", "learn_temperature", "per_class", "return_gap")
+    BUILT_IN = (
+        "learn_tv_weight",
+        "weight_form",
+        "weight_bounds",
+        "learn_temperature",
+        "per_class",
+        "return_gap",
+    )
     LATER = {
         **{"operator": None, "huber": 0.0, "temperature": 1.0, "learn_temperature": False, "volumes": None},
-        **{"weight_form": "softplus", "weight_rate": 1.0, "label_tolerance": None},
+        **{"weight_form": "softplus", "weight_rate": 1.0, "weight_bounds": None, "label_tolerance": None},
     }
 
     def __init__(
@@ -120,6 +131,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         volumes=None,
         weight_form="softplus",
         weight_rate=1.0,
+        weight_bounds=None,
         label_tolerance=None,
         **kwargs,
     ):
@@ -127,6 +139,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         self.raw_tv_weight = self.raw_temperature = None
         self.learn_tv_weight, self.per_class = learn_tv_weight, per_class
         self.weight_form, self.weight_rate = weight_form, weight_rate
+        self.weight_bounds = weight_bounds
         self.tv_weight = tv_weight
         self.iterations, self.inference_iterations = iterations, inference_iterations
         self.gradient, self.backward_iterations = gradient, backward_iterations
@@ -159,7 +172,14 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
             check_choice(name, value, _CHOICES[name])
             return value
         if name == "tv_weight":
-            return self._fitting(checked_weight(value, self.learn_tv_weight, self.per_class))
+            weight = self._fitting(checked_weight(value, self.learn_tv_weight, self.per_class))
+            check_within(weight, self.weight_bounds)
+            return weight
+        if name == "weight_bounds":
+            bounds = checked_bounds(value)
+            if "tv_weight" in self.__dict__:
+                check_within(self.tv_weight, bounds)
+            return bounds
         if name == "tolerance":
             return self._checked_tolerance(value)
         if name == "label_tolerance":
@@ -246,7 +266,7 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
                 name="raw_tv_weight",
                 shape=(logits_shape[-1],) if self.per_class else (),
                 initializer=keras.initializers.Constant(raw if len(raw) > 1 else raw[0]),
-                constraint=keras.constraints.NonNeg() if self.weight_form == "direct" else None,
+                constraint=raw_constraint(self.weight_form, self.weight_bounds),
                 trainable=True,
                 autocast=False,
             )
@@ -347,7 +367,8 @@ class TVLayer(CheckedOptions, keras.layers.Layer):
         if self.raw_tv_weight is None:
             return tf.constant(self.tv_weight)
         raw = tf.convert_to_tensor(self.raw_tv_weight)
-        weight = raw if self.weight_form == "direct" else tf.nn.softplus(raw)
+        # Loss surfaces move what is trained to where no step would: there is no lambda below 0.
+        weight = tf.maximum(raw, 0.0) if self.weight_form == "direct" else tf.nn.softplus(raw)
         if self.weight_rate == 1.0:
             return weight
         still = tf.stop_gradient(weight)

@@ -18,6 +18,8 @@ from tfapp.layers.tv.potentials import find_potential
 
 METHODS = ("fista", "preconditioned-fista", "projected-gradient", "lazy-projected-gradient")
 _GRADIENT_METHODS = METHODS[2:]
+# The steps of the preconditioned one are bounds for the differences, and not for the prices of shares.
+METHODS_WITH_SHARES = ("fista", "projected-gradient")
 # How many iterations pass between two looks at the gap, at the labels or at the dual value.
 BLOCK = 10
 # What the label of a pixel is: its largest logit, or which of its logits are above 0.
@@ -130,8 +132,10 @@ def solve(problem, dual, start=None):
     Returns:
         (zeta, count): the feasible dual field, a tuple of planes, and the number of iterations done.
     """
-    if dual.shares is not None and problem.method == "lazy-projected-gradient":
-        raise ValueError("`volumes` are kept by the other methods only, not by 'lazy-projected-gradient'.")
+    if dual.shares is not None and problem.method not in METHODS_WITH_SHARES:
+        raise ValueError(
+            f"`volumes` are kept by the methods {METHODS_WITH_SHARES} only. Received: method={problem.method!r}"
+        )
     if _is_one_plane(problem, dual):
         return _solve_one_plane(problem, dual, start)
     zeta = dual.zeros() if start is None else dual.feasible(start)

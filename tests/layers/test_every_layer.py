@@ -58,6 +58,7 @@ OPEN_OPTIONS = {
     "learn_temperature": True,
     "weight_form": "direct",
     "weight_rate": 0.1,
+    "weight_bounds": (0.1, 5.0),
 }
 HPR_OPTIONS = {
     "exponent": 2.0,

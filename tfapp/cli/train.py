@@ -96,8 +96,62 @@ def train(
         ),
     ] = "implicit",
     tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the one step.")] = 0.25,
-    tv_iterations: Annotated[int, Option(help="FISTA iterations in training.")] = 30,
-    tv_inference_iterations: Annotated[int, Option(help="FISTA iterations at inference.")] = 100,
+    tv_iterations: Annotated[int, Option(help="Iterations of the solver in training.")] = 30,
+    tv_inference_iterations: Annotated[int, Option(help="Iterations of the solver at inference.")] = 100,
+    tv_method: Annotated[
+        str,
+        Option(
+            help="Solver: fista, preconditioned-fista, projected-gradient, or lazy-projected-gradient (Jia, Liu, Tai, "
+            "as printed)."
+        ),
+    ] = "fista",
+    tv_isotropic: Annotated[
+        bool, Option(help="Euclidean lengths, fair to all directions, or sums of absolute values.")
+    ] = True,
+    tv_tolerance: Annotated[
+        float | None,
+        Option(help="Duality gap per pixel to stop at before the last iteration.", show_default="none"),
+    ] = None,
+    tv_guide: Annotated[
+        bool, Option(help="Borders that follow the edges of the input image cost less.")
+    ] = False,
+    tv_edge_contrast: Annotated[
+        float,
+        Option(help="Difference of neighbours in an image in [0, 1] at which --tv-guide halves lambda."),
+    ] = 0.1,
+    tv_weight_form: Annotated[
+        str,
+        Option(
+            help="What is trained: softplus, the number whose softplus is lambda, or direct, lambda itself."
+        ),
+    ] = "softplus",
+    tv_weight_rate: Annotated[
+        float, Option(help="Learning rate of lambda under sgd, as a factor of that of the network.")
+    ] = 1.0,
+    tv_weight_bounds: Annotated[
+        str | None,
+        Option(
+            help="LEAST,LARGEST: bounds that a learned lambda stays within; an empty side is no bound.",
+            show_default="none",
+        ),
+    ] = None,
+    tv_temperature: Annotated[
+        float, Option(help="Initial weight of the entropy: below 1 probabilities are sharper.")
+    ] = 1.0,
+    learn_tv_temperature: Annotated[bool, Option(help="Learn that weight, or keep it.")] = False,
+    tv_volumes: Annotated[
+        str | None,
+        Option(
+            help="Shares of the pixels that the classes take in every image: 0.2,0.5,0.3, or bounds LEAST:LARGEST, "
+            "0.1:0.3,:0.5,0.2:; for whole images.",
+            show_default="none",
+        ),
+    ] = None,
+    tv_relu: Annotated[
+        bool,
+        Option(help="TV-regularised ReLUs in the network, in place of each ReLU; about seven times slower."),
+    ] = False,
+    tv_relu_weight: Annotated[float, Option(help="Initial lambda of each of them.")] = 0.1,
     resize: Annotated[
         str | None,
         Option(

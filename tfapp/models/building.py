@@ -32,7 +32,7 @@ REGRESSION_HEADS = ("sigmoid", "identity")
 HEADS = ("softmax", "tv-softmax", *REGRESSION_HEADS)
 
 
-def build(name, num_classes, channels=3, *, head=None, head_options=None, **options):
+def build(name, num_classes, channels=3, *, head=None, head_options=None, guided=False, **options):
     """Build a segmenter by name.
 
     Args:
@@ -43,7 +43,9 @@ def build(name, num_classes, channels=3, *, head=None, head_options=None, **opti
             one of `REGRESSION_HEADS` for one that emits independent numbers: those of `sigmoid` lie in (0, 1),
             those of `identity` anywhere.
         head_options: Keyword arguments of `TVSoftmax` for the head `tv-softmax`.
-        options: Keyword arguments of the model, such as `base_width` and `depth`.
+        guided: Whether the image, as it enters the network, is the guide of the head `tv-softmax`: borders of classes
+            that follow its edges are cheaper.
+        options: Keyword arguments of the model, such as `base_width`, `depth` and `relu`.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` to `(batch, height, width, num_classes)`.
@@ -54,10 +56,10 @@ def build(name, num_classes, channels=3, *, head=None, head_options=None, **opti
     if name not in MODELS:
         raise InputError(f"Unknown model {name!r}; choose one of: {', '.join(MODELS)}.")
     model = MODELS[name](num_classes, channels, **options)
-    return model if head is None else attach_head(model, head, head_options)
+    return model if head is None else attach_head(model, head, head_options, guided)
 
 
-def attach_head(logits_model, head, head_options=None):
+def attach_head(logits_model, head, head_options=None, guided=False):
     """Return the model that turns the logits of `logits_model` into what `head` gives; see `build`."""
     if head not in HEADS:
         raise InputError(f"Unknown head {head!r}; choose one of: {', '.join(HEADS)}.")
@@ -68,7 +70,9 @@ def attach_head(logits_model, head, head_options=None):
     else:
         activation = {"sigmoid": "sigmoid", "identity": "linear"}[head]
         layer = keras.layers.Activation(activation, name=head, dtype="float32")
-    return keras.Model(logits_model.input, layer(logits_model.output), name=logits_model.name)
+    # The logits are cut to the image, whose frame is that of the guide.
+    guide = {"guide": logits_model.input} if guided and head == "tv-softmax" else {}
+    return keras.Model(logits_model.input, layer(logits_model.output, **guide), name=logits_model.name)
 
 
 def logits_of(model):

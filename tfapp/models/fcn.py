@@ -12,7 +12,9 @@ from tfapp.models.weights import load_encoder_weights
 DEPTH = len(CONVOLUTIONS)
 
 
-def fcn_32s(num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5, encoder_weights=None):
+def fcn_32s(
+    num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5, encoder_weights=None, relu=None
+):
     """Return an FCN-32s that maps images to logits of the same height and width.
 
     All of VGG-16, its fully connected layers as convolutions, scores every 32nd pixel, and bilinear
@@ -28,6 +30,8 @@ def fcn_32s(num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5,
         dropout: Rate of dropout after the two layers that were fully connected, in [0, 1).
         encoder_weights: Where the encoder's weights come from, as `load_encoder_weights` takes it, or None
             for random ones.
+        relu: Function from a name to the layer in the place of a ReLU, such as
+            `lambda name: tfapp.layers.TVReLU(0.1, name=name)`; None for ReLU.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -45,7 +49,7 @@ def fcn_32s(num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5,
     images = keras.Input((None, None, channels), name="images")
     padded = PadToStride(2**DEPTH, name="pad")(images)
     x = padded if encoder_weights is None else centre_as_imagenet(padded)
-    x = _encode(x, base_width, dropout)
+    x = _encode(x, base_width, dropout, relu)
     # From zero, as Long et al. have it: no class is preferred before the first step.
     x = layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name="scores")(x)
     # The last transposed convolution of Long et al., which is kept at bilinear interpolation, but without its
@@ -58,11 +62,11 @@ def fcn_32s(num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5,
     return model
 
 
-def _encode(x, base_width, dropout):
+def _encode(x, base_width, dropout, relu):
     for block in range(1, DEPTH + 1):
-        x = vgg_block(x, block, base_width)
+        x = vgg_block(x, block, base_width, relu=relu)
         x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
     for name, size in (("fc6", 7), ("fc7", 1)):
-        x = convolution(x, 64 * base_width, name, size=size)
+        x = convolution(x, 64 * base_width, name, size=size, relu=relu)
         x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
     return x

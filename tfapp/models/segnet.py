@@ -24,6 +24,7 @@ def segnet(
     dropout=0.0,
     batch_norm=True,
     encoder_weights=None,
+    relu=None,
 ):
     """Return a SegNet that maps images to logits of the same height and width.
 
@@ -41,6 +42,8 @@ def segnet(
         batch_norm: Whether every convolution but the last is followed by batch normalisation.
         encoder_weights: Where the encoder's weights come from, as `load_encoder_weights` takes it, or None
             for random ones. All other kernels are those of He et al. (2015), as the authors have them.
+        relu: Function from a name to the layer in the place of a ReLU, such as
+            `lambda name: tfapp.layers.TVReLU(0.1, name=name)`; None for ReLU.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -60,13 +63,13 @@ def segnet(
         x = centre_as_imagenet(x)
     indices = {}
     for block in range(1, depth + 1):
-        x = vgg_block(x, block, base_width, batch_norm)
+        x = vgg_block(x, block, base_width, batch_norm, relu)
         x, indices[block] = MaxPoolWithIndices(name=f"block{block}_pool")(x)
     if dropout:
         x = layers.Dropout(dropout, name="bottom_dropout")(x)
     for block in range(depth, 0, -1):
         x = MaxUnpooling2D(name=f"decoder{block}_unpool")(x, indices[block])
-        x = _decoder_block(x, block, base_width, batch_norm)
+        x = _decoder_block(x, block, base_width, batch_norm, relu)
     x = layers.Conv2D(num_classes, 3, padding="same", kernel_initializer="he_normal", name="scores")(x)
     model = keras.Model(images, CropLike(name="logits")([x, images]), name="segnet")
     if encoder_weights is not None:
@@ -74,12 +77,12 @@ def segnet(
     return model
 
 
-def _decoder_block(x, block, base_width, batch_norm):
+def _decoder_block(x, block, base_width, batch_norm, relu):
     # The encoder's block turned round: its last convolution has the width of the block above, and that of
     # block 1 is `scores`.
     for number in range(CONVOLUTIONS[block - 1], 0, -1):
         if (block, number) == (1, 1):
             return x
         width = WIDTHS[block - 1] if number > 1 else WIDTHS[block - 2]
-        x = convolution(x, width * base_width, f"decoder{block}_conv{number}", batch_norm)
+        x = convolution(x, width * base_width, f"decoder{block}_conv{number}", batch_norm, relu=relu)
     return x

@@ -210,12 +210,13 @@ class TiledNetwork:
         answer = self._body(seen[None])[:, needed_rows, needed_columns]
         if self._parts[1] is not None:
             # From half precision, as the layer itself does.
-            answer = self._head(tf.cast(answer, tf.float32))
+            guide = (seen[None][:, needed_rows, needed_columns],) if self._parts[2] else ()
+            answer = self._head(tf.cast(answer, tf.float32), *guide)
         return np.asarray(answer[0, used_rows, used_columns])
 
     def _made(self, model, margin):
-        body, head = _without_tv_head(model)
-        halo, own_end = _halo(head, margin)
+        body, head, is_guided = _without_tv_head(model)
+        halo, own_end = _halo(head, margin, is_guided)
         reach, unknown = _reach(body, halo, margin)
         stride = reach.stride
         chosen = reach.margin if margin is None else -(-margin // stride) * stride
@@ -225,7 +226,7 @@ class TiledNetwork:
         if chosen < reach.margin:
             self._inexact = narrow_margin(chosen, reach.margin)
         side = self._side if self._side != AUTO else _automatic_side(chosen)
-        self._parts = body, head
+        self._parts = body, head, is_guided
         return checked_tiling(side, chosen, stride, min(halo, chosen))
 
     # Traced when they are called first: of small images, and of large ones, the others are not needed.
@@ -240,7 +241,9 @@ class TiledNetwork:
 
     @cached_property
     def _head(self):
-        body, head = self._parts
+        body, head, is_guided = self._parts
+        if is_guided:
+            return compiled(_guided(head), body.output_shape[-1], self._channels)
         return compiled(head, body.output_shape[-1])
 
 
@@ -280,8 +283,8 @@ class TilingNeeds(NamedTuple):
 def needs_of(model):
     """Return the `TilingNeeds` of a network, None if it cannot work by tiles, or what it looks at is not known."""
     try:
-        body, head = _without_tv_head(model)
-        halo, _ = _halo(head, None)
+        body, head, is_guided = _without_tv_head(model)
+        halo, _ = _halo(head, None, is_guided)
         reach, _ = _reach(body, halo, None)
     except NoMargin:
         return None
@@ -299,20 +302,30 @@ def tile_side(tile):
 
 
 def _without_tv_head(model):
-    """Return a network without the TV layer that it ends in, on the same variables, and that layer or None."""
+    """Return a network without the TV layer that it ends in, on the same variables, that layer or None, and whether
+    the image is the guide of that layer."""
     if is_functional(model):
         layer, arguments, _ = call_of(model.outputs[0])
-        if isinstance(layer, TVLayer) and len(arguments.keras_tensors) == 1:
-            return keras.Model(inputs_of(model), arguments.keras_tensors[0]), layer
-    return model, None
+        if isinstance(layer, TVLayer):
+            logits, *others = arguments.keras_tensors
+            is_guided = len(others) == 1 and arguments.kwargs.get("guide") is inputs_of(model)
+            if is_guided or not others:
+                return keras.Model(inputs_of(model), logits), layer, is_guided
+    return model, None, False
 
 
-def _halo(head, margin):
+def _guided(head):
+    """Return the function of logits and an image that a TV layer with a guide is."""
+    return lambda logits, image, training: head(logits, guide=image, training=training)
+
+
+def _halo(head, margin, is_guided):
     """Return how far a TV head looks, and a sentence if that is not known and whoever gives a margin decides."""
     if head is None:
         return 0, None
     try:
-        return halo_of(head), None
+        # The weight of an edge looks one pixel further.
+        return halo_of(head) + is_guided, None
     except NoMargin:
         if margin is None:
             raise
@@ -347,11 +360,11 @@ def _automatic_side(margin):
     )
 
 
-def compiled(model, channels):
-    """Return a network, or a layer, as a graph function of one image, float32 (1, height, width, channels)."""
+def compiled(model, *channels):
+    """Return a network, or a layer, as a graph function of images, each float32 (1, height, width, channels)."""
     # As a graph: called eagerly, Keras holds every feature map to the end, twice the memory of a photo.
     return tf.function(
-        lambda image: model(image, training=False),
-        input_signature=[tf.TensorSpec((1, None, None, channels), tf.float32)],
+        lambda *images: model(*images, training=False),
+        input_signature=[tf.TensorSpec((1, None, None, count), tf.float32) for count in channels],
         autograph=False,
     ).get_concrete_function()

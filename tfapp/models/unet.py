@@ -1,5 +1,7 @@
 """U-Net (Ronneberger, Fischer, Brox, 2015) and the networks around it, which differ in their skip connections."""
 
+from functools import partial
+
 import keras
 from keras import layers
 
@@ -7,7 +9,7 @@ from tfapp.errors import InputError
 from tfapp.layers import CropLike, PadToStride
 
 
-def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_activation=None):
+def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_activation=None, relu=None):
     """Return a U-Net that maps images to logits of the same height and width.
 
     "Same" convolutions replace the unpadded ones of Ronneberger et al., so that every pixel gets an answer; the
@@ -20,6 +22,8 @@ def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_a
         depth: Number of 2x2 poolings; the stride is `2 ** depth`.
         dropout: Rate of dropout at the lowest level, in [0, 1).
         last_activation: Layer in the place of the last ReLU of the decoder, such as `tfapp.layers.TVReLU()`.
+        relu: Function from a name to the layer in the place of a ReLU, such as
+            `lambda name: tfapp.layers.TVReLU(0.1, name=name)`; None for ReLU.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -37,10 +41,11 @@ def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_a
         dropout=dropout,
         skip=lambda features, level: features,
         last_activation=last_activation,
+        relu=relu,
     )
 
 
-def res_unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
+def res_unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, relu=None):
     """Return a U-Net whose skip connections lead through residual modules.
 
     A module is ReLU(x + F(x)) with two 3x3 convolutions F of the level's width (K. He, X. Zhang, S. Ren, J. Sun,
@@ -55,6 +60,8 @@ def res_unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
         base_width: Filters of the first level; each level below has twice as many, the lowest 1.5 times.
         depth: Number of 2x2 poolings; the stride is `2 ** depth`.
         dropout: Rate of dropout at the lowest level, in [0, 1).
+        relu: Function from a name to the layer in the place of a ReLU, such as
+            `lambda name: tfapp.layers.TVReLU(0.1, name=name)`; None for ReLU.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -71,36 +78,31 @@ def res_unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
         channels,
         widths=[*upper, 3 * lowest // 4],
         dropout=dropout,
-        skip=_residual_module,
+        skip=partial(_residual_module, relu=relu),
+        relu=relu,
     )
 
 
-def _residual_module(x, level):
+def _residual_module(x, level, relu=None):
     residual, width = x, x.shape[-1]
-    for step, activation in ((1, "relu"), (2, None)):
-        residual = layers.Conv2D(
-            width,
-            3,
-            padding="same",
-            activation=activation,
-            kernel_initializer="he_normal",
-            name=f"skip{level}_conv{step}",
-        )(residual)
+    residual = _convolution(residual, width, f"skip{level}_conv1", relu)
+    residual = _convolution(residual, width, f"skip{level}_conv2", activated=False)
     x = layers.Add(name=f"skip{level}_add")([x, residual])
-    return layers.ReLU(name=f"skip{level}_relu")(x)
+    name = f"skip{level}_relu"
+    return layers.ReLU(name=name)(x) if relu is None else relu(name)(x)
 
 
-def fcn_16s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
+def fcn_16s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, relu=None):
     """Return an FCN-16s; see `fcn_4s`. At depth 4 its one skip connection is the lowest of U-Net's."""
-    return _fused_fcn(16, num_classes, channels, base_width, depth, dropout)
+    return _fused_fcn(16, num_classes, channels, base_width, depth, dropout, relu)
 
 
-def fcn_8s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
+def fcn_8s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, relu=None):
     """Return an FCN-8s; see `fcn_4s`. At depth 4 it has the two lowest skip connections of U-Net."""
-    return _fused_fcn(8, num_classes, channels, base_width, depth, dropout)
+    return _fused_fcn(8, num_classes, channels, base_width, depth, dropout, relu)
 
 
-def fcn_4s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
+def fcn_4s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, relu=None):
     """Return an FCN-4s that maps images to logits of the same height and width.
 
     FCN-Ns fuses encoder and decoder only where maps that were pooled N times or more are upsampled: there the
@@ -114,6 +116,8 @@ def fcn_4s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
         base_width: Filters of the first level; each level below has twice as many.
         depth: Number of 2x2 poolings, at least log2 of the number in the name; the stride is `2 ** depth`.
         dropout: Rate of dropout at the lowest level, in [0, 1).
+        relu: Function from a name to the layer in the place of a ReLU, such as
+            `lambda name: tfapp.layers.TVReLU(0.1, name=name)`; None for ReLU.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -126,10 +130,10 @@ def fcn_4s(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0):
         J. Lu, K. Tong, "Visualized Insights into the Optimization Landscape of Fully Convolutional Networks",
         arXiv, January 2019.
     """
-    return _fused_fcn(4, num_classes, channels, base_width, depth, dropout)
+    return _fused_fcn(4, num_classes, channels, base_width, depth, dropout, relu)
 
 
-def _fused_fcn(pooled, num_classes, channels, base_width, depth, dropout):
+def _fused_fcn(pooled, num_classes, channels, base_width, depth, dropout, relu):
     highest = pooled.bit_length() - 2
     if depth <= highest:
         raise InputError(
@@ -143,10 +147,11 @@ def _fused_fcn(pooled, num_classes, channels, base_width, depth, dropout):
         widths=doubled_widths(base_width, depth),
         dropout=dropout,
         skip=lambda features, level: features if level >= highest else None,
+        relu=relu,
     )
 
 
-def encoder_decoder(name, num_classes, channels, *, widths, dropout, skip, last_activation=None):
+def encoder_decoder(name, num_classes, channels, *, widths, dropout, skip, last_activation=None, relu=None):
     """Return a network that maps images to logits of the same height and width.
 
     "Same" convolutions replace U-Net's unpadded ones, so that every pixel gets an answer; the image is mirrored
@@ -162,6 +167,7 @@ def encoder_decoder(name, num_classes, channels, *, widths, dropout, skip, last_
         skip: Function of (features of the encoder before their pooling, level counted from 0 at the image) that
             returns what is concatenated to the upsampled features of that level, or None for nothing.
         last_activation: Layer in the place of the last ReLU of the decoder, or None.
+        relu: Function from a name to the layer in the place of every other ReLU, or None.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -172,10 +178,10 @@ def encoder_decoder(name, num_classes, channels, *, widths, dropout, skip, last_
     x = PadToStride(2 ** len(upper), name="pad")(images)
     encoded = []
     for level, width in enumerate(upper):
-        x = _two_convolutions(x, width, f"down{level}")
+        x = _two_convolutions(x, width, f"down{level}", relu)
         encoded.append(x)
         x = layers.MaxPooling2D(name=f"down{level}_pool")(x)
-    x = _two_convolutions(x, lowest, "bottom")
+    x = _two_convolutions(x, lowest, "bottom", relu)
     if dropout:
         x = layers.Dropout(dropout, name="bottom_dropout")(x)
     for level, width in reversed(list(enumerate(upper))):
@@ -183,7 +189,7 @@ def encoder_decoder(name, num_classes, channels, *, widths, dropout, skip, last_
         skipped = skip(encoded[level], level)
         if skipped is not None:
             x = layers.Concatenate(name=f"up{level}_skip")([skipped, x])
-        x = _two_convolutions(x, width, f"up{level}", last_activation if level == 0 else None)
+        x = _two_convolutions(x, width, f"up{level}", relu, last_activation if level == 0 else None)
     x = layers.Conv2D(num_classes, 1, name="scores")(x)
     return keras.Model(images, CropLike(name="logits")([x, images]), name=name)
 
@@ -193,15 +199,19 @@ def doubled_widths(base_width, depth):
     return [base_width * 2**level for level in range(depth + 1)]
 
 
-def _two_convolutions(x, width, name, last_activation=None):
-    for step in (1, 2):
-        replaced = step == 2 and last_activation is not None
-        x = layers.Conv2D(
-            width,
-            3,
-            padding="same",
-            activation=None if replaced else "relu",
-            kernel_initializer="he_normal",
-            name=f"{name}_conv{step}",
-        )(x)
+def _two_convolutions(x, width, name, relu, last_activation=None):
+    x = _convolution(x, width, f"{name}_conv1", relu)
+    x = _convolution(x, width, f"{name}_conv2", relu, activated=last_activation is None)
     return x if last_activation is None else last_activation(x)
+
+
+def _convolution(x, width, name, relu=None, activated=True):
+    x = layers.Conv2D(
+        width,
+        3,
+        padding="same",
+        activation="relu" if activated and relu is None else None,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    return relu(f"{name}_relu")(x) if activated and relu is not None else x

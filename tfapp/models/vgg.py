@@ -34,7 +34,7 @@ def centre_as_imagenet(images):
     return layers.Rescaling(255.0, offset=offset, name="centre_as_imagenet")(images)
 
 
-def vgg_block(x, block, base_width, batch_norm=False):
+def vgg_block(x, block, base_width, batch_norm=False, relu=None):
     """Apply the convolutions of one block of VGG-16, without its pooling.
 
     Args:
@@ -42,24 +42,31 @@ def vgg_block(x, block, base_width, batch_norm=False):
         block: Number of the block, 1 to 5.
         base_width: Filters of block 1, 64 in VGG-16.
         batch_norm: Whether to normalise before each ReLU.
+        relu: Function from a name to the layer in the place of a ReLU, or None.
 
     Returns:
         Feature maps of the same height and width.
     """
     for number in range(1, CONVOLUTIONS[block - 1] + 1):
-        x = convolution(x, WIDTHS[block - 1] * base_width, f"block{block}_conv{number}", batch_norm)
+        x = convolution(
+            x, WIDTHS[block - 1] * base_width, f"block{block}_conv{number}", batch_norm, relu=relu
+        )
     return x
 
 
-def convolution(x, width, name, batch_norm=False, size=3):
-    """Apply a "same" convolution, batch normalisation if asked for, and ReLU.
+def convolution(x, width, name, batch_norm=False, size=3, relu=None):
+    """Apply a "same" convolution, batch normalisation if asked for, and ReLU, or what `relu` gives.
 
     The convolution has a bias in both cases, so that VGG-16's weights fit.
     """
     x = layers.Conv2D(width, size, padding="same", kernel_initializer="he_normal", name=name)(x)
     if batch_norm:
         x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
+    return (relu or _relu)(f"{name}_relu")(x)
+
+
+def _relu(name):
+    return layers.ReLU(name=name)
 
 
 def encoder_convolutions(model):

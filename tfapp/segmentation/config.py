@@ -11,9 +11,11 @@ from tfapp.data.framing import CROP_OR_PATCH
 from tfapp.data.noise import DEFAULT_SHARE
 from tfapp.data.streams import NO_CROP, check_colours
 from tfapp.errors import InputError, either
+from tfapp.layers.tv.solver import METHODS as TV_METHODS
 from tfapp.models import MODELS, REGRESSION_HEADS
 from tfapp.optimizers import ALIG, BPGrad, Eve
 from tfapp.runs.precision import PRECISIONS
+from tfapp.segmentation.tv_options import check_classes, check_tv, completed_texts
 
 # Optimizers of tfapp; all other names are Keras's.
 OWN_OPTIMIZERS = {"bpgrad": BPGrad, "alig": ALIG, "eve": Eve}
@@ -23,6 +25,7 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta",
 LEARNING_RATES = {"bpgrad": 1.0, "alig": 0.1}
 MOMENTUM = {"sgd": 0.0, "bpgrad": 0.9, "alig": 0.9}
 TV_GRADIENTS = ("implicit", "jacobian-free", "unrolled", "one-step")
+TV_WEIGHT_FORMS = ("softplus", "direct")
 SCHEDULES = ("constant", "cosine")
 WEIGHTINGS = ("none", "balanced", "median-frequency")
 _CHOICES = {
@@ -32,6 +35,8 @@ _CHOICES = {
     "schedule": SCHEDULES,
     "class_weighting": WEIGHTINGS,
     "tv_gradient": TV_GRADIENTS,
+    "tv_method": TV_METHODS,
+    "tv_weight_form": TV_WEIGHT_FORMS,
     "precision": PRECISIONS,
 }
 # Of an augmentation the symmetry may be left to the shape of the frames.
@@ -48,6 +53,11 @@ _POSITIVE = (
     "tv_step",
     "tv_iterations",
     "tv_inference_iterations",
+    "tv_tolerance",
+    "tv_edge_contrast",
+    "tv_weight_rate",
+    "tv_temperature",
+    "tv_relu_weight",
 )
 
 
@@ -68,6 +78,9 @@ class TrainConfig:
     `augment` is a list with commas, as `tfapp.data.augmentation.parse_augmentation` reads it; the symmetry of it may be
     `auto`. `crop` and `resize` are (height, width); images are resized first.
 
+    `tv_weight_bounds` and `tv_volumes` are texts, as `parse_bounds` and `parse_shares` of
+    `tfapp.segmentation.tv_options` read them. Of options of a TV head nothing is made with another head.
+
     `trajectory` is the number of epochs between two records of the weights, which `tfapp.landscape` draws planes of.
     """
 
@@ -85,6 +98,19 @@ class TrainConfig:
     tv_inference_iterations: int = 100
     tv_gradient: str = "implicit"
     tv_per_class: bool = False
+    tv_method: str = "fista"
+    tv_isotropic: bool = True
+    tv_tolerance: float | None = None
+    tv_guide: bool = False
+    tv_edge_contrast: float = 0.1
+    tv_weight_form: str = "softplus"
+    tv_weight_rate: float = 1.0
+    tv_weight_bounds: str | None = None
+    tv_temperature: float = 1.0
+    learn_tv_temperature: bool = False
+    tv_volumes: str | None = None
+    tv_relu: bool = False
+    tv_relu_weight: float = 0.1
     epochs: int = 20
     until_loss: float | None = None
     steps_per_epoch: int | None = None
@@ -129,6 +155,7 @@ class TrainConfig:
                 raise InputError(f"`{name}` must be above 0; got {value}.")
             if value is not None and not is_finite(value):
                 raise InputError(f"`{name}` must be a finite number; got {value}.")
+        check_tv(self)
         self._check_sizes()
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise InputError(f"`steps_per_epoch` must be at least 1; got {self.steps_per_epoch}.")
@@ -196,6 +223,7 @@ class TrainConfig:
     def check_data(self, dataset):
         """Raise InputError for options that do not suit the data, their kind, masks or image pairs, and channels."""
         check_colours(parse_augmentation(self.augment, SYMMETRIES), dataset)
+        check_classes(self, dataset)
         if not dataset.image_pairs:
             return
         if self.loss != "mse" or self.head not in REGRESSION_HEADS:
@@ -209,10 +237,11 @@ class TrainConfig:
     def completed(self):
         """Return the configuration with the model's and the optimizer's own values where it has None.
 
-        The augmentation is written with each of its values.
+        The augmentation is written with each of its values, lists in texts in one way.
         """
         own = self._own_options()
         own = {name: own[name] for name in own if getattr(self, name) is None}
+        own |= completed_texts(self)
         return replace(self, augment=str(parse_augmentation(self.augment, SYMMETRIES)), **own)
 
     def _own_options(self):

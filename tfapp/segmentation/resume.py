@@ -17,6 +17,7 @@ from tfapp.segmentation.class_weighting import class_weights
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.config import SYMMETRIES, with_defaults
 from tfapp.segmentation.run import Run
+from tfapp.segmentation.tv_options import check_whole
 
 
 def begin_or_resume(
@@ -46,6 +47,7 @@ def begin_or_resume(
         run.take_compared(dataset)
         return run, run.frames("train", image_memory, cache)
     framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap, config.crop)
+    check_whole(config, framing)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
         say(remark)
     shares = config.test_share, config.validation_share

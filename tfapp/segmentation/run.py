@@ -31,6 +31,7 @@ from tfapp.segmentation.coding import TrainingData, refuse_other_coding
 from tfapp.segmentation.config import TrainConfig, check_stored
 from tfapp.segmentation.exporting import export_segmenter
 from tfapp.segmentation.tested_images import warn_of_training_images
+from tfapp.segmentation.tv_options import RELU_OPTIONS
 
 MODEL = "model.keras"
 TRAJECTORY = "trajectory"
@@ -178,12 +179,14 @@ class Run(runs.Run):
 
         Of a run without a TV head, what concerns that head is left out.
         """
+        # Runs from before this option have no entry of it.
+        in_relu = RELU_OPTIONS if self.config.get("tv_relu") else ()
         derived = {"seed", "split_seed", "requested", "class_weights", "images_together", "trajectory"}
         return {
             # A run that was not read from its file yet still has tuples.
             name: list(value) if isinstance(value, tuple) else value
             for name, value in self.config.items()
-            if name not in derived and (self.has_tv_head or "tv_" not in name)
+            if name not in derived and (self.has_tv_head or "tv_" not in name or name in in_relu)
         }
 
     @cached_property

@@ -26,6 +26,7 @@ from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.compiling import compile_configured
 from tfapp.segmentation.resume import begin_or_resume
 from tfapp.segmentation.run import TRAJECTORY, Run
+from tfapp.segmentation.tv_options import head_options, relu_maker
 
 # A dozen images would make epochs of two steps, and twenty epochs would train nothing.
 LEAST_STEPS = 50
@@ -213,22 +214,16 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers):
 
 def _new_model(config, dataset, encoder_weights):
     options = {} if encoder_weights is None else {"encoder_weights": encoder_weights}
-    head_options = {
-        "tv_weight": config.tv_weight,
-        "learn_tv_weight": config.learn_tv_weight,
-        "step": config.tv_step,
-        "iterations": config.tv_iterations,
-        "inference_iterations": config.tv_inference_iterations,
-        "gradient": config.tv_gradient,
-        "per_class": config.tv_per_class,
-    }
+    is_tv = config.head == "tv-softmax"
     with dtype_policy(config.precision):
         model = build(
             config.model,
             dataset.num_outputs,
             dataset.channels,
             head=config.head,
-            head_options=head_options if config.head == "tv-softmax" else None,
+            head_options=head_options(config) if is_tv else None,
+            guided=is_tv and config.tv_guide,
+            relu=relu_maker(config),
             base_width=config.base_width,
             depth=config.depth,
             dropout=config.dropout,

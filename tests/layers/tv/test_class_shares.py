@@ -78,3 +78,10 @@ def test_prices_are_what_the_logits_lack():
     np.testing.assert_allclose(
         solution.logits - LOGITS, tf.broadcast_to(solution.prices[:, None, None], LOGITS.shape), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("method", ["preconditioned-fista", "lazy-projected-gradient"])
+def test_methods_that_keep_no_shares_are_refused(method):
+    layer = TVSoftmax(volumes=[0.2, 0.5, 0.3], method=method)
+    with pytest.raises(ValueError, match=f"are kept by the methods .* Received: method='{method}'"):
+        layer(np.zeros((1, 6, 5, 3), np.float32))
