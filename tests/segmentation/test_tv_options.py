@@ -16,6 +16,7 @@ from tfapp.segmentation.tv_options import parse_bounds, parse_shares
 
 YOUNGER = [
     *("tv_method", "tv_isotropic", "tv_tolerance", "tv_guide", "tv_edge_contrast", "tv_weight_form"),
+    "tv_label_tolerance",
     *("tv_weight_rate", "tv_weight_bounds", "tv_temperature", "learn_tv_temperature", "tv_volumes"),
     *("tv_relu", "tv_relu_weight"),
 ]
@@ -24,6 +25,7 @@ OPTIONS = {
     "tv_method": ("preconditioned-fista", {"method": "preconditioned-fista"}),
     "tv_isotropic": (False, {"isotropic": False}),
     "tv_tolerance": (1e-3, {"tolerance": 1e-3}),
+    "tv_label_tolerance": (1e-3, {"label_tolerance": 1e-3}),
     "tv_edge_contrast": (0.3, {"edge_contrast": 0.3}),
     "tv_weight_form": ("direct", {"weight_form": "direct"}),
     "tv_weight_rate": (0.1, {"weight_rate": 0.1}),
@@ -92,6 +94,11 @@ def test_with_another_head_nothing_is_made_of_the_options_of_a_tv_head():
         ({"tv_method": "newton"}, "Unknown tv method 'newton'; choose one of: fista, "),
         ({"tv_weight_form": "square"}, "Unknown tv weight form 'square'"),
         ({"tv_tolerance": 1e-9}, "`tv_tolerance` must be at least 1e-06"),
+        ({"tv_label_tolerance": 2.0}, "`tv_label_tolerance` is a share of the pixels, between 0 and 1"),
+        (
+            {"tv_label_tolerance": 1e-3, "tv_tolerance": 1e-3},
+            "Take one of `tv_tolerance` and `tv_label_tolerance`",
+        ),
         (
             {"tv_tolerance": 1e-3, "tv_gradient": "unrolled"},
             "`tv_gradient` unrolled goes through a fixed number",

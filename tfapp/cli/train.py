@@ -97,7 +97,7 @@ def train(
     ] = "implicit",
     tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the one step.")] = 0.25,
     tv_iterations: Annotated[int, Option(help="Iterations of the solver in training.")] = 30,
-    tv_inference_iterations: Annotated[int, Option(help="Iterations of the solver at inference.")] = 100,
+    tv_inference_iterations: Annotated[int, Option(help="Iterations of the solver at inference.")] = 60,
     tv_method: Annotated[
         str,
         Option(
@@ -111,6 +111,13 @@ def train(
     tv_tolerance: Annotated[
         float | None,
         Option(help="Duality gap per pixel to stop at before the last iteration.", show_default="none"),
+    ] = None,
+    tv_label_tolerance: Annotated[
+        float | None,
+        Option(
+            help="Stop at inference when at most this share of an image's labels has changed in ten iterations.",
+            show_default="none",
+        ),
     ] = None,
     tv_guide: Annotated[
         bool, Option(help="Borders that follow the edges of the input image cost less.")

@@ -95,12 +95,13 @@ class TrainConfig:
     learn_tv_weight: bool = True
     tv_step: float = 0.25
     tv_iterations: int = 30
-    tv_inference_iterations: int = 100
+    tv_inference_iterations: int = 60
     tv_gradient: str = "implicit"
     tv_per_class: bool = False
     tv_method: str = "fista"
     tv_isotropic: bool = True
     tv_tolerance: float | None = None
+    tv_label_tolerance: float | None = None
     tv_guide: bool = False
     tv_edge_contrast: float = 0.1
     tv_weight_form: str = "softplus"

@@ -25,6 +25,7 @@ def head_options(config):
     """Return the keyword arguments of `TVSoftmax` that a `TrainConfig` asks for."""
     return {
         **_solver_options(config),
+        "label_tolerance": config.tv_label_tolerance,
         "tv_weight": config.tv_weight,
         "per_class": config.tv_per_class,
         "edge_contrast": config.tv_edge_contrast,
@@ -64,6 +65,12 @@ def check_tv(config):
         raise InputError(
             f"`tv_tolerance` must be at least {LEAST_TOLERANCE:g}, which float32 can reach; got {config.tv_tolerance}."
         )
+    if config.tv_label_tolerance is not None and not 0 < config.tv_label_tolerance < 1:
+        raise InputError(
+            f"`tv_label_tolerance` is a share of the pixels, between 0 and 1; got {config.tv_label_tolerance}."
+        )
+    if config.tv_label_tolerance is not None and config.tv_tolerance is not None:
+        raise InputError("Take one of `tv_tolerance` and `tv_label_tolerance`: both say when the head stops.")
     stops = config.tv_tolerance is not None or config.tv_method == "preconditioned-fista"
     if config.tv_gradient == "unrolled" and stops:
         raise InputError(

@@ -26,8 +26,8 @@ SCALES = {
     ),
     "medium": (
         "The data of section 4, its split, batches and noisy sets, no flips and no class weights, on images of half "
-        "the side and networks of half the width, with fewer steps, for a night on two CPU cores (three seeds of Unet, "
-        "one of Segnet): Adam, TV through its solution. Our choice."
+        "the side and networks of half the width (Segnet) or a quarter of it (Unet), with fewer steps, for a night on "
+        "two CPU cores (three seeds of Unet, one of Segnet): Adam, TV through its solution. Our choice."
     ),
     "paper": (
         "The training of section 4, for a GPU: networks of full width on full images, SGD with momentum 0.9 at its "
@@ -139,7 +139,7 @@ _SETTINGS = {
     ("wbc", "small"): _SMALL
     | {"model": "unet", "depth": 4, "augment": "flips", "test_share": 0.4, "validation_share": 0.1}
     | {"epochs": 10, "steps_per_epoch": 100},
-    ("wbc", "medium"): _CELLS | _MEDIUM | {"epochs": 15},
+    ("wbc", "medium"): _CELLS | _MEDIUM | {"base_width": 16, "epochs": 16, "steps_per_epoch": 50},
     # 20,000 iterations.
     ("wbc", "paper"): _CELLS | _PAPER | {"learning_rate": 1e-4, "epochs": 40},
     ("camvid", "small"): _SMALL_SEGNET | {"resize": (96, 128)},
