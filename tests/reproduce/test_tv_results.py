@@ -14,6 +14,7 @@ from tfapp.reproduce.tv.tables import TABLES
 from tfapp.segmentation.comparison import Comparison
 from tfapp.segmentation.evaluation import Evaluation, Row
 from tfapp.segmentation.run import Run
+from tfapp.segmentation.shape_scores import ShapeScores
 
 NOISES = (
     ("clean", "gaussian", 0.0),
@@ -47,6 +48,18 @@ def measured(pair, images=None):
         )
         for title, run, _ in pair.heads
     ]
+
+
+def test_scores_of_shapes_stand_beneath_the_measures_if_there_are_any(result, tmp_path):
+    shapes = 3 * (ShapeScores(7.25, 2, 0, 0, 0.5, 4.0),)
+    with_shapes = [
+        replace(one, rows=tuple(replace(row, shapes=shapes) for row in one.rows))
+        for one in result.comparison.evaluations
+    ]
+    for scored in (result, replace(result, comparison=Comparison(with_shapes))):
+        has_shapes = scored is not result
+        text, _, _, _, page = write_table(scored, tmp_path)
+        assert [("7.2 of 2.0" in file.read_text()) for file in (text, page)] == 2 * [has_shapes]
 
 
 def test_published_numbers_stand_beside_ours_with_the_difference(result):

@@ -1,11 +1,13 @@
 """Scores of shapes on label maps whose values can be counted by hand, and against other libraries."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.ndimage import binary_fill_holes, label
 from scipy.spatial.distance import cdist
 
-from tfapp.segmentation.shape_scores import ShapeScores, boundary, shape_scores
+from tfapp.segmentation.shape_scores import ShapeScores, boundary, shape_scores, shape_table
 
 TRUTH = np.zeros((40, 50), int)
 TRUTH[5:25, 5:25] = 1
@@ -88,3 +90,13 @@ def test_mean_leaves_out_what_is_not_known():
     mean = ShapeScores.mean([ShapeScores(2, 1, 0, 0, 0.5, np.nan), ShapeScores(4, 1, 1, 0, np.nan, 3.0)])
     assert mean == ShapeScores(3, 1, 0.5, 0, 0.5, 3.0)
     assert np.isnan(ShapeScores.mean([]).components)
+
+
+@pytest.mark.parametrize(("noises", "classes"), [(1, ["a", "b"]), (21, ["mean"])])
+def test_table_of_more_than_forty_rows_is_of_means_over_the_classes(noises, classes):
+    shapes = (ShapeScores(1, 2, 0, 0, 0.5, np.nan), ShapeScores(3, 2, 0, 0, 1.0, 4.0))
+    rows = [SimpleNamespace(noise=f"noise {index}", shapes=shapes) for index in range(noises)]
+    table = shape_table({"Unet": [rows]}, ("a", "b"), "shapes")
+    assert [row[2] for row in table.rows] == noises * classes
+    if classes == ["mean"]:
+        assert table.rows[0] == ["Unet", "noise 0", "mean", "2.0 of 2.0", "0.0 of 0.0", "75.00", "4.0"]

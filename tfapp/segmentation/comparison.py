@@ -107,9 +107,7 @@ class Comparison:
             title = f"{measure} [%{smoother}], {self.test_images()}"
             found.append(ResultTable(["noise", *titles], rows, title))
         if self.has_shapes:
-            groups = {title: [one.rows for one in group] for title, group in self.groups.items()}
-            names = self.evaluations[0].class_names
-            found.append(shape_table(groups, names, f"shapes, {self.test_images()}, means over images"))
+            found.append(self.shapes())
         membranes = list(self._membrane_rows())
         if membranes:
             header = ["", "V_rand [%]", "at threshold", "V_info [%]", "at threshold"]
@@ -117,6 +115,12 @@ class Comparison:
                 ResultTable(header, membranes, f"membrane scores (ISBI 2012), {self.test_images()}, clean")
             )
         return found
+
+    def shapes(self) -> ResultTable:
+        """Return the shape scores of all titles under all noises, of each class or of their mean."""
+        groups = {title: [one.rows for one in group] for title, group in self.groups.items()}
+        names = self.evaluations[0].class_names
+        return shape_table(groups, names, f"shapes, {self.test_images()}, means over images")
 
     def _membrane_rows(self):
         for title, evaluations in self.groups.items():

@@ -11,6 +11,8 @@ from tfapp.report.result_table import DASH, ResultTable
 # Share of an image's diagonal within which two boundaries meet: G. Csurka, D. Larlus, F. Perronnin, "What is a good
 # evaluation measure for semantic segmentation?", BMVC 2013, section 4.
 MEETING = 0.0075
+# A table of more rows than this is one of means over the classes.
+_MOST_ROWS = 40
 # Pixels of a component share an edge; those around its holes may share a corner alone.
 _EDGE, _CORNER = 1, 2
 
@@ -83,16 +85,21 @@ def boundary(region, known):
 def shape_table(groups, class_names, title):
     """Return a table with a row for each title, noise and class: found of true, F1 in percent, distance in pixels.
 
+    Where these are more than 40 rows, there is one for each title and noise, of means over the classes.
+
     Args:
         groups: By title, a list of the rows of an evaluation for each of its runs.
         class_names: Names of the classes.
         title: Title of the table.
     """
+    classes = {class_name: [index] for index, class_name in enumerate(class_names)}
+    if len(class_names) * sum(len(runs[0]) for runs in groups.values()) > _MOST_ROWS:
+        classes = {"mean": range(len(class_names))}
     rows = []
     for name, runs in groups.items():
         for at_noise in zip(*runs, strict=True):
-            for index, class_name in enumerate(class_names):
-                mean = ShapeScores.mean([row.shapes[index] for row in at_noise])
+            for class_name, indices in classes.items():
+                mean = ShapeScores.mean([row.shapes[index] for row in at_noise for index in indices])
                 rows.append(
                     [
                         name,

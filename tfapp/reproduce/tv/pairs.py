@@ -105,13 +105,16 @@ def choose_weights(runs, progress, given=None):
 
 
 def evaluate_pairs(pairs, test_images, progress):
-    """Return the `Comparison` of all pairs under the noises of Jia, Liu and Tai (2019); None takes all test images."""
+    """Return the `Comparison` of all pairs under the noises of Jia, Liu and Tai (2019), with the scores of shapes.
+
+    None takes all test images.
+    """
     noises = parse_noises(["paper"])
     evaluations = []
     with progress.task("evaluating", sum(len(pair.heads) for pair in pairs) * len(noises)) as task:
         for pair in pairs:
             evaluations += evaluate_pair(
-                pair, noises, test_images, advance=lambda title: task.advance(note=title)
+                pair, noises, test_images, shapes=True, advance=lambda title: task.advance(note=title)
             )
     return Comparison(evaluations)
 
@@ -152,13 +155,14 @@ def _stored_weight(run):
         return None
 
 
-def evaluate_pair(pair, noises, test_images=None, *, advance=lambda note: None):
+def evaluate_pair(pair, noises, test_images=None, *, shapes=False, advance=lambda note: None):
     """Test a pair under noise, store the measures in the run folders, and return three `Evaluation`s.
 
     Args:
         pair: A `Pair`.
         noises: List of `Noise`.
         test_images: Number of test images, evenly spaced over all; None for all.
+        shapes: Whether to add the scores of shapes.
         advance: Called as `advance(title)` after each noise, for a progress bar.
     """
     items = spaced(pair.plain.items("test"), test_images)
@@ -167,7 +171,7 @@ def evaluate_pair(pair, noises, test_images=None, *, advance=lambda note: None):
     for title, run, weight in pair.heads:
         segmenter = Segmenter(run, weight)
         # One column for all seeds, though each has its own lambda.
-        result = evaluate(segmenter, data[run], noises, advance=partial(advance, title))
+        result = evaluate(segmenter, data[run], noises, shapes=shapes, advance=partial(advance, title))
         evaluations.append(replace(result, title=title))
         store_metrics(run, evaluations[-1])
     return evaluations
