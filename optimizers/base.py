@@ -32,8 +32,9 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     `measured()` there.
 
     `weight_decay` is coupled: wd/2 |w|^2 is added to the loss and wd w to the gradient, as an L2 regulariser of
-    the model would (Keras's own decay is decoupled, and multiplied by the learning rate). Embedding gradients
-    are made dense.
+    the model would (Keras's own decay is decoupled, and multiplied by the learning rate); where `decays_loss` is False
+    wd w is added to what the variables move along, and neither the loss nor the norm of the gradient knows of it.
+    Embedding gradients are made dense.
 
     Keras's clipping (`clipnorm`, `global_clipnorm`, `clipvalue`) changes the gradients that the variables move along,
     and no scalar: the norm of the gradient is that of the loss.
@@ -43,6 +44,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
     INITIAL = ()
     ADJUSTABLE = ("loss_offset", "weight_decay")
     FIXED = ()
+    decays_loss = True
 
     def __init__(self, learning_rate, loss_offset=0.0, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
@@ -223,6 +225,16 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         """
         raise NotImplementedError
 
+    def direction_at_rest(self, gradients, gradient_norm):
+        """Return what `update_step` gets in place of gradients that may all be zero.
+
+        Args:
+            gradients: Gradients, one for each variable.
+            gradient_norm: Scalar, that of `advance`.
+        """
+        del gradient_norm
+        return gradients
+
     def clipped_direction(self, gradients, gradient_norm):
         """Return what `update_step` gets in place of gradients that were clipped.
 
@@ -252,7 +264,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             grads, loss, is_due, slots = self._accumulated(grads, loss, trainable_variables)
         clipped = self._clip_gradients(grads) if self._clips else None
         # Not of 0 alone: it may be set to another number, which the traced step then must follow.
-        if self.weight_decay is not None:
+        if self.weight_decay is not None and self.decays_loss:
             if clipped is not None:
                 clipped, _ = self._with_weight_decay(clipped, loss, trainable_variables)
             grads, loss = self._with_weight_decay(grads, loss, trainable_variables)
@@ -260,6 +272,9 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         gradient_norm, before = global_norm(grads, loss.dtype), tf.convert_to_tensor(self._scalars)
         if clipped is not None:
             grads = self.clipped_direction(clipped, gradient_norm)
+        grads = self.direction_at_rest(grads, gradient_norm)
+        if self.weight_decay is not None and not self.decays_loss:
+            grads, _ = self._with_weight_decay(grads, loss, trainable_variables)
         scalars, rates = self.advance(loss, gradient_norm, before, is_due)
         if self._untracked.skips is not None:
             counts = self._skips_of(loss, gradient_norm, scalars - before, is_due)

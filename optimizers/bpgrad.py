@@ -12,6 +12,12 @@ from tfapp.optimizers.updates import global_norm, move_with_momentum, step_size,
 
 # Lengths of the first steps of "auto", and of the longest after them, as shares of the norm of the weights.
 FIRST_STEPS, LONGEST_STEPS = 0.01, 0.02
+# Settings that are words, the first of each by default.
+_CHOICES = {
+    "form": ("algorithm-2", "authors"),
+    "decay": ("in-loss", "in-gradient"),
+    "zero_gradient": ("skip", "random"),
+}
 # The least root mean square that weights count with: a share of all-zero weights would be no step at all.
 LEAST_WEIGHT = 0.01
 
@@ -26,6 +32,13 @@ class BPGrad(LossAwareOptimizer):
         v_t     = momentum * v_{t-1} - eta_t * g_t / |g_t|
         x_{t+1} = x_t + v_t
 
+    The code that the authors published has another form, `form="authors"`: the step is outside of the momentum,
+
+        m_t     = momentum * m_{t-1} - g_t / |g_t|
+        x_{t+1} = x_t + eta_t * m_t
+
+    so that old directions count with the step of today: long steps of before do not go on where the loss has fallen.
+
     `measured()` has the numbers of the last step: `loss`, `best_loss` (the running minimum, an upper bound of the
     optimum on the batches seen), `gradient_norm`, `step_size` (eta), `lipschitz` (L, 0 before `"auto"` has found
     it), `num_skipped` and `max_gradient_norm`. rho * best_loss is what Wu (2020) calls the lower bound. In
@@ -33,15 +46,15 @@ class BPGrad(LossAwareOptimizer):
     `max_gradient_norm` above L proves that L is too small to be a Lipschitz constant, which training often
     does not mind.
 
-    A step is skipped, and counted, when the loss or the gradient is NaN or infinite, the gradient is zero, or the
-    loss is negative: Algorithm 2 needs f >= 0, so raise a loss that can be negative by `loss_offset`. A warning says
-    so when `fit()` ends. Numbers, L, rho, momentum, `max_step`, `loss_offset` and `weight_decay`, may be set at any
-    time, by a callback too; a setting that would need another graph or other variables, such as momentum after none,
-    is refused once training has begun. L is not free of
+    A step is skipped, and counted, when the loss or the gradient is NaN or infinite, the gradient is zero (but with
+    `zero_gradient="random"`), or the loss is negative: Algorithm 2 needs f >= 0, so raise a loss that can be
+    negative by `loss_offset`. A warning says so when `fit()` ends. Numbers, L, rho, momentum, `max_step`,
+    `loss_offset` and `weight_decay`, may be set at any time, by a callback too; a setting that would need another
+    graph or other variables, such as momentum after none, is refused once training has begun. L is not free of
     scale (it has the unit of the loss per length of the weight vector): the default is only a place to start;
     `lipschitz="auto"` finds one. If L is too small, the loss and with it the step can grow without bound:
-    `max_step` stops that. Steps do not vanish where the loss does not, since eta >= (1 - rho) f / L: where the
-    loss stays large let L grow or `learning_rate` fall.
+    `max_step` stops that. Steps do not vanish where the loss does not, since eta >= (1 - rho) f / L: where the loss
+    stays large let L grow or `learning_rate` fall.
 
     Args:
         lipschitz: L > 0: a number; a `keras.optimizers.schedules.LearningRateSchedule` from the number of updates
@@ -58,7 +71,13 @@ class BPGrad(LossAwareOptimizer):
         rho: In [0, 1): the share of the smallest loss so far that the optimum is assumed to be above.
         momentum: In [0, 1).
         learning_rate: Factor of eta; a number or a schedule.
-        weight_decay: Factor of |w|^2 / 2, which is added to f and to its gradient; or None.
+        weight_decay: Factor wd of the decay of the weights, or None.
+        decay: Where it counts. `"in-loss"`: wd |w|^2 / 2 is part of f and of its gradient, as eq. 3.1 has it.
+            `"in-gradient"`: the direction is (g + wd w) / |g|, and f, its bounds and |g| are those of the loss alone,
+            as in the code of the authors.
+        form: `"algorithm-2"`, or `"authors"`, as above. Without momentum both are the same.
+        zero_gradient: What becomes of a step whose gradient is zero: `"skip"`, or `"random"`, a step along a random
+            direction (Wu 2020, section 3.2.1), which the number of the step decides.
         max_step: Largest eta, or None.
         loss_offset: Added to every loss.
         auto_steps: Number of first updates, from which `"auto"` estimates L.
@@ -93,7 +112,7 @@ class BPGrad(LossAwareOptimizer):
     )
     INITIAL = (math.inf, math.inf, 0.0, 0.0, 0.0, 0.0, 0.0)
     ADJUSTABLE = (*LossAwareOptimizer.ADJUSTABLE, "lipschitz", "rho", "momentum", "max_step")
-    FIXED = ("auto_steps", "auto_quantile")
+    FIXED = ("auto_steps", "auto_quantile", *_CHOICES)
 
     def __init__(
         self,
@@ -106,6 +125,9 @@ class BPGrad(LossAwareOptimizer):
         loss_offset=0.0,
         auto_steps=100,
         auto_quantile=0.5,
+        form="algorithm-2",
+        decay="in-loss",
+        zero_gradient="skip",
         name="bpgrad",
         **kwargs,
     ):
@@ -118,6 +140,7 @@ class BPGrad(LossAwareOptimizer):
         )
         self.lipschitz, self.rho, self.momentum, self.max_step = lipschitz, rho, momentum, max_step
         self.auto_steps, self.auto_quantile = auto_steps, auto_quantile
+        self.form, self.decay, self.zero_gradient = form, decay, zero_gradient
 
     def checked(self, name, value):
         if name == "lipschitz":
@@ -132,7 +155,13 @@ class BPGrad(LossAwareOptimizer):
             raise ValueError(f"`auto_steps` must be a positive integer. Received: auto_steps={value}.")
         if name == "auto_quantile" and not 0 < value <= 1:
             raise ValueError(f"`auto_quantile` must lie in (0, 1]. Received: auto_quantile={value}.")
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise ValueError(f"`{name}` must be one of {_CHOICES[name]}. Received: {name}={value!r}.")
         return super().checked(name, value)
+
+    @property
+    def decays_loss(self):
+        return self.decay == "in-loss"
 
     def variable_number(self, name):
         # Without momentum there is no velocity that a later one could use.
@@ -152,15 +181,38 @@ class BPGrad(LossAwareOptimizer):
         count = len(self.MEASURED)
         old = dict(zip(self.MEASURED, tf.unstack(scalars[:count]), strict=True))
         new, memory = self._measure(loss, gradient_norm, old, scalars[count:])
-        moves = is_due & usable(loss, gradient_norm) & (gradient_norm > 0)
+        moves = is_due & usable(loss, gradient_norm)
+        length_of_direction = gradient_norm
+        if self.zero_gradient == "skip":
+            moves &= gradient_norm > 0
+        else:
+            length_of_direction = tf.where(gradient_norm > 0, gradient_norm, tf.ones_like(gradient_norm))
         skipped = tf.cast(is_due & tf.logical_not(moves), loss.dtype)
         kept = old | {"num_skipped": old["num_skipped"] + skipped}
         measured = [tf.where(moves, new[name], kept[name]) for name in self.MEASURED]
         length = tf.cast(self.learning_rate, loss.dtype) * new["step_size"]
-        scale = tf.where(moves, length / gradient_norm, 0.0)
+        # Inside of the momentum, or outside of it.
+        inside, outside = (length, 1.0) if self.form == "algorithm-2" else (1.0, length)
+        scale = tf.where(moves, inside / length_of_direction, 0.0)
         momentum = tf.where(moves, self.number("momentum", loss.dtype), 1.0)
         scalars = tf.concat([measured, tf.where(moves, memory, scalars[count:])], 0)
-        return scalars, (scale, momentum, tf.cast(moves, loss.dtype))
+        return scalars, (scale, momentum, tf.where(moves, outside, 0.0))
+
+    def direction_at_rest(self, gradients, gradient_norm):
+        if self.zero_gradient == "skip":
+            return gradients
+
+        def random_unit():
+            # Of the step's number: the same on every replica, and after a training that resumes.
+            seeds = [tf.stack([index, tf.cast(self.iterations, tf.int32)]) for index in range(len(gradients))]
+            drawn = [
+                tf.random.stateless_normal(tf.shape(gradient), seed, dtype=gradient.dtype)
+                for gradient, seed in zip(gradients, seeds, strict=True)
+            ]
+            norm = global_norm(drawn, gradient_norm.dtype)
+            return [one / tf.cast(norm, one.dtype) for one in drawn]
+
+        return tf.cond(tf.equal(gradient_norm, 0), random_unit, lambda: gradients)
 
     def clipped_direction(self, gradients, gradient_norm):
         # The step is as long as the rule says, whatever of the gradient is cut off: only the direction changes.
@@ -219,7 +271,7 @@ class BPGrad(LossAwareOptimizer):
         return tf.cast(share, norm.dtype) * tf.maximum(norm, tf.cast(least, norm.dtype))
 
     def get_config(self):
-        names = ("rho", "momentum", "max_step", "auto_steps", "auto_quantile")
+        names = ("rho", "momentum", "max_step", "auto_steps", "auto_quantile", *_CHOICES)
         is_plain = isinstance(self.lipschitz, (str, float))
         lipschitz = self.lipschitz if is_plain else keras.saving.serialize_keras_object(self.lipschitz)
         return super().get_config() | {"lipschitz": lipschitz} | {name: getattr(self, name) for name in names}

@@ -4,7 +4,19 @@ import numpy as np
 import tensorflow as tf
 
 
-def follow(model, loss_of, batches, *, lipschitz, rho=0.1, momentum=0.9, weight_decay=0.0, change=None):
+def follow(
+    model,
+    loss_of,
+    batches,
+    *,
+    lipschitz,
+    rho=0.1,
+    momentum=0.9,
+    weight_decay=0.0,
+    change=None,
+    form="algorithm-2",
+    decay="in-loss",
+):
     """Walk over the batches and leave the weights in the model.
 
     Args:
@@ -14,7 +26,9 @@ def follow(model, loss_of, batches, *, lipschitz, rho=0.1, momentum=0.9, weight_
         lipschitz: L, or a function from the number of the step to L.
         rho: As in the text.
         momentum: As in the text.
-        weight_decay: Coupled: in the loss and in the gradient.
+        weight_decay: As `decay` says.
+        form: Of the text, or `authors`, as they published it.
+        decay: `in-loss`: in the loss and in the gradient; `in-gradient`: added to the gradient behind its norm.
         change: Function of the list of gradients, for clipping.
 
     Returns:
@@ -27,14 +41,17 @@ def follow(model, loss_of, batches, *, lipschitz, rho=0.1, momentum=0.9, weight_
         loss, gradients = loss_and_gradients(model, loss_of, batch)
         gradients = change(gradients) if change else gradients
         x = [np.float64(w.numpy()) for w in weights]
-        loss += weight_decay / 2 * sum(np.sum(w**2) for w in x)
-        gradients = [g + weight_decay * w for g, w in zip(gradients, x, strict=True)]
-        best = min(best, loss)
         norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+        gradients = [g + weight_decay * w for g, w in zip(gradients, x, strict=True)]
+        if decay == "in-loss":
+            loss += weight_decay / 2 * sum(np.sum(w**2) for w in x)
+            norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+        best = min(best, loss)
         eta = (loss - rho * best) / (lipschitz(step) if callable(lipschitz) else lipschitz)
-        velocity = [momentum * v - eta * g / norm for v, g in zip(velocity, gradients, strict=True)]
+        inside, outside = (eta, 1.0) if form == "algorithm-2" else (1.0, eta)
+        velocity = [momentum * v - inside * g / norm for v, g in zip(velocity, gradients, strict=True)]
         for w, old, v in zip(weights, x, velocity, strict=True):
-            w.assign(old + v)
+            w.assign(old + outside * v)
         rows.append((loss, best, eta, norm))
     return [np.array(column) for column in zip(*rows, strict=True)]
 

@@ -234,6 +234,9 @@ def test_loss_is_not_used_twice():
         ("auto_steps", 2.5),
         ("auto_quantile", 0),
         ("auto_quantile", 1.5),
+        ("form", "text"),
+        ("decay", "decoupled"),
+        ("zero_gradient", None),
     ],
 )
 def test_argument_out_of_range_is_named(argument, value):

@@ -23,6 +23,8 @@ CASES = {
     "clipping, decay, average": {"clipnorm": 0.1, "weight_decay": 0.05, "use_ema": True, "ema_momentum": 0.9},
     "accumulating": {"gradient_accumulation_steps": 2},
     "accumulating, average": {"gradient_accumulation_steps": 2, "use_ema": True},
+    "form of the authors": {"form": "authors", "weight_decay": 0.05, "decay": "in-gradient"},
+    "random directions": {"zero_gradient": "random"},
     "auto": {"lipschitz": "auto", "auto_steps": 8},
 }
 
