@@ -123,6 +123,16 @@ def test_temporary_files_of_dead_processes_go_and_those_of_living_ones_stay(tmp_
     assert {path.name for path in tmp_path.iterdir()} == set(names[1:])
 
 
+def test_pictures_beside_a_claimed_file_that_a_dead_process_left_half_written_go(tmp_path):
+    gone = [".surface.999999999.part.png", ".surface-contour.999999999.part.png"]
+    stay = [f".surface.{os.getppid()}.part.png", ".other.999999999.part.png", "surface.png"]
+    for name in [*gone, *stay]:
+        (tmp_path / name).touch()
+    with claimed_file(tmp_path / "surface.npz"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == set(stay)
+
+
 def test_without_locks_nothing_is_held_back(tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "fcntl", None)
     with held_by_another(tmp_path), claimed(tmp_path), claimed_file(tmp_path / "surface.npz"):

@@ -52,6 +52,8 @@ def claimed(folder, argument="out", waiting=None):
 def claimed_file(path, waiting=None):
     """Hold a file for this process; beside it there is an empty hidden folder as long as it is held.
 
+    Temporary files of dead processes go whose names begin with the file's, such as those of its pictures.
+
     Args:
         path: The file; None holds nothing.
         waiting: As for `claimed`.
@@ -66,6 +68,8 @@ def claimed_file(path, waiting=None):
         # What is finished can be read where nothing can be written; whoever writes there meets the error again.
         with suppress(OSError):
             lock = _take(place, path, "wait until it has ended", waiting)
+        if lock is not None and _held[_key(lock)] == 1:
+            remove_abandoned(place.parent, Path(path).stem)
     try:
         yield
     finally:

@@ -81,13 +81,17 @@ def remove_contents(folder):
             place.unlink(missing_ok=True)
 
 
-def remove_abandoned(folder):
+def remove_abandoned(folder, stem=""):
     """Remove the temporary files of `atomic_path` in a folder, but not below it, that no other process is writing.
 
     This process must not be writing there either.
+
+    Args:
+        folder: The folder.
+        stem: What the names of the files begin with that are looked at.
     """
     for file in Path(folder).glob(".*.part*"):
-        found = _TEMPORARY.fullmatch(file.name)
+        found = file.name.startswith(f".{stem}") and _TEMPORARY.fullmatch(file.name)
         # Not this process either: in a container each bears the number 1.
         if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
             with suppress(OSError):
