@@ -25,6 +25,8 @@ OTHER_DEFAULTS |= {
     for command in OLD
     if command.startswith("tfapp reproduce tv-table-")
 }
+# Networks that were trained with the head need fewer; a run that resumes keeps those that it began with.
+OTHER_DEFAULTS["tfapp train"] = ("--tv-inference-iterations",)
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,9 @@ from tfapp.segmentation.training import _new_model, train
 from tfapp.segmentation.tv_options import parse_bounds, parse_shares
 
 YOUNGER = [
-    *("tv_method", "tv_isotropic", "tv_tolerance", "tv_guide", "tv_edge_contrast", "tv_weight_form"),
-    "tv_label_tolerance",
-    *("tv_weight_rate", "tv_weight_bounds", "tv_temperature", "learn_tv_temperature", "tv_volumes"),
-    *("tv_relu", "tv_relu_weight"),
+    *("tv_method", "tv_isotropic", "tv_tolerance", "tv_label_tolerance", "tv_guide", "tv_edge_contrast"),
+    *("tv_weight_form", "tv_weight_rate", "tv_weight_bounds", "tv_temperature", "learn_tv_temperature"),
+    *("tv_volumes", "tv_relu", "tv_relu_weight"),
 ]
 # Of each option a value that is not its default, and what the head has of it.
 OPTIONS = {

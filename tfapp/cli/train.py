@@ -97,7 +97,9 @@ def train(
     ] = "implicit",
     tv_step: Annotated[float, Option(help="Constant c = tau*lambda of the one step.")] = 0.25,
     tv_iterations: Annotated[int, Option(help="Iterations of the solver in training.")] = 30,
-    tv_inference_iterations: Annotated[int, Option(help="Iterations of the solver at inference.")] = 60,
+    tv_inference_iterations: Annotated[
+        int | None, Option(help="Iterations of the solver at inference.", show_default="60")
+    ] = None,
     tv_method: Annotated[
         str,
         Option(

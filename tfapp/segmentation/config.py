@@ -11,6 +11,7 @@ from tfapp.data.framing import CROP_OR_PATCH
 from tfapp.data.noise import DEFAULT_SHARE
 from tfapp.data.streams import NO_CROP, check_colours
 from tfapp.errors import InputError, either
+from tfapp.layers import TVSoftmax
 from tfapp.layers.tv.solver import METHODS as TV_METHODS
 from tfapp.models import MODELS, REGRESSION_HEADS
 from tfapp.optimizers import ALIG, BPGrad, Eve
@@ -65,7 +66,8 @@ _POSITIVE = (
 class TrainConfig:
     """The options of `tfapp train`, under the same names.
 
-    None leaves depth and dropout to the model, learning rate and momentum to the optimizer. `lipschitz` is a
+    None leaves depth and dropout to the model, learning rate and momentum to the optimizer, and the iterations at
+    inference to the head or to the run that resumes. `lipschitz` is a
     number, or `auto`, as text.
 
     The loss `cross-entropy` needs a head that gives probabilities, `softmax` or `tv-softmax`. The loss `mse` takes
@@ -95,7 +97,7 @@ class TrainConfig:
     learn_tv_weight: bool = True
     tv_step: float = 0.25
     tv_iterations: int = 30
-    tv_inference_iterations: int = 60
+    tv_inference_iterations: int | None = None
     tv_gradient: str = "implicit"
     tv_per_class: bool = False
     tv_method: str = "fista"
@@ -250,6 +252,7 @@ class TrainConfig:
         own = {name: parameters[name].default for name in ("depth", "dropout")}
         own["learning_rate"] = LEARNING_RATES.get(self.optimizer, 1e-3)
         own["momentum"] = MOMENTUM.get(self.optimizer, 0.0)
+        own["tv_inference_iterations"] = signature(TVSoftmax).parameters["inference_iterations"].default
         return own
 
     @property

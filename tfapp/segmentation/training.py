@@ -1,6 +1,7 @@
 """Train a segmenter in a run folder, with Keras `fit()`; a killed run resumes."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -95,11 +96,18 @@ def _recorder(out, config):
     return [TrajectoryRecorder(Path(out) / TRAJECTORY, config.trajectory)]
 
 
+def _as_it_began(config, out, overwrite):
+    """Return the configuration with the iterations at inference of a run that resumes: 100 was the default once."""
+    if config.tv_inference_iterations is not None or (run := Run.begun(out, overwrite)) is None:
+        return config
+    return replace(config, tv_inference_iterations=run.config.get("tv_inference_iterations"))
+
+
 def _train(spec, out, config, overwrite, callbacks, say, keeping, peers):
     def begin_run():
         nonlocal config, begun
         config.check()
-        config = config.completed()
+        config = _as_it_began(config, out, overwrite).completed()
         dataset = _opened(spec, config, say)
         if peers is not None:
             check_divisible(config.batch_size, peers.count)
