@@ -1,5 +1,6 @@
 """Optimizers of tfapp; they need TensorFlow, Keras, NumPy and SciPy only, nothing else of the package."""
 
+from tfapp.optimizers.adaptive import AdaptiveOptimizer
 from tfapp.optimizers.alig import ALIG
 from tfapp.optimizers.base import LossAwareOptimizer
 from tfapp.optimizers.bpgrad import BPGrad
@@ -12,6 +13,7 @@ from tfapp.optimizers.loss_scaling import unwrapped
 
 __all__ = [
     "ALIG",
+    "AdaptiveOptimizer",
     "BPGrad",
     "Certificate",
     "Eve",
