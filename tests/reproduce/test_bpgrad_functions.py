@@ -11,6 +11,8 @@ from tfapp.report import figures as png_file
 from tfapp.reproduce.bpgrad import analytic
 
 COMMANDS = ["bpgrad-table-3.1", *(f"bpgrad-figure-3.{number}" for number in (5, 7, 8, 9, 10, 11, 12, 13))]
+# Whose numbers are those of the text.
+KNOWN = ("bpgrad-table-3.1", *(f"bpgrad-figure-3.{number}" for number in (7, 8, 9)))
 
 
 def reproduce(*arguments):
@@ -36,9 +38,9 @@ def quick(monkeypatch):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_says_that_the_number_is_assumed(command):
+def test_help_says_that_the_number_is_assumed_where_it_is(command):
     words = " ".join(reproduce(command, "--help").output.split())
-    assert "The number of the table or figure is assumed." in words
+    assert ("The number of the table or figure is assumed." in words) == (command not in KNOWN)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -56,7 +58,7 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path, command):
     ("number", "ends"),
     [
         ("table-3.1", ("md", "csv")),
-        ("figure-3.8", ("png", "csv", "md")),
+        ("figure-3.7", ("png", "csv", "md")),
         ("figure-3.10", ("png", "csv")),
         ("figure-3.11", ("png", "csv")),
     ],

@@ -27,9 +27,7 @@ def path_of(name, steps=ROSENBROCK_UPDATES):
         ("bpgrad", (0.9719, 0.9445)),
         ("sgd", (0.8624, 0.7432)),
         ("sgd-momentum", (0.9787, 0.9578)),
-        ("rmsprop", (0.9497, 0.8731)),
-        ("adagrad", (0.9906, 0.9765)),
-        ("adam", (0.9896, 0.9794)),
+        ("adam", (0.9963, 0.9926)),
     ],
 )
 def test_end_after_4000_updates(name, end):
@@ -37,14 +35,23 @@ def test_end_after_4000_updates(name, end):
 
 
 @pytest.mark.reproduce
-def test_adadelta_ends_near_the_place_that_was_verified():
-    # It oscillates, so that the last bits of the arithmetic decide the third digit.
-    np.testing.assert_allclose(path_of("adadelta").points[-1], (0.738, 0.596), atol=2e-3)
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [
+        ("rmsprop", [(0.9297, 0.8932), (0.9497, 0.8731)]),
+        ("adagrad", [(0.9874, 0.9797), (0.9906, 0.9765)]),
+        ("adadelta", [(0.7386, 0.5963), (0.7857, 0.5665)]),
+    ],
+)
+def test_solvers_that_jump_across_the_valley_end_at_one_of_two_points(name, ends):
+    # The last bits of the arithmetic decide at which, and the third digit of Adadelta's.
+    found = sorted(path_of(name).points[-2:].tolist())
+    np.testing.assert_allclose(found, ends, atol=1e-3)
 
 
 @pytest.mark.parametrize(
     ("name", "rate", "rho", "share", "epsilon"),
-    [("rmsprop", 0.02, 0.99, 0.01, 1e-8), ("adagrad", 0.01, 0.9, 1.0, 1e-10)],
+    [("rmsprop", 0.02, 0.99, 0.01, 1e-6), ("adagrad", 0.01, 0.9, 1.0, 1e-10)],
 )
 def test_rules_are_those_of_matconvnet(name, rate, rho, share, epsilon):
     # solver/rmsprop.m and solver/adagrad.m of MatConvNet 1.0-beta25.
@@ -58,7 +65,7 @@ def test_rules_are_those_of_matconvnet(name, rate, rho, share, epsilon):
 
 
 def ended(name, *point):
-    return SolverPath(SOLVERS[name], np.array([ROSENBROCK.start, point]), np.zeros(2))
+    return SolverPath(SOLVERS[name], np.array([ROSENBROCK.start, point, point]), np.zeros(3))
 
 
 def test_table_says_which_digits_agree():
@@ -72,6 +79,12 @@ def test_table_says_which_digits_agree():
     ).rows
     assert [line[-1] for line in lines] == ["both", "one of two", "neither", "–"]
     assert lines[1][2:4] == ("(0.97, 0.95)", "(0.9719, 0.9445)")
+
+
+def test_of_a_solver_that_jumps_the_nearer_point_counts():
+    points = np.array([ROSENBROCK.start, (0.95, 0.87), (0.93, 0.89)])
+    [line] = rosenbrock_table([SolverPath(SOLVERS["rmsprop"], points, np.zeros(3))]).rows
+    assert line[3:] == ("(0.9300, 0.8900) and (0.9500, 0.8700)", "both")
 
 
 @pytest.mark.slow

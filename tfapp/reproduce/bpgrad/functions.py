@@ -67,23 +67,30 @@ def figure_3_5(out: Out, scale: Same = "small", *, progress, command):
     return _ends("3.5", found, out, picture, command)
 
 
-def gap_figure(number, name):
-    """Return the function that draws |f - f*| of Algorithm 2 on one function."""
+def trajectory_figure(number):
+    """Return the function that draws where nine solvers go on one function."""
 
     def make(out: Out, scale: Same = "small", *, progress, command):
-        del scale, progress
-        from tfapp.reproduce.bpgrad import analytic
-        from tfapp.solvers.paths.figures import GapPanel, save_gaps_png
+        del scale
+        from tfapp.files import write_text
+        from tfapp.reproduce.bpgrad import trajectories
+        from tfapp.solvers.paths.figures import save_iterates_png
         from tfapp.solvers.search.functions import FUNCTIONS
 
-        function = FUNCTIONS[name]
-        found = analytic.all_paths(name)
-        local = float(function.function(analytic.LOCAL_MINIMISER))
-        marks = {} if name == "f1" else {"the local minimum at 4.913": local}
-        title = f"Algorithm 2 on {name} = {function.formula}"
-        picture = out / f"bpgrad-figure-{number}.png"
-        save_gaps_png([GapPanel(title, found, function.minimum, marks)], picture)
-        return _ends(number, {name: found}, out, picture, command)
+        name = trajectories.FIGURES[number]
+        paths = trajectories.paths_on(name, progress)
+        samples = trajectories.samples_of_algorithm_1(name)
+        table = trajectories.table_of(name, paths, samples)
+        panels = [
+            (FUNCTIONS[name], path, f"{path.solver.title}: {row[2]}")
+            for path, row in zip((*paths, samples), table.rows, strict=True)
+        ]
+        title = f"Solvers on {name} = {FUNCTIONS[name].formula}, with the updates to 1e-4"
+        written = files_of(out, f"bpgrad-figure-{number}", ".png", ".csv", ".md")
+        save_iterates_png(panels, written[0], title)
+        trajectories.points_of([*paths, samples]).write_csv(written[1])
+        write_text(written[2], trajectories.document_of(number, table, command))
+        return Result([table], written)
 
     return make
 
@@ -149,8 +156,11 @@ def _study(name, heading, make, space="\n\n"):
     return Study(f"bpgrad-{name}", heading, SOURCE, (ASSUMED,), SCALES, make, help=help)
 
 
-_GAP = "Figure {}: |f - f*| of Algorithm 2 over its updates on {}"
-_GAPS = (("3.7", "f1"), ("3.8", "f2"), ("3.9", "f3"))
+_TRAJECTORIES = "Figure {}: where nine solvers go on {}, until they are within 1e-4 of a minimum"
+_TRAJECTORIES_SOURCE = "Y. Wu, dissertation, section 3.3.3.1 and appendix A.3"
+_HEADING_TABLE = "Table 3.1: where solvers are on Rosenbrock's function after 4,000 updates"
+_DAMPED = "SGD with momentum is assumed to be damped: with the rate of the text it diverges otherwise."
+_START = "The start, 2.5, is assumed for the solvers; the text gives it for Algorithm 1."
 _HEADING_3_3 = "Figure 3.3: Algorithm 1 on f3, step by step, with the counts for f1 and f2"
 STUDIES = (
     Study(
@@ -164,11 +174,28 @@ STUDIES = (
         figure_3_3,
         help=f"{_HEADING_3_3}.",
     ),
-    _study(
-        "table-3.1", "Table 3.1: where solvers are on Rosenbrock's function after 4,000 updates", table_3_1
+    Study(
+        "bpgrad-table-3.1",
+        _HEADING_TABLE,
+        "Y. Wu, dissertation, section 3.3.3.2, table 3.1 and appendix A.4",
+        (_DAMPED,),
+        SCALES,
+        table_3_1,
+        help=f"{_HEADING_TABLE}. {_DAMPED}",
     ),
     _study("figure-3.5", "Figure 3.5: f1, f2 and f3 with the iterates of Algorithm 2", figure_3_5),
-    *(_study(f"figure-{number}", _GAP.format(number, f), gap_figure(number, f), " ") for number, f in _GAPS),
+    *(
+        Study(
+            f"bpgrad-figure-{number}",
+            _TRAJECTORIES.format(number, name),
+            _TRAJECTORIES_SOURCE,
+            (_START,),
+            SCALES,
+            trajectory_figure(number),
+            help=f"{_TRAJECTORIES.format(number, name)}. {_START}",
+        )
+        for number, name in (("3.7", "f1"), ("3.8", "f2"), ("3.9", "f3"))
+    ),
     _study("figure-3.10", "Figure 3.10: paths of the solvers over Rosenbrock's function", figure_3_10),
     _study("figure-3.11", "Figure 3.11: |f - f*| of the solvers on Rosenbrock's function", figure_3_11),
 )

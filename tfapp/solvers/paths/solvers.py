@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from tfapp.optimizers import ALIG, SOLVERS, BPGrad, Eve, make_solver
+from tfapp.optimizers import ALIG, SOLVERS, AdaptiveOptimizer, BPGrad, Eve, make_solver
 from tfapp.solvers.paths.paths import PathSolver
 
 _SINES = {
@@ -55,14 +55,11 @@ VALUES = {
 }
 
 
-def _leaky_adagrad(rate, rho, epsilon):
-    # sum = rho * sum + g^2 is 1 / (1 - rho) times the mean of RMSProp.
-    share = 1 - rho
-    return keras.optimizers.RMSprop(rate * math.sqrt(share), rho=rho, epsilon=share * epsilon**2)
+def _adaptive(rule, title, parameters, **settings):
+    return PathSolver(rule, title, parameters, lambda: AdaptiveOptimizer(rule, **settings))
 
 
-# Those of table 3.1 of Y. Wu's dissertation (2020), and others beside them; the study of that table says where each
-# parameter is from. Keras adds epsilon to the square of what MatConvNet adds it to.
+# Those of table 3.1 of Y. Wu's dissertation (2020) with the settings of its appendix A.4, and others beside them.
 ON_ROSENBROCK = (
     PathSolver("bpgrad-plain", "BPGrad, μ = 0", "L = 500, ρ = 0.1", lambda: BPGrad(500.0, momentum=0.0)),
     PathSolver("bpgrad", "BPGrad, μ = 0.9", "L = 500, ρ = 0.1", lambda: BPGrad(500.0)),
@@ -73,21 +70,21 @@ ON_ROSENBROCK = (
         "rate 0.002",
         lambda: keras.optimizers.SGD(0.0002, momentum=0.9),
     ),
-    PathSolver(
-        "rmsprop",
-        "RMSProp",
-        "rate 0.02, ρ = 0.99",
-        lambda: keras.optimizers.RMSprop(0.02, rho=0.99, epsilon=1e-16),
+    _adaptive(
+        *("rmsprop", "RMSProp", "rate 0.02, ρ = 0.99, ε = 1e-6"),
+        **{"learning_rate": 0.02, "rho": 0.99, "epsilon": 1e-6},
     ),
-    PathSolver(
-        "adagrad", "Adagrad, forgetting", "rate 0.01, ρ = 0.9", lambda: _leaky_adagrad(0.01, 0.9, 1e-10)
+    _adaptive(
+        *("adagrad", "Adagrad, forgetting", "rate 0.01, ρ = 0.9, ε = 1e-10"),
+        **{"learning_rate": 0.01, "rho": 0.9, "epsilon": 1e-10},
     ),
-    PathSolver("adam", "Adam", "rate 0.02", lambda: keras.optimizers.Adam(0.02, epsilon=1e-8)),
-    PathSolver(
-        "adadelta",
-        "Adadelta",
-        "ρ = 0.99, ε = 1e-6",
-        lambda: keras.optimizers.Adadelta(1.0, rho=0.99, epsilon=1e-6),
+    _adaptive(
+        *("adam", "Adam, uncorrected", "rate 0.02, β = 0.9, 0.999, ε = 1e-6"),
+        **{"learning_rate": 0.02, "epsilon": 1e-6, "bias_correction": False},
+    ),
+    _adaptive(
+        *("adadelta", "Adadelta", "ρ = 0.99, ε = 1e-6 outside"),
+        **{"rho": 0.99, "epsilon": 1e-6},
     ),
     PathSolver("eve", "Eve", "rate 0.02", lambda: Eve(0.02)),
     PathSolver("alig", "ALI-G", "rate 0.001", lambda: ALIG(0.001)),
