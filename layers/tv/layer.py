@@ -50,8 +50,8 @@ class TVLayer(TVOptions, keras.layers.Layer):
         method: `"fista"`, `"preconditioned-fista"` (larger steps where the output is confident),
             `"projected-gradient"`, or `"lazy-projected-gradient"` (the recursion of Jia, Liu and Tai as printed).
         inference_iterations: Integer >= 1, the same with `training=False`. At lambda = 1 the labels of networks that
-            were trained with this head are then those of the solution at 99.95 % of the pixels and more, and the gap
-            per pixel is about 3e-3; a larger lambda takes more: look at the gap, or set a `tolerance`.
+            were trained with this head are then those of the solution at about 99.97 % of the pixels, and the gap per
+            pixel is about 3e-3; a larger lambda takes more: look at the gap, or set a `tolerance`.
         tolerance: Float, duality gap per pixel at which an image is left as it is, or None.
         label_tolerance: Float in (0, 1), in place of a `tolerance` with `training=False`: an image is left as it is
             when within ten iterations at most this share of its labels has changed, such as 5e-4; or None. For
