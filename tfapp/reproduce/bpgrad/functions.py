@@ -95,23 +95,27 @@ def trajectory_figure(number):
     return make
 
 
-def figure_3_10(out: Out, scale: Same = "small", *, progress, command):
-    """Draw the paths of the solvers over Rosenbrock's function."""
-    del scale, command
-    from tfapp.reproduce.bpgrad.analytic import ROSENBROCK_TITLE
-    from tfapp.solvers.paths.figures import save_paths_png, window_around
-    from tfapp.solvers.paths.paths import write_paths
-    from tfapp.solvers.search.functions import ROSENBROCK as FUNCTION
+def rosenbrock_figure(number, who, names):
+    """Return the function that draws the paths of some solvers over Rosenbrock's function."""
 
-    found = _rosenbrock_paths(progress)
-    written = files_of(out, "bpgrad-figure-3.10", ".png", ".csv")
-    window = window_around(found, FUNCTION.minimiser, FUNCTION.bounds)
-    save_paths_png(FUNCTION.function, window, FUNCTION.minimiser, found, written[0], ROSENBROCK_TITLE)
-    write_paths(found, written[1])
-    return Result([], written)
+    def make(out: Out, scale: Same = "small", *, progress, command):
+        del scale, command
+        from tfapp.solvers.paths.figures import save_paths_png, window_around
+        from tfapp.solvers.paths.paths import write_paths
+        from tfapp.solvers.search.functions import ROSENBROCK as FUNCTION
+
+        found = _rosenbrock_paths(progress, names)
+        written = files_of(out, f"bpgrad-figure-{number}", ".png", ".csv")
+        window = window_around(found, FUNCTION.minimiser, FUNCTION.bounds)
+        title = f"{who} on Rosenbrock's function from (-1.2, 2.5), {len(found[0].losses) - 1:,} updates"
+        save_paths_png(FUNCTION.function, window, FUNCTION.minimiser, found, written[0], title)
+        write_paths(found, written[1])
+        return Result([], written)
+
+    return make
 
 
-def figure_3_11(out: Out, scale: Same = "small", *, progress, command):
+def rosenbrock_gaps(out: Out, scale: Same = "small", *, progress, command):
     """Draw |f - f*| of the solvers on Rosenbrock's function."""
     del scale, command
     from tfapp.reproduce.bpgrad.analytic import ROSENBROCK_TITLE
@@ -120,21 +124,22 @@ def figure_3_11(out: Out, scale: Same = "small", *, progress, command):
     from tfapp.solvers.search.functions import ROSENBROCK
 
     found = _rosenbrock_paths(progress)
-    written = files_of(out, "bpgrad-figure-3.11", ".png", ".csv")
+    written = files_of(out, "bpgrad-rosenbrock-gaps", ".png", ".csv")
     save_gaps_png([GapPanel(ROSENBROCK_TITLE, found, ROSENBROCK.minimum)], written[0])
     write_losses(found, written[1])
     return Result([], written)
 
 
-def _rosenbrock_paths(progress):
+def _rosenbrock_paths(progress, names=None):
     from tfapp.reproduce.bpgrad import analytic
     from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, trace_path, trace_paths
     from tfapp.solvers.search.functions import ROSENBROCK
 
     function = TENSOR_FUNCTIONS["rosenbrock"]
     updates = analytic.ROSENBROCK_UPDATES
+    solvers = analytic.ROSENBROCK_SOLVERS
     return trace_paths(
-        analytic.ROSENBROCK_SOLVERS,
+        [solver for solver in solvers if names is None or solver.name in names],
         lambda solver: trace_path(function, ROSENBROCK.start, solver, updates),
         progress,
     )
@@ -158,6 +163,12 @@ def _study(name, heading, make, space="\n\n"):
 
 _TRAJECTORIES = "Figure {}: where nine solvers go on {}, until they are within 1e-4 of a minimum"
 _TRAJECTORIES_SOURCE = "Y. Wu, dissertation, section 3.3.3.1 and appendix A.3"
+_ROSENBROCK_FIGURES = (
+    ("3.10", "SGD without and with momentum", ("sgd", "sgd-momentum")),
+    ("3.11", "RMSProp and Adam", ("rmsprop", "adam")),
+    ("3.12", "Adadelta and Adagrad", ("adadelta", "adagrad")),
+    ("3.13", "BPGrad without and with momentum", ("bpgrad-plain", "bpgrad")),
+)
 _HEADING_TABLE = "Table 3.1: where solvers are on Rosenbrock's function after 4,000 updates"
 _DAMPED = "SGD with momentum is assumed to be damped: with the rate of the text it diverges otherwise."
 _START = "The start, 2.5, is assumed for the solvers; the text gives it for Algorithm 1."
@@ -196,6 +207,26 @@ STUDIES = (
         )
         for number, name in (("3.7", "f1"), ("3.8", "f2"), ("3.9", "f3"))
     ),
-    _study("figure-3.10", "Figure 3.10: paths of the solvers over Rosenbrock's function", figure_3_10),
-    _study("figure-3.11", "Figure 3.11: |f - f*| of the solvers on Rosenbrock's function", figure_3_11),
+    *(
+        Study(
+            f"bpgrad-figure-{number}",
+            f"Figure {number}: {who} on Rosenbrock's function",
+            "Y. Wu, dissertation, section 3.3.3.2 and appendix A.4",
+            (_DAMPED,) if "sgd" in names else (),
+            SCALES,
+            rosenbrock_figure(number, who, names),
+            help=" ".join(
+                [f"Figure {number}: {who} on Rosenbrock's function.", *[_DAMPED] * ("sgd" in names)]
+            ),
+        )
+        for number, who, names in _ROSENBROCK_FIGURES
+    ),
+    Study(
+        "bpgrad-rosenbrock-gaps",
+        "|f - f*| of the solvers of table 3.1 on Rosenbrock's function; no figure of the text",
+        SOURCE,
+        (),
+        SCALES,
+        rosenbrock_gaps,
+    ),
 )

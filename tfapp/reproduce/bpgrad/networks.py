@@ -1,11 +1,11 @@
-"""Studies that follow trainings update by update: figures 3.12 and 3.13 of a two-layer net, the others of LeNet."""
+"""Studies that follow trainings update by update: two of the two-layer net of section 3.3.3.3, the others of LeNet."""
 
 from pathlib import Path
 from typing import Annotated
 
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable, document
-from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
+from tfapp.reproduce.bpgrad import SOURCE
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
 Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
@@ -25,7 +25,7 @@ EPOCHS = {"small": 1, "paper": 20}
 MOMENTA = (0.0, 0.9)
 
 
-def figure_3_12(
+def two_layer_objectives(
     out: Out,
     scale: NetScale = "small",
     solvers: Annotated[dict | None, Option(help="As in `tfapp solvers compare`.", text="solvers")] = None,
@@ -46,7 +46,7 @@ def figure_3_12(
     for title, batch_size in net.MODES.items():
         with progress.task(title) as task:
             panels[title] = net.best_curves(chosen, batch_size, progress=task, **options)
-    written = files_of(out, "bpgrad-figure-3.12", ".png", ".csv", ".md")
+    written = files_of(out, "bpgrad-two-layer-objectives", ".png", ".csv", ".md")
     net.save_objectives_png(panels, written[0], net.TITLE)
     net.objectives_table(panels).write_csv(written[1])
     ends = net.ends_table(panels)
@@ -54,7 +54,7 @@ def figure_3_12(
     return Result([ends], written)
 
 
-def figure_3_13(
+def two_layer_bounds(
     out: Out,
     scale: NetScale = "small",
     updates: Updates = None,
@@ -71,7 +71,7 @@ def figure_3_13(
 
     written = []
     for name, (title, batch_size) in zip(("full-batch", "batches"), net.MODES.items(), strict=True):
-        written += files_of(out, f"bpgrad-figure-3.13-{name}", ".png", ".csv")
+        written += files_of(out, f"bpgrad-two-layer-bounds-{name}", ".png", ".csv")
         options = {"steps": updates or UPDATES[scale], "seed": seed, "path": written[-1]}
         try:
             bounds = net.follow_bounds(lipschitz, batch_size, **options)
@@ -197,21 +197,22 @@ def _study(name, heading, make, scales, assumed=""):
     return Study(name, heading, SOURCE, (assumed,) if assumed else (), scales, make, help=help)
 
 
+_NO_FIGURE = "The text has no figure of it; data and weights are assumed."
 _NET_SCALES = {name: f"{updates} updates." for name, updates in UPDATES.items()}
 STUDIES = (
     _study(
-        "bpgrad-figure-3.12",
-        "Figure 3.12: objective of the solvers on a two-layer net of 10,302 parameters",
-        figure_3_12,
+        "bpgrad-two-layer-objectives",
+        "Section 3.3.3.3: objective of the solvers on a two-layer net of 10,302 parameters",
+        two_layer_objectives,
         _NET_SCALES,
-        ASSUMED,
+        _NO_FIGURE,
     ),
     _study(
-        "bpgrad-figure-3.13",
-        "Figure 3.13: bounds and step size of BPGrad on the two-layer net",
-        figure_3_13,
+        "bpgrad-two-layer-bounds",
+        "Section 3.3.3.3: bounds and step size of BPGrad on the two-layer net",
+        two_layer_bounds,
         _NET_SCALES,
-        ASSUMED,
+        _NO_FIGURE,
     ),
     _study(
         "bpgrad-figure-3.6",

@@ -1,4 +1,4 @@
-"""Figures 3.12 and 3.13: solvers on a two-layer net of 10,302 parameters, and the bounds of BPGrad on it."""
+"""Solvers on a two-layer net of 10,302 parameters (section 3.3.3.3 of Wu, 2020), and the bounds of BPGrad on it."""
 
 from dataclasses import dataclass
 
