@@ -53,7 +53,7 @@ def main(argv=None):
     )
     parser.add_argument("--data", help="its data, such as folder:PATH (default: where the run found them)")
     parser.add_argument(
-        "--images", type=int, default=3, help="validation images, and test images, at most (default: 3)"
+        "--images", type=int, default=2, help="validation images, and test images, at most (default: 2)"
     )
     parser.add_argument("--classes", type=int, nargs="+", default=[3, 11], help="of synthetic logits")
     options = parser.parse_args(argv)

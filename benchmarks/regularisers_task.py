@@ -12,9 +12,8 @@ from tfapp.segmentation.shape_scores import ShapeScores, shape_scores
 
 # By name, the logit of the true class and the standard deviation of the noise on all logits, as of `voronoi_logits`.
 NOISES = {"noisy": (6.0, 2.0), "very noisy": (3.0, 2.0)}
-# What every contender chooses its lambda from, and how far `chosen_weight` goes beyond.
-WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-LARGEST = 512.0
+# Where the search for lambda begins, and how far it goes.
+FIRST_WEIGHT, LARGEST = 2.0, 512.0
 
 
 class Case(NamedTuple):
@@ -120,21 +119,20 @@ def potts_energy(logits, labels, weight):
     return float(fit + weight * borders) / labels.size
 
 
-def chosen_weight(score, weights=WEIGHTS):
-    """Return the weight with the highest score, the smallest of several, and that score.
+def chosen_weight(score):
+    """Return the weight with the highest score, and that score.
 
-    Beyond the ends of `weights` it goes on by factors of 2 as long as the score rises; then the neighbours of the best
-    one, a factor of sqrt(2) away, are tried too.
+    From `FIRST_WEIGHT` it goes up, and then down, by factors of 2 as long as the score rises, and tries the neighbours
+    of the best one, a factor of sqrt(2) away: mean IoU rises with lambda, and falls beyond the best one.
     """
-    found = {weight: score(weight) for weight in weights}
+    found = {FIRST_WEIGHT: score(FIRST_WEIGHT)}
 
     def best():
-        return max(sorted(found), key=found.get)
+        return max(found, key=found.get)
 
-    while best() == max(found) < LARGEST:
-        found[2 * best()] = score(2 * best())
-    while best() == min(found) > 1 / LARGEST:
-        found[best() / 2] = score(best() / 2)
+    for factor in (2.0, 0.5):
+        while 1 / LARGEST < (weight := factor * best()) < LARGEST and weight not in found:
+            found[weight] = score(weight)
     middle = best()
     for weight in (middle / math.sqrt(2), middle * math.sqrt(2)):
         found[weight] = score(weight)
