@@ -200,7 +200,14 @@ def same_time(contenders, results, case, repetitions):
             name: contenders[name],
         }
         settings = {OURS: chosen_setting(pair[OURS], case), name: results[name][:2]}
-        within[name] = (iterations, measured(pair, settings, case, repetitions))
+        both = measured(pair, settings, case, repetitions)
+        within[name] = (iterations, both)
+        print(
+            f"        {iterations} iterations, lambda {both[OURS].weight:.3g}, in turn with {name}: mIoU "
+            f"{100 * both[OURS].scores.mean_iou:.2f} %, BF1 {100 * both[OURS].scores.boundary_f1:.2f} %, "
+            f"{both[OURS].time:.2f} ms to {both[name].time:.2f} ms",
+            flush=True,
+        )
     return within
 
 

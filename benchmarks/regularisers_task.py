@@ -11,7 +11,7 @@ from tfapp.segmentation.metrics import confusion_matrix, mean_iou
 from tfapp.segmentation.shape_scores import ShapeScores, shape_scores
 
 # By name, the logit of the true class and the standard deviation of the noise on all logits, as of `voronoi_logits`.
-NOISES = {"noisy": (6.0, 2.0), "very noisy": (3.0, 2.0)}
+NOISES = {"noisy": (3.0, 2.0), "very noisy": (1.5, 2.0)}
 # Where the search for lambda begins, and how far it goes.
 FIRST_WEIGHT, LARGEST = 2.0, 512.0
 
