@@ -26,8 +26,8 @@ from tfapp.models import build
 
 SERVED_TARGET, POINT_TARGET = 3.0, 2.0  # of the head at its defaults
 DEFAULTS = "inference defaults"
-# The options of the heads by name. A hundred iterations are what the defaults take: how far the two differ tells how
-# far times of this machine repeat.
+# The options of the heads by name. One of the numbers is that of the defaults: how far the two differ tells how far
+# times of this machine repeat.
 HEADS = {
     DEFAULTS: {},
     "label_tolerance 5e-4": {"label_tolerance": 5e-4},
