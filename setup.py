@@ -110,6 +110,7 @@ setup(
             "cvxpylayers>=1.2; python_version >= '3.11'",
             "deepinv>=0.5",
             "loss-landscapes>=3.0.6",
+            "PyMaxflow>=1.3",
             "torch>=2.0",
         ],
     },

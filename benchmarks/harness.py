@@ -30,6 +30,7 @@ RATIO_NAMES = {
     "MiB": "memory_ratio",
     "points": "points_ratio",
     "loss": "error_ratio",
+    "%": "error_ratio",
     "requests": "share_ratio",
 }
 STATUS, CLEAR = "/proc/self/status", "/proc/self/clear_refs"
@@ -176,6 +177,8 @@ def missing(packages):
 class PeerProcess:
     """A peer that waits in a process of its own; call it for one run, which returns what the peer answers.
 
+    A call may say what it asks for, which the script finds as what `Requests.wait` returns.
+
     Args:
         file: Path of the script that answers, through `Requests`.
         threads: Of its operations.
@@ -189,8 +192,8 @@ class PeerProcess:
         self.process = subprocess.Popen([sys.executable, file], env=environment, stdin=pipe, stdout=pipe)
         self._say((threads, *arguments))
 
-    def __call__(self):
-        self._say(True)
+    def __call__(self, request=True):
+        self._say(request)
         return pickle.load(self.process.stdout)
 
     def __enter__(self):
@@ -220,10 +223,10 @@ class Requests:
         self.arguments = pickle.load(sys.stdin.buffer)
 
     def wait(self):
-        """Wait for the next request; end the process if nobody asks any more."""
+        """Wait for the next request and return it; end the process if nobody asks any more."""
         if not sys.stdin.buffer.peek(1):
             raise SystemExit
-        pickle.load(sys.stdin.buffer)
+        return pickle.load(sys.stdin.buffer)
 
     def answer(self, answer):
         pickle.dump(answer, self._answers)

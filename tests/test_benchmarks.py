@@ -23,7 +23,13 @@ def harness():
 
 @pytest.mark.parametrize(
     ("unit", "name"),
-    [("ms", "time_ratio"), ("MiB", "memory_ratio"), ("points", "points_ratio"), ("requests", "share_ratio")],
+    [
+        ("ms", "time_ratio"),
+        ("MiB", "memory_ratio"),
+        ("points", "points_ratio"),
+        ("requests", "share_ratio"),
+        ("%", "error_ratio"),
+    ],
 )
 def test_ratio_is_ours_over_other_and_named_by_its_unit(harness, unit, name):
     row = harness.Comparison("a claim", 1.0, 4.0, unit, 0.5).row()
@@ -85,6 +91,17 @@ def test_peer_answers_every_request_whatever_it_prints(harness, tmp_path):
     with harness.PeerProcess(script, 2, 40) as peer:
         assert [peer(), peer()] == [42, 44]
     assert peer.process.returncode == 0
+
+
+@pytest.mark.slow
+def test_peer_is_told_what_is_asked_for(harness, tmp_path):
+    script = tmp_path / "peer.py"
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {str(FOLDER)!r})\nfrom harness import Requests\n"
+        "requests = Requests()\nwhile True:\n    requests.answer(2 * requests.wait())\n"
+    )
+    with harness.PeerProcess(script, 1) as peer:
+        assert [peer(21), peer([1])] == [42, [1, 1]]
 
 
 @pytest.mark.slow
