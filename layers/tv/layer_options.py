@@ -16,10 +16,9 @@ from tfapp.layers.options import CheckedOptions
 from tfapp.layers.tv.class_shares import checked_volumes
 from tfapp.layers.tv.gradients import GRADIENTS
 from tfapp.layers.tv.linear_operator import checked_operator
-from tfapp.layers.tv.solver import METHODS
+from tfapp.layers.tv.solver import LABELLED, METHODS
 from tfapp.layers.tv.weight_bounds import check_within, checked_bounds
 
-_LABELLED = ("softmax", "sigmoid")
 _CHOICES = {
     "gradient": (*GRADIENTS, "one-step"),
     "method": METHODS,
@@ -96,9 +95,9 @@ class TVOptions(CheckedOptions):
         if value is None:
             return None
         check_share(label_tolerance=value)
-        if self.potential not in _LABELLED or self.tolerance is not None:
+        if self.potential not in LABELLED or self.tolerance is not None:
             raise ValueError(
-                f"`label_tolerance` is for outputs with labels, {' and '.join(_LABELLED)}, without a `tolerance`. "
+                f"`label_tolerance` is for outputs with labels, {' and '.join(LABELLED)}, without a `tolerance`. "
                 f"Received: label_tolerance={value} for {self.potential!r}, tolerance={self.tolerance}"
             )
         return float(value)

@@ -24,6 +24,7 @@ METHODS_WITH_SHARES = ("fista", "projected-gradient")
 BLOCK = 10
 # What the label of a pixel is: its largest logit, or which of its logits are above 0.
 _LABELS = {"softmax": lambda u: tf.argmax(u, axis=0)[None], "sigmoid": lambda u: u > 0}
+LABELLED = tuple(_LABELS)
 # Curvature below this share of its bound is not trusted: it may grow during the next iterations.
 LEAST_CURVATURE = 0.1
 STEP_GROWTH = 1.02
@@ -65,7 +66,9 @@ class TVProblem:
     label_tolerance: float | None = None
 
     def __post_init__(self):
-        if self.label_tolerance is not None and (self.tolerance is not None or self.potential not in _LABELS):
+        if self.label_tolerance is not None and (
+            self.tolerance is not None or self.potential not in LABELLED
+        ):
             raise ValueError(
                 "`label_tolerance` is for 'softmax' and 'sigmoid', without a `tolerance`. Received: "
                 f"label_tolerance={self.label_tolerance}, tolerance={self.tolerance}, potential={self.potential!r}"
@@ -242,7 +245,7 @@ def _solve_in_blocks(problem, dual, zeta):
             finished |= good
         return (done + count, finished, labels, *after.flat())
 
-    labels = _labels(problem, dual.logits(zeta))
+    labels = _labels(problem, dual, zeta)
     first = (tf.constant(0), tf.zeros_like(each, tf.bool), labels, *state.flat())
     done, _, _, *tensors = tf.while_loop(unfinished, block, first, parallel_iterations=1)
     return _State.of(*tensors).zeta, done
@@ -254,14 +257,14 @@ def _looked_at(problem, dual, zeta, labels):
         gaps = dual.gap(zeta)
         # A sample of NaN never gets there: nobody waits for it.
         return (gaps <= problem.tolerance) | ~tf.math.is_finite(gaps), labels
-    now = _labels(problem, dual.logits(zeta))
+    now = _labels(problem, dual, zeta)
     changed = per_sample(tf.cast(now != labels, dual.o.dtype))
     places = tf.cast(tf.size(now), dual.o.dtype) / tf.cast(tf.shape(now)[1], dual.o.dtype)
     return changed <= problem.label_tolerance * places, now
 
 
-def _labels(problem, u):
-    return tf.zeros([]) if problem.label_tolerance is None else _LABELS[problem.potential](u)
+def _labels(problem, dual, zeta):
+    return tf.zeros([]) if problem.label_tolerance is None else _LABELS[problem.potential](dual.logits(zeta))
 
 
 def _chosen(condition, one, other):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tfapp.reproduce.bpgrad.trajectories import NEAR, paths_on, samples_of_algorithm_1, solvers_on, table_of
+from tfapp.reproduce.bpgrad.analytic import LOCAL_MINIMISER as NEAR
+from tfapp.reproduce.bpgrad.trajectories import paths_on, samples_of_algorithm_1, solvers_on, table_of
 from tfapp.solvers.search.functions import FUNCTIONS
 
 pytestmark = pytest.mark.reproduce

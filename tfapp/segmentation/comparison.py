@@ -106,8 +106,7 @@ class Comparison:
             smoother = ", smaller is smoother" if measure == "RE" else ""
             title = f"{measure} [%{smoother}], {self.test_images()}"
             found.append(ResultTable(["noise", *titles], rows, title))
-        if self.has_shapes:
-            found.append(self.shapes())
+        found += self.shape_tables()
         membranes = list(self._membrane_rows())
         if membranes:
             header = ["", "V_rand [%]", "at threshold", "V_info [%]", "at threshold"]
@@ -116,11 +115,13 @@ class Comparison:
             )
         return found
 
-    def shapes(self) -> ResultTable:
-        """Return the shape scores of all titles under all noises, of each class or of their mean."""
+    def shape_tables(self) -> list[ResultTable]:
+        """Return the table of the shape scores of all titles under all noises, if there are any, in a list."""
+        if not self.has_shapes:
+            return []
         groups = {title: [one.rows for one in group] for title, group in self.groups.items()}
         names = self.evaluations[0].class_names
-        return shape_table(groups, names, f"shapes, {self.test_images()}, means over images")
+        return [shape_table(groups, names, f"shapes, {self.test_images()}, means over images")]
 
     def _membrane_rows(self):
         for title, evaluations in self.groups.items():

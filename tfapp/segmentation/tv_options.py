@@ -1,12 +1,12 @@
 """Options of `tfapp train` on total variation: their checks, and the head and the ReLUs that they make."""
 
-import math
 from functools import partial
 
 from tfapp.errors import InputError, either
 from tfapp.layers import TVReLU
 from tfapp.layers.arguments import LEAST_TOLERANCE
 from tfapp.layers.tv.solver import METHODS_WITH_SHARES
+from tfapp.layers.tv.weight_bounds import check_within, checked_bounds
 
 # What shapes the TV-regularised ReLUs: a run without a TV head may have them.
 RELU_OPTIONS = (
@@ -77,14 +77,14 @@ def check_tv(config):
             "`tv_gradient` unrolled goes through a fixed number of plain iterations: leave out `tv_tolerance` and "
             "`tv_method` preconditioned-fista, or take `tv_gradient` implicit."
         )
-    least, largest = parse_bounds(config.tv_weight_bounds) or (None, None)
-    if (least is not None and config.tv_weight < least) or (
-        largest is not None and config.tv_weight > largest
-    ):
+    bounds = parse_bounds(config.tv_weight_bounds)
+    try:
+        check_within(config.tv_weight, bounds)
+    except ValueError:
         raise InputError(
             f"`tv_weight` {config.tv_weight:g}, which lambda begins with, must lie within `tv_weight_bounds` "
             f"{config.tv_weight_bounds}."
-        )
+        ) from None
     if parse_shares(config.tv_volumes) is None:
         return
     if config.tv_gradient not in ("implicit", "jacobian-free"):
@@ -158,13 +158,9 @@ def parse_bounds(text):
     if len(sides) != 2 or not any(map(str.strip, sides)):
         raise refuse()
     try:
-        least, largest = (float(side) if side.strip() else None for side in sides)
+        return checked_bounds([float(side) if side.strip() else None for side in sides])
     except ValueError:
         raise refuse() from None
-    finite = all(math.isfinite(side) for side in (least, largest) if side is not None)
-    if not finite or (least or 0) < 0 or (largest is not None and largest <= (least or 0)):
-        raise refuse()
-    return least, largest
 
 
 def parse_shares(text):

@@ -95,16 +95,22 @@ def algorithm_2_path(name, momentum, doubles, steps=UPDATES) -> SolverPath:
         "bpgrad" if momentum else "bpgrad-plain",
         title,
         "L = 4π, ρ = 0.1",
-        lambda: BPGrad(_lipschitz(function, doubles), momentum=momentum),
+        lambda: BPGrad(lipschitz_of(function, doubles), momentum=momentum),
         dashed=doubles,
     )
     return trace_path(TENSOR_FUNCTIONS[name], function.start, solver, steps)
 
 
-def _lipschitz(function, doubles):
+def lipschitz_of(function, doubles):
+    """Return L of a function, or the schedule that doubles it every 10 updates."""
     if not doubles:
         return function.lipschitz
     return keras.optimizers.schedules.ExponentialDecay(function.lipschitz, DOUBLING, 2.0, staircase=True)
+
+
+def local_minimum(function) -> float:
+    """Return f where all solvers but Algorithm 1 go from the start."""
+    return float(function.function(np.array(LOCAL_MINIMISER)))
 
 
 def usual_paths(name, steps=UPDATES) -> list[SolverPath]:
@@ -127,7 +133,7 @@ def algorithm_2_table(found) -> ResultTable:
 def _algorithm_2_row(name, path):
     last = path.points[-100:, 0]
     function = FUNCTIONS[name]
-    reached = path.updates_to(1e-4, float(function.function(np.array(LOCAL_MINIMISER))))
+    reached = path.updates_to(1e-4, local_minimum(function))
     return (
         f"{name}, {path.solver.title}",
         f"{last[-1]:.4f}",

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import keras
-import numpy as np
 
-from tfapp.optimizers import AdaptiveOptimizer, BPGrad
+from tfapp.optimizers import BPGrad
 from tfapp.report.result_table import DASH, ResultTable, document
-from tfapp.reproduce.bpgrad.analytic import run_algorithm_1
+from tfapp.reproduce.bpgrad.analytic import DOUBLING, lipschitz_of, local_minimum, run_algorithm_1
 from tfapp.runs.progress import SILENT
 from tfapp.solvers.paths.paths import TENSOR_FUNCTIONS, PathSolver, SolverPath, trace_path, trace_paths
+from tfapp.solvers.paths.solvers import adaptive_solver
 from tfapp.solvers.search.functions import FUNCTIONS
 
 FIGURES = {"3.7": "f1", "3.8": "f2", "3.9": "f3"}
@@ -19,9 +19,6 @@ TOLERANCE = 1e-4
 # More than any of them needs.
 UPDATES = 600
 START = 2.5
-# Where all but Algorithm 1 go from there: the global minimum of f1, a local one of f2 and f3.
-NEAR = FUNCTIONS["f1"].minimiser
-DOUBLING = 10
 NOTES = (
     "Updates until f is within 1e-4 of its value at 4.913, where these solvers go, for the first time; of Algorithm 1, "
     "of the global minimum, samples. The numbers in the printed figures did not survive in the text that is at hand.",
@@ -37,13 +34,13 @@ def solvers_on(name) -> list[PathSolver]:
     """Return the solvers of A.3 but Algorithm 1 with their settings on a function, `f1`, `f2` or `f3`."""
     rate = 0.008 if name == "f1" else 0.1
     return [
-        _adaptive("adagrad", "Adagrad", "rate 0.5, ρ = 0.9, ε = 1e-10", learning_rate=0.5, rho=0.9),
-        _adaptive("adadelta", "Adadelta", "ρ = 0.99, ε = 1e-6", rho=0.99),
-        _adaptive(
+        adaptive_solver("adagrad", "Adagrad", "rate 0.5, ρ = 0.9, ε = 1e-10", learning_rate=0.5, rho=0.9),
+        adaptive_solver("adadelta", "Adadelta", "ρ = 0.99, ε = 1e-6", rho=0.99),
+        adaptive_solver(
             *("rmsprop", "RMSProp", "rate 0.05, ρ = 0.99, ε = 1e-6"),
             **{"learning_rate": 0.05, "rho": 0.99, "epsilon": 1e-6},
         ),
-        _adaptive(
+        adaptive_solver(
             *("adam", "Adam", "rate 0.1, β = 0.9, 0.99, ε = 1e-6"),
             **{"learning_rate": 0.1, "beta_2": 0.99, "epsilon": 1e-6},
         ),
@@ -56,16 +53,10 @@ def solvers_on(name) -> list[PathSolver]:
     ]
 
 
-def _adaptive(rule, title, parameters, **settings):
-    return PathSolver(rule, title, parameters, lambda: AdaptiveOptimizer(rule, **settings))
-
-
 def _bpgrad(key, title, name, momentum):
-    lipschitz = FUNCTIONS[name].lipschitz
-    parameters = "L = 4π, ρ = 0.1"
-    if name != "f1":
-        parameters += ", L doubled every 10"
-        lipschitz = keras.optimizers.schedules.ExponentialDecay(lipschitz, DOUBLING, 2.0, staircase=True)
+    doubles = name != "f1"
+    parameters = "L = 4π, ρ = 0.1" + f", L doubled every {DOUBLING}" * doubles
+    lipschitz = lipschitz_of(FUNCTIONS[name], doubles)
     return PathSolver(key, title, parameters, lambda: BPGrad(lipschitz, momentum=momentum))
 
 
@@ -75,7 +66,7 @@ def paths_on(name, progress=SILENT) -> list[SolverPath]:
     paths = trace_paths(
         solvers_on(name), lambda solver: trace_path(function, (START,), solver, UPDATES), progress
     )
-    return [_until_arrived(path, _near_value(name)) for path in paths]
+    return [_until_arrived(path, local_minimum(FUNCTIONS[name])) for path in paths]
 
 
 def samples_of_algorithm_1(name) -> SolverPath:
@@ -83,10 +74,6 @@ def samples_of_algorithm_1(name) -> SolverPath:
     result = run_algorithm_1(name)
     solver = PathSolver("bpgrad", "Algorithm 1", "L = 4π, ρ = 0.1", lambda: None)
     return _until_arrived(SolverPath(solver, result.samples, result.values), FUNCTIONS[name].minimum)
-
-
-def _near_value(name):
-    return float(FUNCTIONS[name].function(np.array(NEAR)))
 
 
 def _until_arrived(path, value):
@@ -107,7 +94,7 @@ def table_of(name, paths, samples) -> ResultTable:
     minimum, rows = FUNCTIONS[name].minimum, []
     for path in (*paths, samples):
         is_search = path is samples
-        reached = path.updates_to(TOLERANCE, minimum if is_search else _near_value(name))
+        reached = path.updates_to(TOLERANCE, minimum if is_search else local_minimum(FUNCTIONS[name]))
         best = int(path.losses.argmin()) if is_search else -1
         count = DASH if reached is None else f"{reached + is_search:,}"
         end, above = path.points[best, 0], path.losses[best] - minimum

@@ -111,13 +111,12 @@ class TVResult:
         """Return heading, command, tables, lambdas and notes as Markdown."""
         notes = [self._cells(), *self.notes()]
         head = {"title": self.table.heading, "source": SOURCE, "command": self.command}
-        beside = [block for one in self.beside() for block in (f"{one.title}:", one)]
-        shapes = (
-            [f"{self.comparison.shapes().title}:", self.comparison.shapes()]
-            if self.comparison.has_shapes
-            else []
-        )
-        blocks = [self.comparison.table(), *beside, *shapes, self.weights(), self.protocol()]
+        titled = [
+            block
+            for one in (*self.beside(), *self.comparison.shape_tables())
+            for block in (f"{one.title}:", one)
+        ]
+        blocks = [self.comparison.table(), *titled, self.weights(), self.protocol()]
         return document(*blocks, notes, **head)
 
     def write_published(self, path):
@@ -213,19 +212,12 @@ def _table_section(result):
         result_box(key_results(result.comparison)),
         measure_tables(result.comparison),
         class_tables(result.comparison),
-        *_shapes(result.comparison),
+        *(table(one.header, one.rows, one.title) for one in result.comparison.shape_tables()),
         *(paragraph(note, "aside") for note in result.notes()),
         paragraph("The same table again:"),
         command(result.command),
     ]
     return Section("table", "Table", f"Table {result.table.number}", "\n".join(parts))
-
-
-def _shapes(comparison):
-    if not comparison.has_shapes:
-        return []
-    found = comparison.shapes()
-    return [table(found.header, found.rows, found.title)]
 
 
 def _published_section(result, curves):

@@ -55,7 +55,8 @@ VALUES = {
 }
 
 
-def _adaptive(rule, title, parameters, **settings):
+def adaptive_solver(rule, title, parameters, **settings) -> PathSolver:
+    """Return `AdaptiveOptimizer` with a rule and settings, which `parameters` tells in words."""
     return PathSolver(rule, title, parameters, lambda: AdaptiveOptimizer(rule, **settings))
 
 
@@ -70,19 +71,19 @@ ON_ROSENBROCK = (
         "rate 0.002",
         lambda: keras.optimizers.SGD(0.0002, momentum=0.9),
     ),
-    _adaptive(
+    adaptive_solver(
         *("rmsprop", "RMSProp", "rate 0.02, ρ = 0.99, ε = 1e-6"),
         **{"learning_rate": 0.02, "rho": 0.99, "epsilon": 1e-6},
     ),
-    _adaptive(
+    adaptive_solver(
         *("adagrad", "Adagrad, forgetting", "rate 0.01, ρ = 0.9, ε = 1e-10"),
         **{"learning_rate": 0.01, "rho": 0.9, "epsilon": 1e-10},
     ),
-    _adaptive(
+    adaptive_solver(
         *("adam", "Adam, uncorrected", "rate 0.02, β = 0.9, 0.999, ε = 1e-6"),
         **{"learning_rate": 0.02, "epsilon": 1e-6, "bias_correction": False},
     ),
-    _adaptive(
+    adaptive_solver(
         *("adadelta", "Adadelta", "ρ = 0.99, ε = 1e-6 outside"),
         **{"rho": 0.99, "epsilon": 1e-6},
     ),
