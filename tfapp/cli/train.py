@@ -175,10 +175,11 @@ def train(
         str | None,
         Option(
             help="Train on a random crop of N or HEIGHTxWIDTH of each image in each pass, after --resize; smaller "
-            "images are mirrored.",
+            "images have --crop-border around them.",
             show_default="none",
         ),
     ] = None,
+    crop_border: Annotated[str, Option(help="mirror, or void: the mean colour, without labels.")] = "mirror",
     augment: Annotated[
         str,
         Option(

@@ -57,6 +57,16 @@ READERS = (
     Reader("isbi2012", MASKS),
     Reader("camvid", MASKS),
     Reader("sunrgbd", MASKS),
+    *(
+        Reader(
+            name,
+            MASKS,
+            f"voc_segmentation.{name}",
+            options={"train": "LIST", "validation": "LIST", "test": "LIST"},
+            about_options="lists in ImageSets/Segmentation",
+        )
+        for name in ("voc2011", "voc2012")
+    ),
     Reader("drive", MASKS),
     Reader("raindrop", IMAGE_PAIRS),
     Reader("folder", MASKS),
@@ -80,7 +90,9 @@ def open_dataset(spec):
     """Open the dataset that `spec` names.
 
     Args:
-        spec: `wbc:PATH`, `isbi2012:PATH`, `camvid:PATH`, `sunrgbd:PATH`, `drive:PATH`, `folder:PATH`,
+        spec: `wbc:PATH`, `isbi2012:PATH`, `camvid:PATH`, `sunrgbd:PATH`, `voc2011:PATH` and `voc2012:PATH`
+            (the segmentation of PASCAL VOC; `?train=LIST&validation=LIST&test=LIST` behind it, or some of these, names
+            other lists of its `ImageSets/Segmentation` than `train` and `val`), `drive:PATH`, `folder:PATH`,
             `raindrop:PATH` (image pairs), or `cells[:COUNT[:SIZE]]` for generated blood-smear images (100 of
             128x128 pixels unless said otherwise).
 

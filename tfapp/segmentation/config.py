@@ -7,6 +7,7 @@ from inspect import signature
 
 from tfapp.data import AUGMENTATIONS, parse_mix
 from tfapp.data.augmentation import parse_augmentation
+from tfapp.data.cropping import CROP_BORDERS, MIRRORED
 from tfapp.data.framing import CROP_OR_PATCH
 from tfapp.data.noise import DEFAULT_SHARE
 from tfapp.data.streams import NO_CROP, check_colours
@@ -35,6 +36,7 @@ _CHOICES = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "class_weighting": WEIGHTINGS,
+    "crop_border": CROP_BORDERS,
     "tv_gradient": TV_GRADIENTS,
     "tv_method": TV_METHODS,
     "tv_weight_form": TV_WEIGHT_FORMS,
@@ -78,7 +80,8 @@ class TrainConfig:
     compute in float32.
 
     `augment` is a list with commas, as `tfapp.data.augmentation.parse_augmentation` reads it; the symmetry of it may be
-    `auto`. `crop` and `resize` are (height, width); images are resized first.
+    `auto`. `crop` and `resize` are (height, width); images are resized first. `crop_border` is what lies around
+    images that are smaller than the crop.
 
     `tv_weight_bounds` and `tv_volumes` are texts, as `parse_bounds` and `parse_shares` of
     `tfapp.segmentation.tv_options` read them. Of options of a TV head nothing is made with another head.
@@ -131,6 +134,7 @@ class TrainConfig:
     patch: int | None = None
     overlap: int = 0
     crop: tuple[int, int] | None = None
+    crop_border: str = MIRRORED
     test_share: float = 0.2
     validation_share: float = 0.1
     random_split: bool = False
@@ -200,6 +204,10 @@ class TrainConfig:
         augmentation = parse_augmentation(self.augment, SYMMETRIES)
         if self.crop is not None and self.patch is not None:
             raise InputError(f"`crop` and `patch` both cut images; leave one of them out. {CROP_OR_PATCH}")
+        if self.crop_border != MIRRORED and self.crop is None:
+            raise InputError(
+                f"`crop_border` {self.crop_border} needs a `crop`, HEIGHTxWIDTH of what is cut out."
+            )
         if augmentation.scale and self.crop is None:
             raise InputError(NO_CROP)
 
