@@ -84,7 +84,10 @@ def train(
     ] = None,
     encoder_weights: Annotated[
         str | None,
-        Option(help="VGG-16 weights for segnet and fcn-32s: a file of Keras, or imagenet to download them."),
+        Option(
+            help="VGG-16 weights for segnet and fcn-32s: a file of Keras, with its top for fc6 and fc7 of fcn-32s, or "
+            "imagenet to download them."
+        ),
     ] = None,
     tv_weight: Annotated[float, Option(help="Initial weight lambda of the total variation.")] = 1.0,
     learn_tv_weight: Annotated[bool, Option(help="Learn lambda, or keep it.")] = True,
