@@ -38,6 +38,8 @@ class BPGrad(LossAwareOptimizer):
         x_{t+1} = x_t + eta_t * m_t
 
     so that old directions count with the step of today: long steps of before do not go on where the loss has fallen.
+    That code also counts the mean of the losses since an epoch began as f, `mean_steps`: a smooth f, whose minimum is
+    no lucky batch.
 
     `measured()` has the numbers of the last step: `loss`, `best_loss` (the running minimum, an upper bound of the
     optimum on the batches seen), `gradient_norm`, `step_size` (eta), `lipschitz` (L, 0 before `"auto"` has found
@@ -78,6 +80,9 @@ class BPGrad(LossAwareOptimizer):
         form: `"algorithm-2"`, or `"authors"`, as above. Without momentum both are the same.
         zero_gradient: What becomes of a step whose gradient is zero: `"skip"`, or `"random"`, a step along a random
             direction (Wu 2020, section 3.2.1), which the number of the step decides.
+        mean_steps: Number N of updates, or None: f is the mean of the losses since the last update whose number is a
+            multiple of N, for N the updates of an epoch as in the code of the authors; None for the loss of each
+            update alone, as Algorithm 2 has it.
         max_step: Largest eta, or None.
         loss_offset: Added to every loss.
         auto_steps: Number of first updates, from which `"auto"` estimates L.
@@ -112,7 +117,7 @@ class BPGrad(LossAwareOptimizer):
     )
     INITIAL = (math.inf, math.inf, 0.0, 0.0, 0.0, 0.0, 0.0)
     ADJUSTABLE = (*LossAwareOptimizer.ADJUSTABLE, "lipschitz", "rho", "momentum", "max_step")
-    FIXED = ("auto_steps", "auto_quantile", *_CHOICES)
+    FIXED = ("auto_steps", "auto_quantile", "mean_steps", *_CHOICES)
 
     def __init__(
         self,
@@ -128,6 +133,7 @@ class BPGrad(LossAwareOptimizer):
         form="algorithm-2",
         decay="in-loss",
         zero_gradient="skip",
+        mean_steps=None,
         name="bpgrad",
         **kwargs,
     ):
@@ -141,6 +147,7 @@ class BPGrad(LossAwareOptimizer):
         self.lipschitz, self.rho, self.momentum, self.max_step = lipschitz, rho, momentum, max_step
         self.auto_steps, self.auto_quantile = auto_steps, auto_quantile
         self.form, self.decay, self.zero_gradient = form, decay, zero_gradient
+        self.mean_steps = mean_steps
 
     def checked(self, name, value):
         if name == "lipschitz":
@@ -153,6 +160,10 @@ class BPGrad(LossAwareOptimizer):
             return float(value)
         if name == "auto_steps" and not (isinstance(value, Integral) and value > 0):
             raise ValueError(f"`auto_steps` must be a positive integer. Received: auto_steps={value}.")
+        if name == "mean_steps" and value is not None and not (isinstance(value, Integral) and value > 0):
+            raise ValueError(
+                f"`mean_steps` must be a positive integer or None. Received: mean_steps={value}."
+            )
         if name == "auto_quantile" and not 0 < value <= 1:
             raise ValueError(f"`auto_quantile` must lie in (0, 1]. Received: auto_quantile={value}.")
         if name in _CHOICES and value not in _CHOICES[name]:
@@ -172,15 +183,19 @@ class BPGrad(LossAwareOptimizer):
         self._velocity = self.add_optimizer_variables(variables, "velocity") if self.momentum else []
 
     def initial_scalars(self):
+        # In front of what "auto" keeps: the sum and the number of the losses of an epoch.
+        scalars = [*self.INITIAL, *[0.0, 0.0] * (self.mean_steps is not None)]
         if self.lipschitz != "auto":
-            return list(self.INITIAL)
+            return scalars
         # Behind: the longest step, and a place for each gradient norm; -1 is one that none was written to yet.
-        return [*self.INITIAL, 0.0, *[-1.0] * self.auto_steps]
+        return [*scalars, 0.0, *[-1.0] * self.auto_steps]
 
     def advance(self, loss, gradient_norm, scalars, is_due):
         count = len(self.MEASURED)
         old = dict(zip(self.MEASURED, tf.unstack(scalars[:count]), strict=True))
-        new, memory = self._measure(loss, gradient_norm, old, scalars[count:])
+        sums, kept_memory = tf.split(scalars[count:], [2 if self.mean_steps else 0, -1])
+        sums, new_sums, mean = self._mean_loss(loss, sums)
+        new, memory = self._measure(mean, gradient_norm, old, kept_memory)
         moves = is_due & usable(loss, gradient_norm)
         length_of_direction = gradient_norm
         if self.zero_gradient == "skip":
@@ -195,7 +210,9 @@ class BPGrad(LossAwareOptimizer):
         inside, outside = (length, 1.0) if self.form == "algorithm-2" else (1.0, length)
         scale = tf.where(moves, inside / length_of_direction, 0.0)
         momentum = tf.where(moves, self.number("momentum", loss.dtype), 1.0)
-        scalars = tf.concat([measured, tf.where(moves, memory, scalars[count:])], 0)
+        scalars = tf.concat(
+            [measured, tf.where(moves, new_sums, sums), tf.where(moves, memory, kept_memory)], 0
+        )
         return scalars, (scale, momentum, tf.where(moves, outside, 0.0))
 
     def direction_at_rest(self, gradients, gradient_norm):
@@ -222,6 +239,15 @@ class BPGrad(LossAwareOptimizer):
     def update_step(self, gradient, variable, rates):
         velocity = self._velocity[self._get_variable_index(variable)] if self.momentum else None
         move_with_momentum(gradient, variable, velocity, *rates)
+
+    def _mean_loss(self, loss, sums):
+        """Return sum and number of the losses before this step, those with it, and f."""
+        if not self.mean_steps:
+            return sums, sums, loss
+        begins = tf.equal(self.iterations % self.mean_steps, 0)
+        sums = tf.where(begins, tf.zeros_like(sums), sums)
+        new_sums = sums + tf.stack([loss, tf.ones_like(loss)])
+        return sums, new_sums, new_sums[0] / new_sums[1]
 
     def _measure(self, loss, gradient_norm, old, memory):
         """Return the numbers of a step that is taken, and what "auto" keeps."""
@@ -271,7 +297,7 @@ class BPGrad(LossAwareOptimizer):
         return tf.cast(share, norm.dtype) * tf.maximum(norm, tf.cast(least, norm.dtype))
 
     def get_config(self):
-        names = ("rho", "momentum", "max_step", "auto_steps", "auto_quantile", *_CHOICES)
+        names = ("rho", "momentum", "max_step", "auto_steps", "auto_quantile", "mean_steps", *_CHOICES)
         is_plain = isinstance(self.lipschitz, (str, float))
         lipschitz = self.lipschitz if is_plain else keras.saving.serialize_keras_object(self.lipschitz)
         return super().get_config() | {"lipschitz": lipschitz} | {name: getattr(self, name) for name in names}

@@ -58,7 +58,16 @@ def compare(
     size: Annotated[
         int | None, Option(help="Resize images to squares of this side.", show_default="their own")
     ] = None,
-    augment: Annotated[str, Option(help="none, mirror, crop or crop-mirror.")] = "none",
+    augment: Annotated[
+        str, Option(help="none, mirror, crop, crop-mirror, or batch-mirror: all of a batch or none.")
+    ] = "none",
+    rate_factors: Annotated[
+        str,
+        Option(
+            help="Factors of the learning rate by variable, such as kernel=0.1,bias=2; BPGrad and ALI-G have none.",
+            show_default="none",
+        ),
+    ] = "",
     dask: Annotated[
         str | None, Option(help="local, or a Dask scheduler's address: trainings at the same time.")
     ] = None,
@@ -71,7 +80,9 @@ def compare(
 
     # The full path, so that the command resumes from any folder.
     spec = open_classification(data).spec
-    workload = Workload(spec, model, batch_size, weight_decay, train_images, size, augment)
+    workload = Workload(
+        *(spec, model, batch_size, weight_decay, train_images, size, augment), rate_factors=rate_factors
+    )
     options = {"command": typed(context), "dask": dask, "overwrite": overwrite, "progress": ConsoleProgress()}
     comparison, remarks, written = compare_solvers(
         workload, chosen_solvers(solvers), parse_seeds(seeds), epochs, grid_epochs, out, **options

@@ -76,12 +76,17 @@ READERS = (
         SEVERAL_LABELS,
         "voc.voc2007",
         options={"train": "LIST", "test": "LIST"},
-        about_options="lists in ImageSets/Main",
+        about_options="the names of lists in ImageSets/Main",
     ),
     Reader("labels", SEVERAL_LABELS, "labels_folder.labels_folder"),
     Reader("mnist", ONE_LABEL),
     Reader("fashion-mnist", ONE_LABEL, "mnist.fashion_mnist"),
-    Reader("cifar10", ONE_LABEL),
+    Reader(
+        "cifar10",
+        ONE_LABEL,
+        options={"contrast": "yes", "whiten": "yes"},
+        about_options="contrast normalisation and whitening",
+    ),
     Reader("imagenet", ONE_LABEL),
 )
 
@@ -111,7 +116,9 @@ def open_classification(spec):
 
     Args:
         spec: `mnist:PATH`, `fashion-mnist:PATH`, `cifar10:PATH`, `imagenet:PATH`, a folder in each case, or
-            `digits[:COUNT]` for generated digits (5,000 unless said otherwise).
+            `digits[:COUNT]` for generated digits (5,000 unless said otherwise). `cifar10:PATH?contrast=yes&whiten=yes`
+            (either or both; in a shell this needs quotes) gives images less their mean with the same contrast and with
+            uncorrelated pixels.
 
     Returns:
         `ClassificationSet`.
@@ -265,7 +272,7 @@ def _options(reader, spec, text):
     if len(options) < len(pairs) or not options.keys() <= reader.options.keys() or not all(options.values()):
         form = "&".join(f"{name}={value}" for name, value in reader.options.items())
         raise InputError(
-            f"{spec!r} is not understood; expected {reader.name}:PATH, or '{reader.name}:PATH?{form}' with the names "
-            f"of {reader.about_options}."
+            f"{spec!r} is not understood; expected {reader.name}:PATH, or '{reader.name}:PATH?{form}' for "
+            f"{reader.about_options}."
         )
     return options

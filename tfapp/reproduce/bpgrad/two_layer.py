@@ -7,14 +7,14 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tfapp.models import build_classifier
-from tfapp.optimizers import SOLVERS, BPGrad, make_solver
+from tfapp.optimizers import BPGrad, make_solver, solver_of
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable
 from tfapp.solvers.bounds.logger import BoundsLogger
 from tfapp.solvers.paths.paths import follow
 from tfapp.solvers.paths.solvers import parameter_text
 from tfapp.solvers.styles import colour
-from tfapp.solvers.trainings.comparison import at_the_edge
+from tfapp.solvers.trainings.search import at_the_edge
 from tfapp.solvers.trainings.workload import objective
 
 INPUTS, EXAMPLES, BATCH_SIZE = 100, 1000, 100
@@ -121,7 +121,7 @@ def best_curves(solvers, batch_size, steps, seed=0, progress=None) -> list[Curve
     jobs = [
         (solver, value)
         for solver, given in solvers.items()
-        for value in (SOLVERS[solver].values if given is None else (given,))
+        for value in (solver_of(solver).values if given is None else (given,))
     ]
     tried = []
     for solver, value in jobs:
@@ -167,7 +167,7 @@ def _row(title, curve, target):
     mark = " *" if at_the_edge(curve.solver, curve.value) else ""
     reached = [update for update, value in enumerate(curve.objectives) if value <= target]
     return (
-        SOLVERS[curve.solver].title,
+        solver_of(curve.solver).title,
         title,
         f"{parameter_text(curve.solver, curve.value)}{mark}",
         f"{curve.objectives[-1]:.4f}",
@@ -178,7 +178,7 @@ def _row(title, curve, target):
 def objectives_table(panels) -> ResultTable:
     """Return the objective of every curve at every update."""
     curves = [(title, curve) for title, several in panels.items() for curve in several]
-    header = [f"{title}: {SOLVERS[curve.solver].title}" for title, curve in curves]
+    header = [f"{title}: {solver_of(curve.solver).title}" for title, curve in curves]
     lines = zip(*(curve.objectives for _, curve in curves), strict=True)
     rows = [(update, *(f"{x:.6g}" for x in line)) for update, line in enumerate(lines)]
     return ResultTable(("update", *header), rows)
@@ -203,7 +203,7 @@ def draw_objectives(panels, title=None) -> Figure:
         for curve in curves:
             width = 1.9 if curve.solver.startswith("bpgrad") else 1.2
             updates = np.arange(1, len(curve.objectives))
-            style = {"color": colour(curve.solver), "lw": width, "label": SOLVERS[curve.solver].title}
+            style = {"color": colour(curve.solver), "lw": width, "label": solver_of(curve.solver).title}
             axes.plot(updates, curve.objectives[1:], **style)
         axes.set(xscale="log", yscale="log", xlabel="update", title=name)
         axes.grid(alpha=0.3, which="both")
