@@ -65,6 +65,14 @@ def train(
         ),
     ] = None,
     lipschitz: Annotated[str, Option(help="Lipschitz constant of bpgrad: a number, or auto.")] = "auto",
+    solver: Annotated[
+        str | None,
+        Option(
+            help="In place of --optimizer and its rates, a solver as in tfapp solvers compare, such as "
+            "adam=0.0001:beta_1=0.99 or sgd-momentum=0.001/0.0001@21.",
+            show_default="none",
+        ),
+    ] = None,
     weight_decay: Annotated[
         float, Option(help="Adds half of it times the squared norm of the kernels to the loss.")
     ] = 0.0,

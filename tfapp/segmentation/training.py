@@ -237,8 +237,9 @@ def _new_model(config, dataset, encoder_weights):
             dropout=config.dropout,
             **options,
         )
-    # Not of the total variation's weight: it would be pulled towards less of it.
-    add_weight_decay(model, config.weight_decay, kernels_only=True)
+    if config.decays_loss:
+        # Not of the total variation's weight: it would be pulled towards less of it.
+        add_weight_decay(model, config.weight_decay, kernels_only=True)
     return model
 
 

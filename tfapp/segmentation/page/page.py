@@ -178,6 +178,8 @@ def _network(run):
 
 
 def _optimizer(run):
+    if run.config.get("solver"):
+        return run.config["solver"]
     if run.config["optimizer"] == "bpgrad":
         return f"bpgrad, Lipschitz constant {run.config['lipschitz']}"
     return f"{run.config['optimizer']}, learning rate {run.config['learning_rate']:g}"
