@@ -6,7 +6,7 @@ import pytest
 
 from tests.optimizers.algorithm2 import follow
 from tests.optimizers.test_bpgrad_fit import batches, distance, network, squared_error, trained
-from tests.optimizers.test_bpgrad_guards import line, value_of
+from tests.optimizers.test_bpgrad_guards import fitted, line, value_of
 from tfapp.optimizers import BPGrad
 
 AUTHORS = {"form": "authors", "decay": "in-gradient"}
@@ -23,6 +23,32 @@ def test_weights_follow_each_form_with_each_decay(form, decay):
     expected = {"loss": losses[-1], "best_loss": best[-1], "step_size": etas[-1], "gradient_norm": norms[-1]}
     measured = model.optimizer.measured()
     assert {name: measured[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("form", ["algorithm-2", "authors"])
+def test_loss_is_the_mean_since_the_epoch_began_with_mean_steps(form):
+    options = {"form": form, "decay": "in-gradient", "weight_decay": 0.05, "mean_steps": 5}
+    reference = network()
+    losses, best, etas, _ = follow(reference, squared_error, batches(16, 12), lipschitz=20.0, **options)
+    model = trained(network(), BPGrad(20.0, **options), size=16, steps=12)
+    assert distance(model, reference) < 2e-6
+    measured = model.optimizer.measured()
+    expected = {"loss": losses[-1], "best_loss": best[-1], "step_size": etas[-1]}
+    assert {name: measured[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+
+
+def test_step_that_is_skipped_does_not_count_in_the_mean():
+    optimizer = BPGrad(1e9, mean_steps=10, momentum=0.0)
+    with pytest.warns(UserWarning, match="skipped 1 of 3 steps"):
+        fitted(optimizer, [1.0, np.nan, 3.0])
+    # The weight stays at 3, with steps this short: losses of 3 and 9.
+    assert optimizer.measured()["loss"] == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "epoch"])
+def test_steps_of_the_mean_must_be_a_positive_integer(value):
+    with pytest.raises(ValueError, match="`mean_steps` must be a positive integer or None"):
+        BPGrad(mean_steps=value)
 
 
 @pytest.mark.slow

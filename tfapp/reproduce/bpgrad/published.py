@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tfapp.report.result_table import ResultTable
-
 FILE = Path(__file__).with_name("published.json")
 
 
@@ -48,16 +46,6 @@ def presets() -> dict[str, Preset]:
         )
         for name, one in _content()["settings"].items()
     }
-
-
-def presets_table() -> ResultTable:
-    """Return a row for each setting: its preset, how it is typed, and its line in the appendix."""
-    rows = [
-        (preset.name, setting, line)
-        for preset in presets().values()
-        for setting, line in zip(preset.solvers, preset.lines, strict=True)
-    ]
-    return ResultTable(("preset", "setting", "appendix A"), rows)
 
 
 def published_columns(number) -> tuple[str, ...]:
