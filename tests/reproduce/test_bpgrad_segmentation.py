@@ -3,6 +3,7 @@
 import csv
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -11,13 +12,14 @@ from tests.data.voc_tree import write_segmentation
 from tfapp.cli.main import app
 from tfapp.errors import InputError
 from tfapp.optimizers.catalogue import read_setting
-from tfapp.reproduce.bpgrad import segmentation
+from tfapp.reproduce.bpgrad import segmentation, segmenters
 from tfapp.reproduce.bpgrad.comparisons import text_solvers
 from tfapp.reproduce.bpgrad.segmenters import LearningCurves, SolverTable, setting_text
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.run import Run
 
 BPGRAD = "bpgrad:form=authors"
+SGD_RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
 
 
 def row(mean_iou, accuracy, mean_accuracy):
@@ -71,6 +73,30 @@ def test_solvers_of_the_text_can_train_a_segmenter_at_paper_scale():
     options = segmentation.FCN_SETTINGS["paper"]
     for name, value in text_solvers(segmentation.PRESET).items():
         TrainConfig(**options, solver=setting_text(name, value)).check()
+
+
+@pytest.mark.parametrize(
+    ("loss", "best", "tried"),
+    [
+        # The usual rates of SGD are from 0.001 to 1.
+        (lambda rate: abs(np.log10(rate) + 2), 0.01, SGD_RATES),
+        (lambda rate: rate, 1e-5, [*SGD_RATES, 3e-4, 1e-4, 3e-5, 1e-5]),
+        (lambda rate: rate if rate > 2e-4 else None, 3e-4, [*SGD_RATES, 3e-4, 1e-4]),
+        (lambda rate: None, 0.1, SGD_RATES),
+    ],
+    ids=["within", "at the end", "before a diverged one", "all diverged"],
+)
+def test_search_goes_on_where_the_best_value_is_the_last(monkeypatch, loss, best, tried):
+    seen = []
+
+    def train_by(solver, value, *others):
+        seen.append(value)
+        return None if loss(value) is None else SimpleNamespace(path=value)
+
+    monkeypatch.setattr(segmenters, "train_by", train_by)
+    monkeypatch.setattr(segmenters, "read_history", lambda path: [{"val_loss": loss(path)}])
+    assert segmenters.best_value("", "", SimpleNamespace(epochs=1), "sgd", None) == best
+    assert seen == tried
 
 
 def test_settings_of_the_text_are_those_of_section_3_4_5_and_appendix_a_9():

@@ -76,18 +76,22 @@ def tried_values(solver, config):
 def best_value(spec, out, config, solver, progress):
     """Return the value of a solver's parameter with the smallest validation loss after a short training.
 
-    A solver with one value keeps it; so does one with no epochs for the search, or whose trainings all diverge.
+    Where the smallest or the largest value is best, the next one beyond it is tried too. A solver with one value keeps
+    it; so does one with no epochs for the search, or whose trainings all diverge.
 
     Args:
         spec, out, solver, progress: As for `train_by`.
         config: The `TrainConfig` of the short trainings.
     """
-    losses = {}
-    for value in tried_values(solver, config):
+    found, losses, left = solver_of(solver), {}, list(tried_values(solver, config))
+    while left:
+        value = left.pop(0)
         run = train_by(solver, value, spec, out, config, progress)
-        if run:
-            losses[value] = read_history(run.path)[-1]["val_loss"]
-    return min(losses, key=losses.get) if losses else solver_of(solver).value
+        losses[value] = read_history(run.path)[-1]["val_loss"] if run else np.inf
+        best = min(losses, key=losses.get)
+        if not left and losses[best] < np.inf and (beyond := found.beyond(losses, best)) is not None:
+            left.append(beyond)
+    return best if losses and losses[best] < np.inf else found.value
 
 
 def clean_row(run):
