@@ -131,7 +131,7 @@ def test_search_and_trainings_of_segmenters_by_solvers_are_done_ahead_with_the_s
 ):
     few = segmentation.FCN_SETTINGS["small"] | {"base_width": 2, "steps_per_epoch": 2, "resize": (32, 32)}
     monkeypatch.setitem(segmentation.FCN_SETTINGS, "small", few)
-    monkeypatch.setitem(SOLVERS, "sgd", replace(SOLVERS["sgd"], values=(0.1, 0.001)))
+    monkeypatch.setitem(SOLVERS, "sgd", replace(SOLVERS["sgd"], ladder=(0.001, 0.1), first=(0, 1)))
     options = {"data": "cells:20:32", "seeds": (0,), "epochs": 1, "grid_epochs": 1, "solvers": {"sgd": None}}
     study = STUDIES["bpgrad-table-3.4"]
     study.run({**options, "out": tmp_path / "serial"})
