@@ -3,11 +3,15 @@
 import csv
 import re
 
+import keras
 import pytest
 from typer.testing import CliRunner
 
 from tfapp.cli.main import app
+from tfapp.optimizers import BPGrad
 from tfapp.reproduce.bpgrad import networks, slopes
+from tfapp.reproduce.bpgrad.images import workload_of
+from tfapp.solvers.trainings.workload import objective
 
 
 @pytest.fixture
@@ -111,3 +115,35 @@ def test_constant_that_is_not_positive_is_refused(invoke, tmp_path, figure, valu
     result = invoke("reproduce", f"bpgrad-figure-{figure}", "--data", "digits:150", "--lipschitz", value)
     assert result.exit_code == 2 and re.search("--lipschitz must be a (positive )?number", result.output)
     assert not (tmp_path / "out").exists()
+
+
+# Losses at the end of an epoch of MNIST by an implementation of the authors' code of its own, each of the batch alone:
+# .062, .045 and .074.
+@pytest.mark.slow
+@pytest.mark.parametrize(("mean", "steps"), [(600, 200), (None, 600)], ids=["mean-of-the-epoch", "batch"])
+def test_mnist_at_the_constant_of_the_text_stays_finite_in_the_form_of_the_authors(real_data, mean, steps):
+    _, workload = workload_of("MNIST", f"mnist:{real_data('mnist')}", ("mnist",))
+    for seed in range(3):
+        optimizer = BPGrad(15.0, form="authors", decay="in-gradient", mean_steps=mean)
+        assert last_loss(workload, optimizer, seed, steps=steps) < 0.5
+
+
+@pytest.mark.slow
+def test_cifar10_at_the_constant_of_the_text_stays_finite_in_the_form_of_the_authors(real_data):
+    _, workload = workload_of("CIFAR-10", f"cifar10:{real_data('cifar10')}", ("cifar10",))
+    _, steps = workload.training_batches(0, 0)
+    for seed in range(3):
+        optimizer = BPGrad(50.0, form="authors", decay="in-gradient", mean_steps=steps)
+        # Of ten classes the loss begins at 2.3.
+        assert last_loss(workload, optimizer, seed, steps=2 * steps) < 2.2
+
+
+def last_loss(workload, optimizer, seed, steps):
+    """Return the mean loss over the steps of a training."""
+    batches, _ = workload.training_batches(seed, 0)
+    model = workload.build_for(optimizer, seed)
+    model.compile(optimizer, objective(), jit_compile=False)
+    loss = model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0).history["loss"][0]
+    keras.backend.clear_session()
+    assert optimizer.measured()["num_skipped"] == 0
+    return loss
