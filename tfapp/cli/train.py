@@ -47,6 +47,13 @@ def train(
     until_loss: Annotated[
         float | None, Option(help="Stop after the first epoch whose training loss is no higher than this.")
     ] = None,
+    keep: Annotated[
+        str,
+        Option(
+            help="Which epoch's model the run ends with: last, or that of the smallest training-loss or "
+            "validation-loss."
+        ),
+    ] = "last",
     steps_per_epoch: Annotated[
         int | None, Option(help="Batches per epoch [default: one pass, at least 50].")
     ] = None,

@@ -32,12 +32,15 @@ TV_WEIGHT_FORMS = ("softplus", "direct")
 # What `solver` takes the place of.
 _OF_OPTIMIZER = ("optimizer", "learning_rate", "momentum", "lipschitz", "schedule")
 SCHEDULES = ("constant", "cosine")
+# Which epoch's model a training ends with, and the column of the history whose smallest number decides it.
+KEPT = {"last": None, "training-loss": "loss", "validation-loss": "val_loss"}
 WEIGHTINGS = ("none", "balanced", "median-frequency")
 _CHOICES = {
     "model": tuple(MODELS),
     "loss": LOSSES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "keep": tuple(KEPT),
     "class_weighting": WEIGHTINGS,
     "crop_border": CROP_BORDERS,
     "tv_gradient": TV_GRADIENTS,
@@ -93,6 +96,9 @@ class TrainConfig:
     `tv_weight_bounds` and `tv_volumes` are texts, as `parse_bounds` and `parse_shares` of
     `tfapp.segmentation.tv_options` read them. Of options of a TV head nothing is made with another head.
 
+    `keep` is whose model the run ends with: that of the `last` epoch, or of the one with the smallest `training-loss`
+    or `validation-loss`.
+
     `trajectory` is the number of epochs between two records of the weights, which `tfapp.landscape` draws planes of.
     """
 
@@ -126,6 +132,7 @@ class TrainConfig:
     tv_relu_weight: float = 0.1
     epochs: int = 20
     until_loss: float | None = None
+    keep: str = "last"
     steps_per_epoch: int | None = None
     batch_size: int = 8
     optimizer: str = "adam"

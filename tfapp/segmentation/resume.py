@@ -56,6 +56,11 @@ def begin_or_resume(
     split = split_items(dataset, config.split_seed, *shares, config.random_split)
     if config.train_images is not None:
         split = split.with_train_images(config.train_images)
+    if config.keep == "validation-loss" and not split.validation:
+        raise InputError(
+            "`keep` validation-loss needs images for validation, and there are none; raise `validation_share`, or use "
+            "`keep` training-loss or last."
+        )
     noisy = noisy_set(split.train, config.train_noise, config.noisy_share, config.split_seed)
     frames = Frames(
         dataset, dataset.select(split.train), framing, noisy_set=noisy, memory=image_memory, cache=cache
