@@ -1,65 +1,17 @@
 """Studies that train networks by several solvers: figures 3.16 to 3.19, A.1 to A.8, and table 3.2."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from tfapp.errors import InputError
 from tfapp.reproduce.bpgrad import SOURCE
+from tfapp.reproduce.bpgrad.images import ASSUMED, AUTHORS, IMAGES, text_solvers, workload_of
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
-# What stands behind BPGrad's name where the text's numbers are made: its authors' form, the decay in the gradient.
-AUTHORS = ":form=authors:decay=in-gradient:mean=epoch"
-# MatConvNet's factors of the rate in its network for CIFAR-10.
-FACTORS = "kernel=0.1,bias=2,scores/kernel=0.01,scores/bias=0.2"
-
-
-@dataclass(frozen=True)
-class Images:
-    """How chapter 3 trains on a set of images.
-
-    Attributes:
-        preset: Name of the settings of the solvers in `published.json`.
-        model: One of `tfapp.models.CLASSIFIERS`.
-        epochs: By scale.
-        lipschitz: L of BPGrad.
-        options: Further options of `Workload`.
-        prepared: What stands behind the question mark of the data, if nothing does.
-    """
-
-    preset: str
-    model: str
-    epochs: dict
-    lipschitz: float
-    options: dict = field(default_factory=dict)
-    prepared: str = ""
-
-
-IMAGES = {
-    "mnist": Images("wu2020-mnist", "lenet-mnist", {"small": 5, "paper": 50}, 15.0),
-    "cifar10": Images(
-        "wu2020-cifar10",
-        "lenet-cifar10",
-        {"small": 12, "paper": 100},
-        50.0,
-        {"augment": "batch-mirror", "rate_factors": FACTORS},
-        "contrast=yes&whiten=yes",
-    ),
-}
 # Section 3.4.1: what the figures of one parameter show.
 FIRST_EPOCHS = 4
 SCALES = {"small": "few epochs.", "paper": "50 epochs of MNIST, 100 of CIFAR-10."}
 SWEEP_SCALES = {"small": "4 epochs, as the text shows.", "paper": "the same."}
-_ASSUMED = (
-    "BPGrad is that of the authors' code: the step is outside of the momentum, f is the mean of the losses since the "
-    "epoch began, and the decay of the weights counts in the gradient alone. With Algorithm 2 to the letter some "
-    "trainings diverge at the text's L. Objectives are without the decay.",
-    "CIFAR-10 is prepared as MatConvNet's example does it, with the same contrast for all images, whitening, and "
-    "batches that are mirrored as a whole; cifar10:PATH?contrast=no&whiten=no takes the images as they are. Rates of "
-    "all solvers but BPGrad have the factors of that example: 0.1 for weights, 2 for biases, a tenth of both in the "
-    "last layer.",
-)
-
 Data = Annotated[str, Option(help="mnist:PATH or cifar10:PATH.")]
 Out = Annotated[Path, Option(help="Folder of trainings and results; a killed command resumes.")]
 Scale = Annotated[str, Option(help="small, or paper for the text's epochs.")]
@@ -110,14 +62,6 @@ def comparison(name, reader):
         return Result([compared.table(), *remarks], written)
 
     return make
-
-
-def text_solvers(preset) -> dict:
-    """Return the solvers of a preset, by name, with the values of their parameters."""
-    from tfapp.optimizers.catalogue import read_setting
-    from tfapp.reproduce.bpgrad.published import presets
-
-    return dict(map(read_setting, presets()[preset].solvers))
 
 
 def of_lipschitz(reader, images):
@@ -190,47 +134,20 @@ def sweep(name, readers, settings):
         results.write_csv(written[1])
         results.write_curves_csv(written[2])
         table = results.table()
-        write_text(written[3], document(table, _ASSUMED, title=title, source=SOURCE, command=command))
+        write_text(written[3], document(table, ASSUMED, title=title, source=SOURCE, command=command))
         return Result([table], written)
 
     return make
 
 
-def workload_of(name, data, readers):
-    """Return the `Images` and the `Workload` of a figure.
-
-    Args:
-        name: Of the figure, for messages.
-        data: What was typed: a folder if there is one reader, `READER:PATH` or `digits`, which trains like MNIST.
-        readers: Names of readers.
-
-    Raises:
-        InputError: For other data, and data that cannot be read.
-    """
-    from tfapp.data import names_classification, open_classification
-    from tfapp.solvers.trainings.workload import Workload
-
-    if not names_classification(data) and len(readers) == 1:
-        data = f"{readers[0]}:{data}"
-    named = data.partition(":")[0]
-    if named not in (*readers, "digits"):
-        expected = " or ".join(f"{one}:PATH" for one in readers)
-        raise InputError(f"{name} is made of other images: expected `data` {expected}; got {data!r}.")
-    images = IMAGES.get(named, IMAGES["mnist"])
-    if images.prepared and "?" not in data:
-        data = f"{data}?{images.prepared}"
-    spec = open_classification(data).spec
-    return images, Workload(spec, images.model, **images.options)
-
-
 def _sweep(number, heading, readers, settings):
     name = f"bpgrad-figure-{number}"
-    return Study(name, heading, SOURCE, _ASSUMED, SWEEP_SCALES, sweep(name, readers, settings))
+    return Study(name, heading, SOURCE, ASSUMED, SWEEP_SCALES, sweep(name, readers, settings))
 
 
 def _comparison(number, heading, reader):
     make = comparison(f"Figure {number}", reader)
-    return Study(f"bpgrad-figure-{number}", heading, SOURCE, _ASSUMED, SCALES, make)
+    return Study(f"bpgrad-figure-{number}", heading, SOURCE, ASSUMED, SCALES, make)
 
 
 _TENTHS = tuple(f"rho={tenths / 10:g}" for tenths in range(1, 10))
