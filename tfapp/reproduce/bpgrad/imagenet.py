@@ -4,7 +4,16 @@ from typing import Annotated
 
 from tfapp.errors import InputError
 from tfapp.reproduce.bpgrad import SOURCE
-from tfapp.reproduce.bpgrad.comparisons import Dask, Epochs, Out, Seeds, text_solvers
+from tfapp.reproduce.bpgrad.comparisons import (
+    Dask,
+    Epochs,
+    GridEpochs,
+    Out,
+    Overwrite,
+    Seeds,
+    Solvers,
+    text_solvers,
+)
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
 PRESET = "wu2020-imagenet"
@@ -34,10 +43,6 @@ Data = Annotated[
     str, Option(help="Folder, or imagenet:PATH, with train/CLASS/ and val/CLASS/ or test/CLASS/.")
 ]
 Scale = Annotated[str, Option(help="small, or paper for the text's training.")]
-Solvers = Annotated[
-    dict | str,
-    Option(help="As in `tfapp solvers compare`, with values; by default the text's.", text="solvers"),
-]
 
 
 def figure_3_21(
@@ -47,15 +52,18 @@ def figure_3_21(
     seeds: Seeds = (0,),
     solvers: Solvers = PRESET,
     epochs: Epochs = None,
+    grid_epochs: GridEpochs = 1,
     dask: Dask = None,
+    overwrite: Overwrite = False,
     *,
     progress,
     command,
 ):
     """Draw training objective and validation error over the epochs of every solver."""
     chosen = text_solvers(solvers) if isinstance(solvers, str) else solvers
-    workload, results = _trained(data, out, scale, seeds, chosen, epochs, dask, progress)
-    return _curves("bpgrad-figure-3.21", workload, results, out, command)
+    options = {"dask": dask, "overwrite": overwrite, "progress": progress, "command": command}
+    compared, remarks, written = _compared(data, out, scale, seeds, chosen, epochs, grid_epochs, **options)
+    return Result([compared.table(), *remarks], written)
 
 
 def figure_a_9(
@@ -65,24 +73,28 @@ def figure_a_9(
     seeds: Seeds = (0,),
     epochs: Epochs = None,
     dask: Dask = None,
+    overwrite: Overwrite = False,
     *,
     progress,
     command,
 ):
     """Draw training objective and validation error over the epochs of Adam with two values of beta_1."""
     chosen = adam_settings(PRESET)
-    workload, results = _trained(data, out, scale, seeds, chosen, epochs, dask, progress)
-    return _curves("bpgrad-figure-A.9", workload, results, out, command)
+    options = {"dask": dask, "overwrite": overwrite, "progress": progress, "command": command}
+    compared, remarks, written = _compared(data, out, scale, seeds, chosen, epochs, 0, **options)
+    return Result([compared.table(), *remarks], written)
 
 
 def table_3_2(
     data: Data,
     out: Out,
     scale: Scale = "small",
-    seeds: Seeds = (0,),
+    seeds: Seeds = (0, 1, 2),
     solvers: Solvers = PRESET,
     epochs: Epochs = None,
+    grid_epochs: GridEpochs = 1,
     dask: Dask = None,
+    overwrite: Overwrite = False,
     *,
     progress,
     command,
@@ -92,13 +104,13 @@ def table_3_2(
     from tfapp.report.result_table import document
 
     chosen = text_solvers(solvers) if isinstance(solvers, str) else solvers
-    workload, results = _trained(data, out, scale, seeds, chosen, epochs, dask, progress)
-    written = files_of(out, "bpgrad-table-3.2", ".md", ".csv")
-    table = error_table(results)
-    title = _title(workload, results)
-    write_text(written[0], document(table, ASSUMED, title=title, source=SOURCE, command=command))
-    results.write_csv(written[1])
-    return Result([table], written)
+    options = {"dask": dask, "overwrite": overwrite, "progress": progress, "command": command}
+    compared, remarks, written = _compared(data, out, scale, seeds, chosen, epochs, grid_epochs, **options)
+    [file] = files_of(out, "bpgrad-table-3.2", ".md")
+    table, title = error_table(compared), STUDIES[1].heading
+    content = document(table, [*ASSUMED, *remarks], title=title, source=SOURCE, command=command)
+    write_text(file, content)
+    return Result([table, *remarks], [file, *written])
 
 
 def adam_settings(preset) -> dict:
@@ -138,48 +150,23 @@ def error_table(results):
     return ResultTable(header, [cells for _, cells in sorted(rows, key=lambda row: row[0])])
 
 
-def _trained(data, out, scale, seeds, chosen, epochs, dask, progress):
-    """Return the `Workload` and the `Comparison`; the studies share their trainings, if they have one folder."""
+def _compared(data, out, scale, seeds, chosen, epochs, grid_epochs, **options):
+    """Return what `compare_solvers` does; the studies share their trainings, if they have one folder."""
     from tfapp.data import names_classification, open_classification
-    from tfapp.solvers.trainings.comparison import Comparison, train_jobs
-    from tfapp.solvers.trainings.training import Job
+    from tfapp.solvers.trainings.comparison import compare_solvers
     from tfapp.solvers.trainings.workload import Workload
 
     if not names_classification(data):
         data = f"imagenet:{data}"
     if data.partition(":")[0] != "imagenet":
-        raise InputError(f"It is made of ImageNet: expected `data` FOLDER or imagenet:FOLDER; got {data!r}.")
-    missing = next((name for name, value in chosen.items() if value is None), None)
-    if missing:
         raise InputError(
-            f"`solvers` {missing} has no value, and none is searched here; write such as {missing}=0.1."
+            f"It is made of ImageNet: expected `data` FOLDER or imagenet:FOLDER; got {data!r}. MNIST is that of "
+            "bpgrad-figure-3.18, CIFAR-10 of bpgrad-figure-3.19."
         )
-    options, usual = SETTINGS[scale]
+    own, usual = SETTINGS[scale]
     spec = open_classification(data).spec
-    workload = Workload(spec, "alexnet-bn", loss_alone=True, rate_factors=FACTORS, **options)
-    jobs = [Job(workload, *one, seed, epochs or usual) for seed in seeds for one in chosen.items()]
-    # What is wrong with network or batches is said before anything is written.
-    workload.build(seeds[0])
-    workload.training_batches(seeds[0], 0)
-    return workload, Comparison(train_jobs(jobs, out / "trainings", dask, progress=progress))
-
-
-def _curves(name, workload, results, out, command):
-    from tfapp.files import write_text
-    from tfapp.report.result_table import document
-    from tfapp.solvers.trainings.comparison import save_curves_png
-
-    written, title = files_of(out, name, ".png", "-curves.csv", ".md"), _title(workload, results)
-    save_curves_png(results, written[0], title)
-    results.write_curves_csv(written[1])
-    table = results.table()
-    write_text(written[2], document(table, ASSUMED, title=title, source=SOURCE, command=command))
-    return Result([table], written)
-
-
-def _title(workload, results):
-    epochs = next(iter(results.groups.values()))[0]["epochs"]
-    return f"AlexNet with batch normalisation, images of {workload.size}x{workload.size}, {epochs} epochs"
+    workload = Workload(spec, "alexnet-bn", loss_alone=True, rate_factors=FACTORS, **own)
+    return compare_solvers(workload, chosen, seeds, epochs or usual, grid_epochs, out, **options)
 
 
 def _study(number, heading, make):
