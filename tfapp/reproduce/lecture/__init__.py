@@ -1,0 +1,1 @@
+"""The lecture notes: deep networks, why they train, how they are trained."""
