@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from tests.data.voc_tree import write_segmentation
 from tfapp.cli.main import app
 from tfapp.errors import InputError
+from tfapp.optimizers import SOLVERS
 from tfapp.optimizers.catalogue import read_setting
 from tfapp.reproduce.bpgrad import segmentation, segmenters
 from tfapp.reproduce.bpgrad.comparisons import text_solvers
@@ -110,6 +111,14 @@ def test_settings_of_the_text_are_those_of_section_3_4_5_and_appendix_a_9():
     }
     paper = segmentation.FCN_SETTINGS["paper"]
     assert (paper["epochs"], paper["weight_decay"], paper["crop"]) == (50, 0.0005, (500, 500))
+
+
+def test_all_solvers_are_those_of_the_text_with_its_values_at_paper_scale_and_searched_at_small_scale():
+    text = text_solvers(segmentation.PRESET)
+    for everything in (None, dict.fromkeys(SOLVERS)):
+        assert segmentation._chosen(everything, "paper") == text
+        assert segmentation._chosen(everything, "small") == dict.fromkeys(text)
+    assert segmentation._chosen({"sgd": 0.1}, "paper") == {"sgd": 0.1}
 
 
 @pytest.fixture
