@@ -8,7 +8,7 @@ import keras
 
 from tfapp.optimizers.adaptive import AdaptiveOptimizer
 from tfapp.optimizers.alig import ALIG
-from tfapp.optimizers.bpgrad import BPGrad
+from tfapp.optimizers.bpgrad import AUTO, MEDIAN, BPGrad
 from tfapp.optimizers.epoch_rates import EpochRates
 from tfapp.optimizers.eve import Eve
 
@@ -214,17 +214,17 @@ def base_of(name) -> str:
 
 
 def checked_value(name, value):
-    """Return the value of a solver's parameter, of which text is read: a float, `auto`, or a text of `EpochRates`.
+    """Return the value of a solver's parameter, of which text is read: a float, a rule, or a text of `EpochRates`.
 
     Args:
         name: As for `solver_of`.
-        value: A number, or a text: a number, `auto` for L, or, for a learning rate, `EpochRates` in text.
+        value: A number, or a text: a number, `auto` or `auto-median` for L, or, for a learning rate, `EpochRates` in text.
 
     Raises:
         ValueError: For what is none of these, or out of range.
     """
     solver = solver_of(name)
-    if value == "auto" and solver.parameter == "lipschitz":
+    if value in (AUTO, MEDIAN) and solver.parameter == "lipschitz":
         return value
     if isinstance(value, str) and EpochRates.is_text(value) and solver.parameter == "learning_rate":
         return str(EpochRates.parse(value))

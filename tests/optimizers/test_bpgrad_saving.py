@@ -18,7 +18,9 @@ DOUBLING = keras.optimizers.schedules.ExponentialDecay(10.0, 10, 2.0, staircase=
 OPTIONS = {
     "number": {"lipschitz": 20.0},
     "schedule": {"lipschitz": DOUBLING},
-    "auto": {"lipschitz": "auto", "auto_steps": 6},
+    "auto": {"lipschitz": "auto"},
+    "auto in the form of the authors": {"lipschitz": "auto", "form": "authors"},
+    "auto-median": {"lipschitz": "auto-median", "auto_steps": 6},
     "accumulating": {"lipschitz": 20.0, "gradient_accumulation_steps": 3},
     "authors": {"form": "authors", "decay": "in-gradient", "weight_decay": 1e-3, "zero_gradient": "random"},
     "mean": {"form": "authors", "mean_steps": 3},

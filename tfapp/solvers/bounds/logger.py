@@ -261,10 +261,10 @@ def skipped_steps(optimizer, measured, num_new, epoch, loss):
 def steep_gradient(optimizer, measured):
     """Return a sentence on a gradient that is steeper than L, or None.
 
-    `"auto"` chooses L below the largest gradient on purpose, and is not reproached with it.
+    A rule that finds L chooses it below the largest gradient on purpose, and is not reproached with it.
     """
     largest, lipschitz = measured.get("max_gradient_norm", 0.0), measured.get("lipschitz", 0.0)
-    if largest <= lipschitz or not lipschitz or optimizer.lipschitz == "auto":
+    if largest <= lipschitz or not lipschitz or isinstance(optimizer.lipschitz, str):
         return None
     return (
         f"A gradient had the norm {largest:.4g}, above L = {lipschitz:.4g}, which proves that L is too small to be a "
@@ -273,12 +273,13 @@ def steep_gradient(optimizer, measured):
 
 
 def check_auto(optimizer, measured, loss):
-    """Raise InputError if `lipschitz="auto"` has not found anything yet because no step could be taken."""
-    if getattr(optimizer, "lipschitz", None) != "auto" or not measured["num_skipped"]:
+    """Raise InputError if `"auto"` or `"auto-median"` has not found anything yet because no step could be taken."""
+    rule = getattr(optimizer, "lipschitz", None)
+    if not isinstance(rule, str) or not measured["num_skipped"]:
         return
     if math.isinf(measured["best_loss"]):
         raise InputError(
-            '`lipschitz="auto"` must see a loss that changes with the weights. Received: none of '
+            f'`lipschitz="{rule}"` must see a loss that changes with the weights. Received: none of '
             f"{measured['num_skipped']:.0f} steps could be taken, {why_skipped(optimizer, loss)}."
         )
 
