@@ -218,7 +218,7 @@ def checked_value(name, value):
 
     Args:
         name: As for `solver_of`.
-        value: A number, or a text: a number, `auto` or `auto-median` for L, or, for a learning rate, `EpochRates` in text.
+        value: A number, or a text: a number, `auto` or `auto-median` for L, or `EpochRates` for a learning rate.
 
     Raises:
         ValueError: For what is none of these, or out of range.
