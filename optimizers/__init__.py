@@ -6,25 +6,29 @@ from tfapp.optimizers.base import LossAwareOptimizer
 from tfapp.optimizers.bpgrad import BPGrad
 from tfapp.optimizers.branch_and_prune.certificate import Certificate
 from tfapp.optimizers.branch_and_prune.search import SearchResult, branch_and_prune
-from tfapp.optimizers.catalogue import SOLVERS, SWEEPS, Solver, make_solver
+from tfapp.optimizers.catalogue import SOLVERS, Solver, make_solver, solver_of
+from tfapp.optimizers.epoch_rates import EpochRates
 from tfapp.optimizers.eve import Eve
 from tfapp.optimizers.lipschitz import LipschitzEstimate, estimate_lipschitz
 from tfapp.optimizers.loss_scaling import unwrapped
+from tfapp.optimizers.rate_factors import with_rate_factors
 
 __all__ = [
     "ALIG",
     "AdaptiveOptimizer",
     "BPGrad",
     "Certificate",
+    "EpochRates",
     "Eve",
     "LipschitzEstimate",
     "LossAwareOptimizer",
     "SOLVERS",
-    "SWEEPS",
     "SearchResult",
     "Solver",
     "branch_and_prune",
     "estimate_lipschitz",
     "make_solver",
+    "solver_of",
     "unwrapped",
+    "with_rate_factors",
 ]

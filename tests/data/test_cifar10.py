@@ -205,3 +205,55 @@ def test_every_changed_byte_gives_content_or_a_sentence(tmp_path):
             load_restricted(written(tmp_path, spoilt))
         except InputError:
             continue
+
+
+def random_batches(root, count=400):
+    """Write batches of noise with neighbouring pixels alike, so that there is something to whiten."""
+    rng = np.random.default_rng(0)
+    for name in BATCHES:
+        coarse = rng.integers(0, 256, (count, 3, 8, 8)).repeat(4, 2).repeat(4, 3)
+        data = np.clip(coarse + rng.integers(-20, 21, coarse.shape), 0, 255).astype(np.uint8)
+        write_batch(root / name, count, data=data.reshape(count, -1))
+
+
+def test_contrast_normalisation_gives_images_the_mean_deviation_unless_theirs_is_small(root):
+    random_batches(root)
+    data = open_classification(f"cifar10:{root}")
+    train = data.train.images.reshape(2000, -1).astype(np.float64)
+    centred = train - train.mean(0)
+    centred -= centred.mean(1, keepdims=True)
+    deviations = centred.std(1, ddof=1, keepdims=True)
+    expected = centred * deviations.mean() / np.maximum(deviations, 40) / 255
+    prepared = open_classification(f"cifar10:{root}?contrast=yes").train.images
+    np.testing.assert_allclose(prepared.reshape(2000, -1), expected, atol=1e-4)
+
+
+def test_whitened_pixels_are_uncorrelated_where_their_deviation_is_large_enough(root):
+    random_batches(root)
+    images = open_classification(f"cifar10:{root}?whiten=yes").train.images.reshape(2000, -1) * 255.0
+    raw = open_classification(f"cifar10:{root}").train.images.reshape(2000, -1).astype(np.float64)
+    raw -= raw.mean(0)
+    values, vectors = np.linalg.eigh(raw.T @ raw / len(raw))
+    along = (images @ vectors)[:, values > 10**2]
+    moments = along.T @ along / len(along)
+    np.testing.assert_allclose(moments, values.mean() * np.eye(len(moments)), atol=2e-3 * values.mean())
+
+
+def test_test_images_are_prepared_by_what_the_training_images_say(root):
+    random_batches(root)
+    once = open_classification(f"cifar10:{root}?contrast=yes&whiten=yes")
+    write_batch(root / "test_batch", 400, data=once.test.images.reshape(400, -1).astype(np.uint8) + 100)
+    again = open_classification(f"cifar10:{root}?contrast=yes&whiten=yes")
+    np.testing.assert_array_equal(once.train.images, again.train.images)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("whiten=maybe", "expected whiten=yes or whiten=no"),
+        ("zca=yes", "for contrast normalisation and whitening"),
+    ],
+)
+def test_preparation_of_another_name_is_refused(root, options, words):
+    with pytest.raises(InputError, match=words):
+        open_classification(f"cifar10:{root}?{options}")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfapp.data import Dataset, Frames, Framing, Item, choose_framing, training_stream
-from tfapp.data.cropping import Place, crop_window, cut, mirrored_remark
+from tfapp.data.cropping import MEAN_COLOUR, Place, border_remark, crop_window, cut
 from tfapp.errors import InputError
 
 VOID = 255
@@ -91,6 +91,59 @@ def test_crop_larger_than_the_image_is_mirrored_as_by_numpy():
         expected = np.pad(item.read_labels()[part], (padding, (0, 0)), "symmetric")
         np.testing.assert_array_equal(weights, expected != VOID)
         np.testing.assert_array_equal(labels, np.where(expected == VOID, 0, expected))
+
+
+def void_frames(*sizes, crop=CROP, resize=None, channels=3):
+    dataset = make_dataset(*sizes, channels=channels)
+    return Frames(dataset, dataset.items, Framing(resize, crop=crop, crop_border="void"))
+
+
+def test_crop_larger_than_the_image_has_the_mean_colour_and_no_weight_beyond_it():
+    frames = void_frames((5, 20), (5, 20))
+    for image, labels, weights in batches_of_images(frames, 5):
+        inner, left = image[1:6], int(np.rint(image[1, 0, 1] * 255))
+        item = frames.items[int(np.rint(image[1, 0, 2] * 255))]
+        part = np.s_[:, left : left + CROP[1]]
+        np.testing.assert_array_equal(np.rint(inner * 255), item.read_pixels()[part])
+        expected = item.read_labels()[part]
+        np.testing.assert_array_equal(weights[1:6], expected != VOID)
+        np.testing.assert_array_equal(labels[1:6], np.where(expected == VOID, 0, expected))
+        for border in (np.s_[:1], np.s_[6:]):
+            np.testing.assert_allclose(image[border], np.broadcast_to(MEAN_COLOUR, image[border].shape))
+            assert not weights[border].any()
+
+
+def batches_of_images(frames, count):
+    """Yield (image, labels, weights) of every row of so many batches."""
+    for batch in batches(frames, count):
+        yield from zip(*batch, strict=True)
+
+
+def test_crop_with_void_that_fits_is_that_without():
+    sizes = (12, 15), (9, 30), (40, 6)
+    assert_equal(batches(void_frames(*sizes), 9), batches(frames_of(*sizes), 9))
+
+
+def test_void_is_mirrored_and_turned_with_its_image():
+    frames = void_frames((3, 8), crop=(8, 8))
+    image, labels, weights = frames.turned(0)
+    turned = frames.turned(0, mirror=True, flip=True, turns=1)
+    for one, other in zip((image, labels, weights), turned, strict=True):
+        np.testing.assert_array_equal(np.rot90(one[::-1, ::-1]), other)
+    np.testing.assert_array_equal(weights.any(1), [False] * 2 + [True] * 3 + [False] * 3)
+
+
+def test_void_of_a_scaled_crop_lies_around_the_scaled_image():
+    # At a quarter of its size the image of 16x16 is 4x4 in the middle of a crop of 8x8.
+    _, _, weights = void_frames((16, 16), crop=(8, 8)).turned(0, place=Place(0.0, 0.0, 0.25))
+    within = np.zeros((8, 8), bool)
+    within[2:6, 2:6] = True
+    assert not weights[~within].any() and weights[within].sum() > 8
+
+
+def test_void_of_grey_images_is_the_mean_of_the_mean_colour():
+    image, _, weights = void_frames((5, 6), channels=1)[0]
+    np.testing.assert_allclose(image[weights == 0][0], np.mean(MEAN_COLOUR), rtol=1e-6)
 
 
 def test_crop_may_be_many_times_as_large_as_the_image():
@@ -192,11 +245,11 @@ def test_labels_of_whole_images_are_counted_for_the_weights_of_classes():
 
 def test_remark_counts_the_images_that_are_mirrored():
     items = make_dataset((12, 15), (9, 5), (7, 30)).items
-    assert mirrored_remark(items, None, CROP).startswith(
+    assert border_remark(items, None, CROP).startswith(
         "2 of 3 training images, such as 1 of 9x5, are smaller than the crop of 8x6 (height x width): they are mirrored"
     )
-    assert mirrored_remark(items[:1], None, CROP) is None
-    assert "1 of 1 training images" in mirrored_remark(items[:1], None, CROP, 0.5)
+    assert border_remark(items[:1], None, CROP) is None
+    assert "1 of 1 training images" in border_remark(items[:1], None, CROP, 0.5)
 
 
 @pytest.mark.parametrize(

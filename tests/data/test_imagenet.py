@@ -122,6 +122,24 @@ def test_damaged_development_kit_is_refused(devkit, flat, name, content, message
         open_classification(f"imagenet:{flat}")
 
 
+def test_folder_called_test_takes_the_place_of_one_called_val(root):
+    (root / "val").rename(root / "test")
+    test = open_classification(f"imagenet:{root}").test
+    assert test.labels.tolist() == [0, 1, 2] and {file.parts[-3] for file in test.files} == {"test"}
+
+
+def test_folder_called_val_is_taken_where_there_is_one_called_test_too(root):
+    write_picture(root / "test" / "1.JPEG", 1)
+    assert len(open_classification(f"imagenet:{root}").test) == 3
+
+
+def test_folder_called_test_without_classes_is_refused(root):
+    (root / "val").rename(root / "other")
+    write_picture(root / "test" / "1.JPEG", 1)
+    with pytest.raises(InputError, match=r"test has no folders of classes; expected .*test/CLASS/\*.JPEG"):
+        open_classification(f"imagenet:{root}")
+
+
 @pytest.mark.parametrize("part", ["train", "val"])
 def test_empty_class_folder_is_named(root, part):
     (root / part / "n03000000").mkdir()

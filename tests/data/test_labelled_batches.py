@@ -189,3 +189,27 @@ def test_options_that_make_no_sense_are_refused(array, stream, options, message)
 def test_files_need_a_size(files):
     with pytest.raises(InputError, match="Images in files differ in size; expected `size`"):
         batches(files, 2)
+
+
+@pytest.mark.parametrize("kind", ["array", "files"])
+def test_batch_mirror_mirrors_all_images_of_a_batch_or_none(kind, request):
+    images = request.getfixturevalue(kind)
+    options = {"size": 16, "seed": 5}
+    mirrored = set()
+    for epoch in range(6):
+        plain = batches(images, 3, epoch=epoch, **options)
+        for (batch, _), (changed, _) in zip(
+            plain, batches(images, 3, epoch=epoch, augment="batch-mirror", **options), strict=True
+        ):
+            is_mirrored = bool(np.allclose(changed, batch[:, :, ::-1]))
+            mirrored.add(is_mirrored)
+            np.testing.assert_allclose(changed, batch[:, :, ::-1] if is_mirrored else batch, atol=1e-6)
+    assert mirrored == {True, False}
+
+
+def test_float_images_are_taken_as_they_are():
+    values = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    images = ImageArray(values, np.arange(4, dtype=np.int32))
+    np.testing.assert_array_equal(collected(batches(images, 2))[0], values)
+    np.testing.assert_array_equal(images.read(3), values[3])
+    np.testing.assert_allclose(images.mean_image(), values.mean(0), atol=1e-6)

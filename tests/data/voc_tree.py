@@ -1,4 +1,4 @@
-"""A miniature of PASCAL VOC 2007 in its official layout: class lists, annotations and tiny images."""
+"""Miniatures of PASCAL VOC in its official layout: class lists, annotations, palette masks and tiny images."""
 
 import numpy as np
 from PIL import Image
@@ -60,3 +60,46 @@ def annotation(objects):
         for name, difficult in objects
     )
     return f"<annotation><folder>VOC2007</folder><owner><name>?</name></owner>{elements}</annotation>\n"
+
+
+# Lists of ImageSets/Segmentation, and the (height, width) of each image.
+SEGMENTED = {
+    "train": {"2007_000032": (14, 20), "2007_000039": (16, 16), "2007_000063": (20, 14)},
+    "val": {"2007_000033": (14, 20), "2007_000042": (18, 12)},
+}
+
+
+def write_segmentation(root, year="VOC2011"):
+    """Write a miniature with palette masks below `root/VOCdevkit`, and return the folder of its year.
+
+    Each mask is background, and a rectangle of the class that the last digit of the image's name says, with a border of
+    255, one pixel wide.
+    """
+    root = root / "VOCdevkit" / year
+    for folder in ("ImageSets/Segmentation", "JPEGImages", "SegmentationClass"):
+        (root / folder).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for list_name, images in SEGMENTED.items():
+        (root / "ImageSets" / "Segmentation" / f"{list_name}.txt").write_text(
+            "".join(f"{i}\n" for i in images)
+        )
+        for image, size in images.items():
+            pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / "JPEGImages" / f"{image}.jpg")
+            mask = np.zeros(size, np.uint8)
+            mask[2:-2, 2:-2], mask[3:-3, 3:-3] = 255, int(image[-1])
+            save_palette_mask(root / "SegmentationClass" / f"{image}.png", mask)
+    return root
+
+
+def save_palette_mask(path, mask):
+    """Write numbers as a PNG with the colours of VOC: bits 0, 1, 2 of the number, then 3, 4, 5, from the highest."""
+    picture = Image.fromarray(mask)
+    picture.putpalette(
+        [
+            sum((number >> (3 * place + channel) & 1) << (7 - place) for place in range(3))
+            for number in range(256)
+            for channel in range(3)
+        ]
+    )
+    picture.save(path)

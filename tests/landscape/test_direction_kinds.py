@@ -59,7 +59,8 @@ def test_directions_of_the_caller_are_checked(segmenter):
 
 def test_an_unknown_name_is_refused_with_the_known_ones(segmenter):
     with pytest.raises(
-        InputError, match="one of filter, unit-filter, layer, gradient, hessian, the path.*directions='pca'"
+        InputError,
+        match="one of filter, unit-filter, lu-tong, layer, gradient, hessian, the path.*directions='pca'",
     ):
         make_directions(segmenter, "pca")
 

@@ -78,6 +78,16 @@ def test_unit_filters_have_norm_one_whatever_the_model():
             np.testing.assert_allclose(np.linalg.norm(filters(direction[index]), axis=1), 1, rtol=1e-6)
 
 
+def test_directions_of_lu_and_tong_are_the_gaussians_divided_by_their_norms_filter_by_filter():
+    plane = random_directions(uneven_model(), "lu-tong", seed=3)
+    for number, direction in enumerate((plane.u, plane.v)):
+        for index in (0, 4):
+            drawn = np.random.default_rng([2 * 3 + number, index]).standard_normal(direction[index].shape)
+            norms = np.linalg.norm(filters(drawn), axis=1, keepdims=True)
+            np.testing.assert_allclose(filters(direction[index]), filters(drawn) / norms, rtol=1e-6)
+    assert abs(plane.metadata["cosine"]) > 1e-3
+
+
 def test_the_length_of_unit_filters_is_the_root_of_their_number():
     plane = random_directions(uneven_model(), "unit-filter", seed=3)
     assert plane.absolute_u == pytest.approx(np.sqrt(4 + 5), rel=1e-6)
@@ -163,7 +173,9 @@ def test_what_is_said_of_the_directions_can_be_written_as_json():
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(InputError, match="one of filter, unit-filter, layer. Received: kind='gauss'"):
+    with pytest.raises(
+        InputError, match="one of filter, unit-filter, lu-tong, layer. Received: kind='gauss'"
+    ):
         random_directions(uneven_model(), "gauss")
 
 

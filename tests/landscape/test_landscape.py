@@ -182,7 +182,7 @@ def test_a_centre_that_disagrees_with_evaluate_is_warned_of(segmenter, data):
         ({"range": (0.5, -0.5)}, r"range=\(0.5, -0.5\)"),
         (
             {"directions": "magic"},
-            "`directions` must be one of filter, unit-filter, layer.*directions='magic'",
+            "`directions` must be one of filter, unit-filter, lu-tong, layer.*directions='magic'",
         ),
         ({"range": 0.0}, "`range` must be a positive number.*range=0.0"),
         ({"range": float("nan")}, "range=nan"),

@@ -34,6 +34,24 @@ def test_a_logistic_regression_has_the_sharpness_of_its_highest_vertex(eps):
     assert found.active_share == 1.0
 
 
+@pytest.mark.parametrize("eps", [0.1, 0.2])
+def test_sharpness_of_lu_and_tong_is_the_rise_within_relative_bounds_as_a_multiple_of_the_loss(eps):
+    model, x, y = build_logistic()
+    weights = flat_weights(model)
+    highest = highest_vertex(lambda z: logistic_loss(x, y, weights + z), eps * np.abs(weights))
+    (found,) = sharpness(model, x, y, eps=[eps], box="lu-tong", repeats=4, batch_size=4)
+    assert found.values.max() == pytest.approx((highest - found.loss) / found.loss, rel=1e-4)
+    assert found.unit == "times f(x)"
+
+
+def test_sharpness_of_lu_and_tong_needs_a_loss_above_0():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    x = np.ones((4, 2), np.float32)
+    with pytest.raises(InputError, match="Expected a loss above 0, because the sharpness of Lu and Tong"):
+        sharpness(model, x, model.predict(x, verbose=0), box="lu-tong", repeats=1)
+
+
 @pytest.mark.parametrize("columns", ["gaussian", "unit"])
 @pytest.mark.parametrize("p", [1, 2])
 def test_a_subspace_has_the_sharpness_of_a_vertex_of_its_own_box(columns, p):

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tests.conftest import write_folder
-from tests.data.voc_tree import write_voc
+from tests.data.voc_tree import write_segmentation, write_voc
 from tests.pose.bop_scenes import write_bop
 
 STORED = Path(__file__).parents[1] / "compatibility" / "version_0_1"
@@ -38,6 +38,7 @@ def write_seeds(root, place):
     _class_folders(root / "imagenet", rng)
     _cells(root / "wbc", rng)
     write_voc(root)
+    write_segmentation(root, "VOC2012")
     _meshes(root / "parts")
     _clouds(root / "clouds")
     write_bop(root / "bop", 1, 3)

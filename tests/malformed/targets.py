@@ -140,6 +140,18 @@ TARGETS = (
         ("data check 'voc2007:VOCdevkit/VOC2007'", "data show voc2007:VOCdevkit --out new.png"),
     ),
     Target(
+        "mask of VOC",
+        ("VOCdevkit/VOC2012/SegmentationClass/*.png",),
+        pictures.picture,
+        ("data check voc2012:VOCdevkit",),
+    ),
+    Target(
+        "list of masks of VOC",
+        ("VOCdevkit/VOC2012/ImageSets/Segmentation/*.txt",),
+        records.lines,
+        ("data check voc2012:VOCdevkit",),
+    ),
+    Target(
         "idx file",
         ("mnist/*.gz",),
         archives.idx,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from tfapp.models.classifiers.alexnet import LocalResponseNormalization
+from tfapp.models.classifiers.alexnet import LocalResponseNormalization, alexnet_bn
 from tfapp.models.classifiers.lenet_1998 import (
     C3_TABLE,
     DIGIT_CODES,
@@ -95,3 +95,35 @@ def test_initial_weights_fill_the_range_of_their_fan_in(fan_in):
     weights = UniformByFanIn(fan_in, seed=0)((1000, 3))
     np.testing.assert_allclose(np.abs(weights).max(0), np.broadcast_to(2.4 / np.array(fan_in), 3), rtol=0.01)
     np.testing.assert_allclose(np.mean(weights, 0), 0, atol=0.01)
+
+
+@pytest.fixture
+def normalised_alexnet(no_values):
+    """AlexNet with batch normalisation for images of 64x64, without values of its weights."""
+    images = keras.Input((64, 64, 3))
+    return keras.Model(images, alexnet_bn(images, 10))
+
+
+def test_batch_normalisation_stands_before_each_relu_of_alexnet(normalised_alexnet):
+    kinds = [type(layer).__name__ for layer in normalised_alexnet.layers]
+    before_relus = [kinds[place - 2 : place] for place, kind in enumerate(kinds) if kind == "Activation"]
+    expected = 5 * [["Conv2D", "BatchNormalization"]] + 2 * [["Dense", "BatchNormalization"]]
+    assert before_relus == expected
+    assert kinds[-1] == "Dense"
+
+
+def test_alexnet_with_batch_normalisation_has_no_dropout_and_no_response_normalisation(normalised_alexnet):
+    kinds = {type(layer).__name__ for layer in normalised_alexnet.layers}
+    assert not kinds & {"Dropout", "LocalResponseNormalization"}
+
+
+def test_small_images_get_a_border_of_zeros_around_them_for_alexnet(normalised_alexnet):
+    padded = keras.Model(normalised_alexnet.input, normalised_alexnet.get_layer("padded").output)
+    x = features(1, 64, 64, 3)
+    np.testing.assert_array_equal(padded(x), np.pad(x, ((0, 0), (1, 2), (1, 2), (0, 0))))
+
+
+def test_images_of_full_size_get_no_border_for_alexnet(no_values):
+    images = keras.Input((67, 67, 3))
+    model = keras.Model(images, alexnet_bn(images, 10))
+    assert "padded" not in [layer.name for layer in model.layers]

@@ -35,6 +35,8 @@ def pictures(shape, count=4):
         ("lenet-cifar10", 10, CIFAR, {}, 145_578),
         # Caffe's bvlc_alexnet; Krizhevsky et al. 2012 say 60 million.
         ("alexnet", 1000, (227, 227, 3), {}, 60_965_224),
+        # A scale and a shift more for each of 96 + 256 + 384 + 384 + 256 + 4,096 + 4,096 outputs.
+        ("alexnet-bn", 1000, (227, 227, 3), {}, 60_984_360),
         # keras.applications; Simonyan, Zisserman 2015, table 2: 138 and 144 million.
         ("vgg-16", 1000, IMAGENET, {}, 138_357_544),
         ("vgg-19", 1000, IMAGENET, {}, 143_667_240),
@@ -77,6 +79,7 @@ def test_residual_network_for_cifar_has_the_layers_and_parameters_of_the_paper(n
         ("lenet-mnist", 16),
         ("lenet-cifar10", 1),
         ("alexnet", 67),
+        ("alexnet-bn", 32),
         ("vgg-16", 32),
         ("all-cnn-c", 9),
     ],
@@ -159,7 +162,13 @@ def test_without_weight_decay_there_is_no_such_loss():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "shape"), [("lenet-5-1998", (28, 28, 1)), ("alexnet", (67, 67, 3)), ("resnet-20", (9, 9, 3))]
+    ("name", "shape"),
+    [
+        ("lenet-5-1998", (28, 28, 1)),
+        ("alexnet", (67, 67, 3)),
+        ("alexnet-bn", (64, 64, 3)),
+        ("resnet-20", (9, 9, 3)),
+    ],
 )
 def test_saved_classifier_loads_with_its_answers_and_its_weight_decay(tmp_path, monkeypatch, name, shape):
     monkeypatch.setattr(keras.layers.Dense, "build", small_dense(keras.layers.Dense.build))

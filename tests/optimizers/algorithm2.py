@@ -16,6 +16,7 @@ def follow(
     change=None,
     form="algorithm-2",
     decay="in-loss",
+    mean_steps=None,
 ):
     """Walk over the batches and leave the weights in the model.
 
@@ -29,6 +30,7 @@ def follow(
         weight_decay: As `decay` says.
         form: Of the text, or `authors`, as they published it.
         decay: `in-loss`: in the loss and in the gradient; `in-gradient`: added to the gradient behind its norm.
+        mean_steps: Steps of an epoch, whose losses so far are averaged, or None for the loss of each step.
         change: Function of the list of gradients, for clipping.
 
     Returns:
@@ -36,7 +38,7 @@ def follow(
     """
     weights = model.trainable_variables
     velocity = [np.zeros(w.shape) for w in weights]
-    best, rows = np.inf, []
+    best, rows, past = np.inf, [], []
     for step, batch in enumerate(batches):
         loss, gradients = loss_and_gradients(model, loss_of, batch)
         gradients = change(gradients) if change else gradients
@@ -46,6 +48,10 @@ def follow(
         if decay == "in-loss":
             loss += weight_decay / 2 * sum(np.sum(w**2) for w in x)
             norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+        if mean_steps:
+            past = [] if step % mean_steps == 0 else past
+            past.append(loss)
+            loss = np.mean(past)
         best = min(best, loss)
         eta = (loss - rho * best) / (lipschitz(step) if callable(lipschitz) else lipschitz)
         inside, outside = (eta, 1.0) if form == "algorithm-2" else (1.0, eta)

@@ -12,7 +12,7 @@ import typer
 from tfapp.cli.main import app
 from tfapp.errors import InputError, WorkFailed
 from tfapp.optimizers import SOLVERS
-from tfapp.reproduce.bpgrad import comparisons
+from tfapp.reproduce.bpgrad import segmentation
 from tfapp.reproduce.registry import STUDIES
 from tfapp.runs.ahead import ahead_on, do_ahead, is_ahead
 from tfapp.runs.progress import SILENT, Progress
@@ -129,9 +129,9 @@ def test_table_of_trainings_ahead_with_a_worker_killed_is_that_of_a_serial_study
 def test_search_and_trainings_of_segmenters_by_solvers_are_done_ahead_with_the_serial_table(
     address, tmp_path, monkeypatch
 ):
-    few = comparisons.FCN_SETTINGS["small"] | {"base_width": 2, "steps_per_epoch": 2, "resize": (32, 32)}
-    monkeypatch.setitem(comparisons.FCN_SETTINGS, "small", few)
-    monkeypatch.setitem(SOLVERS, "sgd", replace(SOLVERS["sgd"], values=(0.1, 0.001)))
+    few = segmentation.FCN_SETTINGS["small"] | {"base_width": 2, "steps_per_epoch": 2, "resize": (32, 32)}
+    monkeypatch.setitem(segmentation.FCN_SETTINGS, "small", few)
+    monkeypatch.setitem(SOLVERS, "sgd", replace(SOLVERS["sgd"], ladder=(0.001, 0.1), first=(0, 1)))
     options = {"data": "cells:20:32", "seeds": (0,), "epochs": 1, "grid_epochs": 1, "solvers": {"sgd": None}}
     study = STUDIES["bpgrad-table-3.4"]
     study.run({**options, "out": tmp_path / "serial"})

@@ -57,7 +57,7 @@ def test_the_best_value_of_each_solver_is_kept_and_given_values_are_not_searched
     monkeypatch.setattr(
         two_layer_problem,
         "train_net",
-        lambda name, value, *_: Curve(name, value, np.array([abs(value - 0.1)])),
+        lambda name, value, *_: Curve(name, value, np.array([abs(value - 0.1)]), np.zeros(1)),
     )
     seen = []
     curves = best_curves({"sgd": None, "adam": 0.7}, 100, 6, progress=lambda *done: seen.append(done))
@@ -67,11 +67,14 @@ def test_the_best_value_of_each_solver_is_kept_and_given_values_are_not_searched
 
 
 def test_a_curve_that_diverges_is_the_worst():
-    assert Curve("sgd", 1.0, np.array([1.0, np.nan])).rank == np.inf
+    assert Curve("sgd", 1.0, np.array([1.0, np.nan]), np.zeros(1)).rank == np.inf
 
 
 def test_rows_mark_values_at_the_edge_and_rank_by_the_end():
-    curves = [Curve("sgd", 1.0, np.array([1.0, 0.7, 0.5])), Curve("bpgrad", 20.0, np.array([1.0, 0.6, 0.3]))]
+    curves = [
+        Curve("sgd", 1.0, np.array([1.0, 0.7, 0.5]), np.zeros(1)),
+        Curve("bpgrad", 20.0, np.array([1.0, 0.6, 0.3]), np.zeros(1)),
+    ]
     assert ends_table({"full batch": curves}).rows == [
         ("BPGrad", "full batch", "L 20", "0.3000", "1"),
         ("SGD", "full batch", "rate 1 *", "0.5000", "2"),
@@ -79,7 +82,7 @@ def test_rows_mark_values_at_the_edge_and_rank_by_the_end():
 
 
 def test_columns_have_the_objective_of_every_curve():
-    table = objectives_table({"full batch": [Curve("sgd", 1.0, np.array([1.0, 0.25]))]})
+    table = objectives_table({"full batch": [Curve("sgd", 1.0, np.array([1.0, 0.25]), np.zeros(1))]})
     assert table.header == ("update", "full batch: SGD") and table.rows == [(0, "1"), (1, "0.25")]
     assert float(table.rows[1][1]) == pytest.approx(0.25)
 
@@ -87,8 +90,8 @@ def test_columns_have_the_objective_of_every_curve():
 @pytest.mark.slow
 def test_objectives_are_drawn_with_all_solvers(tmp_path):
     curves = [
-        Curve("sgd", 0.1, np.array([1.0, 0.5, 0.2])),
-        Curve("bpgrad", 5.0, np.array([1.0, 0.4, np.nan])),
+        Curve("sgd", 0.1, np.array([1.0, 0.5, 0.2]), np.zeros(1)),
+        Curve("bpgrad", 5.0, np.array([1.0, 0.4, np.nan]), np.zeros(1)),
     ]
     panels = {"full batch": curves, "batches": curves}
     (legend,) = draw_objectives(panels).legends

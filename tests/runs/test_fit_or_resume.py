@@ -90,6 +90,51 @@ def test_loss_that_is_reached_ends_the_training_for_good(tmp_path):
     assert not fit_or_resume(Checkpoints(tmp_path), 5, begin, data, until_loss=100.0).trained
 
 
+class Losses(keras.callbacks.Callback):
+    """Sets what the history says of each epoch."""
+
+    def __init__(self, losses):
+        super().__init__()
+        self.losses = losses
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["loss"] = self.losses[epoch]
+
+
+def trained_with(folder, losses, epochs):
+    kept = Checkpoints(folder, best="loss")
+    return kept, fit_or_resume(kept, epochs, begin, data, before=[Losses(losses)])
+
+
+def test_model_of_the_smallest_loss_is_kept_the_first_of_several(tmp_path):
+    losses = (3.0, 1.0, 2.0, 1.0)
+    kept, fitted = trained_with(tmp_path / "all", losses, 4)
+    _, second = trained_with(tmp_path / "two", losses, 2)
+    assert kept.best_epoch(fitted.rows) == 2
+    for one, other in zip(
+        kept.best_model(fitted.rows).get_weights(), second.model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert [path.name for path in (tmp_path / "all" / "checkpoints").glob("best-*")] == ["best-00002.keras"]
+
+
+def test_best_model_is_found_again_after_a_kill_before_it_was_copied(tmp_path):
+    losses = (3.0, 1.0, 2.0)
+    kept, fitted = trained_with(tmp_path, losses, 2)
+    expected = kept.best_model(fitted.rows).get_weights()
+    (tmp_path / "checkpoints" / "best-00002.keras").unlink()
+    kept, fitted = trained_with(tmp_path, losses, 3)
+    for one, other in zip(kept.best_model(fitted.rows).get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_best_model_that_is_gone_is_told(tmp_path):
+    kept, fitted = trained_with(tmp_path, (1.0, 2.0, 3.0, 4.0), 4)
+    (tmp_path / "checkpoints" / "best-00001.keras").unlink()
+    with pytest.raises(InputError, match="best-00001.keras is gone, the best model so far; restore it"):
+        kept.best_model(fitted.rows)
+
+
 def test_divergence_is_an_error_that_says_where_the_last_good_checkpoint_is(tmp_path):
     kept = Checkpoints(tmp_path)
     fit_or_resume(kept, 1, begin, data, diverged=kept.diverged)

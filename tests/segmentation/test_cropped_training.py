@@ -89,6 +89,15 @@ def test_run_resumes_if_the_augmentation_is_written_out(mixed, tmp_path, tiny):
     assert (tmp_path / "run" / "run.json").read_text() == first
 
 
+def test_run_keeps_the_void_around_small_images_and_says_it(mixed, tmp_path, tiny):
+    said = []
+    begun(tmp_path / "run", mixed, tiny(**CROP, crop_border="void"), said)
+    run = Run.open(tmp_path / "run")
+    assert run.framing.crop_border == "void" and "--crop-border void" in run.record["command"]
+    assert any("beyond their borders they have the mean colour and no labels" in one for one in said)
+    assert _training_images(run) == "5, in random crops of 32×24, void around smaller images"
+
+
 def test_page_says_what_was_cropped_and_changed(mixed, tmp_path, tiny):
     run, _ = begun(
         tmp_path / "run", mixed, tiny(crop=(24, 32), augment="flips,scale,brightness,contrast,colour")
@@ -111,6 +120,8 @@ def test_page_says_what_was_cropped_and_changed(mixed, tmp_path, tiny):
         ("--crop 24x99999", "--crop must be sides of at most 16,384 pixels; got 24x99999."),
         ("--crop 24 --patch 16", "--crop and --patch both cut images; leave one of them out."),
         ("--crop 24 --overlap 4", "--overlap is for --patch; got 4 with --crop."),
+        ("--crop 24 --crop-border grey", "Unknown crop border 'grey'; choose one of: mirror, void."),
+        ("--crop-border void", "--crop-border void needs a --crop, HEIGHTxWIDTH of what is cut out."),
         ("--crop 8", "--crop 8x8 is smaller than the network's stride of 16"),
         ("--augment scale", "--augment scale needs a --crop, HEIGHTxWIDTH"),
         ("--crop 32 --augment scale=2-0.5", "the smaller one first, such as scale=0.5-2; got scale=2-0.5."),

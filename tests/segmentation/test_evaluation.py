@@ -30,13 +30,17 @@ def test_there_is_one_row_for_every_noise(evaluations):
 
 def test_clean_measures_equal_numpy_over_the_test_images(trained, evaluations):
     run = trained["softmax"]
-    model, right, total, effects = run.load_model(), 0, 0, []
+    model, right, total, effects, pixels = run.load_model(), 0, 0, [], []
     for item in run.items("test"):
         predicted = np.argmax(model(item.read_image()[None], training=False)[0], -1)
         right += (predicted == item.read_mask()).sum()
         total += predicted.size
         effects.append(regularisation_effect(predicted))
+        pixels.append((item.read_mask().ravel(), predicted.ravel()))
     clean = evaluations["softmax"].clean
+    true, predicted = map(np.concatenate, zip(*pixels, strict=True))
+    by_class = [np.mean(predicted[true == index] == index) for index in np.unique(true)]
+    assert clean.mean_accuracy == pytest.approx(np.mean(by_class))
     assert clean.accuracy == pytest.approx(right / total)
     assert clean.regularisation_effect == pytest.approx(np.mean(effects))
 

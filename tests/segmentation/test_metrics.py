@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from sklearn.metrics import balanced_accuracy_score
 
 from tfapp.errors import InputError
 from tfapp.segmentation.metrics import (
@@ -10,6 +11,7 @@ from tfapp.segmentation.metrics import (
     confusion_matrix,
     global_accuracy,
     image_quality,
+    mean_accuracy,
     mean_iou,
     regularisation_effect,
 )
@@ -27,6 +29,28 @@ def test_ignored_pixels_do_not_count():
     labels = TRUE.copy()
     labels[0, 1] = 255
     assert confusion_matrix(labels, PREDICTED, 3, 255).sum() == 5
+
+
+def test_mean_accuracy_by_hand():
+    # Of the two pixels of each class 1, 2 and 1 are right.
+    confusion = confusion_matrix(TRUE, PREDICTED, 3)
+    assert mean_accuracy(confusion) == pytest.approx((1 / 2 + 2 / 2 + 1 / 2) / 3)
+
+
+def test_mean_accuracy_is_the_balanced_accuracy_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    true, predicted = rng.choice(5, 2000, p=[0.6, 0.2, 0.1, 0.07, 0.03]), rng.integers(0, 5, 2000)
+    found = mean_accuracy(confusion_matrix(true, predicted, 5))
+    assert found == pytest.approx(balanced_accuracy_score(true, predicted))
+
+
+def test_mean_accuracy_is_over_the_classes_that_occur_and_not_over_ignored_pixels():
+    true, predicted = np.array([0, 0, 0, 2, 7]), np.array([0, 1, 0, 2, 1])
+    assert mean_accuracy(confusion_matrix(true, predicted, 4, ignore_value=7)) == pytest.approx(5 / 6)
+
+
+def test_mean_accuracy_of_no_pixel_is_no_number():
+    assert np.isnan(mean_accuracy(np.zeros((3, 3), int)))
 
 
 def test_accuracy_and_iou_by_hand():

@@ -142,6 +142,25 @@ def test_training_stops_after_the_first_epoch_that_is_low_enough(tmp_path, train
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("keep", "column"), [("training-loss", "loss"), ("validation-loss", "val_loss")])
+def test_run_ends_with_the_model_of_its_best_epoch(tmp_path, tiny, keep, column):
+    run = train(SPEC, tmp_path / "run", tiny(epochs=3, keep=keep, learning_rate=0.3))
+    rows = read_history(run.path)
+    best = min(rows, key=lambda row: row[column])["epoch"]
+    [kept] = (run.path / "checkpoints").glob("best-*.keras")
+    assert kept.name == f"best-{best:05d}.keras"
+    of_file, of_run = keras.models.load_model(kept), run.load_model()
+    for one, other in zip(of_file.get_weights(), of_run.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_best_validation_loss_needs_images_for_validation(tmp_path, tiny):
+    with pytest.raises(InputError, match="`keep` validation-loss needs images for validation"):
+        train(SPEC, tmp_path / "run", tiny(keep="validation-loss", validation_share=0.0))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 def test_run_that_reached_its_loss_is_left_as_it_is(reached, tiny):
     before = (reached.path / "model.keras").stat().st_mtime_ns
     train(SPEC, reached.path, tiny(until_loss=100.0))

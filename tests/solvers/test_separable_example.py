@@ -3,7 +3,7 @@ import pytest
 
 from tfapp.solvers.paths.paths import SolverPath
 from tfapp.solvers.paths.separable_example import errors_table, fit, separable_problem
-from tfapp.solvers.paths.solvers import solver_of, solvers_on
+from tfapp.solvers.paths.solvers import path_solver, solvers_on
 
 
 @pytest.fixture(scope="module")
@@ -14,14 +14,14 @@ def problem():
 @pytest.fixture(scope="module")
 def adaptive(problem):
     return [
-        fit(problem, solver_of("adam", 0.005), 800),
+        fit(problem, path_solver("adam", 0.005), 800),
         fit(problem, solvers_on("separable", {"adagrad": None})[1], 300),
     ]
 
 
 @pytest.fixture(scope="module")
 def plain(problem):
-    return [fit(problem, solver_of(*named), 800) for named in (("sgd", 0.5), ("bpgrad", 5.0))]
+    return [fit(problem, path_solver(*named), 800) for named in (("sgd", 0.5), ("bpgrad", 5.0))]
 
 
 def cosine(a, b):
@@ -90,7 +90,7 @@ def test_rows_begin_with_the_smallest_test_error(problem, adaptive, plain):
 
 
 def test_path_at_the_start_has_no_direction_and_every_example_wrong(problem):
-    path = SolverPath(solver_of("sgd", 0.5), np.zeros((1, 203)), np.array([0.5]))
+    path = SolverPath(path_solver("sgd", 0.5), np.zeros((1, 203)), np.array([0.5]))
     line = errors_table(problem, [path]).rows[0]
     assert line[3:5] == ("100.0", "100.0") and line[-2:] == ("–", "–")
 

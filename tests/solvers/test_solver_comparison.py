@@ -6,11 +6,9 @@ from PIL import Image
 from tfapp.optimizers import SOLVERS
 from tfapp.solvers.trainings.comparison import (
     Comparison,
-    at_the_edge,
-    best_values,
-    grid_jobs,
     save_curves_png,
 )
+from tfapp.solvers.trainings.search import at_the_edge, best_values, grid_jobs, jobs_beyond
 from tfapp.solvers.trainings.workload import Workload
 
 
@@ -50,6 +48,31 @@ def test_ties_are_decided_by_the_validation_objective():
     assert best_values(["adam"], tried) == {"adam": 0.003}
 
 
+def searched_until_the_end(solver, error_of):
+    """Return the values that a search tries in its order, with errors by a function."""
+    workload = Workload("digits", "lenet-5")
+    jobs, tried = grid_jobs(workload, [solver], 1), []
+    while jobs:
+        tried += [result(solver, job.value, error_of(job.value)) for job in jobs]
+        jobs = jobs_beyond(workload, [solver], tried, 1)
+    return [one["value"] for one in tried]
+
+
+def test_search_goes_on_beyond_its_last_value_until_the_best_lies_inside():
+    values = searched_until_the_end("rmsprop", lambda rate: abs(rate - 3e-5))
+    assert values == [*SOLVERS["rmsprop"].values, 3e-5, 1e-5]
+
+
+def test_search_of_lipschitz_constants_reaches_one_thousand():
+    assert searched_until_the_end("bpgrad", lambda constant: -constant)[-2:] == [500.0, 1000.0]
+
+
+def test_search_ends_where_larger_values_diverge():
+    workload, values = Workload("digits", "lenet-5"), SOLVERS["bpgrad-plain"].values
+    tried = [result("bpgrad-plain", value, 1 / value, diverged=value == values[-1]) for value in values]
+    assert jobs_beyond(workload, ["bpgrad-plain"], tried, 1) == []
+
+
 def test_diverged_values_are_not_taken():
     tried = [result("sgd", 1.0, 0.0, diverged=True), result("sgd", 0.1, 50.0)]
     assert best_values(["sgd"], tried) == {"sgd": 0.1}
@@ -57,14 +80,14 @@ def test_diverged_values_are_not_taken():
 
 
 def test_only_a_value_that_was_searched_is_marked_as_one_at_the_edge():
-    results = [result(name, SOLVERS[name].values[-1], 1.0) for name in ("sgd", "adam")]
+    results = [result(name, SOLVERS[name].ladder[-1], 1.0) for name in ("sgd", "adam")]
     comparison = Comparison(results, searched=["adam"])
     marked = [row[0] for row in comparison.table().rows if row[1].endswith("*")]
     assert marked == [SOLVERS["adam"].title] and comparison.at_edge == ["adam"]
 
 
-def test_smallest_and_largest_values_are_at_the_edge():
-    values = SOLVERS["adam"].values
+def test_smallest_and_largest_values_that_a_search_can_try_are_at_the_edge():
+    values = SOLVERS["adam"].ladder
     assert [at_the_edge("adam", value) for value in values] == [True, *[False] * (len(values) - 2), True]
     assert not at_the_edge("bpgrad-auto", "auto")
 

@@ -33,8 +33,9 @@ def landscape(
     directions: Annotated[
         str,
         Option(
-            help="filter (Li et al.), unit-filter (Lu and Tong), layer, gradient, hessian, pca (of the trajectory that "
-            "tfapp train --trajectory recorded), or an .npz file."
+            help="filter (Li et al.), unit-filter (Lu and Tong, orthogonal), lu-tong (their Algorithm 1 to the letter; "
+            "their n = 40 are 41 points), layer, gradient, hessian, pca (of the trajectory that tfapp train "
+            "--trajectory recorded), or an .npz file."
         ),
     ] = "filter",
     to: Annotated[
@@ -237,7 +238,7 @@ def _of_trajectory(solution, model):
 
 
 # Directions that are made for one run; those to another run, or of the whole Hessian, move all that was trained.
-_OF_ONE_RUN = ("filter", "unit-filter", "layer", "gradient")
+_OF_ONE_RUN = ("filter", "unit-filter", "lu-tong", "layer", "gradient")
 
 
 def moved_layers(solution, layers, directions, to):

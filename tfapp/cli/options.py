@@ -1,6 +1,5 @@
 """Texts that people type as options, options that several commands have, and the line that was typed."""
 
-import math
 import shlex
 from typing import Annotated
 
@@ -78,38 +77,51 @@ def parse_seeds(text):
 
 
 def chosen_solvers(text):
-    """Return the solvers that --solvers names, each with the value of its parameter or None to search it."""
+    """Return the solvers that --solvers names, each with the value of its parameter or None to search it.
+
+    Args:
+        text: `all`, or with commas: solvers as `tfapp.optimizers.catalogue.read_setting` reads them, and names of
+            presets of `tfapp solvers presets`, which stand for all of theirs.
+
+    Raises:
+        InputError: For what is none of these, or a solver that stands twice.
+    """
     from tfapp.optimizers import SOLVERS
+    from tfapp.optimizers.catalogue import read_setting
+    from tfapp.reproduce.bpgrad.published import presets
 
     if text == "all":
         return dict.fromkeys(SOLVERS)
-    chosen = {}
+    chosen, known = {}, presets()
     for part in text.split(","):
-        name, _, value = part.partition("=")
-        if name not in SOLVERS:
-            raise InputError(f"Unknown solver {name!r} in --solvers; choose of: {', '.join(SOLVERS)}.")
-        if name in chosen:
-            raise InputError(
-                f"--solvers names {name} twice; give it one value, or none to search it, and compare other values in "
-                "another --out."
-            )
-        chosen[name] = _number(name, value) if value else None
+        for setting in known[part].solvers if part in known else [part]:
+            base = setting.partition("=")[0].partition(":")[0]
+            if base not in SOLVERS:
+                raise InputError(
+                    f"Unknown solver {base!r} in --solvers; choose of: {', '.join(SOLVERS)}, or a preset of "
+                    f"{', '.join(known)}."
+                )
+            try:
+                name, value = read_setting(setting)
+            except ValueError as error:
+                raise InputError(
+                    f"--solvers {setting} is not understood: {error} Expected such as {base}, {base}={_example(base)} "
+                    "or SOLVER=VALUE:OPTION=VALUE."
+                ) from None
+            if name in chosen:
+                raise InputError(
+                    f"--solvers names {name} twice; give it one value, or none to search it, and compare other values "
+                    "in another --out."
+                )
+            chosen[name] = value
     return chosen
 
 
-def _number(name, value):
-    from tfapp.optimizers import make_solver
+def _example(name):
+    from tfapp.optimizers import SOLVERS
+    from tfapp.optimizers.catalogue import value_text
 
-    try:
-        number = float(value)
-        if not 0 < number < math.inf:
-            raise ValueError("no finite number above 0")
-        make_solver(name, number)
-    except ValueError:
-        raise InputError(
-            f"--solvers {name}={value} is not understood; expected a positive number, such as {name}=0.1."
-        ) from None
-    return number
+    return value_text(SOLVERS[name].value)
 
 
 def typed(context):

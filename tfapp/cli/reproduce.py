@@ -25,7 +25,7 @@ TEXTS = {
     "seeds": (parse_seeds, lambda seeds: ",".join(map(str, seeds))),
     "crop": (parse_crop, lambda crop: crop),
     "size": (parse_size, lambda size: size),
-    "solvers": (chosen_solvers, lambda solvers: "all" if solvers is None else ",".join(solvers)),
+    "solvers": (chosen_solvers, lambda solvers: solvers or "all"),
 }
 
 

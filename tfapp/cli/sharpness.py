@@ -30,7 +30,11 @@ def sharpness(
         str, Option(help="Columns of the subspace: gaussian (entries of variance 1) or unit (length 1).")
     ] = "gaussian",
     box: Annotated[
-        str, Option(help="keskar (the papers'), or filter: every filter moves by EPS of its norm.")
+        str,
+        Option(
+            help="keskar: EPS (|w| + 1), the rise in percent of 1 + loss; lu-tong: EPS |w|, the rise as a multiple of "
+            "the loss, with their EPS of 0.1,0.2 or 0.01,0.02; filter: every filter moves by EPS of its norm."
+        ),
     ] = "keskar",
     repeats: Annotated[int, Option(min=1, help="Trials, each with its own start and subspace.")] = 5,
     hessian: Annotated[bool, Option(help="Also eigenvalues, trace and spectrum of the Hessian.")] = False,
@@ -94,7 +98,7 @@ def _curvature(progress, source, model, data, options):
 
 
 def _table(sources, sizes, results):
-    header = ("run", "network", *(f"ε = {size:g} [%]" for size in sizes))
+    header = ("run", "network", *(f"ε = {size:g} [{results[0][0].unit}]" for size in sizes))
     rows = []
     for source, result in zip(sources, results, strict=True):
         rows.append([source.path.name, source.title, *map(_cell, result)])

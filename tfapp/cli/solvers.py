@@ -42,7 +42,9 @@ def compare(
         str,
         Option(
             help="Of bpgrad, bpgrad-auto, bpgrad-plain, sgd, sgd-momentum, adagrad, adadelta, rmsprop, adam, eve, "
-            "alig; comma-separated; SOLVER=VALUE sets its learning rate or L and leaves out the search."
+            "alig; comma-separated. SOLVER=VALUE sets its learning rate or L and leaves out the search; rates by epoch "
+            "are such as 0.05/0.005@31 or 0.1..0.0001. SOLVER=VALUE:OPTION=VALUE sets more, such as "
+            "adam=0.01:beta_1=0.99. Or a name of `tfapp solvers presets`."
         ),
     ] = "all",
     seeds: Annotated[str, Option(help="Seeds of initial weights and batches, comma-separated.")] = "0,1,2",
@@ -58,7 +60,16 @@ def compare(
     size: Annotated[
         int | None, Option(help="Resize images to squares of this side.", show_default="their own")
     ] = None,
-    augment: Annotated[str, Option(help="none, mirror, crop or crop-mirror.")] = "none",
+    augment: Annotated[
+        str, Option(help="none, mirror, crop, crop-mirror, or batch-mirror: all of a batch or none.")
+    ] = "none",
+    rate_factors: Annotated[
+        str,
+        Option(
+            help="Factors of the learning rate by variable, such as kernel=0.1,bias=2; BPGrad and ALI-G have none.",
+            show_default="none",
+        ),
+    ] = "",
     dask: Annotated[
         str | None, Option(help="local, or a Dask scheduler's address: trainings at the same time.")
     ] = None,
@@ -71,7 +82,9 @@ def compare(
 
     # The full path, so that the command resumes from any folder.
     spec = open_classification(data).spec
-    workload = Workload(spec, model, batch_size, weight_decay, train_images, size, augment)
+    workload = Workload(
+        *(spec, model, batch_size, weight_decay, train_images, size, augment), rate_factors=rate_factors
+    )
     options = {"command": typed(context), "dask": dask, "overwrite": overwrite, "progress": ConsoleProgress()}
     comparison, remarks, written = compare_solvers(
         workload, chosen_solvers(solvers), parse_seeds(seeds), epochs, grid_epochs, out, **options
@@ -158,7 +171,8 @@ def paths(
         str,
         Option(
             help="Of bpgrad, bpgrad-auto, bpgrad-plain, sgd, sgd-momentum, adagrad, adadelta, rmsprop, adam, eve, "
-            "alig; comma-separated; SOLVER=VALUE sets its learning rate or L."
+            "alig; comma-separated; SOLVER=VALUE sets its learning rate or L, SOLVER=VALUE:OPTION=VALUE more, such as "
+            "adam=0.01:beta_1=0.99. Or a name of `tfapp solvers presets`."
         ),
     ] = "all",
     steps: Annotated[
@@ -265,9 +279,21 @@ def plane(
     print_written(*written)
 
 
+def presets():
+    """List settings of solvers that papers name, for `--solvers`, each with its line in the paper."""
+    from tfapp.reproduce.bpgrad import published
+
+    for preset in published.presets().values():
+        rows = list(zip(preset.solvers, preset.lines, strict=True))
+        print_table(ResultTable(("setting", preset.source), rows, title=f"{preset.name}: {preset.of}"))
+        for remark in preset.remarks:
+            console.print(remark, soft_wrap=True, highlight=False)
+
+
 app.command("compare", cls=TensorFlowCommand)(compare)
 app.command("lipschitz", cls=TensorFlowCommand)(lipschitz)
 app.command("minimise", cls=TensorFlowCommand)(solvers_search.minimise)
 app.command("paths", cls=TensorFlowCommand)(paths)
 app.command("plane", cls=TensorFlowCommand)(plane)
+app.command("presets")(presets)
 app.command("search", cls=TensorFlowCommand)(solvers_search.search)

@@ -47,6 +47,13 @@ def train(
     until_loss: Annotated[
         float | None, Option(help="Stop after the first epoch whose training loss is no higher than this.")
     ] = None,
+    keep: Annotated[
+        str,
+        Option(
+            help="Which epoch's model the run ends with: last, or that of the smallest training-loss or "
+            "validation-loss."
+        ),
+    ] = "last",
     steps_per_epoch: Annotated[
         int | None, Option(help="Batches per epoch [default: one pass, at least 50].")
     ] = None,
@@ -65,6 +72,14 @@ def train(
         ),
     ] = None,
     lipschitz: Annotated[str, Option(help="Lipschitz constant of bpgrad: a number, or auto.")] = "auto",
+    solver: Annotated[
+        str | None,
+        Option(
+            help="In place of --optimizer and its rates, a solver as in tfapp solvers compare, such as "
+            "adam=0.0001:beta_1=0.99 or sgd-momentum=0.001/0.0001@21.",
+            show_default="none",
+        ),
+    ] = None,
     weight_decay: Annotated[
         float, Option(help="Adds half of it times the squared norm of the kernels to the loss.")
     ] = 0.0,
@@ -84,7 +99,10 @@ def train(
     ] = None,
     encoder_weights: Annotated[
         str | None,
-        Option(help="VGG-16 weights for segnet and fcn-32s: a file of Keras, or imagenet to download them."),
+        Option(
+            help="VGG-16 weights for segnet and fcn-32s: a file of Keras, with its top for fc6 and fc7 of fcn-32s, or "
+            "imagenet to download them."
+        ),
     ] = None,
     tv_weight: Annotated[float, Option(help="Initial weight lambda of the total variation.")] = 1.0,
     learn_tv_weight: Annotated[bool, Option(help="Learn lambda, or keep it.")] = True,
@@ -175,10 +193,11 @@ def train(
         str | None,
         Option(
             help="Train on a random crop of N or HEIGHTxWIDTH of each image in each pass, after --resize; smaller "
-            "images are mirrored.",
+            "images have --crop-border around them.",
             show_default="none",
         ),
     ] = None,
+    crop_border: Annotated[str, Option(help="mirror, or void: the mean colour, without labels.")] = "mirror",
     augment: Annotated[
         str,
         Option(

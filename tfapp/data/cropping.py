@@ -1,9 +1,17 @@
-"""Crops: where one lies in an image, and its pixels, mirrored beyond the borders of a smaller image."""
+"""Crops: where one lies in an image, and its pixels, also beyond the borders of a smaller image."""
 
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from tfapp.data.windows import ArrayWindows, mirrored_window
+
+# What lies beyond the borders of an image that is smaller than its crop: the image mirrored, with its labels, or the
+# mean colour without labels.
+MIRRORED, VOID = CROP_BORDERS = ("mirror", "void")
+# Of ImageNet, which networks with its weights subtract: there it is 0.
+MEAN_COLOUR = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 
 
 class Place(NamedTuple):
@@ -60,7 +68,32 @@ def cut(array, window):
     return mirrored_window(ArrayWindows(array), top, bottom, left, right)
 
 
-def mirrored_remark(items, resize, crop, least_scale=1.0):
+def pixels_within(size, window):
+    """Return which pixels of a window lie in an image of this (height, width), bool (height, width); None if all do.
+
+    Example:
+        >>> pixels_within((2, 9), (-1, 3, 4, 2)).astype(int).tolist()
+        [[0, 0], [1, 1], [1, 1], [0, 0]]
+    """
+    top, left, height, width = window
+    rows = (np.arange(height) + top >= 0) & (np.arange(height) + top < size[0])
+    columns = (np.arange(width) + left >= 0) & (np.arange(width) + left < size[1])
+    return None if rows.all() and columns.all() else rows[:, None] & columns
+
+
+def with_void(image, weights, within):
+    """Return an image with the mean colour, and weights with 0, where a crop lies beyond the image.
+
+    Args:
+        image: float32 (height, width, channels) in [0, 1].
+        weights: float32 (height, width).
+        within: bool (height, width), as of `pixels_within`.
+    """
+    colour = MEAN_COLOUR if image.shape[-1] == 3 else np.mean(MEAN_COLOUR)
+    return np.where(within[..., None], image, np.asarray(colour, np.float32)), weights * within
+
+
+def border_remark(items, resize, crop, least_scale=1.0, border=MIRRORED):
     """Return a sentence on images that are smaller than the crop, or None if there are none.
 
     Args:
@@ -68,6 +101,7 @@ def mirrored_remark(items, resize, crop, least_scale=1.0):
         resize: (height, width) that images are resized to first, or None.
         crop: (height, width) of the crop.
         least_scale: Smallest factor of the scale.
+        border: One of `CROP_BORDERS`.
     """
     needed = [math.ceil(side / least_scale) for side in crop]
     sizes = {item.name: resize or item.size for item in items}
@@ -76,7 +110,12 @@ def mirrored_remark(items, resize, crop, least_scale=1.0):
         return None
     height, width = sizes[small[0]]
     scaled = "" if least_scale >= 1 else f" where they are scaled by {least_scale:g}"
+    beyond = (
+        "they are mirrored beyond their borders, labels alike"
+        if border == MIRRORED
+        else "beyond their borders they have the mean colour and no labels"
+    )
     return (
         f"{len(small)} of {len(sizes)} training images, such as {small[0]} of {height}x{width}, are smaller than the "
-        f"crop of {crop[0]}x{crop[1]} (height x width){scaled}: they are mirrored beyond their borders, labels alike."
+        f"crop of {crop[0]}x{crop[1]} (height x width){scaled}: {beyond}."
     )

@@ -7,9 +7,9 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from tfapp.data.cropping import crop_window, cut
+from tfapp.data.cropping import VOID, crop_window, cut, pixels_within, with_void
 from tfapp.data.disk_cache import DiskCache
-from tfapp.data.framing import decoded_pair, resize_pair, weighted_labels
+from tfapp.data.framing import decoded_pair, resize_labels, resize_pair, weighted_labels
 from tfapp.data.image_cache import ImageCache, nbytes
 from tfapp.data.images import as_floats
 from tfapp.data.read_ahead import read_ahead, threads_for
@@ -38,7 +38,8 @@ class AllRead:
 class Frames:
     """The windows of some items as a sequence of (image, target, weights), all of one size.
 
-    Targets and weights are the labels and weights of `weighted_labels`; of image pairs the other image, and 1.
+    Targets and weights are the labels and weights of `weighted_labels`; of image pairs the other image, and 1. Weights
+    are 0 beyond an image whose crop is larger, if the framing's `crop_border` is `void`.
     Several threads may read them at a time.
 
     Args:
@@ -121,14 +122,26 @@ class Frames:
         """
         item, window = self.window(index, place)
         image, target = (cut(array, window) for array in self._pair(item))
+        within = self._within(item, window)
         if self.framing.crop is not None and window[2:] != self.framing.crop:
             image, target = resize_pair(self.dataset, image, target, self.framing.crop)
         image, target = (_turned(array, mirror, flip, turns) for array in (image, target))
         image = as_floats(image, self.dataset.channels)
         if self.dataset.image_pairs:
-            return image, as_floats(target, self.dataset.channels), np.ones(target.shape[:2], np.float32)
-        labels = target.astype(np.int32, order="C")
-        return image, *weighted_labels(labels, self.dataset, self.class_weights)
+            target, weights = as_floats(target, self.dataset.channels), np.ones(target.shape[:2], np.float32)
+        else:
+            labels = target.astype(np.int32, order="C")
+            target, weights = weighted_labels(labels, self.dataset, self.class_weights)
+        if within is not None:
+            image, weights = with_void(image, weights, _turned(within, mirror, flip, turns))
+        return image, target, weights
+
+    def _within(self, item, window):
+        """Return which pixels of a crop lie in the image, bool (height, width); None if all do, or all count."""
+        if self.framing.crop is None or self.framing.crop_border != VOID:
+            return None
+        within = pixels_within(self.framing.resize or item.size, window)
+        return within if within is None else resize_labels(within, self.framing.crop)
 
     def read_all(self):
         """Read every image once, keep what fits for later, and return `AllRead`.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfapp.data.cropping import crop_window
+from tfapp.data.cropping import MIRRORED, crop_window
 from tfapp.data.dataset import check_pair, check_same_size
 from tfapp.data.images import as_floats
 from tfapp.data.resolution import resize_images
@@ -20,13 +20,15 @@ class Framing:
     """Resize to `resize` = (height, width) if given, then cut square patches of `patch`, or one `crop`, if given.
 
     Neighbouring patches share `overlap` pixels at least; the last ones end at the image's border. The crop, (height,
-    width), lies anywhere in a training stream, and in the middle of the image otherwise.
+    width), lies anywhere in a training stream, and in the middle of the image otherwise. Around a smaller image it has
+    what `crop_border` says, one of `tfapp.data.cropping.CROP_BORDERS`.
     """
 
     resize: tuple[int, int] | None = None
     patch: int | None = None
     overlap: int = 0
     crop: tuple[int, int] | None = None
+    crop_border: str = MIRRORED
 
     def windows(self, size):
         """Return (top, left, height, width) of every window of an image of the given (height, width)."""
@@ -48,13 +50,13 @@ class Framing:
         return sorted({*range(0, last, self.patch - self.overlap), last})
 
 
-def choose_framing(dataset, stride, resize=None, patch=None, overlap=0, crop=None):
+def choose_framing(dataset, stride, resize=None, patch=None, overlap=0, crop=None, crop_border=MIRRORED):
     """Return the framing asked for, or one that suits the data.
 
     Without a wish the images are resized to the dataset's default size, if it has one. Otherwise images of one
     size up to 512 are taken whole, and larger or different ones in patches of 256 pixels, or of the largest
     multiple of the stride that fits the smallest image. Patches lie on a grid, the same for every training. A crop is
-    cut out of images of any size: smaller ones are mirrored.
+    cut out of images of any size: smaller ones have what `crop_border` says around them.
 
     Raises:
         InputError: For sizes that are not positive, an overlap not below the patch, or an image smaller
@@ -69,7 +71,7 @@ def choose_framing(dataset, stride, resize=None, patch=None, overlap=0, crop=Non
     if patch is not None and patch < stride:
         raise InputError(f"`patch` {patch} is smaller than the network's stride of {stride}.")
     if crop is not None:
-        return _cropped(stride, resize, patch, overlap, crop)
+        return _cropped(stride, resize, patch, overlap, crop, crop_border)
     sizes = {item.size for item in dataset.items} if resize is None else {resize}
     smallest = min(min(size) for size in sizes)
     if smallest < stride:
@@ -87,7 +89,7 @@ def choose_framing(dataset, stride, resize=None, patch=None, overlap=0, crop=Non
     return Framing(resize, patch, overlap)
 
 
-def _cropped(stride, resize, patch, overlap, crop):
+def _cropped(stride, resize, patch, overlap, crop, crop_border):
     if patch is not None:
         raise InputError(f"`crop` and `patch` both cut images; leave one of them out. {CROP_OR_PATCH}")
     if overlap:
@@ -96,7 +98,7 @@ def _cropped(stride, resize, patch, overlap, crop):
         raise InputError(
             f"`crop` {crop[0]}x{crop[1]} is smaller than the network's stride of {stride}; choose a larger one."
         )
-    return Framing(resize, crop=crop)
+    return Framing(resize, crop=crop, crop_border=crop_border)
 
 
 def small_image_remark(dataset, stride, framing):
@@ -156,7 +158,7 @@ def decoded_pair(dataset, item, resize):
 
 def resize_pair(dataset, image, target, size):
     """Return an image and its target, as `decoded_pair` reads them, or parts of them, in another (height, width)."""
-    resized_target = _resized if dataset.image_pairs else _resize_labels
+    resized_target = _resized if dataset.image_pairs else resize_labels
     return _resized(image, size), resized_target(target, size)
 
 
@@ -169,8 +171,9 @@ def _resized(pixels, size):
     return found / np.float32(np.iinfo(pixels.dtype).max)
 
 
-def _resize_labels(labels, size):
-    # The label under each new pixel's centre, the grid that the image's bilinear resizing uses.
+def resize_labels(labels, size):
+    """Return an array (height, width) in another size, with the entry under the centre of each new pixel."""
+    # The grid that the image's bilinear resizing uses.
     rows, columns = (
         ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(size, labels.shape, strict=True)
     )

@@ -56,7 +56,8 @@ class ImageArray:
     """Labelled images of one size, in memory: `LabelledImages`.
 
     Attributes:
-        images: uint8 (count, height, width, channels).
+        images: uint8 (count, height, width, channels), or float32 values that are taken as they are, those of prepared
+            images, which are not in [0, 1].
         labels: int32 (count,), class indices.
     """
 
@@ -77,7 +78,12 @@ class ImageArray:
 
     def read(self, index):
         """Return one image, float32 (height, width, channels) in [0, 1]."""
-        return self.images[index].astype(np.float32) / 255.0
+        return self.values(index)
+
+    def values(self, indices):
+        """Return the values of images at an index, or at some, as networks see them: float32, of bytes in [0, 1]."""
+        chosen = self.images[indices]
+        return chosen if chosen.dtype == np.float32 else chosen.astype(np.float32) / 255.0
 
     def select(self, indices):
         """Return the images at these places, in this order."""
@@ -88,8 +94,9 @@ class ImageArray:
         return tuple(f"{split}/{index:05d}" for index in range(len(self)))
 
     def mean_image(self):
-        """Return the mean of all images, float32 (height, width, channels) in [0, 1]."""
-        return (self.images.mean(0, np.float64) / 255.0).astype(np.float32)
+        """Return the mean of all images as networks see them, float32 (height, width, channels)."""
+        white = 1.0 if self.images.dtype == np.float32 else 255.0
+        return (self.images.mean(0, np.float64) / white).astype(np.float32)
 
     def update(self, digest, by_size=False):
         """Feed a hash with the content, which is all at hand."""

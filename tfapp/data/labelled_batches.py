@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from tfapp.data.loaders import BATCH_MIRROR
 from tfapp.errors import InputError
 
-AUGMENTATIONS = ("none", "mirror", "crop", "crop-mirror")
+AUGMENTATIONS = ("none", "mirror", "crop", "crop-mirror", BATCH_MIRROR)
 
 
 def epoch_order(count, seed, epoch):
@@ -27,7 +28,8 @@ def batches(images, batch_size, seed=None, epoch=0, *, size=None, augment="none"
         size: Side of square images, or `(height, width)`: images in memory are resized to it, images in files
             are resized so that their centre, 224/256 of the shorter side, has it. None keeps images in memory.
         augment: `none`; `mirror`, left and right; `crop`, a random place: in memory within zeros of an eighth
-            of the side around the image (4 pixels of 32), in files within the central square; `crop-mirror`.
+            of the side around the image (4 pixels of 32), in files within the central square; `crop-mirror`; or
+            `batch-mirror`, which mirrors all images of a batch or none, as MatConvNet's example for CIFAR-10 does.
         drop_remainder: Whether to leave out a smaller last batch.
 
     Returns:

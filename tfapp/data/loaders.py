@@ -11,6 +11,8 @@ import tensorflow as tf
 from tfapp.data.resolution import resize_images
 from tfapp.errors import InputError
 
+# Augmentation that mirrors all images of a batch or none.
+BATCH_MIRROR = "batch-mirror"
 # Share of the image that is kept: networks for ImageNet see 224 of 256 pixels.
 KEPT = 224 / 256
 
@@ -19,7 +21,7 @@ def array_loader(images, labels, size, augment, seed):
     """Return the loader of images in memory.
 
     Args:
-        images: uint8 (count, height, width, channels).
+        images: uint8 (count, height, width, channels), or float32 values that are taken as they are.
         labels: int32 (count,).
         size: Side or `(height, width)` to resize to, or None.
         augment: One of `tfapp.data.labelled_batches.AUGMENTATIONS`.
@@ -28,13 +30,17 @@ def array_loader(images, labels, size, augment, seed):
     images, labels = tf.constant(images), tf.constant(labels)
 
     def load(positions, places):
-        batch = tf.cast(tf.gather(images, places), tf.float32) / 255.0
+        batch = tf.gather(images, places)
+        if batch.dtype != tf.float32:
+            batch = tf.cast(batch, tf.float32) / 255.0
         if size is not None:
             batch = resize_images(batch, np.broadcast_to(size, 2).tolist())
         draws = tf.random.stateless_uniform([tf.size(places), 3], [seed, positions[0]])
         if "crop" in augment:
             batch = _shifted(batch, draws[:, :2])
-        if "mirror" in augment:
+        if augment == BATCH_MIRROR:
+            batch = _mirrored_at_once(batch, seed, positions[0])
+        elif "mirror" in augment:
             batch = tf.where(draws[:, 2, None, None, None] < 0.5, batch, tf.reverse(batch, [2]))
         return batch, tf.gather(labels, places)
 
@@ -72,15 +78,28 @@ def file_loader(read, labels, image_shape, size, augment, seed):
         draws = tf.random.stateless_uniform([3], [seed, position])
         middle = tf.constant([0.5, 0.5])
         image = resize_images(_cut(image, size, draws[:2] if "crop" in augment else middle), size)
-        if "mirror" in augment:
+        if "mirror" in augment and augment != BATCH_MIRROR:
             image = tf.cond(draws[2] < 0.5, lambda: image, lambda: tf.reverse(image, [1]))
         return tf.ensure_shape(image, (*size, image_shape[-1])), tf.gather(labels, place)
 
     def batched(entries, batch_size, drop_remainder):
         images = entries.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return images.batch(batch_size, drop_remainder)
+        images = images.batch(batch_size, drop_remainder)
+        if augment != BATCH_MIRROR:
+            return images
+        firsts = entries.batch(batch_size, drop_remainder).map(lambda positions, places: positions[0])
+        return tf.data.Dataset.zip(images, firsts).map(
+            lambda pair, first: (_mirrored_at_once(pair[0], seed, first), pair[1])
+        )
 
     return batched
+
+
+def _mirrored_at_once(batch, seed, first):
+    """Return a batch, or all of it mirrored, by a draw for the position of its first image."""
+    return tf.cond(
+        tf.random.stateless_uniform([], [seed, first]) < 0.5, lambda: batch, lambda: tf.reverse(batch, [2])
+    )
 
 
 def _shifted(batch, draws):

@@ -57,6 +57,16 @@ READERS = (
     Reader("isbi2012", MASKS),
     Reader("camvid", MASKS),
     Reader("sunrgbd", MASKS),
+    *(
+        Reader(
+            name,
+            MASKS,
+            f"voc_segmentation.{name}",
+            options={"train": "LIST", "validation": "LIST", "test": "LIST"},
+            about_options="lists in ImageSets/Segmentation",
+        )
+        for name in ("voc2011", "voc2012")
+    ),
     Reader("drive", MASKS),
     Reader("raindrop", IMAGE_PAIRS),
     Reader("folder", MASKS),
@@ -66,12 +76,17 @@ READERS = (
         SEVERAL_LABELS,
         "voc.voc2007",
         options={"train": "LIST", "test": "LIST"},
-        about_options="lists in ImageSets/Main",
+        about_options="the names of lists in ImageSets/Main",
     ),
     Reader("labels", SEVERAL_LABELS, "labels_folder.labels_folder"),
     Reader("mnist", ONE_LABEL),
     Reader("fashion-mnist", ONE_LABEL, "mnist.fashion_mnist"),
-    Reader("cifar10", ONE_LABEL),
+    Reader(
+        "cifar10",
+        ONE_LABEL,
+        options={"contrast": "yes", "whiten": "yes"},
+        about_options="contrast normalisation and whitening",
+    ),
     Reader("imagenet", ONE_LABEL),
 )
 
@@ -80,7 +95,9 @@ def open_dataset(spec):
     """Open the dataset that `spec` names.
 
     Args:
-        spec: `wbc:PATH`, `isbi2012:PATH`, `camvid:PATH`, `sunrgbd:PATH`, `drive:PATH`, `folder:PATH`,
+        spec: `wbc:PATH`, `isbi2012:PATH`, `camvid:PATH`, `sunrgbd:PATH`, `voc2011:PATH` and `voc2012:PATH`
+            (the segmentation of PASCAL VOC; `?train=LIST&validation=LIST&test=LIST` behind it, or some of these, names
+            other lists of its `ImageSets/Segmentation` than `train` and `val`), `drive:PATH`, `folder:PATH`,
             `raindrop:PATH` (image pairs), or `cells[:COUNT[:SIZE]]` for generated blood-smear images (100 of
             128x128 pixels unless said otherwise).
 
@@ -99,7 +116,9 @@ def open_classification(spec):
 
     Args:
         spec: `mnist:PATH`, `fashion-mnist:PATH`, `cifar10:PATH`, `imagenet:PATH`, a folder in each case, or
-            `digits[:COUNT]` for generated digits (5,000 unless said otherwise).
+            `digits[:COUNT]` for generated digits (5,000 unless said otherwise). `cifar10:PATH?contrast=yes&whiten=yes`
+            (either or both; in a shell this needs quotes) gives images less their mean with the same contrast and with
+            uncorrelated pixels.
 
     Returns:
         `ClassificationSet`.
@@ -253,7 +272,7 @@ def _options(reader, spec, text):
     if len(options) < len(pairs) or not options.keys() <= reader.options.keys() or not all(options.values()):
         form = "&".join(f"{name}={value}" for name, value in reader.options.items())
         raise InputError(
-            f"{spec!r} is not understood; expected {reader.name}:PATH, or '{reader.name}:PATH?{form}' with the names "
-            f"of {reader.about_options}."
+            f"{spec!r} is not understood; expected {reader.name}:PATH, or '{reader.name}:PATH?{form}' for "
+            f"{reader.about_options}."
         )
     return options

@@ -25,6 +25,7 @@ _MODULES = {
     "make_directions": "directions.loss_directions",
     "pca_directions": "directions.trajectory_plane",
     "plane_through": "directions.solutions",
+    "register_filter_axes": "directions.filters",
     "save_contour_png": "figures.contours",
     "save_contours_png": "figures.contours",
     "save_curves_png": "figures.plots",

@@ -111,7 +111,7 @@ def landscape(
         seed: integer >= 0, of the directions and of the points that are held out.
         exact: measure every point.
         tolerance: largest error of predicted points that is aimed at, as a share of the range of the losses.
-        directions: "filter", "unit-filter", "layer", "gradient", "hessian", a file or `Directions`; see
+        directions: "filter", "unit-filter", "lu-tong", "layer", "gradient", "hessian", a file or `Directions`; see
             `make_directions`.
         layers, biases: limit random directions to layers of these names; move biases too.
         line: only u; then every point is measured.

@@ -7,7 +7,7 @@ from tfapp.errors import InputError
 from tfapp.layers import CropLike, PadToStride
 from tfapp.models.any_size import ResizeLike
 from tfapp.models.vgg import CONVOLUTIONS, centre_as_imagenet, convolution, vgg_block
-from tfapp.models.weights import load_encoder_weights
+from tfapp.models.vgg_weights import load_encoder_weights
 
 DEPTH = len(CONVOLUTIONS)
 
@@ -29,7 +29,7 @@ def fcn_32s(
         depth: Number of 2x2 poolings: always 5, to which the 32 in the name belongs.
         dropout: Rate of dropout after the two layers that were fully connected, in [0, 1).
         encoder_weights: Where the encoder's weights come from, as `load_encoder_weights` takes it, or None
-            for random ones.
+            for random ones. Those with VGG-16's top give the two layers that were fully connected theirs too.
         relu: Function from a name to the layer in the place of a ReLU, such as
             `lambda name: tfapp.layers.TVReLU(0.1, name=name)`; None for ReLU.
 

@@ -12,7 +12,7 @@ from tfapp.models.vgg import (
     convolution,
     vgg_block,
 )
-from tfapp.models.weights import load_encoder_weights
+from tfapp.models.vgg_weights import load_encoder_weights
 
 
 def segnet(

@@ -1,6 +1,6 @@
 """Registry of all studies by name, in the order in which the command line lists them."""
 
-from tfapp.reproduce.bpgrad import comparisons, functions, networks
+from tfapp.reproduce.bpgrad import comparisons, functions, imagenet, networks, segmentation, two_layer_studies
 from tfapp.reproduce.landscape import studies as landscape
 from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
@@ -19,7 +19,10 @@ STUDIES = {
         landscape,
         functions,
         networks,
+        two_layer_studies,
         comparisons,
+        imagenet,
+        segmentation,
         pose,
         pose_figures,
         refined,

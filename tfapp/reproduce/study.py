@@ -27,8 +27,8 @@ class Option:
         show_default: Text in place of the default where that is None, such as `by scale`.
         min: Smallest number that is allowed, or None.
         text: What is typed where the value is no plain number or text: `seeds` (a tuple of integers), `size` (height
-            and width) or `solvers` (from names of `tfapp.optimizers.SOLVERS` to the values of their parameters, None
-            to search for the value; None for all).
+            and width) or `solvers` (from names of solvers to the values of their parameters, None to search for the
+            value; by default None, for all, or the name of a preset).
         positional: Whether the value stands without a flag before it.
     """
 

@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import shutil
 from pathlib import Path
 
 from tfapp.errors import InputError
@@ -19,15 +20,16 @@ HISTORY = "history.csv"
 class Checkpoints:
     """The models after the two newest epochs, `checkpoints/epoch-00001.keras` and so on, beside `history.csv`.
 
-    Attributes:
+    Args:
         folder: Folder of the training.
-        unit: What a row of the history counts.
+        best: Column of the history, such as `val_loss`: the model of the epoch with the smallest number in it is kept
+            too, `checkpoints/best-00001.keras`, the first of several; None for none.
     """
 
     unit = "epoch"
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, best=None):
+        self.folder, self.best = Path(folder), best
 
     def done(self):
         """Return the number of finished epochs."""
@@ -39,7 +41,10 @@ class Checkpoints:
             abandoned.unlink()
         checkpoint, done = latest_checkpoint(self.folder)
         model = None if checkpoint is None else load_kept(checkpoint)
-        return model, done, read_history(self.folder)[:done]
+        rows = read_history(self.folder)[:done]
+        # Killed between an epoch's model and its copy.
+        self._keep_best(rows)
+        return model, done, rows
 
     def diverged(self, loss, epoch, step):
         """Return the sentence that the loss became NaN or infinite; it names the newest checkpoint."""
@@ -55,8 +60,42 @@ class Checkpoints:
         with atomic_path(_checkpoint_path(self.folder, rows[-1][self.unit])) as temporary:
             model.save(temporary)
         write_history(self.folder, rows)
+        self._keep_best(rows)
         for old in _checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
             old.unlink()
+
+    def best_epoch(self, rows):
+        """Return the number of the epoch with the smallest number in the column `best`, the first of several.
+
+        Args:
+            rows: Of the history, at least one.
+        """
+        return min(rows, key=lambda row: row[self.best])[self.unit]
+
+    def best_model(self, rows):
+        """Return the model of that epoch.
+
+        Raises:
+            InputError: Its file is gone or damaged.
+        """
+        file = _best_path(self.folder, self.best_epoch(rows))
+        if not file.is_file():
+            raise InputError(
+                f"{file} is gone, the best model so far; restore it, or train again with `overwrite`."
+            )
+        return load_kept(file)
+
+    def _keep_best(self, rows):
+        if self.best is None or not rows:
+            return
+        file = _best_path(self.folder, self.best_epoch(rows))
+        source = _checkpoint_path(self.folder, self.best_epoch(rows))
+        if not file.is_file() and source.is_file():
+            with atomic_path(file) as temporary:
+                shutil.copyfile(source, temporary)
+        if file.is_file():
+            for old in set(file.parent.glob("best-*.keras")) - {file}:
+                old.unlink()
 
 
 class LastModel:
@@ -120,6 +159,10 @@ def _checkpoints(folder):
 
 def _checkpoint_path(folder, epoch):
     return Path(folder) / "checkpoints" / f"epoch-{epoch:05d}.keras"
+
+
+def _best_path(folder, epoch):
+    return Path(folder) / "checkpoints" / f"best-{epoch:05d}.keras"
 
 
 def read_history(folder):

@@ -3,7 +3,8 @@
 import keras
 
 from tfapp.models import OneHotMeanSquaredError
-from tfapp.optimizers import BPGrad
+from tfapp.optimizers import BPGrad, make_solver
+from tfapp.optimizers.catalogue import read_setting
 from tfapp.runs.accelerators import jit_compile
 from tfapp.segmentation.config import OWN_OPTIMIZERS
 
@@ -17,11 +18,12 @@ def compile_configured(model, config, dataset, steps):
         dataset: The opened dataset.
         steps: Batches of an epoch.
     """
-    optimizer = make_optimizer(config)
+    optimizer = make_optimizer(config, steps)
+    rate = None if config.solver else _learning_rate(config, steps)
     if dataset.image_pairs:
-        compile_restorer(model, optimizer, _learning_rate(config, steps))
+        compile_restorer(model, optimizer, rate)
     else:
-        compile_segmenter(model, optimizer, _learning_rate(config, steps), config.loss)
+        compile_segmenter(model, optimizer, rate, config.loss)
 
 
 def compile_segmenter(model, optimizer, learning_rate, loss="cross-entropy"):
@@ -32,7 +34,7 @@ def compile_segmenter(model, optimizer, learning_rate, loss="cross-entropy"):
     Args:
         model: Segmenter that ends in probabilities, or for `mse` in any numbers.
         optimizer: Keras optimizer, or the name of one.
-        learning_rate: Number or `keras.optimizers.schedules.LearningRateSchedule`.
+        learning_rate: Number or `keras.optimizers.schedules.LearningRateSchedule`; None for that of the optimizer.
         loss: `cross-entropy`, or `mse` against the one-hot labels.
     """
     make_loss = {
@@ -55,7 +57,8 @@ def compile_restorer(model, optimizer, learning_rate):
 
 def _compile_weighted(model, optimizer, learning_rate, make_loss, metrics):
     optimizer = keras.optimizers.get(optimizer)
-    optimizer.learning_rate = learning_rate
+    if learning_rate is not None:
+        optimizer.learning_rate = learning_rate
     model.compile(
         optimizer=optimizer,
         loss=make_loss(reduction="mean_with_sample_weight"),
@@ -66,8 +69,18 @@ def _compile_weighted(model, optimizer, learning_rate, make_loss, metrics):
     model.optimizer.build(model.trainable_variables)
 
 
-def make_optimizer(config):
-    """Return the optimizer of a `TrainConfig`, at any learning rate: compiling sets it."""
+def make_optimizer(config, steps=None):
+    """Return the optimizer of a `TrainConfig`, at any learning rate, which compiling sets, but for a `solver`.
+
+    Args:
+        config: A completed `TrainConfig`.
+        steps: Batches of an epoch, for a solver whose rates differ by epoch.
+    """
+    if config.solver is not None:
+        optimizer = make_solver(*read_setting(config.solver), steps, config.epochs)
+        if not config.decays_loss:
+            optimizer.weight_decay = config.weight_decay
+        return optimizer
     if config.optimizer == "bpgrad":
         lipschitz = config.lipschitz if config.lipschitz == "auto" else float(config.lipschitz)
         return BPGrad(lipschitz, momentum=config.momentum)

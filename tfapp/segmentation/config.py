@@ -7,6 +7,7 @@ from inspect import signature
 
 from tfapp.data import AUGMENTATIONS, parse_mix
 from tfapp.data.augmentation import parse_augmentation
+from tfapp.data.cropping import CROP_BORDERS, MIRRORED
 from tfapp.data.framing import CROP_OR_PATCH
 from tfapp.data.noise import DEFAULT_SHARE
 from tfapp.data.streams import NO_CROP, check_colours
@@ -14,7 +15,8 @@ from tfapp.errors import InputError, either
 from tfapp.layers import TVSoftmax
 from tfapp.layers.tv.solver import METHODS as TV_METHODS
 from tfapp.models import MODELS, REGRESSION_HEADS
-from tfapp.optimizers import ALIG, BPGrad, Eve
+from tfapp.optimizers import ALIG, BPGrad, Eve, make_solver
+from tfapp.optimizers.catalogue import read_setting
 from tfapp.runs.precision import PRECISIONS
 from tfapp.segmentation.tv_options import check_classes, check_tv, completed_texts
 
@@ -27,14 +29,20 @@ LEARNING_RATES = {"bpgrad": 1.0, "alig": 0.1}
 MOMENTUM = {"sgd": 0.0, "bpgrad": 0.9, "alig": 0.9}
 TV_GRADIENTS = ("implicit", "jacobian-free", "unrolled", "one-step")
 TV_WEIGHT_FORMS = ("softplus", "direct")
+# What `solver` takes the place of.
+_OF_OPTIMIZER = ("optimizer", "learning_rate", "momentum", "lipschitz", "schedule")
 SCHEDULES = ("constant", "cosine")
+# Which epoch's model a training ends with, and the column of the history whose smallest number decides it.
+KEPT = {"last": None, "training-loss": "loss", "validation-loss": "val_loss"}
 WEIGHTINGS = ("none", "balanced", "median-frequency")
 _CHOICES = {
     "model": tuple(MODELS),
     "loss": LOSSES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "keep": tuple(KEPT),
     "class_weighting": WEIGHTINGS,
+    "crop_border": CROP_BORDERS,
     "tv_gradient": TV_GRADIENTS,
     "tv_method": TV_METHODS,
     "tv_weight_form": TV_WEIGHT_FORMS,
@@ -74,14 +82,22 @@ class TrainConfig:
     any head: it is the squared distance of what comes out, probabilities or the free numbers of `sigmoid` and
     `identity`, from the one-hot map of the labels. Image pairs are learned by `mse` with `sigmoid` or `identity`.
 
+    `solver` takes the place of `optimizer`, `learning_rate`, `momentum` and `lipschitz`: a text that
+    `tfapp.optimizers.catalogue.read_setting` reads, such as `adam=0.0001:beta_1=0.99` or
+    `sgd-momentum=0.001/0.0001@21`.
+
     `precision` is the dtype policy of Keras that the network is made under; `float32` leaves the one that is set. Heads
     compute in float32.
 
     `augment` is a list with commas, as `tfapp.data.augmentation.parse_augmentation` reads it; the symmetry of it may be
-    `auto`. `crop` and `resize` are (height, width); images are resized first.
+    `auto`. `crop` and `resize` are (height, width); images are resized first. `crop_border` is what lies around
+    images that are smaller than the crop.
 
     `tv_weight_bounds` and `tv_volumes` are texts, as `parse_bounds` and `parse_shares` of
     `tfapp.segmentation.tv_options` read them. Of options of a TV head nothing is made with another head.
+
+    `keep` is whose model the run ends with: that of the `last` epoch, or of the one with the smallest `training-loss`
+    or `validation-loss`.
 
     `trajectory` is the number of epochs between two records of the weights, which `tfapp.landscape` draws planes of.
     """
@@ -116,12 +132,14 @@ class TrainConfig:
     tv_relu_weight: float = 0.1
     epochs: int = 20
     until_loss: float | None = None
+    keep: str = "last"
     steps_per_epoch: int | None = None
     batch_size: int = 8
     optimizer: str = "adam"
     learning_rate: float | None = None
     momentum: float | None = None
     lipschitz: str = "auto"
+    solver: str | None = None
     weight_decay: float = 0.0
     precision: str = "float32"
     schedule: str = "constant"
@@ -131,6 +149,7 @@ class TrainConfig:
     patch: int | None = None
     overlap: int = 0
     crop: tuple[int, int] | None = None
+    crop_border: str = MIRRORED
     test_share: float = 0.2
     validation_share: float = 0.1
     random_split: bool = False
@@ -200,6 +219,10 @@ class TrainConfig:
         augmentation = parse_augmentation(self.augment, SYMMETRIES)
         if self.crop is not None and self.patch is not None:
             raise InputError(f"`crop` and `patch` both cut images; leave one of them out. {CROP_OR_PATCH}")
+        if self.crop_border != MIRRORED and self.crop is None:
+            raise InputError(
+                f"`crop_border` {self.crop_border} needs a `crop`, HEIGHTxWIDTH of what is cut out."
+            )
         if augmentation.scale and self.crop is None:
             raise InputError(NO_CROP)
 
@@ -222,6 +245,26 @@ class TrainConfig:
             raise InputError(f"`lipschitz` is for `optimizer` bpgrad; got `optimizer` {self.optimizer}.")
         if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"`weight_decay` must be at least 0; got {self.weight_decay}.")
+        if self.solver is not None:
+            self._check_solver()
+
+    def _check_solver(self):
+        defaults = {field.name: field.default for field in fields(self)}
+        for name in _OF_OPTIMIZER:
+            if getattr(self, name) not in (defaults[name], None):
+                raise InputError(
+                    f"`solver` says which optimizer trains and how fast; leave out `{name}` {getattr(self, name)}."
+                )
+        try:
+            read_setting(self.solver)
+        except ValueError as error:
+            raise InputError(f"`solver` {self.solver} is not understood: {error}") from None
+        has_tv_weights = (self.head == "tv-softmax" and self.learn_tv_weight) or self.tv_relu
+        if self.weight_decay and has_tv_weights and not self.decays_loss:
+            raise InputError(
+                f"`solver` {self.solver} counts the decay in the gradient of all that is trained, the weight of the "
+                "total variation too; use decay=in-loss, another `head`, or no `weight_decay`."
+            )
 
     def check_data(self, dataset):
         """Raise InputError for options that do not suit the data, their kind, masks or image pairs, and channels."""
@@ -250,18 +293,28 @@ class TrainConfig:
     def _own_options(self):
         parameters = signature(MODELS[self.model]).parameters
         own = {name: parameters[name].default for name in ("depth", "dropout")}
-        own["learning_rate"] = LEARNING_RATES.get(self.optimizer, 1e-3)
-        own["momentum"] = MOMENTUM.get(self.optimizer, 0.0)
+        if self.solver is None:
+            own["learning_rate"] = LEARNING_RATES.get(self.optimizer, 1e-3)
+            own["momentum"] = MOMENTUM.get(self.optimizer, 0.0)
         own["tv_inference_iterations"] = signature(TVSoftmax).parameters["inference_iterations"].default
         return own
+
+    @property
+    def decays_loss(self):
+        """Whether the decay of the weights is part of the loss; otherwise the optimizer adds it to the gradient."""
+        return self.solver is None or getattr(
+            make_solver(read_setting(self.solver)[0], steps_per_epoch=1), "decays_loss", True
+        )
 
     @property
     def extendable(self):
         """Names of the options that may change when a run resumes.
 
-        A cosine schedule ends with the last epoch, so only a constant rate can be given more of them.
+        A cosine schedule ends with the last epoch, and so do rates of a solver from a first one to a last, such as
+        `0.1..0.001`: only other rates can be given more of them.
         """
-        return ("epochs", "until_loss") if self.schedule == "constant" else ()
+        ends = self.schedule != "constant" or ".." in (self.solver or "")
+        return () if ends else ("epochs", "until_loss")
 
     def command(self, spec, out):
         """Return the `tfapp train` line of this configuration: every option that is not at its default."""

@@ -24,6 +24,7 @@ from tfapp.segmentation.metrics import (
     class_iou,
     confusion_matrix,
     global_accuracy,
+    mean_accuracy,
     mean_iou,
     regularisation_effect,
 )
@@ -34,7 +35,8 @@ from tfapp.segmentation.shape_scores import ShapeScores, shape_scores
 class Row:
     """The measures of one segmenter under one noise; shares in [0, 1], RE in percent.
 
-    `shapes` are the `ShapeScores` of each class, or None if they were not asked for.
+    `shapes` are the `ShapeScores` of each class, or None if they were not asked for. `mean_accuracy` is None where an
+    earlier version measured.
     """
 
     noise: str
@@ -45,6 +47,7 @@ class Row:
     class_iou: tuple[float, ...]
     regularisation_effect: float
     shapes: tuple[ShapeScores, ...] | None = None
+    mean_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -269,6 +272,7 @@ def measure(segmenter, data, noise, seed=0, *, shapes=False):
         class_iou=tuple(float(v) for v in class_iou(confusion)),
         regularisation_effect=float(np.mean(effects)),
         shapes=tuple(map(ShapeScores.mean, zip(*by_image, strict=True))) if shapes else None,
+        mean_accuracy=mean_accuracy(confusion),
     )
 
 

@@ -49,6 +49,23 @@ def global_accuracy(confusion):
     return float(np.trace(confusion) / max(confusion.sum(), 1))
 
 
+def mean_accuracy(confusion):
+    """Return the mean over the classes that occur of the share of their pixels that are right; NaN if none occurs.
+
+    The "mean accuracy" of J. Long, E. Shelhamer, T. Darrell, "Fully Convolutional Networks for Semantic Segmentation",
+    CVPR 2015, section 5.
+
+    Example:
+        >>> mean_accuracy(np.array([[3, 1], [0, 0]]))
+        0.75
+    """
+    counts = confusion.sum(1)
+    occurring = counts > 0
+    if not occurring.any():
+        return float("nan")
+    return float(np.mean(np.diag(confusion)[occurring] / counts[occurring]))
+
+
 def class_iou(confusion):
     """Return each class's intersection over union in [0, 1]; NaN where it neither occurs nor is predicted."""
     intersection = np.diag(confusion).astype(float)

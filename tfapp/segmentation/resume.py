@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from tfapp.data import Frames, choose_framing, noisy_set, split_items
 from tfapp.data.augmentation import parse_augmentation
 from tfapp.data.copies import copies_sentences, image_hashes, truth_hashes
-from tfapp.data.cropping import mirrored_remark
+from tfapp.data.cropping import border_remark
 from tfapp.data.frames import MEMORY_BYTES
 from tfapp.data.framing import small_image_remark
 from tfapp.data.streams import check_batches
@@ -46,7 +46,9 @@ def begin_or_resume(
         # Opened and compared above: large folders are not read a second time.
         run.take_compared(dataset)
         return run, run.frames("train", image_memory, cache)
-    framing = choose_framing(dataset, stride, config.resize, config.patch, config.overlap, config.crop)
+    framing = choose_framing(
+        dataset, stride, config.resize, config.patch, config.overlap, config.crop, config.crop_border
+    )
     check_whole(config, framing)
     if config.patch is None and (remark := small_image_remark(dataset, stride, framing)):
         say(remark)
@@ -54,6 +56,11 @@ def begin_or_resume(
     split = split_items(dataset, config.split_seed, *shares, config.random_split)
     if config.train_images is not None:
         split = split.with_train_images(config.train_images)
+    if config.keep == "validation-loss" and not split.validation:
+        raise InputError(
+            "`keep` validation-loss needs images for validation, and there are none; raise `validation_share`, or use "
+            "`keep` training-loss or last."
+        )
     noisy = noisy_set(split.train, config.train_noise, config.noisy_share, config.split_seed)
     frames = Frames(
         dataset, dataset.select(split.train), framing, noisy_set=noisy, memory=image_memory, cache=cache
@@ -72,7 +79,7 @@ def begin_or_resume(
         augmentation = replace(augmentation, symmetry=_fitting_symmetry(frames))
     augment = str(augmentation)
     check_batches(frames, config.batch_size, augment)
-    if framing.crop and (remark := _mirrored(frames, augmentation)):
+    if framing.crop and (remark := _small(frames, augmentation)):
         say(remark)
     resolved = {"resize": framing.resize, "patch": framing.patch, "augment": augment}
     requested = {name: getattr(config, name) for name in resolved}
@@ -106,9 +113,9 @@ def _fitting_symmetry(frames):
     return "dihedral" if height == width else "flips"
 
 
-def _mirrored(frames, augmentation):
+def _small(frames, augmentation):
     framing, (least_scale, _) = frames.framing, augmentation.scale or (1.0, 1.0)
-    return mirrored_remark(frames.items, framing.resize, framing.crop, least_scale)
+    return border_remark(frames.items, framing.resize, framing.crop, least_scale, framing.crop_border)
 
 
 def _past_memory(images, nbytes, memory, together):

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfapp.claims import claimed_file
 from tfapp.data import Frames, Framing, Split, noisy_set, open_dataset
+from tfapp.data.cropping import MIRRORED
 from tfapp.data.frames import MEMORY_BYTES
 from tfapp.errors import InputError
 from tfapp.files import write_json
@@ -165,7 +166,8 @@ class Run(runs.Run):
     def framing(self):
         # Runs from before crops have no entry of them.
         resize, crop = (sides and tuple(sides) for sides in map(self.config.get, ("resize", "crop")))
-        return Framing(resize, self.config["patch"], self.config["overlap"], crop)
+        border = self.config.get("crop_border", MIRRORED)
+        return Framing(resize, self.config["patch"], self.config["overlap"], crop, border)
 
     @property
     def title(self):

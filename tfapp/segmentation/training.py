@@ -25,12 +25,14 @@ from tfapp.runs.precision import dtype_policy
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.compiling import compile_configured
+from tfapp.segmentation.config import KEPT
 from tfapp.segmentation.resume import begin_or_resume
 from tfapp.segmentation.run import TRAJECTORY, Run
 from tfapp.segmentation.tv_options import head_options, relu_maker
 
 # A dozen images would make epochs of two steps, and twenty epochs would train nothing.
 LEAST_STEPS = 50
+_IN_WORDS = {"loss": "training loss", "val_loss": "validation loss"}
 
 
 @claiming("out")
@@ -119,7 +121,7 @@ def _train(spec, out, config, overwrite, callbacks, say, keeping, peers):
         done = kept.done()
         return {"record": run.record, "epochs": done, "rows": read_history(out)[:done], "out": str(out)}
 
-    kept, begun = Checkpoints(out), None
+    kept, begun = Checkpoints(out, KEPT.get(config.keep)), None
     if peers is None:
         begin_run()
     else:
@@ -129,7 +131,13 @@ def _train(spec, out, config, overwrite, callbacks, say, keeping, peers):
         agree(peers, lambda: None)
     model, dataset, run, frames = begun
     fitted = _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers)
-    save_finished(fitted, run.path / run.model_file)
+    finished = None
+    if kept.best is not None:
+        finished = kept.best_model(fitted.rows)
+        say(
+            f"The model is that of epoch {kept.best_epoch(fitted.rows)}, whose {_IN_WORDS[kept.best]} was the smallest."
+        )
+    save_finished(fitted, run.path / run.model_file, finished)
     run.record_extension(
         config.command(dataset.spec, out), **{name: getattr(config, name) for name in config.extendable}
     )
@@ -237,8 +245,9 @@ def _new_model(config, dataset, encoder_weights):
             dropout=config.dropout,
             **options,
         )
-    # Not of the total variation's weight: it would be pulled towards less of it.
-    add_weight_decay(model, config.weight_decay, kernels_only=True)
+    if config.decays_loss:
+        # Not of the total variation's weight: it would be pulled towards less of it.
+        add_weight_decay(model, config.weight_decay, kernels_only=True)
     return model
 
 

@@ -1,6 +1,7 @@
 """Styles of the solvers in figures, so that each has the same colour in all of them."""
 
 from tfapp.optimizers import SOLVERS
+from tfapp.optimizers.catalogue import base_of
 from tfapp.report.colours import qualitative
 
 _COLOURS = {
@@ -29,6 +30,7 @@ def line_style(solver, **options) -> dict:
 
 def colour(name) -> str:
     """Return the colour of a solver of `tfapp.optimizers.SOLVERS`: its own, or one by its place there."""
+    name = base_of(name)
     return _COLOURS.get(name) or qualitative(list(SOLVERS).index(name))
 
 

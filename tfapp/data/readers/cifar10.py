@@ -3,11 +3,13 @@
 import io
 import math
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tfapp.data.labelled import ClassificationSet, ImageArray, checked_array
+from tfapp.data.whitening import prepared
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
 
@@ -29,14 +31,28 @@ TEST_BATCH = "test_batch"
 MOST_BYTES = 2**29
 
 
-def cifar10(path, spec):
+def cifar10(path, spec, contrast="no", whiten="no"):
     """Read the five training batches and the test batch in `path`, or in `cifar-10-batches-py` below it.
 
     Batches may hold any number of images, whatever `batches.meta` says: a subset works as the official files do.
 
+    Args:
+        path: The folder.
+        spec: What names the dataset; it decides nothing.
+        contrast: `yes` or `no`: whether all images get the same contrast.
+        whiten: `yes` or `no`: whether pixels are uncorrelated. With either, images are float32, less the mean image,
+            as `tfapp.data.whitening.prepared` has it.
+
     Raises:
-        InputError: For a batch that is missing, damaged, of other content, or that names anything but arrays.
+        InputError: For a batch that is missing, damaged, of other content, or that names anything but arrays, and for
+            another word than `yes` or `no`.
     """
+    options = {"contrast": contrast, "whiten": whiten}
+    for name, word in options.items():
+        if word not in ("yes", "no"):
+            raise InputError(
+                f"{name}={word} in {spec!r} is not understood; expected {name}=yes or {name}=no."
+            )
     root = Path(path)
     root = root / FOLDER if (root / FOLDER).is_dir() else root
     missing = [name for name in (*TRAIN_BATCHES, TEST_BATCH) if not (root / name).is_file()]
@@ -49,7 +65,13 @@ def cifar10(path, spec):
     images, labels = (
         np.concatenate([getattr(batch, name) for batch in train]) for name in ("images", "labels")
     )
-    return ClassificationSet(spec, CLASS_NAMES, ImageArray(images, labels), _batch(root / TEST_BATCH))
+    train, test = ImageArray(images, labels), _batch(root / TEST_BATCH)
+    if "yes" in options.values():
+        both = prepared(train.images, test.images, **{name: word == "yes" for name, word in options.items()})
+        train, test = (
+            replace(part, images=changed) for part, changed in zip((train, test), both, strict=True)
+        )
+    return ClassificationSet(spec, CLASS_NAMES, train, test)
 
 
 def _batch(path):

@@ -17,8 +17,9 @@ def imagenet(path, spec):
     """Read the images of `train/CLASS/` and `val/CLASS/`, which are not opened before they are wanted.
 
     The names of the folders, such as `n01440764`, are the names of the classes, in alphabetical order, which is that
-    of keras.applications. `val/` may also hold the official images without folders: then one of the lists in
-    `imagenet_validation` gives their classes.
+    of keras.applications. `val/` may also hold the official images without folders: then one of the lists that
+    `listed_classes` knows gives their classes. Where there is no `val/`, the images for testing are those of
+    `test/CLASS/`.
 
     Raises:
         InputError: For a folder that is missing or has no images, or a class for testing that has none for training.
@@ -37,9 +38,13 @@ def imagenet(path, spec):
 
 
 def _validation(root):
-    folders = _folders(root / "val")
+    test = root / "test"
+    held_out = test if test.is_dir() and not (root / "val").is_dir() else root / "val"
+    folders = _folders(held_out)
     if folders:
         return [(file, folder.name) for folder in folders for file in _images(folder)]
+    if held_out == test:
+        raise InputError(f"{test} has no folders of classes; expected {test / 'CLASS'}/*.JPEG.")
     files = _images(root / "val", f"folders of classes, or the official images beside {' or '.join(LISTS)}")
     return list(zip(files, listed_classes(root, files), strict=True))
 

@@ -27,7 +27,7 @@ def voc2007(path, spec, train=None, test=None):
     Raises:
         InputError: As `voc_part`, for a folder of another layout, and for two lists that share images.
     """
-    root = _root(Path(path))
+    root = voc_root(Path(path), YEAR, MAIN, "JPEGImages and Annotations")
     test = test or _first_list(root, TEST_LISTS)
     # The official `trainval` holds the images of `val`.
     train = train or _first_list(root, TRAIN_LISTS[1:] if test == "val" else TRAIN_LISTS)
@@ -53,14 +53,12 @@ def voc_part(root, list_name):
         InputError: For a file that is missing or malformed, or an image that is in one list and not in the other.
     """
     folder = Path(root) / MAIN
-    listed = _listed_images(folder / f"{list_name}.txt")
+    listed = listed_images(folder / f"{list_name}.txt")
     named = NamedFiles(root)
-    files = [named.path(Path("JPEGImages", f"{image}.jpg")) for image in listed]
-    for file, line in zip(files, listed.values(), strict=True):
-        if not file.is_file():
-            raise InputError(
-                f"Image {file} is missing, though line {line} of {folder / list_name}.txt names it; restore the file."
-            )
+    files = [
+        listed_file(named, Path("JPEGImages", f"{image}.jpg"), folder / f"{list_name}.txt", line)
+        for image, line in listed.items()
+    ]
     class_lists = [folder / f"{name}_{list_name}.txt" for name in CLASS_NAMES]
     if any(file.is_file() for file in class_lists):
         targets = np.stack([_class_column(file, listed) for file in class_lists], 1)
@@ -70,17 +68,28 @@ def voc_part(root, list_name):
     return images_in_files(listed, targets, files)
 
 
-def _root(path):
-    for root in (path, path / YEAR, path / "VOCdevkit" / YEAR):
-        if (root / MAIN).is_dir():
+def voc_root(path, year, lists, layout):
+    """Return the folder of a year: a path, or what is called like the year in it or in its `VOCdevkit`.
+
+    Args:
+        path: `Path` of the folder.
+        year: Such as `VOC2007`.
+        lists: Folder of lists that it must have, relative.
+        layout: What else belongs to the layout, in words.
+
+    Raises:
+        InputError: If none of them has that folder of lists.
+    """
+    for root in (path, path / year, path / "VOCdevkit" / year):
+        if (root / lists).is_dir():
             return root
     years = [
         folder for above in (path, path / "VOCdevkit") for folder in sorted(above.glob("VOC20[0-9][0-9]"))
     ]
-    others = ", ".join(str(year) for year in years if (year / MAIN).is_dir())
+    others = ", ".join(str(other) for other in years if (other / lists).is_dir())
     raise InputError(
-        f"{path} has no {MAIN}, nor has {YEAR} in it or in its VOCdevkit; expected the official layout with {MAIN}, "
-        "JPEGImages and Annotations" + (f", or name one of these: {others}." if others else ".")
+        f"{path} has no {lists}, nor has {year} in it or in its VOCdevkit; expected the official layout with {lists}, "
+        f"{layout}" + (f", or name one of these: {others}." if others else ".")
     )
 
 
@@ -94,8 +103,32 @@ def _first_list(root, names):
     )
 
 
-def _listed_images(file):
-    """Return the line number of each image of a list."""
+def listed_file(named, relative, list_file, line):
+    """Return the path of a file that a list names.
+
+    Args:
+        named: `NamedFiles` of the root.
+        relative: `Path` of the file in the root.
+        list_file, line: The list, and the line of it, for the error.
+
+    Raises:
+        InputError: If there is no such file.
+    """
+    file = named.path(relative)
+    if not file.is_file():
+        kind = "Mask" if relative.suffix == ".png" else "Image"
+        raise InputError(
+            f"{kind} {file} is missing, though line {line} of {list_file} names it; restore the file."
+        )
+    return file
+
+
+def listed_images(file):
+    """Return the line number of each image of a list.
+
+    Raises:
+        InputError: For a list that is missing, empty, no text, names an image twice, or more than one in a line.
+    """
     listed = {}
     for number, line in _lines(file):
         if len(line.split()) != 1 or Path(line).name != line:

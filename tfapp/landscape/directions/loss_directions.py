@@ -39,7 +39,7 @@ def make_directions(
 
     Args:
         model: built Keras model, compiled for "gradient" and "hessian"; it is read only.
-        directions: "filter", "unit-filter" or "layer" (`random_directions`), "gradient"
+        directions: "filter", "unit-filter", "lu-tong" or "layer" (`random_directions`), "gradient"
             (`gradient_directions`), "hessian" (`hessian_directions`); the path of a file that
             `Directions.save` wrote; or `Directions`, such as `line_through`, `plane_through` and
             `pca_directions` return.

@@ -10,6 +10,7 @@ Lu and Tong (algorithm 1) give it the norm 1, which keeps the unit of the weight
 
     unit-filter:  d_j <- d_j / (|d_j| + 1e-10),
 
+where `lu-tong` is their algorithm to the letter, whose two directions are drawn independently of each other,
 and layer normalisation, coarser, takes a whole kernel d_l in the place of the filter d_j.
 
 References:
@@ -32,8 +33,11 @@ _TINY = 1e-10
 LABELS = {
     "filter": "filter-normalised",
     "unit-filter": "unit norm per filter",
+    "lu-tong": "unit norm per filter, independent",
     "layer": "layer-normalised",
 }
+# Of length 1 in every filter, in the unit of the weights.
+UNIT = ("unit-filter", "lu-tong")
 
 
 def filter_normalised_direction(model: keras.Model, seed: int) -> list[np.ndarray]:
@@ -65,7 +69,7 @@ def random_directions(
     layers: Sequence[str] | None = None,
     biases: bool = False,
 ) -> Directions:
-    """Draw a plane of two random directions that are orthogonal in every filter.
+    """Draw a plane of two random directions that are orthogonal in every filter, but for the kind `lu-tong`.
 
     The second is orthogonalised to the first (Gram-Schmidt) filter by filter and before normalising.
     Normalising rescales filters, so two directions that are only orthogonal as a whole come out at an
@@ -75,11 +79,12 @@ def random_directions(
 
     Args:
         model: built Keras model; it is read only.
-        kind: "filter" (Li et al.), "unit-filter" (Lu and Tong) or "layer".
+        kind: "filter" (Li et al.), "unit-filter" (Lu and Tong, with orthogonal directions), "lu-tong" (Lu and Tong,
+            Algorithm 1: the second direction is not orthogonalised) or "layer".
         seed: integer >= 0. u is drawn with 2*seed and v with 2*seed + 1, as by `filter_normalised_direction`.
         layers: names of layers that the directions are limited to; None for all.
         biases: move biases and parameters of normalisation layers too, each scaled as one vector: to its own
-            norm, so that offsets that are all 0 stay, or to 1 for "unit-filter".
+            norm, so that offsets that are all 0 stay, or to 1 for "unit-filter" and "lu-tong".
 
     Returns:
         `Directions`; of kind "filter" and "layer" both have relative length 1.
@@ -93,8 +98,10 @@ def random_directions(
         raise InputError(f"`kind` must be one of {', '.join(LABELS)}. Received: kind={kind!r}.")
     axes = norm_axes(model, by_filter=kind != "layer", layers=layers, biases=biases)
     first = gaussian(model, axes, 2 * seed)
-    second = orthogonalised(gaussian(model, axes, 2 * seed + 1), first, axes)
-    u, v = (normalised(model, d, axes, unit=kind == "unit-filter") for d in (first, second))
+    second = gaussian(model, axes, 2 * seed + 1)
+    if kind != "lu-tong":
+        second = orthogonalised(second, first, axes)
+    u, v = (normalised(model, d, axes, unit=kind in UNIT) for d in (first, second))
     if not any(array.any() for array in u):
         raise InputError(
             f"{model.name!r} has no weights to move: no kernel that is trainable and not zero; "

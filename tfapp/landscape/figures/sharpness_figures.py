@@ -29,7 +29,7 @@ def save_sharpness_png(
         path: PNG file, written by write-then-rename.
 
     Raises:
-        InputError: no results, as many titles as results are not given, or results for different sizes.
+        InputError: no results, as many titles as results are not given, or results for different sizes or boxes.
     """
     save_png(draw_sharpness(results, titles), path, crop=True)
 
@@ -40,6 +40,9 @@ def draw_sharpness(results: Sequence[Sequence[Sharpness]], titles: Sequence[str]
     sizes = [[measured.eps for measured in result] for result in results]
     if any(other != sizes[0] for other in sizes):
         raise InputError(f"Expected results for the same sizes of the box. Received: eps={sizes}.")
+    units = {measured.unit for result in results for measured in result}
+    if len(units) > 1:
+        raise InputError(f"Expected results for one kind of box. Received: units {', '.join(sorted(units))}.")
     figure = Figure(figsize=(1.6 + 1.1 * len(results) * len(sizes[0]), 4.4), layout="constrained")
     panels = figure.subplots(1, len(sizes[0]), squeeze=False)[0]
     for panel, size, column in zip(panels, sizes[0], zip(*results, strict=True), strict=True):
@@ -49,7 +52,7 @@ def draw_sharpness(results: Sequence[Sequence[Sharpness]], titles: Sequence[str]
         panel.set_xlim(-0.6, len(titles) - 0.4)
         panel.set_title(f"ε = {size:g}")
         _scale(panel, np.concatenate([measured.values for measured in column]))
-    panels[0].set_ylabel("sharpness [%], lower bound")
+    panels[0].set_ylabel(f"sharpness [{results[0][0].unit}], lower bound")
     return figure
 
 

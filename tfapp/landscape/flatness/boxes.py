@@ -24,6 +24,15 @@ def keskar_width(coordinates: np.ndarray) -> np.ndarray:
     return np.abs(coordinates) + 1.0
 
 
+def relative_width(coordinates: np.ndarray) -> np.ndarray:
+    """Return |x_i|, half the sides of the box of Lu and Tong for eps = 1: theirs goes without the added one.
+
+    Args:
+        coordinates: the weights x (n,), or A^+ x (p,) in a subspace.
+    """
+    return np.abs(coordinates)
+
+
 def filter_width(model: keras.Model) -> np.ndarray:
     """Return float64 (n,): the root mean square of the filter that each weight belongs to.
 

@@ -23,11 +23,11 @@ from tfapp.landscape.fingerprint import (
 )
 from tfapp.landscape.flatness.boxes import COLUMNS
 from tfapp.landscape.flatness.derivatives import as_batches, loss_at_solution, prepare
-from tfapp.landscape.flatness.sharpness_search import Neighbourhood, Sharpness, Trial
+from tfapp.landscape.flatness.sharpness_search import LU_TONG, Neighbourhood, Sharpness, Trial
 from tfapp.landscape.flatness.spectrum import check_count
 from tfapp.records import read_json
 
-BOXES = ("keskar", "filter")
+BOXES = ("keskar", "filter", LU_TONG)
 _FORMAT = 1
 # As a share: what two graphs of one loss differ by is far less.
 _SAME_LOSS = 1e-3
@@ -66,8 +66,11 @@ def sharpness(
         subspace: its dimension p, 1 <= p <= n (the papers' is 100), or None for all n weights.
         columns: length of the columns of A in a subspace, see `RandomSubspace`. The papers do not give it, and
             values of different lengths cannot be compared.
-        box: `"keskar"`, the papers'; or `"filter"`, whose vertices move every filter by eps times its norm and
-            which, unlike the papers', is indifferent to rescaling. Only without a subspace.
+        box: `"keskar"`, |z_i| <= eps (|x_i| + 1), with the rise of the loss in percent of 1 + f(x), as Keskar et al.
+            have it; `"lu-tong"`, |z_i| <= eps |x_i|, with the rise as a multiple of f(x), as Lu and Tong do, whose eps
+            are 0.1 and 0.2, and 0.01 and 0.02; or `"filter"`, whose vertices move every filter by eps times its norm
+            and which, unlike the papers', is indifferent to rescaling, with the rise in percent of 1 + f(x). The last
+            only without a subspace.
         repeats: number of trials, >= 1.
         iterations: of each climb, >= 1; the papers' is 10.
         seed: integer >= 0.
@@ -81,8 +84,8 @@ def sharpness(
         One `Sharpness` per entry of `eps`, in that order.
 
     Raises:
-        InputError: an argument out of range, a model that is not compiled or not built, a loss at the solution
-            that is not finite or <= -1, or a `path` that belongs to another solution.
+        InputError: an argument out of range, a model that is not compiled or not built, a loss at the solution that
+            is not finite, is <= -1, or for `"lu-tong"` <= 0, or a `path` that belongs to another solution.
     """
     sizes = _checked_sizes(eps)
     check_seed(seed)
@@ -111,7 +114,7 @@ def sharpness(
     file.check_earlier(entry, lambda: loss_at_solution(model, batches, regularisation=regularisation))
     _measure(file, entry, lambda: Neighbourhood(model, batches, **search), sizes, repeats, progress)
     return [
-        Sharpness(size, entry["loss"], tuple(map(Trial.from_json, _trials(entry, size)[:repeats])))
+        Sharpness(size, entry["loss"], tuple(map(Trial.from_json, _trials(entry, size)[:repeats])), box)
         for size in sizes
     ]
 
@@ -161,7 +164,7 @@ def _check_subspace(subspace, box, n):
             f"`subspace` must be an integer from 1 to {n}, the number of trainable parameters, or None. Received: "
             f"subspace={subspace}."
         )
-    if box != "keskar":
+    if box == "filter":
         raise InputError(
             f"A random subspace has no filters. Received: box={box!r} with subspace={subspace}; leave one of "
             "them out."

@@ -9,7 +9,13 @@ import tensorflow as tf
 from scipy.optimize import Bounds, minimize
 
 from tfapp.errors import InputError
-from tfapp.landscape.flatness.boxes import FullSpace, RandomSubspace, filter_width, keskar_width
+from tfapp.landscape.flatness.boxes import (
+    FullSpace,
+    RandomSubspace,
+    filter_width,
+    keskar_width,
+    relative_width,
+)
 from tfapp.landscape.flatness.derivatives import flatten, make_gradient
 from tfapp.landscape.flatness.hessian import finite_centre
 from tfapp.landscape.flatness.slopes import warn_of_gradient
@@ -17,14 +23,16 @@ from tfapp.landscape.samples import Batches
 
 #     phi = 100 * (max over z in C of f(x + A z) - f(x)) / (1 + f(x)),      C = {|z_i| <= eps (|(A^+ x)_i| + 1)}
 #
-# with A the identity (all weights), or random columns (a subspace). The maximum is not known: what is given
-# is the higher of two climbs, which is a lower bound.
+# with A the identity (all weights), or random columns (a subspace). Lu and Tong leave out both added ones and the
+# percent: phi = (max - f(x)) / f(x) over |z_i| <= eps |(A^+ x)_i|. The maximum is not known: what is given is the
+# higher of two climbs, which is a lower bound.
 #
 # References:
 #     N. S. Keskar, D. Mudigere, J. Nocedal, M. Smelyanskiy, P. T. P. Tang, "On Large-Batch Training for Deep
 #     Learning: Generalization Gap and Sharp Minima", ICLR 2017, arXiv:1609.04836, eqs. (3), (4).
 #     Jianjie Lu, Kai-yu Tong, "Visualized Insights into the Optimization Landscape of Fully Convolutional
-#     Networks", arXiv, January 2019, which takes over the definition.
+#     Networks", arXiv, January 2019, eqs. (3), (4), and the sentence behind them on the added ones.
+LU_TONG = "lu-tong"
 # What a descent is told of a loss that is not finite: very bad, and no slope to follow.
 _WORST = 1e100
 
@@ -34,7 +42,7 @@ class Climb:
     """What one way of climbing found.
 
     Attributes:
-        value: phi in percent, >= 0.
+        value: phi, >= 0; in percent but for the box of Lu and Tong.
         evaluations: of the loss and its gradient over all data.
         iterations: of the climb.
         message: why it ended.
@@ -66,7 +74,7 @@ class Trial:
 
     @property
     def value(self) -> float:
-        """phi in percent, the larger of both: a lower bound."""
+        """phi, the larger of both: a lower bound."""
         return max(self.lbfgsb.value, self.signs.value)
 
     @property
@@ -82,15 +90,22 @@ class Sharpness:
         eps: the size.
         loss: f(x), the loss of the solution.
         trials: the repeats.
+        box: `keskar`, `filter` or `lu-tong`.
     """
 
     eps: float
     loss: float
     trials: tuple[Trial, ...]
+    box: str = "keskar"
+
+    @property
+    def unit(self) -> str:
+        """`%` of 1 + f(x), or `times f(x)` for the box of Lu and Tong."""
+        return unit_of(self.box)
 
     @property
     def values(self) -> np.ndarray:
-        """float64 (repeats,): phi of every trial in percent."""
+        """float64 (repeats,): phi of every trial, in `unit`s."""
         return np.array([trial.value for trial in self.trials])
 
     @property
@@ -112,13 +127,23 @@ class Sharpness:
         return float(np.mean([trial.active_share for trial in self.trials]))
 
 
-def relative_rise(highest: float, loss: float) -> float:
-    """Return phi in percent for the highest loss that was seen; the solution itself is in the box.
+def unit_of(box: str) -> str:
+    """Return the unit of phi: percent of 1 + f(x) as Keskar et al. have it, or multiples of f(x)."""
+    return "times f(x)" if box == LU_TONG else "%"
 
-    >>> relative_rise(3.0, 1.0)
-    100.0
+
+def relative_rise(highest: float, loss: float, box: str = "keskar") -> float:
+    """Return phi for the highest loss that was seen; the solution itself is in the box.
+
+    Args:
+        highest, loss: the highest loss, and that of the solution.
+        box: `keskar` or `filter`: in percent of 1 + loss; `lu-tong`: a multiple of the loss.
+
+    >>> relative_rise(3.0, 1.0), relative_rise(3.0, 1.0, "lu-tong")
+    (100.0, 2.0)
     """
-    return 100.0 * (max(highest, loss) - loss) / (1.0 + loss)
+    rise = max(highest, loss) - loss
+    return rise / loss if box == LU_TONG else 100.0 * rise / (1.0 + loss)
 
 
 class Neighbourhood:
@@ -134,7 +159,8 @@ class Neighbourhood:
         evaluations: number of evaluations that a trial usually takes.
 
     Raises:
-        InputError: f(x) is not finite or <= -1, or the model has no filters for the box `"filter"`.
+        InputError: f(x) is not finite, is <= -1 or for the box `"lu-tong"` <= 0, or the model has no filters for the
+            box `"filter"`.
     """
 
     def __init__(
@@ -150,12 +176,18 @@ class Neighbourhood:
         regularisation,
     ):
         self._weights = flatten(model.trainable_variables)
+        self._box = box
         self._filter_width = filter_width(model) if box == "filter" else None
         self._subspace, self._columns = subspace, columns
         self._iterations, self._seed = iterations, seed
         self._repeat = None
         self._gradient = make_gradient(model, batches, regularisation=regularisation)
         self.loss = finite_centre(self._at(np.zeros_like(self._weights))[0])
+        if box == LU_TONG and self.loss <= 0:
+            raise InputError(
+                f"Expected a loss above 0, because the sharpness of Lu and Tong is relative to f(x). Received: "
+                f"f(x)={self.loss:g}; take the box 'keskar', or a loss that cannot be 0."
+            )
         if self.loss <= -1:
             raise InputError(
                 f"Expected a loss above -1, because sharpness is relative to 1 + f(x). Received: f(x)={self.loss:g}."
@@ -188,7 +220,12 @@ class Neighbourhood:
         ]
         highest = max(climbs, key=lambda climb: climb.value)
         figures = [
-            Climb(relative_rise(climb.value, self.loss), climb.evaluations, climb.iterations, climb.message)
+            Climb(
+                relative_rise(climb.value, self.loss, self._box),
+                climb.evaluations,
+                climb.iterations,
+                climb.message,
+            )
             for climb in climbs
         ]
         return Trial(*figures, active_share(highest.point, width))
@@ -204,7 +241,8 @@ class Neighbourhood:
         )
         self._width = self._filter_width
         if self._width is None:
-            self._width = keskar_width(self._space.coordinates(self._weights))
+            of_coordinates = relative_width if self._box == LU_TONG else keskar_width
+            self._width = of_coordinates(self._space.coordinates(self._weights))
         self._repeat = repeat
 
     def _at(self, displacement):

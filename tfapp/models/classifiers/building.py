@@ -11,7 +11,7 @@ from keras import layers
 
 from tfapp.errors import InputError
 from tfapp.models.building import add_weight_decay
-from tfapp.models.classifiers.alexnet import alexnet
+from tfapp.models.classifiers.alexnet import LEAST_SIDE, alexnet, alexnet_bn
 from tfapp.models.classifiers.all_cnn import all_cnn_c
 from tfapp.models.classifiers.applications import SMALLEST, resnet_50, resnet_101, vgg_16, vgg_19
 from tfapp.models.classifiers.lenet import lenet_5, lenet_cifar10, lenet_mnist
@@ -31,7 +31,8 @@ _ONE_AT_A_TIME = threading.Lock()
 SMALLEST_SIDES = {
     "lenet-5": 12,
     "lenet-mnist": 16,
-    "alexnet": 67,
+    "alexnet": LEAST_SIDE,
+    "alexnet-bn": 32,
     "all-cnn-c": 9,
     **dict.fromkeys(("vgg-16", "vgg-19", "resnet-50", "resnet-101"), SMALLEST),
 }
@@ -82,6 +83,7 @@ CLASSIFIERS = {
     "lenet-mnist": lenet_mnist,
     "lenet-cifar10": lenet_cifar10,
     "alexnet": alexnet,
+    "alexnet-bn": alexnet_bn,
     "vgg-16": vgg_16,
     "vgg-19": vgg_19,
     "all-cnn-c": all_cnn_c,

@@ -1,76 +1,58 @@
-"""Studies that train networks by every solver: figures 3.16 to 3.19, tables 3.2 and 3.4."""
+"""Studies that train networks by several solvers: figures 3.16 to 3.19, A.1 to A.8, and table 3.2."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-
-from tfapp.errors import InputError
-from tfapp.report.result_table import DASH, ResultTable, code, document
-from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
+from tfapp.reproduce.bpgrad import SOURCE
+from tfapp.reproduce.bpgrad.images import ASSUMED, AUTHORS, IMAGES, text_solvers, workload_of
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
-# Network, epochs, epochs of the search, images per batch and further options of `Workload`.
-SETTINGS = {
-    ("mnist", "small"): ("lenet-5", 5, 2, 100, {}),
-    ("mnist", "paper"): ("lenet-mnist", 20, 5, 100, {}),
-    ("cifar10", "small"): ("lenet-cifar10", 12, 4, 100, {}),
-    ("cifar10", "paper"): ("lenet-cifar10", 100, 20, 100, {}),
-    ("imagenet", "small"): ("resnet-18", 2, 1, 64, {"size": 64}),
-    # AlexNet as Krizhevsky et al. (2012) train it: 90 passes with batches of 128, random crops and mirror images.
-    ("imagenet", "paper"): ("alexnet", 90, 5, 128, {"size": 227, "augment": "crop-mirror"}),
-}
-# Options of `TrainConfig` for FCN-32s, and epochs of the search for its parameters.
-_FCN = {"model": "fcn-32s", "head": "softmax", "weight_decay": 0.0005, "augment": "mirror"}
-_SLIM = {"base_width": 16, "dropout": 0.0, "batch_size": 8, "epochs": 8, "steps_per_epoch": 50}
-FCN_SETTINGS = {
-    "small": _FCN | _SLIM | {"resize": (96, 128)},
-    "paper": _FCN | {"base_width": 64, "batch_size": 20, "epochs": 50},
-}
-FCN_GRID_EPOCHS = {"small": 2, "paper": 5}
-SCALES = {"small": "for two cores.", "paper": "for a GPU."}
-# Of the figures of one parameter: values of L, and how axes and tables write the parameters.
-LIPSCHITZ = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
-SYMBOLS = {"lipschitz": "L", "rho": "ρ"}
-
-Data = Annotated[str, Option(help="mnist:PATH, cifar10:PATH or imagenet:PATH.")]
+# Section 3.4.1: what the figures of one parameter show.
+FIRST_EPOCHS = 4
+SCALES = {"small": "few epochs.", "paper": "50 epochs of MNIST, 100 of CIFAR-10."}
+SWEEP_SCALES = {"small": "4 epochs, as the text shows.", "paper": "the same."}
+Data = Annotated[str, Option(help="mnist:PATH or cifar10:PATH.")]
 Out = Annotated[Path, Option(help="Folder of trainings and results; a killed command resumes.")]
-Scale = Annotated[str, Option(help="small, for two cores, or paper, for a GPU.")]
+Scale = Annotated[str, Option(help="small, or paper for the text's epochs.")]
 Seeds = Annotated[tuple, Option(help="Seeds, comma-separated.", text="seeds")]
 Epochs = Annotated[int | None, Option(min=1, help="Epochs.", show_default="by scale")]
 GridEpochs = Annotated[
-    int | None, Option(min=0, help="Epochs of the search for parameters.", show_default="by scale")
+    int, Option(min=0, help="Epochs of the search for parameters of solvers that --solvers gives none.")
 ]
 Dask = Annotated[str | None, Option(help="local, or a Dask scheduler's address.")]
+Solvers = Annotated[
+    dict | str, Option(help="As in `tfapp solvers compare`; by default the text's.", text="solvers")
+]
+Overwrite = Annotated[bool, Option(help="Start again, removing the trainings in --out.")]
 
 
 def comparison(name, reader):
-    """Return the function that compares all solvers on the data of one reader, or of any for None."""
+    """Return the function that compares the text's solvers on the data of a reader."""
 
     def make(
         data: Data,
         out: Out,
         scale: Scale = "small",
         seeds: Seeds = (0, 1, 2),
+        solvers: Solvers = IMAGES[reader].preset,
         epochs: Epochs = None,
-        grid_epochs: GridEpochs = None,
+        grid_epochs: GridEpochs = 2,
         dask: Dask = None,
-        overwrite: Annotated[bool, Option(help="Start again, removing the trainings in --out.")] = False,
+        overwrite: Overwrite = False,
         *,
         progress,
         command,
     ):
-        from tfapp.optimizers import SOLVERS
         from tfapp.solvers.trainings.comparison import compare_solvers
 
-        workload, usual_epochs, usual_grid = _workload(name, data, reader, scale)
+        images, workload = workload_of(name, data, (reader,))
         compared, remarks, written = compare_solvers(
             workload,
-            dict.fromkeys(SOLVERS),
+            text_solvers(solvers) if isinstance(solvers, str) else solvers,
             seeds,
-            epochs or usual_epochs,
-            usual_grid if grid_epochs is None else grid_epochs,
+            epochs or images.epochs[scale],
+            grid_epochs,
             out,
             command=command,
             dask=dask,
@@ -82,220 +64,138 @@ def comparison(name, reader):
     return make
 
 
-def sweep(name, solver):
-    """Return the function that trains BPGrad over the values of one parameter."""
+def of_lipschitz(reader, images):
+    """Return the settings of figure 3.16: pairs of a solver and L."""
+    del images
+    values = {"mnist": (10, 15, 20, 50, 100, 500, 1000), "cifar10": (50, 100, 200, 500, 1000)}[reader]
+    return [(f"bpgrad{AUTHORS}", float(value)) for value in values]
+
+
+def of_rho(reader, images):
+    """Return the settings of figure 3.17: pairs of a solver with ρ and L."""
+    del reader
+    return [(f"bpgrad:rho={tenths / 10:g}{AUTHORS}", images.lipschitz) for tenths in range(10)]
+
+
+def of_option(solver, values, epsilon):
+    """Return the function that returns the settings of one of figures A.1 to A.8.
+
+    Args:
+        solver: Name of the solver.
+        values: Texts of its options.
+        epsilon: ε, as text.
+    """
+
+    def settings(reader, images):
+        del reader
+        given = text_solvers(images.preset)
+        value = next(value for name, value in given.items() if name.partition(":")[0] == solver)
+        return [(f"{solver}:{one}:epsilon={epsilon}", value) for one in values]
+
+    return settings
+
+
+def sweep(name, readers, settings):
+    """Return the function that trains by one solver with several values of a parameter.
+
+    Args:
+        name: Of the study.
+        readers: Of the data that it takes.
+        settings: Function of the reader and its `Images` that returns pairs of a solver's name and value.
+    """
 
     def make(
         data: Data,
         out: Out,
         scale: Scale = "small",
-        seeds: Seeds = (0, 1, 2),
-        epochs: Epochs = None,
+        seeds: Seeds = (0,),
+        epochs: Annotated[int, Option(min=1, help="Epochs; the text shows the first 4.")] = FIRST_EPOCHS,
         dask: Dask = None,
         *,
         progress,
         command,
     ):
-        del command
-        from tfapp.solvers.trainings.comparison import Comparison, train_jobs
+        from tfapp.files import write_text
+        from tfapp.report.result_table import document
+        from tfapp.solvers.trainings.comparison import Comparison, save_curves_png, train_jobs
+        from tfapp.solvers.trainings.training import Job
 
-        workload, usual_epochs, _ = _workload(name, data, "mnist", scale)
-        jobs = sweep_jobs(workload, solver, seeds, epochs or usual_epochs)
-        results = train_jobs(jobs, out / "trainings", dask, progress=progress)
-        written = files_of(out, name, ".png", ".csv")
-        title = f"{workload.model}, {jobs[0].epochs} epochs, {len(seeds)} seeds"
-        save_sweep_png(results, written[0], title)
-        Comparison(results).write_csv(written[1])
-        return Result([sweep_table(results)], written)
+        images, workload = workload_of(name, data, readers)
+        reader = next(one for one, known in IMAGES.items() if known is images)
+        workload = replace(workload, loss_alone=True)
+        del scale
+        jobs = [
+            Job(workload, *setting, seed, epochs) for seed in seeds for setting in settings(reader, images)
+        ]
+        results = Comparison(train_jobs(jobs, out / "trainings", dask, progress=progress))
+        written = files_of(out, f"{name}-{reader}", ".png", ".csv", "-curves.csv", ".md")
+        title = f"{workload.model} on {reader}, {epochs} epochs"
+        save_curves_png(results, written[0], title)
+        results.write_csv(written[1])
+        results.write_curves_csv(written[2])
+        table = results.table()
+        write_text(written[3], document(table, ASSUMED, title=title, source=SOURCE, command=command))
+        return Result([table], written)
 
     return make
 
 
-def sweep_jobs(workload, solver, seeds, epochs):
-    """Return the trainings of a figure: BPGrad over L, or `bpgrad-rho` over rho, with every seed."""
-    from tfapp.optimizers import SWEEPS
-    from tfapp.solvers.trainings.training import Job
-
-    values = LIPSCHITZ if solver == "bpgrad" else SWEEPS[solver].values
-    return [Job(workload, solver, value, seed, epochs) for value in values for seed in seeds]
+def _sweep(number, heading, readers, settings):
+    name = f"bpgrad-figure-{number}"
+    return Study(name, heading, SOURCE, ASSUMED, SWEEP_SCALES, sweep(name, readers, settings))
 
 
-def save_sweep_png(results, path, title):
-    """Draw training objective and test error over the values of the parameter; crosses are diverged trainings.
-
-    Args:
-        results: Results of the trainings of `sweep_jobs`.
-        path: PNG file, written by write-then-rename.
-        title: Text above.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator
-
-    from tfapp.report.figures import save_png
-
-    parameter = results[0]["parameter"]
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    panels = figure.subplots(1, 2)
-    values = sorted({result["value"] for result in results})
-    for axes, (name, label) in zip(
-        panels, (("train_objective", "training objective"), ("test_error", "test error, %")), strict=True
-    ):
-        found = {v: [r[name] for r in results if r["value"] == v and not r["diverged"]] for v in values}
-        kept = [value for value in values if found[value]]
-        means = np.array([np.mean(found[value]) for value in kept])
-        spread = np.array([[np.min(found[v]), np.max(found[v])] for v in kept]).T
-        axes.errorbar(kept, means, np.abs(spread - means), marker="o", capsize=3, color="C0")
-        lost = [value for value in values if len(found[value]) < sum(r["value"] == value for r in results)]
-        axes.plot(lost, [axes.get_ylim()[1]] * len(lost), "x", color="C3", label="diverged")
-        axes.set(xlabel=SYMBOLS[parameter], ylabel=label, yscale="log")
-        axes.grid(alpha=0.3, which="both")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else "")
-        if parameter == "lipschitz":
-            axes.set_xscale("log")
-            axes.set_xticks(values, [f"{value:g}" for value in values])
-            axes.xaxis.set_minor_locator(NullLocator())
-        if lost:
-            axes.legend(frameon=False)
-    figure.suptitle(title)
-    save_png(figure, path)
+def _comparison(number, heading, reader):
+    make = comparison(f"Figure {number}", reader)
+    return Study(f"bpgrad-figure-{number}", heading, SOURCE, ASSUMED, SCALES, make)
 
 
-def sweep_table(results) -> ResultTable:
-    """Return a row for each value: its seeds, those that diverged, and the mean objective and error of the others."""
-    symbol = SYMBOLS[results[0]["parameter"]]
-    header = (symbol, "seeds", "diverged", "training objective", "test error %")
-    rows = []
-    for value in sorted({result["value"] for result in results}):
-        same = [result for result in results if result["value"] == value]
-        kept = [result for result in same if not result["diverged"]]
-        numbers = [
-            f"{np.mean([r[name] for r in kept]):{form}}" if kept else DASH
-            for name, form in (("train_objective", ".4f"), ("test_error", ".2f"))
-        ]
-        rows.append([f"{value:g}", str(len(same)), str(len(same) - len(kept)), *numbers])
-    return ResultTable(header, rows)
-
-
-def _workload(name, data, reader, scale):
-    """Return the `Workload` of a figure or table, its epochs, and those of the search."""
-    from tfapp.data import names_classification, open_classification
-    from tfapp.solvers.trainings.workload import Workload
-
-    named = data.partition(":")[0]
-    if not names_classification(data) and reader:
-        data, named = f"{reader}:{data}", reader
-    allowed = (reader,) if reader else ("mnist", "cifar10", "imagenet")
-    if named not in (*allowed, "digits"):
-        expected = ", ".join(f"{one}:PATH" for one in allowed)
-        raise InputError(f"{name} is made of other images: expected `data` {expected}; got {data!r}.")
-    settings = SETTINGS["mnist" if named == "digits" else named, scale]
-    model, epochs, grid_epochs, batch_size, options = settings
-    spec = open_classification(data).spec
-    return Workload(spec, model, batch_size=batch_size, **options), epochs, grid_epochs
-
-
-def table_3_4(
-    data: Annotated[str, Option(help="Images with masks: camvid:PATH, folder:PATH, ...")],
-    out: Out,
-    scale: Scale = "small",
-    seeds: Seeds = (0, 1, 2),
-    solvers: Annotated[
-        dict | None,
-        Option(help="Comma-separated; `tfapp solvers compare --help` has them.", text="solvers"),
-    ] = None,
-    epochs: Epochs = None,
-    grid_epochs: GridEpochs = None,
-    encoder_weights: Annotated[str | None, Option(help="File with VGG-16's weights, at paper scale.")] = None,
-    *,
-    progress,
-    command,
-):
-    """Train FCN-32s by every solver, each with the parameter that has the lowest loss on validation images."""
-    from tfapp.files import write_text
-    from tfapp.optimizers import SOLVERS
-    from tfapp.reproduce.bpgrad.segmenters import (
-        SolverTable,
-        best_value,
-        clean_row,
-        train_by,
-        training_by,
-        tried_values,
-    )
-    from tfapp.runs.ahead import do_ahead
-    from tfapp.segmentation.config import TrainConfig
-    from tfapp.segmentation.training import train
-
-    config = TrainConfig(**FCN_SETTINGS[scale], encoder_weights=encoder_weights)
-    config = replace(config, epochs=epochs or config.epochs)
-    searching = replace(config, epochs=FCN_GRID_EPOCHS[scale] if grid_epochs is None else grid_epochs)
-    grid, trainings = out / "grid", out / "trainings"
-    values = dict.fromkeys(SOLVERS) if solvers is None else solvers
-    tried = [
-        (name, value) for name in values if values[name] is None for value in tried_values(name, searching)
-    ]
-    searches = [training_by(*pair, data, grid, searching) for pair in tried]
-    do_ahead(train, [(search, {}) for search in searches], progress, "search ahead")
-    values = {
-        name: best_value(data, grid, searching, name, progress) if given is None else given
-        for name, given in values.items()
-    }
-    jobs = [(*pair, data, trainings, replace(config, seed=seed)) for pair in values.items() for seed in seeds]
-    do_ahead(train, [(training_by(*job), {}) for job in jobs], progress)
-    table = SolverTable()
-    for job in jobs:
-        (name, value, *_, own), run = job, train_by(*job, progress)
-        solver = SOLVERS[name]
-        table.add(name, solver.title, solver.parameter, value, own.seed, run and clean_row(run))
-    written = files_of(out, "bpgrad-table-3.4", ".md", ".csv")
-    shown = table.table()
-    write_text(written[0], document(shown, code(command)))
-    table.write_csv(written[1])
-    return Result([shown], written)
-
-
-def _study(name, heading, make):
-    return Study(name, heading, SOURCE, (ASSUMED,), SCALES, make, help=f"{heading}. {ASSUMED}")
-
-
-_HEADING_3_4 = (
-    "Table 3.4: FCN-32s trained by every solver, best parameter by the loss of the validation images"
+_TENTHS = tuple(f"rho={tenths / 10:g}" for tenths in range(1, 10))
+_BETAS = tuple(
+    f"beta_1={first}:beta_2={second}"
+    for first in ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "0.99")
+    for second in ("0.99", "0.999", "0.9999")
 )
-_ASSUMED_3_4 = "Wu (2020) has PASCAL VOC 2011 with VGG-16's weights. The number of the table is assumed."
+_SEARCHES = (
+    ("Adagrad", "ρ from .1 to 1", of_option("adagrad", (*_TENTHS, "rho=1"), "1e-10")),
+    ("Adadelta", "ρ from .1 to .9", of_option("adadelta", _TENTHS, "1e-6")),
+    ("RMSProp", "ρ from .1 to .99", of_option("rmsprop", (*_TENTHS, "rho=0.99"), "1e-8")),
+    ("Adam", "30 pairs of β₁ and β₂", of_option("adam", _BETAS, "1e-8")),
+)
+_BOTH = tuple(IMAGES)
 STUDIES = (
-    _study(
-        "bpgrad-figure-3.16",
-        "Figure 3.16: objective and test error of all solvers on MNIST",
-        comparison("Figure 3.16", "mnist"),
+    _sweep(
+        "3.16",
+        "Figure 3.16: training objective by BPGrad over the first epochs for several L",
+        _BOTH,
+        of_lipschitz,
     ),
-    _study(
-        "bpgrad-figure-3.17",
-        "Figure 3.17: objective and test error of all solvers on CIFAR-10",
-        comparison("Figure 3.17", "cifar10"),
+    _sweep(
+        "3.17",
+        "Figure 3.17: training objective by BPGrad over the first epochs for ρ from 0 to .9",
+        _BOTH,
+        of_rho,
     ),
-    _study(
-        "bpgrad-figure-3.18",
-        "Figure 3.18: how much L matters to BPGrad, on MNIST",
-        sweep("bpgrad-figure-3.18", "bpgrad"),
+    _comparison("3.18", "Figure 3.18: training objective and test error of seven solvers on MNIST", "mnist"),
+    _comparison(
+        "3.19",
+        "Figure 3.19: training objective and test error of eight solvers, Eve too, on CIFAR-10",
+        "cifar10",
     ),
-    _study(
-        "bpgrad-figure-3.19",
-        "Figure 3.19: how much rho matters to BPGrad, on MNIST",
-        sweep("bpgrad-figure-3.19", "bpgrad-rho"),
-    ),
-    _study(
-        "bpgrad-table-3.2",
-        "Table 3.2: test error of all solvers on MNIST, CIFAR-10 or ImageNet",
-        comparison("Table 3.2", None),
-    ),
-    Study(
-        "bpgrad-table-3.4",
-        _HEADING_3_4,
-        SOURCE,
-        (_ASSUMED_3_4,),
-        SCALES,
-        table_3_4,
-        help=f"{_HEADING_3_4}.\n\n{_ASSUMED_3_4}",
-        trains=True,
+    *(
+        _sweep(
+            f"A.{place}",
+            f"Figure A.{place}: {title} with {words}, on {data}",
+            (reader,),
+            settings,
+        )
+        for place, (reader, data, (title, words, settings)) in enumerate(
+            (
+                (reader, data, one)
+                for reader, data in (("mnist", "MNIST"), ("cifar10", "CIFAR-10"))
+                for one in _SEARCHES
+            ),
+            1,
+        )
     ),
 )

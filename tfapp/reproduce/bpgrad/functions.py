@@ -1,9 +1,9 @@
-"""Studies of functions of one and two variables: figures 3.3, 3.5, 3.7 to 3.11 and table 3.1."""
+"""Studies of functions of one and two variables: figures 3.3, 3.4, 3.7 to 3.13 and table 3.1."""
 
 from pathlib import Path
 from typing import Annotated
 
-from tfapp.reproduce.bpgrad import ASSUMED, SOURCE
+from tfapp.reproduce.bpgrad import SOURCE
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
 Out = Annotated[Path, Option(help="Folder for the figure and its numbers.")]
@@ -49,9 +49,25 @@ def table_3_1(out: Out, scale: Same = "small", *, progress, command):
     return Result([table.columns(0, 2, 3, 4)], written)
 
 
-def figure_3_5(out: Out, scale: Same = "small", *, progress, command):
+def figure_3_4(out: Out, scale: Same = "small", *, progress, command):
+    """Draw the samples of Algorithm 1 and those of eq. 3.12, which fall into a loop."""
+    del scale, progress
+    from tfapp.files import write_text
+    from tfapp.report.result_table import document
+    from tfapp.reproduce.bpgrad import loop
+
+    found, places = loop.search(), loop.steps_by_3_12()
+    table = loop.table_of(found, places)
+    written = files_of(out, "bpgrad-figure-3.4", ".png", ".md")
+    loop.save_loop_figure(found, places, written[0])
+    write_text(written[1], document(table, loop.NOTES, title=loop.TITLE, source=SOURCE, command=command))
+    return Result([table], written)
+
+
+def iterates(out: Out, scale: Same = "small", *, progress, command):
     """Draw f1, f2 and f3 with the iterates of Algorithm 2."""
     del scale, progress
+    from tfapp.files import write_text
     from tfapp.reproduce.bpgrad import analytic
     from tfapp.solvers.paths.figures import save_iterates_png
     from tfapp.solvers.search.functions import FUNCTIONS
@@ -62,9 +78,11 @@ def figure_3_5(out: Out, scale: Same = "small", *, progress, command):
         for row in range(len(analytic.MOMENTA))
         for name in analytic.NAMES
     ]
-    picture = out / "bpgrad-figure-3.5.png"
-    save_iterates_png(panels, picture, "Iterates of Algorithm 2 from 2.5, L = 4π, ρ = 0.1")
-    return _ends("3.5", found, out, picture, command)
+    written = files_of(out, "bpgrad-iterates", ".png", ".md", ".csv")
+    save_iterates_png(panels, written[0], "Iterates of Algorithm 2 from 2.5, L = 4π, ρ = 0.1")
+    write_text(written[1], analytic.algorithm_2_document(found, command))
+    analytic.algorithm_2_points(found).write_csv(written[2])
+    return Result([analytic.algorithm_2_table(found)], written)
 
 
 def trajectory_figure(number):
@@ -145,22 +163,6 @@ def _rosenbrock_paths(progress, names=None):
     )
 
 
-def _ends(number, found, out, picture, command):
-    """Write where the paths of Algorithm 2 end, and their points; return the `Result`."""
-    from tfapp.files import write_text
-    from tfapp.reproduce.bpgrad import analytic
-
-    written = files_of(out, f"bpgrad-figure-{number}", ".md", ".csv")
-    write_text(written[0], analytic.algorithm_2_document(number, found, command))
-    analytic.algorithm_2_points(found).write_csv(written[1])
-    return Result([analytic.algorithm_2_table(found)], [picture, *written])
-
-
-def _study(name, heading, make, space="\n\n"):
-    help = f"{heading}.{space}{ASSUMED}"
-    return Study(f"bpgrad-{name}", heading, SOURCE, (ASSUMED,), SCALES, make, help=help)
-
-
 _TRAJECTORIES = "Figure {}: where nine solvers go on {}, until they are within 1e-4 of a minimum"
 _TRAJECTORIES_SOURCE = "Y. Wu, dissertation, section 3.3.3.1 and appendix A.3"
 _ROSENBROCK_FIGURES = (
@@ -194,7 +196,22 @@ STUDIES = (
         table_3_1,
         help=f"{_HEADING_TABLE}. {_DAMPED}",
     ),
-    _study("figure-3.5", "Figure 3.5: f1, f2 and f3 with the iterates of Algorithm 2", figure_3_5),
+    Study(
+        "bpgrad-figure-3.4",
+        "Figure 3.4: samples of Algorithm 1, and of eq. 3.12, which fall into a loop",
+        SOURCE,
+        ("The text does not name its function; f3 is assumed.",),
+        SCALES,
+        figure_3_4,
+    ),
+    Study(
+        "bpgrad-iterates",
+        "f1, f2 and f3 with the iterates of Algorithm 2; no figure of the text",
+        SOURCE,
+        (),
+        SCALES,
+        iterates,
+    ),
     *(
         Study(
             f"bpgrad-figure-{number}",

@@ -7,14 +7,14 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tfapp.models import build_classifier
-from tfapp.optimizers import SOLVERS, BPGrad, make_solver
+from tfapp.optimizers import BPGrad, make_solver, solver_of
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable
 from tfapp.solvers.bounds.logger import BoundsLogger
 from tfapp.solvers.paths.paths import follow
 from tfapp.solvers.paths.solvers import parameter_text
 from tfapp.solvers.styles import colour
-from tfapp.solvers.trainings.comparison import at_the_edge
+from tfapp.solvers.trainings.search import at_the_edge
 from tfapp.solvers.trainings.workload import objective
 
 INPUTS, EXAMPLES, BATCH_SIZE = 100, 1000, 100
@@ -29,7 +29,7 @@ NOTES = (
     "numbers, whose two classes a random two-layer net of 10 hidden units tells apart.",
     "Objective: cross-entropy over all examples + 0.0005 / 2 |w|². Each solver has the value of its parameter with the "
     "lowest objective at the end, of those that `tfapp solvers compare` tries; same initial weights, same batches. "
-    "Where the smallest or largest value is best, marked *, a better one may lie beyond it.",
+    "Where the last value that it can try is best, marked *, a better one may lie beyond it.",
     "The last column counts the updates until the objective is at most twice the lowest that any solver ends with.",
 )
 
@@ -42,11 +42,13 @@ class Curve:
         solver: One of `tfapp.optimizers.SOLVERS`.
         value: Of its parameter.
         objectives: float32 (updates + 1,), over all examples, weight decay included.
+        weights: float32 (10302,), at the end.
     """
 
     solver: str
     value: float | str
     objectives: np.ndarray
+    weights: np.ndarray
 
     @property
     def rank(self):
@@ -70,9 +72,19 @@ def two_class_examples(seed=0):
     return inputs.astype(np.float32), (scores > np.median(scores)).astype(np.int32)
 
 
-def build_net(seed=0):
-    """Return the network: 100 inputs, 100 hidden units, 2 classes, weight decay in its losses."""
-    return build_classifier("two-layer", 2, (INPUTS,), seed=seed, weight_decay=WEIGHT_DECAY)
+def build_net(seed=0, deviation=None):
+    """Return the network: 100 inputs, 100 hidden units, 2 classes, weight decay in its losses.
+
+    Args:
+        seed: Of the initial weights.
+        deviation: Standard deviation of Gaussian weights, the biases 0; None for those that the network begins with.
+    """
+    model = build_classifier("two-layer", 2, (INPUTS,), seed=seed, weight_decay=WEIGHT_DECAY)
+    if deviation is not None:
+        rng = np.random.default_rng([seed, 0x6A55])
+        drawn = [rng.normal(0, deviation, weight.shape) * (weight.ndim > 1) for weight in model.get_weights()]
+        model.set_weights(drawn)
+    return model
 
 
 def batch_order(batch_size, steps, seed=0):
@@ -82,7 +94,7 @@ def batch_order(batch_size, steps, seed=0):
     return np.concatenate(orders)[: steps * batch_size].reshape(steps, batch_size)
 
 
-def train_net(solver, value, batch_size, steps, seed=0) -> Curve:
+def train_net(solver, value, batch_size, steps, seed=0, deviation=None) -> Curve:
     """Train from the weights and in the order of examples that a seed gives, the same for all solvers.
 
     Args:
@@ -91,8 +103,9 @@ def train_net(solver, value, batch_size, steps, seed=0) -> Curve:
         batch_size: Divides 1000.
         steps: Number of updates.
         seed: Non-negative integer.
+        deviation: As for `build_net`.
     """
-    model, loss = build_net(seed), objective()
+    model, loss = build_net(seed, deviation), objective()
     inputs, labels = map(tf.constant, two_class_examples(seed))
     order = tf.constant(batch_order(batch_size, steps, seed))
 
@@ -107,28 +120,37 @@ def train_net(solver, value, batch_size, steps, seed=0) -> Curve:
     objectives = follow(
         batch_objective, model.trainable_variables, optimizer, steps, lambda: objective_of(inputs, labels)
     )
-    return Curve(solver, value, objectives)
+    return Curve(
+        solver, value, objectives, np.concatenate([weight.ravel() for weight in model.get_weights()])
+    )
 
 
-def best_curves(solvers, batch_size, steps, seed=0, progress=None) -> list[Curve]:
+def best_curves(solvers, batch_size, steps, seed=0, progress=None, deviation=None) -> list[Curve]:
     """Train by every solver with every value that a grid search tries, and return the best curve of each.
 
     Args:
         solvers: Dictionary from names of `SOLVERS` to the only value of the parameter, or None to try all of them.
         batch_size, steps, seed: As for `train_net`.
-        progress: Function of the trainings that are done and their number, or None.
+        progress: Function of the trainings that are done and their number, which grows while a search goes on, or None.
+        deviation: As for `build_net`.
     """
-    jobs = [
-        (solver, value)
-        for solver, given in solvers.items()
-        for value in (SOLVERS[solver].values if given is None else (given,))
-    ]
-    tried = []
-    for solver, value in jobs:
-        tried.append(train_net(solver, value, batch_size, steps, seed))
-        if progress:
-            progress(len(tried), len(jobs))
-    return [min((one for one in tried if one.solver == name), key=lambda one: one.rank) for name in solvers]
+    jobs = {
+        name: list(solver_of(name).values if value is None else (value,)) for name, value in solvers.items()
+    }
+    best, done = [], 0
+    for name, values in jobs.items():
+        tried = []
+        while values:
+            tried.append(train_net(name, values.pop(0), batch_size, steps, seed, deviation))
+            lowest = min(tried, key=lambda one: one.rank)
+            if not values and solvers[name] is None and np.isfinite(lowest.rank):
+                further = solver_of(name).beyond([one.value for one in tried], lowest.value)
+                values += [] if further is None else [further]
+            done += 1
+            if progress:
+                progress(done, done + sum(map(len, jobs.values())))
+        best.append(lowest)
+    return best
 
 
 def follow_bounds(lipschitz, batch_size, steps, path, seed=0) -> BoundsLogger:
@@ -167,7 +189,7 @@ def _row(title, curve, target):
     mark = " *" if at_the_edge(curve.solver, curve.value) else ""
     reached = [update for update, value in enumerate(curve.objectives) if value <= target]
     return (
-        SOLVERS[curve.solver].title,
+        solver_of(curve.solver).title,
         title,
         f"{parameter_text(curve.solver, curve.value)}{mark}",
         f"{curve.objectives[-1]:.4f}",
@@ -178,7 +200,7 @@ def _row(title, curve, target):
 def objectives_table(panels) -> ResultTable:
     """Return the objective of every curve at every update."""
     curves = [(title, curve) for title, several in panels.items() for curve in several]
-    header = [f"{title}: {SOLVERS[curve.solver].title}" for title, curve in curves]
+    header = [f"{title}: {solver_of(curve.solver).title}" for title, curve in curves]
     lines = zip(*(curve.objectives for _, curve in curves), strict=True)
     rows = [(update, *(f"{x:.6g}" for x in line)) for update, line in enumerate(lines)]
     return ResultTable(("update", *header), rows)
@@ -203,7 +225,7 @@ def draw_objectives(panels, title=None) -> Figure:
         for curve in curves:
             width = 1.9 if curve.solver.startswith("bpgrad") else 1.2
             updates = np.arange(1, len(curve.objectives))
-            style = {"color": colour(curve.solver), "lw": width, "label": SOLVERS[curve.solver].title}
+            style = {"color": colour(curve.solver), "lw": width, "label": solver_of(curve.solver).title}
             axes.plot(updates, curve.objectives[1:], **style)
         axes.set(xscale="log", yscale="log", xlabel="update", title=name)
         axes.grid(alpha=0.3, which="both")

@@ -129,7 +129,8 @@ _ROW = Entries(
         **dict.fromkeys(("amount", "accuracy", "mean_iou", "regularisation_effect"), _MEASURE),
         "class_iou": ListOf(Optional(_MEASURE)),
     },
-    {"shapes": Optional(_SHAPES)},
+    # Later than the first evaluations.
+    {"shapes": Optional(_SHAPES), "mean_accuracy": Optional(_MEASURE)},
     closed=True,
 )
 _EVALUATION = Entries(

@@ -5,6 +5,7 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 
 from tfapp.data import Noise
+from tfapp.data.cropping import VOID
 from tfapp.errors import InputError
 from tfapp.files import write_text
 from tfapp.report.markup import Section, command, details, layout, moment, paragraph, table
@@ -166,6 +167,7 @@ def _training_images(run):
     cut = f", in patches of {framing.patch}×{framing.patch}" if framing.patch else ""
     if framing.crop:
         cut = f", in random crops of {framing.crop[1]}×{framing.crop[0]}"
+        cut += ", void around smaller images" if framing.crop_border == VOID else ""
     noise = training_noise_in_words(run)
     return f"{count}{resized}{cut}{f'; {noise}' if noise else ''}"
 
@@ -176,6 +178,8 @@ def _network(run):
 
 
 def _optimizer(run):
+    if run.config.get("solver"):
+        return run.config["solver"]
     if run.config["optimizer"] == "bpgrad":
         return f"bpgrad, Lipschitz constant {run.config['lipschitz']}"
     return f"{run.config['optimizer']}, learning rate {run.config['learning_rate']:g}"

@@ -54,6 +54,22 @@ def draw_training_bounds(steps, title=None) -> Figure:
     return figure
 
 
+def save_step_sizes_png(steps, path, title=None) -> None:
+    """Draw the step size over the steps.
+
+    Args:
+        steps, path, title: As for `save_training_bounds_png`.
+    """
+    figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(steps["step"], steps["step_size"], color=qualitative(0), lw=0.8)
+    axes.set(xlabel="step t", ylabel="step size ηₜ", title=title)
+    _scale(axes, steps["step_size"])
+    axes.grid(alpha=0.3)
+    axes.margins(x=0.01)
+    save_png(figure, path)
+
+
 def _draw_losses(axes, steps):
     step, best, lower = steps["step"], steps["best_loss"], steps["lower_bound"]
     axes.plot(step, steps["loss"], color="0.65", lw=0.5, label="loss of the batch")

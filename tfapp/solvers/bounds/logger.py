@@ -82,6 +82,17 @@ class BoundsLogger(keras.callbacks.Callback):
         """
         return self._table.columns()
 
+    @property
+    def condition_places(self):
+        """Where the weights were at the steps that were checked, and after the last of them.
+
+        float32 `(steps + 1, weights)`.
+
+        Raises:
+            InputError: No step was checked.
+        """
+        return PathCondition(1, 1).places if self._condition is None else self._condition.places
+
     def on_train_begin(self, logs=None):
         self._optimizer = unwrapped(self.model.optimizer)
         if not isinstance(self._optimizer, LossAwareOptimizer):

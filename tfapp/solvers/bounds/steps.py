@@ -131,6 +131,17 @@ class PathCondition:
         self._places, self._losses = [], []
         self._here = None
 
+    @property
+    def places(self):
+        """The places that were kept, and the one after the last step that was checked: float32 (places + 1, weights).
+
+        Raises:
+            InputError: No step was checked.
+        """
+        if not self._places:
+            raise InputError("Expected steps at which condition (3.4) was checked. Received: none.")
+        return np.stack([*self._places, self._last])
+
     def before_step(self, model, optimizer, step):
         """Remember where the model is, if the step after `step` steps is one to check."""
         self._here = None
@@ -153,7 +164,7 @@ class PathCondition:
             return np.nan
         self._places.append(self._here)
         self._losses.append(measured["loss"])
-        now = _weights(model)
+        self._last = now = _weights(model)
         distances = np.array([np.linalg.norm(now - place) for place in self._places])
         return float(np.max(np.array(self._losses) - measured["lipschitz"] * distances))
 

@@ -8,7 +8,7 @@ from matplotlib.colors import BoundaryNorm, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from tfapp.optimizers import SOLVERS
+from tfapp.optimizers import solver_of
 from tfapp.report.figures import save_png
 from tfapp.solvers.styles import ADAPTIVE, colour, line_style
 
@@ -256,7 +256,7 @@ def draw_plane(grid, paths, labels, title=None) -> Figure:
     for number, (name, points) in enumerate(paths.items()):
         style = {"color": colour(name), "zorder": 3 + number / 100}
         axes.plot(*points.T, lw=1.6, path_effects=_HALO, **style)
-        axes.plot(*points.T, ".-", lw=1.6, ms=6, label=SOLVERS[name].title, **style)
+        axes.plot(*points.T, ".-", lw=1.6, ms=6, label=solver_of(name).title, **style)
         axes.plot(*points[-1], "o", ms=10, mec="black", color=style["color"], zorder=5)
     start = next(iter(paths.values()))[0]
     axes.plot(*start, "s", color="white", mec="black", ms=9, zorder=6, label="start of all")

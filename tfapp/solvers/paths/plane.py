@@ -8,7 +8,7 @@ from tfapp.claims import claiming
 from tfapp.errors import InputError
 from tfapp.files import write_text
 from tfapp.landscape import TrajectoryRecorder, landscape, load_trajectory, pca_directions
-from tfapp.optimizers import SOLVERS
+from tfapp.optimizers import solver_of
 from tfapp.report.result_table import ResultTable, document
 from tfapp.runs.checkpoints import load_kept
 from tfapp.runs.progress import SILENT
@@ -61,7 +61,7 @@ def draw_plane(
         _remove(out)
     paths = _train(workload, chosen, seed, epochs, every, out / "paths", progress)
     best, model, directions, points = _plane(paths)
-    inputs = train.images[:samples].astype("float32") / 255
+    inputs = train.values(slice(samples))
     with progress.task("surface") as task:
         options = {"directions": directions, "range": "auto", "n": grid, "batch_size": 100, "progress": task}
         surface = landscape(model, inputs, train.labels[:samples], **options)
@@ -82,11 +82,11 @@ def _train(workload, chosen, seed, epochs, every, out, progress):
     found = {}
     with progress.task("trainings", epochs * len(chosen)) as task:
         for name, value in chosen.items():
-            task(task.done, note=SOLVERS[name].title)
-            job = Job(workload, name, SOLVERS[name].value if value is None else value, seed, epochs)
+            task(task.done, note=solver_of(name).title)
+            job = Job(workload, name, solver_of(name).value if value is None else value, seed, epochs)
             result = _train_one(job, out / job.folder, every, lambda epoch: task.advance())
             if result["diverged"]:
-                progress.say(f"{SOLVERS[name].title} diverged and is left out.")
+                progress.say(f"{solver_of(name).title} diverged and is left out.")
             else:
                 found[name] = (result, out / job.folder)
         task.finish("")
@@ -124,17 +124,17 @@ def _write(files, surface, directions, points, paths, best, title, command):
     coordinates = {name: places for name, (_, places) in points.items()}
     save_plane_png(grid, coordinates, directions.labels, files[0], title)
     lines = [
-        (SOLVERS[name].title, int(step), *(f"{x:.6g}" for x in place))
+        (solver_of(name).title, int(step), *(f"{x:.6g}" for x in place))
         for name, (steps, places) in points.items()
         for step, place in zip(steps, places, strict=True)
     ]
     ResultTable(("solver", "step", "alpha", "beta"), lines).write_csv(files[1])
-    rows = [_row(SOLVERS[name].title, paths[name][0], coordinates[name][-1]) for name in paths]
+    rows = [_row(solver_of(name).title, paths[name][0], coordinates[name][-1]) for name in paths]
     shares = " and ".join(f"{share:.1%}" for share in directions.metadata["explained_variance"])
     notes = (
-        f"The plane passes through the end of {SOLVERS[best].title}, the lowest on the test images, and is the closest "
-        f"to all checkpoints: its axes have {shares} of their squared distances from that end. Points are projections: "
-        "the loss of a checkpoint is not that of the plane below it.",
+        f"The plane passes through the end of {solver_of(best).title}, the lowest on the test images, and is the "
+        f"closest to all checkpoints: its axes have {shares} of their squared distances from that end. Points are "
+        "projections: the loss of a checkpoint is not that of the plane below it.",
     )
     table = ResultTable(_HEADER, rows)
     write_text(files[2], document(table, notes, title=title, command=command))

@@ -4,7 +4,9 @@ import math
 
 import keras
 
-from tfapp.optimizers import ALIG, SOLVERS, AdaptiveOptimizer, BPGrad, Eve, make_solver
+from tfapp.errors import InputError
+from tfapp.optimizers import ALIG, AdaptiveOptimizer, BPGrad, EpochRates, Eve, make_solver, solver_of
+from tfapp.optimizers.catalogue import base_of, value_text
 from tfapp.solvers.paths.paths import PathSolver
 
 _SINES = {
@@ -93,16 +95,28 @@ ON_ROSENBROCK = (
 )
 
 
-def solver_of(name, value) -> PathSolver:
-    """Return a solver of `tfapp.optimizers.SOLVERS` with the value of its parameter."""
+def path_solver(name, value) -> PathSolver:
+    """Return a solver with the value of its parameter.
+
+    Args:
+        name: As for `tfapp.optimizers.solver_of`.
+        value: A number, or `auto`.
+
+    Raises:
+        InputError: For rates by epoch, as there are none here.
+    """
+    if isinstance(value, str) and EpochRates.is_text(value):
+        raise InputError(
+            f"{name}={value} gives rates by epoch, and a function has no epochs; expected one rate, such as {name}=0.1."
+        )
     return PathSolver(
-        name, SOLVERS[name].title, parameter_text(name, value), lambda: make_solver(name, value)
+        name, solver_of(name).title, parameter_text(name, value), lambda: make_solver(name, value)
     )
 
 
 def parameter_text(name, value) -> str:
     """Return the value of a solver's parameter as tables write it."""
-    return f"{SOLVERS[name].symbol} {value if isinstance(value, str) else f'{value:.4g}'}"
+    return f"{solver_of(name).symbol} {value_text(value) if isinstance(value, str) else f'{value:.4g}'}"
 
 
 def solvers_on(function, chosen) -> list[PathSolver]:
@@ -110,19 +124,26 @@ def solvers_on(function, chosen) -> list[PathSolver]:
 
     Args:
         function: `rosenbrock`, whose solvers are `ON_ROSENBROCK`, or one of `VALUES`.
-        chosen: Dictionary from names of `SOLVERS` to values of their parameters, None for the one of the function.
-            Names that have none on the function are left out.
+        chosen: Dictionary from names of solvers to values of their parameters, None for the one of the function.
+            Names without options that have none on the function are left out.
+
+    Raises:
+        InputError: As `path_solver`.
     """
     usual = ON_ROSENBROCK if function == "rosenbrock" else _usual(function)
     found = []
     for name, value in chosen.items():
-        given = [] if value is None else [solver_of(name, value)]
-        found += given or [solver for solver in usual if solver.name == name]
+        if value is None and name != base_of(name):
+            value = VALUES.get(function, {}).get(base_of(name), solver_of(name).value)
+        if value is None:
+            found += [solver for solver in usual if solver.name == name]
+        else:
+            found.append(path_solver(name, value))
     return found
 
 
 def _usual(function):
-    solvers = [solver_of(name, value) for name, value in VALUES[function].items()]
+    solvers = [path_solver(name, value) for name, value in VALUES[function].items()]
     return [*solvers, _original_adagrad()] if function == "separable" else solvers
 
 

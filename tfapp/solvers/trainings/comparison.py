@@ -1,7 +1,8 @@
-"""Trainings of many solvers: the search of their parameters, the table over seeds and its picture."""
+"""Trainings of many solvers: those of a search and over seeds, their table and its picture."""
 
 import shutil
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,18 +14,23 @@ from matplotlib.lines import Line2D
 from tfapp.claims import claiming
 from tfapp.errors import InputError, WorkFailed
 from tfapp.files import check_folder, write_text
-from tfapp.optimizers import SOLVERS
+from tfapp.optimizers import make_solver, solver_of
 from tfapp.optimizers.catalogue import value_text
 from tfapp.report.colours import QUALITATIVE, qualitative
 from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable, code, document, mean_and_spread
 from tfapp.runs.progress import SILENT
-from tfapp.solvers.trainings.training import Job, train
+from tfapp.solvers.trainings.search import at_the_edge, best_values, grid_jobs, jobs_beyond, write_grid
+from tfapp.solvers.trainings.training import COLUMNS, Job, train
 from tfapp.workers import dask_workers
 
 MEASURES = ("train_objective", "train_error", "test_error")
 _HEADER = ("solver", "parameter", "training objective", "training error %", "test error %")
-EDGE = "* the smallest or largest value that was tried: a better one may lie beyond it"
+EDGE = "* the smallest or largest value that a search tries: a better one may lie beyond it"
+LOSS_ALONE = (
+    "The objective is the loss without the decay of the weights, as one of the solvers counts that in the gradient "
+    "alone."
+)
 
 
 @claiming("out")
@@ -63,6 +69,10 @@ def compare_solvers(
     """
     out = Path(out)
     check_folder(out)
+    remarks = []
+    if any(not getattr(make_solver(name, steps_per_epoch=1), "decays_loss", True) for name in chosen):
+        workload = replace(workload, loss_alone=True)
+        remarks.append(LOSS_ALONE)
     # Whatever is wrong with data, network or batches is said before anything is written.
     workload.build(seeds[0])
     workload.for_choosing().training_batches(seeds[0], 0)
@@ -73,8 +83,11 @@ def compare_solvers(
     values = best_values(searched, [])
     if grid_epochs:
         jobs = grid_jobs(workload, searched, grid_epochs)
-        tried = train_jobs(jobs, out / "grid", dask, progress=progress, title="search")
-        values = best_values(searched, tried)
+        tried = []
+        while jobs:
+            tried += train_jobs(jobs, out / "grid", dask, progress=progress, title="search")
+            values = best_values(searched, tried)
+            jobs = jobs_beyond(workload, searched, tried, grid_epochs)
         written.append(out / "grid.csv")
         write_grid(written[-1], tried)
     values |= {solver: value for solver, value in chosen.items() if value is not None}
@@ -85,44 +98,62 @@ def compare_solvers(
     write_text(written[-3], document(comparison.table(), code(command)))
     comparison.write_csv(written[-2])
     save_curves_png(comparison, written[-1], f"{workload.model} on {workload.data.partition(':')[0]}")
-    return comparison, [EDGE] if comparison.at_edge else [], written
+    return comparison, [*remarks, *[EDGE] * bool(comparison.at_edge)], written
 
 
 class Comparison:
     """Trainings of several solvers, each over the same seeds.
 
     Args:
-        results: What `tfapp.solvers.trainings.training.train` returned.
+        results: What `tfapp.solvers.trainings.training.train` returned. Those of one solver with several values of its
+            parameter count as several.
         searched: Names of the solvers whose value was searched.
     """
 
     def __init__(self, results, searched=()):
-        self.searched, self.by_solver = searched, defaultdict(list)
+        self.searched, self.groups = searched, defaultdict(list)
         for result in results:
-            self.by_solver[result["solver"]].append(result)
+            self.groups[result["solver"], result["value"]].append(result)
 
     @property
     def at_edge(self):
-        """Names of the searched solvers whose value is the smallest or largest of those tried."""
-        return [name for name in self.searched if at_the_edge(name, self.by_solver[name][0]["value"])]
+        """Names of the searched solvers whose value is the last that a search can try."""
+        return [name for name, value in self.groups if name in self.searched and at_the_edge(name, value)]
+
+    @property
+    def diverged(self):
+        """Titles of those of whom a training diverged."""
+        return [
+            self.title(*key) for key, results in self.groups.items() if any(r["diverged"] for r in results)
+        ]
+
+    def title(self, name, value):
+        """Return how tables and pictures call a solver: by its title, and by what sets it apart from its likes."""
+        solver = solver_of(name)
+        likes = [(one, its) for one, its in self.groups if solver_of(one).title == solver.title]
+        common = set.intersection(*({*solver_of(one).told.split(", ")} for one, _ in likes))
+        told = [text for text in solver.told.split(", ") if text and text not in common]
+        if len({its for _, its in likes}) > 1:
+            told.insert(0, f"{solver.symbol} = {value_text(value)}")
+        return ", ".join([solver.title, *told])
 
     def table(self) -> ResultTable:
         """Return a row for each solver, mean ± standard deviation over seeds, best test error first."""
-        ranked = sorted(self.by_solver, key=self._test_error)
-        return ResultTable(_HEADER, [self._row(solver) for solver in ranked])
+        ranked = sorted(self.groups, key=self._test_error)
+        return ResultTable(_HEADER, [self._row(key) for key in ranked])
 
     def curves(self, column):
         """Return {title: (seeds, epochs) array} of a column of the histories; diverged trainings are left out."""
         curves = {
-            SOLVERS[solver].title: [r["history"][column] for r in results if not r["diverged"]]
-            for solver, results in self.by_solver.items()
+            self.title(*key): [r["history"][column] for r in results if not r["diverged"]]
+            for key, results in self.groups.items()
         }
         return {title: np.array(values) for title, values in curves.items() if values}
 
     def write_csv(self, path):
         """Write one row for each training."""
         rows = []
-        for results in self.by_solver.values():
+        for results in self.groups.values():
             for r in results:
                 numbers = ["" if r["diverged"] else f"{r[name]:.6g}" for name in MEASURES]
                 told = [r[name] for name in ("solver", "parameter", "value", "seed", "epochs")]
@@ -130,83 +161,35 @@ class Comparison:
         header = ["solver", "parameter", "value", "seed", "epochs", *MEASURES, "diverged"]
         ResultTable(header, rows).write_csv(path)
 
-    def _row(self, solver):
-        results = self.by_solver[solver]
-        value = results[0]["value"]
-        text = value_text(value)
+    def write_curves_csv(self, path):
+        """Write one row for each epoch of each training that did not diverge."""
+        told, rows = ("solver", "value", "seed"), []
+        for results in self.groups.values():
+            for r in (r for r in results if not r["diverged"]):
+                numbers = zip(*(r["history"][name] for name in COLUMNS), strict=True)
+                rows += [[*(r[name] for name in told), *map("{:.6g}".format, row)] for row in numbers]
+        ResultTable([*told, *COLUMNS], rows).write_csv(path)
+
+    def _row(self, key):
+        (name, value), results = key, self.groups[key]
+        solver, text = solver_of(name), value_text(value)
         if text == "auto":
             # 0 before the updates are over that it is found from.
             found = [r["measured"]["lipschitz"] for r in results if not r["diverged"]]
             text = f"auto: {mean_and_spread(found, '.3g') if all(found) else 'not found, too few updates'}"
-        parameter = f"{SOLVERS[solver].symbol} {text}{' *' if solver in self.at_edge else ''}"
+        parameter = f"{solver.symbol} {text}{' *' if name in self.at_edge else ''}"
+        if solver.told:
+            parameter += f", {solver.told}"
         kept = [r for r in results if not r["diverged"]]
         lost = "" if len(kept) == len(results) else f" ({len(results) - len(kept)} diverged)"
         numbers = [
             mean_and_spread([r[name] for r in kept], form)
             for name, form in zip(MEASURES, (".4f", ".2f", ".2f"), strict=True)
         ]
-        return [SOLVERS[solver].title + lost, parameter, *numbers]
+        return [solver.title + lost, parameter, *numbers]
 
-    def _test_error(self, solver):
-        return np.mean([r.get("test_error", np.inf) for r in self.by_solver[solver]])
-
-
-SEED = 0
-
-
-def grid_jobs(workload, solvers, epochs):
-    """Return the trainings that try every value of every solver; a solver with one value needs none."""
-    choosing = workload.for_choosing()
-    return [
-        Job(choosing, solver, value, SEED, epochs)
-        for solver in solvers
-        for value in SOLVERS[solver].values
-        if len(SOLVERS[solver].values) > 1
-    ]
-
-
-def best_values(solvers, results):
-    """Return the value of each solver with the lowest validation error, ties by the lower validation objective.
-
-    Args:
-        solvers: Names of `SOLVERS`.
-        results: Results of the trainings of `grid_jobs`.
-
-    Returns:
-        Dictionary from solver to value. A solver all of whose trainings diverged keeps its usual value.
-    """
-    best = {}
-    for solver in solvers:
-        tried = [result for result in results if result["solver"] == solver and not result["diverged"]]
-        ranked = sorted(tried, key=lambda result: (result["test_error"], result["test_objective"]))
-        best[solver] = ranked[0]["value"] if ranked else SOLVERS[solver].value
-    return best
-
-
-def at_the_edge(solver, value):
-    """Return whether the best value is the smallest or largest of those tried, so that a better one may lie outside."""
-    values = SOLVERS[solver].values
-    return len(values) > 1 and value in (values[0], values[-1])
-
-
-def write_grid(path, results):
-    """Write one row for each training of a grid search."""
-    columns = ("solver", "parameter", "value", "train_objective", "test_objective", "test_error", "diverged")
-    titles = (
-        "solver",
-        "parameter",
-        "value",
-        "objective",
-        "validation objective",
-        "validation error %",
-        "diverged",
-    )
-    rows = [[_cell(result.get(column, "")) for column in columns] for result in results]
-    ResultTable(titles, rows).write_csv(path)
-
-
-def _cell(value):
-    return f"{value:.6g}" if isinstance(value, float) else value
+    def _test_error(self, key):
+        return np.mean([r.get("test_error", np.inf) for r in self.groups[key]])
 
 
 def train_jobs(jobs, out, dask=None, *, progress=SILENT, title="trainings"):

@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 
 from tfapp.files import write_json
-from tfapp.optimizers import SOLVERS, SWEEPS, LossAwareOptimizer, make_solver, unwrapped
+from tfapp.optimizers import EpochRates, LossAwareOptimizer, make_solver, solver_of, unwrapped
 from tfapp.optimizers.catalogue import value_text
-from tfapp.records import Entries, Flag, ListOf, Number, NumberOr, TableOf, Text, Whole, checked, read_record
+from tfapp.records import Entries, Flag, ListOf, Number, TableOf, Text, Whole, checked, read_record
 from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
@@ -18,16 +18,32 @@ from tfapp.solvers.trainings.workload import Workload, objective
 
 JOB, MODEL, RESULT = "job.json", LAST, "result.json"
 _AGAIN = "remove it and run the same command again."
+
+
+@dataclass(frozen=True)
+class _Value(Number):
+    """A finite number, or a text of those that stand in its place."""
+
+    noun: str = "a finite number, 'auto' or rates by epoch"
+
+    def holds(self, value):
+        return (
+            value == "auto" or EpochRates.is_text(value) if isinstance(value, str) else super().holds(value)
+        )
+
+
 _ENTRIES = Entries(
     {
         "solver": Text(),
-        "value": NumberOr(words=("auto",)),
+        "value": _Value(),
         "seed": Whole(0),
         "epochs": Whole(1),
         "diverged": Flag(),
         "history": TableOf(),
     }
 )
+# Metric of the loss without the decay of the weights.
+_LOSS_ALONE = "cross_entropy"
 COLUMNS = ("epoch", "train_objective", "train_error", "test_objective", "test_error")
 # Of a training that did not diverge.
 _MEASURES = Entries(
@@ -45,8 +61,8 @@ class Job:
 
     Attributes:
         workload: Images and network.
-        solver: One of `SOLVERS`.
-        value: Value of its parameter.
+        solver: One of `SOLVERS`, with or without options: as for `tfapp.optimizers.solver_of`.
+        value: Value of its parameter, as for `tfapp.optimizers.make_solver`.
         seed: Of the initial weights and of the order of the batches.
         epochs: Passes over the training images.
     """
@@ -60,10 +76,11 @@ class Job:
     @property
     def folder(self):
         """Name of its folder."""
-        return f"{self.solver}-{value_text(self.value)}-seed{self.seed}"
+        name = f"{self.solver}-{value_text(self.value)}-seed{self.seed}"
+        return name.replace(":", ",").replace("/", ",")
 
     def to_json(self):
-        return asdict(self)
+        return asdict(self) | {"workload": self.workload.to_json()}
 
 
 def train(job, folder, progress=None, callbacks=()):
@@ -94,9 +111,11 @@ def train(job, folder, progress=None, callbacks=()):
         return result if result["diverged"] else checked(result, folder / RESULT, _MEASURES, _AGAIN)
     _, steps = workload.training_batches(job.seed, 0)
 
+    told = _LOSS_ALONE if workload.loss_alone else "loss"
+
     def tested(model, logs, seconds):
         found = model.evaluate(workload.test_batches(), verbose=0, return_dict=True)
-        values = [logs["loss"], 100 * (1 - logs["accuracy"]), found["loss"], 100 * (1 - found["accuracy"])]
+        values = [logs[told], 100 * (1 - logs["accuracy"]), found[told], 100 * (1 - found["accuracy"])]
         return dict(zip(COLUMNS[1:], values, strict=True))
 
     def show(epoch, logs):
@@ -106,7 +125,7 @@ def train(job, folder, progress=None, callbacks=()):
     fitted = fit_or_resume(
         LastModel(folder, steps=steps),
         job.epochs,
-        lambda: _compiled(job),
+        lambda: _compiled(job, steps),
         lambda epochs: {"x": workload.training_batches(job.seed, epochs)[0], "steps_per_epoch": steps},
         row=tested,
         before=callbacks,
@@ -125,11 +144,13 @@ class _SkipsAreTold(keras.callbacks.Callback):
             unwrapped(self.model.optimizer).mark_skips_as_told()
 
 
-def _compiled(job):
-    model = job.workload.build(job.seed)
-    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    solver = make_solver(job.solver, job.value)
-    model.compile(solver, objective(), metrics=[accuracy], jit_compile=jit_compile())
+def _compiled(job, steps):
+    solver = job.workload.factored(make_solver(job.solver, job.value, steps, job.epochs))
+    model = job.workload.build_for(solver, job.seed)
+    metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    if job.workload.loss_alone:
+        metrics.append(keras.metrics.SparseCategoricalCrossentropy(name=_LOSS_ALONE, from_logits=True))
+    model.compile(solver, objective(), metrics=metrics, jit_compile=jit_compile())
     # Left to the first step, the variables of the solver, or of a metric given by its name, have TensorFlow
     # trace that step twice.
     model.optimizer.build(model.trainable_variables)
@@ -142,7 +163,7 @@ def _result(job, model, rows):
     finite = len(rows) == job.epochs and all(map(math.isfinite, last.values()))
     return {
         "solver": job.solver,
-        "parameter": (SOLVERS | SWEEPS)[job.solver].parameter,
+        "parameter": solver_of(job.solver).parameter,
         "value": job.value,
         "seed": job.seed,
         "epochs": job.epochs,

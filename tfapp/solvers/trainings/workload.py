@@ -9,10 +9,12 @@ import numpy as np
 from tfapp.data import batch_stream, batches, open_classification
 from tfapp.errors import InputError
 from tfapp.models import build_classifier
+from tfapp.optimizers import ALIG, BPGrad, with_rate_factors
 
 VALIDATION_SHARE = 0.1
 # MatConvNet's networks start from weights that are made for pixels up to 255 less the mean image.
 _WITH_PIXELS = ("lenet-mnist", "lenet-cifar10")
+_LATER = ("loss_alone", "rate_factors")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Workload:
         train_images: How many of the training images to use, the first ones, or None for all.
         size: Side to resize the images to, or None.
         augment: One of `tfapp.data.AUGMENTATIONS`.
+        loss_alone: Whether the objective that is told is the cross-entropy without the decay of the weights, as
+            MatConvNet tells it.
+        rate_factors: Factors of the learning rate by variable, such as `kernel=0.1,bias=2`, for
+            `tfapp.optimizers.with_rate_factors`; of solvers that have them, which BPGrad and ALI-G do not.
         holds_out: Whether the last tenth of the training images takes the place of the test images: for
             choosing parameters, which must not see these.
     """
@@ -39,13 +45,16 @@ class Workload:
     size: int | None = None
     augment: str = "none"
     holds_out: bool = False
+    loss_alone: bool = False
+    rate_factors: str = ""
 
     def for_choosing(self):
         """Return the same workload with validation images in place of test images."""
         return replace(self, holds_out=True)
 
     def to_json(self):
-        return asdict(self)
+        # Folders of before have no word of what was added since.
+        return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
 
     def splits(self):
         """Return the images to train on and those to test on.
@@ -54,6 +63,24 @@ class Workload:
             InputError: For data that cannot be read, or fewer training images than asked for.
         """
         return _splits(self)
+
+    def build_for(self, solver, seed):
+        """Return the network for a solver, which gets the decay of the weights if it wants it in the gradient alone.
+
+        Args:
+            solver: Keras optimizer.
+            seed: As for `build`.
+        """
+        if getattr(solver, "decays_loss", True):
+            return self.build(seed)
+        solver.weight_decay = self.weight_decay
+        return replace(self, weight_decay=0.0).build(seed)
+
+    def factored(self, solver):
+        """Return a solver with the factors of the learning rate, if there are any and it can have them."""
+        if not self.rate_factors or isinstance(solver, (BPGrad, ALIG)):
+            return solver
+        return with_rate_factors(solver, parse_factors(self.rate_factors))
 
     def build(self, seed):
         """Return the network with the initial weights of this seed; mean colours of the images go to 0."""
@@ -80,6 +107,30 @@ class Workload:
     def test_batches(self):
         """Return the batches to test on."""
         return batches(self.splits()[1], 500, size=self.size)
+
+
+def parse_factors(text):
+    """Return the factors by ends of variables' paths that a text means.
+
+    Args:
+        text: Such as `kernel=0.1,bias=2,scores/bias=0.2`.
+
+    Raises:
+        InputError: For a text of another form, or a factor below 0.
+    """
+    factors = {}
+    for part in text.split(","):
+        name, equals, number = part.partition("=")
+        try:
+            factors[name] = float(number)
+            if not (name and 0 <= factors[name] < float("inf")):
+                raise ValueError("no end of a path with a factor")
+        except ValueError:
+            raise InputError(
+                f"`rate_factors` has {part!r}; expected ends of variables' paths and numbers of at least 0, such as "
+                "kernel=0.1,bias=2."
+            ) from None
+    return factors
 
 
 @lru_cache(maxsize=2)
