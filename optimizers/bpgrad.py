@@ -7,26 +7,18 @@ from numbers import Integral
 import keras
 import tensorflow as tf
 
+from tfapp.optimizers import lipschitz_rules
 from tfapp.optimizers.base import LossAwareOptimizer
-from tfapp.optimizers.metrics import RunningSquares, gain_of
+from tfapp.optimizers.lipschitz_rules import AUTO, MEDIAN, SAVED_AUTO
+from tfapp.optimizers.metrics import KEPT_SQUARES, RunningSquares, gain_of
 from tfapp.optimizers.updates import global_norm, move_with_momentum, step_size, usable
 
-# Rules that find L. Saved configurations have the second name of "auto": in those of before it meant "auto-median".
-AUTO, MEDIAN, SAVED_AUTO = "auto", "auto-median", "auto-running"
-# Of "auto": steps over those of Polyak, and what the running means of loss, norm and squares keep.
-GAIN, KEPT_LOSS, KEPT_NORM, KEPT_SQUARES = 1.5, 0.9, 0.99, 0.999
-# The root mean square of its longest step as a share of that of the weights, momentum counted in.
-LONGEST_AUTO_STEPS = 0.2
-# Lengths of the first steps of "auto-median", and of the longest after them, as shares of the norm of the weights.
-FIRST_STEPS, LONGEST_STEPS = 0.01, 0.02
 # Settings that are words, the first of each by default.
 _CHOICES = {
     "form": ("algorithm-2", "authors"),
     "decay": ("in-loss", "in-gradient"),
     "zero_gradient": ("skip", "random"),
 }
-# The least root mean square that weights count with: a share of all-zero weights would be no step at all.
-LEAST_WEIGHT = 0.01
 
 
 @keras.saving.register_keras_serializable("tfapp")
@@ -211,24 +203,13 @@ class BPGrad(LossAwareOptimizer):
 
     def initial_scalars(self):
         # In front of what "auto" keeps: the sum and the number of the losses of an epoch.
-        scalars = [*self.INITIAL, *[0.0] * self._num_sums]
-        if self.lipschitz == AUTO:
-            # Behind: number of steps, running means of loss and norm, the largest of the latter, root mean square of
-            # the weights.
-            return [*scalars, *[0.0] * 5]
-        if self.lipschitz == MEDIAN:
-            # Behind: the longest step, and a place for each gradient norm; -1 is one that none was written to yet.
-            return [*scalars, 0.0, *[-1.0] * self.auto_steps]
-        return scalars
-
-    @property
-    def _num_sums(self):
-        return 2 if self.mean_steps else 0
+        scalars = [*self.INITIAL, *[0.0, 0.0] * (self.mean_steps is not None)]
+        return scalars + lipschitz_rules.first_memory(self.lipschitz, self.auto_steps)
 
     def advance(self, loss, gradient_norm, scalars, is_due):
         count = len(self.MEASURED)
         old = dict(zip(self.MEASURED, tf.unstack(scalars[:count]), strict=True))
-        sums, kept_memory = tf.split(scalars[count:], [self._num_sums, -1])
+        sums, kept_memory = tf.split(scalars[count:], [2 if self.mean_steps else 0, -1])
         sums, new_sums, mean = self._mean_loss(loss, sums)
         new, memory = self._measure(mean, gradient_norm, old, kept_memory)
         moves = is_due & usable(loss, gradient_norm)
@@ -253,7 +234,7 @@ class BPGrad(LossAwareOptimizer):
     def metric_of(self, gradients, gradient_norm, loss, is_due):
         if self.lipschitz != AUTO:
             return super().metric_of(gradients, gradient_norm, loss, is_due)
-        count = tf.convert_to_tensor(self._scalars)[len(self.MEASURED) + self._num_sums]
+        count = tf.convert_to_tensor(self._scalars)[-lipschitz_rules.RUNNING_NUMBERS]
         moves = is_due & usable(loss, gradient_norm) & (gradient_norm > 0)
         return RunningSquares(gradients, self._squares, gain_of(KEPT_SQUARES, count), moves, loss.dtype)
 
@@ -294,15 +275,12 @@ class BPGrad(LossAwareOptimizer):
     def _measure(self, loss, gradient_norm, old, memory):
         """Return the numbers of a step that is taken, and what "auto" keeps."""
         shortest, longest, height = 0.0, math.inf, loss
-        if self.lipschitz == AUTO:
-            lipschitz, height, longest, memory = self._followed(loss, gradient_norm, memory)
-        elif self.lipschitz == MEDIAN:
-            lipschitz, shortest, longest, memory = self._found(gradient_norm, memory)
+        if self.lipschitz in (AUTO, MEDIAN):
+            lipschitz, height, (shortest, longest), memory = self._found(loss, gradient_norm, memory)
+        elif callable(self.lipschitz):
+            lipschitz = self.lipschitz(self.iterations)
         else:
-            if callable(self.lipschitz):
-                lipschitz = self.lipschitz(self.iterations)
-            else:
-                lipschitz = self.number("lipschitz", loss.dtype)
+            lipschitz = self.number("lipschitz", loss.dtype)
         best_loss = tf.minimum(old["best_loss"], height)
         lipschitz = tf.cast(lipschitz, loss.dtype)
         rho = self.number("rho", loss.dtype)
@@ -318,46 +296,32 @@ class BPGrad(LossAwareOptimizer):
         }
         return new, memory
 
-    def _followed(self, loss, gradient_norm, memory):
-        """Return L, the running mean of the loss, the longest step, and the memory with this step in it."""
-        count, mean_loss, mean_norm, largest, root = tf.unstack(memory)
-        mean_loss += gain_of(KEPT_LOSS, count) * (loss - mean_loss)
-        mean_norm += gain_of(KEPT_NORM, count) * (gradient_norm - mean_norm)
-        largest = tf.maximum(largest, mean_norm)
-        is_due = tf.equal(root, 0) | tf.equal(self.iterations % self.auto_steps, 0)
-        root = tf.cond(is_due, self._root_mean_square, lambda: root)
-        # Momentum makes a way in one direction 1 / (1 - momentum) times as long.
-        alone = tf.cast(1 - self.number("momentum", tf.float64), loss.dtype)
-        # A direction whose root mean square is 1 in every weight has about the mean norm for its length.
-        longest = alone * LONGEST_AUTO_STEPS * root * mean_norm
-        memory = tf.stack([count + 1, mean_loss, mean_norm, largest, root])
-        return largest / (GAIN * alone), mean_loss, longest, memory
-
-    def _found(self, gradient_norm, memory):
-        """Return L, 0 while it is not known, the shortest and the longest step, and the memory with this norm."""
-        longest, norms = memory[0], memory[1:]
-        is_known = is_complete(norms)
+    def _found(self, loss, gradient_norm, memory):
+        """Return L, the loss that the rule looks at, the shortest and the longest step, and the new memory."""
+        momentum = self.number("momentum", tf.float64)
         # A norm of all weights takes time, and changes little from step to step.
-        is_due = tf.logical_not(is_known) | tf.equal(self.iterations % self.auto_steps, 0)
-        longest = tf.cond(is_due, self._longest_step_size, lambda: longest)
-        shortest = tf.where(is_known, tf.zeros_like(longest), FIRST_STEPS / LONGEST_STEPS * longest)
-        independent = tf.sqrt(1 - self.number("momentum", tf.float64) ** 2)
-        lipschitz = quantile_of(norms, self.auto_quantile) / tf.cast(independent, norms.dtype)
-        memory = tf.concat([[longest], recorded(norms, gradient_norm)], 0)
-        lipschitz = tf.where(is_known, lipschitz, tf.zeros_like(lipschitz))
-        return lipschitz, shortest, tf.where(is_known, longest, shortest), memory
+        is_due = tf.equal(self.iterations % self.auto_steps, 0)
+        if self.lipschitz == AUTO:
+            return lipschitz_rules.running(
+                loss, gradient_norm, memory, momentum, is_due, self._root_mean_square
+            )
 
-    def _longest_step_size(self):
-        # Momentum makes a way in one direction 1 / (1 - momentum) times as long.
-        norm, num_weights = self._norm_of_weights()
-        least = LEAST_WEIGHT * math.sqrt(num_weights)
-        share = LONGEST_STEPS * (1 - self.number("momentum", tf.float64))
-        return tf.cast(share, norm.dtype) * tf.maximum(norm, tf.cast(least, norm.dtype))
+        def longest_step_size():
+            # Momentum makes a way in one direction 1 / (1 - momentum) times as long.
+            norm, num_weights = self._norm_of_weights()
+            least = lipschitz_rules.LEAST_WEIGHT * math.sqrt(num_weights)
+            share = lipschitz_rules.LONGEST_STEPS * (1 - momentum)
+            return tf.cast(share, norm.dtype) * tf.maximum(norm, tf.cast(least, norm.dtype))
+
+        lipschitz, shortest, longest, memory = lipschitz_rules.median(
+            gradient_norm, memory, momentum, is_due, longest_step_size, self.auto_quantile
+        )
+        return lipschitz, loss, (shortest, longest), memory
 
     def _root_mean_square(self):
         """Return that of the weights, at least `LEAST_WEIGHT`."""
         norm, num_weights = self._norm_of_weights()
-        return tf.maximum(norm / math.sqrt(num_weights), tf.cast(LEAST_WEIGHT, norm.dtype))
+        return tf.maximum(norm / math.sqrt(num_weights), tf.cast(lipschitz_rules.LEAST_WEIGHT, norm.dtype))
 
     def _norm_of_weights(self):
         weights = [tf.convert_to_tensor(variable) for variable in self._trainable_variables]
@@ -402,20 +366,3 @@ def _in_unit_interval(name, value):
     if not 0 <= value < 1:
         raise ValueError(f"`{name}` must lie in [0, 1). Received: {name}={value}.")
     return float(value)
-
-
-def recorded(norms, norm):
-    """Return the norms `(n,)` with this one in the first free place; free places hold a negative number."""
-    count = tf.reduce_sum(tf.cast(norms >= 0, tf.int32))
-    return tf.where(tf.equal(tf.range(norms.shape[0]), count), norm, norms)
-
-
-def is_complete(norms):
-    """Return whether no place is free."""
-    return norms[-1] >= 0
-
-
-def quantile_of(norms, quantile):
-    """Return the smallest norm that at least this share of the norms `(n,)` does not exceed."""
-    rank = -int(-quantile * norms.shape[0] // 1) - 1
-    return tf.sort(norms)[rank]

@@ -8,9 +8,10 @@ import keras
 
 from tfapp.optimizers.adaptive import AdaptiveOptimizer
 from tfapp.optimizers.alig import ALIG
-from tfapp.optimizers.bpgrad import AUTO, MEDIAN, BPGrad
+from tfapp.optimizers.bpgrad import BPGrad
 from tfapp.optimizers.epoch_rates import EpochRates
 from tfapp.optimizers.eve import Eve
+from tfapp.optimizers.lipschitz_rules import AUTO, MEDIAN
 
 # What a search goes through: it begins with some of them, and goes on at the end where the best one lies.
 _CONSTANTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)

@@ -6,6 +6,9 @@ import tensorflow as tf
 
 from tfapp.optimizers.updates import global_norm, sum_of_products
 
+# Share of the running squares that is kept at every step, as Adam has it.
+KEPT_SQUARES = 0.999
+
 
 class Euclidean:
     """The metric of the plain gradient: its length is the norm over all variables, its direction is itself.

@@ -24,7 +24,8 @@ OPTIONS = {
     "accumulating": {"lipschitz": 20.0, "gradient_accumulation_steps": 3},
     "authors": {"form": "authors", "decay": "in-gradient", "weight_decay": 1e-3, "zero_gradient": "random"},
     "mean": {"form": "authors", "mean_steps": 3},
-    "auto-mean": {"lipschitz": "auto", "auto_steps": 6, "mean_steps": 3},
+    "auto-mean": {"lipschitz": "auto", "mean_steps": 3},
+    "auto-median, mean": {"lipschitz": "auto-median", "auto_steps": 6, "mean_steps": 3},
     "everything": {"rho": 0.3, "momentum": 0.5, "weight_decay": 1e-3, "max_step": 0.1, "clipnorm": 1.0},
 }
 
