@@ -49,7 +49,7 @@ class BoundsLogger(keras.callbacks.Callback):
 
     Raises:
         InputError: A bad argument, `log_dir` without TensorBoard; when training starts, an optimizer that does not see
-            the loss, or the file of another training; at the end of an epoch, `lipschitz="auto"` that could not take a
+            the loss, `check_condition` with `lipschitz="auto"`, or the file of another training; at the end of an epoch, `lipschitz="auto"` that could not take a
             single step.
     """
 
@@ -214,6 +214,11 @@ def _check_condition(optimizer, steps_per_execution):
     if not {"lipschitz", "num_skipped"} <= set(optimizer.MEASURED):
         raise InputError(
             f"`check_condition` needs an optimizer with L, such as BPGrad. Received: {type(optimizer).__name__}."
+        )
+    if getattr(optimizer, "lipschitz", None) == "auto":
+        raise InputError(
+            '`check_condition` measures the lengths of plain weights, and `lipschitz="auto"` has a metric of its own, '
+            'which changes from step to step: give a number, a schedule or "auto-median" for `lipschitz`.'
         )
     if steps_per_execution > 1:
         raise InputError(
