@@ -49,8 +49,8 @@ class BoundsLogger(keras.callbacks.Callback):
 
     Raises:
         InputError: A bad argument, `log_dir` without TensorBoard; when training starts, an optimizer that does not see
-            the loss, `check_condition` with `lipschitz="auto"`, or the file of another training; at the end of an epoch, `lipschitz="auto"` that could not take a
-            single step.
+            the loss, `check_condition` with `lipschitz="auto"`, or the file of another training; at the end of an
+            epoch, a rule for L that could not take a single step.
     """
 
     def __init__(
