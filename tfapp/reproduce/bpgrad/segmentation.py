@@ -80,8 +80,8 @@ def table_3_4(
     shown = table.table()
     write_text(written[0], document(shown, ASSUMED, title=_title(config), source=SOURCE, command=command))
     table.write_csv(written[1])
-    # A terminal has no room for what is printed of each measure: of the average alone.
-    return Result([shown.columns(0, 1, 2, 4, 6, 8, 9)], written)
+    # A terminal has no room for options, and for what is printed of each measure: of the average alone.
+    return Result([shown.columns(0, 1, 3, 5, 7, 9, 10)], written)
 
 
 def figure_3_23(
