@@ -43,6 +43,13 @@ def train(
             show_default="cross-entropy, mse for image pairs",
         ),
     ] = None,
+    label_image: Annotated[
+        bool,
+        Option(
+            help="One output channel whose values are the labels, 0 or 1, for two classes, --loss mse and --head "
+            "sigmoid or identity."
+        ),
+    ] = False,
     epochs: Annotated[int, Option(help="Epochs in all.")] = 20,
     until_loss: Annotated[
         float | None, Option(help="Stop after the first epoch whose training loss is no higher than this.")
@@ -216,6 +223,13 @@ def train(
     ] = 0.1,
     random_split: Annotated[
         bool, Option(help="Split at random by these shares, also where the dataset has an official split.")
+    ] = False,
+    validate_on_test: Annotated[
+        bool,
+        Option(
+            help="Watch the loss of the test images after each epoch, in place of images for validation: for curves of "
+            "papers, and no choice by it."
+        ),
     ] = False,
     train_images: Annotated[
         int | None, Option(help="Train on the first N training images only, for learning curves.")

@@ -97,7 +97,11 @@ class TrainConfig:
     `tfapp.segmentation.tv_options` read them. Of options of a TV head nothing is made with another head.
 
     `keep` is whose model the run ends with: that of the `last` epoch, or of the one with the smallest `training-loss`
-    or `validation-loss`.
+    or `validation-loss`. `validate_on_test` watches the test images after each epoch, in place of images for
+    validation: what is then chosen by that loss is chosen by the images that it is tested on.
+
+    `label_image` has the network give one image whose values are the labels, in place of a channel for each class:
+    data of two classes, `mse` and a head of free numbers.
 
     `trajectory` is the number of epochs between two records of the weights, which `tfapp.landscape` draws planes of.
     """
@@ -105,6 +109,7 @@ class TrainConfig:
     model: str = "unet"
     head: str = "tv-softmax"
     loss: str = "cross-entropy"
+    label_image: bool = False
     base_width: int = 16
     depth: int | None = None
     dropout: float | None = None
@@ -153,6 +158,7 @@ class TrainConfig:
     test_share: float = 0.2
     validation_share: float = 0.1
     random_split: bool = False
+    validate_on_test: bool = False
     train_images: int | None = None
     train_noise: str | None = None
     noisy_share: float = DEFAULT_SHARE
@@ -231,6 +237,18 @@ class TrainConfig:
             raise InputError(
                 f"`head` {self.head} gives no probabilities for `loss` cross-entropy; use `loss` mse, or another head."
             )
+        if self.label_image and self.loss != "mse":
+            raise InputError(f"`label_image` is learned by `loss` mse; got `loss` {self.loss}.")
+        if self.label_image and self.head not in REGRESSION_HEADS:
+            raise InputError(
+                f"`label_image` has one channel, of which a softmax is 1 everywhere: use `head` "
+                f"{either(REGRESSION_HEADS)}; got `head` {self.head}."
+            )
+        if self.keep == "validation-loss" and self.validate_on_test:
+            raise InputError(
+                "`keep` validation-loss with `validate_on_test` would choose the model by the images that it is tested "
+                "on; use `keep` training-loss or last."
+            )
 
     def _check_optimizer(self):
         if self.momentum is not None and not 0 <= self.momentum < 1:
@@ -270,6 +288,9 @@ class TrainConfig:
         """Raise InputError for options that do not suit the data, their kind, masks or image pairs, and channels."""
         check_colours(parse_augmentation(self.augment, SYMMETRIES), dataset)
         check_classes(self, dataset)
+        if self.label_image and dataset.num_classes != 2:
+            holds = f"{dataset.num_classes} classes" if dataset.num_classes else "image pairs"
+            raise InputError(f"`label_image` is for data of two classes; {dataset.spec} holds {holds}.")
         if not dataset.image_pairs:
             return
         if self.loss != "mse" or self.head not in REGRESSION_HEADS:

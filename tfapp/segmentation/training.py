@@ -210,7 +210,8 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers):
             images_together=run.images_together,
             share=share,
         )
-        validation = run.frames("validation", *keeping) if run.split.validation else None
+        split = "test" if config.validate_on_test else "validation"
+        validation = run.frames(split, *keeping) if getattr(run.split, split) else None
         watched = None if validation is None else ordered_batches(validation, config.batch_size, share)
         return {"x": stream, "steps_per_epoch": steps, "validation_data": watched}
 
@@ -234,7 +235,7 @@ def _new_model(config, dataset, encoder_weights):
     with dtype_policy(config.precision):
         model = build(
             config.model,
-            dataset.num_outputs,
+            1 if config.label_image else dataset.num_outputs,
             dataset.channels,
             head=config.head,
             head_options=head_options(config) if is_tv else None,
