@@ -172,23 +172,25 @@ class KFAC(CurvatureOptimizer):
     def _factored_steps(self, gradients, batch, share):
         """Return the steps of the variables with factors by their places, and keep what was measured of them."""
         scalars = dict(zip(self.MEASURED, tf.unstack(tf.convert_to_tensor(self._scalars)), strict=True))
-        step_model = self._step_model(gradients, share, scalars["damping"])
+        moves = _Moves(self, [gradients[index] for index in self._covered], share[0], scalars["damping"])
         self._estimate_factors(share)
-        scalars["factor_damping"] = self._invert_factors(step_model, scalars)
-        rate = tf.cast(self.learning_rate, scalars["damping"].dtype)
-        directions, gram, slopes, chosen = step_model(
-            [tf.convert_to_tensor(i) for i in self._flat(self._inverses)]
-        )
-        steps = {
-            index: chosen[0] * u + chosen[1] * v
-            for index, u, v in zip(self._covered, *directions, strict=True)
-        }
+        scalars["factor_damping"] = self._invert_factors(moves, scalars)
+        directions = moves.directions([tf.convert_to_tensor(i) for i in self._flat(self._inverses)])
+        if self.step == "quadratic":
+            quadratic = moves.quadratic(directions)
+            chosen = best_coefficients(*quadratic)
+        else:
+            chosen = tf.constant([-1.0, self.momentum], scalars["damping"].dtype)
+        pairs = zip(self._covered, *directions, strict=True)
+        steps = {index: chosen[0] * u + chosen[1] * v for index, u, v in pairs}
         scalars["rate"], scalars["momentum"] = -chosen[0], chosen[1]
 
         def adapt():
-            predicted = predicted_change(gram, slopes, rate * chosen)
+            rate = tf.cast(self.learning_rate, chosen.dtype)
+            found = quadratic if self.step == "quadratic" else moves.quadratic(directions)
+            predicted = predicted_change(*found, rate * chosen)
             moved = {index: rate * step for index, step in steps.items()}
-            ratio = self._change_of_loss(moved, batch) / predicted
+            ratio = tf.cast(self._change_of_loss(moved, batch), predicted.dtype) / predicted
             return adapted_damping(scalars["damping"], ratio, self.adapt_every), ratio, predicted
 
         if self.adapt_every:
@@ -198,30 +200,6 @@ class KFAC(CurvatureOptimizer):
             scalars.update(zip(names, found, strict=True))
         self._scalars.assign(tf.stack([scalars[name] for name in self.MEASURED]))
         return steps
-
-    def _step_model(self, gradients, share, damping):
-        """Return the function from inverses of the factors to directions, the quadratic model, and coefficients."""
-        variables = [self._trainable_variables[index] for index in self._covered]
-        velocities = [tf.convert_to_tensor(self._velocities[index]) for index in self._covered]
-        slopes_of = [gradients[index] for index in self._covered]
-        model, distribution = self._handed.model, self._handed.distribution
-
-        def step_model(inverses):
-            natural, given = [], iter(slopes_of)
-            for block, pair in zip(self._handed.blocks, _pairs(inverses), strict=True):
-                matrix = block.matrix([next(given) for _ in block.variables])
-                natural += block.tensors(preconditioned(matrix, *pair))
-            directions = [natural, velocities]
-            if self.step == "fixed" and not self.adapt_every:
-                return directions, None, None, tf.constant([-1.0, self.momentum], damping.dtype)
-            gram = fisher_grams(model, distribution, variables, share[0], directions)
-            gram += damping * tf.stack([tf.stack([_inner(a, b) for b in directions]) for a in directions])
-            slopes = tf.stack([_inner(slopes_of, direction) for direction in directions])
-            if self.step == "fixed":
-                return directions, gram, slopes, tf.constant([-1.0, self.momentum], damping.dtype)
-            return directions, gram, slopes, best_coefficients(gram, slopes)
-
-        return step_model
 
     def _change_of_loss(self, moved, batch):
         """Return the loss of the batch after a step, less that before it, with the same masks of dropout."""
@@ -254,7 +232,8 @@ class KFAC(CurvatureOptimizer):
             scale, latest = distribution.scale(logits), []
             for block, pair in zip(blocks, found, strict=True):
                 if pair is None:
-                    latest += [tf.zeros([block.num_inputs] * 2), tf.zeros([block.num_outputs] * 2)]
+                    sizes = block.num_inputs, block.num_outputs
+                    latest += [tf.zeros([size, size], logits.dtype) for size in sizes]
                     continue
                 derivatives = tf.reshape(pair[1], [-1, block.num_outputs])
                 a, g = estimate(block.rows(pair[0]), derivatives, tf.shape(logits)[0])
@@ -268,7 +247,7 @@ class KFAC(CurvatureOptimizer):
         for variable, value in zip(self._flat(self._factors), found, strict=True):
             variable.assign(value)
 
-    def _invert_factors(self, step_model, scalars):
+    def _invert_factors(self, moves, scalars):
         """Invert the factors when it is due, and return the damping of the factors.
 
         Of the last one, one a little smaller and one a little larger, that counts whose step has the smallest M.
@@ -291,8 +270,8 @@ class KFAC(CurvatureOptimizer):
 
             def tried(root):
                 inverses = inverted(root)
-                _, gram, slopes, chosen = step_model(inverses)
-                return [predicted_change(gram, slopes, chosen), *inverses]
+                quadratic = moves.quadratic(moves.directions(inverses))
+                return [predicted_change(*quadratic, best_coefficients(*quadratic)), *inverses]
 
             roots = before * tf.stack([tf.ones_like(factor), factor, 1 / factor])
             types = [before.dtype, *(one.dtype for one in kept)]
@@ -315,6 +294,39 @@ class KFAC(CurvatureOptimizer):
             *("fisher", "plain_learning_rate", "seed"),
         )
         return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+class _Moves:
+    """Directions of a step and the quadratic model of the loss along them, for inverses of the factors.
+
+    Args:
+        optimizer: The `KFAC`.
+        gradients: Of the variables with factors.
+        x: Inputs of the examples that the Fisher matrix is estimated on.
+        damping: Scalar tensor.
+    """
+
+    def __init__(self, optimizer, gradients, x, damping):
+        self._handed, self._gradients, self._x, self._damping = optimizer._handed, gradients, x, damping
+        self._variables = [optimizer._trainable_variables[index] for index in optimizer._covered]
+        self._velocities = [
+            tf.convert_to_tensor(optimizer._velocities[index]) for index in optimizer._covered
+        ]
+
+    def directions(self, inverses):
+        """Return the natural direction and the last step."""
+        natural, gradients = [], iter(self._gradients)
+        for block, pair in zip(self._handed.blocks, _pairs(inverses), strict=True):
+            matrix = block.matrix([next(gradients) for _ in block.variables])
+            natural += block.tensors(preconditioned(matrix, *pair))
+        return [natural, self._velocities]
+
+    def quadratic(self, directions):
+        """Return the matrix of d_i' (c F + damping I) d_j, and the slopes g' d_i."""
+        handed = self._handed
+        gram = fisher_grams(handed.model, handed.distribution, self._variables, self._x, directions)
+        gram += self._damping * tf.stack([tf.stack([_inner(a, b) for b in directions]) for a in directions])
+        return gram, tf.stack([_inner(self._gradients, direction) for direction in directions])
 
 
 def _when_due(count, every, compute, kept):

@@ -17,14 +17,20 @@ from tfapp.optimizers.loss_scaling import unwrapped
 
 
 class ModelBatch:
-    """Holder of the model that an optimizer is bound to, and of the batch of a step until it is applied.
+    """Holder of the model that an optimizer is bound to, its layers, and the batch of a step until it is applied.
 
-    Not an attribute of the optimizer itself: Keras would track the model as a part of it.
+    None of it is an attribute of the optimizer itself: Keras would track the model as a part of it.
+
+    Attributes:
+        model: Keras model, or None.
+        distribution: `OutputDistribution` of its labels, or None.
+        blocks: `LayerBlock`s of its layers with factors.
     """
 
     def __init__(self):
         self.model = None
         self.distribution = None
+        self.blocks = ()
         self._batch = self._graph = None
 
     def __deepcopy__(self, memo):

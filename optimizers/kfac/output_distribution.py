@@ -59,10 +59,10 @@ class OutputDistribution:
 
         Args:
             logits: As `logits` returns them.
-            seed: int32 `(2,)`; the same seed draws the same.
+            seed: int32 `(2,)`; the same seed draws the same, but for code compiled by XLA, which draws others.
         """
         shape, dtype = tf.shape(logits), logits.dtype
-        # Neither `tf.random.stateless_categorical` nor an automatic choice of the generator: both differ under XLA.
+        # Not `tf.random.stateless_categorical`, which XLA does not compile everywhere.
         options = {"dtype": dtype, "alg": "philox"}
         if self.kind == "normal":
             return logits + tf.random.stateless_normal(shape, seed, **options)
