@@ -20,8 +20,9 @@ from tfapp.reproduce.landscape.protocol import (
 )
 from tfapp.reproduce.landscape.published import published_losses, published_table
 from tfapp.reproduce.landscape.tables import NUMBERED, TABLES
-from tfapp.reproduce.landscape.trainings import common_loss, first_epoch
+from tfapp.reproduce.landscape.trainings import common_loss, first_epoch, for_network
 from tfapp.reproduce.registry import STUDIES
+from tfapp.segmentation.architecture import architecture_of
 from tfapp.segmentation.config import TrainConfig
 
 READERS = ("isbi2012", "drive", "raindrop")
@@ -247,3 +248,12 @@ def test_studies_of_the_paper_have_the_options_of_its_protocol():
         assert ("eps" in names) == (table.measure == "sharpness")
         assert {"range", "directions"} <= names or table.measure != "surfaces"
         assert ("until_loss" in names) == (table.measure in ("sharpness", "surfaces"))
+
+
+def test_architecture_options_reach_the_networks_that_take_them():
+    """ "a various number of residual modules"; FCN-16s "even the same number of parameters as U-Net"."""
+    config = TrainConfig(modules="0,1,2,3", equal_parameters=True)
+    given = {
+        network: architecture_of(for_network(config, network)) for network in ("unet", "res-unet", "fcn-16s")
+    }
+    assert given == {"unet": {}, "res-unet": {"modules": [0, 1, 2, 3]}, "fcn-16s": {"equal_parameters": True}}

@@ -164,7 +164,13 @@ def test_scores_on_image_pairs_are_psnr_and_ssim(tmp_path):
 @pytest.mark.reproduce
 def test_scores_of_retinas_are_the_rand_scores_of_what_vessels_part(tmp_path):
     options = {"resize": (32, 32), "patch": None}
-    make("landscape-table-2", write_retinas(tmp_path / "drive", (20, 6)), tmp_path, options, networks=("fcn-16s",))
+    make(
+        "landscape-table-2",
+        write_retinas(tmp_path / "drive", (20, 6)),
+        tmp_path,
+        options,
+        networks=("fcn-16s",),
+    )
     row = row_of(tmp_path / "landscape-table-2.csv")
     assert 0 <= float(row["Rand score"]) <= 1 and 0 <= float(row["information theoretic score"]) <= 1
 

@@ -100,6 +100,23 @@ def train(
         int | None,
         Option(help="Poolings; the stride is 2^depth.", show_default="segnet and fcn-32s 5, the others 4"),
     ] = None,
+    modules: Annotated[
+        str | None,
+        Option(
+            help="Residual modules of res-unet's skip connections, by level from the image down, such as 0,1,2,3.",
+            show_default="one each",
+        ),
+    ] = None,
+    widths: Annotated[
+        str | None,
+        Option(
+            help="Filters of res-unet by level from the image down, such as 16,32,64,128,128, not by --base-width.",
+            show_default="twice as many at each level, 1.5 times at the lowest",
+        ),
+    ] = None,
+    equal_parameters: Annotated[
+        bool, Option(help="FCN-16s, -8s and -4s with as many parameters as U-Net has.")
+    ] = False,
     dropout: Annotated[
         float | None,
         Option(help="Dropout at the lowest level.", show_default="fcn-32s 0.5, the others 0"),

@@ -18,6 +18,7 @@ from tfapp.models import MODELS, REGRESSION_HEADS
 from tfapp.optimizers import ALIG, BPGrad, Eve, make_solver
 from tfapp.optimizers.catalogue import read_setting
 from tfapp.runs.precision import PRECISIONS
+from tfapp.segmentation.architecture import check_architecture
 from tfapp.segmentation.tv_options import check_classes, check_tv, completed_texts
 
 # Optimizers of tfapp; all other names are Keras's.
@@ -93,6 +94,9 @@ class TrainConfig:
     `auto`. `crop` and `resize` are (height, width); images are resized first. `crop_border` is what lies around
     images that are smaller than the crop.
 
+    `modules` and `widths` are lists with commas of whole numbers, by level from the image down, as `res_unet` takes
+    them; `equal_parameters` gives FCN-16s, -8s and -4s the number of parameters that U-Net has.
+
     `tv_weight_bounds` and `tv_volumes` are texts, as `parse_bounds` and `parse_shares` of
     `tfapp.segmentation.tv_options` read them. Of options of a TV head nothing is made with another head.
 
@@ -112,6 +116,9 @@ class TrainConfig:
     label_image: bool = False
     base_width: int = 16
     depth: int | None = None
+    modules: str | None = None
+    widths: str | None = None
+    equal_parameters: bool = False
     dropout: float | None = None
     encoder_weights: str | None = None
     tv_weight: float = 1.0
@@ -173,7 +180,7 @@ class TrainConfig:
                 raise InputError(
                     f"Unknown {name.replace('_', ' ')} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
-        self._check_encoder_weights()
+        check_architecture(self)
         self._check_crop()
         self._check_loss()
         self._check_optimizer()
@@ -212,14 +219,6 @@ class TrainConfig:
             if sides is not None and not all(1 <= side <= LARGEST_SIDE for side in sides):
                 got = "x".join(map(str, sides))
                 raise InputError(f"`{name}` must be two sides from 1 to {LARGEST_SIDE:,} pixels; got {got}.")
-
-    def _check_encoder_weights(self):
-        takers = [name for name, model in MODELS.items() if "encoder_weights" in signature(model).parameters]
-        if self.encoder_weights is not None and self.model not in takers:
-            raise InputError(
-                f"`encoder_weights` are for networks with a VGG-16 encoder ({', '.join(takers)}); "
-                f"got `model` {self.model}."
-            )
 
     def _check_crop(self):
         augmentation = parse_augmentation(self.augment, SYMMETRIES)

@@ -23,6 +23,7 @@ from tfapp.runs.distributed.peers import peer_losses
 from tfapp.runs.fitting import fit_or_resume, logs_and_seconds, save_finished
 from tfapp.runs.precision import dtype_policy
 from tfapp.runs.progress import SILENT
+from tfapp.segmentation.architecture import architecture_of
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.compiling import compile_configured
 from tfapp.segmentation.config import KEPT
@@ -244,6 +245,7 @@ def _new_model(config, dataset, encoder_weights):
             base_width=config.base_width,
             depth=config.depth,
             dropout=config.dropout,
+            **architecture_of(config),
             **options,
         )
     if config.decays_loss:

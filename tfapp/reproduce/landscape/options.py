@@ -8,7 +8,10 @@ from tfapp.reproduce.landscape.tables import RESOLUTION
 from tfapp.reproduce.study import Option, parameter, spec_of
 
 # Options of a study that are options of `TrainConfig`, and come before those of the scale.
-OVERRIDES = "epochs base_width learning_rate resize patch overlap head loss test_share".split()
+OVERRIDES = (
+    *("epochs", "base_width", "learning_rate", "resize", "patch", "overlap", "head", "loss", "test_share"),
+    *("modules", "widths", "equal_parameters"),
+)
 DIRECTIONS = ("lu-tong", "unit-filter", "filter", "layer")
 _MOST_POINTS = 1000
 
@@ -29,6 +32,11 @@ def training_options():
         show_default="432 at small scale, eight times the training set at paper scale",
     )
     size = Option(help="Resize images to N or HEIGHTxWIDTH.", show_default="by scale", text="size")
+    modules = Option(
+        help="Residual modules of the proposed network by level, from the image down.", show_default="1,1,1,1"
+    )
+    widths = Option(help="Filters of the proposed network by level.", show_default="by the base width")
+    equal = Option(help="FCN-16s, -8s and -4s with as many parameters as U-Net has.")
     return [
         parameter("frames", int | None, frames, None),
         *(
@@ -36,6 +44,9 @@ def training_options():
             for name, (kind, text) in by_scale.items()
         ),
         parameter("resize", tuple | None, size, None),
+        parameter("modules", str | None, modules, None),
+        parameter("widths", str | None, widths, None),
+        parameter("equal_parameters", bool, equal, False),
     ]
 
 
@@ -156,6 +167,7 @@ def config_of(table, spec, options):
     """
     from tfapp.data import Frames, choose_framing, open_dataset, split_items
     from tfapp.models import REGRESSION_HEADS
+    from tfapp.reproduce.landscape.trainings import for_network
     from tfapp.segmentation.config import TrainConfig
 
     given = {name: options[name] for name in OVERRIDES if options.get(name) is not None}
@@ -167,7 +179,8 @@ def config_of(table, spec, options):
     if options.get("official_split"):
         chosen["random_split"] = False
     config = TrainConfig(**chosen)
-    config.check()
+    for network in table.networks:
+        for_network(config, network).check()
     dataset = open_dataset(spec)
     config.check_data(dataset)
     framing = choose_framing(dataset, 2**config.depth, config.resize, config.patch, config.overlap)

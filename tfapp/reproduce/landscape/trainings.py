@@ -2,16 +2,20 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from inspect import signature
 
 import numpy as np
 
 from tfapp.errors import InputError
 from tfapp.landscape import load_trajectory
 from tfapp.landscape.fingerprint import hash_weights
+from tfapp.models import MODELS
 from tfapp.reproduce.landscape.protocol import EQUAL_BY_NETWORK
 from tfapp.reproduce.landscape.tables import LARGE_BATCH
 from tfapp.runs.ahead import do_ahead
 from tfapp.runs.checkpoints import read_history
+from tfapp.segmentation.architecture import OF_SOME_MODELS
+from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.run import TRAJECTORY, Run
 from tfapp.segmentation.training import train
 
@@ -153,8 +157,16 @@ def train_to_reference(table, spec, out, config, seeds, frames, overwrite, progr
 
 def _call(table, spec, out, config, network, batch, seed, frames):
     """Return the arguments of `train`."""
-    options = {"model": network, "batch_size": batch, "steps_per_epoch": -(-frames // batch), "seed": seed}
-    return spec, out / table.reader / f"{network}-batch{batch}-seed{seed}", replace(config, **options)
+    options = {"batch_size": batch, "steps_per_epoch": -(-frames // batch), "seed": seed}
+    path = out / table.reader / f"{network}-batch{batch}-seed{seed}"
+    return spec, path, replace(for_network(config, network), **options)
+
+
+def for_network(config, network):
+    """Return a `TrainConfig` for a network, without the options of the architecture that only others take."""
+    takes = signature(MODELS[network]).parameters
+    others = {name: getattr(TrainConfig, name) for name in OF_SOME_MODELS if name not in takes}
+    return replace(config, model=network, **others)
 
 
 def at_equal_loss(table, trained, until_loss=None):
