@@ -2,6 +2,7 @@
 
 from tfapp.reproduce.bpgrad import comparisons, functions, imagenet, networks, segmentation, two_layer_studies
 from tfapp.reproduce.landscape import studies as landscape
+from tfapp.reproduce.lecture import figure_1 as lecture_figure_1
 from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
 from tfapp.reproduce.pose import studies as pose
@@ -17,6 +18,7 @@ STUDIES = {
         tv_figures,
         protocols,
         landscape,
+        lecture_figure_1,
         functions,
         networks,
         two_layer_studies,
