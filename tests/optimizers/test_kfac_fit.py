@@ -52,9 +52,10 @@ def test_graph_and_eager_training_go_the_same_way(options):
 @pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_training_compiled_by_xla_goes_the_same_way_with_the_same_labels(options):
-    # From one seed XLA draws other labels than TensorFlow, so those of the data are taken.
+    # From one seed XLA draws other labels than TensorFlow, so those of the data are taken. Keras computes the loss
+    # of a float64 net in float32, and XLA rounds it otherwise.
     models = [trained(options | {"fisher": "empirical"}, jit_compile=jit) for jit in (False, True)]
-    assert_same_weights(*models, 1e-6)
+    assert_same_weights(*models, 1e-4)
 
 
 @pytest.mark.slow
