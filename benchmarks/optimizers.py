@@ -26,7 +26,10 @@ OPTIMIZERS = {
     "SGD with momentum": lambda: keras.optimizers.SGD(0.001, momentum=0.9),
     "BPGrad": lambda: BPGrad(lipschitz=1000.0),
     "BPGrad without momentum": lambda: BPGrad(lipschitz=1000.0, momentum=0.0),
+    "BPGrad, form of the authors": lambda: BPGrad(lipschitz=1000.0, form="authors"),
     'BPGrad, lipschitz="auto"': lambda: BPGrad(lipschitz="auto"),
+    'BPGrad, lipschitz="auto", form of the authors': lambda: BPGrad(lipschitz="auto", form="authors"),
+    'BPGrad, lipschitz="auto-median"': lambda: BPGrad(lipschitz="auto-median"),
     "ALI-G": ALIG,
     "Eve": Eve,
 }

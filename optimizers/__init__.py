@@ -9,6 +9,8 @@ from tfapp.optimizers.branch_and_prune.search import SearchResult, branch_and_pr
 from tfapp.optimizers.catalogue import SOLVERS, Solver, make_solver, solver_of
 from tfapp.optimizers.epoch_rates import EpochRates
 from tfapp.optimizers.eve import Eve
+from tfapp.optimizers.kfac.kfac import KFAC
+from tfapp.optimizers.kfac.natural_gradient import NaturalGradient
 from tfapp.optimizers.lipschitz import LipschitzEstimate, estimate_lipschitz
 from tfapp.optimizers.loss_scaling import unwrapped
 from tfapp.optimizers.rate_factors import with_rate_factors
@@ -20,8 +22,10 @@ __all__ = [
     "Certificate",
     "EpochRates",
     "Eve",
+    "KFAC",
     "LipschitzEstimate",
     "LossAwareOptimizer",
+    "NaturalGradient",
     "SOLVERS",
     "SearchResult",
     "Solver",

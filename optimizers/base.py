@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfapp.optimizers.loss_scaling import teach_wrapper
+from tfapp.optimizers.metrics import Euclidean
 from tfapp.optimizers.single_batches import teach_train_on_batch
 from tfapp.optimizers.step_loss import StepLoss
 from tfapp.optimizers.untracked import Untracked, WithoutNumbers, saved_numbers
@@ -216,7 +217,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
 
         Args:
             loss: Scalar, `loss_offset` and weight decay included.
-            gradient_norm: Scalar, over all variables: of the gradient of the loss, before any clipping.
+            gradient_norm: Scalar, over all variables: of the gradient of the loss, before any clipping, in the metric.
             scalars: Scalars after the last step, those of `MEASURED` in front.
             is_due: Whether the variables move now; False while gradients are being accumulated.
 
@@ -225,24 +226,35 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         """
         raise NotImplementedError
 
-    def direction_at_rest(self, gradients, gradient_norm):
-        """Return what `update_step` gets in place of gradients that may all be zero.
+    def metric_of(self, gradients, gradient_norm, loss, is_due):
+        """Return the metric in which gradients are measured and the variables move: `metrics` has them.
+
+        Args:
+            gradients: Gradients of the loss, one for each variable.
+            gradient_norm: Scalar, their Euclidean norm.
+            loss, is_due: As for `advance`.
+        """
+        del gradients, loss, is_due
+        return Euclidean(gradient_norm)
+
+    def direction_at_rest(self, gradients, metric):
+        """Return what takes the place of gradients that may all be zero.
 
         Args:
             gradients: Gradients, one for each variable.
-            gradient_norm: Scalar, that of `advance`.
+            metric: That of `metric_of`.
         """
-        del gradient_norm
+        del metric
         return gradients
 
-    def clipped_direction(self, gradients, gradient_norm):
-        """Return what `update_step` gets in place of gradients that were clipped.
+    def clipped_direction(self, gradients, metric):
+        """Return what takes the place of gradients that were clipped.
 
         Args:
             gradients: Clipped gradients, one for each variable.
-            gradient_norm: Scalar, that of `advance`.
+            metric: That of `metric_of`.
         """
-        del gradient_norm
+        del metric
         return gradients
 
     @property
@@ -270,12 +282,13 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             grads, loss = self._with_weight_decay(grads, loss, trainable_variables)
         loss += self.number("loss_offset", loss.dtype)
         gradient_norm, before = global_norm(grads, loss.dtype), tf.convert_to_tensor(self._scalars)
+        metric = self.metric_of(grads, gradient_norm, loss, is_due)
         if clipped is not None:
-            grads = self.clipped_direction(clipped, gradient_norm)
-        grads = self.direction_at_rest(grads, gradient_norm)
+            grads = self.clipped_direction(clipped, metric)
+        grads = self.direction_at_rest(grads, metric)
         if self.weight_decay is not None and not self.decays_loss:
             grads, _ = self._with_weight_decay(grads, loss, trainable_variables)
-        scalars, rates = self.advance(loss, gradient_norm, before, is_due)
+        scalars, rates = self.advance(loss, metric.norm, before, is_due)
         if self._untracked.skips is not None:
             counts = self._skips_of(loss, gradient_norm, scalars - before, is_due)
             skips = self._untracked.skips
@@ -283,9 +296,9 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         tf.__internal__.distribute.interim.maybe_merge_call(
             self._update_all,
             self._distribution_strategy,
-            list(zip(grads, variables, strict=True)),
+            list(zip(metric.direction(grads), variables, strict=True)),
             rates,
-            [*slots, (scalars, self._scalars.value)],
+            [*slots, *metric.slots, (scalars, self._scalars.value)],
         )
         if self.use_ema and is_due is True:
             self._average_weights()

@@ -7,19 +7,18 @@ from numbers import Integral
 import keras
 import tensorflow as tf
 
+from tfapp.optimizers import lipschitz_rules
 from tfapp.optimizers.base import LossAwareOptimizer
+from tfapp.optimizers.lipschitz_rules import AUTO, MEDIAN, SAVED_AUTO
+from tfapp.optimizers.metrics import KEPT_SQUARES, RunningSquares, gain_of
 from tfapp.optimizers.updates import global_norm, move_with_momentum, step_size, usable
 
-# Lengths of the first steps of "auto", and of the longest after them, as shares of the norm of the weights.
-FIRST_STEPS, LONGEST_STEPS = 0.01, 0.02
 # Settings that are words, the first of each by default.
 _CHOICES = {
     "form": ("algorithm-2", "authors"),
     "decay": ("in-loss", "in-gradient"),
     "zero_gradient": ("skip", "random"),
 }
-# The least root mean square that weights count with: a share of all-zero weights would be no step at all.
-LEAST_WEIGHT = 0.01
 
 
 @keras.saving.register_keras_serializable("tfapp")
@@ -54,22 +53,38 @@ class BPGrad(LossAwareOptimizer):
     `loss_offset` and `weight_decay`, may be set at any time, by a callback too; a setting that would need another
     graph or other variables, such as momentum after none, is refused once training has begun. L is not free of
     scale (it has the unit of the loss per length of the weight vector): the default is only a place to start;
-    `lipschitz="auto"` finds one. If L is too small, the loss and with it the step can grow without bound:
+    the rules of `"auto"` find one. If L is too small, the loss and with it the step can grow without bound:
     `max_step` stops that. Steps do not vanish where the loss does not, since eta >= (1 - rho) f / L: where the loss
     stays large let L grow or `learning_rate` fall.
+
+    `lipschitz="auto"` is Algorithm 2 in the metric D = sqrt(s), where s is the running mean of the squared gradient of
+    each weight as Adam has it (0.999, corrected for its beginning): lengths are |z|_D = sqrt(sum D z^2), norms of
+    gradients |g|_* = sqrt(sum g^2 / D), and
+
+        eta_t = (F_t - rho * min_{i<=t} F_i) / L_t,   L_t = max_{i<=t} N_i / (1.5 * (1 - momentum))
+        v_t   = momentum * v_{t-1} - eta_t * D^-1 g_t / |g_t|_*
+
+    with the running means F of the loss (0.9) and N of |g|_* (0.99). So one lucky batch decides nothing, L never falls,
+    as that of a Lipschitz constant must not, and layers whose gradients differ in scale all move. A step is about 1.5
+    times Polyak's, momentum counted in, and at most 0.2 of the weights long, both as root mean squares; weights
+    count with at least 0.01 each, so that training can begin at 0. The unit of the loss does not matter.
+    `measured()` has |g|_* for `gradient_norm` and the smallest F for `best_loss`. It keeps one slot more, for s.
+
+    `lipschitz="auto-median"` is what `"auto"` was before: the first updates are normalised gradient steps, 1 % of the
+    norm of the weights long with momentum counted in; L is the `auto_quantile` of the gradient norms on this way,
+    divided by sqrt(1 - momentum^2), and stays; no step is longer than 2 % of the weights' norm. A gradient norm is
+    the limit of the slope |f(x_t) - f(x_{t-1})| / |x_t - x_{t-1}| of eq. 3.17 without the noise of two different
+    batches; with their median a step is about as long as Polyak's, f / |g|; and momentum makes a step that much longer
+    when successive directions are independent. Where the loss is constant every step is skipped and L stays 0;
+    `BoundsLogger` tells it.
+
+    A configuration says `"auto-running"` for `"auto"`. In one that says `"auto"`, which an earlier version saved,
+    it is read as `"auto-median"`: such a training goes on as it began.
 
     Args:
         lipschitz: L > 0: a number; a `keras.optimizers.schedules.LearningRateSchedule` from the number of updates
             to L (`ExponentialDecay(50.0, decay_steps=k, decay_rate=2.0, staircase=True)` is Wu's "doubled
-            every k steps"); or `"auto"`: the first updates are normalised gradient steps, 1 % of the norm of the
-            weights long with momentum counted in; L is the `auto_quantile` of the gradient norms on this way,
-            divided by sqrt(1 - momentum^2), and stays; and no step is longer than 2 % of the weights' norm,
-            looked at every `auto_steps` updates (weights count with at least 0.01 each, so that training can
-            begin at 0). Where the loss is constant
-            every step is skipped and L stays 0; `BoundsLogger` tells it. A
-            gradient norm is the limit of the slope |f(x_t) - f(x_{t-1})| / |x_t - x_{t-1}| of eq. 3.17 without
-            the noise of two different batches; with their median a step is about as long as Polyak's, f / |g|;
-            and momentum makes a step that much longer when successive directions are independent.
+            every k steps"); or a rule that finds it, `"auto"` or `"auto-median"`, see below.
         rho: In [0, 1): the share of the smallest loss so far that the optimum is assumed to be above.
         momentum: In [0, 1).
         learning_rate: Factor of eta; a number or a schedule.
@@ -85,8 +100,10 @@ class BPGrad(LossAwareOptimizer):
             update alone, as Algorithm 2 has it.
         max_step: Largest eta, or None.
         loss_offset: Added to every loss.
-        auto_steps: Number of first updates, from which `"auto"` estimates L.
-        auto_quantile: In (0, 1]: which quantile of the gradient norms `"auto"` takes; a larger one gives shorter steps.
+        auto_steps: After how many updates the norm of the weights is looked at again; of `"auto-median"` also the
+            number of first updates, from which it estimates L.
+        auto_quantile: In (0, 1]: which quantile of the gradient norms `"auto-median"` takes; a larger one gives
+            shorter steps.
         name: Name of the optimizer.
         **kwargs: Those of every Keras optimizer: clipping (which changes the direction alone, not the length of a step,
             L, or the gradient norms, which are those of the loss; `global_clipnorm` changes nothing without
@@ -181,14 +198,13 @@ class BPGrad(LossAwareOptimizer):
     def build(self, variables):
         super().build(variables)
         self._velocity = self.add_optimizer_variables(variables, "velocity") if self.momentum else []
+        if self.lipschitz == AUTO:
+            self._squares = self.add_optimizer_variables(variables, "square")
 
     def initial_scalars(self):
         # In front of what "auto" keeps: the sum and the number of the losses of an epoch.
         scalars = [*self.INITIAL, *[0.0, 0.0] * (self.mean_steps is not None)]
-        if self.lipschitz != "auto":
-            return scalars
-        # Behind: the longest step, and a place for each gradient norm; -1 is one that none was written to yet.
-        return [*scalars, 0.0, *[-1.0] * self.auto_steps]
+        return scalars + lipschitz_rules.first_memory(self.lipschitz, self.auto_steps)
 
     def advance(self, loss, gradient_norm, scalars, is_due):
         count = len(self.MEASURED)
@@ -215,7 +231,14 @@ class BPGrad(LossAwareOptimizer):
         )
         return scalars, (scale, momentum, tf.where(moves, outside, 0.0))
 
-    def direction_at_rest(self, gradients, gradient_norm):
+    def metric_of(self, gradients, gradient_norm, loss, is_due):
+        if self.lipschitz != AUTO:
+            return super().metric_of(gradients, gradient_norm, loss, is_due)
+        count = tf.convert_to_tensor(self._scalars)[-lipschitz_rules.RUNNING_NUMBERS]
+        moves = is_due & usable(loss, gradient_norm) & (gradient_norm > 0)
+        return RunningSquares(gradients, self._squares, gain_of(KEPT_SQUARES, count), moves, loss.dtype)
+
+    def direction_at_rest(self, gradients, metric):
         if self.zero_gradient == "skip":
             return gradients
 
@@ -226,14 +249,14 @@ class BPGrad(LossAwareOptimizer):
                 tf.random.stateless_normal(tf.shape(gradient), seed, dtype=gradient.dtype)
                 for gradient, seed in zip(gradients, seeds, strict=True)
             ]
-            norm = global_norm(drawn, gradient_norm.dtype)
-            return [one / tf.cast(norm, one.dtype) for one in drawn]
+            norm = metric.length(drawn)
+            return [tf.math.divide_no_nan(one, tf.cast(norm, one.dtype)) for one in drawn]
 
-        return tf.cond(tf.equal(gradient_norm, 0), random_unit, lambda: gradients)
+        return tf.cond(tf.equal(metric.norm, 0), random_unit, lambda: gradients)
 
-    def clipped_direction(self, gradients, gradient_norm):
+    def clipped_direction(self, gradients, metric):
         # The step is as long as the rule says, whatever of the gradient is cut off: only the direction changes.
-        ratio = tf.math.divide_no_nan(gradient_norm, global_norm(gradients, gradient_norm.dtype))
+        ratio = tf.math.divide_no_nan(metric.norm, metric.length(gradients))
         return [gradient * tf.cast(ratio, gradient.dtype) for gradient in gradients]
 
     def update_step(self, gradient, variable, rates):
@@ -251,19 +274,18 @@ class BPGrad(LossAwareOptimizer):
 
     def _measure(self, loss, gradient_norm, old, memory):
         """Return the numbers of a step that is taken, and what "auto" keeps."""
-        best_loss = tf.minimum(old["best_loss"], loss)
-        if self.lipschitz == "auto":
-            lipschitz, shortest, longest, memory = self._found(gradient_norm, memory)
+        shortest, longest, height = 0.0, math.inf, loss
+        if self.lipschitz in (AUTO, MEDIAN):
+            lipschitz, height, (shortest, longest), memory = self._found(loss, gradient_norm, memory)
+        elif callable(self.lipschitz):
+            lipschitz = self.lipschitz(self.iterations)
         else:
-            if callable(self.lipschitz):
-                lipschitz = self.lipschitz(self.iterations)
-            else:
-                lipschitz = self.number("lipschitz", loss.dtype)
-            shortest, longest = 0.0, math.inf
+            lipschitz = self.number("lipschitz", loss.dtype)
+        best_loss = tf.minimum(old["best_loss"], height)
         lipschitz = tf.cast(lipschitz, loss.dtype)
         rho = self.number("rho", loss.dtype)
         max_step = None if self.max_step is None else self.number("max_step", loss.dtype)
-        eta = tf.where(lipschitz > 0, step_size(loss, best_loss, lipschitz, rho, max_step), 0.0)
+        eta = tf.where(lipschitz > 0, step_size(height, best_loss, lipschitz, rho, max_step), 0.0)
         new = old | {
             "loss": loss,
             "best_loss": best_loss,
@@ -274,36 +296,50 @@ class BPGrad(LossAwareOptimizer):
         }
         return new, memory
 
-    def _found(self, gradient_norm, memory):
-        """Return L, 0 while it is not known, the shortest and the longest step, and the memory with this norm."""
-        longest, norms = memory[0], memory[1:]
-        is_known = is_complete(norms)
+    def _found(self, loss, gradient_norm, memory):
+        """Return L, the loss that the rule looks at, the shortest and the longest step, and the new memory."""
+        momentum = self.number("momentum", tf.float64)
         # A norm of all weights takes time, and changes little from step to step.
-        is_due = tf.logical_not(is_known) | tf.equal(self.iterations % self.auto_steps, 0)
-        longest = tf.cond(is_due, self._longest_step_size, lambda: longest)
-        shortest = tf.where(is_known, tf.zeros_like(longest), FIRST_STEPS / LONGEST_STEPS * longest)
-        independent = tf.sqrt(1 - self.number("momentum", tf.float64) ** 2)
-        lipschitz = quantile_of(norms, self.auto_quantile) / tf.cast(independent, norms.dtype)
-        memory = tf.concat([[longest], recorded(norms, gradient_norm)], 0)
-        lipschitz = tf.where(is_known, lipschitz, tf.zeros_like(lipschitz))
-        return lipschitz, shortest, tf.where(is_known, longest, shortest), memory
+        is_due = tf.equal(self.iterations % self.auto_steps, 0)
+        if self.lipschitz == AUTO:
+            return lipschitz_rules.running(
+                loss, gradient_norm, memory, momentum, is_due, self._root_mean_square
+            )
 
-    def _longest_step_size(self):
-        # Momentum makes a way in one direction 1 / (1 - momentum) times as long.
+        def longest_step_size():
+            # Momentum makes a way in one direction 1 / (1 - momentum) times as long.
+            norm, num_weights = self._norm_of_weights()
+            least = lipschitz_rules.LEAST_WEIGHT * math.sqrt(num_weights)
+            share = lipschitz_rules.LONGEST_STEPS * (1 - momentum)
+            return tf.cast(share, norm.dtype) * tf.maximum(norm, tf.cast(least, norm.dtype))
+
+        lipschitz, shortest, longest, memory = lipschitz_rules.median(
+            gradient_norm, memory, momentum, is_due, longest_step_size, self.auto_quantile
+        )
+        return lipschitz, loss, (shortest, longest), memory
+
+    def _root_mean_square(self):
+        """Return that of the weights, at least `LEAST_WEIGHT`."""
+        norm, num_weights = self._norm_of_weights()
+        return tf.maximum(norm / math.sqrt(num_weights), tf.cast(lipschitz_rules.LEAST_WEIGHT, norm.dtype))
+
+    def _norm_of_weights(self):
         weights = [tf.convert_to_tensor(variable) for variable in self._trainable_variables]
-        norm = global_norm(weights, self._scalars.dtype)
-        least = LEAST_WEIGHT * math.sqrt(sum(math.prod(weight.shape) for weight in weights))
-        share = LONGEST_STEPS * (1 - self.number("momentum", tf.float64))
-        return tf.cast(share, norm.dtype) * tf.maximum(norm, tf.cast(least, norm.dtype))
+        num_weights = sum(math.prod(weight.shape) for weight in weights)
+        return global_norm(weights, self._scalars.dtype), num_weights
 
     def get_config(self):
         names = ("rho", "momentum", "max_step", "auto_steps", "auto_quantile", "mean_steps", *_CHOICES)
-        is_plain = isinstance(self.lipschitz, (str, float))
-        lipschitz = self.lipschitz if is_plain else keras.saving.serialize_keras_object(self.lipschitz)
+        lipschitz = SAVED_AUTO if self.lipschitz == AUTO else self.lipschitz
+        if not isinstance(lipschitz, (str, float)):
+            lipschitz = keras.saving.serialize_keras_object(lipschitz)
         return super().get_config() | {"lipschitz": lipschitz} | {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        if config.get("lipschitz") == AUTO:
+            # Of a version whose only rule was the median.
+            config = config | {"lipschitz": MEDIAN}
         if isinstance(config.get("lipschitz"), dict):
             schedule = keras.saving.deserialize_keras_object(
                 config["lipschitz"], custom_objects=custom_objects
@@ -314,12 +350,14 @@ class BPGrad(LossAwareOptimizer):
 
 def _checked_lipschitz(lipschitz):
     schedule = isinstance(lipschitz, keras.optimizers.schedules.LearningRateSchedule)
-    if schedule or isinstance(lipschitz, str) and lipschitz == "auto":
+    if schedule or isinstance(lipschitz, str) and lipschitz in (AUTO, MEDIAN):
         return lipschitz
+    if isinstance(lipschitz, str) and lipschitz == SAVED_AUTO:
+        return AUTO
     if isinstance(lipschitz, numbers.Real) and not isinstance(lipschitz, bool) and 0 < lipschitz < math.inf:
         return float(lipschitz)
     raise ValueError(
-        '`lipschitz` must be a positive number, a `LearningRateSchedule` or "auto". '
+        '`lipschitz` must be a positive number, a `LearningRateSchedule`, "auto" or "auto-median". '
         f"Received: lipschitz={lipschitz!r}."
     )
 
@@ -328,20 +366,3 @@ def _in_unit_interval(name, value):
     if not 0 <= value < 1:
         raise ValueError(f"`{name}` must lie in [0, 1). Received: {name}={value}.")
     return float(value)
-
-
-def recorded(norms, norm):
-    """Return the norms `(n,)` with this one in the first free place; free places hold a negative number."""
-    count = tf.reduce_sum(tf.cast(norms >= 0, tf.int32))
-    return tf.where(tf.equal(tf.range(norms.shape[0]), count), norm, norms)
-
-
-def is_complete(norms):
-    """Return whether no place is free."""
-    return norms[-1] >= 0
-
-
-def quantile_of(norms, quantile):
-    """Return the smallest norm that at least this share of the norms `(n,)` does not exceed."""
-    rank = -int(-quantile * norms.shape[0] // 1) - 1
-    return tf.sort(norms)[rank]

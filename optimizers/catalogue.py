@@ -11,6 +11,7 @@ from tfapp.optimizers.alig import ALIG
 from tfapp.optimizers.bpgrad import BPGrad
 from tfapp.optimizers.epoch_rates import EpochRates
 from tfapp.optimizers.eve import Eve
+from tfapp.optimizers.lipschitz_rules import AUTO, MEDIAN
 
 # What a search goes through: it begins with some of them, and goes on at the end where the best one lies.
 _CONSTANTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -214,17 +215,17 @@ def base_of(name) -> str:
 
 
 def checked_value(name, value):
-    """Return the value of a solver's parameter, of which text is read: a float, `auto`, or a text of `EpochRates`.
+    """Return the value of a solver's parameter, of which text is read: a float, a rule, or a text of `EpochRates`.
 
     Args:
         name: As for `solver_of`.
-        value: A number, or a text: a number, `auto` for L, or, for a learning rate, `EpochRates` in text.
+        value: A number, or a text: a number, `auto` or `auto-median` for L, or `EpochRates` for a learning rate.
 
     Raises:
         ValueError: For what is none of these, or out of range.
     """
     solver = solver_of(name)
-    if value == "auto" and solver.parameter == "lipschitz":
+    if value in (AUTO, MEDIAN) and solver.parameter == "lipschitz":
         return value
     if isinstance(value, str) and EpochRates.is_text(value) and solver.parameter == "learning_rate":
         return str(EpochRates.parse(value))

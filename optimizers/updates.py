@@ -64,7 +64,7 @@ def move_with_momentum(gradient, variable, velocity, scale, momentum, gate, *, n
 
 def global_norm(tensors, dtype):
     """Return the Euclidean norm of all tensors together."""
-    return tf.sqrt(tf.add_n([_sum_of_squares(tf.cast(tensor, dtype)) for tensor in tensors]))
+    return tf.sqrt(tf.add_n([sum_of_products(x, x) for x in (tf.cast(tensor, dtype) for tensor in tensors)]))
 
 
 def plain(variable):
@@ -72,10 +72,11 @@ def plain(variable):
     return variable.value if isinstance(variable, keras.Variable) else variable
 
 
-def _sum_of_squares(tensor):
-    squares = tensor**2
-    if squares.shape.rank < 2:
-        return tf.reduce_sum(squares)
+def sum_of_products(one, other):
+    """Return the scalar product of two tensors of the same shape."""
+    products = one * other
+    if products.shape.rank < 2:
+        return tf.reduce_sum(products)
     # On a CPU XLA adds up one number after the other; as a product with ones it takes an eighth of the time.
-    rows = tf.reshape(squares, [-1, squares.shape[-1]])
-    return tf.reduce_sum(tf.linalg.matvec(rows, tf.ones(rows.shape[-1], squares.dtype)))
+    rows = tf.reshape(products, [-1, products.shape[-1]])
+    return tf.reduce_sum(tf.linalg.matvec(rows, tf.ones(rows.shape[-1], products.dtype)))

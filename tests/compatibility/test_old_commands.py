@@ -44,8 +44,7 @@ OTHER_DEFAULTS |= {
 
 
 # The tables have the text's settings too, but for table 3.4 at small scale.
-OTHER_DEFAULTS["tfapp reproduce bpgrad-table-3.2"] = ("--grid-epochs",)
-OTHER_DEFAULTS["tfapp reproduce bpgrad-table-3.4"] = ("--grid-epochs", "--solvers")
+OTHER_DEFAULTS |= {f"tfapp reproduce bpgrad-table-3.{number}": ("--grid-epochs",) for number in (2, 4)}
 
 
 # Commands that bore the number of another figure of Wu (2020), and what they are called now.

@@ -1,8 +1,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfapp.errors import InputError
+from tfapp.landscape import register_filter_axes
+from tfapp.landscape.directions import filters
 from tfapp.landscape.directions.filters import norm_axes
 from tfapp.landscape.directions.random_directions import filter_normalised_direction
 
@@ -225,6 +228,54 @@ def test_a_kernel_of_an_unknown_layer_is_refused_by_name():
 
     with pytest.raises(InputError, match=r"Layer 'odd_one' \(Bilinear\).*'form' of shape \(3, 3\)"):
         filter_normalised_direction(model_of(Bilinear(name="odd_one"), (3,)), 0)
+
+
+class Mixing(L.Layer):
+    """y_u = sum over a, b of x_a w_uab x_b: the first axis numbers the units."""
+
+    def build(self, input_shape):
+        self.form = self.add_weight(shape=(2, input_shape[-1], input_shape[-1]), name="form")
+
+    def call(self, inputs):
+        return tf.einsum("na,uab,nb->nu", inputs, self.form, inputs)
+
+
+@pytest.fixture
+def registered():
+    """Registrations of a test are forgotten after it."""
+    before = dict(filters._REGISTERED)
+    yield register_filter_axes
+    filters._REGISTERED.clear()
+    filters._REGISTERED.update(before)
+
+
+def test_registered_axes_number_the_filters_of_a_layer_and_of_its_subclasses(registered):
+    class Special(Mixing):
+        pass
+
+    registered(Mixing, "form", (-3,))
+    for layer in (Mixing(), Special()):
+        model = model_of(layer, (3,))
+        [direction] = filter_normalised_direction(model, 0)
+        norms = [np.linalg.norm(part.reshape(2, -1), axis=1) for part in (direction, model.get_weights()[0])]
+        np.testing.assert_allclose(*norms, rtol=1e-5)
+
+
+def test_registered_axes_that_a_parameter_does_not_have_are_named(registered):
+    registered(Mixing, "form", (-4,))
+    with pytest.raises(InputError, match=r"without the axes \(-4,\) that are registered for it"):
+        norm_axes(model_of(Mixing(), (3,)))
+
+
+@pytest.mark.parametrize("axes", [(), (0,), (-1, -1), "-1", (True,), (-1.0,)])
+def test_axes_that_are_not_counted_from_the_end_are_refused(axes):
+    with pytest.raises(InputError, match="`axes` must be different negative integers"):
+        register_filter_axes(Mixing, "form", axes)
+
+
+def test_what_is_no_layer_cannot_be_registered():
+    with pytest.raises(InputError, match="`layer` must be a class of Keras layers"):
+        register_filter_axes(dict, "form", (-1,))
 
 
 def test_a_frozen_layer_is_left_out():

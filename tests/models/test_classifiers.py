@@ -72,6 +72,20 @@ def test_residual_network_for_cifar_has_the_layers_and_parameters_of_the_paper(n
     assert round(num_trainable(model) / 1e6, 1 if depth == 110 else 2) == millions
 
 
+@pytest.mark.parametrize("depth", [20, 56])
+def test_plain_network_has_the_parameters_of_its_residual_twin_and_no_shortcut(no_values, depth):
+    plain, residual = (build_classifier(f"{kind}-{depth}", 10, CIFAR) for kind in ("plain", "resnet"))
+    assert [w.shape for w in plain.trainable_variables] == [w.shape for w in residual.trainable_variables]
+    assert not any(isinstance(layer, keras.layers.Add) for layer in plain.layers)
+    assert all(len(layer._inbound_nodes[0].input_tensors) == 1 for layer in plain.layers[1:])
+
+
+def test_network_for_cifar_without_batch_normalisation_has_biases_in_its_place(no_values):
+    model = build_classifier("plain-20", 10, CIFAR, batch_norm=False)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+    assert all(layer.use_bias for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+
+
 @pytest.mark.parametrize(
     ("name", "smallest"),
     [

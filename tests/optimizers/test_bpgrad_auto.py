@@ -1,4 +1,4 @@
-"""`BPGrad("auto")`: the first steps, the constant that follows from them, and the longest step after."""
+"""`BPGrad("auto")`: Algorithm 2 in the metric of the running squares, against NumPy."""
 
 import keras
 import numpy as np
@@ -6,155 +6,162 @@ import pytest
 import tensorflow as tf
 
 from tests.optimizers.algorithm2 import loss_and_gradients
+from tests.optimizers.test_bpgrad_fit import batches, distance, network, squared_error, trained
 from tfapp.optimizers import BPGrad
 
-pytestmark = pytest.mark.slow
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(32, 4)).astype("float32")
-Y = (X @ RNG.normal(size=(4, 2))).astype("float32")
-FIRST = 9
-
-
-class Watch(keras.callbacks.Callback):
-    """Keeps the weights and what was measured after every step."""
-
-    def __init__(self):
-        super().__init__()
-        self.weights, self.measured = [], []
-
-    def on_train_begin(self, logs=None):
-        self.weights.append(self.model.get_weights())
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.weights.append(self.model.get_weights())
-        self.measured.append(self.model.optimizer.measured())
+def corrected_mean(numbers, kept):
+    """Return the running mean that keeps a share of itself, divided by the sum of its weights."""
+    weights = kept ** np.arange(len(numbers))[::-1]
+    return np.tensordot(weights / weights.sum(), np.array(numbers), 1)
 
 
-def watched(steps, scale=1.0, weight=1.0, **options):
-    """Train on the same batch, with targets of a scale and a loss of a weight; return the watch and the model."""
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(2)])
-    jit = options.pop("jit_compile", False)
-    model.compile(BPGrad("auto", auto_steps=FIRST, **options), "mse", loss_weights=weight, jit_compile=jit)
-    watch = Watch()
-    # One epoch: every epoch would open a data pipeline of its own, which takes longer than a step.
-    inputs, targets = np.tile(X, (steps, 1)), np.tile(scale * Y, (steps, 1))
-    model.fit(inputs, targets, batch_size=32, shuffle=False, verbose=0, callbacks=[watch])
-    return watch, model
+def follow(
+    model,
+    loss_of,
+    steps,
+    *,
+    rho=0.1,
+    momentum=0.9,
+    form="algorithm-2",
+    weight_decay=0.0,
+    cut=None,
+    looked_at=100,
+):
+    """Walk over the batches by the rule as its docstring says it, from all numbers of before at every step.
+
+    Returns:
+        What `measured` has of the last step, and how many steps were the longest that are allowed.
+    """
+    weights = model.trainable_variables
+    velocity, past = [np.zeros(w.shape) for w in weights], [[] for _ in weights]
+    losses, norms, smooth, largest, capped = [], [], [], 0.0, 0
+    for step, batch in enumerate(steps):
+        loss, gradients = loss_and_gradients(model, loss_of, batch)
+        x = [np.float64(w.numpy()) for w in weights]
+        loss += weight_decay / 2 * sum(np.sum(w**2) for w in x)
+        moved = [(cut(g) if cut else g) + weight_decay * w for g, w in zip(gradients, x, strict=True)]
+        gradients = [g + weight_decay * w for g, w in zip(gradients, x, strict=True)]
+        for squares, gradient in zip(past, gradients, strict=True):
+            squares.append(gradient**2)
+        metric = [np.sqrt(corrected_mean(squares, 0.999)) for squares in past]
+        norm = np.sqrt(sum(np.sum(g**2 / d) for g, d in zip(gradients, metric, strict=True)))
+        length = np.sqrt(sum(np.sum(g**2 / d) for g, d in zip(moved, metric, strict=True)))
+        losses.append(loss)
+        norms.append(norm)
+        smooth.append(corrected_mean(losses, 0.9))
+        mean_norm = corrected_mean(norms, 0.99)
+        largest = max(largest, mean_norm)
+        lipschitz = largest / 1.5 / (1 - momentum)
+        if step % looked_at == 0:
+            flat = np.concatenate([w.ravel() for w in x])
+            root = max(0.01, np.sqrt(np.mean(flat**2)))
+        eta, longest = (smooth[-1] - rho * min(smooth)) / lipschitz, 0.2 * (1 - momentum) * root * mean_norm
+        capped += eta > longest
+        eta = min(eta, longest)
+        inside, outside = (eta, 1.0) if form == "algorithm-2" else (1.0, eta)
+        velocity = [
+            momentum * v - inside * g / d / length for v, g, d in zip(velocity, moved, metric, strict=True)
+        ]
+        for w, old, v in zip(weights, x, velocity, strict=True):
+            w.assign(old + outside * v)
+    measured = {"loss": loss, "best_loss": min(smooth), "gradient_norm": norm, "step_size": eta}
+    measured |= {"lipschitz": lipschitz, "num_skipped": 0, "max_gradient_norm": max(norms)}
+    return {name: float(value) for name, value in measured.items()}, capped
 
 
-def norm(arrays):
-    return np.sqrt(sum(np.sum(np.square(array)) for array in arrays))
+# With rho = 0.1 most steps of this small network are the longest that are allowed; with 0.97 the loss decides.
+CASES = {
+    "longest steps": {},
+    "no momentum": {"momentum": 0.0, "rho": 0.97},
+    "algorithm 2": {"rho": 0.97},
+    "form of the authors": {"form": "authors", "rho": 0.97},
+    "weight decay": {"weight_decay": 0.05, "rho": 0.97},
+}
 
 
-def gradient_norms(watch, model):
-    """Return the norms by a tape at the weights before each step."""
-
-    def loss_of(model, batch):
-        return tf.reduce_mean((model(batch[0]) - batch[1]) ** 2)
-
-    norms = []
-    for weights in watch.weights[:-1]:
-        model.set_weights(weights)
-        norms.append(norm(loss_and_gradients(model, loss_of, (X, Y))[1]))
-    return norms
+@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+def test_weights_and_measured_numbers_follow_the_rule(options):
+    reference = network()
+    expected, capped = follow(reference, squared_error, batches(16, 32), **options)
+    model = trained(network(), BPGrad("auto", **options), size=16, steps=32)
+    assert distance(model, reference) < 1e-5
+    assert model.optimizer.measured() == pytest.approx(expected, rel=1e-3)
+    assert capped < 10 if "rho" in options else capped > 16
 
 
-def test_first_steps_are_a_hundredth_of_the_norm_of_the_weights():
-    watch, _ = watched(3, momentum=0.0)
-    for before, after in zip(watch.weights, watch.weights[1:], strict=False):
-        way = norm([b - a for a, b in zip(before, after, strict=True)])
-        assert way == pytest.approx(0.01 * norm(before), rel=1e-4)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"jit_compile": True}, {"run_eagerly": True}], ids=["jit", "eager"])
+def test_rule_is_the_same_however_it_runs(options):
+    reference = network()
+    follow(reference, squared_error, batches())
+    assert distance(trained(network(), BPGrad("auto"), **options), reference) < 1e-5
 
 
-@pytest.mark.parametrize(
-    "option", [{"clipvalue": 0.01}, {"clipnorm": 0.01}, {"global_clipnorm": 0.01}], ids=str
-)
-def test_constant_is_that_of_the_loss_and_not_of_clipped_gradients(option):
-    watch, model = watched(FIRST + 1, auto_quantile=1.0, momentum=0.0, **option)
-    norms = gradient_norms(watch, model)[:FIRST]
-    assert max(norms) > 0.1
-    assert watch.measured[-1]["lipschitz"] == pytest.approx(max(norms), rel=1e-3)
+def test_norm_of_the_weights_is_looked_at_again_every_so_many_updates():
+    reference = network()
+    _, capped = follow(reference, squared_error, batches(16, 32), looked_at=5)
+    assert distance(trained(network(), BPGrad("auto", auto_steps=5), size=16, steps=32), reference) < 1e-5
+    assert capped
 
 
-def test_momentum_is_counted_in():
-    watch, _ = watched(1, momentum=0.9)
-    way = norm([b - a for a, b in zip(*watch.weights, strict=True)])
-    assert way == pytest.approx(0.001 * norm(watch.weights[0]), rel=1e-3)
+def test_clipping_changes_the_direction_and_not_the_length():
+    reference = network()
+    expected, _ = follow(reference, squared_error, batches(16, 32), cut=lambda g: np.clip(g, -0.05, 0.05))
+    model = trained(network(), BPGrad("auto", clipvalue=0.05), size=16, steps=32)
+    assert distance(model, reference) < 1e-5
+    assert model.optimizer.measured() == pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_first_step_from_all_zero_weights_is_that_of_weights_of_a_hundredth_each(momentum):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, kernel_initializer="zeros")])
-    model.compile(BPGrad("auto", momentum=momentum), "mse", jit_compile=False)
-    model.fit(X, X, batch_size=32, verbose=0)
-    expected = 0.01 * (1 - momentum) * 0.01 * np.sqrt(4 * 4 + 4)
-    assert norm(model.get_weights()) == pytest.approx(expected, rel=1e-4)
+@pytest.mark.parametrize("weight", [1e-4, 1e4])
+def test_unit_of_the_loss_does_not_matter(weight):
+    model = trained(network(), BPGrad("auto"), loss_weights=weight)
+    assert distance(model, trained(network(), BPGrad("auto"))) < 1e-4
 
 
+def test_weight_without_a_gradient_stays_and_the_others_are_trained():
+    variable, optimizer = keras.Variable([1.0, 1.0]), BPGrad("auto", momentum=0.0)
+    optimizer.build([variable])
+    optimizer.apply([tf.constant([0.5, 0.0])], [variable], loss=tf.constant(2.0))
+    assert variable.numpy()[0] < 1 and variable.numpy()[1] == 1
+
+
+def test_step_that_is_skipped_changes_neither_weights_nor_what_the_rule_keeps():
+    variable, optimizer = keras.Variable([1.0, -1.0]), BPGrad("auto")
+    optimizer.build([variable])
+    optimizer.apply([tf.constant([0.5, 0.1])], [variable], loss=tf.constant(2.0))
+    before = [np.array(v) for v in (variable, *optimizer.variables)]
+    with pytest.warns(UserWarning, match="not finite|NaN"):
+        optimizer.apply([tf.constant([np.nan, 0.1])], [variable], loss=tf.constant(2.0))
+    names = [v.name for v in optimizer.variables]
+    after = [np.array(v) for v in (variable, *optimizer.variables)]
+    for name, a, b in zip(["variable", *names], before, after, strict=True):
+        if name == "measured":
+            b[optimizer.MEASURED.index("num_skipped")] -= 1
+        if name != "iteration":
+            np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+def test_random_step_where_the_gradient_is_zero_has_the_length_of_the_rule_in_the_metric():
+    variable, optimizer = keras.Variable([3.0, 4.0]), BPGrad("auto", momentum=0.0, zero_gradient="random")
+    optimizer.build([variable])
+    optimizer.apply([tf.constant([0.25, 1.0])], [variable], loss=tf.constant(0.2))
+    before = variable.numpy()
+    optimizer.apply([tf.constant([0.0, 0.0])], [variable], loss=tf.constant(0.2))
+    # A step without a gradient counts in no running square.
+    length = np.sqrt(np.sum(np.array([0.25, 1.0]) * (variable.numpy() - before) ** 2))
+    assert length == pytest.approx(optimizer.measured()["step_size"], rel=1e-4) and length > 0
+
+
+@pytest.mark.slow
 def test_all_zero_weights_of_a_linear_model_are_trained():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, kernel_initializer="zeros")])
-    model.compile(BPGrad("auto", auto_steps=20), "mse", jit_compile=False)
-    # With a number of steps, all epochs share one data pipeline; opening one takes longer than an epoch.
-    batches = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8).repeat()
-    losses = model.fit(batches, steps_per_epoch=4, epochs=120, shuffle=False, verbose=0).history["loss"]
-    assert losses[-1] < 0.1 * losses[0]
+    losses = trained(model, BPGrad("auto"), size=16, steps=4).optimizer.measured()["loss"]
+    assert trained(model, BPGrad("auto"), size=16, steps=400).optimizer.measured()["loss"] < 0.1 * losses
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_constant_is_the_median_gradient_norm_of_the_first_steps(momentum, jit_compile):
-    watch, model = watched(FIRST + 3, momentum=momentum, jit_compile=jit_compile)
-    expected = np.median(gradient_norms(watch, model)[:FIRST]) / np.sqrt(1 - momentum**2)
-    found = [measured["lipschitz"] for measured in watch.measured]
-    assert found[:FIRST] == [0.0] * FIRST
-    assert found[FIRST:] == pytest.approx([expected] * 3, rel=1e-4)
-
-
-def test_larger_quantile_gives_a_larger_constant():
-    watch, model = watched(FIRST + 1, auto_quantile=1.0, momentum=0.0)
-    assert watch.measured[-1]["lipschitz"] == pytest.approx(
-        max(gradient_norms(watch, model)[:FIRST]), rel=1e-4
-    )
-
-
-@pytest.mark.parametrize("jit_compile", [True, False])
-def test_no_step_is_longer_than_a_fiftieth_of_the_norm_of_the_weights(jit_compile):
-    watch, _ = watched(2 * FIRST + 3, scale=100.0, momentum=0.0, jit_compile=jit_compile)
-    steps = [measured["step_size"] for measured in watch.measured]
-    for first in (FIRST, 2 * FIRST):  # the norm is looked at again every `auto_steps` updates
-        longest = 0.02 * norm(watch.weights[first])
-        assert steps[first : first + 3] == pytest.approx([longest] * 3, rel=1e-4)
-
-
-@pytest.fixture(scope="module")
-def unweighted_losses():
-    return np.array([measured["loss"] for measured in watched(60)[0].measured])
-
-
-@pytest.mark.parametrize("weight", [0.01, 100.0])
-def test_unit_of_the_loss_does_not_matter(unweighted_losses, weight):
-    losses = [measured["loss"] for measured in watched(60, weight=weight)[0].measured]
-    np.testing.assert_allclose(losses, weight * unweighted_losses, rtol=1e-2)
-    assert losses[-1] < 0.5 * losses[0]
-
-
-def test_constant_loss_gives_no_constant_and_moves_nothing():
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    model.compile(BPGrad("auto", auto_steps=2), lambda truth, output: 1.0 + 0.0 * tf.reduce_mean(output))
-    before = model.get_weights()
-    with pytest.warns(UserWarning, match="skipped every step because the gradient was zero"):
-        model.fit(X, Y, batch_size=8, verbose=0)
-    assert model.optimizer.measured()["lipschitz"] == 0 and model.optimizer.measured()["num_skipped"] == 4
-    for a, b in zip(model.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_weights_of_double_precision_are_trained():
-    keras.utils.set_random_seed(1)
-    layers = [keras.Input((4,), dtype="float64"), keras.layers.Dense(2, dtype="float64")]
-    model = keras.Sequential(layers)
-    model.compile(BPGrad("auto", auto_steps=3), "mse")
-    losses = model.fit(X, Y, batch_size=8, epochs=5, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
+def test_configuration_of_before_the_running_rule_means_the_median():
+    config = BPGrad("auto").get_config()
+    assert config["lipschitz"] == "auto-running"
+    assert BPGrad.from_config(config).lipschitz == "auto"
+    assert BPGrad.from_config(config | {"lipschitz": "auto"}).lipschitz == "auto-median"

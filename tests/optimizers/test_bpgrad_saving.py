@@ -18,11 +18,14 @@ DOUBLING = keras.optimizers.schedules.ExponentialDecay(10.0, 10, 2.0, staircase=
 OPTIONS = {
     "number": {"lipschitz": 20.0},
     "schedule": {"lipschitz": DOUBLING},
-    "auto": {"lipschitz": "auto", "auto_steps": 6},
+    "auto": {"lipschitz": "auto"},
+    "auto in the form of the authors": {"lipschitz": "auto", "form": "authors"},
+    "auto-median": {"lipschitz": "auto-median", "auto_steps": 6},
     "accumulating": {"lipschitz": 20.0, "gradient_accumulation_steps": 3},
     "authors": {"form": "authors", "decay": "in-gradient", "weight_decay": 1e-3, "zero_gradient": "random"},
     "mean": {"form": "authors", "mean_steps": 3},
-    "auto-mean": {"lipschitz": "auto", "auto_steps": 6, "mean_steps": 3},
+    "auto-mean": {"lipschitz": "auto", "mean_steps": 3},
+    "auto-median, mean": {"lipschitz": "auto-median", "auto_steps": 6, "mean_steps": 3},
     "everything": {"rho": 0.3, "momentum": 0.5, "weight_decay": 1e-3, "max_step": 0.1, "clipnorm": 1.0},
 }
 

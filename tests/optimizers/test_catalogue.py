@@ -99,6 +99,7 @@ def test_unknown_solver_or_option_is_refused(name, words):
         ("adam", ("adam", None)),
         ("adam=0.001:beta_1=0.99", ("adam:beta_1=0.99", 0.001)),
         ("bpgrad=auto", ("bpgrad", "auto")),
+        ("bpgrad-plain=auto-median", ("bpgrad-plain", "auto-median")),
         ("sgd=0.05/0.005@31", ("sgd", "0.05/0.005@31")),
     ],
 )

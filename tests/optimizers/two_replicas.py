@@ -25,7 +25,11 @@ CASES = {
     "accumulating, average": {"gradient_accumulation_steps": 2, "use_ema": True},
     "form of the authors": {"form": "authors", "weight_decay": 0.05, "decay": "in-gradient"},
     "random directions": {"zero_gradient": "random"},
-    "auto": {"lipschitz": "auto", "auto_steps": 8},
+    "auto": {"lipschitz": "auto"},
+    "auto, accumulating": {"lipschitz": "auto", "gradient_accumulation_steps": 2},
+    "auto, form of the authors": {"lipschitz": "auto", "form": "authors"},
+    "auto, clipping, decay": {"lipschitz": "auto", "clipnorm": 0.1, "weight_decay": 0.05},
+    "auto-median": {"lipschitz": "auto-median", "auto_steps": 8},
 }
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from tests.data.voc_tree import write_segmentation
 from tfapp.cli.main import app
 from tfapp.errors import InputError
+from tfapp.optimizers import SOLVERS
 from tfapp.optimizers.catalogue import read_setting
 from tfapp.reproduce.bpgrad import segmentation, segmenters
 from tfapp.reproduce.bpgrad.comparisons import text_solvers
@@ -41,15 +42,15 @@ def test_rows_are_mean_and_deviation_in_percent_beside_the_printed_numbers_best_
     assert table.table().rows == [
         [
             "BPGrad (1 diverged)",
-            "L 500, form = authors",
+            *("L 500", "form = authors"),
             *("50.0", 62.4, "90.0", 89.8, "70.0", 79.6, "70.0", 77.3),
         ],
         [
             "SGD, μ = 0.9",
-            "rate 0.1",
+            *("rate 0.1", "–"),
             *("30.0 ± 10.0", 63.3, "80.0 ± 0.0", 90.4, "40.0 ± 0.0", 78.7, "50.0 ± 3.3", 77.5),
         ],
-        ["Eve (1 diverged)", "rate 0.001", *4 * ("–", "–")],
+        ["Eve (1 diverged)", "rate 0.001", "–", *4 * ("–", "–")],
     ]
 
 
@@ -110,6 +111,14 @@ def test_settings_of_the_text_are_those_of_section_3_4_5_and_appendix_a_9():
     }
     paper = segmentation.FCN_SETTINGS["paper"]
     assert (paper["epochs"], paper["weight_decay"], paper["crop"]) == (50, 0.0005, (500, 500))
+
+
+def test_all_solvers_are_those_of_the_text_with_its_values_at_paper_scale_and_searched_at_small_scale():
+    text = text_solvers(segmentation.PRESET)
+    for everything in (None, dict.fromkeys(SOLVERS)):
+        assert segmentation._chosen(everything, "paper") == text
+        assert segmentation._chosen(everything, "small") == dict.fromkeys(text)
+    assert segmentation._chosen({"sgd": 0.1}, "paper") == {"sgd": 0.1}
 
 
 @pytest.fixture
@@ -181,7 +190,7 @@ def test_table_of_segmenters(tmp_path, few):
     result = tfapp("reproduce", "bpgrad-table-3.4", "--data", "cells:20:32", "--out", tmp_path, *options)
     assert result.exit_code == 0, result.output
     text = (tmp_path / "bpgrad-table-3.4.md").read_text()
-    assert "| BPGrad | L 50, form = authors, mean = epoch |" in text and "| 77.3 |" in text
+    assert "| BPGrad | L 50 | form = authors, mean = epoch |" in text and "| 77.3 |" in text
 
 
 @pytest.mark.reproduce

@@ -192,8 +192,13 @@ def test_automatic_constant_of_a_constant_loss_is_an_error():
 
 def test_automatic_constant_that_is_not_found_yet_is_no_error():
     bounds = BoundsLogger(check_condition=True)
-    fit(network(BPGrad("auto")), bounds)
+    fit(network(BPGrad("auto-median")), bounds)
     assert not bounds.steps["lipschitz"].any() and np.isnan(bounds.steps["condition_lhs"]).all()
+
+
+def test_condition_is_not_checked_in_the_metric_of_auto():
+    with pytest.raises(InputError, match='`lipschitz="auto"` has a metric of its own'):
+        fit(network(BPGrad("auto")), BoundsLogger(check_condition=True))
 
 
 class Places(keras.callbacks.Callback):

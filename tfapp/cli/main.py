@@ -8,6 +8,7 @@
     tfapp tune-tv RUN                 weight of total variation behind a trained segmenter
     tfapp landscape RUN               loss surface around the solution
     tfapp sharpness RUN...            how much the loss can rise near it
+    tfapp signal MODEL DATA           where the signal through a network dies or explodes
     tfapp solvers compare SPEC        BPGrad and others on images; paths and plane: where they go
     tfapp solvers lipschitz MODEL     a Lipschitz constant from a short training
     tfapp solvers minimise NAME       a minimum with a certificate; solvers search: against others
@@ -38,6 +39,7 @@ from tfapp.cli import (
     report,
     reproduce,
     sharpness,
+    signal,
     solvers,
     train,
     transfer,
@@ -61,6 +63,7 @@ app.command("tune-tv", cls=TensorFlowCommand)(tune_tv.tune_tv)
 app.command("predict", cls=TensorFlowCommand)(predict.predict)
 app.command("landscape", cls=TensorFlowCommand)(landscape.landscape)
 app.command("sharpness", cls=TensorFlowCommand)(sharpness.sharpness)
+app.command("signal", cls=TensorFlowCommand)(signal.signal)
 app.add_typer(solvers.app, name="solvers")
 app.add_typer(pose.app, name="pose")
 app.add_typer(transfer.app, name="transfer")

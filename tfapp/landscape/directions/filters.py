@@ -28,6 +28,9 @@ _FILTER_AXES = (
     ((_L.SimpleRNNCell, _L.GRUCell, _L.LSTMCell), "recurrent_kernel", (-1,)),
 )
 
+# Of layers that are not Keras's: from a class and the name of a parameter to its axes.
+_REGISTERED = {}
+
 # The cell of ConvLSTM1D, 2D and 3D, which has no public name. Its last axis, too, numbers gates of feature maps.
 _CONVOLUTIONAL_CELL = "ConvLSTMCell"
 # What `enable_lora` adds to a layer, whose own kernel it freezes.
@@ -41,6 +44,39 @@ _WITHOUT_FILTERS = (
     _L.RMSNormalization,
     _L.PReLU,
 )
+
+
+def register_filter_axes(layer: type, parameter: str, axes: Sequence[int]) -> None:
+    """Say which axes of a parameter number the filters of a layer of one's own.
+
+    Directions that are normalised filter by filter (`landscape`, `sharpness(box="filter")`) can then move it:
+
+        register_filter_axes(Bilinear, "form", (-1,))  # a (..., in, units) kernel: one filter for each unit
+
+    Args:
+        layer: class of the layer; its subclasses are meant too, unless they are registered themselves.
+        parameter: name of the trainable parameter, as `variable.name` has it.
+        axes: different negative integers, counted from the end; the norm of a filter runs over all other axes.
+
+    Raises:
+        InputError: `layer` is no class of Keras layers, or `axes` are none.
+    """
+    if not (isinstance(layer, type) and issubclass(layer, keras.layers.Layer)):
+        raise InputError(f"`layer` must be a class of Keras layers. Received: layer={layer!r}.")
+    numbering = tuple(axes) if isinstance(axes, Sequence) and not isinstance(axes, str) else ()
+    if (
+        not numbering
+        or len(set(numbering)) < len(numbering)
+        or not all(_is_from_the_end(a) for a in numbering)
+    ):
+        raise InputError(
+            f"`axes` must be different negative integers, such as (-1,), counted from the end. Received: axes={axes!r}."
+        )
+    _REGISTERED[layer, parameter] = numbering
+
+
+def _is_from_the_end(axis):
+    return isinstance(axis, int) and not isinstance(axis, bool) and axis < 0
 
 
 def norm_axes(
@@ -95,6 +131,9 @@ def _norm_axes(layer, variable, by_filter, biases):
 
 def _filter_axes(layer, variable):
     """Return the axes that number the filters, counted from the end."""
+    for kind in type(layer).__mro__:
+        if (kind, variable.name) in _REGISTERED:
+            return _checked_axes(layer, variable, _REGISTERED[kind, variable.name])
     for layers, name, axes in _FILTER_AXES:
         if isinstance(layer, layers) and variable.name == name:
             return axes
@@ -107,10 +146,19 @@ def _filter_axes(layer, variable):
     raise InputError(
         f"Layer {layer.name!r} ({type(layer).__name__}) has a trainable parameter {variable.name!r} of shape "
         f"{tuple(variable.shape)} whose filters are not known. Expected a convolution, Dense, EinsumDense, "
-        "attention, recurrent (ConvLSTM too) or Embedding layer, or factors of LoRA; use directions that are "
-        "normalised layer by layer, or "
-        "freeze the layer (`layer.trainable = False`) to leave it out."
+        "attention, recurrent (ConvLSTM too) or Embedding layer, or factors of LoRA; say which they are by "
+        "`tfapp.landscape.register_filter_axes`, use directions that are normalised layer by layer, or freeze the "
+        "layer (`layer.trainable = False`) to leave it out."
     )
+
+
+def _checked_axes(layer, variable, axes):
+    if min(axes) < -len(variable.shape):
+        raise InputError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) has the parameter {variable.name!r} of shape "
+            f"{tuple(variable.shape)}, without the axes {axes} that are registered for it; register others."
+        )
+    return axes
 
 
 def _lora_axes(layer, name):

@@ -17,6 +17,11 @@ from tfapp.models.classifiers.applications import SMALLEST, resnet_50, resnet_10
 from tfapp.models.classifiers.lenet import lenet_5, lenet_cifar10, lenet_mnist
 from tfapp.models.classifiers.lenet_1998 import lenet_5_1998
 from tfapp.models.classifiers.residual import (
+    plain_20,
+    plain_32,
+    plain_44,
+    plain_56,
+    plain_110,
     resnet_18,
     resnet_20,
     resnet_32,
@@ -96,6 +101,11 @@ CLASSIFIERS = {
     "resnet-44": resnet_44,
     "resnet-56": resnet_56,
     "resnet-110": resnet_110,
+    "plain-20": plain_20,
+    "plain-32": plain_32,
+    "plain-44": plain_44,
+    "plain-56": plain_56,
+    "plain-110": plain_110,
 }
 
 
@@ -122,8 +132,8 @@ def build_classifier(
         kernels_only: Whether that is over the kernels only.
         image_scale, image_mean: The network sees `image_scale * (image - image_mean)`: a number, and a number, one
             per channel or an image, in the units of the images, [0, 1].
-        options: Keyword arguments of the network, such as `stem` of the residual ones, `groups` and `dropout` of
-            `alexnet`, or `weights`, a file, of those of keras.applications.
+        options: Keyword arguments of the network, such as `stem` of the residual ones, `batch_norm` of those for
+            CIFAR, `groups` and `dropout` of `alexnet`, or `weights`, a file, of those of keras.applications.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits `(batch, num_classes)`, float32, in

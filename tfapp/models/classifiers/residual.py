@@ -30,10 +30,11 @@ def chosen_stem(stem, images):
     return stem
 
 
-def basic_block(x, width, stride, name):
+def basic_block(x, width, stride, name, convolution=None):
     """Return the residual of two 3x3 convolutions of this width."""
-    x = _convolution(x, width, 3, stride, f"{name}_1")
-    return _convolution(x, width, 3, 1, f"{name}_2", relu=False)
+    convolution = convolution or _convolution
+    x = convolution(x, width, 3, stride, f"{name}_1")
+    return convolution(x, width, 3, 1, f"{name}_2", relu=False)
 
 
 def bottleneck_block(x, width, stride, name):
@@ -72,7 +73,7 @@ def residual_network(images, num_classes, *, depths, block=basic_block, stem=Non
     return _stages(x, num_classes, zip((64, 128, 256, 512), depths, strict=True), block, _projected)
 
 
-def cifar_network(images, num_classes, *, blocks):
+def cifar_network(images, num_classes, *, blocks, shortcuts=True, batch_norm=True):
     """Apply the residual network of He et al. for CIFAR: 6 * blocks + 2 layers, shortcuts without parameters.
 
     Args:
@@ -80,6 +81,9 @@ def cifar_network(images, num_classes, *, blocks):
         num_classes: Number of classes.
         blocks: Basic blocks of each of the three stages, of 16, 32 and 64 filters: 3 for ResNet-20, 5, 7, 9 and
             18 for ResNet-32, -44, -56 and -110.
+        shortcuts: Whether there are any; without them it is the plain network that He et al. compare, with the same
+            parameters.
+        batch_norm: Whether the convolutions are followed by batch normalisation; without it they have biases.
 
     Returns:
         Logits `(batch, num_classes)`.
@@ -87,8 +91,11 @@ def cifar_network(images, num_classes, *, blocks):
     Reference:
         As `residual_network`, section 4.2, shortcuts of type A.
     """
-    x = _convolution(images, 16, 3, 1, "stem")
-    return _stages(x, num_classes, [(width, blocks) for width in (16, 32, 64)], basic_block, _padded)
+    convolution = partial(_convolution, batch_norm=batch_norm)
+    block = partial(basic_block, convolution=convolution)
+    x = convolution(images, 16, 3, 1, "stem")
+    shortcut = _padded if shortcuts else None
+    return _stages(x, num_classes, [(width, blocks) for width in (16, 32, 64)], block, shortcut)
 
 
 def _stages(x, num_classes, widths_and_depths, block, shortcut):
@@ -97,6 +104,9 @@ def _stages(x, num_classes, widths_and_depths, block, shortcut):
             stride = 2 if stage > 1 and number == 1 else 1
             name = f"stage{stage}_block{number}"
             residual = block(x, width, stride, name)
+            if shortcut is None:
+                x = layers.ReLU(name=f"{name}_relu")(residual)
+                continue
             if stride != 1 or x.shape[-1] != residual.shape[-1]:
                 x = shortcut(x, residual.shape[-1], stride, f"{name}_shortcut")
             x = layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, residual]))
@@ -114,18 +124,19 @@ def _padded(x, width, stride, name):
     return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
 
 
-def _convolution(x, width, size, stride, name, relu=True):
-    # Without a bias, which batch normalisation would take away again.
+def _convolution(x, width, size, stride, name, relu=True, batch_norm=True):
+    # Without a bias where batch normalisation would take it away again.
     x = layers.Conv2D(
         width,
         size,
         strides=stride,
         padding="same",
-        use_bias=False,
+        use_bias=not batch_norm,
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(x)
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=1e-5, name=f"{name}_norm")(x)
+    if batch_norm:
+        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=1e-5, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
@@ -136,3 +147,8 @@ resnet_32 = partial(cifar_network, blocks=5)
 resnet_44 = partial(cifar_network, blocks=7)
 resnet_56 = partial(cifar_network, blocks=9)
 resnet_110 = partial(cifar_network, blocks=18)
+plain_20 = partial(cifar_network, blocks=3, shortcuts=False)
+plain_32 = partial(cifar_network, blocks=5, shortcuts=False)
+plain_44 = partial(cifar_network, blocks=7, shortcuts=False)
+plain_56 = partial(cifar_network, blocks=9, shortcuts=False)
+plain_110 = partial(cifar_network, blocks=18, shortcuts=False)

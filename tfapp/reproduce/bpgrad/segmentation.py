@@ -38,9 +38,9 @@ ASSUMED = (
 Data = Annotated[str, Option(help="Images with masks: voc2011:PATH, camvid:PATH, folder:PATH, ...")]
 Scale = Annotated[str, Option(help="small, for two cores, or paper, for a GPU.")]
 Solvers = Annotated[
-    dict | str,
+    dict | None,
     Option(
-        help="As in `tfapp solvers compare`; by default the text's, whose values are searched anew at small scale.",
+        help="As in `tfapp solvers compare`; all are the six of the text, whose values are searched at small scale.",
         text="solvers",
     ),
 ]
@@ -58,7 +58,7 @@ def table_3_4(
     out: Out,
     scale: Scale = "small",
     seeds: Seeds = (0, 1, 2),
-    solvers: Solvers = PRESET,
+    solvers: Solvers = None,
     epochs: Epochs = None,
     grid_epochs: GridEpochs = FCN_GRID_EPOCHS,
     encoder_weights: EncoderWeights = None,
@@ -80,8 +80,8 @@ def table_3_4(
     shown = table.table()
     write_text(written[0], document(shown, ASSUMED, title=_title(config), source=SOURCE, command=command))
     table.write_csv(written[1])
-    # A terminal has no room for what is printed of each measure: of the average alone.
-    return Result([shown.columns(0, 1, 2, 4, 6, 8, 9)], written)
+    # A terminal has no room for options, and for what is printed of each measure: of the average alone.
+    return Result([shown.columns(0, 1, 3, 5, 7, 9, 10)], written)
 
 
 def figure_3_23(
@@ -89,7 +89,7 @@ def figure_3_23(
     out: Out,
     scale: Scale = "small",
     seeds: Seeds = (0,),
-    solvers: Solvers = PRESET,
+    solvers: Solvers = None,
     epochs: Epochs = None,
     grid_epochs: GridEpochs = FCN_GRID_EPOCHS,
     encoder_weights: EncoderWeights = None,
@@ -123,11 +123,13 @@ def figure_a_10(
 
 
 def _chosen(solvers, scale):
-    """Return the values of solvers by name; None for those that are searched."""
-    if not isinstance(solvers, str):
+    """Return the values of solvers by name, None for those that are searched; those of the text for all or None."""
+    from tfapp.optimizers import SOLVERS
+
+    if solvers is not None and solvers != dict.fromkeys(SOLVERS):
         return solvers
-    found = text_solvers(solvers)
-    return found if scale == "paper" or solvers != PRESET else dict.fromkeys(found)
+    found = text_solvers(PRESET)
+    return found if scale == "paper" else dict.fromkeys(found)
 
 
 def _config(scale, epochs, encoder_weights):

@@ -117,7 +117,7 @@ class SolverTable:
 
     def table(self) -> ResultTable:
         """Return a row for each solver: mean ± standard deviation and the printed number, best average first."""
-        header = ["solver", "parameter"]
+        header = ["solver", "parameter", "options"]
         for title in (*MEASURES.values(), AVERAGE):
             header += [title, "printed"]
         ranked = sorted(self._results, key=self._average, reverse=True)
@@ -138,8 +138,7 @@ class SolverTable:
         kept = np.array([percentages(row) for _, row in results if row])
         lost = f" ({len(results) - len(kept)} diverged)" if len(kept) < len(results) else ""
         found = solver_of(solver)
-        told = f", {found.told}" if found.told else ""
-        cells = [found.title + lost, f"{found.symbol} {value_text(value)}{told}"]
+        cells = [found.title + lost, f"{found.symbol} {value_text(value)}", found.told or DASH]
         printed = published_row("3.4", base_of(solver)) or [DASH] * (len(MEASURES) + 1)
         for place, number in enumerate(printed):
             cells += [mean_and_spread(kept[:, place] if len(kept) else [], ".1f"), number]

@@ -49,8 +49,8 @@ class BoundsLogger(keras.callbacks.Callback):
 
     Raises:
         InputError: A bad argument, `log_dir` without TensorBoard; when training starts, an optimizer that does not see
-            the loss, or the file of another training; at the end of an epoch, `lipschitz="auto"` that could not take a
-            single step.
+            the loss, `check_condition` with `lipschitz="auto"`, or the file of another training; at the end of an
+            epoch, a rule for L that could not take a single step.
     """
 
     def __init__(
@@ -215,6 +215,11 @@ def _check_condition(optimizer, steps_per_execution):
         raise InputError(
             f"`check_condition` needs an optimizer with L, such as BPGrad. Received: {type(optimizer).__name__}."
         )
+    if getattr(optimizer, "lipschitz", None) == "auto":
+        raise InputError(
+            '`check_condition` measures the lengths of plain weights, and `lipschitz="auto"` has a metric of its own, '
+            'which changes from step to step: give a number, a schedule or "auto-median" for `lipschitz`.'
+        )
     if steps_per_execution > 1:
         raise InputError(
             "`check_condition` needs the weights of every step: compile with steps_per_execution=1. "
@@ -261,10 +266,10 @@ def skipped_steps(optimizer, measured, num_new, epoch, loss):
 def steep_gradient(optimizer, measured):
     """Return a sentence on a gradient that is steeper than L, or None.
 
-    `"auto"` chooses L below the largest gradient on purpose, and is not reproached with it.
+    A rule that finds L chooses it below the largest gradient on purpose, and is not reproached with it.
     """
     largest, lipschitz = measured.get("max_gradient_norm", 0.0), measured.get("lipschitz", 0.0)
-    if largest <= lipschitz or not lipschitz or optimizer.lipschitz == "auto":
+    if largest <= lipschitz or not lipschitz or isinstance(optimizer.lipschitz, str):
         return None
     return (
         f"A gradient had the norm {largest:.4g}, above L = {lipschitz:.4g}, which proves that L is too small to be a "
@@ -273,12 +278,13 @@ def steep_gradient(optimizer, measured):
 
 
 def check_auto(optimizer, measured, loss):
-    """Raise InputError if `lipschitz="auto"` has not found anything yet because no step could be taken."""
-    if getattr(optimizer, "lipschitz", None) != "auto" or not measured["num_skipped"]:
+    """Raise InputError if `"auto"` or `"auto-median"` has not found anything yet because no step could be taken."""
+    rule = getattr(optimizer, "lipschitz", None)
+    if not isinstance(rule, str) or not measured["num_skipped"]:
         return
     if math.isinf(measured["best_loss"]):
         raise InputError(
-            '`lipschitz="auto"` must see a loss that changes with the weights. Received: none of '
+            f'`lipschitz="{rule}"` must see a loss that changes with the weights. Received: none of '
             f"{measured['num_skipped']:.0f} steps could be taken, {why_skipped(optimizer, loss)}."
         )
 

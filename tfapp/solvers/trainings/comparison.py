@@ -256,15 +256,17 @@ def _on_workers(client, jobs, out, note):
     return [results[number] for number in range(len(jobs))]
 
 
-_PANELS = (("train_objective", "training objective", True), ("test_error", "test error, %", True))
+_PANELS = (("train_objective", "training objective"), ("test_error", "test error, %"))
+# Of the largest to the smallest number, from which on an axis is logarithmic: on a shorter one it has hardly a label.
+_LOG_RATIO = 4.0
 _STYLES = ("-", "--", ":")
 
 
 def save_curves_png(comparison, path, title=None):
     """Draw the training objective and the test error of every solver over the epochs.
 
-    Lines are means over seeds, bands reach from the smallest to the largest. Both axes are logarithmic: late
-    epochs differ by little. Diverged trainings are left out.
+    Lines are means over seeds, bands reach from the smallest to the largest. Axes of numbers that differ much are
+    logarithmic: late epochs differ by little. Diverged trainings are left out.
 
     Args:
         comparison: `Comparison`.
@@ -273,9 +275,12 @@ def save_curves_png(comparison, path, title=None):
     """
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     panels = figure.subplots(1, len(_PANELS))
-    for axes, (column, label, is_log) in zip(panels, _PANELS, strict=True):
-        for number, (name, curves) in enumerate(comparison.curves(column).items()):
+    for axes, (column, label) in zip(panels, _PANELS, strict=True):
+        found = comparison.curves(column)
+        for number, (name, curves) in enumerate(found.items()):
             _draw(axes, curves, name, number)
+        values = np.concatenate([curves.ravel() for curves in found.values()] or [np.ones(1)])
+        is_log = values.min() > 0 and values.max() > _LOG_RATIO * values.min()
         axes.set(xlabel="epoch", ylabel=label, yscale="log" if is_log else "linear")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else "")

@@ -28,7 +28,9 @@ class _Value(Number):
 
     def holds(self, value):
         return (
-            value == "auto" or EpochRates.is_text(value) if isinstance(value, str) else super().holds(value)
+            value in ("auto", "auto-median") or EpochRates.is_text(value)
+            if isinstance(value, str)
+            else super().holds(value)
         )
 
 
