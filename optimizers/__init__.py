@@ -13,6 +13,7 @@ from tfapp.optimizers.kfac.kfac import KFAC
 from tfapp.optimizers.kfac.natural_gradient import NaturalGradient
 from tfapp.optimizers.lipschitz import LipschitzEstimate, estimate_lipschitz
 from tfapp.optimizers.loss_scaling import unwrapped
+from tfapp.optimizers.minimize import Minimum, minimize
 from tfapp.optimizers.rate_factors import with_rate_factors
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "KFAC",
     "LipschitzEstimate",
     "LossAwareOptimizer",
+    "Minimum",
     "NaturalGradient",
     "SOLVERS",
     "SearchResult",
@@ -32,6 +34,7 @@ __all__ = [
     "branch_and_prune",
     "estimate_lipschitz",
     "make_solver",
+    "minimize",
     "solver_of",
     "unwrapped",
     "with_rate_factors",
