@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.updates import plain
+from tfapp.optimizers.updates import dense, plain
 
 RULES = ("adagrad", "rmsprop", "adadelta", "adam")
 # Of each rule where papers and toolboxes have them.
@@ -93,7 +93,7 @@ class AdaptiveOptimizer(keras.optimizers.Optimizer):
         index = self._get_variable_index(variable)
         square, variable = plain(self._squares[index]), plain(variable)
         dtype = variable.dtype
-        rate, gradient = tf.cast(learning_rate, dtype), tf.cast(gradient, dtype)
+        rate, gradient = tf.cast(learning_rate, dtype), tf.cast(dense(gradient, variable), dtype)
         kept = self.beta_2 if self.rule == "adam" else self.rho
         gain = 1.0 if self.rule == "adagrad" else 1.0 - kept
         square.assign(kept * square + gain * tf.square(gradient))
