@@ -9,7 +9,7 @@ from tfapp.data import Frames, choose_framing, open_dataset, split_items
 from tfapp.errors import InputError
 from tfapp.landscape import make_directions
 from tfapp.models import build
-from tfapp.reproduce.landscape.options import check_measuring, data_of, options_of
+from tfapp.reproduce.landscape.options import check_measuring, config_of, data_of, options_of
 from tfapp.reproduce.landscape.protocol import (
     EQUAL,
     EQUAL_BY_NETWORK,
@@ -257,3 +257,11 @@ def test_architecture_options_reach_the_networks_that_take_them():
         network: architecture_of(for_network(config, network)) for network in ("unet", "res-unet", "fcn-16s")
     }
     assert given == {"unet": {}, "res-unet": {"modules": [0, 1, 2, 3]}, "fcn-16s": {"equal_parameters": True}}
+
+
+def test_options_of_the_proposed_network_are_refused_where_it_is_not_compared():
+    options = {"scale": "small", "modules": "0,1,2,3"}
+    with pytest.raises(
+        InputError, match="`modules` is of the proposed network, .* landscape-table-5 does not have"
+    ):
+        config_of(TABLES["landscape-table-5"], "isbi2012:nowhere", options)

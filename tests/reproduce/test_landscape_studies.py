@@ -227,7 +227,7 @@ def test_other_networks_of_own_studies_stop_at_the_loss_of_the_reference(slices,
         (["--data", "SLICES", "--seeds", "1,1"], "--seeds '1,1' is not understood"),
         (["--data", "SLICES", "--eps", "0.1,-1"], "--eps expects positive numbers such as"),
         (["--data", "SLICES", "--until-loss", "0"], "--until-loss must be a finite number above 0; got 0.0"),
-        (["--data", "SLICES", "--test-share", "1.5"], "--test-share must lie between 0 and 1"),
+        (["--data", "SLICES", "--test-share", "1.5"], "--test-share must be a number from 0 to 1; got 1.5"),
         (
             ["--data", "SLICES", "--patch", "8", "--overlap", "0"],
             "--patch 8 is smaller than the network's stride",

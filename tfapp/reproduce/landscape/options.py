@@ -179,6 +179,11 @@ def config_of(table, spec, options):
     if options.get("official_split"):
         chosen["random_split"] = False
     config = TrainConfig(**chosen)
+    for name in ("modules", "widths"):
+        if options.get(name) and "res-unet" not in table.networks:
+            raise InputError(
+                f"`{name}` is of the proposed network, res-unet, which {table.name} does not have."
+            )
     for network in table.networks:
         for_network(config, network).check()
     dataset = open_dataset(spec)
