@@ -74,5 +74,7 @@ def _inverse(factor, amount):
     # float64: with a little damping the condition is beyond what float32 can invert.
     identity = tf.eye(factor.shape[0], dtype=tf.float64)
     damped = tf.cast(factor, tf.float64) + tf.cast(amount, tf.float64) * identity
+    # Of a loss that is not finite its own message tells, not that of a decomposition.
+    damped = tf.where(tf.reduce_all(tf.math.is_finite(damped)), damped, identity)
     inverse = tf.linalg.cholesky_solve(tf.linalg.cholesky(damped), identity)
     return tf.cast((inverse + tf.transpose(inverse)) / 2, factor.dtype)

@@ -9,22 +9,27 @@ import tensorflow as tf
 # The ratio beyond which the damping falls, and below which it rises; its factor for each update between.
 _TRUSTED, _DISTRUSTED = 0.75, 0.25
 DAMPING_FACTOR = 0.95
-# Relative to the diagonal: where both directions are nearly one, float32 cannot tell their products apart.
-_JITTER = 1e-6
+# Least determinant, relative to the product of the diagonal: where both directions are nearly one, float32 cannot tell
+# them apart.
+_LEAST_DETERMINANT = 1e-6
 
 
 def best_coefficients(gram, slopes):
-    """Return the coefficients of the directions that make M smallest.
+    """Return the coefficients of two directions that make M smallest.
+
+    Where the second one is zero, or that of the first up to rounding, its coefficient is 0.
 
     Args:
-        gram: Matrix `(n, n)` of d_i' (c F + damping I) d_j of directions, of which some may be zero.
-        slopes: g' d_i, `(n,)`.
+        gram: Matrix `(2, 2)` of d_i' (c F + damping I) d_j of the directions.
+        slopes: g' d_i, `(2,)`.
     """
-    diagonal = tf.linalg.diag_part(gram)
-    raised = tf.where(diagonal > 0, _JITTER * diagonal, tf.ones_like(diagonal))
-    matrix = tf.cast(gram + tf.linalg.diag(raised), tf.float64)
-    solution = tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), tf.cast(slopes, tf.float64)[:, None])
-    return -tf.cast(solution[:, 0], slopes.dtype)
+    a, b, c = gram[0, 0], gram[1, 1], gram[0, 1]
+    determinant = a * b - c * c
+    alone = tf.stack([tf.math.divide_no_nan(slopes[0], a), tf.zeros_like(a)])
+    both = tf.stack([b * slopes[0] - c * slopes[1], a * slopes[1] - c * slopes[0]])
+    is_safe = determinant > _LEAST_DETERMINANT * a * b
+    # Not a solver of TensorFlow, which ends the step with an error where a matrix is singular, or NaN.
+    return -tf.where(is_safe, tf.math.divide_no_nan(both, determinant), alone)
 
 
 def predicted_change(gram, slopes, coefficients):

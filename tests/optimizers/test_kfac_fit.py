@@ -255,3 +255,15 @@ def test_other_optimizers_compile_and_train_as_before():
     model = network()
     model.compile("sgd", LOSS, run_eagerly=True)
     assert np.isfinite(model.train_on_batch(X, Y, sample_weight=np.ones(64)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_loss_that_is_not_finite_ends_a_training_by_its_callback_and_not_by_an_error(jit_compile):
+    model = network()
+    model.compile(KFAC(), LOSS, jit_compile=jit_compile)
+    x = np.where(np.arange(64)[:, None] == 5, np.nan, X)
+    history = model.fit(
+        x, Y, batch_size=64, epochs=3, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()]
+    )
+    assert len(history.epoch) == 1
