@@ -286,7 +286,9 @@ def _recorded(model, inputs, y, training, rng):
 
 def _samples_in_mean(model, inputs, y, output, loss):
     """Return by how many samples the loss is divided: their number, or 1 where it is their sum."""
-    twice = tf.nest.map_structure(lambda one: tf.concat([one, one], 0), (inputs, y, output))
+    twice = tf.nest.map_structure(
+        lambda one: None if one is None else tf.concat([one, one], 0), (inputs, y, output)
+    )
     doubled = tf.cast(model.compute_loss(x=twice[0], y=twice[1], y_pred=twice[2]), tf.float32)
     # Regularisation is in both once: a mean stays, a sum grows by itself.
     grows = abs(float(doubled) - float(loss)) > 1e-3 * max(abs(float(loss)), 1e-12)
