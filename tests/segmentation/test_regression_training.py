@@ -113,6 +113,7 @@ def test_momentum_reaches_the_optimizer(tmp_path, tiny):
     ("options", "kind", "rate"),
     [
         ({"optimizer": "bpgrad"}, BPGrad, 1.0),
+        ({"optimizer": "bpgrad", "lipschitz": "auto-median"}, BPGrad, 1.0),
         ({"optimizer": "bpgrad", "lipschitz": "20", "momentum": 0.5}, BPGrad, 1.0),
         ({"optimizer": "alig"}, ALIG, 0.1),
         ({"optimizer": "eve", "learning_rate": 0.01}, Eve, 0.01),
@@ -123,7 +124,8 @@ def test_solvers_that_see_the_loss_are_made_with_their_own_defaults(options, kin
     optimizer = make_optimizer(config)
     assert type(optimizer) is kind and config.learning_rate == rate
     if kind is BPGrad:
-        assert optimizer.lipschitz == (float(options["lipschitz"]) if "lipschitz" in options else "auto")
+        asked = options.get("lipschitz", "auto")
+        assert optimizer.lipschitz == (asked if asked.startswith("auto") else float(asked))
         assert optimizer.momentum == options.get("momentum", 0.9)
 
 
@@ -148,7 +150,10 @@ def test_run_trained_by_bpgrad_with_weight_decay_goes_on(tmp_path, tiny):
         ),
         ({"head": "identity"}, "`head` identity gives no probabilities"),
         ({"optimizer": "sgd", "momentum": 1.0}, "`momentum` must be from 0 to below 1; got 1.0"),
-        ({"lipschitz": "0", "optimizer": "bpgrad"}, "`lipschitz` must be auto or a number above 0; got 0"),
+        (
+            {"lipschitz": "0", "optimizer": "bpgrad"},
+            "`lipschitz` must be auto, auto-median or a number above 0; got 0",
+        ),
         ({"lipschitz": "20"}, "`lipschitz` is for `optimizer` bpgrad; got `optimizer` adam"),
         ({"weight_decay": -1.0}, "`weight_decay` must be at least 0; got -1.0"),
         ({"momentum": 0.8}, "`momentum` is for `optimizer` sgd, bpgrad or alig; got `optimizer` adam"),

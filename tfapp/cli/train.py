@@ -78,7 +78,9 @@ def train(
             help="Momentum of sgd, bpgrad or alig, from 0 to below 1.", show_default="sgd 0, the others 0.9"
         ),
     ] = None,
-    lipschitz: Annotated[str, Option(help="Lipschitz constant of bpgrad: a number, or auto.")] = "auto",
+    lipschitz: Annotated[
+        str, Option(help="Lipschitz constant of bpgrad: a number, auto or auto-median.")
+    ] = "auto",
     solver: Annotated[
         str | None,
         Option(

@@ -88,7 +88,7 @@ def make_optimizer(config, steps=None):
             optimizer.weight_decay = config.weight_decay
         return optimizer
     if config.optimizer == "bpgrad":
-        lipschitz = config.lipschitz if config.lipschitz == "auto" else float(config.lipschitz)
+        lipschitz = config.lipschitz if config.lipschitz.startswith("auto") else float(config.lipschitz)
         return BPGrad(lipschitz, momentum=config.momentum)
     if config.optimizer in OWN_OPTIMIZERS:
         optimizer = OWN_OPTIMIZERS[config.optimizer]()

@@ -256,8 +256,10 @@ class TrainConfig:
             raise InputError(
                 f"`momentum` is for `optimizer` {either(MOMENTUM)}; got `optimizer` {self.optimizer}."
             )
-        if self.lipschitz != "auto" and not is_positive_number(self.lipschitz):
-            raise InputError(f"`lipschitz` must be auto or a number above 0; got {self.lipschitz}.")
+        if self.lipschitz not in ("auto", "auto-median") and not is_positive_number(self.lipschitz):
+            raise InputError(
+                f"`lipschitz` must be auto, auto-median or a number above 0; got {self.lipschitz}."
+            )
         if self.lipschitz != "auto" and self.optimizer != "bpgrad":
             raise InputError(f"`lipschitz` is for `optimizer` bpgrad; got `optimizer` {self.optimizer}.")
         if not 0 <= self.weight_decay < math.inf:
