@@ -21,8 +21,8 @@ UPDATES = 600
 START = 2.5
 NOTES = (
     "Updates until f is within 1e-4 of its value at 4.913, where these solvers go, for the first time; of Algorithm 1, "
-    "of the global minimum, samples, where `bpgrad-figure-3.3` counts those that cover the interval. The numbers in the "
-    "printed figures did not survive in the text that is at hand.",
+    "of the global minimum, samples, where `bpgrad-figure-3.3` counts those that cover the interval. The numbers in "
+    "the printed figures did not survive in the text that is at hand.",
     "The start is assumed: the text gives 2.5 for Algorithm 1 alone.",
     "As the text says, all solvers find the global minimum of f1, and Algorithm 1 alone goes to that of f2 and f3, at "
     "11.086. On f3 its best sample is .0055 above it in f: at ρ = 0.1 the search is covered before it comes nearer.",
