@@ -87,7 +87,7 @@ class BPGrad(LossAwareOptimizer):
             every k steps"); or a rule that finds it, `"auto"` or `"auto-median"`, see below.
         rho: In [0, 1): the share of the smallest loss so far that the optimum is assumed to be above.
         momentum: In [0, 1).
-        learning_rate: Factor of eta; a number or a schedule.
+        learning_rate: Factor of eta, beyond what `measured()` has as `step_size`; a number or a schedule.
         weight_decay: Factor wd of the decay of the weights, or None.
         decay: Where it counts. `"in-loss"`: wd |w|^2 / 2 is part of f and of its gradient, as eq. 3.1 has it.
             `"in-gradient"`: the direction is (g + wd w) / |g|, and f, its bounds and |g| are those of the loss alone,
