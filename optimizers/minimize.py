@@ -7,6 +7,7 @@ import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
+from tfapp.optimizers.arguments import positive, positive_integer
 from tfapp.optimizers.stateless_loss import loss_at
 from tfapp.optimizers.weight_paths import gradients_at
 
@@ -151,12 +152,8 @@ def _check(model, x, y, method, max_iterations, tolerance):
         raise ValueError(
             f"`x` and `y` must have as many entries, at least one. Received: {len(x)} and {len(y)}."
         )
-    if isinstance(max_iterations, bool) or int(max_iterations) != max_iterations or max_iterations < 1:
-        raise ValueError(
-            f"`max_iterations` must be a positive integer. Received: max_iterations={max_iterations}."
-        )
-    if not 0 < tolerance < float("inf"):
-        raise ValueError(f"`tolerance` must be a positive number. Received: tolerance={tolerance}.")
+    positive_integer("max_iterations", max_iterations)
+    positive("tolerance", tolerance)
     count = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
     if method == "bfgs" and count > _MOST_FOR_BFGS:
         raise ValueError(

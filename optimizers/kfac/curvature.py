@@ -1,10 +1,9 @@
 """Base of the optimizers that differentiate the model themselves, which they know from `compile` and `compute_loss`."""
 
-import math
-
 import keras
 import tensorflow as tf
 
+from tfapp.optimizers.arguments import positive
 from tfapp.optimizers.kfac.model_batch import ModelBatch, teach_model
 from tfapp.optimizers.kfac.output_distribution import distribution_of
 
@@ -170,17 +169,6 @@ class CurvatureOptimizer(keras.optimizers.Optimizer):
     def get_config(self):
         config = super().get_config() | {"damping": self.damping, "fisher_share": self.fisher_share}
         return config
-
-
-def positive(name, value):
-    """Return a setting as a float.
-
-    Raises:
-        ValueError: Unless it is a positive number.
-    """
-    if isinstance(value, bool) or not 0 < value < math.inf:
-        raise ValueError(f"`{name}` must be a positive number. Received: {name}={value}.")
-    return float(value)
 
 
 def _mixed(title, received):

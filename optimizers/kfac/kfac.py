@@ -5,7 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.kfac.curvature import CurvatureOptimizer, positive
+from tfapp.optimizers.arguments import in_unit_interval, positive
+from tfapp.optimizers.kfac.curvature import CurvatureOptimizer
 from tfapp.optimizers.kfac.factors import damped_inverses, estimate, preconditioned, running_average
 from tfapp.optimizers.kfac.fisher_products import fisher_grams
 from tfapp.optimizers.kfac.layer_blocks import blocks_of
@@ -99,12 +100,8 @@ class KFAC(CurvatureOptimizer):
         **kwargs,
     ):
         super().__init__(learning_rate, damping, fisher_share, name=name, **kwargs)
-        self.momentum, self.plain_learning_rate = (
-            float(momentum),
-            positive("plain_learning_rate", plain_learning_rate),
-        )
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"`momentum` must lie in [0, 1). Received: momentum={momentum}.")
+        self.momentum = in_unit_interval("momentum", momentum)
+        self.plain_learning_rate = positive("plain_learning_rate", plain_learning_rate)
         self.step, self.fisher = _one_of("step", step, STEPS), _one_of("fisher", fisher, FISHERS)
         self.adapt_every = _count("adapt_every", adapt_every, 0)
         self.statistics_every = _count("statistics_every", statistics_every, 1)

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfapp.optimizers.arguments import in_unit_interval, positive_integer
 from tfapp.optimizers.kfac.conjugate_gradients import conjugate_gradients
 from tfapp.optimizers.kfac.curvature import CurvatureOptimizer
 from tfapp.optimizers.kfac.fisher_products import fisher_product
@@ -51,13 +52,8 @@ class NaturalGradient(CurvatureOptimizer):
         **kwargs,
     ):
         super().__init__(learning_rate, damping, fisher_share, name=name, **kwargs)
-        if int(num_iterations) != num_iterations or num_iterations < 1:
-            raise ValueError(
-                f"`num_iterations` must be a positive integer. Received: num_iterations={num_iterations}."
-            )
-        if not 0 <= tolerance < 1:
-            raise ValueError(f"`tolerance` must lie in [0, 1). Received: tolerance={tolerance}.")
-        self.num_iterations, self.tolerance = int(num_iterations), float(tolerance)
+        self.num_iterations = positive_integer("num_iterations", num_iterations)
+        self.tolerance = in_unit_interval("tolerance", tolerance)
 
     def advance(self, gradients, batch, share):
         variables, handed = self._trainable_variables, self._handed
