@@ -10,7 +10,7 @@ from tfapp.optimizers.metrics import Euclidean
 from tfapp.optimizers.single_batches import teach_train_on_batch
 from tfapp.optimizers.step_loss import StepLoss
 from tfapp.optimizers.untracked import Untracked, WithoutNumbers, saved_numbers
-from tfapp.optimizers.updates import dense, global_norm, plain
+from tfapp.optimizers.updates import dense, plain
 
 
 class LossAwareOptimizer(keras.optimizers.Optimizer):
@@ -226,16 +226,15 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         """
         raise NotImplementedError
 
-    def metric_of(self, gradients, gradient_norm, loss, is_due):
+    def metric_of(self, gradients, loss, is_due):
         """Return the metric in which gradients are measured and the variables move: `metrics` has them.
 
         Args:
             gradients: Gradients of the loss, one for each variable.
-            gradient_norm: Scalar, their Euclidean norm.
             loss, is_due: As for `advance`.
         """
-        del gradients, loss, is_due
-        return Euclidean(gradient_norm)
+        del is_due
+        return Euclidean(gradients, loss.dtype)
 
     def direction_at_rest(self, gradients, metric):
         """Return what takes the place of gradients that may all be zero.
@@ -281,8 +280,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
                 clipped, _ = self._with_weight_decay(clipped, loss, trainable_variables)
             grads, loss = self._with_weight_decay(grads, loss, trainable_variables)
         loss += self.number("loss_offset", loss.dtype)
-        gradient_norm, before = global_norm(grads, loss.dtype), tf.convert_to_tensor(self._scalars)
-        metric = self.metric_of(grads, gradient_norm, loss, is_due)
+        before, metric = tf.convert_to_tensor(self._scalars), self.metric_of(grads, loss, is_due)
         if clipped is not None:
             grads = self.clipped_direction(clipped, metric)
         grads = self.direction_at_rest(grads, metric)
@@ -290,7 +288,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             grads, _ = self._with_weight_decay(grads, loss, trainable_variables)
         scalars, rates = self.advance(loss, metric.norm, before, is_due)
         if self._untracked.skips is not None:
-            counts = self._skips_of(loss, gradient_norm, scalars - before, is_due)
+            counts = self._skips_of(loss, metric.norm, scalars - before, is_due)
             skips = self._untracked.skips
             slots = [*slots, (tf.convert_to_tensor(skips) + counts, skips.value)]
         tf.__internal__.distribute.interim.maybe_merge_call(

@@ -225,12 +225,12 @@ class BPGrad(LossAwareOptimizer):
         )
         return scalars, (scale, momentum, tf.where(moves, outside, 0.0))
 
-    def metric_of(self, gradients, gradient_norm, loss, is_due):
+    def metric_of(self, gradients, loss, is_due):
         if self.lipschitz != AUTO:
-            return super().metric_of(gradients, gradient_norm, loss, is_due)
+            return super().metric_of(gradients, loss, is_due)
         count = tf.convert_to_tensor(self._scalars)[-lipschitz_rules.RUNNING_NUMBERS]
-        moves = is_due & usable(loss, gradient_norm) & (gradient_norm > 0)
-        return RunningSquares(gradients, self._squares, gain_of(KEPT_SQUARES, count), moves, loss.dtype)
+        allowed = is_due & tf.math.is_finite(loss) & (loss >= 0)
+        return RunningSquares(gradients, self._squares, gain_of(KEPT_SQUARES, count), allowed, loss.dtype)
 
     def direction_at_rest(self, gradients, metric):
         if self.zero_gradient == "skip":

@@ -14,15 +14,20 @@ class Euclidean:
     """The metric of the plain gradient: its length is the norm over all variables, its direction is itself.
 
     Args:
+        gradients: Gradients of the loss, one for each variable.
+        dtype: Of the norms.
+
+    Attributes:
         norm: Scalar, that of the gradients of the loss over all variables.
+        slots: Nothing is kept between steps.
     """
 
-    def __init__(self, norm):
-        self.norm, self.slots = norm, []
+    def __init__(self, gradients, dtype):
+        self._dtype, self.norm, self.slots = dtype, global_norm(gradients, dtype), []
 
     def length(self, gradients):
         """Return the length of a gradient over all variables."""
-        return global_norm(gradients, self.norm.dtype)
+        return global_norm(gradients, self._dtype)
 
     def direction(self, gradients):
         """Return along what the variables move, one tensor for each variable: steepest descent in this metric."""
@@ -40,7 +45,7 @@ class RunningSquares:
         gradients: Gradients of the loss, one for each variable.
         squares: Slots of the running squares, one for each variable.
         gain: Share of the new square, in (0, 1], see `gain_of`.
-        moves: Whether this step is taken: where it is not the squares stay, also where the gradient is NaN.
+        allowed: Whether this step is taken if there is a finite gradient: where it is not taken the squares stay.
         dtype: Of the norms.
 
     Attributes:
@@ -48,16 +53,16 @@ class RunningSquares:
         slots: Pairs of the new squares and the variables that keep them.
     """
 
-    def __init__(self, gradients, squares, gain, moves, dtype):
+    def __init__(self, gradients, squares, gain, allowed, dtype):
         self._dtype, self._gradients = dtype, gradients
-        share, gain = tf.where(moves, 1.0 - gain, 1.0), tf.where(moves, gain, 0.0)
-        self._squares = [
-            _next_square(gradient, slot, share, gain)
-            for gradient, slot in zip(gradients, squares, strict=True)
-        ]
-        self.slots = [(square, slot.value) for square, slot in zip(self._squares, squares, strict=True)]
-        self._directions = self._divided(gradients)
+        before = [tf.convert_to_tensor(slot) for slot in squares]
+        after = [_next_square(*pair, gain) for pair in zip(gradients, before, strict=True)]
+        self._directions = _divided(gradients, after)
         self.norm = self._length(gradients, self._directions)
+        # Not by a Euclidean norm first: that is another pass over all gradients.
+        moves = allowed & tf.math.is_finite(self.norm) & (self.norm > 0)
+        self._squares = [tf.where(moves, *pair) for pair in zip(after, before, strict=True)]
+        self.slots = [(square, slot.value) for square, slot in zip(self._squares, squares, strict=True)]
 
     def length(self, gradients):
         """Return the length of a gradient over all variables, in the dual norm."""
@@ -65,13 +70,7 @@ class RunningSquares:
 
     def direction(self, gradients):
         """Return D^-1 g, one tensor for each variable."""
-        return self._directions if gradients is self._gradients else self._divided(gradients)
-
-    def _divided(self, gradients):
-        return [
-            tf.math.divide_no_nan(tf.cast(gradient, square.dtype), tf.sqrt(square))
-            for gradient, square in zip(gradients, self._squares, strict=True)
-        ]
+        return self._directions if gradients is self._gradients else _divided(gradients, self._squares)
 
     def _length(self, gradients, directions):
         products = [
@@ -81,12 +80,16 @@ class RunningSquares:
         return tf.sqrt(tf.add_n(products))
 
 
-def _next_square(gradient, slot, share, gain):
-    square = tf.convert_to_tensor(slot)
-    dtype = square.dtype
-    # Not `gain * gradient**2`: 0 * NaN is NaN.
-    added = tf.math.multiply_no_nan(tf.square(tf.cast(gradient, dtype)), tf.cast(gain, dtype))
-    return tf.cast(share, dtype) * square + added
+def _next_square(gradient, square, gain):
+    gain = tf.cast(gain, square.dtype)
+    return square + gain * (tf.square(tf.cast(gradient, square.dtype)) - square)
+
+
+def _divided(gradients, squares):
+    return [
+        tf.math.divide_no_nan(tf.cast(gradient, square.dtype), tf.sqrt(square))
+        for gradient, square in zip(gradients, squares, strict=True)
+    ]
 
 
 def gain_of(kept, count):

@@ -11,7 +11,7 @@ from tests.compatibility.command_tree import commands
 from tests.written import CASES
 
 SCRIPT = Path(__file__).with_name("conditions.py")
-WRITE_NOTHING = {"export verify", "export show"}
+WRITE_NOTHING = {"export verify", "export show", "solvers presets"}
 # Its tests start a server and kill the client: tests/export/test_client_command.py.
 OF_A_SERVER = {"export client"}
 

@@ -80,6 +80,7 @@ CASES = {
     "data show": Case("data show cells:12:64 --out sheet.png"),
     "data check": Case("data check cells:12:64 --out check.html"),
     "sharpness": Case("sharpness run --eps 1e-3 --subspace 4 --repeats 3 --samples 2", (TRAIN,)),
+    "signal": Case("signal lenet-5 digits:80 --out signal --samples 4"),
     "report": Case("report run --out page.html", (TRAIN,)),
     "pose evaluate": Case("pose evaluate poses", (SCENES, POSES)),
     "pose segment": Case("pose segment poses scenes --out segmented --poses csv,json,bop", (SCENES, POSES)),

@@ -52,7 +52,7 @@ def test_decay_of_other_solvers_is_in_the_loss():
     [
         ("--solver sgdd=0.1", "--solver sgdd=0.1 is not understood: `name` must be one of bpgrad"),
         ("--solver sgd=fast", "--solver sgd=fast is not understood"),
-        ("--solver adam:speed=2", "is not understood: Options of adam are beta_1=..."),
+        ("--solver adam:speed=2", "is not understood: adam has the options beta_1=..."),
         ("--solver sgd=0.1 --optimizer sgd", "--solver says which optimizer trains and how fast; leave out"),
         ("--solver sgd=0.1 --learning-rate 0.1", "leave out --learning-rate 0.1"),
         ("--solver sgd=0.1 --schedule cosine", "leave out --schedule cosine"),
