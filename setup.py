@@ -48,7 +48,7 @@ setup(
     python_requires=">=3.10,<3.14",
     package_dir=PACKAGE_DIRS,
     packages=list(packages()),
-    package_data={"tfapp.reproduce.tv": ["published.json"], "tfapp.reproduce.bpgrad": ["published.json"]},
+    package_data={f"tfapp.reproduce.{paper}": ["published.json"] for paper in ("tv", "bpgrad", "landscape")},
     install_requires=[
         "tensorflow>=2.18",  # first release whose default Keras is 3 with ExportArchive as used here
         "keras>=3.10",  # mean_with_sample_weight reduction; BPGrad under MirroredStrategy

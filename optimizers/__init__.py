@@ -9,8 +9,11 @@ from tfapp.optimizers.branch_and_prune.search import SearchResult, branch_and_pr
 from tfapp.optimizers.catalogue import SOLVERS, Solver, make_solver, solver_of
 from tfapp.optimizers.epoch_rates import EpochRates
 from tfapp.optimizers.eve import Eve
+from tfapp.optimizers.kfac.kfac import KFAC
+from tfapp.optimizers.kfac.natural_gradient import NaturalGradient
 from tfapp.optimizers.lipschitz import LipschitzEstimate, estimate_lipschitz
 from tfapp.optimizers.loss_scaling import unwrapped
+from tfapp.optimizers.minimize import Minimum, minimize
 from tfapp.optimizers.rate_factors import with_rate_factors
 
 __all__ = [
@@ -20,14 +23,18 @@ __all__ = [
     "Certificate",
     "EpochRates",
     "Eve",
+    "KFAC",
     "LipschitzEstimate",
     "LossAwareOptimizer",
+    "Minimum",
+    "NaturalGradient",
     "SOLVERS",
     "SearchResult",
     "Solver",
     "branch_and_prune",
     "estimate_lipschitz",
     "make_solver",
+    "minimize",
     "solver_of",
     "unwrapped",
     "with_rate_factors",

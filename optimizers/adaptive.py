@@ -1,11 +1,10 @@
 """Adagrad, RMSProp, Adadelta and Adam with the choices in which their descriptions differ, as one Keras optimizer."""
 
-import math
-
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.updates import plain
+from tfapp.optimizers.arguments import in_unit_interval, positive
+from tfapp.optimizers.updates import dense, plain
 
 RULES = ("adagrad", "rmsprop", "adadelta", "adam")
 # Of each rule where papers and toolboxes have them.
@@ -77,11 +76,10 @@ class AdaptiveOptimizer(keras.optimizers.Optimizer):
             bool(epsilon_inside),
             bool(bias_correction),
         )
-        self.rho = _share("rho", _RHOS[rule] if rho is None else rho, may_be_one=rule == "adagrad")
-        self.beta_1, self.beta_2 = _share("beta_1", beta_1), _share("beta_2", beta_2)
-        self.epsilon = float(_EPSILONS[rule] if epsilon is None else epsilon)
-        if not 0 < self.epsilon < math.inf:
-            raise ValueError(f"`epsilon` must be a positive number. Received: epsilon={epsilon}.")
+        rho = _RHOS[rule] if rho is None else rho
+        self.rho = None if rule == "adam" else in_unit_interval("rho", rho, closed=rule == "adagrad")
+        self.beta_1, self.beta_2 = in_unit_interval("beta_1", beta_1), in_unit_interval("beta_2", beta_2)
+        self.epsilon = positive("epsilon", _EPSILONS[rule] if epsilon is None else epsilon)
 
     def build(self, variables):
         super().build(variables)
@@ -93,7 +91,7 @@ class AdaptiveOptimizer(keras.optimizers.Optimizer):
         index = self._get_variable_index(variable)
         square, variable = plain(self._squares[index]), plain(variable)
         dtype = variable.dtype
-        rate, gradient = tf.cast(learning_rate, dtype), tf.cast(gradient, dtype)
+        rate, gradient = tf.cast(learning_rate, dtype), tf.cast(dense(gradient, variable), dtype)
         kept = self.beta_2 if self.rule == "adam" else self.rho
         gain = 1.0 if self.rule == "adagrad" else 1.0 - kept
         square.assign(kept * square + gain * tf.square(gradient))
@@ -123,10 +121,3 @@ class AdaptiveOptimizer(keras.optimizers.Optimizer):
     def get_config(self):
         names = ("rule", "rho", "beta_1", "beta_2", "epsilon", "epsilon_inside", "bias_correction")
         return super().get_config() | {name: getattr(self, name) for name in names}
-
-
-def _share(name, value, may_be_one=False):
-    if value is not None and not (0 <= value < 1 or (may_be_one and value == 1)):
-        closed = "[0, 1]" if may_be_one else "[0, 1)"
-        raise ValueError(f"`{name}` must lie in {closed}. Received: {name}={value}.")
-    return None if value is None else float(value)

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfapp.optimizers.arguments import in_unit_interval, positive
 from tfapp.optimizers.base import LossAwareOptimizer
 from tfapp.optimizers.updates import move_with_momentum, usable
 
@@ -48,11 +49,9 @@ class ALIG(LossAwareOptimizer):
         self.momentum, self.epsilon = momentum, epsilon
 
     def checked(self, name, value):
-        if name == "momentum" and not 0 <= value < 1:
-            raise ValueError(f"`momentum` must lie in [0, 1). Received: momentum={value}.")
-        if name == "epsilon" and not 0 < value < math.inf:
-            raise ValueError(f"`epsilon` must be a positive number. Received: epsilon={value}.")
-        return float(value) if name in ("momentum", "epsilon") else super().checked(name, value)
+        if name == "momentum":
+            return in_unit_interval(name, value)
+        return positive(name, value) if name == "epsilon" else super().checked(name, value)
 
     def variable_number(self, name):
         # Without momentum there is no velocity that a later one could use.

@@ -10,7 +10,7 @@ from tfapp.optimizers.metrics import Euclidean
 from tfapp.optimizers.single_batches import teach_train_on_batch
 from tfapp.optimizers.step_loss import StepLoss
 from tfapp.optimizers.untracked import Untracked, WithoutNumbers, saved_numbers
-from tfapp.optimizers.updates import plain
+from tfapp.optimizers.updates import dense, plain
 
 
 class LossAwareOptimizer(keras.optimizers.Optimizer):
@@ -267,7 +267,7 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
         variables = [plain(variable) for variable in trainable_variables]
         # Inside the branch of the loss-scaling wrapper the loss must become a tensor of that branch first.
         loss = tf.identity(tf.cast(self._step_loss.take(self.name), self._scalars.dtype))
-        grads = [_dense(grad, variable) for grad, variable in zip(grads, variables, strict=True)]
+        grads = [dense(grad, variable) for grad, variable in zip(grads, variables, strict=True)]
         *grads, loss = _summed_over_replicas([*grads, loss])
         slots = []
         is_due = True
@@ -359,13 +359,6 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
 
     def get_config(self):
         return super().get_config() | {"loss_offset": self.loss_offset}
-
-
-def _dense(gradient, variable):
-    """Return a gradient as a dense tensor; rows that occur several times are added up."""
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
-    return tf.convert_to_tensor(gradient)
 
 
 def _summed_over_replicas(values):

@@ -2,12 +2,12 @@
 
 import math
 import numbers
-from numbers import Integral
 
 import keras
 import tensorflow as tf
 
 from tfapp.optimizers import lipschitz_rules
+from tfapp.optimizers.arguments import in_unit_interval, positive, positive_integer
 from tfapp.optimizers.base import LossAwareOptimizer
 from tfapp.optimizers.lipschitz_rules import AUTO, MEDIAN, SAVED_AUTO
 from tfapp.optimizers.metrics import KEPT_SQUARES, RunningSquares, gain_of
@@ -87,7 +87,7 @@ class BPGrad(LossAwareOptimizer):
             every k steps"); or a rule that finds it, `"auto"` or `"auto-median"`, see below.
         rho: In [0, 1): the share of the smallest loss so far that the optimum is assumed to be above.
         momentum: In [0, 1).
-        learning_rate: Factor of eta; a number or a schedule.
+        learning_rate: Factor of eta, beyond what `measured()` has as `step_size`; a number or a schedule.
         weight_decay: Factor wd of the decay of the weights, or None.
         decay: Where it counts. `"in-loss"`: wd |w|^2 / 2 is part of f and of its gradient, as eq. 3.1 has it.
             `"in-gradient"`: the direction is (g + wd w) / |g|, and f, its bounds and |g| are those of the loss alone,
@@ -170,17 +170,11 @@ class BPGrad(LossAwareOptimizer):
         if name == "lipschitz":
             return _checked_lipschitz(value)
         if name in ("rho", "momentum"):
-            return _in_unit_interval(name, value)
+            return in_unit_interval(name, value)
         if name == "max_step" and value is not None:
-            if not 0 < value < math.inf:
-                raise ValueError(f"`max_step` must be a positive number or None. Received: max_step={value}.")
-            return float(value)
-        if name == "auto_steps" and not (isinstance(value, Integral) and value > 0):
-            raise ValueError(f"`auto_steps` must be a positive integer. Received: auto_steps={value}.")
-        if name == "mean_steps" and value is not None and not (isinstance(value, Integral) and value > 0):
-            raise ValueError(
-                f"`mean_steps` must be a positive integer or None. Received: mean_steps={value}."
-            )
+            return positive(name, value)
+        if name == "auto_steps" or (name == "mean_steps" and value is not None):
+            return positive_integer(name, value)
         if name == "auto_quantile" and not 0 < value <= 1:
             raise ValueError(f"`auto_quantile` must lie in (0, 1]. Received: auto_quantile={value}.")
         if name in _CHOICES and value not in _CHOICES[name]:
@@ -360,9 +354,3 @@ def _checked_lipschitz(lipschitz):
         '`lipschitz` must be a positive number, a `LearningRateSchedule`, "auto" or "auto-median". '
         f"Received: lipschitz={lipschitz!r}."
     )
-
-
-def _in_unit_interval(name, value):
-    if not 0 <= value < 1:
-        raise ValueError(f"`{name}` must lie in [0, 1). Received: {name}={value}.")
-    return float(value)

@@ -1,5 +1,6 @@
 """Solvers that are compared with each other, each with the one parameter that is searched, and with its options."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -179,8 +180,9 @@ def solver_of(name) -> Solver:
     for part in parts:
         option, equals, text = part.partition("=")
         if not equals or option not in solver.options or option in options:
-            known = ", ".join(f"{one}=..." for one in solver.options) or "none"
-            raise ValueError(f"Options of {base} are {known}, each once. Received: {part!r} in {name!r}.")
+            known = ", ".join(f"{one}=..." for one in solver.options)
+            has = f"has the options {known}, each once" if known else "has no options"
+            raise ValueError(f"{base} {has}. Received: {part!r} in {name!r}.")
         options[option] = _option(option, text, solver.options[option])
     try:
         solver.make(solver.value, **options, **_epochs_of(solver, 1))
@@ -225,17 +227,25 @@ def checked_value(name, value):
         ValueError: For what is none of these, or out of range.
     """
     solver = solver_of(name)
+    if solver.ladder == (AUTO,) and value != AUTO:
+        raise ValueError(
+            f"{base_of(name)} finds its L itself and takes no value but auto. Received: {value!r}."
+        )
     if value in (AUTO, MEDIAN) and solver.parameter == "lipschitz":
         return value
+    if isinstance(value, str) and EpochRates.is_text(value) and solver.parameter == "lipschitz":
+        raise ValueError(f"L has no values by epoch, only learning rates have. Received: {value!r}.")
     if isinstance(value, str) and EpochRates.is_text(value) and solver.parameter == "learning_rate":
         return str(EpochRates.parse(value))
     try:
         number = float(value)
-        solver.make(number, **_epochs_of(solver, 1))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}={value} is not understood: {error}") from error
-    if not 0 < number < float("inf"):
-        raise ValueError(f"{name}={value} is not understood: expected a positive number.")
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(
+            f"Expected a positive number, the {solver.symbol} of {base_of(name)}. Received: {value!r}."
+        )
+    solver.make(number, **_epochs_of(solver, 1))
     return number
 
 

@@ -1,14 +1,23 @@
 """Learning rates by epoch: steps at given epochs, or equal factors from the first epoch to the last."""
 
+import itertools
+import math
 import re
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-_NUMBER = r"[0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?"
+_NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?"
 _STEPS = re.compile(rf"({_NUMBER})((?:/{_NUMBER}@[0-9]+)+)")
 _SPAN = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
+
+_MOST_EPOCHS = 1_000_000
+
+
+def _text(rate):
+    """Return the shortest text that is read as the same number."""
+    return short if float(short := f"{rate:g}") == rate else repr(rate)
 
 
 @dataclass(frozen=True)
@@ -52,18 +61,21 @@ class EpochRates:
                 "Rates by epoch are written RATE/RATE@EPOCH, such as 0.05/0.005@31/0.0005@61, or FIRST..LAST, such as "
                 f"0.1..0.0001. Received: {text!r}."
             )
-        if min(found.rates) <= 0:
-            raise ValueError(f"Rates must be above 0. Received: {text!r}.")
-        if list(found.begins or ()) != sorted({1, *(found.begins or ())} - {1}):
-            raise ValueError(f"The epochs of later rates must ascend from 2 on. Received: {text!r}.")
+        if not all(0 < rate < math.inf for rate in found.rates):
+            raise ValueError(f"Rates must be finite numbers above 0. Received: {text!r}.")
+        epochs = (1, *(found.begins or ()), _MOST_EPOCHS)
+        if any(later <= earlier for earlier, later in itertools.pairwise(epochs)):
+            raise ValueError(
+                f"The epochs of later rates must ascend from 2 on, below {_MOST_EPOCHS:,}. Received: {text!r}."
+            )
         return found
 
     def __str__(self):
         """Return the text that `parse` reads."""
         if self.begins is None:
-            return "..".join(f"{rate:g}" for rate in self.rates)
-        later = (f"/{rate:g}@{epoch}" for rate, epoch in zip(self.rates[1:], self.begins, strict=True))
-        return f"{self.rates[0]:g}{''.join(later)}"
+            return "..".join(map(_text, self.rates))
+        later = (f"/{_text(rate)}@{epoch}" for rate, epoch in zip(self.rates[1:], self.begins, strict=True))
+        return f"{_text(self.rates[0])}{''.join(later)}"
 
     def by_epoch(self, epochs) -> list[float]:
         """Return the rate of each of so many epochs.

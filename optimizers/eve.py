@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfapp.optimizers.arguments import in_unit_interval, positive
 from tfapp.optimizers.base import LossAwareOptimizer
 from tfapp.optimizers.updates import plain, usable
 
@@ -64,12 +65,12 @@ class Eve(LossAwareOptimizer):
         self.clip, self.minimum, self.epsilon = clip, minimum, epsilon
 
     def checked(self, name, value):
-        if name.startswith("beta_") and not 0 <= value < 1:
-            raise ValueError(f"`{name}` must lie in [0, 1). Received: {name}={value}.")
+        if name.startswith("beta_"):
+            return in_unit_interval(name, value)
         if name == "clip" and not 1 < value < math.inf:
             raise ValueError(f"`clip` must be a number above 1. Received: clip={value}.")
-        if name == "epsilon" and not 0 < value < math.inf:
-            raise ValueError(f"`epsilon` must be a positive number. Received: epsilon={value}.")
+        if name == "epsilon":
+            return positive(name, value)
         return float(value) if name in _SETTINGS else super().checked(name, value)
 
     def least_loss(self, dtype):

@@ -5,12 +5,12 @@ import itertools
 import math
 import warnings
 from dataclasses import dataclass
-from numbers import Integral
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.optimizers.arguments import in_unit_interval, positive, positive_integer
 from tfapp.optimizers.array_parts import array_fault
 from tfapp.optimizers.weight_paths import descent, initialisations, measure_path, pair_distances
 
@@ -204,16 +204,11 @@ def _check_model(model):
 
 def _check_numbers(steps, batch_size, learning_rate, quantile, momentum):
     for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value}.")
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(
-            f"`learning_rate` must be a positive number. Received: learning_rate={learning_rate}."
-        )
+        positive_integer(name, value)
+    positive("learning_rate", learning_rate)
     if not 0 < quantile <= 1:
         raise ValueError(f"`quantile` must lie in (0, 1]. Received: quantile={quantile}.")
-    if not 0 <= momentum < 1:
-        raise ValueError(f"`momentum` must lie in [0, 1). Received: momentum={momentum}.")
+    in_unit_interval("momentum", momentum)
 
 
 def _check_choices(mode, pairs, same_batch):

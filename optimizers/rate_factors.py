@@ -79,11 +79,17 @@ def with_rate_factors(optimizer, rate_factors):
         An optimizer of the same kind, which is saved with the factors.
 
     Raises:
-        ValueError: For another optimizer, a factor below 0, or, when it is built, an end that no variable has.
+        ValueError: For another optimizer, one with `weight_decay`, a factor below 0, or, when it is built, an end that
+            no variable has.
     """
     if type(optimizer) not in _CLASSES:
         known = ", ".join(one.__name__ for one in _CLASSES)
         raise ValueError(f"`optimizer` must be one of {known}. Received: {type(optimizer).__name__}.")
+    if type(optimizer) is not Eve and optimizer.weight_decay:
+        raise ValueError(
+            "The decay of Keras's optimizers takes its own way to the weights, without factors: give the decay to the "
+            f"model, as a regulariser of its layers. Received: weight_decay={optimizer.weight_decay}."
+        )
     return _CLASSES[type(optimizer)].from_config(optimizer.get_config() | {"rate_factors": rate_factors})
 
 

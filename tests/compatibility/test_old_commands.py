@@ -58,6 +58,22 @@ RENAMED = {
     "tfapp reproduce bpgrad-figure-3.19": "tfapp reproduce bpgrad-figure-3.17",
 }
 
+# The same of Lu and Tong (2019), whose tables and figures had assumed numbers.
+RENAMED |= {
+    f"tfapp reproduce landscape-{then}": f"tfapp reproduce landscape-{now}"
+    for then, now in {
+        "table-1": "scores-isbi2012",
+        "table-2": "scores-drive",
+        "table-3": "scores-raindrop",
+        "table-5": "scores-by-batch",
+        "figure-3": "surfaces-skips",
+        "figure-6": "surfaces-drive",
+        "figure-7": "surfaces-raindrop",
+    }.items()
+}
+# Five trainings, as they have.
+OTHER_DEFAULTS |= {f"tfapp reproduce landscape-table-{number}": ("--seeds",) for number in (4, 6)}
+
 
 @pytest.fixture(scope="module")
 def today():

@@ -151,3 +151,24 @@ def test_two_images_of_one_number_are_refused(make_pairs):
     (folder / "01_clean.png").write_bytes((folder / "1_clean.png").read_bytes())
     with pytest.raises(InputError, match="01_clean.png and .*1_clean.png have the same number"):
         open_dataset(f"raindrop:{root}")
+
+
+def test_all_pairs_are_those_of_the_three_folders_without_an_official_split(make_pairs):
+    dataset = open_dataset(f"raindrop:{make_pairs(**OFFICIAL)}?pairs=all")
+    split = split_items(dataset, test_share=0.3, validation_share=0.0)
+    assert dataset.official_split is None and len(dataset.items) == 12 + 2 + 3
+    assert (len(split.train), len(split.test)) == (12, 5)
+
+
+def test_pairs_of_test_a_that_test_b_has_too_come_once(make_pairs):
+    root = make_pairs(**OFFICIAL)
+    for folder, name in (("data", "rain"), ("gt", "clean")):
+        copied = (root / "test_a" / folder / f"1_{name}.png").read_bytes()
+        (root / "test_b" / folder / f"7_{name}.png").write_bytes(copied)
+    names = [item.name for item in open_dataset(f"raindrop:{root}?pairs=all").items]
+    assert names[12:] == ["test_a/0_rain", "test_b/0_rain", "test_b/1_rain", "test_b/2_rain", "test_b/7_rain"]
+
+
+def test_other_pairs_are_refused(make_pairs):
+    with pytest.raises(InputError, match="must be official or all; got 'some'"):
+        open_dataset(f"raindrop:{make_pairs()}?pairs=some")

@@ -126,6 +126,43 @@ def test_gradients_are_those_of_the_loss_of_each_sample():
     assert signal.layers[-1].parameters == pytest.approx(expected, rel=1e-4)
 
 
+def test_gradients_of_a_summed_loss_are_those_of_each_sample_too():
+    x, y = inputs_of(6), np.zeros((8, 3), np.float32)
+    found = []
+    for reduction in ("sum_over_batch_size", "sum"):
+        model = network()
+        model.compile("sgd", keras.losses.MeanSquaredError(reduction=reduction))
+        found.append(signal_propagation(model, x, y).layers[0].gradient)
+    mean, total = found
+    assert total == pytest.approx(mean, rel=1e-4)
+
+
+def test_output_without_a_loss_is_no_end_of_the_gradients():
+    inputs = keras.Input((4,))
+    shared = L.Dense(4, "tanh", name="shared")(inputs)
+    model = keras.Model(inputs, [L.Dense(2, name="a")(shared), L.Dense(2, name="b")(shared)])
+    model.compile("sgd", ["mse", None])
+    signal = signal_propagation(model, inputs_of(4), [np.zeros((8, 2), np.float32), None])
+    assert signal.sentences() == ["The signal is neither lost nor does it explode."]
+
+
+def test_recurrent_layers_and_wrappers_are_followed_as_a_whole():
+    layers = [
+        L.LSTM(4, return_sequences=True, name="lstm"),
+        L.TimeDistributed(L.Dense(3), name="steps"),
+        L.GRU(2, name="gru"),
+    ]
+    model = keras.Sequential([keras.Input((5, 3)), *layers])
+    x = np.random.default_rng(0).standard_normal((4, 5, 3)).astype(np.float32)
+    signal = signal_propagation(model, x)
+    assert [(layer.name, layer.depth) for layer in signal.layers] == [("lstm", 1), ("steps", 2), ("gru", 3)]
+
+
+def test_input_of_zeros_is_no_error():
+    signal = signal_propagation(network(), np.zeros((2, 6), np.float32))
+    assert signal.input_rms == 0 and signal.sentences()
+
+
 def test_layers_within_models_and_layers_called_twice_are_followed():
     inner = keras.Sequential([keras.Input((4,)), L.Dense(4, "relu", name="shared")], name="inner")
     inputs = keras.Input((4,))
@@ -168,6 +205,7 @@ def test_model_is_as_it_was():
         ({"x": np.zeros((2, 6), np.int32)}, "samples of floating-point numbers.* Received: int32"),
         ({"x": {"a": inputs_of(6)}}, "a model with one input"),
         ({"x": inputs_of(6), "y": inputs_of(3)}, "Targets need a loss: compile"),
+        ({"x": inputs_of(6), "seed": -1}, "`seed` must be an integer of at least 0"),
         ({"x": inputs_of(6), "probes": 0}, "`probes` must be an integer of at least 1"),
     ],
 )

@@ -65,3 +65,16 @@ def test_saved_model_loads_with_the_same_answers(name, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(images), model(images))
+
+
+@pytest.mark.parametrize("name", FCNS)
+@pytest.mark.parametrize("width", [2, 5])
+def test_with_equal_parameters_it_has_those_of_unet(name, width):
+    """ "even the same number of parameters as U-Net" (Lu and Tong, of FCN-16s)."""
+    equal = small(name, base_width=width, equal_parameters=True)
+    assert equal.count_params() == small("unet", base_width=width).count_params()
+
+
+def test_one_more_convolution_stands_where_nothing_joins():
+    names = {layer.name for layer in small("fcn-8s", equal_parameters=True).layers}
+    assert {name for name in names if name.endswith("_conv0")} == {"up0_conv0", "up1_conv0"}

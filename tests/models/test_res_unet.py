@@ -2,7 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+from tfapp.errors import InputError
 from tfapp.models import build
+from tfapp.models.unet import res_unet
 
 
 @pytest.mark.parametrize("size", [(16, 32), (17, 31), (5, 3)])
@@ -61,3 +63,50 @@ def test_with_residuals_of_zero_the_skips_are_those_of_unet():
         layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
         encoded, skipped = features(model, images, (f"down{level}_conv2", f"skip{level}_relu"))
         np.testing.assert_array_equal(encoded, skipped)
+
+
+def module_names(model):
+    return {layer.name.removesuffix("_add") for layer in model.layers if layer.name.endswith("_add")}
+
+
+def test_modules_by_level_are_counted_from_the_image_down():
+    model = res_unet(2, 1, base_width=2, depth=3, modules=(0, 1, 3))
+    assert module_names(model) == {"skip1", "skip2", "skip2_2", "skip2_3"}
+    assert model.get_layer("up2_skip").input[0] is model.get_layer("skip2_3_relu").output
+    assert model.get_layer("up0_skip").input[0] is model.get_layer("down0_conv2").output
+
+
+def test_without_any_module_it_is_a_unet():
+    plain, wide = (
+        res_unet(2, 1, base_width=2, modules=0, widths=(2, 4, 8, 16, 32)),
+        build("unet", 2, 1, base_width=2),
+    )
+    assert plain.count_params() == wide.count_params() and not module_names(plain)
+
+
+def test_widths_by_level_are_those_of_the_encoder_and_the_decoder():
+    model = res_unet(2, 1, depth=2, widths=(3, 5, 7))
+    filters = [
+        model.get_layer(f"{level}_conv1").filters for level in ("down0", "down1", "bottom", "up1", "up0")
+    ]
+    assert filters == [3, 5, 7, 5, 3]
+
+
+def test_by_default_there_is_one_module_at_each_level():
+    assert module_names(res_unet(2, 1, base_width=2, depth=3)) == {"skip0", "skip1", "skip2"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"modules": (1, 2)},
+            "`modules` must be 3 whole numbers of at least 0, from the image down; got 1,2",
+        ),
+        ({"modules": -1}, "`modules` must be 3 whole numbers of at least 0, .* got -1,-1,-1"),
+        ({"widths": (4, 8, 16, 0)}, "`widths` must be 4 whole numbers of at least 1, .* got 4,8,16,0"),
+    ],
+)
+def test_other_numbers_of_modules_and_widths_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        res_unet(2, 1, base_width=2, depth=3, **options)

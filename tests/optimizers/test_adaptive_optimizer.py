@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfapp.optimizers import AdaptiveOptimizer
+from tfapp.optimizers.adaptive import RULES
 
 START = (-1.2, 2.5)
 
@@ -155,3 +156,18 @@ def test_training_resumed_from_a_file_equals_the_unbroken_one(tmp_path):
 def test_argument_out_of_range_is_named(options, message):
     with pytest.raises(ValueError, match=message):
         AdaptiveOptimizer(**options)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rows_of_an_embedding_are_trained_like_a_dense_gradient(rule):
+    keras.utils.set_random_seed(0)
+    table = keras.layers.Embedding(5, 3)
+    model = keras.Sequential(
+        [keras.Input((2,), dtype="int32"), table, keras.layers.Flatten(), keras.layers.Dense(1)]
+    )
+    before = np.array(table.embeddings)
+    model.compile(AdaptiveOptimizer(rule, 0.1), "mse")
+    # The third row occurs twice, and the last two not at all.
+    model.fit(np.array([[0, 2], [1, 2]]), np.ones((2, 1), np.float32), verbose=0)
+    moved = np.abs(np.array(table.embeddings) - before).max(1) > 0
+    assert moved.tolist() == [True, True, True, False, False]

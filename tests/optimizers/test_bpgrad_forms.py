@@ -46,7 +46,7 @@ def test_step_that_is_skipped_does_not_count_in_the_mean():
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, "epoch"])
 def test_steps_of_the_mean_must_be_a_positive_integer(value):
-    with pytest.raises(ValueError, match="`mean_steps` must be a positive integer or None"):
+    with pytest.raises(ValueError, match="`mean_steps` must be a positive integer"):
         BPGrad(mean_steps=value)
 
 

@@ -79,6 +79,12 @@ def test_optimizer_of_another_kind_is_refused():
         with_rate_factors(ALIG(0.1), FACTORS)
 
 
+@pytest.mark.parametrize("kind", [keras.optimizers.SGD, keras.optimizers.Adam])
+def test_optimizer_with_a_decay_of_its_own_is_refused(kind):
+    with pytest.raises(ValueError, match="takes its own way to the weights, without factors"):
+        with_rate_factors(kind(0.1, weight_decay=0.5), FACTORS)
+
+
 def test_end_that_no_variable_has_is_refused():
     with pytest.raises(
         ValueError, match="'scores/bias', which no variable is called. Variables: .*first/kernel"

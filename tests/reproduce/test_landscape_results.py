@@ -2,25 +2,28 @@
 
 import csv
 from dataclasses import replace
+from itertools import pairwise
 
+import numpy as np
 import pytest
+from scipy.stats import permutation_test
 
+from tfapp.reproduce.landscape.orders import order_table, paired_permutation
 from tfapp.reproduce.landscape.results import FCNResult
-from tfapp.reproduce.landscape.tables import TABLES, epoch_frames
+from tfapp.reproduce.landscape.tables import TABLES
 
-TITLES = {"fcn-16s": "FCN-16s", "unet": "Unet"}
-COLUMN = "sharpness [%], ε = 0.001"
+COLUMN = "ε = 0.1"
 
 
-def result(name="landscape-table-4", batches=(16,), values=((3.0, 5.0), (1.0, 6.0))):
-    """Two networks, or one with two batches, with the values of two seeds each."""
+def result(name="landscape-table-4", batches=(16,), values=((3.0, 5.0), (1.0, 6.0)), column=COLUMN):
+    """Two networks, or one with two batches, with the values of some seeds each."""
     networks = ("fcn-16s", "unet") if len(batches) == 1 else ("unet",)
     table = replace(TABLES[name], networks=networks, batch_sizes=batches)
-    made = FCNResult(table, "small", "tfapp reproduce ...", TITLES)
+    made = FCNResult(table, "small", "tfapp reproduce ...")
     cells = [(network, batch) for network in networks for batch in batches]
     for cell, numbers in zip(cells, values, strict=True):
         for seed, value in enumerate(numbers):
-            made.add(*cell, seed, {"training loss": 0.5, COLUMN: value})
+            made.add(*cell, seed, {"training loss": 0.5, column: value})
     return made
 
 
@@ -30,34 +33,125 @@ def test_cells_are_mean_and_standard_deviation_over_seeds():
     assert table.rows[0] == ["FCN-16s", "0.5 ± 0", "4 ± 1.41"]
 
 
+def test_printed_numbers_stand_beside_ours():
+    table = result().as_printed()
+    assert table.header == ["network", COLUMN, "printed"]
+    assert table.rows == [["FCN-16s", "4 ± 1.41", "2.1822"], ["U-Net", "3.5 ± 3.54", "1.4608"]]
+
+
+def test_table_6_has_the_columns_of_the_paper_batch_sizes_within_each_size_of_the_box():
+    made = result("landscape-table-6", (2, 16), ((1.0, 1.0), (4.0, 2.0)), "ε = 0.01")
+    table = made.as_printed()
+    assert table.header == ["network", "ε = 0.01, B2", "printed", "ε = 0.01, B16", "printed"]
+    assert table.rows == [["U-Net", "1 ± 0", "0.0175", "3 ± 1.41", "0.0288"]]
+
+
+def test_other_sizes_of_the_box_have_no_printed_column():
+    assert result(column="ε = 0.3").as_printed() is None
+
+
 def test_ordering_counts_the_seeds_in_which_it_holds():
     (ordering,) = result().orderings()
-    assert (ordering.holding, ordering.seeds) == (1, 2)
+    assert (ordering.holding, ordering.seeds, ordering.p) == (1, 2, None)
     assert ordering.ratio == pytest.approx(4 / 3.5)
     assert ordering.cell == "1.14 (1 of 2)"
 
 
-def test_orderings_are_a_table_of_statements_by_measures():
-    table = result(values=((1.0, 1.0), (2.0, 2.0))).ordering_table()
-    assert table.header[1:] == [COLUMN]
-    assert table.rows == [["FCN-16s is sharper than Unet", "0.5 (0 of 2)"]]
+def test_ordering_has_the_ratio_of_the_printed_numbers():
+    (ordering,) = result().orderings()
+    assert ordering.printed == pytest.approx(2.1822 / 1.4608)
+    assert order_table([ordering]).rows == [["FCN-16s is sharper than U-Net", "1.14 (1 of 2)", "1.49"]]
 
 
 def test_batch_sizes_are_compared_within_each_network():
-    made = result("landscape-table-6", (2, 16), ((1.0, 1.0), (4.0, 2.0)))
+    made = result("landscape-table-6", (2, 16), ((1.0, 1.0), (4.0, 2.0)), "ε = 0.01")
     (ordering,) = made.orderings()
-    assert ordering.text == "Unet: batch 16 is sharper than batch 2"
+    assert ordering.text == "U-Net: batch 16 is sharper than batch 2"
     assert (ordering.ratio, ordering.holding) == (3.0, 2)
-    assert made.means().rows[0][:2] == ["Unet", "2"]
+    assert ordering.printed == pytest.approx(0.0288 / 0.0175)
+    assert made.means().rows[0][:2] == ["U-Net", "2"]
 
 
-def test_markdown_has_command_table_and_orderings():
-    text = result().markdown()
-    assert "tfapp reproduce ..." in text and "| Unet | 0.5 ± 0 | 3.5 ± 3.54 |" in text
-    assert (
-        "| FCN-16s is sharper than Unet | 1.14 (1 of 2) |" in text
-        and "Mean ± standard deviation over 2 seeds." in text
+def test_orders_of_five_seeds_have_a_test():
+    (ordering,) = result(values=((2.0,) * 5, (1.0,) * 5)).orderings()
+    assert ordering.p == 1 / 32 and ordering.cell == "2 (5 of 5, p = 0.031)"
+
+
+def test_permutation_test_is_that_of_scipy_on_the_logarithms():
+    rng = np.random.default_rng(0)
+    first, second = np.exp(rng.normal(0.3, 1, (2, 8)))
+
+    def sum_of_differences(a, b, axis):
+        return np.sum(a - b, axis=axis)
+
+    expected = permutation_test(
+        (np.log(first), np.log(second)),
+        sum_of_differences,
+        permutation_type="samples",
+        vectorized=True,
+        alternative="greater",
+        n_resamples=10_000,
     )
+    assert paired_permutation(first, second) == pytest.approx(expected.pvalue, abs=1e-9)
+
+
+def test_permutation_test_of_more_pairs_than_can_be_gone_through_is_near_the_exact_one():
+    rng = np.random.default_rng(1)
+    differences = rng.normal(0.4, 1, 20)
+    # By the normal approximation of the sum of signs times differences.
+    z = differences.sum() / np.sqrt(np.sum(differences**2))
+    from scipy.stats import norm
+
+    assert paired_permutation(differences, np.zeros(20)) == pytest.approx(norm.sf(z), abs=0.02)
+
+
+def test_equal_numbers_say_nothing():
+    assert paired_permutation([1, 2, 3], [1, 2, 3]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "falling"),
+    [
+        ("landscape-table-1", ("unet", "res-unet", "fcn-16s")),
+        ("landscape-table-2", ("unet", "res-unet", "fcn-16s")),
+        ("landscape-table-3", ("unet", "res-unet", "fcn-16s")),
+        ("landscape-table-4", ("fcn-16s", "res-unet", "unet")),
+        ("landscape-table-5", ("fcn-16s", "fcn-8s", "fcn-4s")),
+        ("landscape-table-6", ("fcn-16s", "res-unet", "unet")),
+    ],
+)
+def test_orders_that_are_looked_up_are_those_of_the_printed_numbers(name, falling):
+    table = TABLES[name]
+    made = FCNResult(table, "paper", "")
+    checked = {(order.larger[0], order.smaller[0]) for order in table.orders}
+    assert set(pairwise(falling)) <= checked
+    for order in table.orders:
+        for column in made._published.columns:
+            name = column.partition(", B")[0]
+            larger, smaller = (made.printed(key, name) for key in (order.larger, order.smaller))
+            assert larger > smaller, (order.text, column)
+
+
+def test_markdown_has_command_tables_orders_and_what_is_left_open():
+    text = result().markdown()
+    assert "tfapp reproduce ..." in text and "| U-Net | 3.5 ± 3.54 | 1.4608 |" in text
+    assert "| FCN-16s is sharper than U-Net | 1.14 (1 of 2) | 1.49 |" in text
+    assert "Mean ± standard deviation over 2 seeds." in text
+    assert "that of the third network is not said" in text
+
+
+def test_caption_of_figure_6_is_beside_our_test_losses():
+    table = replace(TABLES["landscape-figure-6"], networks=("fcn-16s", "fcn-8s"))
+    made = FCNResult(table, "small", "")
+    for network, loss in (("fcn-16s", 0.06), ("fcn-8s", 0.05)):
+        made.add(network, 16, 0, {"training loss": 0.03, "test loss": loss})
+    assert made.means().header == ["network", "training loss", "test loss", "printed"]
+    assert made.means().rows == [
+        ["FCN-16s", "0.03", "0.06", "0.05889"],
+        ["FCN-8s", "0.03", "0.05", "0.05524"],
+    ]
+    (ordering,) = made.orderings()
+    assert ordering.text == "FCN-16s has a higher test loss than FCN-8s" and ordering.holding == 1
 
 
 def test_csv_has_one_row_for_each_training(tmp_path):
@@ -70,7 +164,3 @@ def test_csv_has_one_row_for_each_training(tmp_path):
         ("unet", "0", "1"),
         ("unet", "1", "6"),
     ]
-
-
-def test_an_epoch_at_paper_scale_shows_every_frame_in_eight_ways():
-    assert epoch_frames("paper", 100) == 800

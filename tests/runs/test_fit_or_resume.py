@@ -128,6 +128,27 @@ def test_best_model_is_found_again_after_a_kill_before_it_was_copied(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
+def test_history_has_every_epoch_after_a_kill_between_its_two_files(tmp_path, keeper, monkeypatch):
+    fit_or_resume(keeper(tmp_path / "whole"), 3, begin, data)
+    expected = read_history(tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    def save(self, *args, **kwargs):
+        raise Killed
+
+    fit_or_resume(keeper(tmp_path / "cut"), 1, begin, data)
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.Model, "save", save)
+        with pytest.raises(Killed):
+            fit_or_resume(keeper(tmp_path / "cut"), 3, begin, data)
+    fit_or_resume(keeper(tmp_path / "cut"), 3, begin, data)
+    rows = read_history(tmp_path / "cut")
+    assert [(row["epoch"], row["loss"]) for row in rows] == [(row["epoch"], row["loss"]) for row in expected]
+
+
 def test_best_model_that_is_gone_is_told(tmp_path):
     kept, fitted = trained_with(tmp_path, (1.0, 2.0, 3.0, 4.0), 4)
     (tmp_path / "checkpoints" / "best-00001.keras").unlink()

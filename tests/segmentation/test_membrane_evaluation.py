@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -123,3 +124,31 @@ def test_isbi_has_membranes(real_data):
     dataset = open_dataset(f"isbi2012:{real_data('isbi2012')}")
     check_membranes(dataset)
     assert np.mean(dataset.items[0].read_mask() == dataset.class_names.index("membrane")) < 0.5
+
+
+def test_scores_of_vessels_are_those_of_the_regions_that_they_part_and_of_labelled_pixels_alone():
+    rng = np.random.default_rng(0)
+    mask = np.where(np.indices((24, 24))[1] % 6 == 0, 1, 0)
+    mask[:5] = 255
+    background = np.clip(np.where(mask == 1, 0.2, 0.8) + rng.normal(0, 0.2, mask.shape), 0, 1)
+
+    class Vessels:
+        def probabilities_at(self, images, sizes, names):
+            yield np.stack([background, 1 - background], -1)
+
+    class Retina:
+        class dataset:
+            num_classes, class_names, spec = 2, ("background", "vessel"), "drive:x"
+
+        items = (SimpleNamespace(name="01_test"),)
+        images, masks = [np.zeros((24, 24, 3))], [mask]
+
+    expected = membrane_scores([mask == 0], [background])
+    assert evaluate_membranes(Vessels(), Retina, "vessel") == expected
+    assert 0 < expected.rand < 1
+
+
+def test_a_class_that_parts_regions_must_be_one_of_two(make_folder):
+    dataset = open_dataset(f"folder:{make_folder(values=(0, 255), classes=['255 cell', '0 membrane'])}")
+    with pytest.raises(InputError, match="one is called 'vessel'; folder:.* has cell, membrane"):
+        check_membranes(dataset, "vessel")

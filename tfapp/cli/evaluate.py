@@ -54,6 +54,14 @@ def evaluate(
             "images; for two classes of which one is called membrane. Seconds for each image.",
         ),
     ] = False,
+    border_class: Annotated[
+        str | None,
+        typer.Option(
+            help="The same scores with another class that parts the regions of the other one, such as vessel.",
+            metavar="NAME",
+            show_default="membrane",
+        ),
+    ] = None,
     shape_scores: Annotated[
         bool,
         typer.Option(
@@ -99,12 +107,13 @@ def evaluate(
         console.print(remark.text, soft_wrap=True)
     if any(source.image_pairs for source in opened):
         given = {"--noise": noise, "--post-tv": post_tv, "--membrane-scores": membrane_scores}
-        given["--shape-scores"] = shape_scores
+        given |= {"--border-class": border_class, "--shape-scores": shape_scores}
         check_image_options(opened, given)
         evaluate_image_runs(opened, dataset, folder, tile, margin)
         return
-    options = {"post_tv": post_tv or (), "seed": seed, "dataset": dataset, "membranes": membrane_scores}
+    options = {"post_tv": post_tv or (), "seed": seed, "dataset": dataset}
     options |= {
+        "membranes": border_class or membrane_scores,
         "shapes": shape_scores,
         "tile": tile,
         "margin": margin,

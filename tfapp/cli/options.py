@@ -96,6 +96,10 @@ def chosen_solvers(text):
     for part in text.split(","):
         for setting in known[part].solvers if part in known else [part]:
             base = setting.partition("=")[0].partition(":")[0]
+            if base in known:
+                raise InputError(
+                    f"--solvers {part} is not understood: {base} is a preset, which takes no value."
+                )
             if base not in SOLVERS:
                 raise InputError(
                     f"Unknown solver {base!r} in --solvers; choose of: {', '.join(SOLVERS)}, or a preset of "
@@ -105,7 +109,7 @@ def chosen_solvers(text):
                 name, value = read_setting(setting)
             except ValueError as error:
                 raise InputError(
-                    f"--solvers {setting} is not understood: {error} Expected such as {base}, {base}={_example(base)} "
+                    f"--solvers {setting} is not understood. {error} Expected such as {base}, {base}={_example(base)} "
                     "or SOLVER=VALUE:OPTION=VALUE."
                 ) from None
             if name in chosen:

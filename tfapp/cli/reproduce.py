@@ -14,6 +14,7 @@ from tfapp.cli.console import (
     resumes,
 )
 from tfapp.cli.options import chosen_solvers, parse_seeds, typed
+from tfapp.cli.sharpness import parse_sizes
 from tfapp.cli.train import parse_crop, parse_size
 from tfapp.report.result_table import ResultTable
 from tfapp.reproduce.registry import STUDIES
@@ -25,6 +26,7 @@ TEXTS = {
     "seeds": (parse_seeds, lambda seeds: ",".join(map(str, seeds))),
     "crop": (parse_crop, lambda crop: crop),
     "size": (parse_size, lambda size: size),
+    "sizes": (parse_sizes, lambda sizes: ",".join(f"{size:g}" for size in sizes)),
     "solvers": (chosen_solvers, lambda solvers: solvers or "all"),
 }
 

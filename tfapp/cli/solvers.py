@@ -284,10 +284,14 @@ def presets():
     from tfapp.reproduce.bpgrad import published
 
     for preset in published.presets().values():
-        rows = list(zip(preset.solvers, preset.lines, strict=True))
-        print_table(ResultTable(("setting", preset.source), rows, title=f"{preset.name}: {preset.of}"))
+        console.print(
+            f"[bold]{preset.name}[/bold]: {preset.of} ({preset.source})", soft_wrap=True, highlight=False
+        )
+        for setting, line in zip(preset.solvers, preset.lines, strict=True):
+            # Whole, on lines of their own: to be copied, and to be compared with the text.
+            console.print(f"  {setting}\n      {line}", soft_wrap=True, highlight=False, markup=False)
         for remark in preset.remarks:
-            console.print(remark, soft_wrap=True, highlight=False)
+            console.print(f"  {remark}", soft_wrap=True, highlight=False, markup=False)
 
 
 app.command("compare", cls=TensorFlowCommand)(compare)

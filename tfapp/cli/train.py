@@ -43,6 +43,13 @@ def train(
             show_default="cross-entropy, mse for image pairs",
         ),
     ] = None,
+    label_image: Annotated[
+        bool,
+        Option(
+            help="One output channel whose values are the labels, 0 or 1, for two classes, --loss mse and --head "
+            "sigmoid or identity."
+        ),
+    ] = False,
     epochs: Annotated[int, Option(help="Epochs in all.")] = 20,
     until_loss: Annotated[
         float | None, Option(help="Stop after the first epoch whose training loss is no higher than this.")
@@ -95,6 +102,23 @@ def train(
         int | None,
         Option(help="Poolings; the stride is 2^depth.", show_default="segnet and fcn-32s 5, the others 4"),
     ] = None,
+    modules: Annotated[
+        str | None,
+        Option(
+            help="Residual modules of res-unet's skip connections, by level from the image down, such as 0,1,2,3.",
+            show_default="one each",
+        ),
+    ] = None,
+    widths: Annotated[
+        str | None,
+        Option(
+            help="Filters of res-unet by level from the image down, such as 16,32,64,128,128, not by --base-width.",
+            show_default="twice as many at each level, 1.5 times at the lowest",
+        ),
+    ] = None,
+    equal_parameters: Annotated[
+        bool, Option(help="FCN-16s, -8s and -4s with as many parameters as U-Net has.")
+    ] = False,
     dropout: Annotated[
         float | None,
         Option(help="Dropout at the lowest level.", show_default="fcn-32s 0.5, the others 0"),
@@ -218,6 +242,13 @@ def train(
     ] = 0.1,
     random_split: Annotated[
         bool, Option(help="Split at random by these shares, also where the dataset has an official split.")
+    ] = False,
+    validate_on_test: Annotated[
+        bool,
+        Option(
+            help="Watch the loss of the test images after each epoch, in place of images for validation: for curves of "
+            "papers, and no choice by it."
+        ),
     ] = False,
     train_images: Annotated[
         int | None, Option(help="Train on the first N training images only, for learning curves.")

@@ -68,7 +68,12 @@ READERS = (
         for name in ("voc2011", "voc2012")
     ),
     Reader("drive", MASKS),
-    Reader("raindrop", IMAGE_PAIRS),
+    Reader(
+        "raindrop",
+        IMAGE_PAIRS,
+        options={"pairs": "all"},
+        about_options="the pairs of train, test_a and test_b together, without an official split",
+    ),
     Reader("folder", MASKS),
     Reader("digits", ONE_LABEL, numbers=("COUNT",)),
     Reader(
@@ -98,7 +103,8 @@ def open_dataset(spec):
         spec: `wbc:PATH`, `isbi2012:PATH`, `camvid:PATH`, `sunrgbd:PATH`, `voc2011:PATH` and `voc2012:PATH`
             (the segmentation of PASCAL VOC; `?train=LIST&validation=LIST&test=LIST` behind it, or some of these, names
             other lists of its `ImageSets/Segmentation` than `train` and `val`), `drive:PATH`, `folder:PATH`,
-            `raindrop:PATH` (image pairs), or `cells[:COUNT[:SIZE]]` for generated blood-smear images (100 of
+            `raindrop:PATH` (image pairs; `?pairs=all` behind it takes those of its three folders together, without an
+            official split), or `cells[:COUNT[:SIZE]]` for generated blood-smear images (100 of
             128x128 pixels unless said otherwise).
 
     Returns:

@@ -26,6 +26,8 @@ DEAD = 1e-6
 EXPLODED = 1e6
 # Numbers of a Jacobian, input times output, up to which all its singular values are computed.
 EXACT = 2_000_000
+# Numbers of the input up to which that is tried: each of them takes a pass of its own.
+EXACT_INPUT = 1024
 PROBES = 8
 
 
@@ -41,8 +43,8 @@ class LayerSignal:
         gradient: root mean square over samples of the norm of the gradient of a sample's loss with respect to it.
         gain: root mean square singular value of the Jacobian from the input to here: by how much a small change of the
             input in a random direction is lengthened.
-        singular_values: float64, falling, of the Jacobian of the first sample; None where it has too many numbers, or
-            in training mode, where samples depend on each other.
+        singular_values: float64, falling, of the Jacobian of the first sample; None where it or the input has too many
+            numbers, or in training mode, where samples depend on each other.
         parameters: norm of the gradient of the mean loss with respect to its own parameters; NaN if it has none.
         silent: share of the units that are 0 for every sample.
         depth: number of calls so far of layers with a kernel, this one included.
@@ -101,11 +103,14 @@ class Signal:
 
     def sentences(self) -> list[str]:
         """Return what there is to say: at which layer the signal dies or explodes, forwards and backwards."""
-        forwards = [(layer.name, layer.activation / self.input_rms) for layer in self.layers]
-        backwards = [(layer.name, layer.gradient / self.layers[-1].gradient) for layer in self.layers[::-1]]
+        forwards = [(layer.name, _ratio(layer.activation, self.input_rms)) for layer in self.layers]
+        # What the loss does not depend on has none.
+        reached = [layer for layer in self.layers[::-1] if not math.isnan(layer.gradient)]
+        last = reached[0]
+        backwards = [(layer.name, _ratio(layer.gradient, last.gradient)) for layer in reached]
         ways = (
             ("The activations", forwards, "of those of the input"),
-            ("Going backwards, the gradients", backwards, f"of that at {self.layers[-1].name}"),
+            ("Going backwards, the gradients", backwards, f"of that at {last.name}"),
         )
         told = [_verdict(what, values, relative) for what, values, relative in ways]
         silent = [layer for layer in self.layers if layer.silent == 1]
@@ -114,6 +119,11 @@ class Signal:
         return [sentence for sentence in told if sentence] or [
             "The signal is neither lost nor does it explode."
         ]
+
+
+def _ratio(value, whole):
+    """Return a ratio; of nothing, as of a gradient that is 0 at the optimum, it is the value itself."""
+    return value / whole if whole else value
 
 
 def _verdict(what, values, relative):
@@ -148,7 +158,7 @@ def signal_propagation(model, x, y=None, *, training=False, probes=PROBES, seed=
         InputError: a model that is not built, was not compiled with a loss although there are targets, has several
             inputs, or whose output does not depend on any layer by a gradient.
     """
-    inputs = _checked(model, x, y, probes)
+    inputs = _checked(model, x, y, probes, seed)
     rng = np.random.default_rng(seed)
     with _unchanged(model):
         calls, loss, tape = _recorded(model, inputs, y, training, rng)
@@ -175,13 +185,15 @@ def signal_propagation(model, x, y=None, *, training=False, probes=PROBES, seed=
     return Signal(tuple(layers), rms, training, y is not None)
 
 
-def _checked(model, x, y, probes):
+def _checked(model, x, y, probes, seed):
     if not model.built:
         raise InputError(f"Expected a built model. Received: {model.name!r}, which was not called yet.")
     if isinstance(x, (dict, list, tuple)) or len(getattr(model, "inputs", None) or [x]) > 1:
         raise InputError("Expected a model with one input, and its samples as one array. Received: several.")
     if y is not None and not (model.compiled and model.loss is not None):
         raise InputError(f"Targets need a loss: compile {model.name!r} with one, or leave `y` out.")
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"`seed` must be an integer of at least 0. Received: seed={seed!r}.")
     if not isinstance(probes, int) or probes < 1:
         raise InputError(f"`probes` must be an integer of at least 1. Received: probes={probes!r}.")
     inputs = tf.convert_to_tensor(x)
@@ -201,19 +213,23 @@ class _Call:
     output: tf.Tensor
 
 
-def leaf_layers(model) -> list:
-    """Return the layers of a model that have no layers of their own."""
-    return [layer for layer in model._flatten_layers(include_self=False) if not _has_layers(layer)]
+# Layers that call others step by step: they are followed as a whole.
+_AS_A_WHOLE = (keras.layers.RNN, keras.layers.Wrapper)
 
 
-def _has_layers(layer):
-    return any(True for _ in layer._flatten_layers(include_self=False))
+def leaf_layers(layer) -> list:
+    """Return the layers of a model that have no layers of their own, recurrent ones and wrappers as a whole."""
+    inner = list(layer._flatten_layers(include_self=False, recursive=False))
+    if not inner or isinstance(layer, _AS_A_WHOLE):
+        return [layer]
+    return [leaf for one in inner for leaf in leaf_layers(one)]
 
 
 @contextlib.contextmanager
 def _watched(model):
     """Yield a list that gets a `_Call` for each call of a layer without layers of its own."""
-    calls, counts, layers = [], {}, leaf_layers(model)
+    # A shared layer stands in several places.
+    calls, counts, layers = [], {}, list({id(layer): layer for layer in leaf_layers(model)}.values())
 
     def watching(layer, call):
         def watched(*args, **kwargs):
@@ -255,8 +271,9 @@ def _recorded(model, inputs, y, training, rng):
         with _watched(model) as calls:
             output = model(inputs, training=training)
         if y is not None:
-            # The mean over the samples times their number: each sample's own gradient, where samples are independent.
-            loss = len(inputs) * tf.cast(model.compute_loss(x=inputs, y=y, y_pred=output), tf.float32)
+            # A sum over the samples: each sample's own gradient, where samples are independent.
+            loss = tf.cast(model.compute_loss(x=inputs, y=y, y_pred=output), tf.float32)
+            loss *= _samples_in_mean(model, inputs, y, output, loss)
         else:
             loss = sum(
                 tf.reduce_sum(tf.cast(_directions(one, rng), one.dtype) * one)
@@ -265,6 +282,17 @@ def _recorded(model, inputs, y, training, rng):
     if not calls:
         raise InputError(f"Expected a model with layers. Received: {model.name!r}, none of which was called.")
     return calls, loss, tape
+
+
+def _samples_in_mean(model, inputs, y, output, loss):
+    """Return by how many samples the loss is divided: their number, or 1 where it is their sum."""
+    twice = tf.nest.map_structure(
+        lambda one: None if one is None else tf.concat([one, one], 0), (inputs, y, output)
+    )
+    doubled = tf.cast(model.compute_loss(x=twice[0], y=twice[1], y_pred=twice[2]), tf.float32)
+    # Regularisation is in both once: a mean stays, a sum grows by itself.
+    grows = abs(float(doubled) - float(loss)) > 1e-3 * max(abs(float(loss)), 1e-12)
+    return 1.0 if grows else float(len(inputs))
 
 
 def _directions(tensor, rng):
@@ -300,7 +328,7 @@ def _spectra(model, inputs, calls):
         size * one <= EXACT and call.output.shape[0] == len(inputs)
         for call, one in zip(calls, sizes, strict=True)
     ]
-    if not any(wanted):
+    if not any(wanted) or size > EXACT_INPUT:
         return [None] * len(calls)
     # A sample for each number of the input, and in each another one of them changes.
     same = tf.repeat(inputs[:1], size, axis=0)

@@ -78,6 +78,33 @@ class OneHotMeanSquaredError(keras.losses.Loss):
         return tf.reduce_mean(tf.square(y_pred - one_hot), axis=-1)
 
 
+@keras.saving.register_keras_serializable(package="tfapp")
+class LabelImageMeanSquaredError(keras.losses.Loss):
+    """(output - label)^2 at every pixel, of one output channel: the regression of an image whose values are labels.
+
+    Of two classes it is that of `OneHotMeanSquaredError` for the outputs (1 - v, v).
+
+    Call arguments:
+        y_true: Integer labels `(batch, height, width)`, 0 or 1.
+        y_pred: `(batch, height, width, 1)`.
+        sample_weight: Pixel weights `(batch, height, width)`, or None.
+    """
+
+    def call(self, y_true, y_pred):
+        return tf.square(y_pred[..., 0] - tf.cast(y_true, y_pred.dtype))
+
+
+@keras.saving.register_keras_serializable(package="tfapp")
+def label_image_accuracy(y_true, y_pred):
+    """Return 1 where a regressed label image `(batch, height, width, 1)` is nearer to its label than to the other."""
+    return tf.cast(tf.equal(y_pred[..., 0] > 0.5, tf.cast(y_true, tf.int32) == 1), tf.float32)
+
+
+def as_class_maps(values):
+    """Return a regressed label image v, (..., 1), as the numbers (1 - v, v) of two classes; others as they are."""
+    return tf.concat([1 - values, values], -1) if values.shape[-1] == 1 else values
+
+
 def project_onto_simplex(values):
     """Return the nearest point, in the Euclidean norm, of the probability simplex.
 
@@ -96,16 +123,19 @@ def project_onto_simplex(values):
 
 @keras.saving.register_keras_serializable(package="tfapp")
 class SimplexProjection(keras.layers.Layer):
-    """Turn regressed one-hot maps `(batch, height, width, classes)` into the nearest probabilities."""
+    """Turn regressed one-hot maps `(batch, height, width, classes)` into the nearest probabilities.
+
+    A regressed label image, which has one channel, gives those of two classes.
+    """
 
     def __init__(self, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
 
     def call(self, values):
-        return project_onto_simplex(values)
+        return project_onto_simplex(as_class_maps(values))
 
     def compute_output_shape(self, input_shape):
-        return input_shape
+        return (*input_shape[:-1], max(2, input_shape[-1]))
 
 
 def on_simplex(model):

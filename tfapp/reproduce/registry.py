@@ -2,6 +2,7 @@
 
 from tfapp.reproduce.bpgrad import comparisons, functions, imagenet, networks, segmentation, two_layer_studies
 from tfapp.reproduce.landscape import studies as landscape
+from tfapp.reproduce.lecture import figure_1 as lecture_figure_1
 from tfapp.reproduce.lecture import signal as lecture_signal
 from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
@@ -18,6 +19,7 @@ STUDIES = {
         tv_figures,
         protocols,
         landscape,
+        lecture_figure_1,
         lecture_signal,
         functions,
         networks,

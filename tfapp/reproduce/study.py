@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from tfapp.errors import InputError
 from tfapp.files import check_folder
@@ -27,8 +27,8 @@ class Option:
         show_default: Text in place of the default where that is None, such as `by scale`.
         min: Smallest number that is allowed, or None.
         text: What is typed where the value is no plain number or text: `seeds` (a tuple of integers), `size` (height
-            and width) or `solvers` (from names of solvers to the values of their parameters, None to search for the
-            value; by default None, for all, or the name of a preset).
+            and width), `sizes` (a tuple of numbers above 0) or `solvers` (from names of solvers to the values of their
+            parameters, None to search for the value; by default None, for all, or the name of a preset).
         positional: Whether the value stands without a flag before it.
     """
 
@@ -113,6 +113,20 @@ class Study:
         check_folder(options["out"])
         with ahead_on(dask):
             return self.make(**options, progress=progress, command=command)
+
+
+def parameter(name, kind, option, default=inspect.Parameter.empty):
+    """Return the `inspect.Parameter` of an option of a study, whose type is `kind`."""
+    return inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=Annotated[kind, option]
+    )
+
+
+def with_signature(make, parameters):
+    """Return a function of keywords, `progress` and `command` among them, with the signature that a `Study` reads."""
+    keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in ("progress", "command")]
+    make.__signature__ = inspect.Signature([*parameters, *keywords])
+    return make
 
 
 def spec_of(data, reader, made_of):

@@ -56,10 +56,10 @@ class Checkpoints:
         )
 
     def keep(self, model, rows):
-        """Write the model after the epoch of the last row, and then the history, which so has no epoch without one."""
+        """Write the history, and then the model after the epoch of its last row: a model that was kept has its row."""
+        write_history(self.folder, rows)
         with atomic_path(_checkpoint_path(self.folder, rows[-1][self.unit])) as temporary:
             model.save(temporary)
-        write_history(self.folder, rows)
         self._keep_best(rows)
         for old in _checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
             old.unlink()
@@ -117,6 +117,8 @@ class LastModel:
 
     def resume(self):
         """Return (model, units that it has done, rows of the history up to there); the model is None at the start."""
+        for abandoned in self.folder.glob(f".{Path(LAST).stem}.*.part.keras"):
+            abandoned.unlink()
         if not (self.folder / LAST).is_file():
             return None, 0, []
         model = load_kept(self.folder / LAST)

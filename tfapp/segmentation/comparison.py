@@ -17,6 +17,7 @@ from tfapp.segmentation.config import option_words, with_defaults
 from tfapp.segmentation.evaluation import (
     EvaluationData,
     Segmenter,
+    border_of,
     check_membranes,
     evaluate,
     of_measures,
@@ -255,7 +256,7 @@ def compare(
         seed: Seed of the noise.
         dataset: `Dataset` to test on, the images as `images_to_test` says. None for the test images of every run, which
             its `metrics.json` then tells of; files have those of the first run.
-        membranes: Whether to add the membrane scores.
+        membranes: Whether to add the membrane scores; the name of a class for scores of that one in place of membranes.
         shapes: Whether to add the shape scores of each class under each noise.
         tile, margin: As of `TiledNetwork`, for images that are large at the size that a network works at.
         progress: `Progress` that shows how many noises are done, and how many tiles of a large image.
@@ -280,7 +281,7 @@ def compare(
     jobs = list(zip(sources, _test_data(sources, dataset, progress.say), weights, strict=True))[::-1]
     if membranes:
         for _, data, _ in jobs:
-            check_membranes(data.dataset)
+            check_membranes(data.dataset, border_of(membranes))
     evaluations = []
     with progress.task("evaluating", sum(map(len, weights)) * len(noises)) as task:
         while jobs:

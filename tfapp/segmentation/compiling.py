@@ -3,6 +3,7 @@
 import keras
 
 from tfapp.models import OneHotMeanSquaredError
+from tfapp.models.probabilities import LabelImageMeanSquaredError, label_image_accuracy
 from tfapp.optimizers import BPGrad, make_solver
 from tfapp.optimizers.catalogue import read_setting
 from tfapp.runs.accelerators import jit_compile
@@ -35,13 +36,18 @@ def compile_segmenter(model, optimizer, learning_rate, loss="cross-entropy"):
         model: Segmenter that ends in probabilities, or for `mse` in any numbers.
         optimizer: Keras optimizer, or the name of one.
         learning_rate: Number or `keras.optimizers.schedules.LearningRateSchedule`; None for that of the optimizer.
-        loss: `cross-entropy`, or `mse` against the one-hot labels.
+        loss: `cross-entropy`, or `mse` against the one-hot labels, of a model with one output channel against the
+            labels themselves.
     """
-    make_loss = {
-        "cross-entropy": keras.losses.SparseCategoricalCrossentropy,
-        "mse": OneHotMeanSquaredError,
-    }[loss]
-    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    if model.output_shape[-1] == 1:
+        make_loss = LabelImageMeanSquaredError
+        accuracy = keras.metrics.MeanMetricWrapper(label_image_accuracy, name="accuracy")
+    else:
+        make_loss = {
+            "cross-entropy": keras.losses.SparseCategoricalCrossentropy,
+            "mse": OneHotMeanSquaredError,
+        }[loss]
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     _compile_weighted(model, optimizer, learning_rate, make_loss, [accuracy])
 
 

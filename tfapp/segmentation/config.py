@@ -18,6 +18,7 @@ from tfapp.models import MODELS, REGRESSION_HEADS
 from tfapp.optimizers import ALIG, BPGrad, Eve, make_solver
 from tfapp.optimizers.catalogue import read_setting
 from tfapp.runs.precision import PRECISIONS
+from tfapp.segmentation.architecture import check_architecture
 from tfapp.segmentation.tv_options import check_classes, check_tv, completed_texts
 
 # Optimizers of tfapp; all other names are Keras's.
@@ -93,11 +94,18 @@ class TrainConfig:
     `auto`. `crop` and `resize` are (height, width); images are resized first. `crop_border` is what lies around
     images that are smaller than the crop.
 
+    `modules` and `widths` are lists with commas of whole numbers, by level from the image down, as `res_unet` takes
+    them; `equal_parameters` gives FCN-16s, -8s and -4s the number of parameters that U-Net has.
+
     `tv_weight_bounds` and `tv_volumes` are texts, as `parse_bounds` and `parse_shares` of
     `tfapp.segmentation.tv_options` read them. Of options of a TV head nothing is made with another head.
 
     `keep` is whose model the run ends with: that of the `last` epoch, or of the one with the smallest `training-loss`
-    or `validation-loss`.
+    or `validation-loss`. `validate_on_test` watches the test images after each epoch, in place of images for
+    validation: what is then chosen by that loss is chosen by the images that it is tested on.
+
+    `label_image` has the network give one image whose values are the labels, in place of a channel for each class:
+    data of two classes, `mse` and a head of free numbers.
 
     `trajectory` is the number of epochs between two records of the weights, which `tfapp.landscape` draws planes of.
     """
@@ -105,8 +113,12 @@ class TrainConfig:
     model: str = "unet"
     head: str = "tv-softmax"
     loss: str = "cross-entropy"
+    label_image: bool = False
     base_width: int = 16
     depth: int | None = None
+    modules: str | None = None
+    widths: str | None = None
+    equal_parameters: bool = False
     dropout: float | None = None
     encoder_weights: str | None = None
     tv_weight: float = 1.0
@@ -153,6 +165,7 @@ class TrainConfig:
     test_share: float = 0.2
     validation_share: float = 0.1
     random_split: bool = False
+    validate_on_test: bool = False
     train_images: int | None = None
     train_noise: str | None = None
     noisy_share: float = DEFAULT_SHARE
@@ -167,7 +180,7 @@ class TrainConfig:
                 raise InputError(
                     f"Unknown {name.replace('_', ' ')} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
                 )
-        self._check_encoder_weights()
+        check_architecture(self)
         self._check_crop()
         self._check_loss()
         self._check_optimizer()
@@ -207,14 +220,6 @@ class TrainConfig:
                 got = "x".join(map(str, sides))
                 raise InputError(f"`{name}` must be two sides from 1 to {LARGEST_SIDE:,} pixels; got {got}.")
 
-    def _check_encoder_weights(self):
-        takers = [name for name, model in MODELS.items() if "encoder_weights" in signature(model).parameters]
-        if self.encoder_weights is not None and self.model not in takers:
-            raise InputError(
-                f"`encoder_weights` are for networks with a VGG-16 encoder ({', '.join(takers)}); "
-                f"got `model` {self.model}."
-            )
-
     def _check_crop(self):
         augmentation = parse_augmentation(self.augment, SYMMETRIES)
         if self.crop is not None and self.patch is not None:
@@ -230,6 +235,18 @@ class TrainConfig:
         if self.loss == "cross-entropy" and self.head in REGRESSION_HEADS:
             raise InputError(
                 f"`head` {self.head} gives no probabilities for `loss` cross-entropy; use `loss` mse, or another head."
+            )
+        if self.label_image and self.loss != "mse":
+            raise InputError(f"`label_image` is learned by `loss` mse; got `loss` {self.loss}.")
+        if self.label_image and self.head not in REGRESSION_HEADS:
+            raise InputError(
+                f"`label_image` has one channel, of which a softmax is 1 everywhere: use `head` "
+                f"{either(REGRESSION_HEADS)}; got `head` {self.head}."
+            )
+        if self.keep == "validation-loss" and self.validate_on_test:
+            raise InputError(
+                "`keep` validation-loss with `validate_on_test` would choose the model by the images that it is tested "
+                "on; use `keep` training-loss or last."
             )
 
     def _check_optimizer(self):
@@ -272,6 +289,9 @@ class TrainConfig:
         """Raise InputError for options that do not suit the data, their kind, masks or image pairs, and channels."""
         check_colours(parse_augmentation(self.augment, SYMMETRIES), dataset)
         check_classes(self, dataset)
+        if self.label_image and dataset.num_classes != 2:
+            holds = f"{dataset.num_classes} classes" if dataset.num_classes else "image pairs"
+            raise InputError(f"`label_image` is for data of two classes; {dataset.spec} holds {holds}.")
         if not dataset.image_pairs:
             return
         if self.loss != "mse" or self.head not in REGRESSION_HEADS:

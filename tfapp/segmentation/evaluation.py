@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfapp.data import weighted_labels
 from tfapp.errors import InputError
 from tfapp.models import before_projection, resize_probabilities
-from tfapp.models.probabilities import project_onto_simplex
+from tfapp.models.probabilities import as_class_maps, project_onto_simplex
 from tfapp.models.tiling import AUTO, WHOLE_PIXELS, TiledNetwork
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.changed_data import hash_of_tested
@@ -168,7 +168,7 @@ class Segmenter:
 
 
 def _nearest_probabilities(outputs):
-    return project_onto_simplex(tf.convert_to_tensor(outputs)).numpy()
+    return project_onto_simplex(as_class_maps(tf.convert_to_tensor(outputs))).numpy()
 
 
 def evaluate(segmenter, data, noises, *, seed=0, membranes=False, shapes=False, advance=lambda: None):
@@ -179,7 +179,7 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, shapes=False, 
         data: `EvaluationData` of the same source.
         noises: List of `Noise`; noise is added at the size that the network works at.
         seed: Seed of the noise.
-        membranes: Whether to add the membrane scores.
+        membranes: Whether to add the membrane scores; the name of a class for scores of that one in place of membranes.
         shapes: Whether to add the shape scores of each class.
         advance: Called after each noise, for a progress bar.
 
@@ -187,9 +187,9 @@ def evaluate(segmenter, data, noises, *, seed=0, membranes=False, shapes=False, 
         An `Evaluation`.
 
     Raises:
-        InputError: For membrane scores of data that have other classes than membranes and cells.
+        InputError: For membrane scores of data that have other classes than membranes, or that class, and one more.
     """
-    scores = evaluate_membranes(segmenter, data) if membranes else None
+    scores = evaluate_membranes(segmenter, data, border_of(membranes)) if membranes else None
     rows = []
     for noise in noises:
         rows.append(measure(segmenter, data, noise, seed, shapes=shapes))
@@ -294,27 +294,35 @@ def _clean_loss(segmenter, data):
 MEMBRANE = "membrane"
 
 
-def check_membranes(dataset):
-    """Raise InputError unless a dataset has two classes of which one is called membrane."""
-    if dataset.num_classes != 2 or MEMBRANE not in dataset.class_names:
+def border_of(membranes):
+    """Return the name of the class that `membranes` of `evaluate` asks the scores for: membranes, if it is True."""
+    return MEMBRANE if membranes is True else membranes
+
+
+def check_membranes(dataset, border=MEMBRANE):
+    """Raise InputError unless a dataset has two classes of which one is called membrane, or as `border` says."""
+    if dataset.num_classes != 2 or border not in dataset.class_names:
         raise InputError(
-            f"Membrane scores are for two classes of which one is called {MEMBRANE!r}; {dataset.spec} has "
+            f"Membrane scores are for two classes of which one is called {border!r}; {dataset.spec} has "
             f"{', '.join(dataset.class_names) or 'none'}."
         )
 
 
-def evaluate_membranes(segmenter, data):
+def evaluate_membranes(segmenter, data, border=MEMBRANE):
     """Return the `MembraneScores` of one segmenter on the clean images, at the size of their masks.
+
+    Pixels without a label are no part of a cell, and so in no score.
 
     Args:
         segmenter: A `Segmenter`.
         data: `EvaluationData` of the same source.
+        border: Name of the class that parts the regions of the other one, such as `vessel`.
 
     Raises:
-        InputError: For other classes than membranes and cells.
+        InputError: For other classes than these two.
     """
-    check_membranes(data.dataset)
-    cell = 1 - data.dataset.class_names.index(MEMBRANE)
+    check_membranes(data.dataset, border)
+    cell = 1 - data.dataset.class_names.index(border)
     probabilities = (
         next(segmenter.probabilities_at(image[None], [mask.shape], [item.name]))[..., cell]
         for item, image, mask in zip(data.items, data.images, data.masks, strict=True)

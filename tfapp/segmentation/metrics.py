@@ -20,7 +20,12 @@ def cross_entropy(probabilities, labels):
 
 
 def squared_error(outputs, labels):
-    """Return the mean over the classes of (output - one-hot label)^2 for each pixel; arguments as above."""
+    """Return the mean over the classes of (output - one-hot label)^2 for each pixel; arguments as above.
+
+    Of one output channel, a label image, it is (output - label)^2.
+    """
+    if outputs.shape[-1] == 1:
+        return (outputs[..., 0] - labels) ** 2
     one_hot = np.arange(outputs.shape[-1]) == labels[..., None]
     return np.mean((outputs - one_hot) ** 2, axis=-1)
 

@@ -23,6 +23,7 @@ from tfapp.runs.distributed.peers import peer_losses
 from tfapp.runs.fitting import fit_or_resume, logs_and_seconds, save_finished
 from tfapp.runs.precision import dtype_policy
 from tfapp.runs.progress import SILENT
+from tfapp.segmentation.architecture import architecture_of
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.compiling import compile_configured
 from tfapp.segmentation.config import KEPT
@@ -210,7 +211,8 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers):
             images_together=run.images_together,
             share=share,
         )
-        validation = run.frames("validation", *keeping) if run.split.validation else None
+        split = "test" if config.validate_on_test else "validation"
+        validation = run.frames(split, *keeping) if getattr(run.split, split) else None
         watched = None if validation is None else ordered_batches(validation, config.batch_size, share)
         return {"x": stream, "steps_per_epoch": steps, "validation_data": watched}
 
@@ -234,7 +236,7 @@ def _new_model(config, dataset, encoder_weights):
     with dtype_policy(config.precision):
         model = build(
             config.model,
-            dataset.num_outputs,
+            1 if config.label_image else dataset.num_outputs,
             dataset.channels,
             head=config.head,
             head_options=head_options(config) if is_tv else None,
@@ -243,6 +245,7 @@ def _new_model(config, dataset, encoder_weights):
             base_width=config.base_width,
             depth=config.depth,
             dropout=config.dropout,
+            **architecture_of(config),
             **options,
         )
     if config.decays_loss:

@@ -97,6 +97,9 @@ CONDITIONS = (
 CONDITION_NOTES = (
     "(3.4), (3.13) and (3.15) are checked at every step t against all steps before it: a condition holds at a step "
     "where it holds for all of them, and the last columns are shares of pairs of steps.",
+    "Without momentum both sides of (3.4) are equal wherever the place of the step before decides: a step by eq. 3.12 "
+    "ends on the border of its ball. Where they are not, the left one is larger. The text says of this that the right "
+    "side is never the larger one without momentum, and never the smaller one with it.",
     "By Theorem 3 condition (3.13) is enough for (3.4) without momentum, and not needed for it.",
 )
 

@@ -101,8 +101,9 @@ def trajectory_figure(number):
         table = trajectories.table_of(name, paths, samples)
         panels = [
             (FUNCTIONS[name], path, f"{path.solver.title}: {row[2]}")
-            for path, row in zip((*paths, samples), table.rows, strict=True)
+            for path, row in zip(paths, table.rows[:-1], strict=True)
         ]
+        panels.append((FUNCTIONS[name], *trajectories.best_of(name, samples)))
         title = f"Solvers on {name} = {FUNCTIONS[name].formula}, with the updates to 1e-4"
         written = files_of(out, f"bpgrad-figure-{number}", ".png", ".csv", ".md")
         save_iterates_png(panels, written[0], title)
@@ -125,7 +126,7 @@ def rosenbrock_figure(number, who, names):
         found = _rosenbrock_paths(progress, names)
         written = files_of(out, f"bpgrad-figure-{number}", ".png", ".csv")
         window = window_around(found, FUNCTION.minimiser, FUNCTION.bounds)
-        title = f"{who} on Rosenbrock's function from (-1.2, 2.5), {len(found[0].losses) - 1:,} updates"
+        title = f"{who}, {len(found[0].losses) - 1:,} updates"
         save_paths_png(FUNCTION.function, window, FUNCTION.minimiser, found, written[0], title)
         write_paths(found, written[1])
         return Result([], written)

@@ -13,6 +13,7 @@ from tfapp.solvers.styles import LOWER
 NAME, RHO, UPDATES = "f3", 0.1, 400
 # Closer than this two places are the same: the path nears its loop step by step.
 SAME = 0.01
+_APART = 0.15
 TITLE = "Samples on f3 = x sin x + 15, L = 4π, ρ = 0.1, from 2.5"
 NOTES = (
     "The text draws its figure on a function that it does not name, by hand; f3 of its eq. 3.6 shows the same.",
@@ -116,11 +117,15 @@ def _draw(axes, title, samples):
         axes.plot(
             [place - radius, place, place + radius], [floor, value, floor], ":", color="#2b6cb0", lw=0.9
         )
-    axes.plot(samples, values, "--", color="0.35", lw=0.8)
+    axes.plot(samples, values, "--", color="0.35", lw=0.8, label="order of the samples")
     axes.scatter(samples, values, color=qualitative(1), s=22, zorder=3)
     for number, (place, value) in enumerate(zip(samples, values, strict=True), 1):
+        if np.abs(samples[: number - 1] - place).min(initial=np.inf) < _APART:
+            # A number on top of another one could not be read.
+            continue
         axes.annotate(str(number), (place, value), (3, 5), textcoords="offset points", fontsize=8)
-    axes.axhline(floor, color=LOWER, lw=0.9)
+    axes.axhline(floor, color=LOWER, lw=0.9, label="ρ × smallest sample")
+    axes.legend(frameon=False, loc="upper left")
     axes.set(title=title, ylabel="f", xlim=(low, high), ylim=(0, 1.05 * max(curve)))
 
 

@@ -97,7 +97,7 @@ def figure_3_6(
         options |= {"epochs": epochs, "steps": in_each, "seed": seed}
         bounds, told = follow(workload, form, lipschitz, momentum, progress=progress, **options)
         said += told
-        panels[f"L = {lipschitz:g}, momentum {momentum:g}"] = bounds.steps
+        panels[f"{reader}, L = {lipschitz:g}, μ = {momentum:g}"] = bounds.steps
         rows.append(conditions_row(bounds, form, lipschitz, momentum))
     save_conditions_png(panels, written[0])
     table = ResultTable(CONDITIONS, rows)

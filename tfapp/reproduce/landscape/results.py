@@ -1,39 +1,36 @@
-"""Results for a table of Lu and Tong: means over seeds, and whether their orderings appear."""
+"""Results for a table of Lu and Tong: means over seeds beside the printed numbers, and whether their orders appear."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
-
-from tfapp.report.result_table import ResultTable, document, mean_and_spread
-from tfapp.reproduce.landscape.tables import ASSUMED, EQUAL_LOSS, SCALES, SOURCE, FCNTable
+from tfapp.report.result_table import DASH, ResultTable, document, mean_and_spread
+from tfapp.reproduce.landscape.orders import find_orderings, of_orders, order_table
+from tfapp.reproduce.landscape.protocol import ASSUMED, CHOSEN, OWN_SCALES, SCALES, SOURCE, TITLES
+from tfapp.reproduce.landscape.published import published_losses, published_table
 from tfapp.reproduce.study import as_set
 
-# The networks whose sharpness Lu and Tong order: the first of each pair is the sharper one.
-SHARPER = (("fcn-16s", "fcn-8s"), ("fcn-8s", "fcn-4s"), ("fcn-16s", "unet"), ("fcn-16s", "res-unet"))
+TEST_LOSS = "test loss"
+# Columns that orders are looked up in, by their beginnings.
+_ORDERED = {
+    "sharpness": ("ε", "Keskar"),
+    "scores": ("Rand", "information", "PSNR", "SSIM"),
+    "curves": (f"smallest {TEST_LOSS}",),
+    "surfaces": (TEST_LOSS,),
+}
 
 
-@dataclass(frozen=True)
-class Ordering:
-    """A statement of Lu and Tong, and what came out.
+def notes_on(table, scale, command, seeds):
+    """Return the remarks below a table: seeds, which weights, the scale as it was set, and what is assumed.
 
-    Attributes:
-        text: The statement, such as `FCN-16s is sharper than Unet`.
-        column: The column that it was looked up in.
-        ratio: Mean of the first over mean of the second.
-        holding, seeds: In how many seeds it holds, and of how many.
+    Args:
+        table: `FCNTable`.
+        scale: Name of the scale.
+        command: The command line.
+        seeds: Number of trainings behind a cell.
     """
-
-    text: str
-    column: str
-    ratio: float
-    holding: int
-    seeds: int
-
-    @property
-    def cell(self) -> str:
-        """The ratio, and the seeds in which it is above 1."""
-        return f"{self.ratio:.3g} ({self.holding} of {self.seeds})"
+    cells = "One training each." if seeds == 1 else f"Mean ± standard deviation over {seeds} seeds."
+    scales = SCALES if table.number else OWN_SCALES
+    return [cells, CHOSEN[table.chosen], as_set(scales[scale], command), ASSUMED]
 
 
 class FCNResult:
@@ -41,13 +38,12 @@ class FCNResult:
 
     Args:
         table: The `FCNTable`.
-        scale: One of `SCALES`.
+        scale: Name of the scale.
         command: The command line that made it.
-        titles: Dictionary from a network's name to its title.
     """
 
-    def __init__(self, table: FCNTable, scale: str, command: str, titles: dict):
-        self.table, self.scale, self.command, self.titles = table, scale, command, titles
+    def __init__(self, table, scale: str, command: str):
+        self.table, self.scale, self.command = table, scale, command
         self._values = defaultdict(dict)  # (network, batch size) -> seed -> column -> number
 
     def add(self, network: str, batch_size: int, seed: int, values: dict) -> None:
@@ -59,63 +55,101 @@ class FCNResult:
         first = next(iter(self._values.values()))
         return list(next(iter(first.values())))
 
+    @property
+    def seeds(self) -> int:
+        """The number of seeds of what has most of them."""
+        return max(len(found) for found in self._values.values())
+
+    @cached_property
+    def _published(self):
+        number = self.table.number
+        return published_table(number) if number and self.table.name.startswith("landscape-table-") else None
+
+    def printed(self, key, column):
+        """Return the number that is printed for (network, batch size) in a column, or None."""
+        network, batch = key
+        if self._published is None:
+            return self._printed_loss(network, column)
+        name = f"{column}, B{batch}" if len(self.table.batch_sizes) > 1 else column
+        return self._published.value(network, name)
+
+    def _printed_loss(self, network, column):
+        if self.table.name != "landscape-figure-6" or column != TEST_LOSS:
+            return None
+        return published_losses()[1].get(network)
+
     def means(self) -> ResultTable:
-        """Return a row for each network and batch size: mean ± standard deviation over the seeds."""
+        """Return a row for each network and batch size: mean ± standard deviation over the seeds.
+
+        A column of printed numbers stands beside each that has any, unless `as_printed` has them.
+        """
         by_batch = len(self.table.batch_sizes) > 1
-        header = ["network", *(["batch"] if by_batch else []), *self.columns]
+        header = ["network", *(["batch"] if by_batch else [])]
+        printed = set() if self._published else set(filter(self._is_printed, self.columns))
+        for column in self.columns:
+            header += [column, "printed"] if column in printed else [column]
         rows = []
         for (network, batch), seeds in self._values.items():
-            cells = [
-                mean_and_spread([found[c] for found in seeds.values()], ".4g", ".3g") for c in self.columns
-            ]
-            rows.append([self.titles[network], *([str(batch)] if by_batch else []), *cells])
+            row = [TITLES[network], *([str(batch)] if by_batch else [])]
+            for column in self.columns:
+                row.append(mean_and_spread([found[column] for found in seeds.values()], ".4g", ".3g"))
+                if column in printed:
+                    row.append(_shown(self.printed((network, batch), column)))
+            rows.append(row)
         return ResultTable(header, rows)
 
+    def _is_printed(self, column):
+        return any(self.printed(key, column) is not None for key in self._values)
+
+    def as_printed(self) -> ResultTable | None:
+        """Return the table with the rows and columns of the paper, ours beside the printed numbers.
+
+        None of what is no table of the paper, or where no column is one of it.
+        """
+        if self._published is None:
+            return None
+        ours = {}  # printed column -> (column, batch size)
+        for column in self._published.columns:
+            name, _, batch = column.partition(", B")
+            if name in self.columns:
+                ours[column] = name, int(batch) if batch else self.table.batch_sizes[0]
+        if not ours:
+            return None
+        header = ["network", *(text for column in ours for text in (column, "printed"))]
+        rows = [
+            [TITLES[network], *self._cells(network, ours)]
+            for network in self.table.networks
+            if any((network, batch) in self._values for _, batch in ours.values())
+        ]
+        return ResultTable(header, rows)
+
+    def _cells(self, network, ours):
+        for printed, (column, batch) in ours.items():
+            seeds = self._values.get((network, batch), {})
+            yield mean_and_spread([found[column] for found in seeds.values()], ".4g", ".3g")
+            yield _shown(self._published.value(network, printed))
+
     def orderings(self) -> list:
-        """Return the `Ordering`s of a table of sharpness, none of others."""
-        if self.table.measure != "sharpness":
-            return []
-        columns = [column for column in self.columns if column.startswith("sharpness")]
-        return [self._ordering(*pair, column) for column in columns for pair in self._pairs()]
-
-    def _pairs(self):
-        """Yield (statement, the sharper cell, the other) for what the table holds."""
-        batches = self.table.batch_sizes
-        if len(batches) > 1:
-            for network in self.table.networks:
-                text = f"{self.titles[network]}: batch {batches[1]} is sharper than batch {batches[0]}"
-                yield text, (network, batches[1]), (network, batches[0])
-            return
-        for sharper, other in SHARPER:
-            if {sharper, other} <= set(self.table.networks):
-                text = f"{self.titles[sharper]} is sharper than {self.titles[other]}"
-                yield text, (sharper, batches[0]), (other, batches[0])
-
-    def _ordering(self, text, sharper, other, column):
-        first, second = (self._values[cell] for cell in (sharper, other))
-        seeds = sorted(set(first) & set(second))
-        a, b = (np.array([found[seed][column] for seed in seeds]) for found in (first, second))
-        return Ordering(text, column, float(a.mean() / max(b.mean(), 1e-300)), int((a > b).sum()), len(seeds))
-
-    def ordering_table(self) -> ResultTable:
-        """Return a statement of Lu and Tong in each row, a measure in each column."""
-        by_text = defaultdict(list)
-        for ordering in self.orderings():
-            by_text[ordering.text].append(ordering)
-        columns = [ordering.column for ordering in next(iter(by_text.values()), [])]
-        rows = [[text, *(ordering.cell for ordering in found)] for text, found in by_text.items()]
-        return ResultTable(["ratio of the means (seeds in which it is above 1)", *columns], rows)
+        """Return the `Ordering`s of what Lu and Tong state of the table, none of where they state nothing."""
+        ordered = _ORDERED[self.table.measure]
+        columns = [column for column in self.columns if column.startswith(ordered)]
+        return find_orderings(self.table.orders, self._values, columns, self.printed)
 
     def tables(self) -> list[ResultTable]:
-        """Return the means, and the orderings of a table of sharpness."""
-        return [self.means(), *([self.ordering_table()] if self.orderings() else [])]
+        """Return the table as it is printed, if it is in the paper, all means, and the orders, if there are any."""
+        orderings = self.orderings()
+        found = [self.as_printed(), self.means(), order_table(orderings) if orderings else None]
+        return [table for table in found if table is not None]
 
-    def markdown(self) -> str:
-        """Return heading, command, table, orderings and notes."""
-        seeds = max(len(found) for found in self._values.values())
-        cells = "One training each." if seeds == 1 else f"Mean ± standard deviation over {seeds} seeds."
-        notes = [cells, EQUAL_LOSS, as_set(SCALES[self.scale], self.command), ASSUMED]
-        return document(*self.tables(), notes, title=self.table.heading, source=SOURCE, command=self.command)
+    def markdown(self, *blocks) -> str:
+        """Return heading, command, further blocks of Markdown, tables and notes."""
+        notes = notes_on(self.table, self.scale, self.command, self.seeds)
+        if self._published is not None:
+            notes += self._published.remarks
+        if orderings := self.orderings():
+            notes.insert(1, of_orders(orderings))
+        heading, source = self.table.heading, SOURCE
+        return document(*blocks, *self.tables(), notes, title=heading, source=source, command=self.command)
 
     def write_csv(self, path) -> None:
         """Write one row for each training."""
@@ -125,3 +159,7 @@ class FCNResult:
             for seed, found in sorted(seeds.items())
         ]
         ResultTable(["network", "batch size", "seed", *self.columns], rows).write_csv(path)
+
+
+def _shown(number):
+    return DASH if number is None else f"{number:g}"

@@ -1,47 +1,38 @@
-"""Tables and figures of Lu and Tong: their data, networks, batch sizes, and settings to train with.
+"""Tables and figures of Lu and Tong, and studies of their questions: data, networks, batch sizes, what is measured.
 
 Imports nothing slow: the command line describes the tables without TensorFlow.
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
-SOURCE = "J. Lu, K. Tong, Visualized Insights into the Optimization Landscape of Fully Convolutional Networks, 2019"
-ASSUMED = (
-    "What is compared is that of Lu and Tong (2019); which table or figure has which number is assumed. Tables 1 to 3 "
-    "are scores on ISBI 2012, DRIVE and raindrop pairs, table 4 sharpness of the five networks; tables 5 and 6 are "
-    "scores and sharpness after training with batches of 2 and of 16. Figures 3, 5, 6 and 7 are surfaces of the "
-    "networks, figure 8 of the batch sizes."
-)
-EQUAL_LOSS = (
-    "All networks are compared at equal training loss: FCN-16s with the larger batch trains for all epochs, and with "
-    "the same seed every other training stops after the first epoch whose loss is no higher than its last."
-)
-SCALES = {
-    "small": (
-        "Slim networks (8 filters at the image, 64 at paper scale), patches of 128 pixels, 30 epochs by Adam with "
-        "cross-entropy, an hour and a half on two CPU cores for tables 1, 4, 5 and 6: our choice, not "
-        "that of Lu and Tong."
-    ),
-    "paper": (
-        "The schedule of Lu and Tong: SGD of 0.025 with momentum 0.8, batches of 16, 60 epochs, eight-fold "
-        "augmentation, mean squared error, patches of 256 pixels with an overlap of 128 of ISBI's slices, raindrop at "
-        "480x480. The width, 64 filters at the image, is U-Net's. For a GPU."
-    ),
-}
+from tfapp.reproduce.landscape.protocol import ALL_EPOCHS, EQUAL, EQUAL_BY_NETWORK, REFERENCE, TITLES
+
 NETWORKS = ("fcn-16s", "fcn-8s", "fcn-4s", "unet", "res-unet")
 THREE = ("fcn-16s", "unet", "res-unet")
-REFERENCE = "fcn-16s"
+SKIPS = NETWORKS[:3]
 LARGE_BATCH, SMALL_BATCH = 16, 2
-SHARPNESS = {
-    "small": {"samples": 16, "repeats": 2, "eps": (1e-3, 5e-4)},
-    "paper": {"samples": 128, "repeats": 5, "eps": (1e-3, 5e-4)},
-}
-SURFACE = {"small": {"samples": 16, "n": 33}, "paper": {"samples": 64, "n": 65}}
+# Algorithm 1: alpha_t = -r + 2 r t / n for t = 0, ..., n.
+RESOLUTION = 40
+
+
+@dataclass(frozen=True)
+class Order:
+    """A statement of Lu and Tong: one of two trainings has the larger number.
+
+    Attributes:
+        text: The statement, such as `FCN-16s is sharper than U-Net`.
+        larger, smaller: (network, batch size) of both.
+    """
+
+    text: str
+    larger: tuple[str, int]
+    smaller: tuple[str, int]
 
 
 @dataclass(frozen=True)
 class FCNTable:
-    """One table or figure.
+    """One table or figure, or a study of their subject.
 
     Attributes:
         name: Of its command, such as `landscape-table-4`.
@@ -49,7 +40,14 @@ class FCNTable:
         reader: Name of the dataset's reader.
         networks: Names of the networks, for `build`.
         batch_sizes: One, or two of which the first is the smaller.
-        measure: `scores`, `sharpness` or `surfaces`.
+        measure: `scores`, `sharpness`, `surfaces`, `curves` or `pictures`.
+        chosen: Which weights of a training are measured: `REFERENCE`, those where it stopped at the loss of a
+            reference; `EQUAL`, those at one loss for all networks of a seed; `EQUAL_BY_NETWORK`, those at one loss for
+            both batch sizes of a network; `ALL_EPOCHS`.
+        eps: Sizes of the box of the sharpness.
+        range: Half width of the window of surfaces.
+        drawn: The networks whose surfaces are drawn, where others are trained for the loss alone; None for all.
+        orders: The `Order`s that Lu and Tong state of it.
     """
 
     name: str
@@ -58,86 +56,245 @@ class FCNTable:
     networks: tuple[str, ...]
     batch_sizes: tuple[int, ...]
     measure: str
+    chosen: str = REFERENCE
+    eps: tuple[float, ...] = ()
+    range: float | None = None
+    drawn: tuple[str, ...] | None = None
+    orders: tuple[Order, ...] = ()
+
+    @property
+    def number(self):
+        """The number of a table or figure of the paper, as text; None of a study that is none."""
+        kind, _, number = self.name.removeprefix("landscape-").partition("-")
+        return number if kind in ("table", "figure") else None
 
     @property
     def heading(self):
-        kind, number = self.name.split("-")[1:]
-        return f"{kind.capitalize()} {number}: {self.subject}"
+        if self.number is None:
+            return self.subject[0].upper() + self.subject[1:]
+        return f"{self.name.split('-')[1].capitalize()} {self.number}: {self.subject}"
+
+
+def orders_of(networks, word, batches=(LARGE_BATCH,)):
+    """Return an `Order` for each two of the networks, which stand in falling order, with each of some batch sizes.
+
+    Args:
+        networks: Their names, the one with the largest number first.
+        word: What the larger number means, such as `is sharper`.
+        batches: Batch sizes; where there are several, the statement names them.
+    """
+    return tuple(
+        Order(
+            f"{TITLES[first]} {word} than {TITLES[second]}" + (f", B{batch}" if len(batches) > 1 else ""),
+            (first, batch),
+            (second, batch),
+        )
+        for batch in batches
+        for first, second in combinations(networks, 2)
+    )
+
+
+def orders_by_batch(networks, text):
+    """Return an `Order` for each network: the larger batch has the larger number; `text` says what that means."""
+    return tuple(
+        Order(f"{TITLES[network]}: {text}", (network, LARGE_BATCH), (network, SMALL_BATCH))
+        for network in networks
+    )
 
 
 _ALL, _BOTH = (LARGE_BATCH,), (SMALL_BATCH, LARGE_BATCH)
-TABLES = {
-    table.name: table
-    for table in (
-        FCNTable("landscape-table-1", "scores on ISBI 2012", "isbi2012", NETWORKS, _ALL, "scores"),
-        FCNTable("landscape-table-2", "scores on DRIVE", "drive", NETWORKS, _ALL, "scores"),
-        FCNTable("landscape-table-3", "scores on raindrop pairs", "raindrop", NETWORKS, _ALL, "scores"),
-        FCNTable("landscape-table-4", "sharpness on ISBI 2012", "isbi2012", NETWORKS, _ALL, "sharpness"),
-        FCNTable("landscape-table-5", "scores by batch size, ISBI 2012", "isbi2012", THREE, _BOTH, "scores"),
-        FCNTable(
-            "landscape-table-6", "sharpness by batch size, ISBI 2012", "isbi2012", THREE, _BOTH, "sharpness"
+_BETTER = ("unet", "res-unet", "fcn-16s")
+_SHARPER = ("fcn-16s", "res-unet", "unet")
+_BY_BATCH = orders_by_batch(THREE, "batch 16 is sharper than batch 2")
+_SCORES = {"networks": THREE, "batch_sizes": _ALL, "measure": "scores", "chosen": ALL_EPOCHS}
+_EM = {"reader": "isbi2012", "batch_sizes": _ALL}
+
+# Figure 2 shows three tasks: its reader is that of one of them at a time.
+EXAMPLES = FCNTable(
+    "landscape-figure-2",
+    "answers of the three networks, by task",
+    "isbi2012",
+    THREE,
+    _ALL,
+    "pictures",
+    ALL_EPOCHS,
+)
+NUMBERED = (
+    FCNTable(
+        "landscape-table-1",
+        "best scores on EM segmentation (ISBI 2012)",
+        "isbi2012",
+        **_SCORES,
+        orders=orders_of(_BETTER, "scores higher"),
+    ),
+    FCNTable(
+        "landscape-table-2",
+        "best scores on vessel extraction (DRIVE)",
+        "drive",
+        **_SCORES,
+        orders=orders_of(_BETTER, "scores higher"),
+    ),
+    FCNTable(
+        "landscape-table-3",
+        "best scores on raindrop removal",
+        "raindrop",
+        **_SCORES,
+        orders=orders_of(_BETTER, "scores higher"),
+    ),
+    FCNTable(
+        "landscape-table-4",
+        "sharpness of the three networks, ISBI 2012",
+        **_EM,
+        networks=THREE,
+        measure="sharpness",
+        chosen=EQUAL,
+        eps=(0.1, 0.2),
+        orders=orders_of(_SHARPER, "is sharper"),
+    ),
+    FCNTable(
+        "landscape-table-5",
+        "sharpness by skip connections, ISBI 2012",
+        **_EM,
+        networks=SKIPS,
+        measure="sharpness",
+        chosen=EQUAL,
+        eps=(0.1, 0.2),
+        orders=orders_of(SKIPS, "is sharper"),
+    ),
+    FCNTable(
+        "landscape-table-6",
+        "sharpness by batch size, ISBI 2012",
+        "isbi2012",
+        THREE,
+        _BOTH,
+        "sharpness",
+        chosen=EQUAL_BY_NETWORK,
+        eps=(0.01, 0.02),
+        orders=_BY_BATCH + orders_of(_SHARPER, "is sharper", _BOTH),
+    ),
+    FCNTable(
+        "landscape-figure-3",
+        "training and test loss of the three networks, ISBI 2012",
+        **_EM,
+        networks=THREE,
+        measure="curves",
+        chosen=ALL_EPOCHS,
+        orders=orders_of(("fcn-16s", "res-unet", "unet"), "has a higher test loss"),
+    ),
+    FCNTable(
+        "landscape-figure-5",
+        "loss surfaces of the three networks, ISBI 2012",
+        **_EM,
+        networks=THREE,
+        measure="surfaces",
+        chosen=EQUAL,
+        range=0.5,
+    ),
+    FCNTable(
+        "landscape-figure-6",
+        "loss surfaces of FCN-8s and FCN-4s at the training loss of FCN-16s, ISBI 2012",
+        **_EM,
+        networks=SKIPS,
+        measure="surfaces",
+        chosen=EQUAL,
+        range=0.5,
+        drawn=SKIPS[1:],
+        orders=orders_of(SKIPS, "has a higher test loss"),
+    ),
+    FCNTable(
+        "landscape-figure-7",
+        "training and test loss by batch size, ISBI 2012",
+        "isbi2012",
+        THREE,
+        _BOTH,
+        "curves",
+        chosen=ALL_EPOCHS,
+        orders=orders_by_batch(THREE, "batch 16 has a higher test loss than batch 2"),
+    ),
+    FCNTable(
+        "landscape-figure-8",
+        "loss surfaces by batch size, ISBI 2012",
+        "isbi2012",
+        THREE,
+        _BOTH,
+        "surfaces",
+        chosen=EQUAL_BY_NETWORK,
+        range=0.025,
+    ),
+)
+
+OWN = (
+    FCNTable(
+        "landscape-orders",
+        "sharpness of five networks and two batch sizes at equal loss, ISBI 2012, with tests of each order",
+        "isbi2012",
+        NETWORKS,
+        _BOTH,
+        "sharpness",
+        eps=(0.1, 0.2, 0.01, 0.02),
+        orders=(
+            *orders_of(SKIPS, "is sharper", _BOTH),
+            *orders_of(_SHARPER, "is sharper", _BOTH),
+            *orders_by_batch(NETWORKS, "batch 16 is sharper than batch 2"),
         ),
-        FCNTable(
-            "landscape-figure-3",
-            "loss surfaces of FCN-16s, FCN-8s and FCN-4s, ISBI 2012",
-            "isbi2012",
-            NETWORKS[:3],
-            _ALL,
-            "surfaces",
-        ),
-        FCNTable(
-            "landscape-figure-5",
-            "loss surfaces of FCN-16s, U-Net and U-Net with residual skips, ISBI 2012",
-            "isbi2012",
-            THREE,
-            _ALL,
-            "surfaces",
-        ),
-        FCNTable("landscape-figure-6", "the same on DRIVE", "drive", THREE, _ALL, "surfaces"),
-        FCNTable("landscape-figure-7", "the same on raindrop pairs", "raindrop", THREE, _ALL, "surfaces"),
-        FCNTable(
-            "landscape-figure-8",
-            "loss surfaces by batch size, ISBI 2012",
-            "isbi2012",
-            THREE,
-            _BOTH,
-            "surfaces",
-        ),
-    )
-}
-
-_SMALL = {"base_width": 8, "optimizer": "adam", "learning_rate": 1e-3, "epochs": 30, "patch": 128}
-_PAPER = {
-    "base_width": 64,
-    "optimizer": "sgd",
-    "learning_rate": 0.025,
-    "momentum": 0.8,
-    "epochs": 60,
-    "loss": "mse",
-    "head": "sigmoid",
-}
-_SETTINGS = {
-    ("isbi2012", "small"): _SMALL | {"head": "softmax", "resize": (256, 256), "overlap": 64},
-    ("isbi2012", "paper"): _PAPER | {"patch": 256, "overlap": 128},
-    ("drive", "small"): _SMALL | {"head": "softmax", "resize": (292, 282), "overlap": 64},
-    ("drive", "paper"): _PAPER | {"patch": 256, "overlap": 128},
-    ("raindrop", "small"): _SMALL | {"head": "identity", "loss": "mse", "resize": (240, 240)},
-    ("raindrop", "paper"): _PAPER | {"resize": (480, 480)},
-}
-# Frames of one epoch, augmented ones counted; None for eight times the training set.
-_FRAMES = {"small": 432, "paper": None}
-
-
-def scale_settings(reader, scale):
-    """Return options of `TrainConfig` for a dataset at a scale, network, seed and batch size aside."""
-    return {"depth": 4, "augment": "dihedral"} | _SETTINGS[reader, scale]
-
-
-def epoch_frames(scale, num_frames):
-    """Return the frames of one epoch, augmented ones counted; every batch size sees the same number.
-
-    Args:
-        scale: One of `SCALES`.
-        num_frames: Frames of the training set.
-    """
-    return _FRAMES[scale] or 8 * num_frames
+    ),
+    FCNTable(
+        "landscape-scores-isbi2012",
+        "scores of five networks at equal loss, ISBI 2012",
+        "isbi2012",
+        NETWORKS,
+        _ALL,
+        "scores",
+    ),
+    FCNTable(
+        "landscape-scores-drive",
+        "scores of five networks at equal loss, DRIVE",
+        "drive",
+        NETWORKS,
+        _ALL,
+        "scores",
+    ),
+    FCNTable(
+        "landscape-scores-raindrop",
+        "scores of five networks at equal loss, raindrop pairs",
+        "raindrop",
+        NETWORKS,
+        _ALL,
+        "scores",
+    ),
+    FCNTable(
+        "landscape-scores-by-batch",
+        "scores by batch size at equal loss, ISBI 2012",
+        "isbi2012",
+        THREE,
+        _BOTH,
+        "scores",
+    ),
+    FCNTable(
+        "landscape-surfaces-skips",
+        "loss surfaces of FCN-16s, FCN-8s and FCN-4s by filter, ISBI 2012",
+        **_EM,
+        networks=SKIPS,
+        measure="surfaces",
+        range=1.0,
+    ),
+    FCNTable(
+        "landscape-surfaces-drive",
+        "loss surfaces of the three networks by filter, DRIVE",
+        "drive",
+        THREE,
+        _ALL,
+        "surfaces",
+        range=1.0,
+    ),
+    FCNTable(
+        "landscape-surfaces-raindrop",
+        "loss surfaces of the three networks by filter, raindrop pairs",
+        "raindrop",
+        THREE,
+        _ALL,
+        "surfaces",
+        range=1.0,
+    ),
+)
+TABLES = {table.name: table for table in (*NUMBERED, *OWN)}

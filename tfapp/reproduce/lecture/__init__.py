@@ -1,1 +1,3 @@
-"""The lecture notes: deep networks, why they train, how they are trained."""
+"""Mądry (2018), lecture 4 of "Science of Deep Learning": optimization landscape of deep learning."""
+
+SOURCE = 'A. Mądry, "Science of Deep Learning", MIT 6.883, 2018, lecture 4'

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
+from tfapp.reproduce.lecture import SOURCE
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
-SOURCE = "Lecture notes on deep learning, eq. 2 and the section on vanishing and exploding gradients"
 NAME = "lecture-equation-2"
 DEPTHS = {"small": (5, 10, 20, 50), "paper": (5, 10, 20, 50, 100)}
 WIDTH, SAMPLES = 256, 16
@@ -65,7 +65,7 @@ def equation_2(
     written = files_of(out, NAME, ".png", ".md", ".csv")
     title = f"Deep perceptrons, {depths[-1]} layers of {WIDTH} ReLUs"
     save_signals_png({case: found[case, depths[-1]] for case in CASES}, written[0], title)
-    write_text(written[1], document(table, NOTES, title=title, source=SOURCE, command=command))
+    write_text(written[1], document(table, NOTES, title=title, source=f"{SOURCE}, eq. 2", command=command))
     table.write_csv(written[2])
     return Result([table.columns(0, 1, 2, 3, 4, 5)], written)
 
@@ -115,7 +115,7 @@ STUDIES = (
     Study(
         NAME,
         "Equation 2: how activations and gradients grow or shrink through deep perceptrons, by their initial weights",
-        SOURCE,
+        f"{SOURCE}, eq. 2",
         ("Width, inputs and samples are assumed.",),
         {"small": "5 to 50 layers, a minute.", "paper": "5 to 100 layers."},
         equation_2,

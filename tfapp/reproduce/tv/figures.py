@@ -1,7 +1,7 @@
 """Studies `tv-figure-1` to `tv-figure-7`: the figures of Jia, Liu and Tai, from the runs that the tables train too."""
 
-from tfapp.reproduce.study import Result, Study, as_set, files_of
-from tfapp.reproduce.tv.options import check_models, config_for, parameters_of, spec_for, with_signature
+from tfapp.reproduce.study import Result, Study, as_set, files_of, with_signature
+from tfapp.reproduce.tv.options import check_models, config_for, parameters_of, spec_for
 from tfapp.reproduce.tv.panels import FIGURES, CurveFigure
 from tfapp.reproduce.tv.tables import ASSUMED as ASSUMED_OF_TRAINING
 from tfapp.reproduce.tv.tables import SCALES, SOURCE, TEST_IMAGES

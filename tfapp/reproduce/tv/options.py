@@ -1,12 +1,10 @@
 """Options that the studies of Jia, Liu and Tai share, and what they mean for a training."""
 
-import inspect
 import math
 from pathlib import Path
-from typing import Annotated
 
 from tfapp.errors import InputError
-from tfapp.reproduce.study import Option, spec_of
+from tfapp.reproduce.study import Option, parameter, spec_of
 from tfapp.reproduce.tv.tables import needs_encoder_weights, scale_settings
 
 # Options of a study that are options of `TrainConfig`, and come before those of the scale.
@@ -69,25 +67,25 @@ def parameters_of(subject):
         ),
     }
     return [
-        _parameter("data", str, Option(help=f"{subject.data}: its folder, or {subject.reader}:PATH.")),
-        _parameter(
+        parameter("data", str, Option(help=f"{subject.data}: its folder, or {subject.reader}:PATH.")),
+        parameter(
             "out", Path, Option(help="Folder of runs, tables, figures; a killed command resumes there.")
         ),
-        _parameter("scale", str, Option(help="small, medium or paper."), "small"),
-        _parameter(
+        parameter("scale", str, Option(help="small, medium or paper."), "small"),
+        parameter(
             "seeds", tuple, Option(help="Seeds of training, comma-separated.", text="seeds"), (0, 1, 2)
         ),
         *(
-            _parameter(name, kind, Option(help=text, show_default=default), None)
+            parameter(name, kind, Option(help=text, show_default=default), None)
             for name, (kind, text, default) in optional.items()
         ),
-        _parameter(
+        parameter(
             "resize",
             tuple | None,
             Option(help="Resize images to N or HEIGHTxWIDTH.", show_default="by scale", text="size"),
             None,
         ),
-        _parameter(
+        parameter(
             "crop",
             tuple | None,
             Option(
@@ -97,21 +95,8 @@ def parameters_of(subject):
             ),
             None,
         ),
-        _parameter("overwrite", bool, Option(help="Start again, removing these runs in --out."), False),
+        parameter("overwrite", bool, Option(help="Start again, removing these runs in --out."), False),
     ]
-
-
-def _parameter(name, kind, option, default=inspect.Parameter.empty):
-    return inspect.Parameter(
-        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=Annotated[kind, option]
-    )
-
-
-def with_signature(make, parameters):
-    """Return a function of keywords, `progress` and `command` among them, with the signature that a `Study` reads."""
-    keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in ("progress", "command")]
-    make.__signature__ = inspect.Signature([*parameters, *keywords])
-    return make
 
 
 def spec_for(subject, data, made_of, say):

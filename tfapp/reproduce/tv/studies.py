@@ -1,7 +1,7 @@
 """Studies `tv-table-1` to `tv-table-6`: the tables of Jia, Liu and Tai."""
 
-from tfapp.reproduce.study import Result, Study
-from tfapp.reproduce.tv.options import check_models, config_for, parameters_of, spec_for, with_signature
+from tfapp.reproduce.study import Result, Study, with_signature
+from tfapp.reproduce.tv.options import check_models, config_for, parameters_of, spec_for
 from tfapp.reproduce.tv.tables import ASSUMED, BASELINE, SCALES, SOURCE, TABLES, TEST_IMAGES
 
 

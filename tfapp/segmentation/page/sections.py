@@ -90,7 +90,7 @@ def pictures_section(examples, problem, run, noise):
 
 def training_section(data):
     """Return the `Section` of loss and λ per epoch."""
-    losses = {"loss": "training", "val_loss": "validation"}
+    losses = {"loss": "training", "val_loss": " or ".join(_watched(data.entries))}
     drawings = {
         "loss": (
             training_curve(data.entries, data.colours, losses, "loss"),
@@ -140,11 +140,18 @@ def landscape_section(entries):
 def _loss_caption(entries):
     caption = "Loss after each epoch."
     if any("val_loss" in row for entry in entries for row in entry.history):
+        watched = " and ".join(_watched(entries))
         caption += (
-            " Validation images are watched, not trained on: a validation loss that rises while the training loss "
-            "falls is overfitting."
+            f" {watched.capitalize()} images are watched, not trained on: a {watched} loss that rises while the "
+            "training loss falls is overfitting."
         )
     return caption
+
+
+def _watched(entries):
+    """Return which images were watched in the trainings, `validation` or `test`, or both, sorted."""
+    # Runs from before this option have no entry of it.
+    return sorted({"test" if entry.run.config.get("validate_on_test") else "validation" for entry in entries})
 
 
 def _result(data):

@@ -103,15 +103,18 @@ def path_solver(name, value) -> PathSolver:
         value: A number, or `auto`.
 
     Raises:
-        InputError: For rates by epoch, as there are none here.
+        InputError: For rates or means by epoch, as there are no epochs here.
     """
     if isinstance(value, str) and EpochRates.is_text(value):
         raise InputError(
             f"{name}={value} gives rates by epoch, and a function has no epochs; expected one rate, such as {name}=0.1."
         )
-    return PathSolver(
-        name, solver_of(name).title, parameter_text(name, value), lambda: make_solver(name, value)
-    )
+    try:
+        make_solver(name, value)
+    except ValueError as error:
+        raise InputError(f"{name} cannot go along a function: {error} Leave that option out.") from error
+    title = solver_of(name).full_title
+    return PathSolver(name, title, parameter_text(name, value), lambda: make_solver(name, value))
 
 
 def parameter_text(name, value) -> str:

@@ -74,7 +74,7 @@ def compare_solvers(
         workload = replace(workload, loss_alone=True)
         remarks.append(LOSS_ALONE)
     # Whatever is wrong with data, network or batches is said before anything is written.
-    workload.build(seeds[0])
+    workload.check_factors(workload.build(seeds[0]))
     workload.for_choosing().training_batches(seeds[0], 0)
     for folder in ("grid", "trainings") if overwrite else ():
         shutil.rmtree(out / folder, ignore_errors=True)
@@ -88,8 +88,9 @@ def compare_solvers(
             tried += train_jobs(jobs, out / "grid", dask, progress=progress, title="search")
             values = best_values(searched, tried)
             jobs = jobs_beyond(workload, searched, tried, grid_epochs)
-        written.append(out / "grid.csv")
-        write_grid(written[-1], tried)
+        if tried:
+            written.append(out / "grid.csv")
+            write_grid(written[-1], tried)
     values |= {solver: value for solver, value in chosen.items() if value is not None}
     jobs = [Job(workload, solver, values[solver], seed, epochs) for seed in seeds for solver in chosen]
     trained = train_jobs(jobs, out / "trainings", dask, progress=progress)

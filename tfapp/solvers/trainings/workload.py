@@ -76,6 +76,20 @@ class Workload:
         solver.weight_decay = self.weight_decay
         return replace(self, weight_decay=0.0).build(seed)
 
+    def check_factors(self, model):
+        """Raise InputError for factors of the learning rate that are none, or of variables that a model does not have.
+
+        Args:
+            model: Keras model.
+        """
+        paths = [variable.path for variable in model.trainable_variables]
+        for name in parse_factors(self.rate_factors) if self.rate_factors else ():
+            if not any(f"/{path}".endswith(f"/{name}") for path in paths):
+                ends = ", ".join(path.partition("/")[2] or path for path in paths)
+                raise InputError(
+                    f"`rate_factors` names {name}, and no variable of {self.model} ends so: {ends}."
+                )
+
     def factored(self, solver):
         """Return a solver with the factors of the learning rate, if there are any and it can have them."""
         if not self.rate_factors or isinstance(solver, (BPGrad, ALIG)):
@@ -121,6 +135,8 @@ def parse_factors(text):
     factors = {}
     for part in text.split(","):
         name, equals, number = part.partition("=")
+        if name in factors:
+            raise InputError(f"`rate_factors` has {name} twice; give each end of a path one factor.")
         try:
             factors[name] = float(number)
             if not (name and 0 <= factors[name] < float("inf")):

@@ -1,0 +1,50 @@
+"""Checks of the arguments of optimizers, each of which returns the value or says in one sentence what it must be."""
+
+import math
+from numbers import Integral, Real
+
+
+def positive(name, value):
+    """Return a number as a float.
+
+    Raises:
+        ValueError: Unless it is a finite number above 0.
+    """
+    if not _is_number(value) or not 0 < value < math.inf:
+        raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}.")
+    return float(value)
+
+
+def in_unit_interval(name, value, closed=False):
+    """Return a number as a float.
+
+    Args:
+        name: Of the argument.
+        value: Its value.
+        closed: Whether 1 is allowed too.
+
+    Raises:
+        ValueError: Unless it lies in [0, 1), or in [0, 1].
+    """
+    if not _is_number(value) or not (0 <= value < 1 or (closed and value == 1)):
+        interval = "[0, 1]" if closed else "[0, 1)"
+        raise ValueError(f"`{name}` must lie in {interval}. Received: {name}={value!r}.")
+    return float(value)
+
+
+def positive_integer(name, value):
+    """Return an integer.
+
+    Raises:
+        ValueError: Unless it is one of at least 1.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
+    return int(value)
+
+
+def _is_number(value):
+    if isinstance(value, bool):
+        return False
+    # Scalars of NumPy and TensorFlow count as numbers too.
+    return isinstance(value, Real) or getattr(value, "shape", None) == ()
