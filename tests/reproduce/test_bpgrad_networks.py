@@ -9,8 +9,11 @@ from typer.testing import CliRunner
 
 from tfapp.cli.main import app
 from tfapp.optimizers import BPGrad
+from tfapp.report.result_table import DASH
 from tfapp.reproduce.bpgrad import networks, slopes
+from tfapp.reproduce.bpgrad.followed import bounds_table
 from tfapp.reproduce.bpgrad.images import workload_of
+from tfapp.reproduce.bpgrad.published import published_gap
 from tfapp.solvers.trainings.workload import objective
 
 
@@ -75,6 +78,13 @@ def test_figure_3_20_has_a_row_for_each_step_of_both_forms(invoke, tmp_path):
         assert len(rows) == 8 and (tmp_path / "out" / f"{name}.png").is_file()
     text = (tmp_path / "out" / "bpgrad-figure-3.20-mnist.md").read_text()
     assert text.count("| authors |") == 2 and text.count("| algorithm-2 |") == 2
+
+
+def test_printed_gaps_stand_beside_the_epochs_of_the_text_alone():
+    rows = [(1, 0.16, 0.016, 0.15), (2, 0.02, 0.002, 0.018), (50, 0.0033, 0.00033, 0.003)]
+    first, last = published_gap("mnist")
+    table = bounds_table({"authors": rows, "algorithm-2": rows[:1]}, {1: first, 50: last})
+    assert [row[-1] for row in table.rows] == ["0.121", DASH, "0.003", DASH]
 
 
 @pytest.mark.reproduce

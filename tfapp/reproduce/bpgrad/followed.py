@@ -123,12 +123,12 @@ def bounds_table(by_form, published) -> ResultTable:
 
     Args:
         by_form: From the form to what `bounds_rows` returned.
-        published: The printed gaps of the first and of the last epoch; None where the data are others.
+        published: The printed gaps by epoch; empty where the data are others.
     """
     rows = []
     for form, found in by_form.items():
-        for place, (epoch, upper, lower, gap) in enumerate(found):
-            printed = f"{published[place]:.3f}" if published and form == "authors" else DASH
+        for epoch, upper, lower, gap in found:
+            printed = f"{published[epoch]:.3f}" if epoch in published and form == "authors" else DASH
             rows.append((form, epoch, f"{upper:.4g}", f"{lower:.4g}", f"{gap:.4g}", printed))
     return ResultTable(("form", "epoch", "upper bound", "lower bound", "gap", "gap, text"), rows)
 

@@ -164,8 +164,9 @@ def figure_3_20(
         heading = f"{workload.model} on {reader} by BPGrad, {form}, L = {lipschitz:g}, ρ = 0.1, momentum 0.9"
         save_training_bounds_png(bounds.steps, written[-2], heading)
         found[form] = bounds_rows(bounds.steps, count)
-    printed = published_gap(reader) if data.partition(":")[0] == reader else None
-    table = bounds_table(found, printed)
+    is_of_the_text = workload.data.partition(":")[0] == reader
+    gaps = dict(zip((1, BOUND_EPOCHS["paper"][reader]), published_gap(reader), strict=True))
+    table = bounds_table(found, gaps if is_of_the_text else {})
     written += files_of(out, f"bpgrad-figure-3.20-{reader}", ".md")
     title = f"Bounds of {workload.model} on {reader}, L = {lipschitz:g}, {count} epochs"
     write_text(written[-1], document(table, _BOUND_NOTES, title=title, source=SOURCE, command=command))

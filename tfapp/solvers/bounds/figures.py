@@ -74,7 +74,7 @@ def _draw_losses(axes, steps):
     step, best, lower = steps["step"], steps["best_loss"], steps["lower_bound"]
     # L "auto" takes running means; no bound of what it sees is above that.
     what = "running mean of the loss" if (steps["loss"] < best * (1 - _ROUNDING)).any() else "loss"
-    axes.plot(step, steps["loss"], color="0.65", lw=0.5, label="loss of the batch")
+    axes.plot(step, steps["loss"], color="0.65", lw=0.5, label="loss that the solver saw")
     for bound, colour, label in (
         (best, UPPER, f"upper bound: smallest {what}"),
         (lower, LOWER, f"lower bound: ρ × smallest {what}, not proven"),
