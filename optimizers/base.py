@@ -10,7 +10,7 @@ from tfapp.optimizers.metrics import Euclidean
 from tfapp.optimizers.single_batches import teach_train_on_batch
 from tfapp.optimizers.step_loss import StepLoss
 from tfapp.optimizers.untracked import Untracked, WithoutNumbers, saved_numbers
-from tfapp.optimizers.updates import dense, plain
+from tfapp.optimizers.updates import average_weights, dense, plain
 
 
 class LossAwareOptimizer(keras.optimizers.Optimizer):
@@ -299,10 +299,10 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
             [*slots, *metric.slots, (scalars, self._scalars.value)],
         )
         if self.use_ema and is_due is True:
-            self._average_weights()
+            average_weights(self)
         elif self.use_ema:
             # The weights moved at the last of the accumulated batches alone: one step, one average.
-            keras.ops.cond(is_due, self._average_weights, lambda: None)
+            keras.ops.cond(is_due, lambda: average_weights(self), lambda: None)
 
     def _skips_of(self, loss, gradient_norm, changes, is_due):
         """Return what a step adds to the counts of `Untracked`."""
@@ -347,15 +347,6 @@ class LossAwareOptimizer(keras.optimizers.Optimizer):
                 grad += self.number("weight_decay", grad.dtype) * tf.cast(weights, grad.dtype)
             decayed.append(grad)
         return decayed, loss
-
-    def _average_weights(self):
-        self._update_model_variables_moving_average(self._trainable_variables)
-        if self.ema_overwrite_frequency:
-            keras.ops.cond(
-                tf.equal((tf.convert_to_tensor(self.iterations) + 1) % self.ema_overwrite_frequency, 0),
-                lambda: self._overwrite_model_variables_with_average_value(self._trainable_variables),
-                lambda: None,
-            )
 
     def get_config(self):
         return super().get_config() | {"loss_offset": self.loss_offset}

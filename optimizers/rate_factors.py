@@ -25,7 +25,7 @@ class _Factored:
     def build(self, variables):
         super().build(variables)
         paths = [variable.path for variable in variables]
-        unknown = [name for name in self.rate_factors if not any(_ends(path, name) for path in paths)]
+        unknown = unknown_ends(paths, self.rate_factors)
         if unknown:
             raise ValueError(
                 f"`rate_factors` names {unknown[0]!r}, which no variable is called. Variables: {', '.join(paths)}."
@@ -91,6 +91,11 @@ def with_rate_factors(optimizer, rate_factors):
             f"model, as a regulariser of its layers. Received: weight_decay={optimizer.weight_decay}."
         )
     return _CLASSES[type(optimizer)].from_config(optimizer.get_config() | {"rate_factors": rate_factors})
+
+
+def unknown_ends(paths, rate_factors) -> list[str]:
+    """Return the ends in `rate_factors` that no path of a variable has."""
+    return [name for name in rate_factors if not any(_ends(path, name) for path in paths)]
 
 
 def factor_of(path, rate_factors) -> float:

@@ -87,3 +87,15 @@ def dense(gradient, variable):
     if isinstance(gradient, tf.IndexedSlices):
         return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
     return tf.convert_to_tensor(gradient)
+
+
+def average_weights(optimizer):
+    """Let the averages of an optimizer with `use_ema` follow the weights, as Keras does after its own updates."""
+    variables = optimizer._trainable_variables
+    optimizer._update_model_variables_moving_average(variables)
+    if optimizer.ema_overwrite_frequency:
+        keras.ops.cond(
+            tf.equal((tf.convert_to_tensor(optimizer.iterations) + 1) % optimizer.ema_overwrite_frequency, 0),
+            lambda: optimizer._overwrite_model_variables_with_average_value(variables),
+            lambda: None,
+        )

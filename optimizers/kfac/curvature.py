@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfapp.optimizers.arguments import positive
 from tfapp.optimizers.kfac.model_batch import ModelBatch, teach_model
 from tfapp.optimizers.kfac.output_distribution import distribution_of
+from tfapp.optimizers.updates import average_weights, dense
 
 
 class CurvatureOptimizer(keras.optimizers.Optimizer):
@@ -134,23 +135,14 @@ class CurvatureOptimizer(keras.optimizers.Optimizer):
         self._apply_weight_decay(trainable_variables)
         given = {self._get_variable_index(v): g for v, g in zip(trainable_variables, grads, strict=True)}
         gradients = [
-            _dense(given[index], variable) if index in given else tf.zeros(variable.shape, variable.dtype)
+            dense(given[index], variable) if index in given else tf.zeros(variable.shape, variable.dtype)
             for index, variable in enumerate(self._trainable_variables)
         ]
         self.advance(gradients, batch, self._share(batch))
         # To measure a loss `compute_loss` may have been called again.
         self._handed.take()
         if self.use_ema:
-            self._average_weights()
-
-    def _average_weights(self):
-        self._update_model_variables_moving_average(self._trainable_variables)
-        if self.ema_overwrite_frequency:
-            keras.ops.cond(
-                tf.equal((tf.convert_to_tensor(self.iterations) + 1) % self.ema_overwrite_frequency, 0),
-                lambda: self._overwrite_model_variables_with_average_value(self._trainable_variables),
-                lambda: None,
-            )
+            average_weights(self)
 
     def _share(self, batch):
         if self.fisher_share == 1:
@@ -176,12 +168,6 @@ def _mixed(title, received):
         f"{title} inverts matrices, for which mixed precision is too coarse: make the model with the dtype policy "
         f"float32. Received: {received}."
     )
-
-
-def _dense(gradient, variable):
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
-    return tf.convert_to_tensor(gradient)
 
 
 teach_model(keras.Model, CurvatureOptimizer)

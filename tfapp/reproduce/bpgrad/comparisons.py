@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapp.reproduce.bpgrad import SOURCE
-from tfapp.reproduce.bpgrad.images import ASSUMED, AUTHORS, IMAGES, text_solvers, workload_of
+from tfapp.reproduce.bpgrad.images import ASSUMED, AUTHORS, IMAGES, setting_of, text_solvers, workload_of
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
 # Section 3.4.1: what the figures of one parameter show.
@@ -46,12 +46,12 @@ def comparison(name, reader):
     ):
         from tfapp.solvers.trainings.comparison import compare_solvers
 
-        images, workload = workload_of(name, data, (reader,))
+        _, workload = workload_of(name, data, (reader,))
         compared, remarks, written = compare_solvers(
             workload,
             text_solvers(solvers) if isinstance(solvers, str) else solvers,
             seeds,
-            epochs or images.epochs[scale],
+            epochs or IMAGES[reader].epochs[scale],
             grid_epochs,
             out,
             command=command,
@@ -88,8 +88,7 @@ def of_option(solver, values, epsilon):
 
     def settings(reader, images):
         del reader
-        given = text_solvers(images.preset)
-        value = next(value for name, value in given.items() if name.partition(":")[0] == solver)
+        _, value = setting_of(images.preset, solver)
         return [(f"{solver}:{one}:epsilon={epsilon}", value) for one in values]
 
     return settings
@@ -120,8 +119,8 @@ def sweep(name, readers, settings):
         from tfapp.solvers.trainings.comparison import Comparison, save_curves_png, train_jobs
         from tfapp.solvers.trainings.training import Job
 
-        images, workload = workload_of(name, data, readers)
-        reader = next(one for one, known in IMAGES.items() if known is images)
+        reader, workload = workload_of(name, data, readers)
+        images = IMAGES[reader]
         workload = replace(workload, loss_alone=True)
         del scale
         jobs = [

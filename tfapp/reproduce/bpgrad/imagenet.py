@@ -14,6 +14,7 @@ from tfapp.reproduce.bpgrad.comparisons import (
     Solvers,
     text_solvers,
 )
+from tfapp.reproduce.bpgrad.images import setting_of
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
 PRESET = "wu2020-imagenet"
@@ -115,9 +116,7 @@ def table_3_2(
 
 def adam_settings(preset) -> dict:
     """Return Adam as a preset has it, by name, with each value of beta_1 and the preset's rate."""
-    name, rate = next(
-        (name, value) for name, value in text_solvers(preset).items() if name.partition(":")[0] == "adam"
-    )
+    name, rate = setting_of(preset, "adam")
     usual = f"beta_1={BETAS[0]}"
     return {name.replace(usual, f"beta_1={beta}"): rate for beta in BETAS}
 

@@ -61,8 +61,15 @@ def text_solvers(preset) -> dict:
     return dict(map(read_setting, presets()[preset].solvers))
 
 
+def setting_of(preset, solver) -> tuple:
+    """Return the name, with its options, and the value of the solver of a preset that `SOLVERS` calls `solver`."""
+    from tfapp.optimizers.catalogue import base_of
+
+    return next((name, value) for name, value in text_solvers(preset).items() if base_of(name) == solver)
+
+
 def workload_of(name, data, readers):
-    """Return the `Images` and the `Workload` of a figure.
+    """Return the name in `IMAGES` whose settings hold, and the `Workload` of a figure.
 
     Args:
         name: Of the figure, for messages.
@@ -81,8 +88,9 @@ def workload_of(name, data, readers):
     if named not in (*readers, "digits"):
         expected = either([f"{one}:PATH" for one in readers])
         raise InputError(f"{name} is made of other images: expected `data` {expected}; got {data!r}.")
-    images = IMAGES.get(named, IMAGES["mnist"])
+    reader = named if named in IMAGES else "mnist"
+    images = IMAGES[reader]
     if images.prepared and "?" not in data:
         data = f"{data}?{images.prepared}"
     spec = open_classification(data).spec
-    return images, Workload(spec, images.model, **images.options)
+    return reader, Workload(spec, images.model, **images.options)

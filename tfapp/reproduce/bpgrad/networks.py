@@ -188,14 +188,13 @@ def _opened(name, data, lipschitz=None, form="authors"):
         raise InputError(f"`lipschitz` must be a positive number; got {lipschitz:g}.")
     if form not in ("authors", "algorithm-2"):
         raise InputError(f"Unknown `form` {form!r}; choose one of: authors, algorithm-2.")
-    images, workload = workload_of(name, data, READERS)
-    reader = next(one for one, known in IMAGES.items() if known is images)
+    reader, workload = workload_of(name, data, READERS)
     train, _ = workload.splits()
     if len(train) < workload.batch_size:
         raise InputError(
             f"{data} must hold at least {workload.batch_size} images of one size; got {len(train)} for training."
         )
-    return reader, workload, images.lipschitz if lipschitz is None else lipschitz
+    return reader, workload, IMAGES[reader].lipschitz if lipschitz is None else lipschitz
 
 
 def _study(name, heading, make, scales):

@@ -48,11 +48,6 @@ def presets() -> dict[str, Preset]:
     }
 
 
-def published_columns(number) -> tuple[str, ...]:
-    """Return the names of the columns of table 3.1, 3.2, 3.3 or 3.4."""
-    return tuple(_content()["tables"][number]["columns"])
-
-
 def published_row(number, solver) -> list[float] | None:
     """Return the printed numbers of a solver in table 3.1 to 3.4; None where it has no row, or none that survived.
 

@@ -25,9 +25,9 @@ READINGS = {
 def notes(lipschitz):
     """Return what the readings are, for a table with the text's L."""
     return (
-        "all pairs: of steps along the training, each loss at its own batch, as the official code computes them. It is "
-        f"what the figure shows and what Wu (2020) describes, who chooses L = {lipschitz:g} and says that only a tiny "
-        "portion of the slopes is larger, though the largest is much larger.",
+        "all pairs: of steps along the training, as in the official code, each loss at its own batch, where that code "
+        f"has the mean of the losses so far. Wu (2020) chooses L = {lipschitz:g} and says that only a tiny portion of "
+        "the slopes has relatively large values.",
         "successive: of successive steps only. They hold the difference between two batches, which does not shrink "
         "with the step, and grow as the learning rate falls.",
         "same batch: of successive steps, both losses at the batch of the first. They depend on the rate far less.",

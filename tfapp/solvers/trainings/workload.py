@@ -10,6 +10,7 @@ from tfapp.data import batch_stream, batches, open_classification
 from tfapp.errors import InputError
 from tfapp.models import build_classifier
 from tfapp.optimizers import ALIG, BPGrad, with_rate_factors
+from tfapp.optimizers.rate_factors import unknown_ends
 
 VALIDATION_SHARE = 0.1
 # MatConvNet's networks start from weights that are made for pixels up to 255 less the mean image.
@@ -83,12 +84,12 @@ class Workload:
             model: Keras model.
         """
         paths = [variable.path for variable in model.trainable_variables]
-        for name in parse_factors(self.rate_factors) if self.rate_factors else ():
-            if not any(f"/{path}".endswith(f"/{name}") for path in paths):
-                ends = ", ".join(path.partition("/")[2] or path for path in paths)
-                raise InputError(
-                    f"`rate_factors` names {name}, and no variable of {self.model} ends so: {ends}."
-                )
+        unknown = unknown_ends(paths, parse_factors(self.rate_factors) if self.rate_factors else {})
+        if unknown:
+            ends = ", ".join(path.partition("/")[2] or path for path in paths)
+            raise InputError(
+                f"`rate_factors` names {unknown[0]}, and no variable of {self.model} ends so: {ends}."
+            )
 
     def factored(self, solver):
         """Return a solver with the factors of the learning rate, if there are any and it can have them."""
