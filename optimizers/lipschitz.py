@@ -90,10 +90,11 @@ def estimate_lipschitz(
         estimate = estimate_lipschitz(model, x, y, batch_size=100)
         model.compile(BPGrad(estimate.lipschitz), "sparse_categorical_crossentropy")
 
-    The official code takes each loss at the batch of its step (`same_batch=False`) and all pairs of steps
-    (`pairs="all"`). The slope between two successive steps then holds the difference between two batches, which does
-    not shrink with the step: it grows as the learning rate falls, without bound. With the same batch at both ends the
-    slopes depend on the rate far less. An estimate is too small if the loss hardly falls along the trajectory.
+    The official code takes the mean of the losses so far for the loss of a step, and all pairs of steps
+    (`pairs="all"`). The nearest to it here is `same_batch=False`: each loss at the batch of its own step. The slope
+    between two successive steps then holds the difference between two batches, which does not shrink with the step:
+    it grows as the learning rate falls, without bound. With the same batch at both ends the slopes depend on the rate
+    far less. An estimate is too small if the loss hardly falls along the trajectory.
 
     Args:
         model: Compiled and built Keras model; its `compute_loss` in training mode is f, regularisation and added
