@@ -196,8 +196,9 @@ def test_run_from_before_these_options_goes_on_with_what_they_meant(trained, cop
 @pytest.mark.slow
 def test_all_options_together_train_resume_and_answer(tmp_path, tiny):
     options = {name: value for name, (value, _) in OPTIONS.items()}
-    # The preconditioned method keeps no shares.
+    # The preconditioned method keeps no shares, and a head has one rule by which it stops.
     options |= {
+        "tv_tolerance": None,
         "tv_method": "projected-gradient",
         "tv_guide": True,
         "tv_relu": True,
