@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfapp.solvers.paths import parabola
 from tfapp.solvers.paths.figures import (
     GapPanel,
     draw_gaps,
@@ -15,7 +14,7 @@ from tfapp.solvers.paths.figures import (
     save_plane_png,
     window_around,
 )
-from tfapp.solvers.paths.parabola import draw_descents
+from tfapp.solvers.paths.parabola import TURNED, Descent, draw_descents, line_search_path
 from tfapp.solvers.paths.paths import PathSolver, SolverPath
 from tfapp.solvers.search.functions import FUNCTIONS, ROSENBROCK
 
@@ -107,8 +106,8 @@ def test_iterates_outside_the_interval_are_left_out(tmp_path):
 
 
 def test_descents_have_a_panel_each_and_one_for_the_losses():
-    found = [parabola.Descent(parabola.line_search_path(parabola.WORST_START, 6), 0.67) for _ in range(2)]
-    assert [axes.axison for axes in draw_descents(found, "title").axes] == [True] * 3 + [False]
+    found = [Descent(line_search_path(TURNED, TURNED.worst_start, 6), 0.67) for _ in range(2)]
+    assert [axes.axison for axes in draw_descents(TURNED, found, "title").axes] == [True] * 3 + [False]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from tfapp.solvers.paths.figures import (
     save_paths_png,
     window_around,
 )
+from tfapp.solvers.paths.parabola import TURNED
 from tfapp.solvers.paths.paths import (
     TENSOR_FUNCTIONS,
     paths_table,
@@ -40,7 +41,7 @@ def compare_paths(name, solvers, steps, start, out, *, command="", progress=SILE
     if name == "separable":
         return _separable(solvers, steps, out, command, progress)
     if name == "parabola":
-        return _parabola(solvers, steps, start or parabola.START, out, command, progress)
+        return _parabola(solvers, steps, start or TURNED.start, out, command, progress)
     return _analytic(name, solvers, steps, start or FUNCTIONS[name].start, out, command, progress)
 
 
@@ -61,16 +62,16 @@ def _analytic(name, solvers, steps, start, out, command, progress):
 
 def _parabola(solvers, steps, start, out, command, progress):
     found = trace_paths(
-        solvers, lambda solver: trace_path(parabola.tensor_value, start, solver, steps), progress
+        solvers, lambda solver: trace_path(TURNED.tensor_value, start, solver, steps), progress
     )
     title = f"parabola: w'Hw / 2 with curvatures 1 and 10, {steps:,} updates"
     descents = parabola.descents()
     rates = parabola.rates_table(descents)
     table, written = _write("parabola", found, 0.0, title, out, command, rates, [parabola.NOTE])
     written += [out / "parabola-paths.png", out / "parabola-rates.png"]
-    _contour(parabola.value, parabola.MINIMISER, parabola.WINDOW, found, written[-2], title)
+    _contour(TURNED.value, parabola.MINIMISER, parabola.WINDOW, found, written[-2], title)
     heading = "What a learning rate does on a parabola of curvatures 1 and 10"
-    parabola.save_descents_png(descents, written[-1], heading)
+    parabola.save_descents_png(TURNED, descents, written[-1], heading)
     return [table, rates.columns(0, 2, 3, 4)], written
 
 

@@ -13,15 +13,8 @@ from tfapp.report.result_table import ResultTable
 from tfapp.solvers.paths.figures import draw_contours, mark_ends
 from tfapp.solvers.paths.paths import PathSolver, SolverPath, trace_path
 
-# The ellipse stands askew, so that a rate for each coordinate is of no help by itself.
-_ANGLE = math.pi / 6
-AXES = np.array([[math.cos(_ANGLE), -math.sin(_ANGLE)], [math.sin(_ANGLE), math.cos(_ANGLE)]])
 CURVATURES = (1.0, 10.0)
-HESSIAN = AXES @ np.diag(CURVATURES) @ AXES.T
 MINIMISER = (0.0, 0.0)
-START = tuple(AXES @ (2.0, 1.0))
-# From (kappa, 1) in the ellipse's axes each step of line search gains as little as it can.
-WORST_START = tuple(AXES @ np.array(CURVATURES[::-1]) / 5)
 CRITICAL_RATE = 2 / max(CURVATURES)
 NOTE = (
     "What the loss is multiplied with, in the long run: Y. Nesterov, Introductory Lectures on Convex Optimization, "
@@ -29,6 +22,54 @@ NOTE = (
     "search); B. T. Polyak, Some methods of speeding up the convergence of iteration methods, 1964 (momentum, whose "
     "factor is reached slowly)."
 )
+
+
+@dataclass(frozen=True)
+class Parabola:
+    """The parabola f(w) = w'Hw / 2 of curvatures 1 and 10.
+
+    Attributes:
+        angle: By how much its axes are turned from the coordinates, in radians. Turned, a rate for each coordinate is
+            of no help by itself.
+    """
+
+    angle: float = 0.0
+
+    @property
+    def axes(self):
+        """Its axes as columns, the flat one first."""
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        return np.array([[cosine, -sine], [sine, cosine]])
+
+    @property
+    def hessian(self):
+        """H, float64 (2, 2)."""
+        return self.axes @ np.diag(CURVATURES) @ self.axes.T
+
+    def at(self, along, across):
+        """Return the point at these places along its flat and its steep axis."""
+        return tuple(self.axes @ (along, across))
+
+    @property
+    def start(self):
+        """Where paths begin."""
+        return self.at(2.0, 1.0)
+
+    @property
+    def worst_start(self):
+        """In the direction (kappa, 1), from which each step of line search gains as little as it can."""
+        return self.at(*(np.array(CURVATURES[::-1]) / 5))
+
+    def value(self, points):
+        """Return f, from (..., 2) to (...)."""
+        return 0.5 * np.einsum("...i,ij,...j->...", points, self.hessian, points)
+
+    def tensor_value(self, point):
+        """Return f of a float64 tensor (2,), which TensorFlow differentiates."""
+        return 0.5 * tf.tensordot(point, tf.linalg.matvec(tf.constant(self.hessian), point), 1)
+
+
+ON_ITS_AXES, TURNED = Parabola(), Parabola(math.pi / 6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,29 +91,19 @@ class Descent:
         return float((losses[-1] / losses[0]) ** (1 / (len(losses) - 1)))
 
 
-def value(points):
-    """Return f, from (..., 2) to (...)."""
-    return 0.5 * np.einsum("...i,ij,...j->...", points, HESSIAN, points)
-
-
-def tensor_value(point):
-    """Return f of a float64 tensor (2,), which TensorFlow differentiates."""
-    return 0.5 * tf.tensordot(point, tf.linalg.matvec(tf.constant(HESSIAN), point), 1)
-
-
-def line_search_path(start, steps) -> SolverPath:
+def line_search_path(parabola, start, steps) -> SolverPath:
     """Return the path of steepest descent with exact line search, whose step along g is g'g / g'Hg."""
-    points = [np.array(start)]
+    hessian, points = parabola.hessian, [np.array(start, np.float64)]
     for _ in range(steps):
-        gradient = HESSIAN @ points[-1]
-        curvature = gradient @ HESSIAN @ gradient
+        gradient = hessian @ points[-1]
+        curvature = gradient @ hessian @ gradient
         step = gradient @ gradient / curvature if curvature > 0 else 0.0
         points.append(points[-1] - step * gradient)
     solver = PathSolver("sgd", "exact line search", "g'g / g'Hg", lambda: None)
-    return SolverPath(solver, np.array(points), value(np.array(points)))
+    return SolverPath(solver, np.array(points), parabola.value(np.array(points)))
 
 
-def descents(steps=40) -> list[Descent]:
+def descents(parabola=TURNED, steps=40) -> list[Descent]:
     """Return gradient descent below, at and above the critical rate 2 / lambda_max, line search, and momentum."""
     small, large = CURVATURES
     ratio = math.sqrt(large / small)
@@ -84,14 +115,14 @@ def descents(steps=40) -> list[Descent]:
         ("the critical rate: 2 / λmax", CRITICAL_RATE),
         ("5 % above it", 1.05 * CRITICAL_RATE),
     ]
-    found = [_gradient_descent(title, rate, steps) for title, rate in fixed]
-    found.append(Descent(line_search_path(WORST_START, steps), line_search_factor()))
+    found = [_gradient_descent(parabola, title, rate, steps) for title, rate in fixed]
+    found.append(Descent(line_search_path(parabola, parabola.worst_start, steps), line_search_factor()))
     rate = 4 / (math.sqrt(small) + math.sqrt(large)) ** 2
     text = f"rate {rate:.4g}, μ = {momentum:.4g}"
     solver = PathSolver(
         "sgd-momentum", "the best momentum", text, lambda: keras.optimizers.SGD(rate, momentum=momentum)
     )
-    return [*found, Descent(trace_path(tensor_value, START, solver, steps), momentum)]
+    return [*found, Descent(trace_path(parabola.tensor_value, parabola.start, solver, steps), momentum)]
 
 
 def line_search_factor() -> float:
@@ -100,10 +131,10 @@ def line_search_factor() -> float:
     return ((kappa - 1) / (kappa + 1)) ** 2
 
 
-def _gradient_descent(title, rate, steps):
+def _gradient_descent(parabola, title, rate, steps):
     solver = PathSolver("sgd", title, f"rate {rate:.4g}", lambda: keras.optimizers.SGD(rate))
     factor = max((1 - rate * curvature) ** 2 for curvature in CURVATURES)
-    return Descent(trace_path(tensor_value, START, solver, steps), factor)
+    return Descent(trace_path(parabola.tensor_value, parabola.start, solver, steps), factor)
 
 
 _HEADER = ("gradient descent with", "parameters", "loss × per update", "measured", "loss at the end")
@@ -128,24 +159,25 @@ WINDOW = ((-2.4, 2.4), (-2.4, 2.4))
 _COLUMNS = 4
 
 
-def save_descents_png(found, path, title=None) -> None:
+def save_descents_png(parabola, found, path, title=None) -> None:
     """Draw each descent over the contours, and the losses of all over the updates.
 
     Args:
+        parabola: The `Parabola`.
         found: `tfapp.solvers.paths.parabola.Descent`s.
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
     """
-    save_png(draw_descents(found, title), path)
+    save_png(draw_descents(parabola, found, title), path)
 
 
-def draw_descents(found, title=None) -> Figure:
+def draw_descents(parabola, found, title=None) -> Figure:
     """Return the figure that `save_descents_png` saves."""
     rows = math.ceil((len(found) + 1) / _COLUMNS)
     figure = Figure(figsize=(0.4 + 3.6 * _COLUMNS, 0.6 + 4.1 * rows), layout="constrained")
     panels = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for number, (axes, descent) in enumerate(zip(panels, found, strict=False)):
-        _draw(axes, descent, number)
+        _draw(parabola, axes, descent, number)
     _draw_losses(panels[len(found)], found)
     for axes in panels[len(found) + 1 :]:
         axes.set_axis_off()
@@ -154,9 +186,9 @@ def draw_descents(found, title=None) -> Figure:
     return figure
 
 
-def _draw(axes, descent, number):
+def _draw(parabola, axes, descent, number):
     path = descent.path
-    draw_contours(axes, value, WINDOW, MINIMISER, points=80)
+    draw_contours(axes, parabola.value, WINDOW, MINIMISER, points=80)
     axes.plot(*path.points.T, ".-", color=f"C{number}", lw=1.1, ms=5, zorder=3)
     mark_ends(axes, [path], MINIMISER)
     axes.set_title(f"{path.solver.title}\n{path.solver.parameters}", fontsize=10, color=f"C{number}")
