@@ -96,8 +96,12 @@ def _bpgrad(lipschitz, mean="batch", steps_per_epoch=None, **options):
     return BPGrad(lipschitz, mean_steps=steps_per_epoch if mean == "epoch" else None, **options)
 
 
-def _sgd(rate, momentum=0.0):
-    return keras.optimizers.SGD(rate, momentum=momentum)
+def _sgd(rate, momentum=0.0, nesterov=False):
+    return keras.optimizers.SGD(rate, momentum=momentum, nesterov=nesterov)
+
+
+def _amsgrad(rate):
+    return keras.optimizers.Adam(rate, amsgrad=True)
 
 
 def _adaptive(rule, of_keras, rate, **options):
@@ -120,10 +124,10 @@ _OF_RULE = {
     "rmsprop": {"rho": float} | _BOTH,
     "adam": {"beta_1": float, "beta_2": float, "bias_correction": ("yes", "no")} | _BOTH,
 }
+_OF_RULE["amsgrad"] = _OF_RULE["adam"]
 
 
-def _by_rule(title, of_keras, ladder, first, value):
-    rule = of_keras.__name__.lower()
+def _by_rule(title, rule, of_keras, ladder, first, value):
     make = partial(_adaptive, rule, of_keras)
     return Solver(title, make, "learning_rate", *_ladder(ladder, *first), value, _OF_RULE[rule])
 
@@ -150,10 +154,21 @@ SOLVERS = {
         *_ladder(_RATES, 0.001, 0.1),
         0.01,
     ),
-    "adagrad": _by_rule("Adagrad", keras.optimizers.Adagrad, _RATES, (0.001, 0.3), 0.03),
-    "adadelta": _by_rule("Adadelta", keras.optimizers.Adadelta, _ADADELTA_RATES, (0.1, 10.0), 1.0),
-    "rmsprop": _by_rule("RMSProp", keras.optimizers.RMSprop, _RATES, (0.0001, 0.01), 0.001),
-    "adam": _by_rule("Adam", keras.optimizers.Adam, _RATES, (0.0001, 0.01), 0.001),
+    "nesterov": Solver(
+        "SGD, Nesterov, μ = 0.9",
+        partial(_sgd, momentum=0.9, nesterov=True),
+        "learning_rate",
+        *_ladder(_RATES, 0.001, 0.1),
+        0.01,
+    ),
+    "adagrad": _by_rule("Adagrad", "adagrad", keras.optimizers.Adagrad, _RATES, (0.001, 0.3), 0.03),
+    "adadelta": _by_rule(
+        "Adadelta", "adadelta", keras.optimizers.Adadelta, _ADADELTA_RATES, (0.1, 10.0), 1.0
+    ),
+    "rmsprop": _by_rule("RMSProp", "rmsprop", keras.optimizers.RMSprop, _RATES, (0.0001, 0.01), 0.001),
+    "adam": _by_rule("Adam", "adam", keras.optimizers.Adam, _RATES, (0.0001, 0.01), 0.001),
+    "amsgrad": _by_rule("AMSGrad", "amsgrad", _amsgrad, _RATES, (0.0001, 0.01), 0.001),
+    "nadam": Solver("Nadam", keras.optimizers.Nadam, "learning_rate", *_ladder(_RATES, 0.0001, 0.01), 0.001),
     "eve": Solver("Eve", Eve, "learning_rate", *_ladder(_RATES, 0.0001, 0.01), 0.001, _EVE),
     "alig": Solver("ALI-G", ALIG, "learning_rate", *_ladder(_RATES, 0.001, 1.0), 0.1),
 }
@@ -165,7 +180,7 @@ def solver_of(name) -> Solver:
     Args:
         name: One of `SOLVERS`, or one with options behind it, such as `adam:beta_1=0.99:beta_2=0.9999` or
             `bpgrad:form=authors:rho=0.5`: numbers, or words, `yes` and `no` among them. `Solver.options` has what each
-            solver takes. Adagrad, Adadelta, RMSProp and Adam are Keras's own without options, and
+            solver takes. Adagrad, Adadelta, RMSProp, Adam and AMSGrad are Keras's own without options, and
             `tfapp.optimizers.AdaptiveOptimizer` with them.
 
     Raises:

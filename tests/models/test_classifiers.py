@@ -31,6 +31,7 @@ def pictures(shape, count=4):
         ("lenet-5", 10, (32, 32, 1), {}, 61_706),
         # Caffe's LeNet and cifar10-quick, which MatConvNet has too: 520 + 25,050 + 400,500 + 5,010, and
         # 2,432 + 25,632 + 51,264 + 65,600 + 650.
+        ("lenet-5-sigmoid", 10, (28, 28, 1), {}, 61_706),
         ("lenet-mnist", 10, (28, 28, 1), {}, 431_080),
         ("lenet-cifar10", 10, CIFAR, {}, 145_578),
         # Caffe's bvlc_alexnet; Krizhevsky et al. 2012 say 60 million.
@@ -90,6 +91,7 @@ def test_network_for_cifar_without_batch_normalisation_has_biases_in_its_place(n
     ("name", "smallest"),
     [
         ("lenet-5", 12),
+        ("lenet-5-sigmoid", 12),
         ("lenet-mnist", 16),
         ("lenet-cifar10", 1),
         ("alexnet", 67),

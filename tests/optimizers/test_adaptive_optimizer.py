@@ -40,14 +40,17 @@ def last_two(optimizer, steps):
 
 def numpy_end(rule, steps, rate, rho, epsilon, inside, correct, betas=(0.9, 0.999)):
     """Return the same by loops over NumPy."""
-    point, square, other = np.array(START), np.zeros(2), np.zeros(2)
+    point, square, other, largest = np.array(START), np.zeros(2), np.zeros(2), np.zeros(2)
+    has_mean = rule in ("adam", "amsgrad")
     for count in range(1, steps + 1):
         g = rosenbrock_slope(point)
-        kept = betas[1] if rule == "adam" else rho
+        kept = betas[1] if has_mean else rho
         square = kept * square + (1 if rule == "adagrad" else 1 - kept) * g**2
-        scaled = square / (1 - kept**count) if rule == "adam" and correct else square
+        largest = np.maximum(largest, square)
+        taken = largest if rule == "amsgrad" else square
+        scaled = taken / (1 - kept**count) if has_mean and correct else taken
         root = np.sqrt(scaled + epsilon) if inside else np.sqrt(scaled) + epsilon
-        if rule == "adam":
+        if has_mean:
             other = betas[0] * other + (1 - betas[0]) * g
             step = other / (1 - betas[0] ** count if correct else 1) / root
         elif rule == "adadelta":
@@ -69,6 +72,8 @@ def numpy_end(rule, steps, rate, rho, epsilon, inside, correct, betas=(0.9, 0.99
         ("adadelta", 0.5, True),
         ("adam", None, True),
         ("adam", None, False),
+        ("amsgrad", None, True),
+        ("amsgrad", None, False),
     ],
 )
 def test_each_variant_goes_where_numpy_goes(rule, rho, correct, inside):
@@ -87,12 +92,13 @@ def test_each_variant_goes_where_numpy_goes(rule, rho, correct, inside):
             keras.optimizers.RMSprop(0.02),
         ),
         ({"rule": "adam", "epsilon": 1e-7}, keras.optimizers.Adam(0.02)),
+        ({"rule": "amsgrad", "epsilon": 1e-7}, keras.optimizers.Adam(0.02, amsgrad=True)),
         (
             {"rule": "adadelta", "rho": 0.95, "epsilon": 1e-7, "epsilon_inside": True},
             keras.optimizers.Adadelta(0.02),
         ),
     ],
-    ids=["rmsprop", "adam", "adadelta"],
+    ids=["rmsprop", "adam", "amsgrad", "adadelta"],
 )
 def test_variant_of_keras_is_keras(ours, keras_own):
     found = last_two(AdaptiveOptimizer(learning_rate=0.02, **ours), 50)
@@ -131,7 +137,7 @@ def test_training_resumed_from_a_file_equals_the_unbroken_one(tmp_path):
         model.compile(AdaptiveOptimizer(rule), "mse", jit_compile=False)
         return model
 
-    for rule in ("adagrad", "adam"):
+    for rule in ("adagrad", "amsgrad"):
         unbroken, broken = made(rule), made(rule)
         unbroken.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
         broken.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0)
@@ -147,6 +153,7 @@ def test_training_resumed_from_a_file_equals_the_unbroken_one(tmp_path):
     [
         ({"rule": "sgd"}, "`rule` must be one of"),
         ({"rule": "adam", "rho": 0.9}, "`rho` is not for Adam"),
+        ({"rule": "amsgrad", "rho": 0.9}, "`rho` is not for AMSGrad"),
         ({"rule": "rmsprop", "rho": 1.0}, r"`rho` must lie in \[0, 1\)"),
         ({"rule": "adagrad", "rho": 1.5}, r"`rho` must lie in \[0, 1\]"),
         ({"rule": "adam", "beta_1": -0.1}, "`beta_1` must lie in"),
@@ -156,6 +163,25 @@ def test_training_resumed_from_a_file_equals_the_unbroken_one(tmp_path):
 def test_argument_out_of_range_is_named(options, message):
     with pytest.raises(ValueError, match=message):
         AdaptiveOptimizer(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "step"),
+    [
+        # Keras's begin the sum at 0.1 and go by 3e-7 (lecture of Mądry, 2018, eq. 1).
+        ({"rule": "adagrad", "learning_rate": 0.1}, 0.1),
+        # Keras's has epsilon 1e-7 before the correction and goes by 2.4e-4 (Kingma and Ba, algorithm 1).
+        ({"rule": "adam", "learning_rate": 0.001}, 9.9e-4),
+        # Without the factor 1 - rho, as the lecture has RMSProp, the step is 1 / sqrt(1 - rho) times smaller.
+        ({"rule": "adagrad", "learning_rate": 0.01, "rho": 0.9}, 0.01),
+        ({"rule": "rmsprop", "learning_rate": 0.01, "rho": 0.9, "epsilon": 1e-10}, 0.01 / 0.1**0.5),
+    ],
+    ids=["adagrad from 0", "adam", "rmsprop of the lecture", "rmsprop"],
+)
+def test_first_step_at_a_gradient_of_1e_6_is_that_of_the_texts(options, step):
+    point = keras.Variable(np.zeros(1), dtype="float64")
+    AdaptiveOptimizer(**options).apply([tf.constant([1e-6], tf.float64)], [point])
+    assert -float(point.numpy()[0]) == pytest.approx(step, rel=2e-3)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -84,7 +84,7 @@ def test_separable_has_errors_and_losses(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["f9"], "Unknown function 'f9'; choose one of: f1, f2, f3, rosenbrock, parabola, separable."),
+        (["f9"], "Unknown function 'f9'; choose one of: f1, f2, f3, rosenbrock, parabola, separable, reddi."),
         (["f1", "--solvers", "newton"], "Unknown solver 'newton' in --solvers"),
         (["f1", "--solvers", "adam=fast"], "--solvers adam=fast is not understood"),
         (["f1", "--start", "1,2"], "--start '1,2' is not understood; expected 1 number such as 2.5."),

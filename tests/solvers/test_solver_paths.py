@@ -70,10 +70,13 @@ def test_every_solver_that_is_asked_for_has_parameters(function):
         "bpgrad-plain",
         "sgd",
         "sgd-momentum",
+        "nesterov",
         "adagrad",
         "adadelta",
         "rmsprop",
         "adam",
+        "amsgrad",
+        "nadam",
         "eve",
         "alig",
     ]

@@ -23,8 +23,8 @@ from tfapp.files import check_folder
 from tfapp.report.result_table import ResultTable
 
 Option = typer.Option
-_FUNCTIONS = ("f1", "f2", "f3", "rosenbrock", "parabola", "separable")
-_STEPS = {"rosenbrock": 4000, "parabola": 200, "separable": 2000}
+_FUNCTIONS = ("f1", "f2", "f3", "rosenbrock", "parabola", "separable", "reddi")
+_STEPS = {"rosenbrock": 4000, "parabola": 200, "separable": 2000, "reddi": 10000}
 app = typer.Typer(help="Compare solvers, and minimise with a certificate.", no_args_is_help=True)
 
 
@@ -38,13 +38,16 @@ def compare(
     model: Annotated[
         str, Option(help="lenet-5, lenet-mnist, lenet-cifar10, two-layer, resnet-18, ...")
     ] = "lenet-5",
+    loss: Annotated[
+        str, Option(help="cross-entropy, or tanh-mse: the squared error of tanh of the scores to 1 and -1.")
+    ] = "cross-entropy",
     solvers: Annotated[
         str,
         Option(
-            help="Of bpgrad, bpgrad-auto, bpgrad-plain, sgd, sgd-momentum, adagrad, adadelta, rmsprop, adam, eve, "
-            "alig; comma-separated. SOLVER=VALUE sets its learning rate or L and leaves out the search; rates by epoch "
-            "are such as 0.05/0.005@31 or 0.1..0.0001. SOLVER=VALUE:OPTION=VALUE sets more, such as "
-            "adam=0.01:beta_1=0.99. Or a name of `tfapp solvers presets`."
+            help="Of bpgrad, bpgrad-auto, bpgrad-plain, sgd, sgd-momentum, nesterov, adagrad, adadelta, rmsprop, adam, "
+            "amsgrad, nadam, eve, alig; comma-separated. SOLVER=VALUE sets its learning rate or L and leaves out the "
+            "search; rates by epoch are such as 0.05/0.005@31 or 0.1..0.0001. SOLVER=VALUE:OPTION=VALUE sets more, "
+            "such as adam=0.01:beta_1=0.99. Or a name of `tfapp solvers presets`."
         ),
     ] = "all",
     seeds: Annotated[str, Option(help="Seeds of initial weights and batches, comma-separated.")] = "0,1,2",
@@ -78,12 +81,16 @@ def compare(
     """Train one network by every solver: same initial weights, batches and objective; best parameters by search."""
     from tfapp.data import open_classification
     from tfapp.solvers.trainings.comparison import compare_solvers
-    from tfapp.solvers.trainings.workload import Workload
+    from tfapp.solvers.trainings.workload import LOSSES, Workload
 
+    if loss not in LOSSES:
+        raise InputError(f"Unknown --loss {loss!r}; choose one of: {', '.join(LOSSES)}.")
     # The full path, so that the command resumes from any folder.
     spec = open_classification(data).spec
     workload = Workload(
-        *(spec, model, batch_size, weight_decay, train_images, size, augment), rate_factors=rate_factors
+        *(spec, model, batch_size, weight_decay, train_images, size, augment),
+        rate_factors=rate_factors,
+        loss="" if loss == LOSSES[0] else loss,
     )
     options = {"command": typed(context), "dask": dask, "overwrite": overwrite, "progress": ConsoleProgress()}
     comparison, remarks, written = compare_solvers(
@@ -170,20 +177,24 @@ def paths(
     solvers: Annotated[
         str,
         Option(
-            help="Of bpgrad, bpgrad-auto, bpgrad-plain, sgd, sgd-momentum, adagrad, adadelta, rmsprop, adam, eve, "
-            "alig; comma-separated; SOLVER=VALUE sets its learning rate or L, SOLVER=VALUE:OPTION=VALUE more, such as "
-            "adam=0.01:beta_1=0.99. Or a name of `tfapp solvers presets`."
+            help="Of bpgrad, bpgrad-auto, bpgrad-plain, sgd, sgd-momentum, nesterov, adagrad, adadelta, rmsprop, adam, "
+            "amsgrad, nadam, eve, alig; comma-separated; SOLVER=VALUE sets its learning rate or L, "
+            "SOLVER=VALUE:OPTION=VALUE more, such as adam=0.01:beta_1=0.99. Or a name of `tfapp solvers presets`."
         ),
     ] = "all",
     steps: Annotated[
         int | None,
-        Option(min=1, help="Updates.", show_default="1000; rosenbrock 4000, parabola 200, separable 2000"),
+        Option(
+            min=1,
+            help="Updates.",
+            show_default="1000; rosenbrock 4000, parabola 200, separable 2000, reddi 10000",
+        ),
     ] = None,
     start: Annotated[
         str | None, Option(help="Start, coordinates comma-separated.", show_default="the function's")
     ] = None,
 ):
-    """Run solvers on an analytic function, the ellipsoidal parabola or Wilson's separable example."""
+    """Run solvers on an analytic function, the ellipsoidal parabola, Wilson's separable example or Reddi's."""
     if function not in _FUNCTIONS:
         raise InputError(f"Unknown function {function!r}; choose one of: {', '.join(_FUNCTIONS)}.")
     check_folder(out)
@@ -207,8 +218,8 @@ def _start(function, text):
 
     if text is None:
         return None
-    if function == "separable":
-        raise InputError("separable starts at 0, as its lemma wants; leave out --start.")
+    if function in ("separable", "reddi"):
+        raise InputError(f"{function} starts at 0, as its authors have it; leave out --start.")
     if function == "parabola":
         return _point(text, 2)
     point, (low, high) = _point(text, FUNCTIONS[function].dimension), FUNCTIONS[function].bounds[0]

@@ -20,7 +20,7 @@ from tfapp.models.building import (
     stride_of,
     tv_head,
 )
-from tfapp.models.classifiers import CLASSIFIERS, build_classifier
+from tfapp.models.classifiers import CLASSIFIERS, TanhSquaredError, build_classifier
 from tfapp.models.probabilities import (
     OneHotMeanSquaredError,
     before_projection,
@@ -30,6 +30,7 @@ from tfapp.models.probabilities import (
 
 __all__ = [
     "CLASSIFIERS",
+    "TanhSquaredError",
     "HEADS",
     "MODELS",
     "OneHotMeanSquaredError",

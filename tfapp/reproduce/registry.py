@@ -3,10 +3,12 @@
 from tfapp.reproduce.bpgrad import comparisons, functions, imagenet, networks, segmentation, two_layer_studies
 from tfapp.reproduce.landscape import studies as landscape
 from tfapp.reproduce.lecture import figure_1 as lecture_figure_1
+from tfapp.reproduce.lecture import figure_2 as lecture_figure_2
 from tfapp.reproduce.lecture import signal as lecture_signal
 from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
 from tfapp.reproduce.pose import studies as pose
+from tfapp.reproduce.thesis import descent as thesis
 from tfapp.reproduce.transfer import studies as transfer
 from tfapp.reproduce.tv import figures as tv_figures
 from tfapp.reproduce.tv import own_data, protocols
@@ -20,7 +22,9 @@ STUDIES = {
         protocols,
         landscape,
         lecture_figure_1,
+        lecture_figure_2,
         lecture_signal,
+        thesis,
         functions,
         networks,
         two_layer_studies,

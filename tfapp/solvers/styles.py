@@ -10,16 +10,19 @@ _COLOURS = {
     "bpgrad-auto": "#8c1c4b",
     "sgd": "#1f77b4",
     "sgd-momentum": "#17becf",
+    "nesterov": "#08306b",
     "adagrad": "#2ca02c",
     "adadelta": "#a6b727",
     "rmsprop": "#9467bd",
     "adam": "#222222",
+    "amsgrad": "#7f7f7f",
+    "nadam": "#bd5e00",
     "eve": "#8c564b",
     "alig": "#e377c2",
 }
 # Bounds of the smallest value: what was found, and what cannot be undercut.
 UPPER, LOWER = "#238b45", "#cb181d"
-ADAPTIVE = ("adagrad", "adadelta", "rmsprop", "adam", "eve")
+ADAPTIVE = ("adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "nadam", "eve")
 
 
 def line_style(solver, **options) -> dict:

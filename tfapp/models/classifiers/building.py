@@ -14,7 +14,7 @@ from tfapp.models.building import add_weight_decay
 from tfapp.models.classifiers.alexnet import LEAST_SIDE, alexnet, alexnet_bn
 from tfapp.models.classifiers.all_cnn import all_cnn_c
 from tfapp.models.classifiers.applications import SMALLEST, resnet_50, resnet_101, vgg_16, vgg_19
-from tfapp.models.classifiers.lenet import lenet_5, lenet_cifar10, lenet_mnist
+from tfapp.models.classifiers.lenet import lenet_5, lenet_5_sigmoid, lenet_cifar10, lenet_mnist
 from tfapp.models.classifiers.lenet_1998 import lenet_5_1998
 from tfapp.models.classifiers.residual import (
     plain_20,
@@ -35,6 +35,7 @@ _ONE_AT_A_TIME = threading.Lock()
 # Sides of an image in pixels below which nothing would be left of it at the end of the convolutions; others take any.
 SMALLEST_SIDES = {
     "lenet-5": 12,
+    "lenet-5-sigmoid": 12,
     "lenet-mnist": 16,
     "alexnet": LEAST_SIDE,
     "alexnet-bn": 32,
@@ -84,6 +85,7 @@ def two_layer(inputs, num_classes, *, hidden=100):
 CLASSIFIERS = {
     "two-layer": two_layer,
     "lenet-5": lenet_5,
+    "lenet-5-sigmoid": lenet_5_sigmoid,
     "lenet-5-1998": lenet_5_1998,
     "lenet-mnist": lenet_mnist,
     "lenet-cifar10": lenet_cifar10,

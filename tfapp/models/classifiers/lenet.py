@@ -1,4 +1,4 @@
-"""LeNets: the one that is called LeNet-5 today, and the two that MatConvNet trains on MNIST and CIFAR-10."""
+"""LeNets: LeNet-5 as it is built today and with sigmoids, and the two that MatConvNet trains on MNIST and CIFAR-10."""
 
 from keras import initializers, layers
 
@@ -24,14 +24,33 @@ def lenet_5(images, num_classes):
         Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to Document Recognition",
         Proceedings of the IEEE 86(11), 1998.
     """
+    return _lenet_5(images, num_classes, "relu", layers.MaxPooling2D)
+
+
+def lenet_5_sigmoid(images, num_classes):
+    """Apply the LeNet-5 of a thesis's background chapter: sigmoids and average pooling, 61,706 parameters on 28x28x1.
+
+    Its convolutions and its first two fully connected layers end in sigmoids, and a vector of 400 goes into these. The
+    chapter trains it by "tanh functions and MSE loss": `tfapp.models.TanhSquaredError` of its logits.
+
+    Args:
+        images, num_classes: As for `lenet_5`.
+
+    Returns:
+        Logits `(batch, num_classes)`.
+    """
+    return _lenet_5(images, num_classes, "sigmoid", layers.AveragePooling2D)
+
+
+def _lenet_5(images, num_classes, activation, pooling):
     padding = "same" if min(images.shape[1:3]) < PAPER_SIZE else "valid"
-    x = layers.Conv2D(6, 5, padding=padding, activation="relu", name="conv1")(images)
-    x = layers.MaxPooling2D(name="pool1")(x)
-    x = layers.Conv2D(16, 5, activation="relu", name="conv2")(x)
-    x = layers.MaxPooling2D(name="pool2")(x)
+    x = layers.Conv2D(6, 5, padding=padding, activation=activation, name="conv1")(images)
+    x = pooling(2, name="pool1")(x)
+    x = layers.Conv2D(16, 5, activation=activation, name="conv2")(x)
+    x = pooling(2, name="pool2")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(120, activation="relu", name="dense1")(x)
-    x = layers.Dense(84, activation="relu", name="dense2")(x)
+    x = layers.Dense(120, activation=activation, name="dense1")(x)
+    x = layers.Dense(84, activation=activation, name="dense2")(x)
     return layers.Dense(num_classes, name="scores")(x)
 
 

@@ -3,12 +3,13 @@
 from tfapp.files import write_text
 from tfapp.report.result_table import document
 from tfapp.runs.progress import SILENT
-from tfapp.solvers.paths import parabola, separable_example
+from tfapp.solvers.paths import parabola, reddi_example, separable_example
 from tfapp.solvers.paths.figures import (
     GapPanel,
     save_gaps_png,
     save_iterates_png,
     save_paths_png,
+    save_places_png,
     window_around,
 )
 from tfapp.solvers.paths.parabola import TURNED
@@ -27,10 +28,10 @@ def compare_paths(name, solvers, steps, start, out, *, command="", progress=SILE
     """Run solvers on a function, and write tables and figures of where they go.
 
     Args:
-        name: `parabola`, `separable`, or one of `tfapp.solvers.paths.paths.TENSOR_FUNCTIONS`.
+        name: `parabola`, `separable`, `reddi`, or one of `tfapp.solvers.paths.paths.TENSOR_FUNCTIONS`.
         solvers: List of `PathSolver`s.
         steps: Updates of each.
-        start: First point, or None for the function's; `separable` always starts at 0.
+        start: First point, or None for the function's; `separable` and `reddi` always start at 0.
         out: Folder.
         command: The line that was typed.
         progress: `Progress` that shows the solvers.
@@ -40,6 +41,8 @@ def compare_paths(name, solvers, steps, start, out, *, command="", progress=SILE
     """
     if name == "separable":
         return _separable(solvers, steps, out, command, progress)
+    if name == "reddi":
+        return _reddi(solvers, steps, out, command, progress)
     if name == "parabola":
         return _parabola(solvers, steps, start or TURNED.start, out, command, progress)
     return _analytic(name, solvers, steps, start or FUNCTIONS[name].start, out, command, progress)
@@ -86,6 +89,17 @@ def _separable(solvers, steps, out, command, progress):
     write_losses(found, written[1])
     save_gaps_png([GapPanel("training loss on the separable problem", found, 0.0)], written[2])
     return [table.columns(0, 2, 4, 7, 8)], written
+
+
+def _reddi(solvers, steps, out, command, progress):
+    example = reddi_example
+    found = trace_paths(solvers, lambda solver: example.fit(solver, steps), progress)
+    table = example.regrets_table(found)
+    written = [out / f"reddi{suffix}" for suffix in (".md", ".csv", ".png")]
+    write_text(written[0], document(table, example.NOTES, title=example.TITLE, command=command))
+    write_paths(found, written[1], "average regret")
+    save_places_png(found, written[2], example.TITLE)
+    return [table], written
 
 
 def _write(name, found, minimum, title, out, command, *further):

@@ -235,6 +235,30 @@ def _shown(path, minimum):
     return np.where(np.isfinite(gaps) & (gaps < _MOST), np.maximum(gaps, _LEAST), np.nan)
 
 
+def save_places_png(paths, path, title=None) -> None:
+    """Draw where paths of one coordinate are, and on the right their losses, over the logarithm of the updates.
+
+    Args:
+        paths: `SolverPath`s of one coordinate, whose losses are average regrets.
+        path: PNG file, written by write-then-rename.
+        title: Line above the figure, or None.
+    """
+    figure = Figure(figsize=(10.4, 4.4), layout="constrained")
+    places, regrets = figure.subplots(1, 2)
+    for one in paths:
+        updates = np.arange(1, len(one.losses) + 1)
+        places.plot(updates, one.points[:, 0], **line_style(one.solver, label=one.solver.title))
+        regrets.plot(updates, one.losses, **line_style(one.solver))
+    places.set(xscale="log", xlabel="update", ylabel="x")
+    regrets.set(xscale="log", xlabel="update", ylabel="average regret")
+    for axes in (places, regrets):
+        axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", frameon=False)
+    if title:
+        figure.suptitle(title)
+    save_png(figure, path)
+
+
 def save_plane_png(grid, paths, labels, path, title=None) -> None:
     """Draw the paths over the contours.
 

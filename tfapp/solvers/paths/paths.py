@@ -173,15 +173,15 @@ def _row(path, minimum):
     return path.solver.title, path.solver.parameters, end, f"{path.gaps(minimum)[-1]:.2g}", *counts
 
 
-def write_paths(paths, path) -> None:
-    """Write a row for each point of each path: solver, update, coordinates, f."""
+def write_paths(paths, path, losses="f") -> None:
+    """Write a row for each point of each path: solver, update, coordinates, and the losses in a column of that name."""
     axes = range(1, paths[0].points.shape[1] + 1)
     rows = [
         (one.solver.title, update, *(f"{number:.9g}" for number in (*point, loss)))
         for one in paths
         for update, (point, loss) in enumerate(zip(one.points, one.losses, strict=True))
     ]
-    ResultTable(("solver", "update", *(f"x{axis}" for axis in axes), "f"), rows).write_csv(path)
+    ResultTable(("solver", "update", *(f"x{axis}" for axis in axes), losses), rows).write_csv(path)
 
 
 def write_losses(paths, path) -> None:

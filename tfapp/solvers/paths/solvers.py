@@ -5,9 +5,19 @@ import math
 import keras
 
 from tfapp.errors import InputError
-from tfapp.optimizers import ALIG, AdaptiveOptimizer, BPGrad, EpochRates, Eve, make_solver, solver_of
+from tfapp.optimizers import (
+    ALIG,
+    AdaptiveOptimizer,
+    BPGrad,
+    EpochRates,
+    Eve,
+    LossAwareOptimizer,
+    make_solver,
+    solver_of,
+)
 from tfapp.optimizers.catalogue import base_of, value_text
 from tfapp.solvers.paths.paths import PathSolver
+from tfapp.solvers.paths.reddi_example import InverseSquareRoot
 
 _SINES = {
     "bpgrad": 4 * math.pi,
@@ -15,10 +25,13 @@ _SINES = {
     "bpgrad-auto": "auto",
     "sgd": 0.1,
     "sgd-momentum": 0.01,
+    "nesterov": 0.01,
     "adagrad": 0.5,
     "adadelta": 1.0,
     "rmsprop": 0.1,
     "adam": 0.1,
+    "amsgrad": 0.1,
+    "nadam": 0.1,
     "eve": 0.1,
     "alig": 0.1,
 }
@@ -34,10 +47,13 @@ VALUES = {
         "bpgrad-auto": "auto",
         "sgd": 0.1,
         "sgd-momentum": 0.1,
+        "nesterov": 0.1,
         "adagrad": 1.0,
         "adadelta": 1.0,
         "rmsprop": 0.02,
         "adam": 0.2,
+        "amsgrad": 0.2,
+        "nadam": 0.2,
         "eve": 0.2,
         "alig": 0.1,
     },
@@ -47,10 +63,13 @@ VALUES = {
         "bpgrad-auto": "auto",
         "sgd": 0.5,
         "sgd-momentum": 0.1,
+        "nesterov": 0.1,
         "adagrad": 0.1,
         "adadelta": 1.0,
         "rmsprop": 0.001,
         "adam": 0.001,
+        "amsgrad": 0.001,
+        "nadam": 0.001,
         "eve": 0.001,
         "alig": 1.0,
     },
@@ -89,10 +108,49 @@ ON_ROSENBROCK = (
         *("adadelta", "Adadelta", "ρ = 0.99, ε = 1e-6 outside"),
         **{"rho": 0.99, "epsilon": 1e-6},
     ),
+    PathSolver(
+        "nesterov",
+        "SGD, Nesterov, μ = 0.9",
+        "rate 0.0002",
+        lambda: keras.optimizers.SGD(0.0002, momentum=0.9, nesterov=True),
+    ),
+    PathSolver("amsgrad", "AMSGrad", "rate 0.02", lambda: keras.optimizers.Adam(0.02, amsgrad=True)),
+    PathSolver("nadam", "Nadam", "rate 0.02", lambda: keras.optimizers.Nadam(0.02)),
     PathSolver("eve", "Eve", "rate 0.02", lambda: Eve(0.02)),
     PathSolver("alig", "ALI-G", "rate 0.001", lambda: ALIG(0.001)),
     PathSolver("bpgrad-auto", 'BPGrad, L "auto"', "ρ = 0.1", lambda: BPGrad("auto")),
 )
+
+# Theorem 1 of Reddi et al. (2018): beta_1 = 0, beta_2 = 1 / (1 + C^2) with C = 3, and rates that fall as 1 / sqrt(t).
+_OF_THEOREM_1 = {"beta_1": 0.0, "beta_2": 0.1, "bias_correction": False}
+ON_REDDI = (
+    PathSolver("sgd", "SGD", "rate 0.1 / √t", lambda: keras.optimizers.SGD(InverseSquareRoot(0.1))),
+    PathSolver(
+        "adagrad",
+        "Adagrad",
+        "rate 0.1",
+        lambda: AdaptiveOptimizer("adagrad", 0.1),
+    ),
+    PathSolver(
+        "rmsprop",
+        "RMSProp",
+        "rate 0.1 / √t, ρ = 0.1",
+        lambda: AdaptiveOptimizer("rmsprop", InverseSquareRoot(0.1), rho=0.1),
+    ),
+    PathSolver(
+        "adam",
+        "Adam",
+        "rate 0.1 / √t, β = 0, 0.1",
+        lambda: AdaptiveOptimizer("adam", InverseSquareRoot(0.1), **_OF_THEOREM_1),
+    ),
+    PathSolver(
+        "amsgrad",
+        "AMSGrad",
+        "rate 0.1 / √t, β = 0, 0.1",
+        lambda: AdaptiveOptimizer("amsgrad", InverseSquareRoot(0.1), **_OF_THEOREM_1),
+    ),
+)
+_FIXED = {"rosenbrock": ON_ROSENBROCK, "reddi": ON_REDDI}
 
 
 def path_solver(name, value) -> PathSolver:
@@ -126,14 +184,14 @@ def solvers_on(function, chosen) -> list[PathSolver]:
     """Return solvers with the parameters that they have on a function.
 
     Args:
-        function: `rosenbrock`, whose solvers are `ON_ROSENBROCK`, or one of `VALUES`.
+        function: `rosenbrock` and `reddi`, whose solvers are `ON_ROSENBROCK` and `ON_REDDI`, or one of `VALUES`.
         chosen: Dictionary from names of solvers to values of their parameters, None for the one of the function.
             Names without options that have none on the function are left out.
 
     Raises:
-        InputError: As `path_solver`.
+        InputError: As `path_solver`; none of the solvers can go along the function.
     """
-    usual = ON_ROSENBROCK if function == "rosenbrock" else _usual(function)
+    usual = _FIXED.get(function) or _usual(function)
     found = []
     for name, value in chosen.items():
         if value is None and name != base_of(name):
@@ -142,7 +200,20 @@ def solvers_on(function, chosen) -> list[PathSolver]:
             found += [solver for solver in usual if solver.name == name]
         else:
             found.append(path_solver(name, value))
+    if function == "reddi":
+        _check_reddi(found)
     return found
+
+
+def _check_reddi(found):
+    if not found:
+        names = ", ".join(solver.name for solver in ON_REDDI)
+        raise InputError(
+            f"reddi has settings of {names}; give another solver its parameter, such as eve=0.01."
+        )
+    aware = next((solver.title for solver in found if isinstance(solver.make(), LossAwareOptimizer)), None)
+    if aware:
+        raise InputError(f"{aware} needs losses that are not negative, and those of reddi are; leave it out.")
 
 
 def _usual(function):

@@ -14,7 +14,7 @@ from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
 from tfapp.runs.record import keep_settings
-from tfapp.solvers.trainings.workload import Workload, objective
+from tfapp.solvers.trainings.workload import Workload
 
 JOB, MODEL, RESULT = "job.json", LAST, "result.json"
 _AGAIN = "remove it and run the same command again."
@@ -151,8 +151,8 @@ def _compiled(job, steps):
     model = job.workload.build_for(solver, job.seed)
     metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if job.workload.loss_alone:
-        metrics.append(keras.metrics.SparseCategoricalCrossentropy(name=_LOSS_ALONE, from_logits=True))
-    model.compile(solver, objective(), metrics=metrics, jit_compile=jit_compile())
+        metrics.append(job.workload.loss_metric(_LOSS_ALONE))
+    model.compile(solver, job.workload.objective(), metrics=metrics, jit_compile=jit_compile())
     # Left to the first step, the variables of the solver, or of a metric given by its name, have TensorFlow
     # trace that step twice.
     model.optimizer.build(model.trainable_variables)

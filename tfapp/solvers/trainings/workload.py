@@ -8,14 +8,16 @@ import numpy as np
 
 from tfapp.data import batch_stream, batches, open_classification
 from tfapp.errors import InputError
-from tfapp.models import build_classifier
+from tfapp.models import TanhSquaredError, build_classifier
+from tfapp.models.classifiers import tanh_squared_error
 from tfapp.optimizers import ALIG, BPGrad, with_rate_factors
 from tfapp.optimizers.rate_factors import unknown_ends
 
 VALIDATION_SHARE = 0.1
 # MatConvNet's networks start from weights that are made for pixels up to 255 less the mean image.
 _WITH_PIXELS = ("lenet-mnist", "lenet-cifar10")
-_LATER = ("loss_alone", "rate_factors")
+_LATER = ("loss_alone", "rate_factors", "loss")
+LOSSES = ("cross-entropy", "tanh-mse")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Workload:
             MatConvNet tells it.
         rate_factors: Factors of the learning rate by variable, such as `kernel=0.1,bias=2`, for
             `tfapp.optimizers.with_rate_factors`; of solvers that have them, which BPGrad and ALI-G do not.
+        loss: What is minimised beside the decay: one of `LOSSES`, `tanh-mse` being
+            `tfapp.models.TanhSquaredError`; "" for the first.
         holds_out: Whether the last tenth of the training images takes the place of the test images: for
             choosing parameters, which must not see these.
     """
@@ -48,6 +52,7 @@ class Workload:
     holds_out: bool = False
     loss_alone: bool = False
     rate_factors: str = ""
+    loss: str = ""
 
     def for_choosing(self):
         """Return the same workload with validation images in place of test images."""
@@ -64,6 +69,16 @@ class Workload:
             InputError: For data that cannot be read, or fewer training images than asked for.
         """
         return _splits(self)
+
+    def objective(self):
+        """Return the loss that the network is trained on; weight decay is part of the network."""
+        return TanhSquaredError() if self.loss == "tanh-mse" else objective()
+
+    def loss_metric(self, name):
+        """Return the same as a metric, which leaves out the decay."""
+        if self.loss == "tanh-mse":
+            return keras.metrics.MeanMetricWrapper(tanh_squared_error, name=name)
+        return keras.metrics.SparseCategoricalCrossentropy(name=name, from_logits=True)
 
     def build_for(self, solver, seed):
         """Return the network for a solver, which gets the decay of the weights if it wants it in the gradient alone.
@@ -183,5 +198,5 @@ def _mean(spec, model):
 
 
 def objective():
-    """Return the loss that classifiers train on; weight decay is part of the network."""
+    """Return the cross-entropy, the loss that classifiers train on; weight decay is part of the network."""
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
