@@ -15,12 +15,16 @@ from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 
 Option = typer.Option
+# In place of a further run: the weights that the training began with.
+INITIAL = "initial"
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 @resumes
 def landscape(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the trained run, of poses too.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of the trained run, of poses or solvers too.")
+    ],
     n: Annotated[int, Option("--n", min=3, help="Points along each axis.")] = 33,
     range: Annotated[
         str | None,
@@ -42,8 +46,8 @@ def landscape(
         str | None,
         Option(
             metavar="RUN2[,RUN3]",
-            help="The line to the solution of another run, or the plane of three; with batch normalisation add "
-            "--reestimate.",
+            help="The line to the solution of another run, or to the initial weights of this one (initial), or the "
+            "plane of three; with batch normalisation add --reestimate.",
         ),
     ] = None,
     layers: Annotated[
@@ -218,12 +222,18 @@ def choose_directions(solution, model, directions, to):
 def _through(solution, model, others):
     from tfapp.landscape import line_through, plane_through
 
-    solutions = [solution, *(open_run(other).solution() for other in others)]
+    if INITIAL in others and solution.initial is None:
+        raise InputError(f"The initial weights of {solution.path} are not known; give --to another run.")
+    solutions = [solution, *(open_run(other).solution() for other in others if other != INITIAL)]
     names = [Path(each.path).resolve().name for each in solutions]
     if len(set(names)) < len(names):
         names = [str(each.path) for each in solutions]
     models = [each.load_model() for each in solutions[1:]]
-    return (line_through if len(solutions) == 2 else plane_through)(model, *models, names=tuple(names))
+    if INITIAL in others:
+        place = others.index(INITIAL)
+        names.insert(1 + place, "its initial weights")
+        models.insert(place, solution.initial())
+    return (line_through if len(models) == 1 else plane_through)(model, *models, names=tuple(names))
 
 
 def _of_trajectory(solution, model):

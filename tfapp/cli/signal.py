@@ -115,7 +115,8 @@ def _opened(model, data, samples, seed, white, updates, learning_rate):
         from tfapp.cli.sources import open_source
 
         source = open_source(Path(model))
-        return source.load_model(), source.sample("train", samples, seed), None
+        solution = source.solution()
+        return solution.load_model(), solution.sample(samples, seed), None
     from tfapp.solvers.trainings.classifier_source import open_classifier
 
     if updates and model.endswith(".keras"):

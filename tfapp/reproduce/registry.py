@@ -4,6 +4,8 @@ from tfapp.reproduce.bpgrad import comparisons, functions, imagenet, networks, s
 from tfapp.reproduce.landscape import studies as landscape
 from tfapp.reproduce.lecture import figure_1 as lecture_figure_1
 from tfapp.reproduce.lecture import figure_2 as lecture_figure_2
+from tfapp.reproduce.lecture import figure_3 as lecture_figure_3
+from tfapp.reproduce.lecture import figure_4 as lecture_figure_4
 from tfapp.reproduce.lecture import signal as lecture_signal
 from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
@@ -23,6 +25,8 @@ STUDIES = {
         landscape,
         lecture_figure_1,
         lecture_figure_2,
+        lecture_figure_3,
+        lecture_figure_4,
         lecture_signal,
         thesis,
         functions,

@@ -14,11 +14,14 @@ from tfapp.records import Entries, TableOf, Text, Whole, checked, read_json, rea
 RECORD = "run.json"
 # Kinds of runs, and the command that makes each. Records of segmenters do not name theirs.
 SEGMENTATION, POSE, FITTED, TRANSFER = "segmentation", "pose", "fitted poses", "transfer"
+# A training of one solver has a record of its own, what is to be trained.
+SOLVER, JOB = "solver", "job.json"
 COMMANDS = {
     SEGMENTATION: "tfapp train",
     POSE: "tfapp pose train",
     FITTED: "tfapp pose fit",
     TRANSFER: "tfapp transfer train",
+    SOLVER: "tfapp solvers compare",
 }
 
 
@@ -29,6 +32,8 @@ _REMEDY = "restore it, or train again with `overwrite`."
 
 def run_kind(path):
     """Return the kind of the run in a folder, a key of `COMMANDS`; None if there is no record, or a damaged one."""
+    if (Path(path) / JOB).is_file() and not (Path(path) / RECORD).is_file():
+        return SOLVER
     try:
         kind = read_json(Path(path) / RECORD).get("kind", SEGMENTATION)
     except (OSError, ValueError, AttributeError):

@@ -246,6 +246,7 @@ class Solution:
         sample: Function of (count, seed) to the data of the loss, the arguments of `landscape` behind the model.
         trajectory: Folder of the recorded trajectory, whether there is one or not.
         moved: Names of the layers that directions of this run alone move; None for all that was trained.
+        initial: Function to the compiled model at the weights that its training began with, or None.
     """
 
     path: Path
@@ -254,3 +255,4 @@ class Solution:
     sample: Callable
     trajectory: Path | None = None
     moved: list[str] | None = None
+    initial: Callable | None = None

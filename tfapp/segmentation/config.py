@@ -370,8 +370,8 @@ def with_defaults(settings):
     return {**asdict(TrainConfig(**chosen).completed()), **settings}
 
 
-def check_stored(settings):
-    """Raise InputError for an option of a stored configuration that is out of its choices or range.
+def stored_config(settings):
+    """Return the `TrainConfig` of a stored configuration; it is not checked.
 
     Args:
         settings: The `config` of a `run.json`, whose entries are of the types of `TrainConfig`.
@@ -381,10 +381,20 @@ def check_stored(settings):
     for name in ("resize", "crop"):
         if chosen[name] is not None:
             chosen[name] = tuple(chosen[name])
-    if chosen["model"] not in MODELS:
+    return TrainConfig(**chosen)
+
+
+def check_stored(settings):
+    """Raise InputError for an option of a stored configuration that is out of its choices or range.
+
+    Args:
+        settings: As for `stored_config`.
+    """
+    config = stored_config(settings)
+    if config.model not in MODELS:
         # It is loaded from its file: a name of another version decides nothing.
-        chosen |= {"model": TrainConfig.model, "encoder_weights": None}
-    TrainConfig(**chosen).check()
+        config = replace(config, model=TrainConfig.model, encoder_weights=None)
+    config.check()
 
 
 def option_words(name, value):

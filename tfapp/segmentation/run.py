@@ -320,7 +320,15 @@ class Run(runs.Run):
             self.load_model,
             partial(self.sample, "train"),
             trajectory=self.path / TRAJECTORY,
+            initial=self.initial_model,
         )
+
+    def initial_model(self):
+        """Return the compiled network at the weights that its training began with, built anew from its seed."""
+        # Training opens runs, so that it is imported when it is needed.
+        from tfapp.segmentation.training import initial_model
+
+        return initial_model(self)
 
     def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.

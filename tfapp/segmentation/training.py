@@ -26,7 +26,7 @@ from tfapp.runs.progress import SILENT
 from tfapp.segmentation.architecture import architecture_of
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.compiling import compile_configured
-from tfapp.segmentation.config import KEPT
+from tfapp.segmentation.config import KEPT, stored_config
 from tfapp.segmentation.resume import begin_or_resume
 from tfapp.segmentation.run import TRAJECTORY, Run
 from tfapp.segmentation.tv_options import head_options, relu_maker
@@ -228,6 +228,22 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers):
             prepare=None if peers is None else partial(join_steps, peers=peers),
             callbacks=callbacks,
         )
+
+
+def initial_model(run):
+    """Return the compiled network of a run at the weights that its training began with, built anew from its seed.
+
+    Args:
+        run: `tfapp.segmentation.run.Run`.
+
+    Raises:
+        InputError: The data, or the file of the encoder's weights, are gone.
+    """
+    config = stored_config(run.config)
+    keras.utils.set_random_seed(config.seed)
+    model = _new_model(config, run.dataset, config.encoder_weights)
+    compile_configured(model, config, run.dataset, 1)
+    return model
 
 
 def _new_model(config, dataset, encoder_weights):

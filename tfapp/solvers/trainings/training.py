@@ -13,10 +13,10 @@ from tfapp.records import Entries, Flag, ListOf, Number, TableOf, Text, Whole, c
 from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.checkpoints import LAST, LastModel
 from tfapp.runs.fitting import fit_or_resume
-from tfapp.runs.record import keep_settings
+from tfapp.runs.record import JOB, keep_settings
 from tfapp.solvers.trainings.workload import Workload
 
-JOB, MODEL, RESULT = "job.json", LAST, "result.json"
+MODEL, RESULT = LAST, "result.json"
 _AGAIN = "remove it and run the same command again."
 
 
@@ -127,7 +127,7 @@ def train(job, folder, progress=None, callbacks=()):
     fitted = fit_or_resume(
         LastModel(folder, steps=steps),
         job.epochs,
-        lambda: _compiled(job, steps),
+        lambda: compiled(job, steps),
         lambda epochs: {"x": workload.training_batches(job.seed, epochs)[0], "steps_per_epoch": steps},
         row=tested,
         before=callbacks,
@@ -146,7 +146,13 @@ class _SkipsAreTold(keras.callbacks.Callback):
             unwrapped(self.model.optimizer).mark_skips_as_told()
 
 
-def _compiled(job, steps):
+def compiled(job, steps):
+    """Return the network of a job at its initial weights, compiled with its solver.
+
+    Args:
+        job: The `Job`.
+        steps: Updates of an epoch.
+    """
     solver = job.workload.factored(make_solver(job.solver, job.value, steps, job.epochs))
     model = job.workload.build_for(solver, job.seed)
     metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
