@@ -27,9 +27,10 @@ from tfapp.records import (
 from tfapp.runs import run as runs
 from tfapp.runs.progress import SILENT
 from tfapp.runs.record import SEGMENTATION
+from tfapp.segmentation.building import initial_model
 from tfapp.segmentation.changed_data import warn_of_changes
 from tfapp.segmentation.coding import TrainingData, refuse_other_coding
-from tfapp.segmentation.config import TrainConfig, check_stored
+from tfapp.segmentation.config import TrainConfig, check_stored, stored_config
 from tfapp.segmentation.exporting import export_segmenter
 from tfapp.segmentation.tested_images import warn_of_training_images
 from tfapp.segmentation.tv_options import RELU_OPTIONS
@@ -325,10 +326,7 @@ class Run(runs.Run):
 
     def initial_model(self):
         """Return the compiled network at the weights that its training began with, built anew from its seed."""
-        # Training opens runs, so that it is imported when it is needed.
-        from tfapp.segmentation.training import initial_model
-
-        return initial_model(self)
+        return initial_model(stored_config(self.config), self.dataset)
 
     def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write `base_dir/<version>` for TensorFlow Serving, and return that folder.

@@ -14,22 +14,20 @@ from tfapp.data.image_facts import remarks_on
 from tfapp.data.streams import WHOLE, check_divisible
 from tfapp.errors import InputError
 from tfapp.landscape import TrajectoryRecorder
-from tfapp.models import add_weight_decay, build, current_tv_weights, stride_of, tv_head
+from tfapp.models import current_tv_weights, stride_of, tv_head
 from tfapp.runs.callbacks import ReportProgress
 from tfapp.runs.checkpoints import Checkpoints, read_history
 from tfapp.runs.distributed.agreement import Followed, agree, check_alike
 from tfapp.runs.distributed.joined_steps import join_steps
 from tfapp.runs.distributed.peers import peer_losses
 from tfapp.runs.fitting import fit_or_resume, logs_and_seconds, save_finished
-from tfapp.runs.precision import dtype_policy
 from tfapp.runs.progress import SILENT
-from tfapp.segmentation.architecture import architecture_of
+from tfapp.segmentation.building import new_model
 from tfapp.segmentation.coding import refuse_other_coding
 from tfapp.segmentation.compiling import compile_configured
-from tfapp.segmentation.config import KEPT, stored_config
+from tfapp.segmentation.config import KEPT
 from tfapp.segmentation.resume import begin_or_resume
 from tfapp.segmentation.run import TRAJECTORY, Run
-from tfapp.segmentation.tv_options import head_options, relu_maker
 
 # A dozen images would make epochs of two steps, and twenty epochs would train nothing.
 LEAST_STEPS = 50
@@ -116,7 +114,7 @@ def _train(spec, out, config, overwrite, callbacks, say, keeping, peers):
             check_divisible(config.batch_size, peers.count)
         # A checkpoint has the encoder's weights already: a run resumes without their file.
         fresh = overwrite or not kept.done()
-        model = _new_model(config, dataset, config.encoder_weights if fresh else None)
+        model = new_model(config, dataset, config.encoder_weights if fresh else None)
         run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say, *keeping)
         begun = model, dataset, run, frames
         done = kept.done()
@@ -174,7 +172,7 @@ def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_B
                 )
             refuse_other_coding(run, dataset)
             run.take_compared(dataset)
-            begun = _new_model(config, dataset, None), dataset, run, run.frames("train", *keeping)
+            begun = new_model(config, dataset, None), dataset, run, run.frames("train", *keeping)
 
         agree(peers, open_data)
         kept = Followed(told["out"], told["epochs"], told["rows"])
@@ -228,46 +226,6 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers):
             prepare=None if peers is None else partial(join_steps, peers=peers),
             callbacks=callbacks,
         )
-
-
-def initial_model(run):
-    """Return the compiled network of a run at the weights that its training began with, built anew from its seed.
-
-    Args:
-        run: `tfapp.segmentation.run.Run`.
-
-    Raises:
-        InputError: The data, or the file of the encoder's weights, are gone.
-    """
-    config = stored_config(run.config)
-    keras.utils.set_random_seed(config.seed)
-    model = _new_model(config, run.dataset, config.encoder_weights)
-    compile_configured(model, config, run.dataset, 1)
-    return model
-
-
-def _new_model(config, dataset, encoder_weights):
-    options = {} if encoder_weights is None else {"encoder_weights": encoder_weights}
-    is_tv = config.head == "tv-softmax"
-    with dtype_policy(config.precision):
-        model = build(
-            config.model,
-            1 if config.label_image else dataset.num_outputs,
-            dataset.channels,
-            head=config.head,
-            head_options=head_options(config) if is_tv else None,
-            guided=is_tv and config.tv_guide,
-            relu=relu_maker(config),
-            base_width=config.base_width,
-            depth=config.depth,
-            dropout=config.dropout,
-            **architecture_of(config),
-            **options,
-        )
-    if config.decays_loss:
-        # Not of the total variation's weight: it would be pulled towards less of it.
-        add_weight_decay(model, config.weight_decay, kernels_only=True)
-    return model
 
 
 def _row(model, logs, seconds):
