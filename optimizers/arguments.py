@@ -38,8 +38,21 @@ def positive_integer(name, value):
     Raises:
         ValueError: Unless it is one of at least 1.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
+    return _integer(name, value, 1, "a positive integer")
+
+
+def natural_number(name, value):
+    """Return an integer.
+
+    Raises:
+        ValueError: Unless it is one of at least 0.
+    """
+    return _integer(name, value, 0, "an integer of at least 0")
+
+
+def _integer(name, value, least, expected):
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}.")
     return int(value)
 
 

@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tfapp.optimizers.arguments import in_unit_interval, positive
+from tfapp.optimizers.arguments import in_unit_interval, natural_number, positive, positive_integer
 from tfapp.optimizers.kfac.curvature import CurvatureOptimizer
 from tfapp.optimizers.kfac.factors import damped_inverses, estimate, preconditioned, running_average
 from tfapp.optimizers.kfac.fisher_products import fisher_grams
@@ -103,10 +103,10 @@ class KFAC(CurvatureOptimizer):
         self.momentum = in_unit_interval("momentum", momentum)
         self.plain_learning_rate = positive("plain_learning_rate", plain_learning_rate)
         self.step, self.fisher = _one_of("step", step, STEPS), _one_of("fisher", fisher, FISHERS)
-        self.adapt_every = _count("adapt_every", adapt_every, 0)
-        self.statistics_every = _count("statistics_every", statistics_every, 1)
-        self.inverse_every = _count("inverse_every", inverse_every, 1)
-        self.seed = _count("seed", seed, 0)
+        self.adapt_every = natural_number("adapt_every", adapt_every)
+        self.statistics_every = positive_integer("statistics_every", statistics_every)
+        self.inverse_every = positive_integer("inverse_every", inverse_every)
+        self.seed = natural_number("seed", seed)
 
     def build(self, variables):
         if self.built:
@@ -351,9 +351,3 @@ def _one_of(name, value, allowed):
     if value not in allowed:
         raise ValueError(f"`{name}` must be one of {', '.join(allowed)}. Received: {name}={value!r}.")
     return value
-
-
-def _count(name, value, least):
-    if isinstance(value, bool) or int(value) != value or value < least:
-        raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {name}={value}.")
-    return int(value)

@@ -193,7 +193,7 @@ def test_bad_setting_is_refused(make, options, message):
         ({"momentum": 1.0}, r"`momentum` must lie in \[0, 1\)"),
         ({"step": "newton"}, "`step` must be one of quadratic, fixed"),
         ({"fisher": "exact"}, "`fisher` must be one of model, empirical"),
-        ({"inverse_every": 0}, "`inverse_every` must be an integer of at least 1"),
+        ({"inverse_every": 0}, "`inverse_every` must be a positive integer"),
         ({"adapt_every": 1.5}, "`adapt_every` must be an integer of at least 0"),
     ],
 )
