@@ -4,6 +4,7 @@ from tfapp.layers.chamfer import chamfer_distance, nearest_distances
 from tfapp.layers.feature_transfer import FeatureTransfer
 from tfapp.layers.padding import CropLike, PadToStride
 from tfapp.layers.pooling import MaxPoolWithIndices, MaxUnpooling2D
+from tfapp.layers.roi import RoIAlign, RoIPool, roi_align, roi_pool
 from tfapp.layers.soft_threshold_dynamics import SoftThresholdDynamics
 from tfapp.layers.transforms import (
     RigidTransform,
@@ -42,6 +43,8 @@ __all__ = [
     "Potential",
     "Regularised",
     "RigidTransform",
+    "RoIAlign",
+    "RoIPool",
     "Rotation",
     "SecondDifferences",
     "SoftThresholdDynamics",
@@ -62,6 +65,8 @@ __all__ = [
     "regularise",
     "regularise_logits",
     "rigid_transform",
+    "roi_align",
+    "roi_pool",
     "rotation_from_axis_angle",
     "rotation_from_ortho6d",
     "rotation_from_quaternion",

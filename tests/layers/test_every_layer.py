@@ -21,6 +21,8 @@ from tfapp.layers import (
     MaxUnpooling2D,
     PadToStride,
     RigidTransform,
+    RoIAlign,
+    RoIPool,
     Rotation,
     SecondDifferences,
     SoftThresholdDynamics,
@@ -96,6 +98,11 @@ def poses(n):
     rotations = SciPyRotation.random(6, rng=np.random.default_rng(0)).as_matrix().astype(np.float32)
     signs = np.where(uniform(2, 3) < 0.5, -1, 1).astype(np.float32)
     return [normal(2, n, 3), rotations.reshape(2, 3, 3, 3), normal(2, 3, 3), signs]
+
+
+def features_and_boxes(n):
+    corners = 8 * np.sort(uniform(2, n, 2, 2), axis=2)
+    return [normal(2, n + 2, n, 3), np.reshape(corners, (2, n, 4))]
 
 
 class Case(NamedTuple):
@@ -220,6 +227,18 @@ CASES = {
         )
         for backend in ("scipy", "open3d", "z-buffer")
     },
+    **{
+        layer_class.__name__: Case(
+            layer_class,
+            {"size": (3, 2), "stride": 1.5, **options},
+            features_and_boxes,
+            [IMAGE, CLOUD],
+            shapes=(2, 5, 3, 2, 3),
+            # Keras gives no second input to the models that it makes of a layer, nor to its check of mixed precision.
+            by_keras={"run_training_check": False, "run_mixed_precision_check": False},
+        )
+        for layer_class, options in ((RoIPool, {}), (RoIAlign, {"sampling": 3, "aligned": False}))
+    },
     "FeatureTransfer": Case(
         FeatureTransfer,
         {"hidden": 6, "clusters": 4, "kernel_regularizer": keras.regularizers.L2(0.1)},
@@ -287,6 +306,8 @@ def test_keras_has_no_objection(case):
         given = {"input_data": tuple(tf.constant(array) for array in case.inputs(5)[:3])}
     elif case.layer_class is MaxUnpooling2D:
         given["call_kwargs"] = {"indices": others[0], "reference": others[1]}
+    elif case.layer_class in (RoIPool, RoIAlign):
+        given["call_kwargs"] = {"boxes": others[0]}
     run_layer_test(
         case.layer_class,
         case.options,

@@ -1,0 +1,232 @@
+"""Features of regions of interest: maxima and averages over the cells of boxes."""
+
+import keras
+import tensorflow as tf
+
+from tfapp.layers.arguments import check_channels_last, check_count, check_positive
+from tfapp.layers.options import CheckedOptions
+from tfapp.layers.pooling import axis_lengths, checked_window
+
+# Rows of a feature map whose height is unknown while the graph is built, for the tables of maxima.
+_MOST_ROWS = 4096
+
+
+def roi_align(features, boxes, size, stride, sampling=2, aligned=True):
+    """Return averages of bilinear samples over the cells of boxes.
+
+    Each box is cut into `size` cells and each cell is sampled at `sampling` x `sampling` places; a place more than one
+    pixel of the features outside of them counts as 0. It is linear in the features, and one product of matrices.
+
+    Args:
+        features: Float tensor `(batch, height, width, channels)`.
+        boxes: Float tensor `(batch, count, 4)`, rows (y1, x1, y2, x2) in pixels of the image. A row whose y2 < y1 or
+            x2 < x1 is no box, as those behind the last box of an image; its features are 0.
+        size: Pair of positive integers, rows and columns of cells.
+        stride: Pixels of the image between neighbouring features, > 0.
+        sampling: Positive integer, places along each side of a cell.
+        aligned: Whether the middle of the first pixel is at .5, as He et al. mean it; otherwise half a pixel is lost,
+            and no box is smaller than one pixel of the features.
+
+    Returns:
+        `(batch, count, size[0], size[1], channels)`. The boxes have no gradient.
+
+    Reference:
+        K. He, G. Gkioxari, P. Dollár, R. Girshick, "Mask R-CNN", ICCV 2017, section 3.
+    """
+    _, height, width, _ = axis_lengths(features)
+    boxes, exists = _split(boxes, features.dtype)
+    rows, columns = (
+        _sampling_matrix(low, high, count, length, stride, sampling, aligned)
+        for (low, high), count, length in zip(boxes, size, (height, width), strict=True)
+    )
+    rows *= exists[:, :, None, None]
+    return tf.einsum("bnph,bhwc,bnqw->bnpqc", rows, features, columns)
+
+
+def _sampling_matrix(low, high, count, length, stride, sampling, aligned):
+    """Return the share of each feature along an axis in the mean of a cell, `(batch, boxes, count, length)`."""
+    start, extent = low / stride - (0.5 if aligned else 0.0), (high - low) / stride
+    if not aligned:
+        extent = tf.maximum(extent, 1.0)
+    steps = (tf.range(count * sampling, dtype=low.dtype) + 0.5) / (count * sampling)
+    places = start[..., None] + extent[..., None] * steps
+    last = tf.cast(length, low.dtype) - 1.0
+    is_inside = (places >= -1.0) & (places <= last + 1.0)
+    distances = tf.abs(tf.clip_by_value(places, 0.0, last)[..., None] - tf.range(last + 1.0))
+    shares = tf.maximum(1.0 - distances, 0.0) * tf.cast(is_inside, low.dtype)[..., None]
+    batch, boxes, _ = axis_lengths(start[..., None])
+    return tf.reduce_mean(tf.reshape(shares, (batch, boxes, count, sampling, length)), axis=3)
+
+
+def roi_pool(features, boxes, size, stride):
+    """Return the maxima over the cells of boxes, whose corners are rounded to the features.
+
+    A cell that lies outside of the features has 0. The derivative goes to the first of equal maxima.
+
+    Args:
+        features, boxes, size, stride: As for `roi_align`; corners are inclusive.
+
+    Returns:
+        `(batch, count, size[0], size[1], channels)`. The boxes have no gradient.
+
+    Reference:
+        R. Girshick, "Fast R-CNN", ICCV 2015, section 2.1.
+    """
+    batch, height, width, channels = axis_lengths(features)
+    boxes, exists = _split(boxes, tf.float32)
+    (top, bottom), (left, right) = (
+        _cells(low, high, count, length, stride)
+        for (low, high), count, length in zip(boxes, size, (height, width), strict=True)
+    )
+    values = tf.stop_gradient(features)
+    maxima, rows = _maxima_of_rows(values, top, bottom)
+    places = tf.stack(
+        [_places(maxima, rows, left[:, :, column], right[:, :, column]) for column in range(size[1])], axis=3
+    )
+    # int64: a batch of feature maps can have more than 2**31 elements.
+    indices = places * tf.cast(channels, tf.int64) + tf.range(tf.cast(channels, tf.int64))
+    taken = tf.gather(tf.reshape(features, (batch, -1)), tf.reshape(indices, (batch, -1)), batch_dims=1)
+    holds = (bottom > top)[:, :, :, None] & (right > left)[:, :, None, :] & (exists > 0)[:, :, None, None]
+    return tf.where(holds[..., None], tf.reshape(taken, tf.shape(indices)), 0)
+
+
+def _split(boxes, dtype):
+    """Return ((y1, y2), (x1, x2)), each `(batch, count)`, and 1 for what is a box and 0 for what is none."""
+    y1, x1, y2, x2 = tf.unstack(tf.cast(tf.stop_gradient(boxes), dtype), axis=-1)
+    exists = (y2 >= y1) & (x2 >= x1)
+    zeros = tf.zeros_like(y1)
+    corners = [tf.where(exists, corner, zeros) for corner in (y1, y2, x1, x2)]
+    return (corners[:2], corners[2:]), tf.cast(exists, dtype)
+
+
+def _cells(low, high, count, length, stride):
+    """Return the first feature of each cell along an axis and the one behind its last, int32 (batch, boxes, count)."""
+    # Halves are rounded up, as C rounds them; TensorFlow rounds them to even numbers.
+    first, last = (tf.floor(corner / stride + 0.5) for corner in (low, high))
+    cell = tf.maximum(last - first + 1.0, 1.0)[..., None] / count
+    steps = tf.range(count, dtype=low.dtype)
+    ends = tf.floor(steps * cell) + first[..., None], tf.math.ceil((steps + 1.0) * cell) + first[..., None]
+    return [tf.clip_by_value(tf.cast(end, tf.int32), 0, length) for end in ends]
+
+
+def _maxima_of_rows(values, top, bottom):
+    """Return the maxima over the rows of each cell, `(batch, boxes, cells, width, channels)`, and their rows.
+
+    Two windows of 2^k rows, k from a table, hold any number of rows from 2^k to 2^(k + 1).
+    """
+    batch, height, width, channels = axis_lengths(values)
+    known = values.shape[1]
+    levels = (known or _MOST_ROWS).bit_length()
+    numbers = tf.range(height)
+    maxima = [values]
+    rows = [tf.broadcast_to(numbers[None, :, None, None], tf.shape(values))]
+    for level in range(levels - 1):
+        other = tf.minimum(numbers + 2**level, height - 1)
+        later, places = (tf.gather(table[-1], other, axis=1) for table in (maxima, rows))
+        larger = later > maxima[-1]
+        rows.append(tf.where(larger, places, rows[-1]))
+        maxima.append(tf.where(larger, later, maxima[-1]))
+    maxima, rows = tf.concat(maxima, axis=1), tf.concat(rows, axis=1)
+    count = tf.maximum(bottom - top, 1)
+    level = sum(tf.cast(count >= 2**power, tf.int32) for power in range(1, levels))
+    length = tf.bitwise.left_shift(tf.ones_like(level), level)
+    at = [level * height + tf.clip_by_value(start, 0, height - 1) for start in (top, bottom - length)]
+    (first, second), (first_rows, second_rows) = (
+        [tf.gather(table, place, axis=1, batch_dims=1) for place in at] for table in (maxima, rows)
+    )
+    larger = second > first
+    return tf.where(larger, second, first), tf.where(larger, second_rows, first_rows)
+
+
+def _places(maxima, rows, left, right):
+    """Return row * width + column of the maxima of one column of cells, int64 `(batch, boxes, cells, channels)`."""
+    _, _, _, width, _ = axis_lengths(maxima)
+    columns = tf.range(width)
+    inside = (columns >= left[..., None]) & (columns < right[..., None])
+    shown = tf.where(inside[:, :, None, :, None], maxima, maxima.dtype.min)
+    column = tf.argmax(shown, axis=3)
+    row = tf.gather(tf.transpose(rows, (0, 1, 2, 4, 3)), column[..., None], batch_dims=4)[..., 0]
+    return tf.cast(row, tf.int64) * tf.cast(width, tf.int64) + column
+
+
+class _OfRegions(CheckedOptions):
+    """What both layers have, in front of `keras.layers.Layer`."""
+
+    def __init__(self, size=7, stride=16, **kwargs):
+        super().__init__(**kwargs)
+        self.size, self.stride = size, stride
+
+    def checked(self, name, value):
+        if name == "size":
+            return checked_window("size", value)
+        if name == "stride":
+            check_positive(stride=value)
+        if name == "sampling":
+            check_count(sampling=value)
+            return int(value)
+        return value
+
+    def compute_output_shape(self, features_shape, boxes_shape):
+        return (*boxes_shape[:2], *self.size, features_shape[-1])
+
+    def get_config(self):
+        return super().get_config() | {name: getattr(self, name) for name in self.OPTIONS}
+
+
+@keras.saving.register_keras_serializable(package="tfapp")
+class RoIPool(_OfRegions, keras.layers.Layer):
+    """Maxima of features over the cells of boxes, as Fast R-CNN has them; `roi_pool` has the formula.
+
+    Args:
+        size: Positive integer, or a pair of them: rows and columns of cells.
+        stride: Pixels of the image between neighbouring features, > 0.
+
+    Call arguments:
+        features: Float tensor `(batch, height, width, channels)`.
+        boxes: Float tensor `(batch, count, 4)`, rows (y1, x1, y2, x2) in pixels of the image, corners inclusive; a row
+            whose y2 < y1 or x2 < x1 is no box, and its features are 0.
+
+    Output shape:
+        `(batch, count, rows, columns, channels)`.
+
+    Reference:
+        R. Girshick, "Fast R-CNN", ICCV 2015, section 2.1.
+    """
+
+    OPTIONS = BUILT_IN = ("size", "stride")
+
+    def call(self, features, boxes):
+        check_channels_last(type(self).__name__)
+        return roi_pool(features, boxes, self.size, self.stride)
+
+
+@keras.saving.register_keras_serializable(package="tfapp")
+class RoIAlign(_OfRegions, keras.layers.Layer):
+    """Averages of bilinear samples of features over the cells of boxes; `roi_align` has the formula.
+
+    Args:
+        size, stride: As for `RoIPool`.
+        sampling: Positive integer, places along each side of a cell.
+        aligned: Whether the middle of the first pixel is at .5.
+
+    Call arguments:
+        features: Float tensor `(batch, height, width, channels)`.
+        boxes: Float tensor `(batch, count, 4)`, rows (y1, x1, y2, x2) in pixels of the image; a row whose y2 < y1 or
+            x2 < x1 is no box, and its features are 0.
+
+    Output shape:
+        `(batch, count, rows, columns, channels)`.
+
+    Reference:
+        K. He, G. Gkioxari, P. Dollár, R. Girshick, "Mask R-CNN", ICCV 2017, section 3.
+    """
+
+    OPTIONS = BUILT_IN = ("size", "stride", "sampling", "aligned")
+
+    def __init__(self, size=7, stride=16, sampling=2, aligned=True, **kwargs):
+        super().__init__(size, stride, **kwargs)
+        self.sampling, self.aligned = sampling, bool(aligned)
+
+    def call(self, features, boxes):
+        check_channels_last(type(self).__name__)
+        return roi_align(features, boxes, self.size, self.stride, self.sampling, self.aligned)
