@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 # Modules at the top of tfapp/ that every room inside it may use.
 SHARED = {"archives", "claims", "errors", "files", "packed", "records", "workers"}
 BELOW_TASKS = SHARED | {"layers", "optimizers", "export", "data", "models", "report", "landscape", "runs"}
-TASKS = {"segmentation", "pose", "solvers", "transfer"}
+TASKS = {"segmentation", "detection", "pose", "solvers", "transfer"}
 MAY_IMPORT = {
     "layers": set(),
     "optimizers": set(),
@@ -112,6 +112,8 @@ def test_public_names_of_the_layers():
         "Potential",
         "Regularised",
         "RigidTransform",
+        "RoIAlign",
+        "RoIPool",
         "Rotation",
         "SecondDifferences",
         "SoftThresholdDynamics",
@@ -132,6 +134,8 @@ def test_public_names_of_the_layers():
         "regularise",
         "regularise_logits",
         "rigid_transform",
+        "roi_align",
+        "roi_pool",
         "rotation_from_axis_angle",
         "rotation_from_ortho6d",
         "rotation_from_quaternion",

@@ -223,7 +223,7 @@ def test_object_without_a_word_on_difficulty_is_not_difficult(write, difficult):
             annotation([("dog", 0), ("unicorn", 0)]),
             "Object 2 of .*000001.xml is of the class 'unicorn'; .*aeroplane",
         ),
-        ("<annotation><object/></annotation>", "Object 1 of .*000001.xml is of the class ''"),
+        ("<annotation><object/></annotation>", "Object 1 of .*000001.xml has no name"),
         (annotation([("dog", 2)]), "Object 1 of .*000001.xml has difficult = '2'; expected 0 or 1"),
         ("<annotation>\n<object>", "000001.xml is damaged .*line 2"),
         ("", r"000001.xml is damaged \(no element found"),

@@ -9,7 +9,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tfapp.errors import InputError
-from tfapp.segmentation.pictures import contact_sheet, overlay, palette
+from tfapp.report.contact_sheet import contact_sheet
+from tfapp.segmentation.pictures import overlay, palette
 from tfapp.segmentation.prediction import check_places, find_images, predict, restore
 
 

@@ -18,6 +18,7 @@ from tfapp.cli.console import (
 )
 from tfapp.cli.options import MaxPixels
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, ONE_LABEL, SEVERAL_LABELS, forms_in_short
+from tfapp.errors import InputError
 from tfapp.files import check_outputs
 from tfapp.report.result_table import ResultTable
 
@@ -38,7 +39,7 @@ def show(
         str,
         typer.Argument(
             help=f"{forms_in_short(MASKS, IMAGE_PAIRS)}; with labels {forms_in_short(ONE_LABEL)}; with several labels "
-            f"{forms_in_short(SEVERAL_LABELS)}"
+            f"{forms_in_short(SEVERAL_LABELS)}; with boxes voc-boxes:PATH, coco:"
         ),
     ],
     out: Annotated[Path, typer.Option(help="Contact sheet to write.")] = Path("contact-sheet.png"),
@@ -47,12 +48,14 @@ def show(
     ] = 12,
     max_pixels: MaxPixels = None,
 ):
-    """Write a contact sheet of images with mask overlays, of image pairs, or of each class; print sizes and counts."""
-    from tfapp.data import names_classification, names_multi_label, open_dataset
+    """Write a contact sheet of images with masks or boxes, of image pairs, or of each class; print sizes and counts."""
+    from tfapp.data import names_boxes, names_classification, names_multi_label, open_dataset
     from tfapp.report.figures import check_image_name
     from tfapp.segmentation.pictures import contact_sheet_of, survey, survey_pairs
 
     check_image_name(out)
+    if names_boxes(spec):
+        return _show_boxes(spec, out, count)
     if names_classification(spec):
         return _show_classes(spec, out, count)
     if names_multi_label(spec):
@@ -126,6 +129,70 @@ def _show_targets(spec, out, count):
     _print_sheet(out, shown, data.num_classes)
 
 
+def _show_boxes(spec, out, count):
+    """Write a contact sheet of training images with their boxes; print the objects of each class in each split.
+
+    Args:
+        spec: What `open_boxes` takes.
+        out: `Path` of the sheet.
+        count: Images, at most.
+    """
+    import numpy as np
+
+    from tfapp.data import open_boxes
+    from tfapp.detection.pictures import draw_boxes
+    from tfapp.report.contact_sheet import contact_sheet
+    from tfapp.report.figures import save_image
+
+    data = open_boxes(spec)
+    check_outputs([(out, "the contact sheet")], [file for split in data.splits for file in split.contents])
+    chosen = np.unique(np.linspace(0, len(data.train) - 1, min(count, len(data.train))).astype(int))
+    across = min(3, len(chosen))
+    pictures = [
+        draw_boxes(image.read(), image.boxes, data.class_names)
+        for image in map(data.train.__getitem__, chosen)
+    ]
+    pictures += [np.full((1, 1, 3), 255, np.uint8)] * (-len(pictures) % across)
+    rows = [pictures[start : start + across] for start in range(0, len(pictures), across)]
+    save_image(contact_sheet(rows, [""] * across, cell=420), out)
+    _print_objects(data)
+    _print_remarks(data)
+    print_written(out)
+
+
+def _print_objects(data):
+    names = ("training", "testing")[: len(data.splits)]
+    told = ", ".join(f"{len(split)} for {name}" for name, split in zip(names, data.splits, strict=True))
+    console.print(f"{data.spec}: images with boxes, {told}", soft_wrap=True)
+    counts = [row for split in data.splits for row in split.counts(data.num_classes)]
+    header = ["class", "index", *(word for name in names for word in (f"objects, {name}", "difficult"))]
+    print_table(
+        ResultTable(header, list(zip(data.class_names, range(data.num_classes), *counts, strict=True)))
+    )
+
+
+def _check_boxes(spec, out):
+    """Read all images with boxes; say what was left out of them, and refuse what cannot be used."""
+    from tfapp.data import open_boxes
+
+    if out is not None:
+        raise InputError(
+            f"There is no page about boxes yet; leave out --out, or look at them by `tfapp data show {spec}`."
+        )
+    data = open_boxes(spec)
+    with ConsoleProgress().task("reading", sum(map(len, data.splits))) as task:
+        for split in data.splits:
+            for image in split:
+                image.read()
+                task.advance()
+    _print_objects(data)
+    for remark in data.remarks:
+        console.print(f"warning: {remark.text}", soft_wrap=True, markup=False, highlight=False)
+    if data.remarks:
+        raise typer.Exit(EXIT_FAILURE)
+    console.print("nothing to mend")
+
+
 def _print_remarks(data):
     """Print what a person should know of the data."""
     from tfapp.data.image_facts import remarks_on
@@ -159,8 +226,8 @@ def _write_class_sheet(data, of_class, count, out):
     """
     import numpy as np
 
+    from tfapp.report.contact_sheet import as_rgb, contact_sheet
     from tfapp.report.figures import save_image
-    from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
     files = [file for split in data.splits for file in split.contents if isinstance(file, Path)]
     check_outputs([(out, "the contact sheet")], files)
@@ -194,6 +261,7 @@ def check(
     """Read all of a dataset and say what may be wrong; exit code 0 if nothing, 1 with warnings, 2 if it is refused."""
     del max_pixels  # Its option has set the limit.
     from tfapp.data import (
+        names_boxes,
         names_classification,
         names_multi_label,
         open_classification,
@@ -204,6 +272,8 @@ def check(
     from tfapp.data.pictures import pictures_of
     from tfapp.segmentation.data_page import check_out, write_data_report
 
+    if names_boxes(spec):
+        return _check_boxes(spec, out)
     if out is not None:
         check_out(out)
     if names_classification(spec):

@@ -14,8 +14,9 @@ from tfapp.data.collecting import not_collecting
 from tfapp.errors import InputError, either
 from tfapp.packed import check_unpacked, is_packed, packed_within
 
-# What a reader gives: a `Dataset` with masks or of image pairs, a `ClassificationSet`, a `MultiLabelSet`.
+# What a reader gives: a `Dataset` with masks or of image pairs, a `ClassificationSet`, a `MultiLabelSet`, a `BoxedSet`.
 MASKS, IMAGE_PAIRS, ONE_LABEL, SEVERAL_LABELS = "masks", "image pairs", "one label", "several labels"
+BOXES = "boxes"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Reader:
 
     Attributes:
         name: What stands before the colon.
-        gives: `MASKS`, `IMAGE_PAIRS`, `ONE_LABEL` or `SEVERAL_LABELS`.
+        gives: `MASKS`, `IMAGE_PAIRS`, `ONE_LABEL`, `SEVERAL_LABELS` or `BOXES`.
         home: Module of `tfapp.data.readers` and function in it, such as `voc.voc2007`; if both are called like the
             dataset, "". A function that reads a folder takes its absolute path, the specification and the options, one
             that generates images the specification and the numbers.
@@ -93,6 +94,22 @@ READERS = (
         about_options="contrast normalisation and whitening",
     ),
     Reader("imagenet", ONE_LABEL),
+    *(
+        Reader(
+            name,
+            BOXES,
+            f"voc_boxes.{name.replace('-', '_')}",
+            options={"train": "LIST", "test": "LIST"},
+            about_options="the names of lists in ImageSets/Main",
+        )
+        for name in ("voc-boxes", "voc2007", "voc2012")
+    ),
+    Reader(
+        "coco",
+        BOXES,
+        options={"train": "FILE", "test": "FILE"},
+        about_options="the names of the JSON files in the folder or its annotations",
+    ),
 )
 
 
@@ -158,6 +175,30 @@ def open_multi_label(spec):
     from tfapp.data.multi_label import one_class_each
 
     return one_class_each(data)
+
+
+def open_boxes(spec):
+    """Open the images with boxes around objects that `spec` names.
+
+    Args:
+        spec: `voc-boxes:PATH` (XML files of PASCAL VOC, of any classes), `voc2007:PATH`, `voc2012:PATH` (the official
+            layout), or `coco:PATH` (JSON files of COCO). `?train=LIST&test=LIST` behind the first three names other
+            lists of `ImageSets/Main`, behind the last other files; in a shell this needs quotes.
+
+    Returns:
+        `tfapp.data.boxed.BoxedSet`.
+
+    Raises:
+        InputError: For an unknown name, a missing folder, or data that do not have the layout.
+    """
+    _, folders = _forms(BOXES)
+    return _open(spec, (BOXES,), "images with boxes", ", ".join(folders))
+
+
+def names_boxes(text):
+    """Return whether `text` names images with boxes alone by its form, and not an existing folder."""
+    others = MASKS, IMAGE_PAIRS, ONE_LABEL, SEVERAL_LABELS
+    return _names(text, BOXES) and not _names(text, *others) and not Path(text).is_dir()
 
 
 def names_dataset(text):
@@ -237,7 +278,7 @@ def _open(spec, kinds, what, expected):
 
 
 # The reader of a person's own folder, by what it gives.
-_OWN = {MASKS: "folder", SEVERAL_LABELS: "labels"}
+_OWN = {MASKS: "folder", SEVERAL_LABELS: "labels", BOXES: "voc-boxes"}
 
 
 def _unknown(spec, kinds, what, expected):

@@ -3,10 +3,11 @@
 from tfapp.data.checks import WARNING
 from tfapp.errors import InputError
 from tfapp.files import write_text
+from tfapp.report.contact_sheet import as_rgb, contact_sheet
 from tfapp.report.figures import jpeg_address, save_image
 from tfapp.report.markup import Cell, Section, facts, figure, grid, paragraph, table
 from tfapp.report.page import shell
-from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
+from tfapp.segmentation.pictures import overlay
 
 PAGE, SHEET = ".html", ".png"
 _QUALITY = 85

@@ -1,11 +1,12 @@
-"""Label maps as pictures: palettes, overlays, contact sheets, and the first look at a dataset."""
+"""Label maps as pictures: palettes, overlays, and the first look at a dataset."""
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from tfapp.data import network_pair
 from tfapp.data.dataset import check_pair
 from tfapp.report.colours import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, rgb
+from tfapp.report.contact_sheet import as_rgb, contact_sheet
 from tfapp.report.figures import save_image
 from tfapp.segmentation.metrics import ImageQuality, image_quality, label_borders
 
@@ -54,55 +55,6 @@ def overlay(image, labels, num_classes, opacity=0.45):
     colours = palette(num_classes)[np.where(inside, labels, 0)].astype(np.float32)
     share = np.where(inside, np.where(label_borders(labels), 1.0, opacity), 0.0)[..., None]
     return np.rint(picture * (1 - share) + colours * share).astype(np.uint8)
-
-
-def as_rgb(image):
-    """Return a float image in [0, 1] with 1 or 3 channels as uint8 (height, width, 3)."""
-    return np.rint(255 * np.broadcast_to(image, (*image.shape[:2], 3))).astype(np.uint8)
-
-
-def contact_sheet(rows, column_titles, cell=160, captions=None):
-    """Paste pictures into a grid with a line of titles.
-
-    Args:
-        rows: List of rows, each a list of uint8 (height, width, 3) pictures of any size.
-        column_titles: One text per column.
-        cell: Longer side of the pictures in pixels; they keep their proportions.
-        captions: Texts to write into the cells, in the shape of `rows`, or None.
-
-    Returns:
-        A PIL image.
-    """
-    gap, font = 6, ImageFont.load_default(max(10, cell // 12))
-    title_height = 10 + int(font.size)
-    rows = [[_fitted(picture, cell) for picture in row] for row in rows]
-    height = max(picture.height for row in rows for picture in row)
-    size = (len(column_titles) * (cell + gap) + gap, title_height + len(rows) * (height + gap) + gap)
-    sheet = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(sheet)
-    for column, title in enumerate(column_titles):
-        draw.text((gap + column * (cell + gap), 4), title, fill="black", font=font)
-    for r, row in enumerate(rows):
-        for c, picture in enumerate(row):
-            corner = (gap + c * (cell + gap), title_height + r * (height + gap))
-            sheet.paste(picture, corner)
-            if captions and captions[r][c]:
-                _write_caption(draw, corner, captions[r][c], font)
-    return sheet
-
-
-def _write_caption(draw, corner, text, font):
-    place = (corner[0] + 3, corner[1] + 2)
-    draw.rectangle(draw.textbbox(place, text, font), fill="white")
-    draw.text(place, text, fill="black", font=font)
-
-
-def _fitted(picture, cell):
-    image = Image.fromarray(picture)
-    scale = cell / max(image.size)
-    size = tuple(max(1, round(length * scale)) for length in image.size)
-    # Enlarged pixels stay visible as pixels; reductions are averaged.
-    return image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
 
 
 def survey(dataset, advance=lambda: None):

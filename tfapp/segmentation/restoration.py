@@ -8,13 +8,13 @@ import numpy as np
 from tfapp.data import network_pair
 from tfapp.errors import InputError
 from tfapp.models.tiling import AUTO, Remark, TiledNetwork
+from tfapp.report.contact_sheet import as_rgb, contact_sheet
 from tfapp.report.figures import save_image
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.changed_data import hash_of_tested
 from tfapp.segmentation.evaluation import of_measures
 from tfapp.segmentation.metrics import ImageQuality, image_quality
-from tfapp.segmentation.pictures import as_rgb, contact_sheet
 from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
 
 EXAMPLES = 4

@@ -1,12 +1,12 @@
 """Reader of PASCAL VOC in its official layout: which of its 20 classes an image shows."""
 
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
 from tfapp.data.listing import NamedFiles
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
+from tfapp.data.readers.voc_annotation import annotation_root, objects_of
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file, read_text
 
@@ -218,29 +218,12 @@ def annotated_targets(file):
         InputError: If the file is missing, damaged, no annotation, or has an object of an unknown class.
     """
     targets = np.full(len(CLASS_NAMES), ABSENT, np.int8)
-    for number, element in enumerate(_annotation_root(file).findall("object"), 1):
-        name, difficult = ((element.findtext(tag) or "").strip() for tag in ("name", "difficult"))
-        if name not in CLASS_NAMES:
+    root = annotation_root(file, ", and its list of images has no class lists")
+    for number, one in enumerate(objects_of(root, file, boxes=False), 1):
+        if one.name not in CLASS_NAMES:
             raise InputError(
-                f"Object {number} of {file} is of the class {name!r}; expected one of: {', '.join(CLASS_NAMES)}."
+                f"Object {number} of {file} is of the class {one.name!r}; expected one of: {', '.join(CLASS_NAMES)}."
             )
-        if difficult not in ("", "0", "1"):
-            raise InputError(f"Object {number} of {file} has difficult = {difficult!r}; expected 0 or 1.")
-        index = CLASS_NAMES.index(name)
-        targets[index] = max(targets[index], NOT_COUNTED if difficult == "1" else PRESENT)
+        index = CLASS_NAMES.index(one.name)
+        targets[index] = max(targets[index], NOT_COUNTED if one.difficult else PRESENT)
     return targets
-
-
-def _annotation_root(file):
-    check_regular_file(file, "an annotation")
-    try:
-        root = ElementTree.parse(file).getroot()
-    except FileNotFoundError:
-        raise InputError(
-            f"{file} does not exist, and its list of images has no class lists; restore it to tell the classes."
-        ) from None
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise InputError(f"{file} is damaged ({error}); restore the annotation.") from None
-    if root.tag != "annotation":
-        raise InputError(f"{file} holds <{root.tag}>; expected an <annotation> of PASCAL VOC.")
-    return root

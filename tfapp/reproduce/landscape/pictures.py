@@ -4,10 +4,10 @@ import numpy as np
 
 from tfapp.data import network_pair
 from tfapp.models.tiling import TiledNetwork
+from tfapp.report.contact_sheet import as_rgb, contact_sheet
 from tfapp.report.figures import save_image
 from tfapp.reproduce.landscape.protocol import TITLES
 from tfapp.runs.progress import SILENT
-from tfapp.segmentation.pictures import as_rgb, contact_sheet
 
 CELL = 260
 

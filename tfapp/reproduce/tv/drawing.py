@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from tfapp.data import Noise, network_pair, parse_noises
 from tfapp.files import write_text
 from tfapp.report.colours import QUALITATIVE
+from tfapp.report.contact_sheet import as_rgb, contact_sheet
 from tfapp.report.figures import save_image, save_png
 from tfapp.report.result_table import DASH, ResultTable, Summary, document
 from tfapp.reproduce.tv.pairs import HEADS
@@ -16,7 +17,7 @@ from tfapp.reproduce.tv.published import published_table
 from tfapp.reproduce.tv.tables import SOURCE, TABLES, spaced
 from tfapp.segmentation.evaluation import EvaluationData, Segmenter, evaluate
 from tfapp.segmentation.page.pictures import noisy_at_own_size, share_right
-from tfapp.segmentation.pictures import as_rgb, contact_sheet, overlay
+from tfapp.segmentation.pictures import overlay
 
 SIGMAS = tuple(round(0.01 * step, 2) for step in range(1, 11))
 # Lines of the models 1 and 2; side of an example in pixels.

@@ -7,11 +7,12 @@ from PIL import Image
 
 from tfapp.data import network_pair
 from tfapp.errors import InputError
+from tfapp.report.contact_sheet import as_rgb
 from tfapp.report.figures import jpeg_address
 from tfapp.segmentation.coding import on_same_data
 from tfapp.segmentation.evaluation import Segmenter
 from tfapp.segmentation.page.sentences import in_words
-from tfapp.segmentation.pictures import as_rgb, overlay
+from tfapp.segmentation.pictures import overlay
 
 LONGEST_SIDE = 320
 JPEG_QUALITY = 88

@@ -1,0 +1,209 @@
+"""Boxes in PASCAL VOC's XML and COCO's JSON files."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfapp.data import open_boxes
+from tfapp.errors import InputError
+
+
+def annotation(*objects, size=(40, 30)):
+    """Return an XML text of an image of (width, height) with objects (name, xmin, ymin, xmax, ymax, further tags)."""
+    written = "".join(
+        f"<object><name>{name}</name>{tags}<bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax>"
+        f"<ymax>{y2}</ymax></bndbox></object>"
+        for name, x1, y1, x2, y2, *tags in objects
+        for tags in ["".join(tags)]
+    )
+    width, height = size
+    return f"<annotation><size><width>{width}</width><height>{height}</height></size>{written}</annotation>"
+
+
+def write_image(path, size=(40, 30), form="PNG"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, "white").save(path, form)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Images and annotations side by side: `a` with a cat and a difficult dog, `b` with a cat."""
+    for name, objects in {
+        "a": [("cat", 1, 1, 10, 20), ("dog", 5, 6, 40, 30, "<difficult>1</difficult>")],
+        "b": [("cat", 3, 4, 8, 9)],
+    }.items():
+        write_image(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.xml").write_text(annotation(*objects), encoding="utf-8")
+    return tmp_path
+
+
+def test_corners_are_counted_from_1_and_inclusive(folder):
+    data = open_boxes(f"voc-boxes:{folder}")
+    assert data.class_names == ("cat", "dog") and data.test is None
+    np.testing.assert_array_equal(data.train[0].boxes.corners, [[0, 0, 20, 10], [5, 4, 30, 40]])
+    assert data.train[0].boxes.difficult.tolist() == [False, True]
+    np.testing.assert_array_equal(data.train.counts(2), [[2, 0], [0, 1]])
+
+
+def test_file_with_the_ending_of_another_format_is_read(folder):
+    (folder / "a.png").unlink()
+    write_image(folder / "a.jpg", form="PNG")
+    assert open_boxes(f"voc-boxes:{folder}").train[0].read().shape == (30, 40, 3)
+
+
+def test_size_that_is_not_told_is_that_of_the_image(folder):
+    (folder / "b.xml").write_text(annotation(("cat", 3, 4, 8, 9), size=(0, 0)), encoding="utf-8")
+    assert open_boxes(f"voc-boxes:{folder}").train[1].size == (30, 40)
+
+
+def test_boxes_without_area_or_outside_are_left_out_and_told(folder):
+    objects = [("cat", 3, 4, 8, 9), ("cat", 7, 7, 7, 7), ("cat", 60, 4, 70, 9), ("cat", 30, 20, 50, 28)]
+    (folder / "b.xml").write_text(annotation(*objects), encoding="utf-8")
+    data = open_boxes(f"voc-boxes:{folder}")
+    np.testing.assert_array_equal(data.train[1].boxes.corners, [[3, 2, 9, 8], [19, 29, 28, 40]])
+    assert [remark.text for remark in data.remarks] == [
+        "Boxes without area were left out: 1, the first is object 2 of b.xml.",
+        "Boxes outside of the image were left out: 1, the first is object 3 of b.xml.",
+        "Boxes that reach beyond the image were cut: 1, the first is object 4 of b.xml.",
+    ]
+
+
+@pytest.fixture
+def official(tmp_path):
+    """The layout of PASCAL VOC 2007 with an image for training and one for testing."""
+    root = tmp_path / "VOCdevkit" / "VOC2007"
+    lists = root / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (root / "Annotations").mkdir()
+    for name, split in (("000001", "trainval"), ("000002", "test")):
+        write_image(root / "JPEGImages" / f"{name}.jpg", form="JPEG")
+        (root / "Annotations" / f"{name}.xml").write_text(annotation(("sofa", 1, 2, 3, 4)), encoding="utf-8")
+        (lists / f"{split}.txt").write_text(f"{name}\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_official_lists_are_the_splits(official):
+    data = open_boxes(f"voc2007:{official}")
+    assert [image.name for split in data.splits for image in split] == ["000001", "000002"]
+    assert data.num_classes == 20 and data.class_names[data.test[0].boxes.labels[0]] == "sofa"
+
+
+def test_fingerprint_depends_on_the_boxes(folder):
+    before = open_boxes(f"voc-boxes:{folder}").fingerprint()
+    (folder / "b.xml").write_text(annotation(("cat", 3, 4, 8, 10)), encoding="utf-8")
+    assert open_boxes(f"voc-boxes:{folder}").fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("xml", "message"),
+    [
+        (
+            annotation(("bird", 1, 2, 3, "four")),
+            "ymin, xmin, ymax, xmax = 2, 1, four, 3; expected four numbers",
+        ),
+        ("<annotation><object><name>cat</name></object></annotation>", "Object 1 of .* has no box"),
+        ("<annotation><object/></annotation>", "Object 1 of .* has no name"),
+        ("<html/>", "expected an <annotation>"),
+        ("<annotation>", "is damaged"),
+    ],
+)
+def test_malformed_annotation_is_one_sentence(folder, xml, message):
+    (folder / "b.xml").write_text(xml, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        open_boxes(f"voc-boxes:{folder}")
+
+
+def test_class_that_is_not_in_the_list_of_classes_is_named(folder):
+    (folder / "classes.txt").write_text("bird\ncat\n", encoding="utf-8")
+    with pytest.raises(InputError, match="is of the class 'dog'; expected one of: bird, cat"):
+        open_boxes(f"voc-boxes:{folder}")
+
+
+def test_image_of_another_size_than_its_boxes_is_refused(folder):
+    write_image(folder / "a.png", size=(20, 30))
+    with pytest.raises(InputError, match="has 20x30 pixels, its boxes are for 40x30"):
+        open_boxes(f"voc-boxes:{folder}").train[0].read()
+
+
+def test_image_and_annotation_without_the_other_are_named(folder):
+    write_image(folder / "c.png")
+    with pytest.raises(InputError, match="c.png has no annotation"):
+        open_boxes(f"voc-boxes:{folder}")
+    (folder / "c.png").unlink()
+    (folder / "d.xml").write_text(annotation(), encoding="utf-8")
+    with pytest.raises(InputError, match="d.xml has no image"):
+        open_boxes(f"voc-boxes:{folder}")
+
+
+def test_split_without_boxes_is_refused(official):
+    file = official / "VOCdevkit" / "VOC2007" / "Annotations" / "000002.xml"
+    file.write_text(annotation(), encoding="utf-8")
+    with pytest.raises(InputError, match="No image for testing .* has a box that counts"):
+        open_boxes(f"voc2007:{official}")
+
+
+def coco_content(names, boxes):
+    return {
+        "images": [
+            {"id": 7 + place, "file_name": name, "height": 30, "width": 40}
+            for place, name in enumerate(names)
+        ],
+        "annotations": [
+            {"image_id": 7 + image, "category_id": category, "bbox": box, **more}
+            for image, category, box, more in boxes
+        ],
+        "categories": [{"id": 18, "name": "dog"}, {"id": 3, "name": "car"}],
+    }
+
+
+@pytest.fixture
+def coco(tmp_path):
+    """Two JSON files in `annotations/` and images in `train2017/` and `val2017/`."""
+    (tmp_path / "annotations").mkdir()
+    for split, boxes in {
+        "train2017": [(0, 18, [1.5, 2, 10, 20], {}), (0, 3, [4, 5, 6, 7], {"iscrowd": 1})],
+        "val2017": [(0, 3, [0, 0, 5, 5], {})],
+    }.items():
+        write_image(tmp_path / split / f"{split}.png")
+        file = tmp_path / "annotations" / f"instances_{split}.json"
+        file.write_text(json.dumps(coco_content([f"{split}.png"], boxes)), encoding="utf-8")
+    return tmp_path
+
+
+def test_coco_has_corner_width_and_height_and_classes_by_their_ids(coco):
+    data = open_boxes(f"coco:{coco}")
+    assert data.class_names == ("car", "dog") and [len(split) for split in data.splits] == [1, 1]
+    np.testing.assert_array_equal(data.train[0].boxes.corners, [[2, 1.5, 22, 11.5], [5, 4, 12, 10]])
+    assert data.train[0].boxes.labels.tolist() == [1, 0] and data.train[0].boxes.difficult.tolist() == [
+        False,
+        True,
+    ]
+    assert data.test[0].read().shape == (30, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda content: content.pop("categories"), "not of COCO's form"),
+        (
+            lambda content: content["annotations"][0].update(bbox=[1, 2, 3]),
+            r"bbox \[1, 2, 3\]; expected four numbers",
+        ),
+        (
+            lambda content: content["annotations"][0].update(image_id=1),
+            "an image or a category that the file does not",
+        ),
+        (lambda content: content["images"][0].update(file_name="gone.png"), "gone.png, which is not there"),
+        (lambda content: content["categories"].pop(), "other categories"),
+        (lambda content: content["annotations"][0].pop("bbox"), "Entry 1 of annotations .* lacks one of"),
+    ],
+)
+def test_malformed_coco_file_is_one_sentence(coco, edit, message):
+    file = coco / "annotations" / "instances_val2017.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    edit(content)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        open_boxes(f"coco:{coco}")
