@@ -16,7 +16,7 @@ from tfapp.segmentation.compiling import make_optimizer
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.page.page import _optimizer
 from tfapp.segmentation.run import Run
-from tfapp.segmentation.training import _new_model, train
+from tfapp.segmentation.training import new_model, train
 
 SOFTMAX = replace(TINY, head="softmax", learning_rate=None)
 
@@ -36,14 +36,14 @@ def test_rates_of_a_solver_change_at_their_epochs():
 
 def test_decay_in_the_gradient_is_that_of_the_optimizer_and_not_of_the_loss():
     config = replace(SOFTMAX, solver="bpgrad=500:decay=in-gradient", weight_decay=0.01).completed()
-    assert _new_model(config, open_dataset(SPEC), None).losses == []
+    assert new_model(config, open_dataset(SPEC), None).losses == []
     optimizer = make_optimizer(config, 1)
     assert isinstance(optimizer, BPGrad) and optimizer.weight_decay == 0.01
 
 
 def test_decay_of_other_solvers_is_in_the_loss():
     config = replace(SOFTMAX, solver="adagrad=0.01:rho=1", weight_decay=0.01).completed()
-    assert _new_model(config, open_dataset(SPEC), None).losses
+    assert new_model(config, open_dataset(SPEC), None).losses
     assert not make_optimizer(config, 1).weight_decay
 
 

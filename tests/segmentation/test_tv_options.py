@@ -11,7 +11,7 @@ from tfapp.layers import TVReLU, TVSoftmax
 from tfapp.models import logits_of, tv_head
 from tfapp.runs.checkpoints import read_history
 from tfapp.segmentation.config import TrainConfig
-from tfapp.segmentation.training import _new_model, train
+from tfapp.segmentation.training import new_model, train
 from tfapp.segmentation.tv_options import parse_bounds, parse_shares
 
 YOUNGER = [
@@ -37,7 +37,7 @@ OPTIONS = {
 
 def built(**options):
     config = TrainConfig(base_width=2, depth=2, **options).completed()
-    return _new_model(config, open_dataset("cells:4:32"), None)
+    return new_model(config, open_dataset("cells:4:32"), None)
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -111,12 +111,12 @@ def _train(spec, out, config, overwrite, callbacks, say, keeping, peers):
         nonlocal config, begun
         config.check()
         config = _as_it_began(config, out, overwrite).completed()
-        dataset = _opened(spec, config, say)
+        dataset = opened(spec, config, say)
         if peers is not None:
             check_divisible(config.batch_size, peers.count)
         # A checkpoint has the encoder's weights already: a run resumes without their file.
         fresh = overwrite or not kept.done()
-        model = _new_model(config, dataset, config.encoder_weights if fresh else None)
+        model = new_model(config, dataset, config.encoder_weights if fresh else None)
         run, frames = begin_or_resume(out, config, dataset, stride_of(model), overwrite, say, *keeping)
         begun = model, dataset, run, frames
         done = kept.done()
@@ -165,7 +165,7 @@ def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_B
         def open_data():
             nonlocal begun, config
             config = config.completed()
-            dataset = _opened(spec, config, lambda sentence: None)
+            dataset = opened(spec, config, lambda sentence: None)
             # Where the run is kept there may be no such folder here.
             run = Run(told["out"], told["record"])
             if dataset.content_fingerprint() != run.content_fingerprint:
@@ -174,7 +174,7 @@ def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_B
                 )
             refuse_other_coding(run, dataset)
             run.take_compared(dataset)
-            begun = _new_model(config, dataset, None), dataset, run, run.frames("train", *keeping)
+            begun = new_model(config, dataset, None), dataset, run, run.frames("train", *keeping)
 
         agree(peers, open_data)
         kept = Followed(told["out"], told["epochs"], told["rows"])
@@ -183,7 +183,8 @@ def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_B
             task.finish("trained already")
 
 
-def _opened(spec, config, say):
+def opened(spec, config, say):
+    """Return the dataset of a training, checked and with its remarks said; random numbers begin with the seed."""
     dataset = open_dataset(spec)
     config.check_data(dataset)
     for remark in remarks_on(dataset):
@@ -230,7 +231,8 @@ def _fit(kept, model, config, dataset, run, frames, callbacks, keeping, peers):
         )
 
 
-def _new_model(config, dataset, encoder_weights):
+def new_model(config, dataset, encoder_weights):
+    """Return the untrained network of a completed `TrainConfig`, its decay of weights included."""
     options = {} if encoder_weights is None else {"encoder_weights": encoder_weights}
     is_tv = config.head == "tv-softmax"
     with dtype_policy(config.precision):
