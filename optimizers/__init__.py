@@ -16,6 +16,7 @@ from tfapp.optimizers.loss_scaling import unwrapped
 from tfapp.optimizers.minimize import Minimum, minimize
 from tfapp.optimizers.plateau_decay import PlateauDecay
 from tfapp.optimizers.rate_factors import with_rate_factors
+from tfapp.optimizers.rate_range_test import RateRangeTest, find_learning_rate
 from tfapp.optimizers.rate_schedule import RateSchedule
 from tfapp.optimizers.warm_up import WarmUp
 
@@ -32,6 +33,7 @@ __all__ = [
     "Minimum",
     "NaturalGradient",
     "PlateauDecay",
+    "RateRangeTest",
     "RateSchedule",
     "SOLVERS",
     "SearchResult",
@@ -39,6 +41,7 @@ __all__ = [
     "WarmUp",
     "branch_and_prune",
     "estimate_lipschitz",
+    "find_learning_rate",
     "make_solver",
     "minimize",
     "solver_of",
