@@ -92,6 +92,9 @@ def train(
     weight_decay: Annotated[
         float, Option(help="Adds half of it times the squared norm of the kernels to the loss.")
     ] = 0.0,
+    l1_penalty: Annotated[
+        float, Option(help="Adds it times the sum of the absolute values of the kernels to the loss.")
+    ] = 0.0,
     precision: Annotated[
         str,
         Option(help="float32, or mixed_bfloat16: faster on accelerators that have it."),

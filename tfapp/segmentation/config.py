@@ -88,6 +88,9 @@ class TrainConfig:
 
     `schedule` is a text that `tfapp.optimizers.RateSchedule` reads: what becomes of `learning_rate` along the training.
 
+    `weight_decay` and `l1_penalty` are coefficients of half the sum of squares and of the sum of absolute values of the
+    kernels, which are added to the loss.
+
     `precision` is the dtype policy of Keras that the network is made under; `float32` leaves the one that is set. Heads
     compute in float32.
 
@@ -154,6 +157,7 @@ class TrainConfig:
     lipschitz: str = "auto"
     solver: str | None = None
     weight_decay: float = 0.0
+    l1_penalty: float = 0.0
     precision: str = "float32"
     schedule: str = "constant"
     class_weighting: str = "none"
@@ -263,8 +267,9 @@ class TrainConfig:
             )
         if self.lipschitz != "auto" and self.optimizer != "bpgrad":
             raise InputError(f"`lipschitz` is for `optimizer` bpgrad; got `optimizer` {self.optimizer}.")
-        if not 0 <= self.weight_decay < math.inf:
-            raise InputError(f"`weight_decay` must be at least 0; got {self.weight_decay}.")
+        for name in ("weight_decay", "l1_penalty"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"`{name}` must be at least 0; got {getattr(self, name)}.")
         if self.solver is not None:
             self._check_solver()
         rate = LEARNING_RATES.get(self.optimizer, 1e-3) if self.learning_rate is None else self.learning_rate
