@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfapp.optimizers.loss_scaling import unwrapped
@@ -119,6 +120,7 @@ class PlateauDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 def plateau_of(optimizer) -> PlateauDecay | None:
     """Return the decay on plateau that the learning rate of an optimizer has, or None."""
+    # What Keras gives of it in public is the rate, not the schedule.
     schedule = unwrapped(optimizer)._learning_rate
     if isinstance(schedule, WarmUp):
         schedule = schedule.rate
@@ -131,4 +133,5 @@ def rate_of_last_update(optimizer) -> float:
     rate = optimizer._learning_rate
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         rate = rate(tf.maximum(tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.int64) - 1, 0))
-    return float(rate)
+    # Keras computes rates in float32: the shortest number that is this one there, 0.005 and not 0.004999999888241291.
+    return float(str(np.float32(rate)))

@@ -47,7 +47,7 @@ def test_files_are_what_the_answers_with_dropout_come_to(dropping_network, photo
     for name, values, mean in zip(FILES[:2], found[1:], means, strict=True):
         grey = read(out / name)
         np.testing.assert_allclose(grey / 255 * math.log(3), values[0], atol=0.6 / 255 * math.log(3))
-        assert mean == pytest.approx(values.mean(), abs=0.01)
+        assert mean == pytest.approx(values.mean(), rel=1e-3)
     np.testing.assert_allclose(shares.sum(), 1)
 
 
@@ -57,7 +57,7 @@ def test_image_in_tiles_has_maps_of_its_size(dropping_network, photo, tmp_path):
     assert sorted(file.name for file in out.iterdir()) == FILES
     for name, mean in zip(FILES[:2], means, strict=True):
         grey = read(out / name)
-        assert grey.shape == (37, 45) and mean == pytest.approx(grey.mean() / 255 * math.log(3))
+        assert grey.shape == (37, 45) and mean == pytest.approx(grey.mean() / 255 * math.log(3), abs=0.002)
         # No tile was left out.
         assert (grey[:, 35:] > 0).mean() > 0.5 and (grey[30:] > 0).mean() > 0.5
 

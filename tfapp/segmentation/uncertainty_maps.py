@@ -27,11 +27,17 @@ class UncertaintyMaps:
 
     @property
     def means(self) -> tuple[float, ...]:
-        """Mean over the pixels of each map, in nats, of what was written."""
-        return tuple(float(one) for one in self._sums / self._pixels * self._largest / 255)
+        """Mean over the pixels of each map, in nats, of what was coded."""
+        return tuple(float(one) for one in self._sums / self._pixels)
 
     def coded(self, answer):
-        """Return an answer of a `SampledNetwork` `(height, width, classes + 2)` as uint8: labels and both maps."""
+        """Return an answer of a `SampledNetwork` `(height, width, classes + 2)` as uint8: labels and both maps.
+
+        Each pixel of the image is to be in one answer.
+        """
+        # Before they are rounded: means are often below a step of the map.
+        self._sums += answer[..., -2:].sum((0, 1), dtype=np.float64)
+        self._pixels += answer[..., 0].size
         maps = np.rint(255 / self._largest * np.clip(answer[..., -2:], 0, self._largest))
         return np.concatenate([np.argmax(answer[..., :-2], -1)[..., None], maps], -1).astype(np.uint8)
 
@@ -47,6 +53,4 @@ class UncertaintyMaps:
             for begin, band in bands:
                 for number, write in enumerate(writers):
                     write(np.ascontiguousarray(band[..., 1 + number]))
-                self._sums += band[..., 1:].sum((0, 1), dtype=np.float64)
-                self._pixels += band[..., 0].size
                 yield begin, band[..., 0]
