@@ -14,7 +14,11 @@ from tfapp.optimizers.kfac.natural_gradient import NaturalGradient
 from tfapp.optimizers.lipschitz import LipschitzEstimate, estimate_lipschitz
 from tfapp.optimizers.loss_scaling import unwrapped
 from tfapp.optimizers.minimize import Minimum, minimize
+from tfapp.optimizers.plateau_decay import PlateauDecay
 from tfapp.optimizers.rate_factors import with_rate_factors
+from tfapp.optimizers.rate_range_test import RateRangeTest, find_learning_rate
+from tfapp.optimizers.rate_schedule import RateSchedule
+from tfapp.optimizers.warm_up import WarmUp
 
 __all__ = [
     "ALIG",
@@ -28,11 +32,16 @@ __all__ = [
     "LossAwareOptimizer",
     "Minimum",
     "NaturalGradient",
+    "PlateauDecay",
+    "RateRangeTest",
+    "RateSchedule",
     "SOLVERS",
     "SearchResult",
     "Solver",
+    "WarmUp",
     "branch_and_prune",
     "estimate_lipschitz",
+    "find_learning_rate",
     "make_solver",
     "minimize",
     "solver_of",

@@ -56,6 +56,18 @@ def _integer(name, value, least, expected):
     return int(value)
 
 
+def check_compiled(model):
+    """Raise ValueError unless a Keras model is compiled and built, and has weights to train."""
+    if not getattr(model, "compiled", False):
+        raise ValueError("`model` must be compiled: its loss is measured. Received: a model that is not.")
+    if not model.built:
+        raise ValueError(
+            "`model` must be built: give it a `keras.Input`, or call it on a batch once. Received: a model that is not."
+        )
+    if not model.trainable_variables:
+        raise ValueError("`model` must have trainable weights. Received: none.")
+
+
 def _is_number(value):
     if isinstance(value, bool):
         return False

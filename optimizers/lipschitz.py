@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.optimizers.arguments import in_unit_interval, positive, positive_integer
+from tfapp.optimizers.arguments import check_compiled, in_unit_interval, positive, positive_integer
 from tfapp.optimizers.array_parts import array_fault
 from tfapp.optimizers.weight_paths import descent, initialisations, measure_path, pair_distances
 
@@ -180,14 +180,7 @@ def _slopes(points, pairs, same_batch):
 
 
 def _check_model(model):
-    if not getattr(model, "compiled", False):
-        raise ValueError("`model` must be compiled: its loss is measured. Received: a model that is not.")
-    if not model.built:
-        raise ValueError(
-            "`model` must be built: give it a `keras.Input`, or call it on a batch once. Received: a model that is not."
-        )
-    if not model.trainable_variables:
-        raise ValueError("`model` must have trainable weights. Received: none.")
+    check_compiled(model)
     own_step = type(model).train_step is not keras.Model.train_step
     if not own_step or type(model).compute_loss is not keras.Model.compute_loss:
         return

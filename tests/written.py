@@ -54,6 +54,8 @@ CASES = {
     "train with a cache": Case(
         f"train folder:own --out run --cache decoded --epochs 3 --resize 32 {NET}", (OWN,)
     ),
+    "lr-find": Case("lr-find cells:12:64 --out rates --updates 4 --base-width 4 --depth 2 --batch-size 2"),
+    "train on a plateau": Case(f"{TRAIN} --schedule plateau+patience=1+threshold=0.2"),
     "landscape": Case("landscape run --n 9 --exact --samples 4", (TRAIN,)),
     "simulate": Case(SCENES, quiet=0.1),
     # As many scenes as are worth several processes.
@@ -76,6 +78,9 @@ CASES = {
     "evaluate": Case("evaluate run --noise gaussian=0.05 --out tested", (TRAIN,)),
     "tune-tv": Case("tune-tv run --weights 0.5,1 --out tuned", (f"{TRAIN} --head softmax",)),
     "predict": Case("predict run photos --out labelled", (TRAIN,)),
+    "predict with dropout": Case(
+        "predict run photos --out labelled --samples 3", (f"{TRAIN} --dropout 0.3",)
+    ),
     "predict by tiles": Case("predict run photos --out labelled --tile 20 --margin 4", (TRAIN,)),
     "data show": Case("data show cells:12:64 --out sheet.png"),
     "data check": Case("data check cells:12:64 --out check.html"),

@@ -76,7 +76,17 @@ def test_help_loads_none_of_the_slow_libraries():
 
 
 def test_every_command_has_a_help_page():
-    for command in ("train", "evaluate", "predict", "landscape", "export", "report", "demo", "data show"):
+    for command in (
+        "train",
+        "lr-find",
+        "evaluate",
+        "predict",
+        "landscape",
+        "export",
+        "report",
+        "demo",
+        "data show",
+    ):
         result = tfapp(*command.split(), "--help")
         assert result.exit_code == 0 and "Usage" in result.output
 

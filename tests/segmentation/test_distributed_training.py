@@ -12,7 +12,8 @@ from tests.runs.test_joined_steps import free_addresses
 from tfapp.runs.checkpoints import read_history
 
 OPTIONS = (
-    "cells:20:32 --epochs 3 --steps-per-epoch 4 --batch-size 6 --base-width 4 --depth 2 --head tv-softmax --seed 3"
+    "cells:20:32 --epochs 3 --steps-per-epoch 4 --batch-size 6 --base-width 4 --depth 2 --head tv-softmax --seed 3 "
+    "--schedule plateau+patience=1+threshold=0.5"
 ).split()
 
 

@@ -62,7 +62,7 @@ def _import_quietly(module):
 
 
 # Options of the commands that made what a later command reads: its errors advise them too.
-_OF_OTHER_COMMANDS = ("out", "overwrite", "head", "learning_rate", "validation_share", "gap")
+_OF_OTHER_COMMANDS = ("out", "overwrite", "head", "learning_rate", "validation_share", "gap", "dropout")
 
 
 def in_flags(sentence, command):

@@ -3,6 +3,7 @@
     tfapp data show SPEC              look at a dataset
     tfapp data check SPEC             read all of it, and say what may be wrong
     tfapp train SPEC --out RUN        train a segmenter
+    tfapp lr-find SPEC --out DIR      a learning rate for it, below the one that diverges
     tfapp evaluate RUN...             noise table of one or several runs
     tfapp predict RUN IMAGES --out D  label one's own images
     tfapp tune-tv RUN                 weight of total variation behind a trained segmenter
@@ -34,6 +35,7 @@ from tfapp.cli import (
     evaluate,
     export,
     landscape,
+    lr_find,
     pose,
     predict,
     report,
@@ -58,6 +60,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("train", cls=TensorFlowCommand)(train.train)
+app.command("lr-find", cls=TensorFlowCommand)(lr_find.lr_find)
 app.command("evaluate", cls=TensorFlowCommand)(evaluate.evaluate)
 app.command("tune-tv", cls=TensorFlowCommand)(tune_tv.tune_tv)
 app.command("predict", cls=TensorFlowCommand)(predict.predict)

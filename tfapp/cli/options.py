@@ -43,6 +43,12 @@ Margin = Annotated[
     ),
 ]
 
+SCHEDULES = (
+    "What becomes of the learning rate: constant, cosine to 0 at the last epoch, step+every=10+factor=0.1, "
+    "plateau+patience=10+factor=0.1 of the loss, or 1/t+half=10; each may end in +warmup=5. Counted in epochs."
+)
+Schedule = Annotated[str, typer.Option(help=SCHEDULES)]
+
 Foreground = Annotated[
     str | None,
     typer.Option(
@@ -86,9 +92,10 @@ def chosen_solvers(text):
     Raises:
         InputError: For what is none of these, or a solver that stands twice.
     """
-    from tfapp.optimizers import SOLVERS
+    from tfapp.optimizers import SOLVERS, EpochRates
     from tfapp.optimizers.catalogue import read_setting
     from tfapp.reproduce.bpgrad.published import presets
+    from tfapp.runs.rates import refuse_watched_validation
 
     if text == "all":
         return dict.fromkeys(SOLVERS)
@@ -112,6 +119,8 @@ def chosen_solvers(text):
                     f"--solvers {setting} is not understood. {error} Expected such as {base}, {base}={_example(base)} "
                     "or SOLVER=VALUE:OPTION=VALUE."
                 ) from None
+            if isinstance(value, str) and EpochRates.is_text(value):
+                refuse_watched_validation(EpochRates.parse(value).course, f"--solvers {setting}")
             if name in chosen:
                 raise InputError(
                     f"--solvers names {name} twice; give it one value, or none to search it, and compare other values "

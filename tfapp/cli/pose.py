@@ -25,7 +25,7 @@ from tfapp.cli.console import (
     print_written,
     resumes,
 )
-from tfapp.cli.options import CameraType, Foreground, ObjectId, typed
+from tfapp.cli.options import SCHEDULES, CameraType, Foreground, ObjectId, typed
 
 Option = typer.Option
 Run = Annotated[Path, typer.Argument(help="Run folder of `tfapp pose train`.")]
@@ -184,6 +184,9 @@ def train(
     model_learning_rate: Annotated[float, Option(help="Of the object model, by Adam.")] = 0.003,
     decay: Annotated[float, Option(help="Factor of both rates every --decay-epochs.")] = 0.31,
     decay_epochs: Annotated[int, Option(help="Epochs between two such falls.")] = 25,
+    schedule: Annotated[
+        str | None, Option(help=f"In place of --decay. {SCHEDULES}", show_default="--decay")
+    ] = None,
     held_out: Annotated[float, Option(help="Share of the scenes that nothing is learned from.")] = 0.1,
     training_scenes: Annotated[
         int | None,

@@ -15,7 +15,7 @@ from tfapp.cli.console import (
     print_written,
 )
 from tfapp.cli.options import Margin, MaxPixels, Tile
-from tfapp.errors import WorkFailed
+from tfapp.errors import InputError, WorkFailed
 from tfapp.report.result_table import ResultTable
 
 
@@ -53,6 +53,15 @@ def predict(
             help="Of NAME: png, or tiff in tiles with smaller copies, for QuPath, napari or a GIS.",
         ),
     ] = "png",
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            help="How sure is it? Labels of the mean of so many answers with dropout, with NAME-entropy.png and "
+            "NAME-mutual-information.png beside them; for runs with --dropout.",
+            show_default="none",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of what the --samples drop.")] = 0,
 ):
     """Label images at their own size: NAME.png (palette PNG of classes) and NAME-overlay.png.
 
@@ -61,6 +70,7 @@ def predict(
     end.
     """
     del max_pixels  # Its option has set the limit.
+    from tfapp.models.monte_carlo_dropout import check_dropout, check_samples
     from tfapp.segmentation.own_pictures import check_form
     from tfapp.segmentation.prediction import check_places, find_images, found_notices, restore
     from tfapp.segmentation.prediction import predict as label_images
@@ -68,9 +78,16 @@ def predict(
 
     check_form(form)
     opened = Run.open(run)
+    if samples is not None:
+        check_samples(samples)
+        if opened.image_pairs:
+            raise InputError(f"`samples` is for segmenters; {run} makes images, leave the option out.")
     files = find_images(images, level)
-    check_places(images, files, out, labels=not opened.image_pairs, overwrite=overwrite, form=form)
+    places = {"labels": not opened.image_pairs, "maps": samples is not None}
+    check_places(images, files, out, overwrite=overwrite, form=form, **places)
     segmenter = opened.segmenter()
+    if samples is not None:
+        check_dropout(segmenter)
     failures = None if stop_on_error else []
     progress = ConsoleProgress(context.command)
     with claimed(out, waiting=progress.say), progress.task("predicting", len(files)) as task:
@@ -80,10 +97,19 @@ def predict(
             restore(segmenter, files, out, opened.channels, **options)
         else:
             names = opened.class_names
+            options |= {"samples": samples, "seed": seed}
             shares = label_images(segmenter, files, out, names, opened.channels, **options)
     if not opened.image_pairs and shares:
-        rows = [(path.name, *(f"{100 * share:.1f} %" for share in row)) for path, row in shares]
-        print_table(ResultTable(["image", *opened.class_names], rows))
+        rows = [
+            (
+                path.name,
+                *(f"{100 * share:.1f} %" for share in row),
+                *(f"{one:.4f}" for nats in means for one in nats),
+            )
+            for path, row, *means in shares
+        ]
+        unsure = ["entropy, nats", "mutual information, nats"] if samples else []
+        print_table(ResultTable(["image", *opened.class_names, *unsure], rows))
     failed = {path for path, _ in failures or ()}
     print_notices(found_notices(images, [file for file in files if file not in failed]))
     if len(failed) < len(files):

@@ -46,8 +46,9 @@ def compare(
         Option(
             help="Of bpgrad, bpgrad-auto, bpgrad-plain, sgd, sgd-momentum, nesterov, adagrad, adadelta, rmsprop, adam, "
             "amsgrad, nadam, eve, alig; comma-separated. SOLVER=VALUE sets its learning rate or L and leaves out the "
-            "search; rates by epoch are such as 0.05/0.005@31 or 0.1..0.0001. SOLVER=VALUE:OPTION=VALUE sets more, "
-            "such as adam=0.01:beta_1=0.99. Or a name of `tfapp solvers presets`."
+            "search; rates by epoch are such as 0.05/0.005@31, 0.1..0.0001, or 0.1@cosine+warmup=5 with a schedule of "
+            "`tfapp train`. SOLVER=VALUE:OPTION=VALUE sets more, such as adam=0.01:beta_1=0.99. Or a name of `tfapp "
+            "solvers presets`."
         ),
     ] = "all",
     seeds: Annotated[str, Option(help="Seeds of initial weights and batches, comma-separated.")] = "0,1,2",

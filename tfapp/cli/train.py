@@ -10,7 +10,7 @@ import typer
 from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
 from tfapp.cli.distributed import begin_again, peers_for
 from tfapp.cli.numbers import LARGEST_SIDE
-from tfapp.cli.options import MaxPixels
+from tfapp.cli.options import MaxPixels, Schedule
 from tfapp.data.sources import IMAGE_PAIRS, MASKS, forms_in_short
 from tfapp.errors import InputError
 
@@ -85,18 +85,21 @@ def train(
         str | None,
         Option(
             help="In place of --optimizer and its rates, a solver as in tfapp solvers compare, such as "
-            "adam=0.0001:beta_1=0.99 or sgd-momentum=0.001/0.0001@21.",
+            "adam=0.0001:beta_1=0.99, sgd-momentum=0.001/0.0001@21 or sgd=0.1@cosine.",
             show_default="none",
         ),
     ] = None,
     weight_decay: Annotated[
         float, Option(help="Adds half of it times the squared norm of the kernels to the loss.")
     ] = 0.0,
+    l1_penalty: Annotated[
+        float, Option(help="Adds it times the sum of the absolute values of the kernels to the loss.")
+    ] = 0.0,
     precision: Annotated[
         str,
         Option(help="float32, or mixed_bfloat16: faster on accelerators that have it."),
     ] = "float32",
-    schedule: Annotated[str, Option(help="constant, or cosine decay to 0 at the last epoch.")] = "constant",
+    schedule: Schedule = "constant",
     base_width: Annotated[int, Option(help="Filters of the first level.")] = 16,
     depth: Annotated[
         int | None,
@@ -294,23 +297,11 @@ def train(
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
     """Train a segmenter, or on image pairs a network that makes images; killed, the same command resumes."""
-    options = dict(locals())
-    from tfapp.data import names_image_pairs
+    config = config_of(dict(locals()))
     from tfapp.runs.distributed.peers import PeerLost
-    from tfapp.segmentation.config import TrainConfig
     from tfapp.segmentation.training import help_to_train
     from tfapp.segmentation.training import train as run_training
 
-    values = {field.name: options[field.name] for field in fields(TrainConfig)}
-    default = ("identity", "mse") if names_image_pairs(spec) else ("tv-softmax", "cross-entropy")
-    values.update(head=head or default[0], loss=loss or default[1])
-    values.update(resize=parse_size(resize), crop=parse_crop(crop))
-    config = TrainConfig(**values)
-    if train_noise is None and noisy_share != TrainConfig.noisy_share:
-        raise InputError(
-            "--noisy-share is the share of the training images that have --train-noise; name that noise, such as "
-            "--train-noise gaussian=0.05, or leave the share out."
-        )
     settings = {"progress": ConsoleProgress(context.command), "cache": cache}
     settings["image_memory"] = image_memory * 2**20
     try:
@@ -323,6 +314,27 @@ def train(
         begin_again()
     print_written(run.path / "model.keras", run.path / "history.csv")
     console.print(f"next: tfapp evaluate {run.typed_path}", soft_wrap=True, markup=False, highlight=False)
+
+
+def config_of(options):
+    """Return the `TrainConfig` of what was typed.
+
+    Args:
+        options: Dictionary from the names of the parameters of `train`, or some of them with `spec`, to their values.
+    """
+    from tfapp.data import names_image_pairs
+    from tfapp.segmentation.config import TrainConfig
+
+    values = {field.name: options[field.name] for field in fields(TrainConfig) if field.name in options}
+    default = ("identity", "mse") if names_image_pairs(options["spec"]) else ("tv-softmax", "cross-entropy")
+    values.update(head=options["head"] or default[0], loss=options["loss"] or default[1])
+    values.update(resize=parse_size(options["resize"]), crop=parse_crop(options["crop"]))
+    if values["train_noise"] is None and values["noisy_share"] != TrainConfig.noisy_share:
+        raise InputError(
+            "--noisy-share is the share of the training images that have --train-noise; name that noise, such as "
+            "--train-noise gaussian=0.05, or leave the share out."
+        )
+    return TrainConfig(**values)
 
 
 def parse_crop(text):

@@ -84,6 +84,14 @@ def train(
     decay_every: Annotated[
         int, Option(help="Iterations after which the learning rate is divided by 10; 0: never.")
     ] = 15_000,
+    schedule: Annotated[
+        str | None,
+        Option(
+            help="In place of --decay-every: constant, cosine, step+every=15000, plateau+patience=2500, 1/t+half=5000; "
+            "each may end in +warmup=500. Counted in iterations.",
+            show_default="--decay-every",
+        ),
+    ] = None,
     batch_size: Annotated[int, Option(help="Images per batch.")] = 1000,
     weight_decay: Annotated[float, Option(help="In the objective, of the kernels.")] = 0.0005,
     precision: Annotated[

@@ -21,6 +21,7 @@ from tfapp.models.building import (
     tv_head,
 )
 from tfapp.models.classifiers import CLASSIFIERS, TanhSquaredError, build_classifier
+from tfapp.models.monte_carlo_dropout import SampledAnswer, monte_carlo_dropout
 from tfapp.models.probabilities import (
     OneHotMeanSquaredError,
     before_projection,
@@ -35,6 +36,7 @@ __all__ = [
     "MODELS",
     "OneHotMeanSquaredError",
     "REGRESSION_HEADS",
+    "SampledAnswer",
     "TITLES",
     "add_weight_decay",
     "at_own_size",
@@ -47,6 +49,7 @@ __all__ = [
     "find_stride",
     "fitted",
     "logits_of",
+    "monte_carlo_dropout",
     "on_simplex",
     "resize_probabilities",
     "stride_of",

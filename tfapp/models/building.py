@@ -95,19 +95,24 @@ def stride_of(model):
     return next((layer.stride for layer in model.layers if isinstance(layer, PadToStride)), 1)
 
 
-def add_weight_decay(model, weight_decay, kernels_only=False):
-    """Add `weight_decay / 2 * ||w||^2` to the losses of a model.
+def add_weight_decay(model, weight_decay, kernels_only=False, l1_penalty=0.0):
+    """Add `weight_decay / 2 * ||w||^2 + l1_penalty * |w|_1` to the losses of a model.
 
     Args:
         model: Built Keras model; each of its layers names a variable `x` and its regulariser `x_regularizer`, as
             Keras's own do, so that a saved model keeps the term.
-        weight_decay: Its coefficient, at least 0.
+        weight_decay, l1_penalty: Coefficients, at least 0, of half the sum of squares and of the sum of absolute
+            values.
         kernels_only: Whether w is the kernels alone. Otherwise it is all that is trained: kernels, biases, and the
             scales and shifts of batch normalisation.
     """
     for layer in model.layers:
         for variable in layer.trainable_variables:
-            if weight_decay and (variable.name == "kernel" or not kernels_only):
+            if (weight_decay or l1_penalty) and (variable.name == "kernel" or not kernels_only):
                 # Keras's L2 is its coefficient times the sum of squares, without the half.
-                variable.regularizer = keras.regularizers.L2(weight_decay / 2)
+                variable.regularizer = (
+                    keras.regularizers.L1L2(l1_penalty, weight_decay / 2)
+                    if l1_penalty
+                    else keras.regularizers.L2(weight_decay / 2)
+                )
                 setattr(layer, f"{variable.name}_regularizer", variable.regularizer)

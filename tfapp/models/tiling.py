@@ -197,16 +197,17 @@ class TiledNetwork:
         for rows in tiling.spans(height):
             band = None
             for across in columns:
-                kept = finish(self._answer(source, rows, across))
+                seen = mirrored_window(source, *rows.seen, *across.seen)
+                kept = finish(self._answered(seen, rows, across))
                 if band is None:
                     band = np.empty((rows.used[1] - rows.used[0], width, *kept.shape[2:]), kept.dtype)
                 band[:, slice(*across.used)] = kept
                 advance()
             yield rows.used[0], band
 
-    def _answer(self, source, rows, columns):
+    def _answered(self, seen, rows, columns):
+        """Return what is used of the answer to a tile, of which the network sees `seen`."""
         (needed_rows, used_rows), (needed_columns, used_columns) = rows.parts(), columns.parts()
-        seen = mirrored_window(source, *rows.seen, *columns.seen)
         answer = self._body(seen[None])[:, needed_rows, needed_columns]
         if self._parts[1] is not None:
             # From half precision, as the layer itself does.

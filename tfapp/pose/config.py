@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from tfapp.errors import InputError
 from tfapp.pose.model.settings import ModelOptions, PoseSettings
+from tfapp.runs.rates import parse_schedule
 
 # What may be another in a run that resumes.
 EXTENDABLE = ("epochs",)
@@ -28,6 +29,8 @@ class PoseConfig(ModelOptions):
         model_learning_rate: Of the object model.
         decay: What both learning rates are multiplied by every `decay_epochs`.
         decay_epochs: Epochs between two such falls.
+        schedule: What becomes of both learning rates in place of that, a text of `tfapp.optimizers.RateSchedule`; None
+            for `decay` and `decay_epochs`.
         held_out: Share of the scenes that nothing is learned from.
         training_scenes: How many scenes are learned from, the first that are not held out; None for all of these.
         gamma_end: What gamma of the softmin reaches after all steps, from 0 and by as much in each, in place of
@@ -51,6 +54,7 @@ class PoseConfig(ModelOptions):
     held_out: float = 0.1
     training_scenes: int | None = None
     gamma_end: float | None = None
+    schedule: str | None = None
 
     def check(self):
         """Raise InputError for what `PoseSettings` does not look at."""
@@ -79,8 +83,25 @@ class PoseConfig(ModelOptions):
             raise InputError(
                 "`side` and `rho` are the same length, in metres and in units; give one of them."
             )
+        if self.schedule is not None:
+            self._check_schedule()
         if self.gamma_end is not None and self.combination != "softmin":
             raise InputError("`gamma_end` is for `combination` softmin; leave it out, or choose that.")
+
+    def _check_schedule(self):
+        for name in ("decay", "decay_epochs"):
+            if getattr(self, name) != getattr(PoseConfig, name):
+                raise InputError(
+                    f"`schedule` {self.schedule} and `{name}` {getattr(self, name)} both say how the learning rates "
+                    "fall; give one of them."
+                )
+        parse_schedule(self.schedule, min(self.learning_rate, self.model_learning_rate))
+
+    @property
+    def extendable(self):
+        """Names of the options that may be others in a run that resumes; a cosine ends with the last epoch."""
+        ends = self.schedule is not None and parse_schedule(self.schedule).ends_with_epochs
+        return () if ends else EXTENDABLE
 
     def settings(self, camera, frame, instances, steps):
         """Return the `PoseSettings` for a camera, the `CoordinateFrame` of its scenes and the steps of the training."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tfapp.errors import InputError
-from tfapp.pose.config import EXTENDABLE, PoseConfig
+from tfapp.pose.config import PoseConfig
 from tfapp.pose.observations import observe
 from tfapp.pose.posed_loss import ChamferModel
 from tfapp.pose.scenes.camera import Camera
@@ -114,7 +114,7 @@ class PoseRun(ScenesRun):
         here, there = (Path(path).resolve() for path in (folder.path, self.record["data"]["path"]))
         self.refuse_other({"scenes": str(here)}, {"scenes": str(there)})
         self.refuse_other(
-            {name: value for name, value in asdict(config).items() if name not in EXTENDABLE},
+            {name: value for name, value in asdict(config).items() if name not in config.extendable},
             # Options that are younger than the run had their defaults.
             asdict(PoseConfig()) | self.config,
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfapp.claims import claiming
 from tfapp.errors import InputError
+from tfapp.optimizers import RateSchedule
 from tfapp.pose.model.pose_model import PoseModel
 from tfapp.pose.observations import check_shown, observe, split_scenes
 from tfapp.pose.run import PoseRun
@@ -133,7 +134,7 @@ def _train(run, model, config, observations, camera, callbacks):
 
 
 def compile_pose_model(model, config, steps):
-    """Compile with Adam for the network and for the object model, whose learning rates fall in steps.
+    """Compile with Adam for the network and for the object model, whose learning rates fall in steps or by a schedule.
 
     Args:
         model: `PoseModel`.
@@ -142,9 +143,12 @@ def compile_pose_model(model, config, steps):
     """
 
     def adam(rate):
-        falling = keras.optimizers.schedules.ExponentialDecay(
-            rate, config.decay_epochs * steps, config.decay, staircase=True
-        )
+        if config.schedule is not None:
+            falling = RateSchedule.parse(config.schedule).schedule(rate, steps, config.epochs)
+        else:
+            falling = keras.optimizers.schedules.ExponentialDecay(
+                rate, config.decay_epochs * steps, config.decay, staircase=True
+            )
         return keras.optimizers.Adam(falling)
 
     rates = config.learning_rate, config.model_learning_rate

@@ -6,6 +6,7 @@ import time
 import keras
 
 from tfapp.errors import WorkFailed
+from tfapp.runs.rates import observe_plateaus, rates_of_last_update
 
 
 class TrainingDiverged(WorkFailed):
@@ -58,10 +59,13 @@ def has_reached(row, loss):
 class RunRecorder(keras.callbacks.Callback):
     """After every epoch keep the model and one more row of the history; an epoch whose loss is not finite has none.
 
+    A row has the learning rate of the last update of its epoch, unless the history was begun by a version that told
+    none. A decay on plateau looks at the loss before the model is kept, which so has how far it is.
+
     Args:
         kept: `Checkpoints` or `LastModel`, which keep them.
         rows: Rows of the history so far; the new ones are put to them.
-        row: Function of (model, logs, seconds that the epoch took) to a row, without its number.
+        row: Function of (model, logs, seconds that the epoch took) to a row, without its number and the rate.
     """
 
     def __init__(self, kept, rows, row):
@@ -74,12 +78,24 @@ class RunRecorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.record(epoch + 1, logs)
 
-    def record(self, number, logs):
-        """Keep the model and the row of this number."""
+    def record(self, number, logs, watched=None):
+        """Keep the model and the row of this number.
+
+        Args:
+            number: Epoch, or iteration, counted from 1.
+            logs: What Keras logs.
+            watched: The logs that a decay on plateau looks at, where they are others.
+        """
         if not math.isfinite(logs["loss"]):
             return
         seconds = round(time.perf_counter() - self._start, 3)
-        self.rows.append({self.kept.unit: number, **self.row(self.model, logs, seconds)})
+        row = {self.kept.unit: number, **self.row(self.model, logs, seconds)}
+        last = self.rows[-1] if self.rows else None
+        rates = rates_of_last_update(self.model)
+        if last is None or rates.keys() <= last.keys():
+            row |= rates
+        observe_plateaus(self.model, watched or logs, number - (last[self.kept.unit] if last else 0))
+        self.rows.append(row)
         self.kept.keep(self.model, self.rows)
 
 

@@ -26,7 +26,7 @@ def initial_model(config, dataset):
 
 
 def new_model(config, dataset, encoder_weights):
-    """Return the untrained network of a completed `TrainConfig`, its decay of weights included.
+    """Return the untrained network of a completed `TrainConfig`, with the penalties on its weights.
 
     Args:
         config: `TrainConfig`.
@@ -50,7 +50,7 @@ def new_model(config, dataset, encoder_weights):
             **architecture_of(config),
             **options,
         )
-    if config.decays_loss:
-        # Not of the total variation's weight: it would be pulled towards less of it.
-        add_weight_decay(model, config.weight_decay, kernels_only=True)
+    # Not of the total variation's weight: it would be pulled towards less of it.
+    decay = config.weight_decay if config.decays_loss else 0.0
+    add_weight_decay(model, decay, kernels_only=True, l1_penalty=config.l1_penalty)
     return model

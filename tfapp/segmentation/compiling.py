@@ -4,7 +4,7 @@ import keras
 
 from tfapp.models import OneHotMeanSquaredError
 from tfapp.models.probabilities import LabelImageMeanSquaredError, label_image_accuracy
-from tfapp.optimizers import BPGrad, make_solver
+from tfapp.optimizers import BPGrad, RateSchedule, make_solver
 from tfapp.optimizers.catalogue import read_setting
 from tfapp.runs.accelerators import jit_compile
 from tfapp.segmentation.config import OWN_OPTIMIZERS
@@ -100,6 +100,4 @@ def make_optimizer(config, steps=None):
 
 
 def _learning_rate(config, steps):
-    if config.schedule == "constant":
-        return config.learning_rate
-    return keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
+    return RateSchedule.parse(config.schedule).schedule(config.learning_rate, steps, config.epochs)

@@ -15,9 +15,10 @@ from tfapp.errors import InputError, either
 from tfapp.layers import TVSoftmax
 from tfapp.layers.tv.solver import METHODS as TV_METHODS
 from tfapp.models import MODELS, REGRESSION_HEADS
-from tfapp.optimizers import ALIG, BPGrad, Eve, make_solver
+from tfapp.optimizers import ALIG, BPGrad, EpochRates, Eve, make_solver
 from tfapp.optimizers.catalogue import read_setting
 from tfapp.runs.precision import PRECISIONS
+from tfapp.runs.rates import parse_schedule
 from tfapp.segmentation.architecture import check_architecture
 from tfapp.segmentation.tv_options import check_classes, check_tv, completed_texts
 
@@ -32,7 +33,6 @@ TV_GRADIENTS = ("implicit", "jacobian-free", "unrolled", "one-step")
 TV_WEIGHT_FORMS = ("softplus", "direct")
 # What `solver` takes the place of.
 _OF_OPTIMIZER = ("optimizer", "learning_rate", "momentum", "lipschitz", "schedule")
-SCHEDULES = ("constant", "cosine")
 # Which epoch's model a training ends with, and the column of the history whose smallest number decides it.
 KEPT = {"last": None, "training-loss": "loss", "validation-loss": "val_loss"}
 WEIGHTINGS = ("none", "balanced", "median-frequency")
@@ -40,7 +40,6 @@ _CHOICES = {
     "model": tuple(MODELS),
     "loss": LOSSES,
     "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
     "keep": tuple(KEPT),
     "class_weighting": WEIGHTINGS,
     "crop_border": CROP_BORDERS,
@@ -86,6 +85,11 @@ class TrainConfig:
     `solver` takes the place of `optimizer`, `learning_rate`, `momentum` and `lipschitz`: a text that
     `tfapp.optimizers.catalogue.read_setting` reads, such as `adam=0.0001:beta_1=0.99` or
     `sgd-momentum=0.001/0.0001@21`.
+
+    `schedule` is a text that `tfapp.optimizers.RateSchedule` reads: what becomes of `learning_rate` along the training.
+
+    `weight_decay` and `l1_penalty` are coefficients of half the sum of squares and of the sum of absolute values of the
+    kernels, which are added to the loss.
 
     `precision` is the dtype policy of Keras that the network is made under; `float32` leaves the one that is set. Heads
     compute in float32.
@@ -153,6 +157,7 @@ class TrainConfig:
     lipschitz: str = "auto"
     solver: str | None = None
     weight_decay: float = 0.0
+    l1_penalty: float = 0.0
     precision: str = "float32"
     schedule: str = "constant"
     class_weighting: str = "none"
@@ -262,10 +267,19 @@ class TrainConfig:
             )
         if self.lipschitz != "auto" and self.optimizer != "bpgrad":
             raise InputError(f"`lipschitz` is for `optimizer` bpgrad; got `optimizer` {self.optimizer}.")
-        if not 0 <= self.weight_decay < math.inf:
-            raise InputError(f"`weight_decay` must be at least 0; got {self.weight_decay}.")
+        for name in ("weight_decay", "l1_penalty"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"`{name}` must be at least 0; got {getattr(self, name)}.")
         if self.solver is not None:
             self._check_solver()
+        rate = LEARNING_RATES.get(self.optimizer, 1e-3) if self.learning_rate is None else self.learning_rate
+        parse_schedule(self.schedule, None if self.solver else rate, validates=True)
+        watched = None if self.named_schedule is None else self.named_schedule.watches
+        if self.validate_on_test and watched in ("auto", "validation"):
+            raise InputError(
+                "A decay on plateau with `validate_on_test` would choose the rates by the images that the model is "
+                "tested on; let it watch the other loss, by plateau+watch=training."
+            )
 
     def _check_solver(self):
         defaults = {field.name: field.default for field in fields(self)}
@@ -310,6 +324,7 @@ class TrainConfig:
         own = self._own_options()
         own = {name: own[name] for name in own if getattr(self, name) is None}
         own |= completed_texts(self)
+        own["schedule"] = str(parse_schedule(self.schedule, validates=True))
         return replace(self, augment=str(parse_augmentation(self.augment, SYMMETRIES)), **own)
 
     def _own_options(self):
@@ -329,14 +344,26 @@ class TrainConfig:
         )
 
     @property
+    def named_schedule(self):
+        """The `RateSchedule` of the learning rate, that of `solver` where there is one; None for rates by epoch."""
+        if self.solver is None:
+            return parse_schedule(self.schedule, validates=True)
+        rates = self._rates_of_solver()
+        return None if rates is None else rates.course
+
+    def _rates_of_solver(self):
+        value = read_setting(self.solver)[1]
+        return EpochRates.parse(value) if isinstance(value, str) and EpochRates.is_text(value) else None
+
+    @property
     def extendable(self):
         """Names of the options that may change when a run resumes.
 
         A cosine schedule ends with the last epoch, and so do rates of a solver from a first one to a last, such as
         `0.1..0.001`: only other rates can be given more of them.
         """
-        ends = self.schedule != "constant" or ".." in (self.solver or "")
-        return () if ends else ("epochs", "until_loss")
+        rates = self.named_schedule if self.solver is None else self._rates_of_solver()
+        return () if rates is not None and rates.ends_with_epochs else ("epochs", "until_loss")
 
     def command(self, spec, out):
         """Return the `tfapp train` line of this configuration: every option that is not at its default."""

@@ -16,15 +16,17 @@ from tfapp.data.levels import at_level, levels_sentences
 from tfapp.data.listing import image_files, nested_notice, skipped_notice
 from tfapp.data.slides import SLIDE_SUFFIXES
 from tfapp.data.stacks import expanded, stacks_sentence
-from tfapp.data.windows import open_windows, read_whole, size_of
+from tfapp.data.windows import ArrayWindows, open_windows, read_whole, size_of
 from tfapp.errors import InputError
 from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
+from tfapp.models.monte_carlo_dropout import SampledNetwork
 from tfapp.models.tiling import AUTO, TiledNetwork, by_tiles
 from tfapp.packed import check_unpacked
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.large_images import write_labels, write_restored
 from tfapp.segmentation.own_pictures import PNG, SUFFIXES, is_foreign, save_labels, save_pixels
 from tfapp.segmentation.pictures import overlay
+from tfapp.segmentation.uncertainty_maps import MAPS, UncertaintyMaps
 
 
 def find_images(paths, level=None, slides=True):
@@ -86,7 +88,7 @@ def found_notices(paths, used, slides=True):
     return [*filter(None, found), *range_notices(range_facts(used))]
 
 
-def check_places(paths, images, out, *, labels=True, overwrite=False, form=PNG):
+def check_places(paths, images, out, *, labels=True, overwrite=False, form=PNG, maps=False):
     """Raise InputError if what `predict` or `restore` would write took the place of something else.
 
     Args:
@@ -97,14 +99,16 @@ def check_places(paths, images, out, *, labels=True, overwrite=False, form=PNG):
         overwrite: Whether files of these names that are in `out`, and that neither of them wrote, or that were changed
             since, may be replaced.
         form: Format of the labels, or of the images that are made: `png` or `tiff`.
+        maps: Whether maps of uncertainty are written beside the labels.
     """
     check_folder(out)
     for path in paths:
         # What is written there would be taken for an image the next time.
         if same_folder(path, out):
             raise InputError(f"{out} is the folder of the images itself; choose another `out`.")
-    check_outputs(_outputs(images, out, labels, form), images)
-    written = [file for file, _ in _outputs(images, out, labels, form)]
+    outputs = _outputs(images, out, labels, form, maps)
+    check_outputs(outputs, images)
+    written = [file for file, _ in outputs]
     foreign = None if overwrite else next(filter(is_foreign, written), None)
     if foreign:
         raise InputError(
@@ -126,8 +130,14 @@ def predict(
     advance=lambda: None,
     failures=None,
     form=PNG,
+    samples=None,
+    seed=0,
 ):
     """Write `NAME.png` (palette PNG of classes) and `NAME-overlay.png` for every image, at its own size.
+
+    With `samples` the labels are those of the mean of so many answers with dropout, and beside them stand
+    `NAME-entropy.png` and `NAME-mutual-information.png`, as of `tfapp.models.monte_carlo_dropout`: grey, 255 is
+    ln(classes).
 
     A large image goes through the network tile by tile, with the labels of the whole image: see `TiledNetwork`. Its
     files are written row by row, and its overlay is smaller than it where that would have more than 16 megapixels.
@@ -145,14 +155,22 @@ def predict(
             the first of them.
         form: Format of the labels: `png`, or `tiff`, in tiles and with smaller copies, for images that no program loads
             as a whole. The overlay is a PNG.
+        samples: Answers with dropout, at least 2, or None for the one without.
+        seed: Of what is dropped.
 
     Returns:
-        Pairs (image path, share of each class in [0, 1]).
+        Pairs (image path, share of each class in [0, 1]); with `samples` triples, the last the means over the pixels of
+        entropy and mutual information, in nats.
 
     Raises:
-        InputError: An output is one of the images or another output; tiles that the network cannot have; or, without
-            `failures`, an image cannot be used.
+        InputError: An output is one of the images or another output; tiles that the network cannot have; `samples` of a
+            network without dropout; or, without `failures`, an image cannot be used.
     """
+    options = {"progress": progress, "advance": advance, "failures": failures, "form": form}
+    if samples is not None:
+        sampled = SampledNetwork(segmenter, channels, samples, seed, tile, margin)
+        with sampled.drawing():
+            return _sampled(sampled, images, out, channels, len(class_names), **options)
     check_outputs(_outputs(images, out, True, form), images)
     network, told = TiledNetwork(segmenter, channels, tile, margin), _Told(progress)
     shares = []
@@ -168,6 +186,29 @@ def predict(
 
     _each(label, _with_outputs(images, out, True, form), failures, advance)
     return shares
+
+
+def _sampled(network, images, out, channels, num_classes, *, progress, advance, failures, form):
+    """Do what `predict` does with `samples`; `network` is a `SampledNetwork`."""
+    outputs, told = _with_outputs(images, out, True, form, maps=True), _Told(progress)
+    check_outputs(_outputs(images, out, True, form, maps=True), images)
+    found = []
+
+    def label(path, files):
+        maps = UncertaintyMaps(files[2:], num_classes)
+        with _cut(network, path, channels, progress, told) as cut:
+            if cut is None:
+                image = read_whole(path, channels)
+                source = ArrayWindows(image)
+                bands = iter([(0, maps.coded(_whole(network, path, image)))])
+            else:
+                source, tiles = cut
+                bands = tiles(maps.coded)
+            counts = write_labels(maps.written(bands, source.size), source, *files[:2], num_classes)
+        found.append((path, counts / counts.sum(), maps.means))
+
+    _each(label, outputs, failures, advance)
+    return found
 
 
 def restore(
@@ -301,15 +342,21 @@ def _pixels_of(answer):
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
 
 
-def _names(image, out, labels, form):
+def _names(image, out, labels, form, maps):
     """Return the files that are written for an image."""
-    made = Path(out) / f"{image.stem}{SUFFIXES[form]}"
-    return [made, Path(out) / f"{image.stem}-overlay{SUFFIXES[PNG]}"] if labels else [made]
+    names = [f"{image.stem}{SUFFIXES[form]}"]
+    if labels:
+        names.append(f"{image.stem}-overlay{SUFFIXES[PNG]}")
+    if maps:
+        names += [f"{image.stem}-{name}{SUFFIXES[form]}" for name in MAPS]
+    return [Path(out) / name for name in names]
 
 
-def _with_outputs(images, out, labels, form):
-    return [(image, _names(image, out, labels, form)) for image in images]
+def _with_outputs(images, out, labels, form, maps=False):
+    return [(image, _names(image, out, labels, form, maps)) for image in images]
 
 
-def _outputs(images, out, labels, form):
-    return [(file, image) for image, files in _with_outputs(images, out, labels, form) for file in files]
+def _outputs(images, out, labels, form, maps=False):
+    return [
+        (file, image) for image, files in _with_outputs(images, out, labels, form, maps) for file in files
+    ]

@@ -109,7 +109,7 @@ def _train(spec, out, config, overwrite, callbacks, say, keeping, peers):
         nonlocal config, begun
         config.check()
         config = _as_it_began(config, out, overwrite).completed()
-        dataset = _opened(spec, config, say)
+        dataset = opened(spec, config, say)
         if peers is not None:
             check_divisible(config.batch_size, peers.count)
         # A checkpoint has the encoder's weights already: a run resumes without their file.
@@ -163,7 +163,7 @@ def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_B
         def open_data():
             nonlocal begun, config
             config = config.completed()
-            dataset = _opened(spec, config, lambda sentence: None)
+            dataset = opened(spec, config, lambda sentence: None)
             # Where the run is kept there may be no such folder here.
             run = Run(told["out"], told["record"])
             if dataset.content_fingerprint() != run.content_fingerprint:
@@ -181,7 +181,8 @@ def help_to_train(spec, config, peers, *, progress=SILENT, image_memory=MEMORY_B
             task.finish("trained already")
 
 
-def _opened(spec, config, say):
+def opened(spec, config, say):
+    """Return the dataset of a training, checked and with its remarks said; random numbers begin with the seed."""
     dataset = open_dataset(spec)
     config.check_data(dataset)
     for remark in remarks_on(dataset):

@@ -7,12 +7,15 @@ from tfapp.errors import InputError
 from tfapp.optimizers import SOLVERS
 from tfapp.optimizers.catalogue import value_text
 from tfapp.runs.precision import FLOAT32, check_precision
+from tfapp.runs.rates import parse_schedule
 
 READINGS = ("own", "nearest")
 # What may be another in a run that resumes.
 EXTENDABLE = ("iterations", "skip_bad")
 # Of Wu (2020), chapter 5: SGD with momentum, its rate divided by ten every so many iterations.
 SOLVER, RATE, DECAY = "sgd-momentum", 0.01, 0.1
+# Iterations between two rows of the history, and two checkpoints.
+WINDOW = 250
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,8 @@ class NetworkConfig:
         value: Value of its parameter, its learning rate or L of BPGrad; None for the usual one.
         iterations: Batches in all.
         decay_every: Iterations after which the learning rate is divided by 10, again and again; 0 for never.
+        schedule: What becomes of the learning rate in place of that, a text of `tfapp.optimizers.RateSchedule` that
+            counts in iterations; None for `decay_every`.
         batch_size: Feature vectors in a batch.
         weight_decay: Adds `weight_decay / 2 * ||W||^2` to the loss, W the kernels.
         precision: `float32` or `mixed_bfloat16`, what the two layers compute in; what they give is float32.
@@ -45,6 +50,7 @@ class NetworkConfig:
     weight_decay: float = 0.0005
     precision: str = FLOAT32
     seed: int = 0
+    schedule: str | None = None
 
     def check(self):
         """Raise InputError for a value out of its range."""
@@ -61,12 +67,41 @@ class NetworkConfig:
         check_precision(self.precision)
         if self.value is not None and not (math.isfinite(self.value) and self.value > 0):
             raise InputError(f"`value` must be a number above 0; got {self.value}.")
+        if self.schedule is not None:
+            self._check_schedule()
+
+    def _check_schedule(self):
+        if SOLVERS[self.solver].parameter != "learning_rate":
+            raise InputError(
+                f"`schedule` is for solvers with a learning rate; {self.solver} has "
+                f"{SOLVERS[self.solver].symbol}, leave the option out."
+            )
+        if self.decay_every != NetworkConfig.decay_every:
+            raise InputError(
+                f"`schedule` {self.schedule} and `decay_every` {self.decay_every} both say how the learning rate "
+                "falls; give one of them."
+            )
+        schedule = parse_schedule(self.schedule, self.parameter())
+        if schedule.watches and schedule.options["patience"] < WINDOW:
+            raise InputError(
+                f"The loss is looked at every {WINDOW} iterations, and the patience of a plateau counts in iterations "
+                f"here; expected at least plateau+patience={WINDOW}, got `schedule` {self.schedule}."
+            )
 
     def to_json(self):
         """Return what is stored: all options, but younger ones only where they differ from their default."""
+        younger = {"precision": FLOAT32, "schedule": None}
         return {
-            name: value for name, value in asdict(self).items() if (name, value) != ("precision", FLOAT32)
+            name: value
+            for name, value in asdict(self).items()
+            if name not in younger or value != younger[name]
         }
+
+    @property
+    def extendable(self):
+        """Names of the options that may be others in a run that resumes; a cosine ends with the last iteration."""
+        ends = self.schedule is not None and parse_schedule(self.schedule).ends_with_epochs
+        return tuple(name for name in EXTENDABLE if not (ends and name == "iterations"))
 
     def parameter(self):
         """Return the value of the solver's parameter."""

@@ -12,17 +12,15 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from tfapp.errors import InputError
 from tfapp.layers import FeatureTransfer
-from tfapp.optimizers import SOLVERS, make_solver, unwrapped
+from tfapp.optimizers import SOLVERS, RateSchedule, make_solver, unwrapped
 from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.callbacks import RunRecorder
 from tfapp.runs.checkpoints import LastModel
 from tfapp.runs.fitting import fit_or_resume, save_finished
 from tfapp.runs.precision import FLOAT32, dtype_policy
-from tfapp.transfer.config import DECAY
+from tfapp.transfer.config import DECAY, WINDOW
 
 MODEL = "transfer.keras"
-# Iterations between two rows of the history, and two checkpoints.
-WINDOW = 250
 
 
 def build_network(dimension, config):
@@ -122,6 +120,7 @@ class _WindowRecorder(RunRecorder):
 
     def on_train_begin(self, logs=None):
         self._done = int(unwrapped(self.model.optimizer).iterations)
+        self._losses = []
 
     def on_train_batch_begin(self, batch, logs=None):
         # Loss and accuracy are those of a batch, not means over what was trained so far.
@@ -129,8 +128,11 @@ class _WindowRecorder(RunRecorder):
 
     def on_train_batch_end(self, batch, logs=None):
         number = self._done + batch + 1
+        self._losses.append(logs["loss"])
         if number % WINDOW == 0 or number == self._last:
-            self.record(number, logs)
+            # One batch would be too few for a decay on plateau.
+            self.record(number, logs, {"loss": float(np.mean(self._losses))})
+            self._losses = []
         if self._progress and number % 10 == 0:
             self._progress(number, self._last, f"loss {logs['loss']:.3f}")
 
@@ -146,6 +148,10 @@ def _compiled(model, config):
 
 def _solver(config):
     value = config.parameter()
+    if config.schedule is not None:
+        # In iterations: each is an epoch of one update.
+        rate = RateSchedule.parse(config.schedule).schedule(value, 1, config.iterations)
+        return make_solver(config.solver, rate)
     if (
         SOLVERS[config.solver].parameter != "learning_rate"
         or not config.decay_every

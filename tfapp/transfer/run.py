@@ -16,7 +16,7 @@ from tfapp.runs.record import TRANSFER
 from tfapp.runs.run import Run
 from tfapp.transfer.backbones import ARCHITECTURE, changes, open_backbone
 from tfapp.transfer.classifiers import read_classifiers
-from tfapp.transfer.config import EXTENDABLE, NetworkConfig, TransferConfig
+from tfapp.transfer.config import NetworkConfig, TransferConfig
 from tfapp.transfer.evaluation import CLASSIFIERS, TRANSFERRED
 from tfapp.transfer.features import FeatureExtractor, extract
 from tfapp.transfer.network import MODEL, pseudo_labels
@@ -231,7 +231,7 @@ class TransferRun(Run):
     def check_same(self, config, data, backbone):
         """Raise InputError if it has other data, options or weights than these, but for those that may extend it."""
         self.refuse_other({"data": data.spec}, {"data": self.record["data"]["spec"]})
-        now = {name: value for name, value in asdict(config).items() if name not in EXTENDABLE}
+        now = {name: value for name, value in asdict(config).items() if name not in config.extendable}
         self.refuse_other(now, asdict(self.config))
         if not has_fingerprint(data, self.record["data"]["fingerprint"]):
             raise InputError(

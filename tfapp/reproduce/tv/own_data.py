@@ -27,7 +27,9 @@ def noise_table(
     patch: Patch = None,
     overlap: Annotated[int, Option(help="Pixels that neighbouring patches share.")] = 0,
     augment: Annotated[str, Option(help="none, flips or dihedral.")] = "flips",
-    schedule: Annotated[str, Option(help="constant, or cosine decay to 0.")] = "constant",
+    schedule: Annotated[
+        str, Option(help="constant, cosine, or another of `tfapp train --schedule`.")
+    ] = "constant",
     test_share: Annotated[float, Option(help="Share of the images for testing.")] = 0.4,
     post_tv: Annotated[float, Option(help="Weight of the TV put behind the softmax runs.")] = 1.0,
     tv_weight: Annotated[float, Option(help="Initial lambda of RUnet.")] = 1.0,

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfapp.errors import InputError
 from tfapp.optimizers import LossAwareOptimizer, unwrapped
+from tfapp.runs.rates import plateaus_of
 
 # Numbers between the streams of random numbers of two workers.
 _APART = 2**20
@@ -36,7 +37,9 @@ def join_steps(model, peers):
             "mixed_bfloat16, which scales no loss, or one worker."
         )
     model.optimizer.build(model.trainable_variables)
-    peers.take_from_chief([*model.variables, *model.optimizer.variables])
+    # How far a decay on plateau is, the optimizer does not count among its variables.
+    plateaus = [plateau.variable for plateau in plateaus_of(model)]
+    peers.take_from_chief([*model.variables, *model.optimizer.variables, *plateaus])
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True

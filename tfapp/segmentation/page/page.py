@@ -10,6 +10,7 @@ from tfapp.errors import InputError
 from tfapp.files import write_text
 from tfapp.report.markup import Section, command, details, layout, moment, paragraph, table
 from tfapp.report.page import shell
+from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.page.contents import gather
 from tfapp.segmentation.page.noise_tables import noise_section
 from tfapp.segmentation.page.pictures import examples_of
@@ -182,4 +183,6 @@ def _optimizer(run):
         return run.config["solver"]
     if run.config["optimizer"] == "bpgrad":
         return f"bpgrad, Lipschitz constant {run.config['lipschitz']}"
-    return f"{run.config['optimizer']}, learning rate {run.config['learning_rate']:g}"
+    schedule = run.config.get("schedule", TrainConfig.schedule)
+    told = "" if schedule == TrainConfig.schedule else f", {schedule}"
+    return f"{run.config['optimizer']}, learning rate {run.config['learning_rate']:g}{told}"

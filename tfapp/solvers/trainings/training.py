@@ -176,7 +176,7 @@ def _result(job, model, rows):
         "seed": job.seed,
         "epochs": job.epochs,
         "diverged": not finite,
-        **(last if finite else {}),
+        **({name: last[name] for name in COLUMNS} if finite else {}),
         "history": {name: [row[name] for row in rows] for name in COLUMNS} if finite else {},
         "measured": optimizer.measured() if hasattr(optimizer, "measured") and finite else {},
     }
