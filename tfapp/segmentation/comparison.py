@@ -13,7 +13,7 @@ from tfapp.report.figures import save_png
 from tfapp.report.result_table import ResultTable, Summary, document
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.changed_data import on_changed_files
-from tfapp.segmentation.config import option_words, with_defaults
+from tfapp.segmentation.config import option_words
 from tfapp.segmentation.evaluation import (
     EvaluationData,
     Segmenter,
@@ -25,6 +25,7 @@ from tfapp.segmentation.evaluation import (
 )
 from tfapp.segmentation.keras_file import KerasFile
 from tfapp.segmentation.shape_scores import ShapeScores, shape_table
+from tfapp.segmentation.stored_config import with_defaults
 from tfapp.segmentation.tested_images import images_to_test, own_test_images_remark
 
 MEASURES = {"mIoU": "mean_iou", "accuracy": "accuracy", "RE": "regularisation_effect"}

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from inspect import signature
 
 from tfapp.data import AUGMENTATIONS, parse_mix
@@ -36,7 +36,7 @@ _OF_OPTIMIZER = ("optimizer", "learning_rate", "momentum", "lipschitz", "schedul
 # Which epoch's model a training ends with, and the column of the history whose smallest number decides it.
 KEPT = {"last": None, "training-loss": "loss", "validation-loss": "val_loss"}
 WEIGHTINGS = ("none", "balanced", "median-frequency")
-_CHOICES = {
+CHOICES = {
     "model": tuple(MODELS),
     "loss": LOSSES,
     "optimizer": OPTIMIZERS,
@@ -180,7 +180,7 @@ class TrainConfig:
 
     def check(self):
         """Raise InputError for a value outside its choices or range."""
-        for name, allowed in _CHOICES.items():
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InputError(
                     f"Unknown {name.replace('_', ' ')} {getattr(self, name)!r}; choose one of: {', '.join(allowed)}."
@@ -389,39 +389,6 @@ def is_positive_number(text):
         return 0 < float(text) < math.inf
     except ValueError:
         return False
-
-
-def with_defaults(settings):
-    """Return stored settings with those that are younger than the run: they had their defaults then."""
-    chosen = {name: settings[name] for name in ("model", "optimizer") if settings.get(name) in _CHOICES[name]}
-    return {**asdict(TrainConfig(**chosen).completed()), **settings}
-
-
-def stored_config(settings):
-    """Return the `TrainConfig` of a stored configuration; it is not checked.
-
-    Args:
-        settings: The `config` of a `run.json`, whose entries are of the types of `TrainConfig`.
-    """
-    known = {field.name for field in fields(TrainConfig)}
-    chosen = {name: value for name, value in with_defaults(settings).items() if name in known}
-    for name in ("resize", "crop"):
-        if chosen[name] is not None:
-            chosen[name] = tuple(chosen[name])
-    return TrainConfig(**chosen)
-
-
-def check_stored(settings):
-    """Raise InputError for an option of a stored configuration that is out of its choices or range.
-
-    Args:
-        settings: As for `stored_config`.
-    """
-    config = stored_config(settings)
-    if config.model not in MODELS:
-        # It is loaded from its file: a name of another version decides nothing.
-        config = replace(config, model=TrainConfig.model, encoder_weights=None)
-    config.check()
 
 
 def option_words(name, value):

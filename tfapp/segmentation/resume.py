@@ -8,9 +8,9 @@ from tfapp.errors import InputError
 from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import refuse_fewer
 from tfapp.segmentation.coding import refuse_other_coding
-from tfapp.segmentation.config import with_defaults
 from tfapp.segmentation.preparation import prepare
 from tfapp.segmentation.run import Run
+from tfapp.segmentation.stored_config import with_defaults
 
 
 def begin_or_resume(

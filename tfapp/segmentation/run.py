@@ -30,8 +30,9 @@ from tfapp.runs.record import SEGMENTATION
 from tfapp.segmentation.building import initial_model
 from tfapp.segmentation.changed_data import warn_of_changes
 from tfapp.segmentation.coding import TrainingData, refuse_other_coding
-from tfapp.segmentation.config import TrainConfig, check_stored, stored_config
+from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.exporting import export_segmenter
+from tfapp.segmentation.stored_config import check_stored, stored_config
 from tfapp.segmentation.tested_images import warn_of_training_images
 from tfapp.segmentation.tv_options import RELU_OPTIONS
 

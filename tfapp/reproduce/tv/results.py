@@ -15,11 +15,12 @@ from tfapp.reproduce.tv.protocols import protocol_of
 from tfapp.reproduce.tv.published import published_table
 from tfapp.reproduce.tv.tables import ASSUMED, BASELINE, SCALES, SOURCE, TVTable
 from tfapp.segmentation.comparison import MEASURES, Comparison
-from tfapp.segmentation.config import TrainConfig, with_defaults
+from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.page.contents import entries_of
 from tfapp.segmentation.page.noise_tables import class_tables, measure_tables
 from tfapp.segmentation.page.page import origin_section
 from tfapp.segmentation.page.sentences import key_results, training_noise_in_words
+from tfapp.segmentation.stored_config import with_defaults
 
 _CHOSEN_ON = {
     "validation": "chosen for every training by mean IoU on that run's validation images, clean ones",
