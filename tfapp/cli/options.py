@@ -43,6 +43,15 @@ Margin = Annotated[
     ),
 ]
 
+BatchNorm = Annotated[
+    bool | None,
+    typer.Option(
+        "--batch-norm/--no-batch-norm",
+        help="Batch normalisation of LeNets, VGG, ResNet-20 to -110 and their plain twins.",
+        show_default="as the network has it: resnet and plain with it, the others without",
+    ),
+]
+
 Foreground = Annotated[
     str | None,
     typer.Option(
