@@ -38,6 +38,7 @@ _MODULES = {
     "save_signals_png": "figures.signal_figures",
     "save_side_by_side_png": "figures.plots",
     "save_spectra_png": "figures.sharpness_figures",
+    "save_steps_png": "figures.step_figures",
     "save_surface_png": "figures.plots",
     "save_vtp": "figures.exchange",
     "save_vts": "figures.exchange",

@@ -25,6 +25,10 @@ from tfapp.landscape.one_line import one_line
 from tfapp.optimizers.stateless_loss import loss_at
 
 
+class NotFinite(InputError):
+    """The loss, or its gradient, is not finite at the weights themselves."""
+
+
 @dataclass(frozen=True, eq=False)
 class GradientStep:
     """Loss and gradient along one step of gradient descent.
@@ -133,8 +137,8 @@ def gradient_step(model, x, y=None, sample_weight=None, *, rates, gradient=None)
         `GradientStep`.
 
     Raises:
-        InputError: for step sizes out of range, or as `BatchGradient` and its `at`; a loss or a gradient at the weights
-            that is not finite.
+        InputError: for step sizes out of range, or as `BatchGradient` and its `at`; as `NotFinite`, a loss or a
+            gradient at the weights that is not finite.
 
     Example:
         For the loss w^2 at w = 1 the gradient is 2, and so is its change over the distance, everywhere:
@@ -154,7 +158,7 @@ def gradient_step(model, x, y=None, sample_weight=None, *, rates, gradient=None)
     weights = [np.asarray(variable.value) for variable in model.trainable_variables]
     norm = length(here)
     if not (math.isfinite(loss) and math.isfinite(norm)):
-        raise InputError(
+        raise NotFinite(
             f"Expected a finite loss and gradient at the weights. Received: a loss of {loss:g} with a gradient of norm "
             f"{norm:g} of {model.name!r}."
         )
