@@ -40,7 +40,8 @@ def save_steps_png(groups, path, title=None) -> None:
 
     Args:
         groups: From the name of a row of panels to a dictionary from names of trainings to their rows, dictionaries
-            with `COLUMNS`. What is infinite or 0 is left out.
+            with `COLUMNS`. What is infinite or 0 is left out, and so are, unless there is nothing else, measurements
+            with which a training diverged, whose `mean_loss` is infinite: its name says so.
         path: PNG file, written by write-then-rename.
         title: Line above the figure, or None.
 
@@ -49,21 +50,28 @@ def save_steps_png(groups, path, title=None) -> None:
     """
     if not any(rows for trainings in groups.values() for rows in trainings.values()):
         raise InputError("Expected at least one measured step to draw. Received: none.")
-    figure = Figure(figsize=(15, 0.4 + 3.6 * len(groups)), layout="constrained")
+    figure = Figure(figsize=(16, 0.4 + 3.4 * len(groups)), layout="constrained")
     axes = figure.subplots(len(groups), len(_PANELS), squeeze=False)
     for line, (name, trainings) in zip(axes, groups.items(), strict=True):
         for panel, (label, middle, band) in zip(line, _PANELS, strict=True):
             for number, (training, rows) in enumerate(trainings.items()):
-                _draw(panel, rows, middle, band, qualitative(number), training)
+                told = training + ", diverges" * (len(_kept(rows)) < len(rows))
+                shown = _kept(rows) if any(map(_kept, trainings.values())) else rows
+                _draw(panel, shown, middle, band, qualitative(number), told)
             panel.set(xlabel="updates", yscale="log", title=label)
             panel.grid(alpha=0.3)
         if name:
             line[0].set_ylabel(name, fontweight="bold")
         handles, labels = line[0].get_legend_handles_labels()
-        line[-1].legend(handles, labels, fontsize=8)
+        place = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)}
+        line[-1].legend(handles, labels, fontsize=8, frameon=False, **place)
     if title:
         figure.suptitle(title)
     save_png(figure, path)
+
+
+def _kept(rows):
+    return [row for row in rows if math.isfinite(row["mean_loss"])]
 
 
 def _draw(axes, rows, middle, band, colour, label):
