@@ -19,9 +19,6 @@ _SIZES = {
     "paper": ((20, 56, 110), 50000, 128, 164, "0.1/0.01@83/0.001@124", 51, 10000),
 }
 WEIGHT_DECAY = 0.0005
-# Of the plain twin and of the residual network.
-KINDS = ("plain", "resnet")
-TITLES = {"plain": "plain", "resnet": "ResNet"}
 ASSUMED = (
     "The lecture shows a picture of H. Li, Z. Xu, G. Taylor, C. Studer, T. Goldstein, Visualizing the Loss Landscape "
     "of Neural Nets, NeurIPS 2018, which is not in the notes: the surface of ResNet-56 without and with its shortcuts, "
@@ -73,7 +70,7 @@ def shortcuts(
             spec, f"{kind}-{depth}", batch_size, WEIGHT_DECAY, count, holds_out=True, loss_alone=True
         )
         for depth in chosen
-        for kind in KINDS
+        for kind in twin_surfaces.TITLES
     }
     for workload in workloads.values():  # What cannot be trained is said before anything is written.
         workload.build(seed)
@@ -87,7 +84,7 @@ def shortcuts(
     written = files_of(out, NAME, ".png", "-contours.png", ".csv", ".md")
     surfaces, titles = twin_surfaces.drawn(found)
     if surfaces:
-        save_side_by_side_png(surfaces, titles, written[0], columns=len(KINDS))
+        save_side_by_side_png(surfaces, titles, written[0], columns=2)
         save_contours_png(surfaces, titles, written[1])
     table.write_csv(written[2])
     remarks = [as_set(SCALES[scale], command), *ASSUMED]

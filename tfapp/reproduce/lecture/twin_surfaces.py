@@ -10,11 +10,12 @@ from tfapp.landscape import landscape
 from tfapp.landscape.grid import Grid
 from tfapp.models import CLASSIFIERS
 from tfapp.report.result_table import DASH, ResultTable
-from tfapp.reproduce.lecture.shortcuts import TITLES
 from tfapp.runs.checkpoints import LAST, load_kept
 from tfapp.solvers.trainings.training import Job, train
 from tfapp.solvers.trainings.workload import objective
 
+# The plain twin, and the residual network.
+TITLES = {"plain": "plain", "resnet": "ResNet"}
 _SOLVER = "sgd-momentum"
 _BATCH = 50  # images of a forward pass of a surface; no number depends on it
 
