@@ -26,7 +26,7 @@ def test_twins_are_trained_measured_and_written_and_not_done_twice(tmp_path):
     assert len(histories) == 2 and tfapp(*line).exit_code == 0
     assert [path.stat().st_mtime_ns for path in histories] == before
     other = tfapp(*line, "--layers", "1")
-    assert other.exit_code == 2 and "other settings; choose another --out, or remove it." in (
+    assert other.exit_code == 2 and "other settings; choose another --out, or remove it with --overwrite" in (
         " ".join(other.output.split())
     )
 

@@ -48,8 +48,9 @@ def test_sentence_tells_how_many_times_as_large_the_medians_are_with_batch_norma
     groups = groups_of([row(0, 4), row(9, 4)], [row(0, 2), row(9, 2)])
     [first, _] = batch_normalisation.sentences(groups, set())
     assert first == (
-        "net, rate 0.1: with batch normalisation the range of the loss is 0.5, the change of the gradient 0.5, the "
-        "smoothness constant 0.5, the covariate shift as a share of the gradient 0.5 times as large (medians)."
+        "net, rate 0.1: with batch normalisation the last mean loss is 1, without 1; the range of the loss is 0.5, the "
+        "change of the gradient 0.5, the smoothness constant 0.5, the covariate shift as a share of the gradient 0.5 "
+        "times as large (medians)."
     )
 
 
@@ -131,6 +132,7 @@ def test_batch_normalisation_is_measured_and_finished_trainings_are_taken_from_t
     assert [path.stat().st_mtime_ns for path in records] == before
     other = tfapp(*line, "--seed", "1")
     assert other.exit_code == 2 and "other settings; choose another --out" in other.output
+    assert tfapp(*line, "--seed", "1", "--overwrite").exit_code == 0
 
 
 @pytest.mark.reproduce

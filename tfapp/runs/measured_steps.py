@@ -101,7 +101,7 @@ def train_measured(folder, plan, settings, build, batches, task=None) -> Measure
     keep_settings(
         folder / SETTINGS,
         {**asdict(plan), **settings},
-        f"{folder} holds a training with other settings; choose another `out`, or remove it.",
+        f"{folder} holds a training with other settings; choose another `out`, or remove it with `overwrite`.",
     )
     if (folder / RESULT).is_file():
         again = "remove it and run the same command again."

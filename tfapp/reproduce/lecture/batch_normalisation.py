@@ -1,5 +1,6 @@
 """Batch normalisation on and off: what it does to the loss along the gradient step, and to covariate shift."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,8 @@ ASSUMED = (
     "Networks are trained by plain gradient steps, without momentum and weight decay, with rates 0.1 and 0.01. Step "
     "sizes of 0.5, 1, 2 and 4 times the rate are assumed. Batch normalisation stands behind every layer but the last. "
     "Kernels begin the same with and without it.",
+    "A network that has not left the plateau on which it begins has a small gradient, and little changes along its "
+    "step: the loss that a training came to belongs to the reading of its measures.",
 )
 WORDS = {False: "without", True: "with"}
 
@@ -51,6 +54,7 @@ def batch_normalisation(
         Option(help="Images in a batch; U-Net has a quarter.", show_default="by scale", min=1),
     ] = None,
     seed: Annotated[int, Option(help="Of weights and order.", min=0)] = 0,
+    overwrite: Annotated[bool, Option(help="Start again, removing what is in --out.")] = False,
     *,
     progress,
     command,
@@ -75,6 +79,8 @@ def batch_normalisation(
     ]
     for subject in subjects:  # What cannot be built is said before anything is written.
         subject.build()
+    for folder in ("trainings",) if overwrite else ():
+        shutil.rmtree(out / folder, ignore_errors=True)
     groups, diverged = {name: {} for name in names}, set()
     for subject in subjects:
         batches = subject.batches()
@@ -129,6 +135,8 @@ def sentences(groups, diverged) -> list[str]:
                     "the covariate shift as a share of the gradient": lambda row: row["relative_shift"],
                 }
                 ratios = [f"{what} {_ratio(with_it, without, measure)}" for what, measure in measures.items()]
+                losses = [f"{rows[-1]['mean_loss']:.3g}" for rows in (with_it, without)]
+                parts.append(f"the last mean loss is {losses[0]}, without {losses[1]};")
                 parts.append(", ".join(ratios) + " times as large (medians).")
             told.append(" ".join(parts))
     return told

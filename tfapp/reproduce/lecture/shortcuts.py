@@ -1,5 +1,6 @@
 """Shortcuts on and off: residual networks and their plain twins by depth, and the surfaces around what they found."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +9,15 @@ from tfapp.reproduce.study import Option, Result, Study, as_set, files_of, spec_
 
 NAME = "lecture-shortcuts"
 SCALES = {
-    "small": "Depths 20 and 56, 1,000 images of CIFAR-10 of which a tenth is held out, batches of 50, 12 epochs with a "
-    "tenth of the rate from epoch 9 on; surfaces of 11x11 points over 100 of the training images.",
-    "paper": "Depths 20, 56 and 110, all 50,000 images of which a tenth is held out, batches of 128, 164 epochs with a "
-    "tenth of the rate from epoch 83 on and again from 124 on; surfaces of 51x51 points over 10,000 images; for a GPU.",
+    "small": "Depths 20 and 56, 1,000 images of CIFAR-10 of which a tenth is held out, batches of 50, 12 epochs at the "
+    "rate 0.02, a tenth of it from epoch 9 on; surfaces of 11x11 points over 100 of the training images.",
+    "paper": "Depths 20, 56 and 110, all 50,000 images of which a tenth is held out, batches of 128, 164 epochs at the "
+    "rate 0.1, a tenth of it from epoch 83 on and again from 124 on; surfaces of 51x51 points over 10,000 images; for "
+    "a GPU.",
 }
 # Depths, images, images in a batch, epochs, solver with its rates, points of an axis, images of a surface.
 _SIZES = {
-    "small": ((20, 56), 1000, 50, 12, "0.1/0.01@9", 11, 100),
+    "small": ((20, 56), 1000, 50, 12, "0.02/0.002@9", 11, 100),
     "paper": ((20, 56, 110), 50000, 128, 164, "0.1/0.01@83/0.001@124", 51, 10000),
 }
 WEIGHT_DECAY = 0.0005
@@ -24,7 +26,7 @@ ASSUMED = (
     "of Neural Nets, NeurIPS 2018, which is not in the notes: the surface of ResNet-56 without and with its shortcuts, "
     "on a plane of two filter-normalised random directions, from -1 to 1.",
     "Networks are those of He et al. (2016) for CIFAR, with batch normalisation; the plain twin has the same layers "
-    "and initial kernels. SGD with momentum 0.9, rate 0.1 and a weight decay of 0.0005; images are not augmented.",
+    "and initial kernels. SGD with momentum 0.9 and a weight decay of 0.0005; images are not augmented.",
     "The loss of a surface is the cross-entropy without weight decay, by the stored moving statistics. Not convex: the "
     "share of negative second differences of neighbouring points along both axes. Both networks of a depth have the "
     "seeds of weights, order and directions in common.",
@@ -47,6 +49,7 @@ def shortcuts(
         int | None, Option(help="Images of a surface.", show_default="by scale", min=1)
     ] = None,
     seed: Annotated[int, Option(help="Of weights, order and directions.", min=0)] = 0,
+    overwrite: Annotated[bool, Option(help="Start again, removing what is in --out.")] = False,
     *,
     progress,
     command,
@@ -75,6 +78,8 @@ def shortcuts(
     for workload in workloads.values():  # What cannot be trained is said before anything is written.
         workload.build(seed)
         workload.splits()
+    for folder in ("trainings", "surfaces") if overwrite else ():
+        shutil.rmtree(out / folder, ignore_errors=True)
     found = {}
     for key, workload in workloads.items():
         found[key] = twin_surfaces.surface_of(

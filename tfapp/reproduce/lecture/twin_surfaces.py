@@ -128,7 +128,7 @@ def _row(key, one):
     name, result = _title(key), one.result
     if one.surface is None:
         return (f"{name}, diverged", *[DASH] * 7)
-    loss = one.surface.loss[np.isfinite(one.surface.loss)]
+    loss = _finite(one.surface)
     return (
         name,
         f"{result['train_objective']:.3g}",
@@ -139,6 +139,10 @@ def _row(key, one):
         f"{loss.max():.3g}",
         f"{100 * not_convex(one.surface.loss):.0f}",
     )
+
+
+def _finite(surface):
+    return surface.loss[np.isfinite(surface.loss)]
 
 
 def _title(key):
@@ -169,9 +173,11 @@ def sentences(found) -> list[str]:
     for depth in depths:
         both = [found[kind, depth].surface for kind in TITLES]
         if all(surface is not None for surface in both):
+            rises = [f"{np.median(_finite(surface)) / surface.centre:.3g}" for surface in both]
             shares = [f"{100 * not_convex(surface.loss):.0f} %" for surface in both]
             told.append(
-                f"{depth} layers: of the second differences of the surface {shares[0]} are negative without shortcuts, "
-                f"{shares[1]} with them."
+                f"{depth} layers: the median loss over the window is {rises[0]} times that at the end without "
+                f"shortcuts, {rises[1]} times with them; of the second differences {shares[0]} and {shares[1]} are "
+                "negative."
             )
     return told
