@@ -86,6 +86,9 @@ CASES = {
     "data check": Case("data check cells:12:64 --out check.html"),
     "sharpness": Case("sharpness run --eps 1e-3 --subspace 4 --repeats 3 --samples 2", (TRAIN,)),
     "signal": Case("signal lenet-5 digits:80 --out signal --samples 4"),
+    "smoothness": Case(
+        "smoothness lenet-5 digits:200 --out smooth --twins batch-norm --updates 20 --every 5 --batch-size 10"
+    ),
     "report": Case("report run --out page.html", (TRAIN,)),
     "pose evaluate": Case("pose evaluate poses", (SCENES, POSES)),
     "pose segment": Case("pose segment poses scenes --out segmented --poses csv,json,bop", (SCENES, POSES)),

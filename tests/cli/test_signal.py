@@ -25,6 +25,7 @@ def test_signal_of_a_network_along_its_training_is_written(tmp_path):
         (["lenet-5", "digits:80"], "Say with --out"),
         (["lenet-5", "digits:80", "--out", "OUT", "--along", "3,2"], "--along expects rising numbers"),
         (["no-net", "digits:80", "--out", "OUT"], "no-net"),
+        (["two-layer", "digits:80", "--out", "OUT", "--batch-norm"], "is for lenet-5, "),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_written(tmp_path, arguments, words):

@@ -32,6 +32,27 @@ def test_unet_of_the_paper_has_the_known_number_of_parameters(no_values):
     assert build("unet", 2, 1, base_width=64, depth=4).count_params() == expected == 31_030_658
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "segnet"])
+def test_batch_normalisation_stands_before_every_relu_where_it_is_asked_for(no_values, name):
+    options = {"depth": 5} if name == "fcn-32s" else {"depth": 4}
+    model = build(name, 3, base_width=2, batch_norm=True, **options)
+    relus = [layer for layer in model.layers if isinstance(layer, keras.layers.ReLU)]
+    before = [layer._inbound_nodes[0].input_tensors[0]._keras_history.operation for layer in relus]
+    # The sum of a residual module has normalised what it adds to x.
+    normalised = (keras.layers.BatchNormalization, keras.layers.Add)
+    assert relus and all(isinstance(layer, normalised) for layer in before)
+    with_relu = [one for one in model.layers if getattr(one, "activation", None) is keras.activations.relu]
+    assert not with_relu
+
+
+def test_tv_relus_and_the_last_activation_follow_batch_normalisation():
+    last = keras.layers.Activation("tanh", name="last")
+    model = small(batch_norm=True, relu=lambda name: keras.layers.LeakyReLU(name=name), last_activation=last)
+    names = [layer.name for layer in model.layers]
+    assert names.index("up0_conv2_norm") == names.index("last") - 1
+    assert sum(isinstance(layer, keras.layers.LeakyReLU) for layer in model.layers) == 9
+
+
 def test_unet_has_the_depth_asked_for():
     assert stride_of(small(depth=3)) == 8
 

@@ -38,7 +38,8 @@ def pictures(shape, count=4):
         ("alexnet", 1000, (227, 227, 3), {}, 60_965_224),
         # A scale and a shift more for each of 96 + 256 + 384 + 384 + 256 + 4,096 + 4,096 outputs.
         ("alexnet-bn", 1000, (227, 227, 3), {}, 60_984_360),
-        # keras.applications; Simonyan, Zisserman 2015, table 2: 138 and 144 million.
+        # torchvision's vgg11; Simonyan, Zisserman 2015, table 2: 133, 138 and 144 million, keras.applications.
+        ("vgg-11", 1000, IMAGENET, {}, 132_863_336),
         ("vgg-16", 1000, IMAGENET, {}, 138_357_544),
         ("vgg-19", 1000, IMAGENET, {}, 143_667_240),
         # Springenberg et al. 2015, table 3: about 1.4 million.
@@ -85,6 +86,49 @@ def test_network_for_cifar_without_batch_normalisation_has_biases_in_its_place(n
     model = build_classifier("plain-20", 10, CIFAR, batch_norm=False)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
     assert all(layer.use_bias for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden_layers"),
+    [
+        ("lenet-5", 4),
+        ("lenet-mnist", 3),
+        ("lenet-cifar10", 4),
+        ("vgg-11", 10),
+        ("vgg-16", 15),
+        ("resnet-20", 19),
+        ("plain-20", 19),
+    ],
+)
+def test_batch_normalisation_stands_behind_every_layer_but_the_last_or_none(no_values, name, hidden_layers):
+    plain, normalised = (build_classifier(name, 10, CIFAR, batch_norm=given) for given in (False, True))
+    counts = [
+        sum(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+        for model in (plain, normalised)
+    ]
+    assert counts == [0, hidden_layers]
+    kernels = [
+        [
+            (variable.path, variable.shape)
+            for variable in model.trainable_variables
+            if variable.name == "kernel"
+        ]
+        for model in (plain, normalised)
+    ]
+    assert len(kernels[0]) == hidden_layers + 1 and kernels[0] == kernels[1]
+
+
+def test_kernels_begin_the_same_with_and_without_batch_normalisation():
+    kernels = [
+        [
+            np.asarray(one)
+            for one in build_classifier("lenet-5", 10, CIFAR, batch_norm=given).trainable_variables
+            if one.name == "kernel"
+        ]
+        for given in (False, True)
+    ]
+    for one, other in zip(*kernels, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +281,9 @@ def test_stem_fits_the_size_of_the_images_unless_it_is_chosen(no_values, size, s
         (("resnet-18", 10, CIFAR), {"stem": "small"}, "Unknown stem 'small'; choose one of: imagenet, cifar"),
         (("lenet-5", 10, CIFAR), {"weight_decay": -1.0}, "finite number of at least 0; got -1.0"),
         (("lenet-5", 10, CIFAR), {"weight_decay": float("nan")}, "finite number of at least 0; got nan"),
+        (("two-layer", 10, CIFAR), {"batch_norm": True}, "`batch_norm` is for lenet-5, .*; got two-layer"),
+        (("alexnet", 10, IMAGENET), {"batch_norm": True}, "with batch normalisation is alexnet-bn"),
+        (("vgg-16", 10, CIFAR), {"batch_norm": True, "weights": "file"}, "without batch normalisation"),
     ],
 )
 def test_what_cannot_be_built_is_refused(arguments, options, message):

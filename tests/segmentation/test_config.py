@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from tfapp.cli.train import train as train_command
 from tfapp.errors import InputError
 from tfapp.runs.checkpoints import read_history
-from tfapp.segmentation.config import TrainConfig
+from tfapp.segmentation.config import TrainConfig, with_defaults
 from tfapp.segmentation.training import train
 
 
@@ -29,6 +29,13 @@ def test_depth_and_dropout_are_the_models_own_unless_given(model, depth, dropout
     assert (own.depth, own.dropout) == (depth, dropout)
     given = TrainConfig(model=model, depth=3, dropout=0.1).completed()
     assert (given.depth, given.dropout) == (3, 0.1)
+
+
+def test_batch_normalisation_of_a_run_that_is_older_than_the_option_is_the_models_own():
+    for model, own in (("segnet", True), ("unet", False)):
+        assert with_defaults({"model": model})["batch_norm"] is own
+    assert "--no-batch-norm" in TrainConfig(model="segnet", batch_norm=False).command("cells", "run")
+    assert "--batch-norm" in TrainConfig(batch_norm=True).completed().command("cells", "run")
 
 
 @pytest.mark.parametrize("model", ["unet", "fcn-4s", "segnet", "fcn-32s"])

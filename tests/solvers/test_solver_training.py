@@ -42,6 +42,13 @@ def test_objective_holds_the_weight_decay():
     assert float(sum(model.losses)) == pytest.approx(0.0005 / 2 * squares, rel=1e-5)
 
 
+def test_batch_normalisation_is_told_where_it_was_chosen_and_not_by_folders_of_before():
+    assert "batch_norm" not in WORKLOAD.to_json()
+    assert Workload("digits:120", "lenet-5", batch_norm=False).to_json()["batch_norm"] is False
+    model = Workload("digits:120", "lenet-5", batch_norm=True).build(0)
+    assert any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+
+
 @pytest.mark.slow
 def test_interrupted_training_goes_on_as_if_it_had_not_been(trained, tmp_path):
     def interrupt(epoch):

@@ -10,6 +10,7 @@
     tfapp landscape RUN               loss surface around the solution
     tfapp sharpness RUN...            how much the loss can rise near it
     tfapp signal MODEL DATA           where the signal through a network dies or explodes
+    tfapp smoothness MODEL DATA       loss and gradient along the steps of a training, with and without batch norm
     tfapp solvers compare SPEC        BPGrad and others on images; paths and plane: where they go
     tfapp solvers lipschitz MODEL     a Lipschitz constant from a short training
     tfapp solvers minimise NAME       a minimum with a certificate; solvers search: against others
@@ -42,6 +43,7 @@ from tfapp.cli import (
     reproduce,
     sharpness,
     signal,
+    smoothness,
     solvers,
     train,
     transfer,
@@ -67,6 +69,7 @@ app.command("predict", cls=TensorFlowCommand)(predict.predict)
 app.command("landscape", cls=TensorFlowCommand)(landscape.landscape)
 app.command("sharpness", cls=TensorFlowCommand)(sharpness.sharpness)
 app.command("signal", cls=TensorFlowCommand)(signal.signal)
+app.command("smoothness", cls=TensorFlowCommand)(smoothness.smoothness)
 app.add_typer(solvers.app, name="solvers")
 app.add_typer(pose.app, name="pose")
 app.add_typer(transfer.app, name="transfer")

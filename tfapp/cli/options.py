@@ -48,6 +48,14 @@ SCHEDULES = (
     "plateau+patience=10+factor=0.1 of the loss, or 1/t+half=10; each may end in +warmup=5. Counted in epochs."
 )
 Schedule = Annotated[str, typer.Option(help=SCHEDULES)]
+BatchNorm = Annotated[
+    bool | None,
+    typer.Option(
+        "--batch-norm/--no-batch-norm",
+        help="Batch normalisation of LeNets, VGG, ResNet-20 to -110 and their plain twins.",
+        show_default="as the network has it: resnet and plain with it, the others without",
+    ),
+]
 
 Foreground = Annotated[
     str | None,

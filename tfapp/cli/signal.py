@@ -7,7 +7,7 @@ import typer
 
 from tfapp.claims import claimed
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written
-from tfapp.cli.options import typed
+from tfapp.cli.options import BatchNorm, typed
 from tfapp.cli.sources import InputScale, typed_scale
 from tfapp.errors import InputError
 from tfapp.files import check_folder
@@ -49,6 +49,7 @@ def signal(
         ),
     ] = None,
     learning_rate: Annotated[float, Option(help="Of the SGD of --along.")] = 0.01,
+    batch_norm: BatchNorm = None,
     input_scale: InputScale = 1.0,
     seed: Annotated[int, Option(min=0, help="Of weights, images and random directions.")] = 0,
 ):
@@ -61,9 +62,8 @@ def signal(
     from tfapp.report.result_table import document
 
     progress = ConsoleProgress()
-    network, batch, advance = _opened(
-        model, data, samples, seed, typed_scale(context, input_scale), updates, learning_rate
-    )
+    white = typed_scale(context, input_scale)
+    network, batch, advance = _opened(model, data, samples, seed, white, updates, learning_rate, batch_norm)
     with progress.task("signal", len(updates) + 1) as task:
         found = _measured(network, batch, advance, updates, training, seed, task)
     first, *_ = found
@@ -105,12 +105,16 @@ def _updates(text):
     return updates
 
 
-def _opened(model, data, samples, seed, white, updates, learning_rate):
+def _opened(model, data, samples, seed, white, updates, learning_rate, batch_norm):
     """Return the model, a batch (x, y), and a function that trains it for so many more updates, or None."""
     if data is None:
         if updates:
             raise InputError(
                 "--along trains built-in networks from their initial weights; a run is trained already."
+            )
+        if batch_norm is not None:
+            raise InputError(
+                f"--batch-norm is for built-in networks; {model} is a run, which has the layers it was trained with."
             )
         from tfapp.cli.sources import open_source
 
@@ -123,7 +127,9 @@ def _opened(model, data, samples, seed, white, updates, learning_rate):
         raise InputError(
             "--along trains built-in networks from their initial weights; leave it out for a file."
         )
-    network, batches, _, _ = open_classifier(model, data, batch_size=samples, seed=seed, input_scale=white)
+    network, batches, _, _ = open_classifier(
+        model, data, batch_size=samples, seed=seed, input_scale=white, batch_norm=batch_norm
+    )
     batch = next(iter(batches))
     if not updates:
         return network, batch, None

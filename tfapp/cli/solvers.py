@@ -16,7 +16,7 @@ from tfapp.cli.console import (
     print_written,
     resumes,
 )
-from tfapp.cli.options import chosen_solvers, parse_seeds, typed
+from tfapp.cli.options import BatchNorm, chosen_solvers, parse_seeds, typed
 from tfapp.cli.sources import InputScale, typed_scale
 from tfapp.errors import InputError
 from tfapp.files import check_folder
@@ -74,6 +74,7 @@ def compare(
             show_default="none",
         ),
     ] = "",
+    batch_norm: BatchNorm = None,
     dask: Annotated[
         str | None, Option(help="local, or a Dask scheduler's address: trainings at the same time.")
     ] = None,
@@ -92,6 +93,7 @@ def compare(
         *(spec, model, batch_size, weight_decay, train_images, size, augment),
         rate_factors=rate_factors,
         loss="" if loss == LOSSES[0] else loss,
+        batch_norm=batch_norm,
     )
     options = {"command": typed(context), "dask": dask, "overwrite": overwrite, "progress": ConsoleProgress()}
     comparison, remarks, written = compare_solvers(

@@ -122,6 +122,14 @@ def train(
     equal_parameters: Annotated[
         bool, Option(help="FCN-16s, -8s and -4s with as many parameters as U-Net has.")
     ] = False,
+    batch_norm: Annotated[
+        bool | None,
+        Option(
+            "--batch-norm/--no-batch-norm",
+            help="Batch normalisation behind every convolution but the last.",
+            show_default="segnet with it, the others without",
+        ),
+    ] = None,
     dropout: Annotated[
         float | None,
         Option(help="Dropout at the lowest level.", show_default="fcn-32s 0.5, the others 0"),

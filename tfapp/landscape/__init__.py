@@ -11,13 +11,16 @@ Importing the package is cheap; TensorFlow and the plotting libraries load with 
 from importlib import import_module
 
 _MODULES = {
+    "BatchGradient": "gradient_steps",
     "Directions": "directions.directions",
     "Hessian": "flatness.hessian",
     "LandscapeTensorBoard": "tensorboard_callback",
     "Surface": "surface",
     "TrajectoryRecorder": "directions.trajectory",
+    "covariate_shift": "layer_shifts",
     "direction_figures": "directions.directions",
     "filter_normalised_direction": "directions.random_directions",
+    "gradient_step": "gradient_steps",
     "hessian_trace": "flatness.spectrum",
     "landscape": "evaluate",
     "line_through": "directions.solutions",
@@ -35,6 +38,7 @@ _MODULES = {
     "save_signals_png": "figures.signal_figures",
     "save_side_by_side_png": "figures.plots",
     "save_spectra_png": "figures.sharpness_figures",
+    "save_steps_png": "figures.step_figures",
     "save_surface_png": "figures.plots",
     "save_vtp": "figures.exchange",
     "save_vts": "figures.exchange",

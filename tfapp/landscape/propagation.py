@@ -225,6 +225,18 @@ def leaf_layers(layer) -> list:
     return [leaf for one in inner for leaf in leaf_layers(one)]
 
 
+def layers_in_order(model, x) -> list:
+    """Return the layers without layers of their own in the order in which the model first calls them.
+
+    Args:
+        model: built Keras model.
+        x: its input, as it takes it.
+    """
+    with _unchanged(model), _watched(model) as calls:
+        model(x, training=False)
+    return list({id(call.layer): call.layer for call in calls}.values())
+
+
 @contextlib.contextmanager
 def _watched(model):
     """Yield a list that gets a `_Call` for each call of a layer without layers of its own."""

@@ -13,7 +13,15 @@ DEPTH = len(CONVOLUTIONS)
 
 
 def fcn_32s(
-    num_classes, channels=3, *, base_width=64, depth=DEPTH, dropout=0.5, encoder_weights=None, relu=None
+    num_classes,
+    channels=3,
+    *,
+    base_width=64,
+    depth=DEPTH,
+    dropout=0.5,
+    encoder_weights=None,
+    relu=None,
+    batch_norm=False,
 ):
     """Return an FCN-32s that maps images to logits of the same height and width.
 
@@ -32,6 +40,7 @@ def fcn_32s(
             for random ones. Those with VGG-16's top give the two layers that were fully connected theirs too.
         relu: Function from a name to the layer in the place of a ReLU, such as
             `lambda name: tfapp.layers.TVReLU(0.1, name=name)`; None for ReLU.
+        batch_norm: Whether batch normalisation follows every convolution but the last, before its ReLU.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -49,7 +58,7 @@ def fcn_32s(
     images = keras.Input((None, None, channels), name="images")
     padded = PadToStride(2**DEPTH, name="pad")(images)
     x = padded if encoder_weights is None else centre_as_imagenet(padded)
-    x = _encode(x, base_width, dropout, relu)
+    x = _encode(x, base_width, dropout, relu, batch_norm)
     # From zero, as Long et al. have it: no class is preferred before the first step.
     x = layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name="scores")(x)
     # The last transposed convolution of Long et al., which is kept at bilinear interpolation, but without its
@@ -62,11 +71,11 @@ def fcn_32s(
     return model
 
 
-def _encode(x, base_width, dropout, relu):
+def _encode(x, base_width, dropout, relu, batch_norm):
     for block in range(1, DEPTH + 1):
-        x = vgg_block(x, block, base_width, relu=relu)
+        x = vgg_block(x, block, base_width, batch_norm, relu)
         x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
     for name, size in (("fc6", 7), ("fc7", 1)):
-        x = convolution(x, 64 * base_width, name, size=size, relu=relu)
+        x = convolution(x, 64 * base_width, name, batch_norm, size=size, relu=relu)
         x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
     return x

@@ -7,9 +7,20 @@ from keras import layers
 
 from tfapp.errors import InputError
 from tfapp.layers import CropLike, PadToStride
+from tfapp.models.vgg import batch_normalised
 
 
-def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_activation=None, relu=None):
+def unet(
+    num_classes,
+    channels=3,
+    *,
+    base_width=16,
+    depth=4,
+    dropout=0.0,
+    last_activation=None,
+    relu=None,
+    batch_norm=False,
+):
     """Return a U-Net that maps images to logits of the same height and width.
 
     "Same" convolutions replace the unpadded ones of Ronneberger et al., so that every pixel gets an answer; the
@@ -24,6 +35,7 @@ def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_a
         last_activation: Layer in the place of the last ReLU of the decoder, such as `tfapp.layers.TVReLU()`.
         relu: Function from a name to the layer in the place of a ReLU, such as
             `lambda name: tfapp.layers.TVReLU(0.1, name=name)`; None for ReLU.
+        batch_norm: Whether batch normalisation follows every 3x3 convolution, before its ReLU; it has no bias then.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -42,11 +54,21 @@ def unet(num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, last_a
         skip=lambda features, level: features,
         last_activation=last_activation,
         relu=relu,
+        batch_norm=batch_norm,
     )
 
 
 def res_unet(
-    num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, relu=None, modules=None, widths=None
+    num_classes,
+    channels=3,
+    *,
+    base_width=16,
+    depth=4,
+    dropout=0.0,
+    relu=None,
+    modules=None,
+    widths=None,
+    batch_norm=False,
 ):
     """Return a U-Net whose skip connections lead through residual modules.
 
@@ -68,6 +90,7 @@ def res_unet(
             for a plain one; or one number for all. None: one at each level. Lu and Tong have "a various number".
         widths: Filters of each level, `depth + 1` whole numbers from the image down, in the place of those that
             `base_width` gives; None for those.
+        batch_norm: As for `unet`.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -89,9 +112,13 @@ def res_unet(
         widths=_by_level("widths", widths, depth + 1, 1) or [*upper, 3 * lowest // 4],
         dropout=dropout,
         skip=partial(
-            _residual_skip, modules=_by_level("modules", modules, depth, 0) or [1] * depth, relu=relu
+            _residual_skip,
+            modules=_by_level("modules", modules, depth, 0) or [1] * depth,
+            relu=relu,
+            batch_norm=batch_norm,
         ),
         relu=relu,
+        batch_norm=batch_norm,
     )
 
 
@@ -108,38 +135,66 @@ def _by_level(name, numbers, count, least):
     return numbers
 
 
-def _residual_skip(x, level, modules, relu=None):
+def _residual_skip(x, level, modules, relu, batch_norm):
     for number in range(modules[level]):
         # The first one has the names that it had when there was one alone.
-        x = _residual_module(x, f"skip{level}" + (f"_{number + 1}" if number else ""), relu)
+        x = _residual_module(x, f"skip{level}" + (f"_{number + 1}" if number else ""), relu, batch_norm)
     return x
 
 
-def _residual_module(x, name, relu=None):
+def _residual_module(x, name, relu, batch_norm):
     residual, width = x, x.shape[-1]
-    residual = _convolution(residual, width, f"{name}_conv1", relu)
-    residual = _convolution(residual, width, f"{name}_conv2", activated=False)
+    residual = _convolution(residual, width, f"{name}_conv1", relu, batch_norm)
+    residual = _convolution(residual, width, f"{name}_conv2", relu, batch_norm, activated=False)
     x = layers.Add(name=f"{name}_add")([x, residual])
     name = f"{name}_relu"
     return layers.ReLU(name=name)(x) if relu is None else relu(name)(x)
 
 
 def fcn_16s(
-    num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, relu=None, equal_parameters=False
+    num_classes,
+    channels=3,
+    *,
+    base_width=16,
+    depth=4,
+    dropout=0.0,
+    relu=None,
+    equal_parameters=False,
+    batch_norm=False,
 ):
     """Return an FCN-16s; see `fcn_4s`. At depth 4 its one skip connection is the lowest of U-Net's."""
-    return _fused_fcn(16, num_classes, channels, base_width, depth, dropout, relu, equal_parameters)
+    return _fused_fcn(
+        16, num_classes, channels, base_width, depth, dropout, relu, equal_parameters, batch_norm
+    )
 
 
 def fcn_8s(
-    num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, relu=None, equal_parameters=False
+    num_classes,
+    channels=3,
+    *,
+    base_width=16,
+    depth=4,
+    dropout=0.0,
+    relu=None,
+    equal_parameters=False,
+    batch_norm=False,
 ):
     """Return an FCN-8s; see `fcn_4s`. At depth 4 it has the two lowest skip connections of U-Net."""
-    return _fused_fcn(8, num_classes, channels, base_width, depth, dropout, relu, equal_parameters)
+    return _fused_fcn(
+        8, num_classes, channels, base_width, depth, dropout, relu, equal_parameters, batch_norm
+    )
 
 
 def fcn_4s(
-    num_classes, channels=3, *, base_width=16, depth=4, dropout=0.0, relu=None, equal_parameters=False
+    num_classes,
+    channels=3,
+    *,
+    base_width=16,
+    depth=4,
+    dropout=0.0,
+    relu=None,
+    equal_parameters=False,
+    batch_norm=False,
 ):
     """Return an FCN-4s that maps images to logits of the same height and width.
 
@@ -159,6 +214,7 @@ def fcn_4s(
         equal_parameters: Whether a level without a skip connection has one more 3x3 convolution, without biases, in
             the place of the weights that U-Net has for what joins there: then the numbers of parameters are equal, as
             Lu and Tong say that they are. Otherwise FCN-16s has 2.5 % fewer than U-Net at the width of 64.
+        batch_norm: As for `unet`.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -171,10 +227,12 @@ def fcn_4s(
         J. Lu, K. Tong, "Visualized Insights into the Optimization Landscape of Fully Convolutional Networks",
         arXiv, January 2019.
     """
-    return _fused_fcn(4, num_classes, channels, base_width, depth, dropout, relu, equal_parameters)
+    return _fused_fcn(
+        4, num_classes, channels, base_width, depth, dropout, relu, equal_parameters, batch_norm
+    )
 
 
-def _fused_fcn(pooled, num_classes, channels, base_width, depth, dropout, relu, equal_parameters):
+def _fused_fcn(pooled, num_classes, channels, base_width, depth, dropout, relu, equal_parameters, batch_norm):
     highest = pooled.bit_length() - 2
     if depth <= highest:
         raise InputError(
@@ -189,16 +247,29 @@ def _fused_fcn(pooled, num_classes, channels, base_width, depth, dropout, relu, 
         dropout=dropout,
         skip=lambda features, level: features if level >= highest else None,
         relu=relu,
-        unjoined=partial(_unbiased_convolution, relu=relu) if equal_parameters else None,
+        unjoined=partial(_unbiased_convolution, relu=relu, batch_norm=batch_norm)
+        if equal_parameters
+        else None,
+        batch_norm=batch_norm,
     )
 
 
-def _unbiased_convolution(x, level, relu=None):
-    return _convolution(x, x.shape[-1], f"up{level}_conv0", relu, use_bias=False)
+def _unbiased_convolution(x, level, relu, batch_norm):
+    return _convolution(x, x.shape[-1], f"up{level}_conv0", relu, batch_norm, use_bias=False)
 
 
 def encoder_decoder(
-    name, num_classes, channels, *, widths, dropout, skip, last_activation=None, relu=None, unjoined=None
+    name,
+    num_classes,
+    channels,
+    *,
+    widths,
+    dropout,
+    skip,
+    last_activation=None,
+    relu=None,
+    unjoined=None,
+    batch_norm=False,
 ):
     """Return a network that maps images to logits of the same height and width.
 
@@ -218,6 +289,7 @@ def encoder_decoder(
         relu: Function from a name to the layer in the place of every other ReLU, or None.
         unjoined: Function of (upsampled features, level) to what goes on in their place where nothing is concatenated
             to them; None for themselves.
+        batch_norm: As for `unet`; what `skip` and `unjoined` give is their own matter.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits
@@ -228,10 +300,10 @@ def encoder_decoder(
     x = PadToStride(2 ** len(upper), name="pad")(images)
     encoded = []
     for level, width in enumerate(upper):
-        x = _two_convolutions(x, width, f"down{level}", relu)
+        x = _two_convolutions(x, width, f"down{level}", relu, batch_norm)
         encoded.append(x)
         x = layers.MaxPooling2D(name=f"down{level}_pool")(x)
-    x = _two_convolutions(x, lowest, "bottom", relu)
+    x = _two_convolutions(x, lowest, "bottom", relu, batch_norm)
     if dropout:
         x = layers.Dropout(dropout, name="bottom_dropout")(x)
     for level, width in reversed(list(enumerate(upper))):
@@ -241,7 +313,8 @@ def encoder_decoder(
             x = layers.Concatenate(name=f"up{level}_skip")([skipped, x])
         elif unjoined is not None:
             x = unjoined(x, level)
-        x = _two_convolutions(x, width, f"up{level}", relu, last_activation if level == 0 else None)
+        last = last_activation if level == 0 else None
+        x = _two_convolutions(x, width, f"up{level}", relu, batch_norm, last)
     x = layers.Conv2D(num_classes, 1, name="scores")(x)
     return keras.Model(images, CropLike(name="logits")([x, images]), name=name)
 
@@ -251,20 +324,27 @@ def doubled_widths(base_width, depth):
     return [base_width * 2**level for level in range(depth + 1)]
 
 
-def _two_convolutions(x, width, name, relu, last_activation=None):
-    x = _convolution(x, width, f"{name}_conv1", relu)
-    x = _convolution(x, width, f"{name}_conv2", relu, activated=last_activation is None)
+def _two_convolutions(x, width, name, relu, batch_norm, last_activation=None):
+    x = _convolution(x, width, f"{name}_conv1", relu, batch_norm)
+    x = _convolution(x, width, f"{name}_conv2", relu, batch_norm, activated=last_activation is None)
     return x if last_activation is None else last_activation(x)
 
 
-def _convolution(x, width, name, relu=None, activated=True, use_bias=True):
+def _convolution(x, width, name, relu, batch_norm, activated=True, use_bias=True):
+    # Of one layer with its ReLU where it can be.
+    fused = activated and relu is None and not batch_norm
     x = layers.Conv2D(
         width,
         3,
         padding="same",
-        activation="relu" if activated and relu is None else None,
+        activation="relu" if fused else None,
         kernel_initializer="he_normal",
-        use_bias=use_bias,
+        use_bias=use_bias and not batch_norm,
         name=name,
     )(x)
-    return relu(f"{name}_relu")(x) if activated and relu is not None else x
+    if batch_norm:
+        x = batch_normalised(x, name)
+    if fused or not activated:
+        return x
+    name = f"{name}_relu"
+    return layers.ReLU(name=name)(x) if relu is None else relu(name)(x)

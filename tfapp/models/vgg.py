@@ -61,8 +61,13 @@ def convolution(x, width, name, batch_norm=False, size=3, relu=None):
     """
     x = layers.Conv2D(width, size, padding="same", kernel_initializer="he_normal", name=name)(x)
     if batch_norm:
-        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
+        x = batch_normalised(x, name)
     return (relu or _relu)(f"{name}_relu")(x)
+
+
+def batch_normalised(x, name):
+    """Apply the batch normalisation behind the layer of this name."""
+    return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
 
 
 def _relu(name):

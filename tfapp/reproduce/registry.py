@@ -2,10 +2,12 @@
 
 from tfapp.reproduce.bpgrad import comparisons, functions, imagenet, networks, segmentation, two_layer_studies
 from tfapp.reproduce.landscape import studies as landscape
+from tfapp.reproduce.lecture import batch_normalisation as lecture_batch_normalisation
 from tfapp.reproduce.lecture import figure_1 as lecture_figure_1
 from tfapp.reproduce.lecture import figure_2 as lecture_figure_2
 from tfapp.reproduce.lecture import figure_3 as lecture_figure_3
 from tfapp.reproduce.lecture import figure_4 as lecture_figure_4
+from tfapp.reproduce.lecture import shortcuts as lecture_shortcuts
 from tfapp.reproduce.lecture import signal as lecture_signal
 from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
@@ -29,6 +31,8 @@ STUDIES = {
         lecture_figure_4,
         lecture_signal,
         thesis,
+        lecture_batch_normalisation,
+        lecture_shortcuts,
         functions,
         networks,
         two_layer_studies,

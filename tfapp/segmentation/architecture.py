@@ -36,10 +36,11 @@ def check_architecture(config):
 
 
 def architecture_of(config):
-    """Return the options of `OF_SOME_MODELS` that are not at their defaults, as the model takes them."""
+    """Return the options of the architecture that are not at their defaults, as the model takes them."""
     lists = {name: _whole_numbers(getattr(config, name)) for name in ("modules", "widths")}
     given = {name: numbers for name, numbers in lists.items() if numbers is not None}
-    return given | ({"equal_parameters": True} if config.equal_parameters else {})
+    given |= {"equal_parameters": True} if config.equal_parameters else {}
+    return given | ({} if config.batch_norm is None else {"batch_norm": config.batch_norm})
 
 
 def _parameters(config):

@@ -74,9 +74,8 @@ _POSITIVE = (
 class TrainConfig:
     """The options of `tfapp train`, under the same names.
 
-    None leaves depth and dropout to the model, learning rate and momentum to the optimizer, and the iterations at
-    inference to the head or to the run that resumes. `lipschitz` is a
-    number, or `auto`, as text.
+    None leaves depth, dropout and batch normalisation to the model, learning rate and momentum to the optimizer, and
+    the iterations at inference to the head or to the run that resumes. `lipschitz` is a number, or `auto`, as text.
 
     The loss `cross-entropy` needs a head that gives probabilities, `softmax` or `tv-softmax`. The loss `mse` takes
     any head: it is the squared distance of what comes out, probabilities or the free numbers of `sigmoid` and
@@ -123,6 +122,7 @@ class TrainConfig:
     modules: str | None = None
     widths: str | None = None
     equal_parameters: bool = False
+    batch_norm: bool | None = None
     dropout: float | None = None
     encoder_weights: str | None = None
     tv_weight: float = 1.0
@@ -329,7 +329,7 @@ class TrainConfig:
 
     def _own_options(self):
         parameters = signature(MODELS[self.model]).parameters
-        own = {name: parameters[name].default for name in ("depth", "dropout")}
+        own = {name: parameters[name].default for name in ("depth", "dropout", "batch_norm")}
         if self.solver is None:
             own["learning_rate"] = LEARNING_RATES.get(self.optimizer, 1e-3)
             own["momentum"] = MOMENTUM.get(self.optimizer, 0.0)

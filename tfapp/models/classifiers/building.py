@@ -4,16 +4,17 @@ import math
 import random
 import threading
 from contextlib import contextmanager
+from inspect import signature
 
 import keras
 import numpy as np
 from keras import layers
 
-from tfapp.errors import InputError
+from tfapp.errors import InputError, either
 from tfapp.models.building import add_weight_decay
 from tfapp.models.classifiers.alexnet import LEAST_SIDE, alexnet, alexnet_bn
 from tfapp.models.classifiers.all_cnn import all_cnn_c
-from tfapp.models.classifiers.applications import SMALLEST, resnet_50, resnet_101, vgg_16, vgg_19
+from tfapp.models.classifiers.applications import SMALLEST, resnet_50, resnet_101, vgg_11, vgg_16, vgg_19
 from tfapp.models.classifiers.lenet import lenet_5, lenet_5_sigmoid, lenet_cifar10, lenet_mnist
 from tfapp.models.classifiers.lenet_1998 import lenet_5_1998
 from tfapp.models.classifiers.residual import (
@@ -40,7 +41,7 @@ SMALLEST_SIDES = {
     "alexnet": LEAST_SIDE,
     "alexnet-bn": 32,
     "all-cnn-c": 9,
-    **dict.fromkeys(("vgg-16", "vgg-19", "resnet-50", "resnet-101"), SMALLEST),
+    **dict.fromkeys(("vgg-11", "vgg-16", "vgg-19", "resnet-50", "resnet-101"), SMALLEST),
 }
 
 
@@ -91,6 +92,7 @@ CLASSIFIERS = {
     "lenet-cifar10": lenet_cifar10,
     "alexnet": alexnet,
     "alexnet-bn": alexnet_bn,
+    "vgg-11": vgg_11,
     "vgg-16": vgg_16,
     "vgg-19": vgg_19,
     "all-cnn-c": all_cnn_c,
@@ -121,6 +123,7 @@ def build_classifier(
     kernels_only=False,
     image_scale=1.0,
     image_mean=0.0,
+    batch_norm=None,
     **options,
 ):
     """Build a classifier by name, whose weights depend on the seed alone.
@@ -134,18 +137,23 @@ def build_classifier(
         kernels_only: Whether that is over the kernels only.
         image_scale, image_mean: The network sees `image_scale * (image - image_mean)`: a number, and a number, one
             per channel or an image, in the units of the images, [0, 1].
-        options: Keyword arguments of the network, such as `stem` of the residual ones, `batch_norm` of those for
-            CIFAR, `groups` and `dropout` of `alexnet`, or `weights`, a file, of those of keras.applications.
+        batch_norm: Whether the network has batch normalisation, for those that `takes_batch_norm` names; None for
+            what is its own: the residual networks and their plain twins with it, LeNets and VGG without.
+        options: Keyword arguments of the network, such as `stem` of the residual ones, `groups` and `dropout` of
+            `alexnet`, or `weights`, a file, of those of keras.applications.
 
     Returns:
         `keras.Model` from `(batch, height, width, channels)` in [0, 1] to logits `(batch, num_classes)`, float32, in
         a layer called `logits`: losses take `from_logits=True`.
 
     Raises:
-        InputError: For an unknown name, fewer than two classes, images that the network cannot take, or a
-            weight decay that is negative or not finite.
+        InputError: For an unknown name, fewer than two classes, images that the network cannot take, a weight decay
+            that is negative or not finite, or `batch_norm` of a network that does not take it.
     """
     _check(name, num_classes, input_shape, weight_decay)
+    check_batch_norm(name, batch_norm)
+    if batch_norm is not None:
+        options["batch_norm"] = batch_norm
     images = keras.Input(input_shape, name="images")
     with seeded_layers(seed):
         scores = CLASSIFIERS[name](_scaled(images, image_scale, image_mean), num_classes, **options)
@@ -153,6 +161,25 @@ def build_classifier(
     model = keras.Model(images, logits, name=name)
     add_weight_decay(model, weight_decay, kernels_only)
     return model
+
+
+def takes_batch_norm() -> list[str]:
+    """Return the names of the classifiers that are built with or without batch normalisation."""
+    return [name for name, network in CLASSIFIERS.items() if "batch_norm" in signature(network).parameters]
+
+
+def check_batch_norm(name, batch_norm):
+    """Raise InputError where a classifier is not built with or without batch normalisation, and one is wanted.
+
+    Args:
+        name: One of `CLASSIFIERS`.
+        batch_norm: As for `build_classifier`.
+    """
+    takers = takes_batch_norm()
+    if batch_norm is None or name in takers:
+        return
+    other = " AlexNet with batch normalisation is alexnet-bn." if name == "alexnet" else ""
+    raise InputError(f"`batch_norm` is for {either(takers)}; got {name}.{other}")
 
 
 def _scaled(images, scale, mean):

@@ -13,7 +13,7 @@ from tfapp.models.weights import load_keras_model
 from tfapp.solvers.trainings.workload import Workload, objective
 
 
-def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_scale=None):
+def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_scale=None, batch_norm=None):
     """Return a compiled classifier and endless batches of the training images for it.
 
     Args:
@@ -23,23 +23,29 @@ def open_classifier(name, data, *, batch_size, seed, weight_decay=0.0, input_sca
         seed: Of the order of the images, and of the weights of a built-in network.
         weight_decay: Of a built-in network.
         input_scale: The value that a saved model takes for white; None for what it declares, or 1.
+        batch_norm: Of a built-in network, as for `build_classifier`.
 
     Returns:
         The model; a `tf.data.Dataset` of (images, labels), the images resized to what a saved model takes; the value
         that it gets for white; and why, in words, empty for a built-in network.
 
     Raises:
-        InputError: For an unknown network, a file that is not a compiled model, or images that the model cannot take.
+        InputError: For an unknown network, a file that is not a compiled model, images that the model cannot take, or
+            `batch_norm` of a file.
     """
     images = open_classification(data)
     if name.endswith(".keras"):
+        if batch_norm is not None:
+            raise InputError(
+                f"`batch_norm` is for built-in networks; {name} has the layers that it was saved with."
+            )
         model = _loaded(name)
         scale, reason = chosen_scale(model, name, input_scale)
         size = _size(model, images, name)
         stream = batch_stream(images.train, batch_size, seed, size=size, drop_remainder=True)
         dtype = model.inputs[0].dtype
         return model, stream.map(lambda x, y: (_scaled(x, scale, dtype), y)), scale, reason
-    model = Workload(data, name, weight_decay=weight_decay).build(seed)
+    model = Workload(data, name, weight_decay=weight_decay, batch_norm=batch_norm).build(seed)
     model.compile("sgd", objective())
     return model, batch_stream(images.train, batch_size, seed, drop_remainder=True), 1.0, ""
 

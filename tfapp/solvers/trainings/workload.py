@@ -1,6 +1,6 @@
 """Workload that every solver is given alike: images, network, initial weights, order of the batches."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 
 import keras
@@ -16,7 +16,7 @@ from tfapp.optimizers.rate_factors import unknown_ends
 VALIDATION_SHARE = 0.1
 # MatConvNet's networks start from weights that are made for pixels up to 255 less the mean image.
 _WITH_PIXELS = ("lenet-mnist", "lenet-cifar10")
-_LATER = ("loss_alone", "rate_factors", "loss")
+_LATER = ("loss_alone", "rate_factors", "loss", "batch_norm")
 LOSSES = ("cross-entropy", "tanh-mse")
 
 
@@ -40,6 +40,7 @@ class Workload:
             `tfapp.models.TanhSquaredError`; "" for the first.
         holds_out: Whether the last tenth of the training images takes the place of the test images: for
             choosing parameters, which must not see these.
+        batch_norm: Whether the network has batch normalisation, as for `build_classifier`; None for what is its own.
     """
 
     data: str
@@ -53,6 +54,7 @@ class Workload:
     loss_alone: bool = False
     rate_factors: str = ""
     loss: str = ""
+    batch_norm: bool | None = None
 
     def for_choosing(self):
         """Return the same workload with validation images in place of test images."""
@@ -60,7 +62,9 @@ class Workload:
 
     def to_json(self):
         # Folders of before have no word of what was added since.
-        return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
+        defaults = {field.name: field.default for field in fields(self)}
+        given = asdict(self).items()
+        return {name: value for name, value in given if name not in _LATER or value != defaults[name]}
 
     def splits(self):
         """Return the images to train on and those to test on.
@@ -122,6 +126,7 @@ class Workload:
             "seed": seed,
             "weight_decay": self.weight_decay,
             "image_mean": _mean(self.data, self.model),
+            "batch_norm": self.batch_norm,
         }
         if self.model in _WITH_PIXELS:
             options["image_scale"] = 255.0
