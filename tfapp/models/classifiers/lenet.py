@@ -78,9 +78,9 @@ def lenet_mnist(images, num_classes, *, batch_norm=False):
         arXiv:1412.4564, its example `cnn_mnist_init.m`.
     """
     options = {"kernel_initializer": _normal(0.01), "batch_norm": batch_norm}
-    x = _layer(images, layers.Conv2D, 20, 5, relu=False, name="conv1", **options)
+    x = _layer(images, layers.Conv2D, 20, 5, activation=None, name="conv1", **options)
     x = layers.MaxPooling2D(name="pool1")(x)
-    x = _layer(x, layers.Conv2D, 50, 5, relu=False, name="conv2", **options)
+    x = _layer(x, layers.Conv2D, 50, 5, activation=None, name="conv2", **options)
     x = layers.MaxPooling2D(name="pool2")(x)
     x = layers.Flatten(name="flatten")(x)
     x = _layer(x, layers.Dense, 500, name="dense1", **options)
