@@ -116,7 +116,7 @@ def test_coding_is_plain_numbers_and_texts(run_on):
 def begin(make_folder, tmp_path, monkeypatch):
     """Return a data folder, and a function that begins or resumes a run on it and returns what was said."""
     # Nothing is trained, so no stream of batches is wanted.
-    monkeypatch.setattr("tfapp.segmentation.resume.check_batches", lambda *frames: None)
+    monkeypatch.setattr("tfapp.segmentation.preparation.check_batches", lambda *frames: None)
     root = make_folder(count=6, values=(0, 1, 2), classes=LIST)
     config = TrainConfig(head="softmax", epochs=1, batch_size=2).completed()
 

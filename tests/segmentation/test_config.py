@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from tfapp.cli.train import train as train_command
 from tfapp.errors import InputError
 from tfapp.runs.checkpoints import read_history
-from tfapp.segmentation.config import TrainConfig, with_defaults
+from tfapp.segmentation.config import TrainConfig
+from tfapp.segmentation.stored_config import with_defaults
 from tfapp.segmentation.training import train
 
 
