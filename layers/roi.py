@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfapp.layers.arguments import check_channels_last, check_count, check_positive
+from tfapp.layers.arguments import at_least_float32, check_channels_last, check_count, check_positive
 from tfapp.layers.options import CheckedOptions
 from tfapp.layers.pooling import axis_lengths, checked_window
 
@@ -34,13 +34,14 @@ def roi_align(features, boxes, size, stride, sampling=2, aligned=True):
         K. He, G. Gkioxari, P. Dollár, R. Girshick, "Mask R-CNN", ICCV 2017, section 3.
     """
     _, height, width, _ = axis_lengths(features)
-    boxes, exists = _split(boxes, features.dtype)
+    wide = at_least_float32(features)
+    boxes, exists = _split(boxes, wide.dtype)
     rows, columns = (
         _sampling_matrix(low, high, count, length, stride, sampling, aligned)
         for (low, high), count, length in zip(boxes, size, (height, width), strict=True)
     )
     rows *= exists[:, :, None, None]
-    return tf.einsum("bnph,bhwc,bnqw->bnpqc", rows, features, columns)
+    return tf.cast(tf.einsum("bnph,bhwc,bnqw->bnpqc", rows, wide, columns), features.dtype)
 
 
 def _sampling_matrix(low, high, count, length, stride, sampling, aligned):
@@ -87,16 +88,23 @@ def roi_pool(features, boxes, size, stride):
     indices = places * tf.cast(channels, tf.int64) + tf.range(tf.cast(channels, tf.int64))
     taken = tf.gather(tf.reshape(features, (batch, -1)), tf.reshape(indices, (batch, -1)), batch_dims=1)
     holds = (bottom > top)[:, :, :, None] & (right > left)[:, :, None, :] & (exists > 0)[:, :, None, None]
-    return tf.where(holds[..., None], tf.reshape(taken, tf.shape(indices)), 0)
+    found = tf.where(holds[..., None], tf.reshape(taken, tf.shape(indices)), 0)
+    return (
+        found
+        * tf.cast(tf.where(exists > 0, tf.ones_like(exists), exists), found.dtype)[..., None, None, None]
+    )
 
 
 def _split(boxes, dtype):
-    """Return ((y1, y2), (x1, x2)), each `(batch, count)`, and 1 for what is a box and 0 for what is none."""
+    """Return ((y1, y2), (x1, x2)), each `(batch, count)`, and 1 for a box, 0 for none, NaN where a corner is NaN."""
     y1, x1, y2, x2 = tf.unstack(tf.cast(tf.stop_gradient(boxes), dtype), axis=-1)
     exists = (y2 >= y1) & (x2 >= x1)
+    unknown = 0.0 * (y1 + x1 + y2 + x2)
     zeros = tf.zeros_like(y1)
     corners = [tf.where(exists, corner, zeros) for corner in (y1, y2, x1, x2)]
-    return (corners[:2], corners[2:]), tf.cast(exists, dtype)
+    return (corners[:2], corners[2:]), tf.cast(exists, dtype) + tf.where(
+        tf.math.is_nan(unknown), unknown, zeros
+    )
 
 
 def _cells(low, high, count, length, stride):
@@ -153,7 +161,8 @@ class _OfRegions(CheckedOptions):
     """What both layers have, in front of `keras.layers.Layer`."""
 
     def __init__(self, size=7, stride=16, **kwargs):
-        super().__init__(**kwargs)
+        # Places in pixels cannot be told in half precision: from 256 on bfloat16 knows every other one.
+        super().__init__(autocast=False, **kwargs)
         self.size, self.stride = size, stride
 
     def checked(self, name, value):
@@ -165,6 +174,23 @@ class _OfRegions(CheckedOptions):
             check_count(sampling=value)
             return int(value)
         return value
+
+    def cast_features(self, features, boxes):
+        """Return features in the precision of the layer, once they and the boxes have shapes that fit.
+
+        Raises:
+            ValueError: Unless they are `(batch, height, width, channels)` and `(batch, count, 4)`.
+        """
+        name = type(self).__name__
+        check_channels_last(name)
+        shapes = tf.TensorShape(features.shape), tf.TensorShape(boxes.shape)
+        expected = tf.TensorShape([None, None, None, None]), tf.TensorShape([shapes[0][0], None, 4])
+        if not all(shape.is_compatible_with(one) for shape, one in zip(shapes, expected, strict=True)):
+            raise ValueError(
+                f"{name} takes features `(batch, height, width, channels)` and boxes `(batch, count, 4)` of the same "
+                f"batch. Received: features.shape={tuple(features.shape)}, boxes.shape={tuple(boxes.shape)}"
+            )
+        return tf.cast(features, self.compute_dtype)
 
     def compute_output_shape(self, features_shape, boxes_shape):
         return (*boxes_shape[:2], *self.size, features_shape[-1])
@@ -196,8 +222,7 @@ class RoIPool(_OfRegions, keras.layers.Layer):
     OPTIONS = BUILT_IN = ("size", "stride")
 
     def call(self, features, boxes):
-        check_channels_last(type(self).__name__)
-        return roi_pool(features, boxes, self.size, self.stride)
+        return roi_pool(self.cast_features(features, boxes), boxes, self.size, self.stride)
 
 
 @keras.saving.register_keras_serializable(package="tfapp")
@@ -228,5 +253,5 @@ class RoIAlign(_OfRegions, keras.layers.Layer):
         self.sampling, self.aligned = sampling, bool(aligned)
 
     def call(self, features, boxes):
-        check_channels_last(type(self).__name__)
+        features = self.cast_features(features, boxes)
         return roi_align(features, boxes, self.size, self.stride, self.sampling, self.aligned)

@@ -161,3 +161,27 @@ def test_option_out_of_range_is_refused(layer, options, message):
 def test_number_of_samples_is_positive():
     with pytest.raises(ValueError, match="`sampling` must be a positive integer"):
         RoIAlign(sampling=0)
+
+
+@pytest.mark.parametrize("layer", [RoIPool, RoIAlign])
+def test_places_of_boxes_are_not_rounded_to_half_precision(layer):
+    features = np.zeros((1, 512, 4, 1), np.float32)
+    features[0, [257, 261]] = 1.0
+    box = np.float32([[[257, 0, 258, 3]]])
+    found = [
+        float(layer(1, 1, dtype=policy)(features, box)[0, 0, 0, 0, 0])
+        for policy in ("float32", "mixed_bfloat16")
+    ]
+    assert found[0] > 0.4 and found[1] == pytest.approx(found[0], rel=0.01)
+
+
+@pytest.mark.parametrize("function", [roi_pool, roi_align])
+def test_box_that_is_not_a_number_has_features_that_are_none(features, function):
+    boxes = np.full((2, 1, 4), np.nan, np.float32)
+    assert np.isnan(function(tf.constant(features), boxes, SIZE, STRIDE)).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 9, 3), (1, 9, 4), (9, 4)])
+def test_boxes_of_another_shape_are_refused(features, shape):
+    with pytest.raises(ValueError, match=r"boxes `\(batch, count, 4\)` of the same batch"):
+        RoIAlign()(tf.constant(features), tf.zeros(shape))
