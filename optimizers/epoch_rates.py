@@ -131,7 +131,7 @@ class EpochRates:
             raise ValueError(
                 f"Rates by epoch, {self}, need the updates of an epoch and the epochs of the training."
             )
-        return warmed(self._constant_by_epoch(steps_per_epoch, epochs), self.warmup, steps_per_epoch)
+        return warmed(self._constant_by_epoch(steps_per_epoch, epochs), self.warmup, steps_per_epoch, epochs)
 
     def _constant_by_epoch(self, steps_per_epoch, epochs):
         if self.begins is None:

@@ -269,7 +269,7 @@ def _array_batches(data, batch_size, seed):
             "`x`, `y` and `sample_weight` must be arrays, or nests of arrays, of the same number of samples, or `x` "
             f"a `tf.data.Dataset`. Received: {type(data[0]).__name__} and others, of the shapes {shapes}."
         )
-    length = shapes[0][0]
+    length, batch_size = shapes[0][0], positive_integer("batch_size", batch_size)
     if length < batch_size:
         raise ValueError(
             f"`x` must hold at least one batch of samples. Received: {length} samples, batch_size={batch_size}."

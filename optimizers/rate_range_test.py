@@ -113,6 +113,11 @@ def find_learning_rate(
             "`model` must be compiled with a number as its learning rate, which is raised here. Received: the "
             f"schedule {type(optimizer._learning_rate).__name__}."
         )
+    if optimizer.gradient_accumulation_steps:
+        raise ValueError(
+            "`model` must be compiled without gradient accumulation, as each batch is to be an update. Received: "
+            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps}."
+        )
     batches = list(
         itertools.islice(
             sample_batches(x, y, sample_weight, batch_size=batch_size, seed=seed),

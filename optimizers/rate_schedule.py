@@ -164,7 +164,9 @@ class RateSchedule:
             raise ValueError(
                 f"The schedule {self} needs the updates of an epoch and the epochs of the training."
             )
-        return warmed(self._own(rate, steps_per_epoch, epochs), self.options[WARM_UP], steps_per_epoch)
+        return warmed(
+            self._own(rate, steps_per_epoch, epochs), self.options[WARM_UP], steps_per_epoch, epochs
+        )
 
     def _own(self, rate, steps_per_epoch, epochs):
         """Return the rate without the warm-up."""
@@ -182,8 +184,17 @@ class RateSchedule:
         return rate
 
 
-def warmed(rate, epochs, steps_per_epoch):
-    """Return a rate or Keras schedule with a warm-up of so many epochs in front, of 0 epochs without."""
+def warmed(rate, epochs, steps_per_epoch, of_training=None):
+    """Return a rate or Keras schedule with a warm-up of so many epochs in front, of 0 epochs without.
+
+    Raises:
+        ValueError: If the training, of `of_training` epochs, would end before the warm-up does.
+    """
+    if of_training is not None and epochs >= of_training:
+        raise ValueError(
+            f"A warm-up must be shorter than the training, which has {of_training} epochs: the rate would never be "
+            f"reached. Received: warmup={number_text(epochs)}."
+        )
     return WarmUp(rate, max(1, round(epochs * steps_per_epoch))) if epochs else rate
 
 

@@ -193,8 +193,13 @@ def test_coco_has_corner_width_and_height_and_classes_by_their_ids(coco):
         ),
         (
             lambda content: content["annotations"][0].update(image_id=1),
-            "an image or a category that the file does not",
+            "image_id 1, which none of the images",
         ),
+        (
+            lambda content: content["annotations"][0].update(category_id=5),
+            "category_id 5, which none of the categories",
+        ),
+        (lambda content: content["images"][0].update(file_name="../up.png"), "outside of its folder"),
         (lambda content: content["images"][0].update(file_name="gone.png"), "gone.png, which is not there"),
         (lambda content: content["categories"].pop(), "other categories"),
         (lambda content: content["annotations"][0].pop("bbox"), "Entry 1 of annotations .* lacks one of"),

@@ -79,6 +79,13 @@ def test_unknown_dataset_is_refused(spec):
         open_dataset(spec)
 
 
+def test_dataset_of_another_kind_is_told_to_be_one():
+    with pytest.raises(
+        InputError, match="Unknown dataset 'voc-boxes:/tmp', which names images with boxes; expected"
+    ):
+        open_dataset("voc-boxes:/tmp")
+
+
 @pytest.mark.parametrize(
     ("opens", "name", "forms"),
     [

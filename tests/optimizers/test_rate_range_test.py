@@ -28,6 +28,15 @@ def test_suggestion_is_the_last_rate_before_the_limit_of_a_quadratic(x, factor):
     assert found.suggestion * factor**2 > limit and found.suggestion > limit / 2 / factor
 
 
+def test_accumulated_gradients_and_batches_of_none_are_refused():
+    sample = np.ones((4, 1))
+    accumulating = line(keras.optimizers.SGD(0.1, gradient_accumulation_steps=2))
+    with pytest.raises(ValueError, match="without gradient accumulation"):
+        find_learning_rate(accumulating, sample, sample)
+    with pytest.raises(ValueError, match="`batch_size` must be a positive integer"):
+        find_learning_rate(line("sgd"), sample, sample, batch_size=0)
+
+
 def test_losses_are_those_of_the_updates_from_the_same_weights():
     found = find_learning_rate(
         line("sgd"), np.ones((1, 1)), np.ones((1, 1)), batch_size=1, start=0.1, end=0.2, updates=3

@@ -137,3 +137,9 @@ def test_smallest_rate_above_the_first_is_refused():
         ValueError, match="`least` must be a rate no higher than the one that plateau begins with, 0.1"
     ):
         EpochRates.parse("0.1@plateau+least=0.2")
+
+
+@pytest.mark.parametrize("text", ["0.1@cosine+warmup=5", "0.1/0.01@3+warmup=5", "0.1@constant+warmup=8"])
+def test_warm_up_that_is_no_shorter_than_the_training_is_refused(text):
+    with pytest.raises(ValueError, match="A warm-up must be shorter than the training, which has 5 epochs"):
+        EpochRates.parse(text).schedule(10, 5)

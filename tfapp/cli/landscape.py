@@ -8,13 +8,17 @@ from typing import Annotated
 
 import typer
 
-from tfapp.cli.console import ConsoleProgress, print_table, print_written, resumes
+from tfapp.cli.console import ConsoleProgress, print_notices, print_table, print_written, resumes
 from tfapp.cli.landscape_output import check_formats, draw, export, parse_formats, summary
 from tfapp.cli.sources import open_run
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 
 Option = typer.Option
+STATISTICS = (
+    "The network has batch normalisation, whose moving statistics are those of the first solution everywhere: the "
+    "losses at the others are not those of their networks. Add --reestimate to estimate the statistics at every point."
+)
 # In place of a further run: the weights that the training began with.
 INITIAL = "initial"
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -102,6 +106,10 @@ def landscape(
     source = open_run(run).solution(trajectory=directions == "pca", bfloat16=bfloat16, held_out=held_out)
     model = source.load_model()
     chosen = choose_directions(source, model, directions, to)
+    if to is not None and not reestimate:
+        from tfapp.landscape.moving_statistics import has_moving_statistics
+
+        print_notices([STATISTICS] * has_moving_statistics(model))
     check_formats(formats, line=line or getattr(chosen, "v", ()) is None)
     switches = {"biases": biases, "line": line, "exact": exact, "reestimate": reestimate}
     switches |= {"bfloat16": bfloat16, "held-out": held_out}
@@ -133,7 +141,7 @@ def landscape(
             compute_dtype="bfloat16" if bfloat16 else "float32",
         )
         task(surface.num_measured, surface.num_measured)
-    print_table(ResultTable(("loss surface", ""), summary(surface)))
+    print_table(ResultTable(("loss surface", ""), summary(surface, reestimate)))
     print_written(file, *draw(surface, file, source.title), *export(surface, file, formats))
 
 

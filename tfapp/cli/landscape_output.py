@@ -53,12 +53,17 @@ def export(surface, file, formats):
     return paths
 
 
-def summary(surface):
-    """Return (label, text) rows: the self-check of a surface, its directions, and how it was measured."""
+def summary(surface, reestimate=False):
+    """Return (label, text) rows: the self-check of a surface, its directions, and how it was measured.
+
+    Args:
+        surface: `Surface`.
+        reestimate: Whether moving statistics were estimated anew: `model.evaluate` has the stored ones.
+    """
     check, timing = surface.metadata["self_check"], surface.metadata["timing"]
     rows = [
         ("f(0, 0), the solution", f"{check['centre']:.6g}"),
-        ("model.evaluate", f"{check['evaluate']:.6g}"),
+        ("model.evaluate" + ", stored statistics" * reestimate, f"{check['evaluate']:.6g}"),
         ("difference", f"{check['centre_minus_evaluate']:.1e}"),
     ]
     if len(surface.betas) > 1 and not (0 in surface.alphas and 0 in surface.betas):

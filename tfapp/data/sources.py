@@ -288,7 +288,9 @@ def _unknown(spec, kinds, what, expected):
     if path.is_file():
         return f"{spec!r} is a file; expected {expected}, where PATH is a folder."
     if not path.is_dir():
-        return f"Unknown {what} {spec!r}; expected {expected}."
+        others = {reader.gives for reader in READERS if reader.name == spec.partition(":")[0]} - set(kinds)
+        of_others = f", which names images with {either(sorted(others))}" if others else ""
+        return f"Unknown {what} {spec!r}{of_others}; expected {expected}."
     forms = _folder_forms(spec, kinds)
     return f"{spec!r} is a folder, and what it holds is not said: write {forms}; expected {expected}."
 

@@ -14,6 +14,14 @@ from tfapp.errors import InputError
 from tfapp.optimizers.stateless_loss import training_argument
 
 
+def has_moving_statistics(model: keras.Model) -> bool:
+    """Return whether a model has batch normalisation whose moving statistics belong to its weights."""
+    return any(
+        isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        for layer in model._flatten_layers()
+    )
+
+
 def normalisations(model: keras.Model) -> list:
     """Return the batch normalisations of a model that keep moving statistics.
 

@@ -95,7 +95,7 @@ class PoseConfig(ModelOptions):
                     f"`schedule` {self.schedule} and `{name}` {getattr(self, name)} both say how the learning rates "
                     "fall; give one of them."
                 )
-        parse_schedule(self.schedule, min(self.learning_rate, self.model_learning_rate))
+        parse_schedule(self.schedule, min(self.learning_rate, self.model_learning_rate), epochs=self.epochs)
 
     @property
     def extendable(self):

@@ -3,6 +3,7 @@
 from tfapp.errors import InputError
 from tfapp.optimizers import RateSchedule
 from tfapp.optimizers.plateau_decay import VALIDATION, plateau_of, rate_of_last_update
+from tfapp.optimizers.rate_schedule import WARM_UP, warmed
 
 # Attributes of a model that hold an optimizer, with the column of the history that has its rate.
 _COLUMNS = {"optimizer": "learning_rate", "model_optimizer": "model_learning_rate"}
@@ -38,21 +39,24 @@ def plateaus_of(model) -> list:
     return [one for one in found if one is not None]
 
 
-def parse_schedule(text, rate=None, *, validates=False) -> RateSchedule:
+def parse_schedule(text, rate=None, *, epochs=None, validates=False) -> RateSchedule:
     """Return the `RateSchedule` of an option `schedule`.
 
     Args:
         text: As `RateSchedule.parse` takes it.
         rate: The learning rate that it begins with; None if that is not known.
+        epochs: Of the training, whose warm-up has to be shorter; None if that is not known.
         validates: Whether the training may have data for validation.
 
     Raises:
-        InputError: For a text that is none, a rate below its smallest, or a watched loss that there is not.
+        InputError: For a text that is none, a rate below its smallest, a watched loss that there is not, or a warm-up
+            that is no shorter than the training.
     """
     try:
         found = RateSchedule.parse(text)
         if rate is not None:
             found.check_rate(rate)
+        warmed(1.0, found.options[WARM_UP], 1, epochs)
     except ValueError as error:
         raise InputError(f"`schedule` {text} is not understood. {error}") from None
     if not validates:

@@ -57,7 +57,7 @@ def read_run_record(path, kind, newest, expected=_EVERY):
     if not file.is_file():
         check_unpacked(path)
         raise InputError(
-            f"{path} is not a run folder (it has no {RECORD}); expected the `out` of `{command}`."
+            f"{path} is not a run folder (it has no {RECORD}){_of_solvers(path)}; expected the `out` of `{command}`."
         )
     record = read_record(file, _EVERY, _REMEDY)
     found, version = record.get("kind", SEGMENTATION), record["format"]
@@ -71,6 +71,17 @@ def read_run_record(path, kind, newest, expected=_EVERY):
             "update tfapp."
         )
     return checked(record, file, expected, _REMEDY)
+
+
+def _of_solvers(path):
+    """Return what to say of a folder that `tfapp solvers compare` made, or that holds one of its trainings; else ""."""
+    path = Path(path)
+    if (path / JOB).is_file():
+        return f", but a training of `{COMMANDS[SOLVER]}`, of which there are landscapes and signals"
+    within = next(iter(sorted(path.glob(f"trainings/*/{JOB}"))), None)
+    if within is None:
+        return ""
+    return f", but a comparison of solvers, whose trainings `tfapp landscape` takes, such as {within.parent}"
 
 
 def check_settings(path, check):

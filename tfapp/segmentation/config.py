@@ -273,7 +273,7 @@ class TrainConfig:
         if self.solver is not None:
             self._check_solver()
         rate = LEARNING_RATES.get(self.optimizer, 1e-3) if self.learning_rate is None else self.learning_rate
-        parse_schedule(self.schedule, None if self.solver else rate, validates=True)
+        parse_schedule(self.schedule, None if self.solver else rate, epochs=self.epochs, validates=True)
         watched = None if self.named_schedule is None else self.named_schedule.watches
         if self.validate_on_test and watched in ("auto", "validation"):
             raise InputError(
@@ -289,7 +289,8 @@ class TrainConfig:
                     f"`solver` says which optimizer trains and how fast; leave out `{name}` {getattr(self, name)}."
                 )
         try:
-            read_setting(self.solver)
+            name, value = read_setting(self.solver)
+            make_solver(name, value, steps_per_epoch=1, epochs=self.epochs)
         except ValueError as error:
             raise InputError(f"`solver` {self.solver} is not understood: {error}") from None
         has_tv_weights = (self.head == "tv-softmax" and self.learn_tv_weight) or self.tv_relu

@@ -81,7 +81,7 @@ class NetworkConfig:
                 f"`schedule` {self.schedule} and `decay_every` {self.decay_every} both say how the learning rate "
                 "falls; give one of them."
             )
-        schedule = parse_schedule(self.schedule, self.parameter())
+        schedule = parse_schedule(self.schedule, self.parameter(), epochs=self.iterations)
         if schedule.watches and schedule.options["patience"] < WINDOW:
             raise InputError(
                 f"The loss is looked at every {WINDOW} iterations, and the patience of a plateau counts in iterations "

@@ -112,10 +112,12 @@ def _images(path, content, file, categories, faults):
     if len(rows) < len(content["images"]):
         raise InputError(f"{file} has two images of one id; give each its own.")
     for number, entry in enumerate(content["annotations"], 1):
-        if entry["image_id"] not in rows or entry["category_id"] not in labels:
-            raise InputError(
-                f"Annotation {number} of {file} is of an image or a category that the file does not have."
-            )
+        for name, known, kind in (("image_id", rows, "images"), ("category_id", labels, "categories")):
+            if entry[name] not in known:
+                raise InputError(
+                    f"Annotation {number} of {file} has {name} {entry[name]!r}, which none of the {kind} of the file "
+                    "has; add it there, or remove the annotation."
+                )
         rows[entry["image_id"]].append((number, _corners(entry["bbox"], number, file), entry))
     named = [NamedFiles(folder) for folder in (path, *sorted(one for one in path.iterdir() if one.is_dir()))]
     images = []
@@ -149,6 +151,8 @@ def _corners(box, number, file):
 
 
 def _image_file(named, name, file):
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputError(f"{file} names the image {name}, outside of its folder; expected a path within it.")
     for folder in named:
         found = folder.path(Path(name))
         if found.is_file():

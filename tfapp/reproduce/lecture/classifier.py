@@ -1,5 +1,12 @@
 """A classifier that is trained for a figure, as a run that landscapes are drawn of."""
 
+USUAL = "lenet-5"
+
+
+def stem_of(name, data, model):
+    """Return the name of the files of a figure: the figure, the images, and the network if it is not the usual one."""
+    return "-".join([name, data.partition(":")[0], *[model] * (model != USUAL)])
+
 
 def trained_classifier(data, model, epochs, images, learning_rate, seed, folder, progress):
     """Train by SGD with momentum 0.9, unless it was done before, and return the `SolverRun`.

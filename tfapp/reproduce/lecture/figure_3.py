@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 
 from tfapp.reproduce.lecture import SOURCE
-from tfapp.reproduce.lecture.classifier import trained_classifier
+from tfapp.reproduce.lecture.classifier import stem_of, trained_classifier
 from tfapp.reproduce.study import Option, Result, Study, as_set, files_of
 
 NAME = "lecture-figure-3"
@@ -17,6 +17,7 @@ SCALES = {
 # Epochs, training images (None: all), images that the loss is measured on.
 _SIZES = {"small": (5, 10000, 1000), "paper": (50, None, 10000)}
 POINTS, START = 61, 0.1
+RISEN = "The loss of the training images is higher at the end than at the beginning: take a lower rate."
 ASSUMED = (
     "The line is θ⁰ + t (θᵀ - θ⁰), t from -0.25 to 1.25, and once more from 0 to 0.1, where the lecture says that the "
     "one of CIFAR is not convex (Goodfellow, Vinyals and Saxe, ICLR 2015). Their networks are not in the notes: "
@@ -57,7 +58,7 @@ def figure_3(
         for (name, part), (places, losses) in lines.items()
         for t, loss in zip(places, losses, strict=True)
     ]
-    stem = f"{NAME}-{data.partition(':')[0]}"
+    stem = stem_of(NAME, data, model)
     written = files_of(out, stem, ".png", ".md", ".csv")
     title = (
         f"Loss from the initial weights (t = 0) to the solution (t = 1), {model}, {data.partition(':')[0]}"
@@ -67,9 +68,16 @@ def figure_3(
     table.write_csv(written[2])
     summary = summary_of(lines)
     remarks = [as_set(SCALES[scale], command), *ASSUMED]
-    text = document(summary, remarks, title=title, source=f"{SOURCE}, figure 3", command=command)
+    said = [RISEN] if rises_to_its_end(*lines["training", "whole"]) else []
+    text = document(summary, [*said, *remarks], title=title, source=f"{SOURCE}, figure 3", command=command)
     write_text(written[1], text)
-    return Result([summary], written)
+    return Result([summary, *said], written)
+
+
+def rises_to_its_end(places, losses):
+    """Return whether the loss at t = 1 is above that at t = 0."""
+    start, end = np.interp([0.0, 1.0], places, losses)
+    return bool(end > start)
 
 
 def loss_on_line(run, split, samples, limits):
@@ -82,6 +90,7 @@ def loss_on_line(run, split, samples, limits):
         limits: Smallest and largest t.
     """
     from tfapp.landscape import landscape, line_through
+    from tfapp.landscape.moving_statistics import has_moving_statistics
 
     model = run.load_model()
     line = line_through(model, run.initial_model(), names=("the solution", "the initial weights"))
@@ -93,6 +102,8 @@ def loss_on_line(run, split, samples, limits):
         line=True,
         range=(1 - limits[1], 1 - limits[0]),
         n=POINTS,
+        # Those of the solution would be of no use to the other networks on the line.
+        reestimate=has_moving_statistics(model),
         batch_size=100,
         exact=True,
     )
@@ -136,8 +147,7 @@ def summary_of(lines):
         "at t = 1",
         "lowest at t",
         "steps that rise",
-        "convex",
-        "convex to t = 0.1",
+        "convex from t",
     )
     return ResultTable(header, rows)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from tfapp.reproduce.lecture import SOURCE
-from tfapp.reproduce.lecture.classifier import trained_classifier
+from tfapp.reproduce.lecture.classifier import stem_of, trained_classifier
 from tfapp.reproduce.study import Option, Result, Study, as_set, files_of
 
 NAME = "lecture-figure-4"
@@ -75,7 +75,7 @@ def figure_4(
     distances = np.linspace(-1, 1, places)
     with progress.task("lines") as task:
         lines = measure_lines(run.load_model(), run.sample(samples, 0), distances, seed, task)
-    stem = f"{NAME}-{data.partition(':')[0]}"
+    stem = stem_of(NAME, data, model)
     written = files_of(out, stem, ".png", ".md", ".csv")
     title = f"Loss along directions, {model}, {data.partition(':')[0]}, epoch {chosen[0]}"
     _save(lines, distances, written[0], title)

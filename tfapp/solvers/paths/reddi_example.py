@@ -14,7 +14,8 @@ STEEP, PERIOD, BEST, WORST = 3.0, 3, -1.0, 1.0
 NOTES = (
     f"After {SOURCE}. f_t(x) = 3x in updates 1, 4, 7, ... and -x in the others, on [-1, 1], start 0. In three updates "
     "the losses add up to x, so that -1 is best and 1 is worst. Whoever divides the one large gradient by its own size "
-    "and forgets it soon goes by -1 once and by up to 1 twice: to the worst point. AMSGrad never forgets the largest.",
+    "and forgets it soon goes by -1 once and by up to 1 twice: to the worst point. AMSGrad never forgets the largest. "
+    "Without a mean of gradients RMSProp goes where Adam goes, beneath its line.",
     "The average regret is the mean of f_t(x_t) - f_t(-1) so far. A method that converges has 0 in the end; staying at "
     "1 has 2/3.",
 )

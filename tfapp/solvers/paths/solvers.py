@@ -142,6 +142,8 @@ ON_REDDI = (
         "Adam",
         "rate 0.1 / √t, β = 0, 0.1",
         lambda: AdaptiveOptimizer("adam", InverseSquareRoot(0.1), **_OF_THEOREM_1),
+        # Over RMSProp, which goes the same way.
+        dashed=True,
     ),
     PathSolver(
         "amsgrad",

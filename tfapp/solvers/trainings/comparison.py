@@ -73,6 +73,11 @@ def compare_solvers(
     if any(not getattr(make_solver(name, steps_per_epoch=1), "decays_loss", True) for name in chosen):
         workload = replace(workload, loss_alone=True)
         remarks.append(LOSS_ALONE)
+    for name, value in chosen.items():
+        try:
+            make_solver(name, value, steps_per_epoch=1, epochs=epochs)
+        except ValueError as error:
+            raise InputError(f"{name}={value}: {error}") from error
     # Whatever is wrong with data, network or batches is said before anything is written.
     workload.check_factors(workload.build(seeds[0]))
     workload.for_choosing().training_batches(seeds[0], 0)
