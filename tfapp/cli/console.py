@@ -291,8 +291,11 @@ def print_table(table):
     if table.title:
         console.print(table.title, style="bold", markup=False, highlight=False)
     drawn = Table()
+    longest = max((len(str(row[0])) for row in table.rows), default=0)
     for index, name in enumerate(table.header):
-        drawn.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
+        # Names stay whole where that leaves room for the numbers; nothing is cut off.
+        whole = index == 0 and longest <= console.width // 2
+        drawn.add_column(name, justify="left" if index == 0 else "right", no_wrap=whole, overflow="fold")
     for row in table.rows:
         drawn.add_row(*map(str, row))
     console.print(drawn)
