@@ -174,6 +174,21 @@ class Faults:
         )
 
 
+def four_numbers(values):
+    """Return four values, numbers or texts, as floats.
+
+    Raises:
+        ValueError: Unless they are four finite numbers that can be places in an image.
+    """
+    try:
+        found = [float(value) for value in values]
+    except TypeError as error:
+        raise ValueError("no numbers") from error
+    if len(found) != 4 or not all(abs(value) < 1e9 for value in found):
+        raise ValueError("not four places in an image")
+    return found
+
+
 def known_size(file, size):
     """Return the (height, width) that an annotation tells, or that of the image where it tells none."""
     return tuple(size) if min(size) > 0 else tuple(image_size(file))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from tfapp.data.boxed import four_numbers
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
 
@@ -84,10 +85,8 @@ def _corners(element, number, file):
         return None
     texts = [box.findtext(name) for name in ("ymin", "xmin", "ymax", "xmax")]
     try:
-        y1, x1, y2, x2 = (float(text) for text in texts)
-        if not all(abs(value) < 1e9 for value in (y1, x1, y2, x2)):
-            raise ValueError("no place in an image")
-    except (TypeError, ValueError):
+        y1, x1, y2, x2 = four_numbers(texts)
+    except ValueError:
         raise InputError(
             f"The box of object {number} of {file} has ymin, xmin, ymax, xmax = {', '.join(map(str, texts))}; expected "
             "four numbers."
