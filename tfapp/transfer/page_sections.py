@@ -83,7 +83,7 @@ def training_section(data):
     """Return the `Section` of the images that the network was trained on, and of the training."""
     captions = {
         "samples.png": "What the backbone is given: sharp, and at low resolution.",
-        "history.png": f"Loss and accuracy, each a mean over {WINDOW} iterations.",
+        "history.png": f"Loss and accuracy of one batch every {WINDOW} iterations.",
     }
     parts = [data.figures("evaluate", captions)]
     if data.metrics is not None:
