@@ -190,7 +190,7 @@ def warmed(rate, epochs, steps_per_epoch, of_training=None):
     Raises:
         ValueError: If the training, of `of_training` epochs, would end before the warm-up does.
     """
-    if of_training is not None and epochs >= of_training:
+    if epochs and of_training is not None and epochs >= of_training:
         raise ValueError(
             f"A warm-up must be shorter than the training, which has {of_training} epochs: the rate would never be "
             f"reached. Received: warmup={number_text(epochs)}."

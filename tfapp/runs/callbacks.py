@@ -89,11 +89,12 @@ class RunRecorder(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             return
         seconds = round(time.perf_counter() - self._start, 3)
-        row = {self.kept.unit: number, **self.row(self.model, logs, seconds)}
         last = self.rows[-1] if self.rows else None
         rates = rates_of_last_update(self.model)
-        if last is None or rates.keys() <= last.keys():
-            row |= rates
+        if last is not None and not rates.keys() <= last.keys():
+            rates = {}
+        # The time stays the last column: whoever compares histories leaves it out.
+        row = {self.kept.unit: number, **rates, **self.row(self.model, logs, seconds)}
         observe_plateaus(self.model, watched or logs, number - (last[self.kept.unit] if last else 0))
         self.rows.append(row)
         self.kept.keep(self.model, self.rows)
