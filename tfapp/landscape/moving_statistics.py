@@ -16,10 +16,7 @@ from tfapp.optimizers.stateless_loss import training_argument
 
 def has_moving_statistics(model: keras.Model) -> bool:
     """Return whether a model has batch normalisation whose moving statistics belong to its weights."""
-    return any(
-        isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-        for layer in model._flatten_layers()
-    )
+    return bool(_trainable_normalisations(model))
 
 
 def normalisations(model: keras.Model) -> list:
@@ -28,12 +25,7 @@ def normalisations(model: keras.Model) -> list:
     Raises:
         InputError: there is none, or one never moves its statistics (a momentum of 1).
     """
-    # Keras has no public walk through layers nested in models and wrappers.
-    layers = [
-        layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-    ]
+    layers = _trainable_normalisations(model)
     if not layers:
         raise InputError(
             f"Expected a model with trainable batch normalisation to estimate its moving statistics anew. "
@@ -43,6 +35,15 @@ def normalisations(model: keras.Model) -> list:
     if still is not None:
         raise InputError(f"Layer {still!r} has a momentum of 1: its moving statistics cannot be estimated.")
     return layers
+
+
+def _trainable_normalisations(model):
+    # Keras has no public walk through layers nested in models and wrappers.
+    return [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
 
 
 def batch_statistics(model: keras.Model, layers, state, x):
