@@ -88,11 +88,9 @@ def roi_pool(features, boxes, size, stride):
     indices = places * tf.cast(channels, tf.int64) + tf.range(tf.cast(channels, tf.int64))
     taken = tf.gather(tf.reshape(features, (batch, -1)), tf.reshape(indices, (batch, -1)), batch_dims=1)
     holds = (bottom > top)[:, :, :, None] & (right > left)[:, :, None, :] & (exists > 0)[:, :, None, None]
-    found = tf.where(holds[..., None], tf.reshape(taken, tf.shape(indices)), 0)
-    return (
-        found
-        * tf.cast(tf.where(exists > 0, tf.ones_like(exists), exists), found.dtype)[..., None, None, None]
-    )
+    # NaN where a corner is NaN, as `exists` is there.
+    nothing = tf.cast(0.0 * exists, features.dtype)[:, :, None, None, None]
+    return tf.where(holds[..., None], tf.reshape(taken, tf.shape(indices)), nothing)
 
 
 def _split(boxes, dtype):

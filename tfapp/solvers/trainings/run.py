@@ -8,10 +8,10 @@ from tfapp.data import batches
 from tfapp.errors import InputError
 from tfapp.files import check_folder
 from tfapp.optimizers import solver_of
-from tfapp.optimizers.catalogue import value_text
 from tfapp.records import TableOf, read_record
 from tfapp.runs.record import JOB, SOLVER
 from tfapp.runs.run import Run, Solution
+from tfapp.solvers.paths.solvers import parameter_text
 from tfapp.solvers.trainings.training import MODEL, RESULT, Job, compiled
 from tfapp.solvers.trainings.workload import Workload
 
@@ -52,10 +52,9 @@ class SolverRun(Run):
     @property
     def title(self):
         """Network and solver, for pictures."""
-        solver = solver_of(self.job.solver)
-        value = self.job.value
-        told = value_text(value) if isinstance(value, str) else f"{value:.4g}"
-        return f"{self.job.workload.model}, {solver.full_title}, {solver.symbol} {told}"
+        job = self.job
+        told = parameter_text(job.solver, job.value)
+        return f"{job.workload.model}, {solver_of(job.solver).full_title}, {told}"
 
     def check_trained(self):
         """Raise InputError if the training has not ended, or has diverged."""
