@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.errors import InputError, reason_of_call
+from tfapp.models.backbones import application_network, as_taken, check_input_scale
 from tfapp.models.input_scale import chosen_scale
-from tfapp.models.weights import first_sentence, load_keras_model, load_weights_file
+from tfapp.models.weights import load_keras_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,63 +143,14 @@ def open_backbone(name, side, *, weights=None, layer=None, input_scale=None):
 
 
 def _of_application(name, side, weights):
-    function = getattr(keras.applications, name, None)
-    if not (callable(function) and name[:1].isupper()):
-        raise InputError(
-            f"Unknown backbone {name!r}; expected a network of keras.applications, such as ResNet101, or a .keras file."
-        )
-    _check_weights(name, weights)
+    network, prepare = application_network(name, (side, side, 3), weights, pooling="avg")
     images = keras.Input((side, side, 3), name="images")
-    # Each family was trained on pixels of its own kind, which its module knows.
-    prepare = sys.modules[function.__module__].preprocess_input
-    pixels = prepare(keras.layers.Rescaling(255.0)(images))
-    network = _built(function, name, side, weights)
-    features = keras.layers.Activation("linear", dtype="float32", name="features")(network(pixels))
+    features = keras.layers.Activation("linear", dtype="float32", name="features")(network(prepare(images)))
     return Backbone(name, "average of the last convolution", keras.Model(images, features))
 
 
-def _check_weights(name, weights):
-    if weights is None:
-        raise InputError(
-            f"{name} needs trained weights; give `weights` FILE, of keras.applications.{name} without its top, or "
-            "`weights` imagenet, for which Keras downloads that file unless it has it already."
-        )
-    if weights != "imagenet" and not Path(weights).is_file():
-        raise InputError(
-            f"The weights {weights} do not exist; expected a file of keras.applications.{name} without its top, or the "
-            "word imagenet."
-        )
-
-
-def _built(function, name, side, weights):
-    options = {"include_top": False, "pooling": "avg", "input_shape": (side, side, 3)}
-    if weights != "imagenet":
-        network = _without_weights(function, name, options)
-        load_weights_file(network, Path(weights), f"keras.applications.{name} without its top")
-        return network
-    _without_weights(function, name, options)
-    try:
-        return function(weights="imagenet", **options)
-    except Exception as error:  # Keras raises nothing narrower when a download fails
-        raise InputError(
-            f"Keras could not download the weights of {name} ({first_sentence(error)}); give the path of their file by "
-            "`weights` instead of imagenet."
-        ) from error
-
-
-def _without_weights(function, name, options):
-    try:
-        return function(weights=None, **options)
-    except (ValueError, TypeError) as error:
-        side = options["input_shape"][0]
-        raise InputError(
-            f"{name} cannot be built for {side}x{side} images ({first_sentence(error)})."
-        ) from error
-
-
 def _of_file(name, side, layer, input_scale):
-    if input_scale is not None and not (np.isfinite(input_scale) and input_scale > 0):
-        raise InputError(f"`input_scale` must be a number above 0, such as 255; got {input_scale}.")
+    check_input_scale(input_scale)
     model = load_keras_model(Path(name))
     _check_images(model, name, side)
     scale, reason = chosen_scale(model, name, input_scale)
@@ -207,13 +158,8 @@ def _of_file(name, side, layer, input_scale):
     # Not `input`, which a loaded `Sequential` does not have.
     [taken] = model.inputs
     inner = keras.Model(taken, found)
-    images = x = keras.Input((side, side, 3), name="images")
-    if scale != 1.0:
-        x = keras.layers.Rescaling(scale)(x)
-    if "int" in taken.dtype:
-        # 8-bit values divided by 255 and multiplied again are a little below or above what they were.
-        x = keras.ops.cast(keras.ops.round(x), taken.dtype)
-    features = inner(x)
+    images = keras.Input((side, side, 3), name="images")
+    features = inner(as_taken(images, taken, scale))
     if len(features.shape) == 4:
         features = keras.layers.GlobalAveragePooling2D()(features)
     features = keras.layers.Activation("linear", dtype="float32", name="features")(features)

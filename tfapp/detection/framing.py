@@ -1,0 +1,66 @@
+"""Size that images have in front of a detector: a common scale, and sides that its stride divides."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfapp.errors import InputError
+
+
+def scale_of(height, width, shorter, longer):
+    """Return the factor that makes the shorter side of an image `shorter`, or its longer side at most `longer`.
+
+    Args:
+        height, width: Of the image, numbers or tensors of them.
+        shorter, longer: Pixels.
+
+    Reference:
+        R. Girshick, "Fast R-CNN", ICCV 2015, section 5.2.
+    """
+    least, most = (height, width) if isinstance(height, int) and height <= width else (width, height)
+    if tf.is_tensor(height):
+        least, most = tf.minimum(height, width), tf.maximum(height, width)
+        least, most = tf.cast(least, tf.float32), tf.cast(most, tf.float32)
+        return tf.minimum(shorter / least, longer / most)
+    return float(np.minimum(np.float32(shorter) / np.float32(least), np.float32(longer) / np.float32(most)))
+
+
+def resized(image, scale):
+    """Return an image by a factor larger or smaller, float32 (height, width, 3), by bilinear interpolation.
+
+    Smaller ones are smoothed before, so that nothing flickers. As TensorFlow computes it, in training and in exports.
+
+    Args:
+        image: float32 (height, width, 3) in [0, 1].
+        scale: Number, or scalar tensor.
+    """
+    shape = tf.shape(image)[:2]
+    size = tf.maximum(tf.cast(tf.round(tf.cast(shape, tf.float32) * scale), tf.int32), 1)
+    return tf.image.resize(image, size, "bilinear", antialias=True)
+
+
+def padded_side(side, stride):
+    """Return the least multiple of a stride that is no smaller than a side; both numbers or tensors."""
+    return -(-side // stride) * stride
+
+
+def together(images, stride):
+    """Return images of several sizes in one array, float32 (count, height, width, 3), zeros below and to the right.
+
+    Args:
+        images: float32 arrays (height, width, 3).
+        stride: What divides the common height and width.
+    """
+    height, width = (padded_side(max(image.shape[axis] for image in images), stride) for axis in (0, 1))
+    found = np.zeros((len(images), height, width, 3), np.float32)
+    for row, image in zip(found, images, strict=True):
+        row[: image.shape[0], : image.shape[1]] = image
+    return found
+
+
+def check_sides(shorter, longer):
+    """Raise InputError unless the sides of images are a few pixels at least, the shorter one first."""
+    if not 32 <= shorter <= longer <= 8192:
+        raise InputError(
+            "`shorter_side` and `longer_side` must be pixels from 32 to 8,192, the shorter one no longer than the "
+            f"other; got {shorter} and {longer}."
+        )
