@@ -99,14 +99,14 @@ def add_weight_decay(model, weight_decay, kernels_only=False, l1_penalty=0.0):
     """Add `weight_decay / 2 * ||w||^2 + l1_penalty * |w|_1` to the losses of a model.
 
     Args:
-        model: Built Keras model; each of its layers names a variable `x` and its regulariser `x_regularizer`, as
-            Keras's own do, so that a saved model keeps the term.
+        model: Built Keras model, with models within it; each layer names a variable `x` and its regulariser
+            `x_regularizer`, as Keras's own do, so that a saved model keeps the term.
         weight_decay, l1_penalty: Coefficients, at least 0, of half the sum of squares and of the sum of absolute
             values.
         kernels_only: Whether w is the kernels alone. Otherwise it is all that is trained: kernels, biases, and the
             scales and shifts of batch normalisation.
     """
-    for layer in model.layers:
+    for layer in _layers_within(model):
         for variable in layer.trainable_variables:
             if (weight_decay or l1_penalty) and (variable.name == "kernel" or not kernels_only):
                 # Keras's L2 is its coefficient times the sum of squares, without the half.
@@ -115,4 +115,18 @@ def add_weight_decay(model, weight_decay, kernels_only=False, l1_penalty=0.0):
                     if l1_penalty
                     else keras.regularizers.L2(weight_decay / 2)
                 )
-                setattr(layer, f"{variable.name}_regularizer", variable.regularizer)
+                is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+                setattr(
+                    layer,
+                    f"{'depthwise' if is_depthwise else variable.name}_regularizer",
+                    variable.regularizer,
+                )
+
+
+def _layers_within(model):
+    """Yield the layers of a model, and those of models within it in place of these."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers_within(layer)
+        else:
+            yield layer

@@ -49,14 +49,34 @@ def load_encoder_weights(model, source):
         # Caffe's channels are blue, green, red.
         _check_shape(layer, kernel, layer.kernel.shape, source)
         layer.set_weights([kernel[:, :, ::-1] if layer is convolutions[0] else kernel, bias])
+    _copy_fully_connected(model, trained, source)
+
+
+def load_fully_connected(model, source):
+    """Copy the fully connected layers of a trained VGG-16 to the layers `fc6` and `fc7` of a model.
+
+    Args:
+        model: Keras model that has them, as dense layers or as convolutions.
+        source: As for `load_encoder_weights`, with its top; of a file without it nothing is copied.
+
+    Raises:
+        InputError: As `load_encoder_weights`.
+    """
+    trained = _downloaded_vgg16(True) if source == "imagenet" else _stored_vgg16(Path(source))
+    _copy_fully_connected(model, trained, source)
+
+
+def _copy_fully_connected(model, trained, source):
     names = {layer.name for layer in trained.layers}
-    if set(FULLY_CONNECTED.values()) <= names:
-        for layer in model.layers:
-            if layer.name in FULLY_CONNECTED:
-                kernel, bias = _weights_of(trained, FULLY_CONNECTED[layer.name], source)
-                *inputs, width = layer.kernel.shape
-                _check_shape(layer, kernel, (np.prod(inputs), width), source)
-                layer.set_weights([as_convolution(kernel, layer.kernel_size), bias])
+    if not set(FULLY_CONNECTED.values()) <= names:
+        return
+    for layer in model.layers:
+        if layer.name in FULLY_CONNECTED:
+            kernel, bias = _weights_of(trained, FULLY_CONNECTED[layer.name], source)
+            *inputs, width = layer.kernel.shape
+            _check_shape(layer, kernel, (np.prod(inputs), width), source)
+            is_dense = isinstance(layer, keras.layers.Dense)
+            layer.set_weights([kernel if is_dense else as_convolution(kernel, layer.kernel_size), bias])
 
 
 def as_convolution(kernel, size):
