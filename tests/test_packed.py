@@ -9,13 +9,13 @@ from PIL import Image
 
 from tfapp.data import open_dataset
 from tfapp.data.images import read_image
+from tfapp.data.own_images import find_images
 from tfapp.errors import InputError
 from tfapp.landscape.directions.trajectory import open_or_none
 from tfapp.packed import is_packed
 from tfapp.pose import SceneFolder
 from tfapp.pose.scenes.mesh_files import read_mesh
 from tfapp.runs.record import read_run_record
-from tfapp.segmentation.prediction import find_images
 
 FORMS = ("zip", "tar", "gztar", "bztar", "xztar")
 

@@ -9,9 +9,9 @@ from PIL import Image
 from tfapp.data import open_dataset, split_items
 from tfapp.data.images import image_size, read_image
 from tfapp.data.opening import open_image
+from tfapp.data.own_images import find_images
 from tfapp.data.stacks import pages_of
 from tfapp.errors import InputError
-from tfapp.segmentation.prediction import find_images
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (12, 6, 9)).astype(np.uint8)
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from tests.export.double_server import DoubleServer, FunctionModel, Refused, SessionModel, serving
 from tfapp.cli.main import app
-from tfapp.segmentation.own_pngs import is_own_png
+from tfapp.data.own_pngs import is_own_png
 
 pytestmark = pytest.mark.slow
 

@@ -3,13 +3,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfapp.data.own_pngs import is_own_png, own_png_rows
 from tfapp.data.windows import ArrayWindows
 from tfapp.errors import InputError
 from tfapp.models import build
 from tfapp.runs.progress import Progress
 from tfapp.segmentation import large_images
 from tfapp.segmentation.large_images import overlay_factor, write_labels
-from tfapp.segmentation.own_pngs import is_own_png, own_png_rows
 from tfapp.segmentation.pictures import overlay, palette
 from tfapp.segmentation.prediction import check_places, predict, restore
 

@@ -5,12 +5,13 @@ import pytest
 import tifffile
 from PIL import Image
 
+from tfapp.data.own_images import find_images, found_notices
 from tfapp.errors import InputError
 from tfapp.models import build
 from tfapp.segmentation import own_tiffs
 from tfapp.segmentation.own_tiffs import is_own_tiff, own_tiff_rows
 from tfapp.segmentation.pictures import palette
-from tfapp.segmentation.prediction import check_places, find_images, found_notices, predict, restore
+from tfapp.segmentation.prediction import check_places, predict, restore
 
 SIZE = 1100, 1303
 

@@ -8,10 +8,11 @@ import tensorflow as tf
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tfapp.data.own_images import find_images
 from tfapp.errors import InputError
 from tfapp.report.contact_sheet import contact_sheet
 from tfapp.segmentation.pictures import overlay, palette
-from tfapp.segmentation.prediction import check_places, find_images, predict, restore
+from tfapp.segmentation.prediction import check_places, predict, restore
 
 
 @pytest.fixture

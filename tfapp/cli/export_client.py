@@ -93,8 +93,8 @@ def client(
     """
     del max_pixels  # Its option has set the limit.
     with export_errors_as_input():
+        from tfapp.data.own_images import find_images, found_notices
         from tfapp.export import Client
-        from tfapp.segmentation.prediction import find_images, found_notices
         from tfapp.segmentation.served_images import DEFAULT, UINT8, ServedImages, check_served_places
         from tfapp.segmentation.served_tiles import ServedTiles
 

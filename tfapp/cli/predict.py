@@ -70,9 +70,10 @@ def predict(
     end.
     """
     del max_pixels  # Its option has set the limit.
+    from tfapp.data.own_images import find_images, found_notices
     from tfapp.models.monte_carlo_dropout import check_dropout, check_samples
     from tfapp.segmentation.own_pictures import check_form
-    from tfapp.segmentation.prediction import check_places, find_images, found_notices, restore
+    from tfapp.segmentation.prediction import check_places, restore
     from tfapp.segmentation.prediction import predict as label_images
     from tfapp.segmentation.run import Run
 

@@ -5,8 +5,8 @@ import os
 import numpy as np
 from PIL import Image
 
+from tfapp.data.own_pngs import is_own_png, own_png_rows, save_own_png
 from tfapp.errors import InputError
-from tfapp.segmentation.own_pngs import is_own_png, own_png_rows, save_own_png
 from tfapp.segmentation.own_tiffs import is_own_tiff, own_tiff_rows
 from tfapp.segmentation.pictures import label_picture, palette
 

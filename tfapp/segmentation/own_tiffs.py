@@ -1,6 +1,6 @@
 """TIFF files of large pictures, in tiles and with smaller copies, that carry the hash of what they hold.
 
-They are the pendant of `tfapp.segmentation.own_pngs` for pictures that no program loads as a whole: QuPath, napari,
+They are the pendant of `tfapp.data.own_pngs` for pictures that no program loads as a whole: QuPath, napari,
 ImageJ with Bio-Formats and GIS show the copy that fits the screen and read the tiles in view.
 """
 
@@ -32,7 +32,7 @@ def own_tiff_rows(path, size, channels=1, palette=None):
     one pixel, otherwise means. A picture that could be larger than 4 GB is a BigTIFF.
 
     Args:
-        path, size, channels, palette: As of `tfapp.segmentation.own_pngs.own_png_rows`.
+        path, size, channels, palette: As of `tfapp.data.own_pngs.own_png_rows`.
 
     Returns:
         Function of uint8 (rows, width), or (rows, width, 3) for three channels.

@@ -1,8 +1,5 @@
 """Label people's own images with a trained run, or make images of them; never over what is theirs."""
 
-import errno
-import os
-from collections import Counter
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,82 +7,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfapp.data.image_facts import range_facts, range_notices
-from tfapp.data.images import IMAGE_SUFFIXES
-from tfapp.data.levels import at_level, levels_sentences
-from tfapp.data.listing import image_files, nested_notice, skipped_notice
-from tfapp.data.slides import SLIDE_SUFFIXES
-from tfapp.data.stacks import expanded, stacks_sentence
+from tfapp.data.own_images import each_image
 from tfapp.data.windows import ArrayWindows, open_windows, read_whole, size_of
 from tfapp.errors import InputError
-from tfapp.files import check_folder, check_outputs, check_regular_file, same_folder
+from tfapp.files import check_folder, check_outputs, same_folder
 from tfapp.models.monte_carlo_dropout import SampledNetwork
 from tfapp.models.tiling import AUTO, TiledNetwork, by_tiles
-from tfapp.packed import check_unpacked
 from tfapp.runs.progress import SILENT
 from tfapp.segmentation.large_images import write_labels, write_restored
 from tfapp.segmentation.own_pictures import PNG, SUFFIXES, is_foreign, save_labels, save_pixels
 from tfapp.segmentation.pictures import overlay
 from tfapp.segmentation.uncertainty_maps import MAPS, UncertaintyMaps
-
-
-def find_images(paths, level=None, slides=True):
-    """Return the images among `paths`, folders and the pages of stacks expanded, in order.
-
-    They are paths, `Page`s of stacks, `Level`s of pyramids and `Slide`s.
-
-    Args:
-        paths: Files, and folders of them.
-        level: As of `tfapp.data.levels.at_level`.
-        slides: Whether whole-slide images, and levels, are among what is meant.
-
-    Raises:
-        InputError: For a path that does not exist, an archive, a folder without images, a stack of channels, a level
-            that an image does not have, or two images whose predictions would get the same file name.
-    """
-    found, suffixes = [], _suffixes(slides)
-    for path in map(Path, paths):
-        if path.is_dir():
-            found += image_files(path, suffixes)
-        elif path.exists():
-            check_regular_file(path, "an image")
-            if path.suffix.lower() not in suffixes:
-                check_unpacked(path, "the folder of images")
-            found.append(path)
-        else:
-            raise InputError(f"{path} does not exist; expected image files or folders of images.")
-    if slides:
-        found = [one for path in found for one in at_level(path, level)]
-    else:
-        found = expanded(found)
-    stems = Counter(path.stem for path in found)
-    doubled = next((path for path in found if stems[path.stem] > 1), None)
-    if doubled:
-        raise InputError(
-            f"Two images are called {doubled.stem!r}; predict them into different `out` folders."
-        )
-    return found
-
-
-def _suffixes(slides):
-    return (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES) if slides else IMAGE_SUFFIXES
-
-
-def found_notices(paths, used, slides=True):
-    """Return sentences on what `find_images` left out or took apart, and on the values of the images that are used.
-
-    Args:
-        paths, slides: As of `find_images`.
-        used: Those of the images that could be read.
-    """
-    folders, suffixes = [path for path in map(Path, paths) if path.is_dir()], _suffixes(slides)
-    found = [
-        stacks_sentence(used),
-        *levels_sentences(used),
-        skipped_notice(*folders, suffixes=suffixes),
-        nested_notice(*folders, suffixes=suffixes),
-    ]
-    return [*filter(None, found), *range_notices(range_facts(used))]
 
 
 def check_places(paths, images, out, *, labels=True, overwrite=False, form=PNG, maps=False):
@@ -184,7 +116,7 @@ def predict(
                 counts = write_labels(bands(_labels_of), source, *files, len(class_names))
         shares.append((path, counts / counts.sum()))
 
-    _each(label, _with_outputs(images, out, True, form), failures, advance)
+    each_image(label, _with_outputs(images, out, True, form), failures, advance)
     return shares
 
 
@@ -207,7 +139,7 @@ def _sampled(network, images, out, channels, num_classes, *, progress, advance, 
             counts = write_labels(maps.written(bands, source.size), source, *files[:2], num_classes)
         found.append((path, counts / counts.sum(), maps.means))
 
-    _each(label, outputs, failures, advance)
+    each_image(label, outputs, failures, advance)
     return found
 
 
@@ -243,7 +175,7 @@ def restore(
                 source, bands = cut
                 write_restored(bands(_pixels_of), source.size, channels, file)
 
-    _each(made, _with_outputs(images, out, False, form), failures, advance)
+    each_image(made, _with_outputs(images, out, False, form), failures, advance)
 
 
 class _Told:
@@ -256,39 +188,6 @@ class _Told:
         if remark not in self._said:
             self._said.add(remark)
             self._progress.say(remark.sentence)
-
-
-def _each(make, images, failures, advance):
-    """Make what is to be made of every image, one after the other; those that cannot be used become failures.
-
-    Args:
-        make: Function of the path of an image and the files that are made of it.
-        images: Pairs of both.
-        failures, advance: As of `predict`.
-    """
-    for path, files in images:
-        try:
-            _refuse_long_names(path, files)
-            make(path, files)
-        except InputError as error:
-            if failures is None:
-                raise
-            failures.append((path, str(error)))
-        advance()
-
-
-def _refuse_long_names(path, files):
-    """Raise InputError before the first file of an image is written, if the disk does not take the name of another."""
-    for file in files:
-        # The folder may not be there yet.
-        folder = next(place for place in file.absolute().parents if place.is_dir())
-        try:
-            os.lstat(folder / file.name)
-        except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                raise InputError(
-                    f"The name of image {path} is too long for that of {file.name}, which is made of it; shorten it."
-                ) from None
 
 
 @contextmanager

@@ -15,12 +15,12 @@ from PIL import Image
 
 from tfapp.data import read_image
 from tfapp.data.images import image_size
+from tfapp.data.own_pngs import save_own_png
 from tfapp.data.stacks import Page
 from tfapp.errors import InputError
 from tfapp.export.client.errors import ServingError
 from tfapp.export.client.many import Job, Latencies, ask_all
 from tfapp.files import atomic_path, check_outputs
-from tfapp.segmentation.own_pngs import save_own_png
 from tfapp.segmentation.pictures import label_picture
 from tfapp.segmentation.prediction import check_places
 
