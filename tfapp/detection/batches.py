@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfapp.data.augmentation import change_values, draw_changes, draw_symmetry
 from tfapp.data.boxed import Boxes
-from tfapp.detection.framing import resized, scale_of, together
+from tfapp.detection.framing import padded_side, resized, scale_of, together
 from tfapp.detection.sampling import regions_around, sample_anchors, sample_regions
 
 # Keep the draws of a detector's batches apart from each other and from those of the augmentation.
@@ -79,7 +79,7 @@ class Sampler:
         height, width = image.shape[:2]
         if mirrored:
             image = image[:, ::-1]
-        image = resized(image, scale_of(height, width, self.shorter, self.longer) * float(zoom))
+        image = resized(image, scale_of(height, width, self.shorter, self.longer) * zoom)
         image = change_values(self.augmentation, image, values).numpy()
         factors = np.float32([image.shape[0] / height, image.shape[1] / width])
 
@@ -95,12 +95,7 @@ class Sampler:
 
     def _targets(self, size, objects, proposals, anchors, seed):
         rng = np.random.default_rng([*map(int, seed), _REGIONS])
-        if proposals is None:
-            inside = np.clip(anchors, 0, [*size, *size]).astype(np.float32)
-            proposals = np.concatenate([regions_around(objects, size, rng), inside])
-        regions = sample_regions(
-            proposals, objects, self.count, rng, low=self.low, foreground=self.foreground
-        )
+        regions = self._regions(size, objects, proposals, anchors, rng)
         offsets = regions.offsets
         if self.offset_scale is not None:
             offsets = self.offset_scale.normalised(offsets, regions.labels)
@@ -118,6 +113,24 @@ class Sampler:
                 "anchor_weights": targets.weights,
             }
         return found
+
+    def _regions(self, size, objects, proposals, anchors, rng):
+        if proposals is None:
+            inside = np.clip(anchors, 0, [*size, *size]).astype(np.float32)
+            proposals = np.concatenate([regions_around(objects, size, rng), inside])
+        return sample_regions(proposals, objects, self.count, rng, low=self.low, foreground=self.foreground)
+
+    def regions_of(self, index):
+        """Return `Regions` of an image, neither augmented nor normalised; its pixels are not read."""
+        item = self.images[index]
+        factor = scale_of(*item.size, self.shorter, self.longer).numpy()
+        size = [round(length * float(factor)) for length in item.size]
+        objects = Boxes(item.boxes.corners * factor, item.boxes.labels, item.boxes.difficult)
+        proposals = None if self.proposals is None else self.proposals(index) * factor
+        anchors = None
+        if self.anchors is not None:
+            anchors = self.anchors(*(padded_side(length, self.stride) // self.stride for length in size))
+        return self._regions(size, objects, proposals, anchors, np.random.default_rng([index, _REGIONS]))
 
 
 def as_keras(batch):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfapp.detection.geometry import clipped, moved_by
+from tfapp.detection.geometry import NO_BOX, clipped, moved_by
 
 # Ren et al. (2015), section 3.3, and their code: proposals before and behind the suppression, and its overlap.
 BEFORE, PROPOSALS, PROPOSAL_OVERLAP = 1000, 300, 0.7
@@ -41,7 +41,7 @@ def proposed(objectness, offsets, anchors, sizes, *, before=BEFORE, most=PROPOSA
 
 def _without_the_rest(boxes, counts):
     is_there = tf.sequence_mask(counts, tf.shape(boxes)[1])[..., None]
-    return tf.where(is_there, boxes, tf.constant([0.0, 0.0, -1.0, -1.0]))
+    return tf.where(is_there, boxes, tf.constant(NO_BOX))
 
 
 def detected(scores, offsets, regions, sizes, *, overlap, least_score, most):

@@ -7,35 +7,34 @@ from tfapp.errors import InputError
 
 
 def scale_of(height, width, shorter, longer):
-    """Return the factor that makes the shorter side of an image `shorter`, or its longer side at most `longer`.
+    """Return the factor that makes the shorter side of an image `shorter`, or its longer side `longer` if that is less.
 
     Args:
-        height, width: Of the image, numbers or tensors of them.
+        height, width: Of the image, numbers or scalar tensors.
         shorter, longer: Pixels.
+
+    Returns:
+        Scalar float32 tensor.
 
     Reference:
         R. Girshick, "Fast R-CNN", ICCV 2015, section 5.2.
     """
-    least, most = (height, width) if isinstance(height, int) and height <= width else (width, height)
-    if tf.is_tensor(height):
-        least, most = tf.minimum(height, width), tf.maximum(height, width)
-        least, most = tf.cast(least, tf.float32), tf.cast(most, tf.float32)
-        return tf.minimum(shorter / least, longer / most)
-    return float(np.minimum(np.float32(shorter) / np.float32(least), np.float32(longer) / np.float32(most)))
+    sides = tf.cast(tf.stack([height, width]), tf.float32)
+    return tf.minimum(shorter / tf.reduce_min(sides), longer / tf.reduce_max(sides))
 
 
-def resized(image, scale):
-    """Return an image by a factor larger or smaller, float32 (height, width, 3), by bilinear interpolation.
+def resized(images, scale):
+    """Return images by a factor larger or smaller, float32 (..., height, width, 3), by bilinear interpolation.
 
     Smaller ones are smoothed before, so that nothing flickers. As TensorFlow computes it, in training and in exports.
 
     Args:
-        image: float32 (height, width, 3) in [0, 1].
+        images: float32 (..., height, width, 3) in [0, 1].
         scale: Number, or scalar tensor.
     """
-    shape = tf.shape(image)[:2]
+    shape = tf.shape(images)[-3:-1]
     size = tf.maximum(tf.cast(tf.round(tf.cast(shape, tf.float32) * scale), tf.int32), 1)
-    return tf.image.resize(image, size, "bilinear", antialias=True)
+    return tf.image.resize(images, size, "bilinear", antialias=True)
 
 
 def padded_side(side, stride):

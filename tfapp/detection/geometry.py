@@ -6,6 +6,8 @@ Boxes are rows (y1, x1, y2, x2) in pixels, pixel i reaching from i to i + 1.
 import numpy as np
 import tensorflow as tf
 
+# A row that stands for no box, as the RoI layers know it.
+NO_BOX = (0.0, 0.0, -1.0, -1.0)
 # A box may grow by so much in one step, from 16 to 1000 pixels: offsets beyond would overflow in the exponential.
 LARGEST_LOG_RATIO = float(np.log(1000 / 16))
 

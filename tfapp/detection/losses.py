@@ -3,9 +3,8 @@
 import keras
 import tensorflow as tf
 
-
-# The offsets of anchors are not divided by their deviations; the square ends at 1 / 9 for them, sigma being 3, as in the
-# code of Ren et al. (2015).
+# The offsets of anchors are not divided by their deviations; with this sigma, as in the code of Ren et al. (2015), the
+# square ends at 1 / 9 for them.
 _ANCHOR_SIGMA = 3.0
 
 

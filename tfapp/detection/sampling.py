@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfapp.detection.geometry import offsets_to, overlaps
+from tfapp.detection.geometry import NO_BOX, offsets_to, overlaps
 
 # Girshick (2015), section 2.3: a quarter of the regions of an image are objects.
 FOREGROUND_SHARE = 0.25
@@ -16,8 +16,6 @@ OBJECT_OVERLAP = 0.5
 # Ren et al. (2015), section 3.1.2: of 256 anchors at most half are objects.
 ANCHORS, ANCHORS_FOREGROUND = 256, 128
 ANCHOR_OBJECT, ANCHOR_BACKGROUND = 0.7, 0.3
-# A row that the RoI layers know for no box.
-NO_BOX = (0.0, 0.0, -1.0, -1.0)
 # Regions around each object that stand for what a proposal network finds: moved by up to .3 of a side, the sides by a
 # factor of up to e^.4, which covers overlaps from about .2 to 1.
 _AROUND, _MOVE, _GROWTH = 24, 0.3, 0.4

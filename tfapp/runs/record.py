@@ -14,6 +14,7 @@ from tfapp.records import Entries, TableOf, Text, Whole, checked, read_json, rea
 RECORD = "run.json"
 # Kinds of runs, and the command that makes each. Records of segmenters do not name theirs.
 SEGMENTATION, POSE, FITTED, TRANSFER = "segmentation", "pose", "fitted poses", "transfer"
+DETECTION = "detection"
 # A training of one solver has a record of its own, what is to be trained.
 SOLVER, JOB = "solver", "job.json"
 COMMANDS = {
@@ -21,6 +22,7 @@ COMMANDS = {
     POSE: "tfapp pose train",
     FITTED: "tfapp pose fit",
     TRANSFER: "tfapp transfer train",
+    DETECTION: "tfapp detect train",
     SOLVER: "tfapp solvers compare",
 }
 

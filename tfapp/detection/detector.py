@@ -1,0 +1,120 @@
+"""A trained detector as one Keras model, from images of any size to boxes."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfapp.detection.config import ANCHORS, RPN
+from tfapp.detection.layers import (
+    AnchorRegions,
+    DetectedObjects,
+    DetectorFrame,
+    ProposedRegions,
+    ScaledRegions,
+)
+from tfapp.detection.model import parts_of
+from tfapp.errors import InputError
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How boxes are taken from what a detector computes.
+
+    Attributes:
+        overlap: Intersection over union from which the less likely of two boxes of a class goes, in (0, 1].
+        least_score: Smallest probability of a box, in (0, 1).
+        most: Boxes of an image, at most.
+        proposals: Regions of a proposal network that are looked at, at most.
+    """
+
+    overlap: float = 0.3
+    least_score: float = 0.05
+    most: int = 100
+    proposals: int = 300
+
+    def check(self):
+        """Raise InputError for a value out of its range."""
+        if not 0 < self.overlap <= 1:
+            raise InputError(f"`overlap` must be above 0 and at most 1; got {self.overlap}.")
+        if not 0 < self.least_score < 1:
+            raise InputError(f"`least_score` must be above 0 and below 1; got {self.least_score}.")
+        for name, largest in (("most", 1000), ("proposals", 1000)):
+            if not 1 <= getattr(self, name) <= largest:
+                raise InputError(f"`{name}` must be from 1 to {largest:,}; got {getattr(self, name)}.")
+
+
+def assemble(model, config, stride, offset_scale, rules):
+    """Return a Keras model from images to boxes, which shares the weights of the trained one.
+
+    Args:
+        model: Of `tfapp.detection.model.build_detector`.
+        config: `DetectionConfig` that it was trained with.
+        stride: Of its backbone.
+        offset_scale: `OffsetScale`.
+        rules: `Rules`.
+
+    Returns:
+        Model of float32 images `(batch, height, width, 3)` in [0, 1], of one size in a batch, to `[boxes, scores,
+        classes, counts]` as of `tfapp.detection.decoding.detected`, boxes in pixels of these images. Where proposals
+        come from files its inputs are `[images, proposals]`, proposals float32 `(batch, count, 4)` in these pixels.
+    """
+    parts = parts_of(model)
+    images = keras.Input((None, None, 3), name="images")
+    frame = DetectorFrame(config.shorter_side, config.longer_side, stride, name="frame")
+    framed, sizes, factors = frame(images)
+    features = parts.features(framed)
+    inputs = images
+    grid = (config.anchor_sizes, config.anchor_ratios, stride)
+    if config.proposals == RPN:
+        regions = ProposedRegions(*grid, rules.proposals, name="proposals")(
+            *parts.proposals(features), features, sizes
+        )
+    elif config.proposals == ANCHORS:
+        regions = AnchorRegions(*grid, name="anchors")(features, sizes)
+    else:
+        sent = keras.Input((None, 4), name="proposals")
+        inputs, regions = [images, sent], ScaledRegions(name="regions")(sent, factors)
+    scores, offsets = parts.regions([features, regions])
+    scale = offset_scale.to_json()
+    objects = DetectedObjects(
+        scale["means"],
+        scale["deviations"],
+        rules.overlap,
+        rules.least_score,
+        rules.most,
+        name="objects",
+    )
+    return keras.Model(inputs, list(objects(scores, offsets, regions, sizes, factors)), name="detector")
+
+
+class Detector:
+    """An assembled detector that images are given to one by one, in one graph for all sizes.
+
+    Args:
+        model: What `assemble` returns.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.takes_proposals = len(model.inputs) == 2
+        shapes = [(None, None, None, 3), (None, None, 4)] if self.takes_proposals else [(None, None, None, 3)]
+        signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+
+        def answer(*inputs):
+            return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+
+        self._graph = tf.function(answer, signature, autograph=False)
+
+    def __call__(self, image, proposals=None):
+        """Return the boxes float32 (n, 4), scores float32 (n,) and classes int64 (n,) of an image, likeliest first.
+
+        Args:
+            image: float32 (height, width, 3) in [0, 1].
+            proposals: float32 (m, 4) in its pixels, where it takes them.
+        """
+        inputs = [image[None]] if proposals is None else [image[None], np.float32(proposals)[None]]
+        boxes, scores, classes, counts = self._graph(*inputs)
+        count = int(counts[0])
+        return boxes.numpy()[0, :count], scores.numpy()[0, :count], classes.numpy()[0, :count].astype(np.int64)

@@ -1,0 +1,181 @@
+"""The run folder of a detector."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from tfapp.data import open_boxes
+from tfapp.data.boxed import BoxedImages
+from tfapp.data.labelled import has_fingerprint
+from tfapp.detection import losses
+from tfapp.detection.batches import Sampler, ordered_batches
+from tfapp.detection.config import ANCHORS, RPN, DetectionConfig
+from tfapp.detection.detector import Detector, Rules, assemble
+from tfapp.detection.proposals.anchors import anchor_grid
+from tfapp.detection.sampling import OffsetScale
+from tfapp.errors import InputError
+from tfapp.records import AnyNumber, Entries, ListOf, Moment, Number, TableOf, Text, Whole, entries_of
+from tfapp.runs.record import DETECTION
+from tfapp.runs.run import Run, Solution
+
+# Loading a model looks its losses up by name.
+LOSSES = losses.losses_of
+_OFFSETS = ListOf(ListOf(Number(), 4))
+_NAMES = ListOf(Text())
+_ENTRIES = Entries(
+    {
+        "command": Text(),
+        "created": Moment(),
+        "config": replace(entries_of(DetectionConfig, needed=("backbone",)), closed=True),
+        "data": Entries(
+            {
+                "spec": Text(),
+                "fingerprint": Text(),
+                "class_names": _NAMES,
+                "split": Entries({"train": _NAMES, "validation": _NAMES, "test": _NAMES}),
+            }
+        ),
+        "stride": Whole(1),
+        "offset_scale": Entries({"means": _OFFSETS, "deviations": _OFFSETS}),
+    },
+    {"proposals": TableOf(AnyNumber())},
+)
+
+
+class DetectionRun(Run):
+    """A detector in a folder: `run.json`, `history.csv`, checkpoints, `model.keras`."""
+
+    kind = DETECTION
+    holds = "a detector"
+    entries = _ENTRIES
+
+    def check_record(self):
+        """Raise InputError for an option that is out of range."""
+        self.config.check()
+
+    @property
+    def config(self):
+        """The `DetectionConfig`."""
+        stored = self.record["config"]
+        lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
+        return DetectionConfig(**{**stored, **lists})
+
+    @property
+    def class_names(self):
+        return self.record["data"]["class_names"]
+
+    @property
+    def title(self):
+        """What was learned, for pictures."""
+        return f"{'Faster' if self.config.proposals == RPN else 'Fast'} R-CNN, {self.config.solver}"
+
+    @property
+    def offset_scale(self):
+        """The `OffsetScale`."""
+        return OffsetScale.from_json(self.record["offset_scale"])
+
+    def data(self):
+        """Return the `BoxedSet` that it was trained on.
+
+        Raises:
+            InputError: It is gone, or has changed.
+        """
+        data = open_boxes(self.record["data"]["spec"])
+        if not has_fingerprint(data, self.record["data"]["fingerprint"]):
+            raise InputError(
+                f"{data.spec} has other images or boxes than when {self.path} was trained on it."
+            )
+        return data
+
+    def images(self, split, data=None):
+        """Return the `BoxedImages` of a split.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            data: What `data` returns, or None to open it.
+        """
+        data = self.data() if data is None else data
+        by_name = {image.name: image for part in data.splits for image in part}
+        return BoxedImages(tuple(by_name[name] for name in self.record["data"]["split"][split]))
+
+    def sampler(self, images, proposals=None, augmented=False):
+        """Return the `Sampler` of images of this run; arguments as of `sampler_of`."""
+        return sampler_of(self.config, self.record["stride"], images, proposals, augmented, self.offset_scale)
+
+    def detector(self, rules=None):
+        """Return the trained `Detector`.
+
+        Args:
+            rules: `Rules`; None for the usual ones.
+
+        Raises:
+            InputError: As `load_model`.
+        """
+        rules = rules or Rules()
+        rules.check()
+        return Detector(
+            assemble(self.load_model(), self.config, self.record["stride"], self.offset_scale, rules)
+        )
+
+    def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
+        """Return the `Solution` that a landscape is drawn around; its loss is that of regions of training images."""
+        if held_out:
+            raise InputError(
+                f"`held_out` is for runs of `tfapp pose train`; {self.path} is none, leave the option out."
+            )
+        return Solution(self.path, self.title, self.load_model, partial(_sample, self))
+
+
+def _sample(run, count, seed):
+    from tfapp.detection.proposals.of_run import proposals_of
+
+    images = run.images("train")
+    if not 1 <= count <= len(images):
+        raise InputError(
+            f"{run.path} has {len(images)} training images; expected a sample of 1 to as many, got {count}."
+        )
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    sampler = run.sampler(images, proposals_of(run.config, images))
+    return (ordered_batches(sampler, run.config.batch_size, seed, chosen),)
+
+
+def sampler_of(config, stride, images, proposals=None, augmented=False, offset_scale=None):
+    """Return the `Sampler` of images.
+
+    Args:
+        config: `DetectionConfig`.
+        stride: Of the backbone.
+        images: `BoxedImages`.
+        proposals: Function of an index to the proposals of that image; None where they are anchors or a network's.
+        augmented: Whether images are changed as in training.
+        offset_scale: `OffsetScale`, or None.
+    """
+    anchors = None
+    if config.has_anchors:
+        anchors = partial(anchor_grid, stride=stride, sizes=config.anchor_sizes, ratios=config.anchor_ratios)
+    augmentation = config.augmentation() if augmented else type(config.augmentation())()
+    return Sampler(
+        images,
+        config.shorter_side,
+        config.longer_side,
+        stride,
+        config.regions,
+        config.foreground,
+        config.low,
+        proposals,
+        anchors,
+        config.proposals == RPN,
+        augmentation,
+        offset_scale,
+    )
+
+
+def anchors_of(config):
+    """Return how many anchors a proposal network has at each place; 0 without one."""
+    return len(config.anchor_sizes) * len(config.anchor_ratios) if config.proposals == RPN else 0
+
+
+def uses_files(config):
+    """Return whether proposals are neither anchors nor those of a network."""
+    return config.proposals not in (RPN, ANCHORS)
