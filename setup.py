@@ -84,6 +84,8 @@ setup(
             "plyfile>=1.1",
             "mapbox_earcut>=1.0.1",
         ],
+        # COCO's scores of detectors; 2.0.8 is the first for NumPy 2.
+        "detection": ["pycocotools>=2.0.8"],
         # Points of a landscape on many machines.
         "dask": ["distributed>=2024.5"],
         # Pictures of a landscape and of sharpness among the scalars of a training.
@@ -97,6 +99,7 @@ setup(
             "ruff>=0.6",
             "cvxpy>=1.5",
             "distributed>=2024.5",
+            "pycocotools>=2.0.8",
             "tensorboard>=2.18",
             "tf2onnx>=1.16.1",
             "onnx>=1.16",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfapp.detection.geometry import clipped, moved_by, offsets_to, overlaps
+from tfapp.detection.geometry import clipped, moved_by, offsets_to, overlaps, pair_overlaps
 
 
 @pytest.fixture
@@ -29,6 +29,11 @@ def test_overlap_is_that_of_pixels_counted_one_by_one():
 def test_overlap_with_a_box_without_area_is_zero():
     nothing = np.array([[3.0, 3.0, 3.0, 8.0]])
     assert overlaps(nothing, np.array([[0.0, 0.0, 10.0, 10.0], [3.0, 3.0, 3.0, 8.0]])).tolist() == [[0, 0]]
+
+
+def test_overlaps_of_pairs_are_the_diagonal_of_all_overlaps(boxes):
+    others = boxes[::-1] + 1.0
+    assert pair_overlaps(boxes, others).tolist() == np.diag(overlaps(boxes, others)).tolist()
 
 
 def test_offsets_lead_back_to_the_box(boxes):

@@ -20,15 +20,25 @@ def areas(boxes):
 
 def intersections(first, second):
     """Return the areas (n, m) that boxes (n, 4) share with boxes (m, 4)."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    return _shared(first[:, None], second[None])
+
+
+def _shared(first, second):
+    """Return the areas that boxes (..., 4) share with boxes of a shape that broadcasts with theirs."""
+    low = np.maximum(first[..., :2], second[..., :2])
+    high = np.minimum(first[..., 2:], second[..., 2:])
     return areas(np.concatenate([low, high], axis=-1))
 
 
 def overlaps(first, second):
     """Return the intersection over union (n, m) of boxes (n, 4) with boxes (m, 4); 0 where both have no area."""
-    shared = intersections(first, second)
-    union = areas(first)[:, None] + areas(second)[None] - shared
+    return pair_overlaps(first[:, None], second[None])
+
+
+def pair_overlaps(first, second):
+    """Return the intersection over union (...) of boxes (..., 4) with those at the same place of an array like it."""
+    shared = _shared(first, second)
+    union = areas(first) + areas(second) - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 

@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
 from tfapp.archives import DAMAGED, open_arrays
+from tfapp.average_precision import AREA, eleven_point_mean
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 
@@ -184,11 +185,6 @@ def fit_digest(features, targets, settings):
     return digest.hexdigest()
 
 
-AREA, ELEVEN_POINT = "area", "11-point"
-FORMS = (AREA, ELEVEN_POINT)
-_RECALLS = np.arange(11) / 10
-
-
 def average_precision(scores, targets, form=AREA):
     """Return the average precision of one class, from 0 to 1.
 
@@ -196,8 +192,7 @@ def average_precision(scores, targets, form=AREA):
         scores: Numbers (n,), the higher the surer.
         targets: Integers (n,): 1 the class is there, -1 it is not, 0 the image does not count.
         form: `area`, the area under the steps of the precision over recall, as from VOC2010 on but without making
-            precision fall first (that of scikit-learn); or `11-point`, as in VOC2007: the mean over the recalls r =
-            0, 0.1, ..., 1 of the largest precision at a recall of at least r.
+            precision fall first (that of scikit-learn); or `11-point`, as in VOC2007, of `eleven_point_mean`.
 
     Returns:
         Float; NaN if no image that counts has the class.
@@ -215,8 +210,7 @@ def average_precision(scores, targets, form=AREA):
         return float(average_precision_score(present, scores))
     precisions, recalls, _ = precision_recall_curve(present, scores)
     # The last point, precision 1 at recall 0, belongs to no image.
-    precisions, recalls = precisions[:-1], recalls[:-1]
-    return float(np.mean([precisions[recalls >= recall].max() for recall in _RECALLS]))
+    return eleven_point_mean(precisions[:-1], recalls[:-1])
 
 
 def average_precisions(scores, targets, form=AREA):

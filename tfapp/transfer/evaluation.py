@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.average_precision import FORMS
 from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.records import Entries, Fault, ListOf, Number, OneOf, Optional, Text, Whole
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.classifiers import (
     COSTS,
-    FORMS,
     average_precisions,
     check_examples,
     fit_classifiers,

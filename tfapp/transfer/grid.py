@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+from tfapp.average_precision import FORMS
 from tfapp.claims import claimed
 from tfapp.errors import InputError
 from tfapp.files import write_json, write_text
@@ -12,7 +13,7 @@ from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.runs.ahead import do_ahead, is_ahead
 from tfapp.runs.progress import SILENT
 from tfapp.runs.record import keep_settings, other_settings
-from tfapp.transfer.classifiers import COSTS, FORMS
+from tfapp.transfer.classifiers import COSTS
 from tfapp.transfer.config import READINGS
 from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, gather, transferred
 from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, train_network

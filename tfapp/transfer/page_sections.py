@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from tfapp.average_precision import FORMS
 from tfapp.report.markup import (
     Section,
     command,
@@ -13,7 +14,6 @@ from tfapp.report.markup import (
     table,
     to_do,
 )
-from tfapp.transfer.classifiers import FORMS
 from tfapp.transfer.config import SOLVER
 from tfapp.transfer.embedding import NEIGHBOURS, chance_agreement
 from tfapp.transfer.evaluation import TITLES

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from functools import partial
 
+from tfapp.average_precision import AREA, FORMS
 from tfapp.claims import claiming
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT, steps
-from tfapp.transfer.classifiers import AREA, FORMS
 from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding
 from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, write_metrics
 from tfapp.transfer.grid import (

@@ -180,7 +180,7 @@ def table_5_2(metrics) -> ResultTable:
     Args:
         metrics: Contents of `metrics.json`, one of each seed, with the same features.
     """
-    from tfapp.transfer.classifiers import FORMS
+    from tfapp.average_precision import FORMS
 
     one_label = metrics[0]["features"][0]["accuracy"] is not None
     rows = []

@@ -1,0 +1,1 @@
+"""Scores of detectors: matching, average precision, errors by kind, confusion, and what shows them."""
