@@ -311,3 +311,19 @@ def print_written(*paths):
     """Name the files that a command wrote, one per line and never wrapped, so that they can be copied."""
     for path in paths:
         console.print(f"wrote {path}", soft_wrap=True, markup=False, highlight=False)
+
+
+def fail_images(failures, count, command):
+    """Print what is wrong with images that could not be used, and raise WorkFailed if there are any.
+
+    Args:
+        failures: List of (path, sentence), or None.
+        count: Images in all.
+        command: The command that says so, for the flags of its options.
+    """
+    for _, sentence in failures or ():
+        sentence = in_flags(sentence, command)
+        error_console.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    if failures:
+        others = "; the others are done" if len(failures) < count else ""
+        raise WorkFailed(f"{len(failures)} of {count} image(s) could not be used{others}.")

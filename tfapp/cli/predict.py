@@ -8,14 +8,13 @@ import typer
 from tfapp.claims import claimed
 from tfapp.cli.console import (
     ConsoleProgress,
-    error_console,
-    in_flags,
+    fail_images,
     print_notices,
     print_table,
     print_written,
 )
 from tfapp.cli.options import Margin, MaxPixels, Tile
-from tfapp.errors import InputError, WorkFailed
+from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 
 
@@ -115,13 +114,4 @@ def predict(
     print_notices(found_notices(images, [file for file in files if file not in failed]))
     if len(failed) < len(files):
         print_written(out)
-    _fail(failures, len(files), context.command)
-
-
-def _fail(failures, count, command):
-    for _, sentence in failures or ():
-        sentence = in_flags(sentence, command)
-        error_console.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
-    if failures:
-        others = "; the others are done" if len(failures) < count else ""
-        raise WorkFailed(f"{len(failures)} of {count} image(s) could not be used{others}.")
+    fail_images(failures, len(files), context.command)

@@ -7,6 +7,8 @@ from tfapp.detection.geometry import NO_BOX, clipped, moved_by
 # Ren et al. (2015), section 3.3, and their code: proposals before and behind the suppression, and its overlap.
 BEFORE, PROPOSALS, PROPOSAL_OVERLAP = 1000, 300, 0.7
 _LEAST_SIDE = 1.0
+# Objectness of what is no box.
+_NONE = -1.0
 
 
 def proposed(objectness, offsets, anchors, sizes, *, before=BEFORE, most=PROPOSALS, overlap=PROPOSAL_OVERLAP):
@@ -25,15 +27,14 @@ def proposed(objectness, offsets, anchors, sizes, *, before=BEFORE, most=PROPOSA
     boxes = moved_by(tf.gather(anchors, indices), tf.gather(offsets, indices, batch_dims=1))
     boxes = clipped(boxes, sizes)
     is_box = tf.reduce_all(boxes[..., 2:] - boxes[..., :2] >= _LEAST_SIDE, axis=-1)
-    # 0 is below the threshold of the suppression.
-    likely = tf.where(is_box, found + 1.0, 0.0)
+    likely = tf.where(is_box, found, _NONE)
     kept, _, _, counts = tf.image.combined_non_max_suppression(
         boxes[:, :, None],
         likely[..., None],
         max_output_size_per_class=most,
         max_total_size=most,
         iou_threshold=overlap,
-        score_threshold=0.5,
+        score_threshold=_NONE / 2,
         clip_boxes=False,
     )
     return _without_the_rest(kept, counts)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.detection.config import ANCHORS, RPN
+from tfapp.detection.detections import Detections
 from tfapp.detection.layers import (
     AnchorRegions,
     DetectedObjects,
@@ -17,32 +18,34 @@ from tfapp.detection.layers import (
 from tfapp.detection.model import parts_of
 from tfapp.errors import InputError
 
+_MOST = 1000
+
 
 @dataclass(frozen=True)
 class Rules:
     """How boxes are taken from what a detector computes.
 
     Attributes:
-        overlap: Intersection over union from which the less likely of two boxes of a class goes, in (0, 1].
-        least_score: Smallest probability of a box, in (0, 1).
-        most: Boxes of an image, at most.
-        proposals: Regions of a proposal network that are looked at, at most.
+        nms: Intersection over union from which the less likely of two boxes of a class goes, in (0, 1].
+        min_score: Smallest probability of a box, in (0, 1).
+        max_boxes: Boxes of an image, at most.
+        max_proposals: Regions of a proposal network that are looked at, at most.
     """
 
-    overlap: float = 0.3
-    least_score: float = 0.05
-    most: int = 100
-    proposals: int = 300
+    nms: float = 0.3
+    min_score: float = 0.05
+    max_boxes: int = 100
+    max_proposals: int = 300
 
     def check(self):
         """Raise InputError for a value out of its range."""
-        if not 0 < self.overlap <= 1:
-            raise InputError(f"`overlap` must be above 0 and at most 1; got {self.overlap}.")
-        if not 0 < self.least_score < 1:
-            raise InputError(f"`least_score` must be above 0 and below 1; got {self.least_score}.")
-        for name, largest in (("most", 1000), ("proposals", 1000)):
-            if not 1 <= getattr(self, name) <= largest:
-                raise InputError(f"`{name}` must be from 1 to {largest:,}; got {getattr(self, name)}.")
+        if not 0 < self.nms <= 1:
+            raise InputError(f"`nms` must be above 0 and at most 1; got {self.nms}.")
+        if not 0 < self.min_score < 1:
+            raise InputError(f"`min_score` must be above 0 and below 1; got {self.min_score}.")
+        for name in ("max_boxes", "max_proposals"):
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise InputError(f"`{name}` must be from 1 to {_MOST:,}; got {getattr(self, name)}.")
 
 
 def assemble(model, config, stride, offset_scale, rules):
@@ -68,7 +71,7 @@ def assemble(model, config, stride, offset_scale, rules):
     inputs = images
     grid = (config.anchor_sizes, config.anchor_ratios, stride)
     if config.proposals == RPN:
-        regions = ProposedRegions(*grid, rules.proposals, name="proposals")(
+        regions = ProposedRegions(*grid, rules.max_proposals, name="proposals")(
             *parts.proposals(features), features, sizes
         )
     elif config.proposals == ANCHORS:
@@ -81,9 +84,9 @@ def assemble(model, config, stride, offset_scale, rules):
     objects = DetectedObjects(
         scale["means"],
         scale["deviations"],
-        rules.overlap,
-        rules.least_score,
-        rules.most,
+        rules.nms,
+        rules.min_score,
+        rules.max_boxes,
         name="objects",
     )
     return keras.Model(inputs, list(objects(scores, offsets, regions, sizes, factors)), name="detector")
@@ -108,7 +111,7 @@ class Detector:
         self._graph = tf.function(answer, signature, autograph=False)
 
     def __call__(self, image, proposals=None):
-        """Return the boxes float32 (n, 4), scores float32 (n,) and classes int64 (n,) of an image, likeliest first.
+        """Return the `Detections` of an image, the likeliest first.
 
         Args:
             image: float32 (height, width, 3) in [0, 1].
@@ -117,4 +120,5 @@ class Detector:
         inputs = [image[None]] if proposals is None else [image[None], np.float32(proposals)[None]]
         boxes, scores, classes, counts = self._graph(*inputs)
         count = int(counts[0])
-        return boxes.numpy()[0, :count], scores.numpy()[0, :count], classes.numpy()[0, :count].astype(np.int64)
+        labels = classes.numpy()[0, :count].astype(np.int64)
+        return Detections(boxes.numpy()[0, :count], labels, scores.numpy()[0, :count])

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfapp.detection.decoding import detected, proposed
 from tfapp.detection.framing import padded_side, resized, scale_of
-from tfapp.detection.proposals.anchors import anchor_tensor
+from tfapp.detection.proposals.anchors import anchor_shapes, anchor_tensor
 
 _registered = keras.saving.register_keras_serializable(package="tfapp")
 
@@ -87,7 +87,8 @@ class AnchorRegions(_Configured):
     """Anchors as the regions that are looked at, each cut to its image.
 
     Args:
-        sizes, ratios, stride: As of `tfapp.detection.proposals.anchors.anchor_grid`.
+        sizes, ratios: As of `tfapp.detection.proposals.anchors.anchor_shapes`.
+        stride: Pixels from one place of the features to the next.
 
     Call arguments:
         features: `(batch, rows, columns, channels)`.
@@ -99,10 +100,10 @@ class AnchorRegions(_Configured):
 
     def __init__(self, sizes, ratios, stride, **kwargs):
         super().__init__({"sizes": list(sizes), "ratios": list(ratios), "stride": stride}, **kwargs)
-        self.sizes, self.ratios, self.stride = sizes, ratios, stride
+        self.shapes, self.stride = anchor_shapes(sizes, ratios), stride
 
     def call(self, features, image_sizes):
-        anchors = anchor_tensor(*tf.unstack(tf.shape(features)[1:3]), self.stride, self.sizes, self.ratios)
+        anchors = anchor_tensor(*tf.unstack(tf.shape(features)[1:3]), self.stride, self.shapes)
         limits = tf.tile(image_sizes, (1, 2))[:, None]
         return tf.clip_by_value(anchors[None], 0.0, limits)
 
@@ -115,7 +116,8 @@ class ProposedRegions(_Configured):
     """Regions that a proposal network finds; `tfapp.detection.decoding.proposed` says how.
 
     Args:
-        sizes, ratios, stride: As of `tfapp.detection.proposals.anchors.anchor_grid`.
+        sizes, ratios: As of `tfapp.detection.proposals.anchors.anchor_shapes`.
+        stride: Pixels from one place of the features to the next.
         most: Regions of an image, at most.
 
     Call arguments:
@@ -132,10 +134,10 @@ class ProposedRegions(_Configured):
         super().__init__(
             {"sizes": list(sizes), "ratios": list(ratios), "stride": stride, "most": most}, **kwargs
         )
-        self.sizes, self.ratios, self.stride, self.most = sizes, ratios, stride, most
+        self.shapes, self.stride, self.most = anchor_shapes(sizes, ratios), stride, most
 
     def call(self, objectness, offsets, features, image_sizes):
-        anchors = anchor_tensor(*tf.unstack(tf.shape(features)[1:3]), self.stride, self.sizes, self.ratios)
+        anchors = anchor_tensor(*tf.unstack(tf.shape(features)[1:3]), self.stride, self.shapes)
         return proposed(objectness, offsets, anchors, image_sizes, most=self.most)
 
     def compute_output_shape(self, objectness_shape, offsets_shape, features_shape, image_sizes_shape):

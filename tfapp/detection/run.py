@@ -12,7 +12,7 @@ from tfapp.detection import losses
 from tfapp.detection.batches import Sampler, ordered_batches
 from tfapp.detection.config import ANCHORS, RPN, DetectionConfig
 from tfapp.detection.detector import Detector, Rules, assemble
-from tfapp.detection.proposals.anchors import anchor_grid
+from tfapp.detection.proposals.anchors import anchor_shapes, anchors_of_cells
 from tfapp.detection.sampling import OffsetScale
 from tfapp.errors import InputError
 from tfapp.records import AnyNumber, Entries, ListOf, Moment, Number, TableOf, Text, Whole, entries_of
@@ -153,7 +153,8 @@ def sampler_of(config, stride, images, proposals=None, augmented=False, offset_s
     """
     anchors = None
     if config.has_anchors:
-        anchors = partial(anchor_grid, stride=stride, sizes=config.anchor_sizes, ratios=config.anchor_ratios)
+        shapes = anchor_shapes(config.anchor_sizes, config.anchor_ratios)
+        anchors = partial(anchors_of_cells, stride=stride, shapes=shapes)
     augmentation = config.augmentation() if augmented else type(config.augmentation())()
     return Sampler(
         images,

@@ -1,0 +1,118 @@
+"""Test a trained detector on the test images of its data, and write scores, figures and pictures into its run."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tfapp.claims import claiming
+from tfapp.detection.detector import Rules
+from tfapp.detection.pictures import draw_detections
+from tfapp.detection.proposals.of_run import proposals_of
+from tfapp.detection.run import DetectionRun
+from tfapp.detection.scores.evaluation import ELEVEN_POINT, METRICS_ENTRIES, evaluate_detections
+from tfapp.detection.scores.figures import save_figures
+from tfapp.errors import InputError
+from tfapp.files import atomic_path, write_json
+from tfapp.records import Entries, Text, read_record
+from tfapp.report.contact_sheet import contact_sheet
+from tfapp.runs.progress import SILENT
+
+METRICS, DETECTIONS, SAMPLES = "metrics.json", "detections.json", "samples.png"
+_MOST_SAMPLES, _ACROSS, _CELL = 12, 3, 420
+METRICS_OF_RUN = Entries({"weights": Text(), "scores": METRICS_ENTRIES})
+
+
+@claiming("path", waits=True)
+def evaluate_run(
+    path, rules=None, form=ELEVEN_POINT, iou=0.5, score=0.5, *, progress=SILENT, title="testing"
+):
+    """Find the objects of the test images, and compare them with the true ones.
+
+    Args:
+        path: Run folder.
+        rules: `Rules`; None for the usual ones. Average precision needs the boxes of low scores too.
+        form, iou, score: As of `evaluate_detections`.
+        progress: `Progress`.
+        title: What the task is called there.
+
+    Returns:
+        (the scores as `evaluate_detections` returns them, the list of the files that were written).
+
+    Raises:
+        InputError: The training has not ended, or the data are gone or have changed.
+    """
+    run, rules = DetectionRun.open(path), rules or Rules()
+    rules.check()
+    images = run.images("test")
+    detector, proposals = run.detector(rules), proposals_of(run.config, images, progress)
+    found = []
+    with progress.task(title, len(images)) as task:
+        for index, image in enumerate(images):
+            found.append(detector(image.read(), None if proposals is None else proposals(index)))
+            task.advance()
+    scores = evaluate_detections(
+        [image.boxes for image in images], found, run.class_names, form, iou, score=score
+    )
+    figures = run.path / "figures"
+    figures.mkdir(exist_ok=True)
+    written = [*save_figures(scores, figures), figures / SAMPLES]
+    _save_samples(images, found, run.class_names, score, written[-1])
+    write_json(run.path / DETECTIONS, coco_results(images, found, run.class_names))
+    write_json(run.path / METRICS, {"weights": run.weights, "rules": vars(rules), "scores": scores})
+    return scores, [run.path / METRICS, run.path / DETECTIONS, *written]
+
+
+def read_scores(run):
+    """Return the scores of an evaluated run, and whether they are of its weights as they are; None if it has none.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    try:
+        content = read_record(
+            run.path / METRICS, METRICS_OF_RUN, f"run `tfapp detect evaluate {run.typed_path}` again."
+        )
+    except FileNotFoundError:
+        return None
+    return content["scores"], run.is_current(content["weights"])
+
+
+def coco_results(images, found, class_names):
+    """Return detections in COCO's form of results, with the names of the images and of the classes.
+
+    Args:
+        images: `BoxedImages`.
+        found: `Detections` of each.
+        class_names: Of the labels.
+    """
+    rows = []
+    for number, (image, objects) in enumerate(zip(images, found, strict=True), 1):
+        for (y1, x1, y2, x2), label, score in zip(
+            objects.corners.tolist(), objects.labels.tolist(), objects.scores.tolist(), strict=True
+        ):
+            rows.append(
+                {
+                    "image_id": number,
+                    "file_name": Path(image.file).name,
+                    "category_id": label + 1,
+                    "category": class_names[label],
+                    "bbox": [round(value, 3) for value in (x1, y1, x2 - x1, y2 - y1)],
+                    "score": round(score, 6),
+                }
+            )
+    return rows
+
+
+def _save_samples(images, found, class_names, score, file):
+    """Draw some images, evenly spaced, with hits, false and missed objects."""
+    if not len(images):
+        raise InputError("There is no image to draw.")
+    chosen = np.unique(np.linspace(0, len(images) - 1, min(_MOST_SAMPLES, len(images))).round().astype(int))
+    pictures = [
+        draw_detections(images[at].read(), images[at].boxes, found[at], class_names, score=score)
+        for at in chosen
+    ]
+    rows = [pictures[start : start + _ACROSS] for start in range(0, len(pictures), _ACROSS)]
+    sheet = contact_sheet(rows, [""] * len(rows[0]), cell=_CELL)
+    with atomic_path(file) as temporary:
+        sheet.save(temporary, format="PNG")
