@@ -1,5 +1,4 @@
 import json
-import sys
 from types import SimpleNamespace
 
 import keras
@@ -10,6 +9,7 @@ from typer.testing import CliRunner
 from tfapp.cli.main import app
 from tfapp.cli.sharpness import parse_sizes
 from tfapp.errors import InputError
+from tfapp.runs.run import Solution
 
 
 def build_model(seed):
@@ -25,9 +25,9 @@ def build_model(seed):
     return model
 
 
-def sample(part, count, seed):
+def sample(count, seed):
     rng = np.random.default_rng(seed)
-    assert (part, count) == ("train", 5)
+    assert count == 5
     return rng.random((5, 6, 6, 1), np.float32), rng.integers(0, 2, (5, 6, 6)), np.ones((5, 6, 6), "f4")
 
 
@@ -37,17 +37,10 @@ def invoke(monkeypatch, tmp_path):
     models = {name: build_model(seed) for seed, name in enumerate(("first", "second"))}
 
     def open_run(path):
-        return SimpleNamespace(
-            check_trained=lambda: None,
-            path=tmp_path / path.name,
-            title="Unet",
-            load_model=lambda: models[path.name],
-            sample=sample,
-        )
+        solution = Solution(tmp_path / path.name, "Unet", lambda: models[path.name], sample)
+        return SimpleNamespace(check_trained=lambda: None, solution=lambda: solution)
 
-    monkeypatch.setitem(
-        sys.modules, "tfapp.segmentation.run", SimpleNamespace(Run=SimpleNamespace(open=open_run))
-    )
+    monkeypatch.setattr("tfapp.cli.sharpness.open_run", open_run)
 
     def run(*options, runs=("first", "second")):
         arguments = [*runs, "--samples", "5", "--batch-size", "4", "--repeats", "2", *options]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tfapp.cli.console import ConsoleProgress, console, print_table, print_written, resumes
+from tfapp.cli.sources import open_run
 from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 
@@ -20,7 +21,7 @@ _NOT_COMPARABLE = (
 
 @resumes
 def sharpness(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of trained runs.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of trained runs of any kind.")],
     eps: Annotated[str, Option(help="Sizes of the box, comma-separated.")] = "1e-3,5e-4",
     subspace: Annotated[
         int | None,
@@ -47,13 +48,12 @@ def sharpness(
     overwrite: Annotated[bool, Option(help="Start again, replacing the trials of these options.")] = False,
 ):
     """Measure how much the training loss can rise near the solution; interrupted, the same command resumes."""
-    from tfapp.segmentation.run import Run
-
     sizes = parse_sizes(eps)
-    sources = [Run.open(path) for path in runs]
+    opened = [open_run(path) for path in runs]
     # Of one alone, loading its model says so at once.
-    for source in sources[1:]:
-        source.check_trained()
+    for run in opened[1:]:
+        run.check_trained()
+    sources = [run.solution() for run in opened]
     options = {"seed": seed, "batch_size": batch_size, "overwrite": overwrite}
     results, curvatures = [], []
     progress = ConsoleProgress()
@@ -61,7 +61,7 @@ def sharpness(
         with progress.task(f"sharpness of {source.title}", note="reading data") as task:
             from tfapp.landscape import sharpness as measure
 
-            model, data = source.load_model(), source.sample("train", samples, seed)
+            model, data = source.load_model(), source.sample(samples, seed)
             options |= {"path": source.path / "landscape" / FILE}
             search = {"subspace": subspace, "columns": columns, "box": box, "repeats": repeats}
             counted = partial(task, note="")

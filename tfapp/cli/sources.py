@@ -10,7 +10,7 @@ from tfapp.cli.console import console
 from tfapp.cli.train import parse_size
 from tfapp.errors import InputError
 from tfapp.files import content_hash
-from tfapp.runs.record import COMMANDS, FITTED, POSE, SEGMENTATION, SOLVER, TRANSFER, run_kind
+from tfapp.runs.record import COMMANDS, DETECTION, FITTED, POSE, SEGMENTATION, SOLVER, TRANSFER, run_kind
 
 # The class of each kind of runs, and the function that writes a page about some; by name, as they load Keras.
 RUNS = {
@@ -18,6 +18,7 @@ RUNS = {
     POSE: "tfapp.pose.run:PoseRun",
     FITTED: "tfapp.pose.fitted_run:FittedRun",
     TRANSFER: "tfapp.transfer.run:TransferRun",
+    DETECTION: "tfapp.detection.run:DetectionRun",
     SOLVER: "tfapp.solvers.trainings.run:SolverRun",
 }
 PAGES = {

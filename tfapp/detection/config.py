@@ -1,7 +1,7 @@
 """Settings of a detector and of its training."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from tfapp.data.augmentation import parse_augmentation
 from tfapp.detection.framing import check_sides
@@ -164,6 +164,8 @@ class DetectionConfig:
             steps: Batches of an epoch.
         """
         solver = make_solver(*read_setting(self.solver), steps, self.epochs)
+        if not self.decays_loss:
+            solver.weight_decay = self.weight_decay
         if self.bias_rate == 1 or isinstance(solver, (BPGrad, ALIG)):
             return solver
         try:
@@ -173,5 +175,7 @@ class DetectionConfig:
                 f"`bias_rate` is not for `solver` {self.solver}, whose variables have one rate; use `bias_rate` 1."
             ) from None
 
-    def to_json(self):
-        return asdict(self)
+    @property
+    def decays_loss(self):
+        """Whether the decay of the weights is part of the loss; otherwise the solver adds it to the gradient."""
+        return getattr(make_solver(read_setting(self.solver)[0], steps_per_epoch=1), "decays_loss", True)

@@ -13,7 +13,7 @@ from tfapp.data.boxed import BoxedImages, check_boxed
 from tfapp.data.image_facts import remarks_on
 from tfapp.data.labelled import has_fingerprint
 from tfapp.data.splits import Split, share_out
-from tfapp.detection.backbones import open_backbone
+from tfapp.detection.backbones import VGG16, open_backbone
 from tfapp.detection.batches import ordered_batches, training_stream
 from tfapp.detection.losses import losses_of
 from tfapp.detection.model import build_detector, prepare_for_training
@@ -117,8 +117,9 @@ def _new_model(config, data, progress):
         head_width=config.head_width,
         dropout=config.dropout,
     )
-    is_vgg = config.backbone == "vgg16" and config.weights is not None
-    prepare_for_training(model, config.weight_decay, config.weights if is_vgg else None)
+    is_vgg = config.backbone == VGG16 and config.weights is not None
+    decay = config.weight_decay if config.decays_loss else 0.0
+    prepare_for_training(model, decay, config.weights if is_vgg else None)
     return model, backbone.stride, replace(config, input_scale=backbone.input_scale)
 
 
