@@ -56,6 +56,8 @@ def coco_scores(truth, detections, num_classes, *, crowds=False):
     says) of its own area is ignored, as COCO's numbers are defined; a small detection within a large difficult object
     of PASCAL VOC would so be forgiven, though it is false there.
 
+    pycocotools compares box by box in Python: 5,000 images with 100 detections each take it about a minute.
+
     Args:
         truth: List of `tfapp.data.boxed.Boxes`.
         detections: List of `tfapp.detection.detections.Detections` of the same images.
