@@ -56,6 +56,9 @@ def coco_scores(truth, detections, num_classes, *, crowds=False):
     says) of its own area is ignored, as COCO's numbers are defined; a small detection within a large difficult object
     of PASCAL VOC would so be forgiven, though it is false there.
 
+    pycocotools compares box by box in Python: 5,000 images with 100 detections each take it half a minute with 20
+    classes, and a minute and more with 80.
+
     Args:
         truth: List of `tfapp.data.boxed.Boxes`.
         detections: List of `tfapp.detection.detections.Detections` of the same images.

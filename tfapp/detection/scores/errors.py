@@ -13,7 +13,16 @@ CORRECT, LOCALISATION, CONFUSED, DUPLICATE, BOTH, BACKGROUND, IGNORED = KINDS = 
     "background",
     "ignored",
 )
-FALSE_KINDS = (LOCALISATION, CONFUSED, DUPLICATE, BOTH, BACKGROUND)
+FALSE_KINDS = (LOCALISATION, CONFUSED, BOTH, DUPLICATE, BACKGROUND)
+KIND_TITLES = {
+    CORRECT: "correct",
+    LOCALISATION: "wrong place",
+    CONFUSED: "wrong class",
+    BOTH: "wrong class and place",
+    DUPLICATE: "found twice",
+    BACKGROUND: "nothing there",
+    IGNORED: "difficult object",
+}
 
 
 def error_kinds(pairs, matching, iou):

@@ -137,7 +137,7 @@ def match(pairs, iou):
 
     Reference:
         M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman, "The PASCAL Visual Object Classes (VOC)
-        Challenge", IJCV 88(2), 2010, section 4.4.
+        Challenge", IJCV 88(2), 2010, section 4.2.
     """
     objects, overlap = pairs.best(pairs.same_class)
     objects = np.where(overlap >= iou, objects, NONE)
