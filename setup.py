@@ -84,6 +84,8 @@ setup(
             "plyfile>=1.1",
             "mapbox_earcut>=1.0.1",
         ],
+        # Finding objects: selective search (with no need of libraries of a desktop), and COCO's average precision.
+        "detection": ["opencv-contrib-python-headless>=4.10", "pycocotools>=2.0.8"],
         # Points of a landscape on many machines.
         "dask": ["distributed>=2024.5"],
         # Pictures of a landscape and of sharpness among the scalars of a training.
@@ -104,6 +106,8 @@ setup(
             "openvino>=2024.4",
             "openslide-python>=1.3",
             "openslide-bin>=4.0.0.2",
+            "opencv-contrib-python-headless>=4.10",
+            "pycocotools>=2.0.8",
         ],
         # Peers of the total-variation layers and of landscapes; the benchmarks leave out what is not installed.
         "benchmarks": [
