@@ -84,8 +84,9 @@ setup(
             "plyfile>=1.1",
             "mapbox_earcut>=1.0.1",
         ],
-        # COCO's scores of detectors; 2.0.8 is the first for NumPy 2.
-        "detection": ["pycocotools>=2.0.8"],
+        # Objects as boxes: selective search (headless: without libraries of a desktop), and COCO's scores; 2.0.8 is the
+        # first for NumPy 2.
+        "detection": ["opencv-contrib-python-headless>=4.10", "pycocotools>=2.0.8"],
         # Points of a landscape on many machines.
         "dask": ["distributed>=2024.5"],
         # Pictures of a landscape and of sharpness among the scalars of a training.
@@ -107,6 +108,8 @@ setup(
             "openvino>=2024.4",
             "openslide-python>=1.3",
             "openslide-bin>=4.0.0.2",
+            "opencv-contrib-python-headless>=4.10",
+            "pycocotools>=2.0.8",
         ],
         # Peers of the total-variation layers and of landscapes; the benchmarks leave out what is not installed.
         "benchmarks": [

@@ -17,6 +17,7 @@
     tfapp pose simulate --part nut    depth images of parts in a bin
     tfapp pose landscape SCENES       loss as one of the parts turns around its true pose
     tfapp transfer train SPEC         better features of low-resolution images
+    tfapp detect proposals SPEC       boxes that may hold an object, and how many objects they find
     tfapp export RUN BASE_DIR         SavedModel for TensorFlow Serving
     tfapp report RUN...               one self-contained page
     tfapp reproduce noise-table SPEC  a table of Jia, Liu and Tai over seeds
@@ -33,6 +34,7 @@ import typer
 from tfapp.cli import (
     data,
     demo,
+    detect,
     evaluate,
     export,
     landscape,
@@ -73,6 +75,7 @@ app.command("smoothness", cls=TensorFlowCommand)(smoothness.smoothness)
 app.add_typer(solvers.app, name="solvers")
 app.add_typer(pose.app, name="pose")
 app.add_typer(transfer.app, name="transfer")
+app.add_typer(detect.app, name="detect")
 app.add_typer(export.app, name="export")
 app.command("report", cls=TensorFlowCommand)(report.report)
 app.add_typer(reproduce.app, name="reproduce")
