@@ -100,7 +100,6 @@ setup(
             "ruff>=0.6",
             "cvxpy>=1.5",
             "distributed>=2024.5",
-            "pycocotools>=2.0.8",
             "tensorboard>=2.18",
             "tf2onnx>=1.16.1",
             "onnx>=1.16",

@@ -12,6 +12,8 @@ from tfapp.cli.console import (
     print_written,
     resumes,
 )
+from tfapp.cli.detect_results import evaluate, predict
+from tfapp.cli.detect_train import train
 from tfapp.cli.options import MaxPixels
 from tfapp.errors import InputError
 
@@ -93,3 +95,6 @@ def _numbers(name, text):
 
 
 app.command("proposals", cls=TensorFlowCommand)(proposals)
+app.command("train", cls=TensorFlowCommand)(train)
+app.command("evaluate", cls=TensorFlowCommand)(evaluate)
+app.command("predict", cls=TensorFlowCommand)(predict)

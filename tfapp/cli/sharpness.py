@@ -21,7 +21,9 @@ _NOT_COMPARABLE = (
 
 @resumes
 def sharpness(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of trained runs of any kind.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of trained runs of any kind.")
+    ],
     eps: Annotated[str, Option(help="Sizes of the box, comma-separated.")] = "1e-3,5e-4",
     subspace: Annotated[
         int | None,

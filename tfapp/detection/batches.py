@@ -25,8 +25,8 @@ class Sampler:
         count: Regions of each image.
         foreground: Largest share of objects among them.
         low: Least overlap of background with an object.
-        proposals: Function of an index to the proposals of that image, float32 (n, 4) in its pixels; None for regions
-            around its objects and anchors.
+        proposals: Sequence of the proposals of each image, float32 (n, 4) in its pixels; None for regions around its
+            objects and anchors.
         anchors: Function of (rows, columns) of the features to anchors float32 (n, 4), or None. With them the targets
             of a proposal network are among those of a batch.
         has_proposal_head: Whether there is one.
@@ -73,7 +73,7 @@ class Sampler:
         """Return the image, its `Boxes` and its proposals, mirrored, scaled and coloured as the seed says."""
         item = self.images[index]
         image, objects = item.read(), item.boxes
-        proposals = None if self.proposals is None else self.proposals(index)
+        proposals = None if self.proposals is None else self.proposals[index]
         mirrored = bool(draw_symmetry(self.augmentation.symmetry, seed)[0])
         (_, _, zoom), values = draw_changes(self.augmentation, seed)
         height, width = image.shape[:2]
@@ -126,7 +126,7 @@ class Sampler:
         factor = scale_of(*item.size, self.shorter, self.longer).numpy()
         size = [round(length * float(factor)) for length in item.size]
         objects = Boxes(item.boxes.corners * factor, item.boxes.labels, item.boxes.difficult)
-        proposals = None if self.proposals is None else self.proposals(index) * factor
+        proposals = None if self.proposals is None else self.proposals[index] * factor
         anchors = None
         if self.anchors is not None:
             anchors = self.anchors(*(padded_side(length, self.stride) // self.stride for length in size))

@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from tfapp.data.augmentation import parse_augmentation
 from tfapp.detection.framing import check_sides
 from tfapp.detection.model import POOLS
+from tfapp.detection.proposals.of_run import ANCHORS, RPN, check_source
 from tfapp.errors import InputError, either
 from tfapp.optimizers import ALIG, BPGrad, EpochRates, make_solver, with_rate_factors
 from tfapp.optimizers.catalogue import read_setting
 
-# Where regions come from: a proposal network, all anchors, or selective search; anything else is a file of proposals.
-RPN, ANCHORS, SELECTIVE_SEARCH = "rpn", "anchors", "selective-search"
 SYMMETRIES = ("none", "mirror")
 # Girshick (2015), section 2.3: background that overlaps no object by .1 is left out, as selective search hardly ever
 # gives any. Networks and grids give plenty, which must be learned too.
 _LOW = {RPN: 0.0, ANCHORS: 0.0}
 _USUAL_LOW = 0.1
-_LARGEST = {"epochs": 100_000, "batch_size": 256, "regions": 4096, "head_width": 16_384}
+_LARGEST = {"min_side": 8192, "epochs": 100_000, "batch_size": 256, "regions": 4096, "head_width": 16_384}
 # What may be another in a run that resumes.
 EXTENDABLE = ("epochs",)
 
@@ -34,6 +33,7 @@ class DetectionConfig:
         dropout: Behind each of them, from 0 to below 1.
         proposals: `rpn`, a region proposal network (Faster R-CNN); `anchors`, all anchors; `selective-search`; or a
             file of proposals, `.mat` or `.npz`.
+        min_side: Least side in pixels of a box of selective search.
         anchor_sizes: Sides in pixels, of the images as they are scaled, of squares of the anchors' areas.
         anchor_ratios: Heights of anchors divided by their widths.
         shorter_side, longer_side: Images are scaled to the shorter side, or to the longer one at most.
@@ -63,6 +63,7 @@ class DetectionConfig:
     head_width: int = 1024
     dropout: float = 0.5
     proposals: str = RPN
+    min_side: int = 20
     anchor_sizes: tuple[float, ...] = (32.0, 64.0, 128.0, 256.0)
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
     shorter_side: int = 480
@@ -103,6 +104,7 @@ class DetectionConfig:
             )
         if self.pool not in POOLS:
             raise InputError(f"Unknown `pool` {self.pool!r}; choose {either(POOLS)}.")
+        check_source(self.proposals)
         self._check_anchors()
         augmentation = parse_augmentation(self.augment, SYMMETRIES)
         if augmentation.symmetry not in SYMMETRIES:

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapp.detection.config import ANCHORS, RPN
 from tfapp.detection.detections import Detections
 from tfapp.detection.layers import (
     AnchorRegions,
@@ -16,6 +15,7 @@ from tfapp.detection.layers import (
     ScaledRegions,
 )
 from tfapp.detection.model import parts_of
+from tfapp.detection.proposals.of_run import ANCHORS, RPN
 from tfapp.errors import InputError
 
 _MOST = 1000

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapp.average_precision import ELEVEN_POINT
 from tfapp.claims import claiming
 from tfapp.detection.detector import Rules
 from tfapp.detection.pictures import draw_detections
-from tfapp.detection.proposals.of_run import proposals_of
 from tfapp.detection.run import DetectionRun
-from tfapp.detection.scores.evaluation import ELEVEN_POINT, METRICS_ENTRIES, evaluate_detections
+from tfapp.detection.scores.evaluation import METRICS_ENTRIES, evaluate_detections
 from tfapp.detection.scores.figures import save_figures
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
@@ -44,14 +44,20 @@ def evaluate_run(
     run, rules = DetectionRun.open(path), rules or Rules()
     rules.check()
     images = run.images("test")
-    detector, proposals = run.detector(rules), proposals_of(run.config, images, progress)
+    detector, proposals = run.detector(rules), run.proposals(images, progress)
     found = []
     with progress.task(title, len(images)) as task:
         for index, image in enumerate(images):
-            found.append(detector(image.read(), None if proposals is None else proposals(index)))
+            found.append(detector(image.read(), None if proposals is None else proposals[index]))
             task.advance()
     scores = evaluate_detections(
-        [image.boxes for image in images], found, run.class_names, form, iou, score=score
+        [image.boxes for image in images],
+        found,
+        run.class_names,
+        form,
+        iou,
+        score=score,
+        crowds=run.record["data"]["spec"].startswith("coco:"),
     )
     figures = run.path / "figures"
     figures.mkdir(exist_ok=True)

@@ -40,6 +40,26 @@ def draw_boxes(image, boxes, class_names):
     return sheet.picture()
 
 
+def draw_found(image, detections, class_names):
+    """Return an image with the boxes that a detector found, each with its class and score, in the colour of the class.
+
+    Args:
+        image: float32 (height, width, 1 or 3) in [0, 1].
+        detections: `tfapp.detection.detections.Detections` in it.
+        class_names: Of the labels.
+
+    Returns:
+        As of `draw_boxes`.
+    """
+    sheet = _Canvas(image)
+    # The surest last, and so on top.
+    for place in np.argsort(detections.scores, kind="stable").tolist():
+        label = int(detections.labels[place])
+        text = f"{class_names[label]} {detections.scores[place]:.2f}"
+        sheet.box(detections.corners[place], rgb(qualitative(label)), text)
+    return sheet.picture()
+
+
 def draw_detections(image, boxes, detections, class_names, *, iou=0.5, score=0.5, legend=True):
     """Return an image with what a detector found in it, and what it missed.
 

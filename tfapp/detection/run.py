@@ -10,12 +10,14 @@ from tfapp.data.boxed import BoxedImages
 from tfapp.data.labelled import has_fingerprint
 from tfapp.detection import losses
 from tfapp.detection.batches import Sampler, ordered_batches
-from tfapp.detection.config import ANCHORS, RPN, DetectionConfig
+from tfapp.detection.config import DetectionConfig
 from tfapp.detection.detector import Detector, Rules, assemble
 from tfapp.detection.proposals.anchors import anchor_shapes, anchors_of_cells
+from tfapp.detection.proposals.of_run import RPN, fingerprint_of, proposals_of
 from tfapp.detection.sampling import OffsetScale
 from tfapp.errors import InputError
-from tfapp.records import AnyNumber, Entries, ListOf, Moment, Number, TableOf, Text, Whole, entries_of
+from tfapp.records import Entries, ListOf, Moment, Number, Text, Whole, entries_of
+from tfapp.runs.progress import SILENT
 from tfapp.runs.record import DETECTION
 from tfapp.runs.run import Run, Solution
 
@@ -37,9 +39,9 @@ _ENTRIES = Entries(
             }
         ),
         "stride": Whole(1),
+        "proposals": Text(),
         "offset_scale": Entries({"means": _OFFSETS, "deviations": _OFFSETS}),
-    },
-    {"proposals": TableOf(AnyNumber())},
+    }
 )
 
 
@@ -99,6 +101,19 @@ class DetectionRun(Run):
         by_name = {image.name: image for part in data.splits for image in part}
         return BoxedImages(tuple(by_name[name] for name in self.record["data"]["split"][split]))
 
+    def proposals(self, images, progress=SILENT):
+        """Return the proposals of images of its data; arguments and errors as of `proposals_of`.
+
+        Raises:
+            InputError: Their file is not the one that it was trained with.
+        """
+        config = self.config
+        if self.record["proposals"] != fingerprint_of(config.proposals):
+            raise InputError(
+                f"{config.proposals} has other proposals than when {self.path} was begun; restore it, or train again."
+            )
+        return proposals_of(config.proposals, images, self.path, min_side=config.min_side, progress=progress)
+
     def sampler(self, images, proposals=None, augmented=False):
         """Return the `Sampler` of images of this run; arguments as of `sampler_of`."""
         return sampler_of(self.config, self.record["stride"], images, proposals, augmented, self.offset_scale)
@@ -128,15 +143,13 @@ class DetectionRun(Run):
 
 
 def _sample(run, count, seed):
-    from tfapp.detection.proposals.of_run import proposals_of
-
     images = run.images("train")
     if not 1 <= count <= len(images):
         raise InputError(
             f"{run.path} has {len(images)} training images; expected a sample of 1 to as many, got {count}."
         )
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
-    sampler = run.sampler(images, proposals_of(run.config, images))
+    sampler = run.sampler(images, run.proposals(images))
     return (ordered_batches(sampler, run.config.batch_size, seed, chosen),)
 
 
@@ -175,8 +188,3 @@ def sampler_of(config, stride, images, proposals=None, augmented=False, offset_s
 def anchors_of(config):
     """Return how many anchors a proposal network has at each place; 0 without one."""
     return len(config.anchor_sizes) * len(config.anchor_ratios) if config.proposals == RPN else 0
-
-
-def uses_files(config):
-    """Return whether proposals are neither anchors nor those of a network."""
-    return config.proposals not in (RPN, ANCHORS)

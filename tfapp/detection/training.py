@@ -17,7 +17,8 @@ from tfapp.detection.backbones import VGG16, open_backbone
 from tfapp.detection.batches import ordered_batches, training_stream
 from tfapp.detection.losses import losses_of
 from tfapp.detection.model import build_detector, prepare_for_training
-from tfapp.detection.proposals.of_run import proposals_of
+from tfapp.detection.proposals.of_run import fingerprint_of, proposals_of
+from tfapp.detection.proposals.recall import recall_of, recall_table
 from tfapp.detection.run import DetectionRun, anchors_of, sampler_of
 from tfapp.detection.sampling import offset_scale
 from tfapp.errors import InputError
@@ -75,7 +76,9 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         stride, config = begun.record["stride"], replace(config, input_scale=begun.config.input_scale)
         if not kept.done():
             model, stride, config = _new_model(config, data, progress)
-    proposals = proposals_of(config, train_images, progress)
+    proposals = proposals_of(config.proposals, train_images, out, min_side=config.min_side, progress=progress)
+    if proposals is not None:
+        _tell_recall(train_images, proposals, data, progress)
     if begun is None:
         scale = _measured_scale(sampler_of(config, stride, train_images, proposals), data.num_classes)
         stored = {
@@ -85,7 +88,13 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
             "split": split.to_json(),
         }
         begun = DetectionRun.create(
-            out, command, config=asdict(config), data=stored, stride=stride, offset_scale=scale.to_json()
+            out,
+            command,
+            config=asdict(config),
+            data=stored,
+            stride=stride,
+            proposals=fingerprint_of(config.proposals),
+            offset_scale=scale.to_json(),
         )
     with progress.task(title) as task:
         _fit(begun, kept, model, config, data, train_images, proposals, task)
@@ -131,6 +140,12 @@ def _with_full_paths(config):
         if (value := getattr(config, name)) is not None and os.path.isfile(os.path.expanduser(value))
     }
     return replace(config, **full)
+
+
+def _tell_recall(images, proposals, data, progress):
+    boxes = [image.boxes for image in images]
+    recall = recall_of(boxes, (proposals[index] for index in range(len(images))), data.num_classes)
+    progress.table(recall_table(recall, data.class_names, f"proposals of {len(images)} training images"))
 
 
 def split_boxed(data, config):
