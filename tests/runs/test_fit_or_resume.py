@@ -45,6 +45,31 @@ def test_killed_training_ends_with_weights_and_history_of_an_unbroken_one(tmp_pa
     assert [row["loss"] for row in resumed.rows] == [row["loss"] for row in whole.rows]
 
 
+def begin_with_dropout():
+    keras.utils.set_random_seed(4)
+    inner = keras.Sequential([keras.Input((8,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(8), keras.layers.Dropout(0.5), inner])
+    model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=False)
+    return model
+
+
+@pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
+def test_what_dropout_drops_goes_on_where_a_training_was_killed(tmp_path, keeper):
+    whole = fit_or_resume(keeper(tmp_path / "whole"), 4, begin_with_dropout, data)
+    for last in (1, 3):
+        with pytest.raises(KeyboardInterrupt):
+            fit_or_resume(
+                keeper(tmp_path / "killed"), 4, begin_with_dropout, data, callbacks=[KillAfter(last)]
+            )
+    resumed = fit_or_resume(keeper(tmp_path / "killed"), 4, begin_with_dropout, data)
+    assert [row["loss"] for row in resumed.rows] == [row["loss"] for row in whole.rows]
+
+
+def test_training_without_random_layers_keeps_no_states(tmp_path):
+    fit_or_resume(Checkpoints(tmp_path), 1, begin, data)
+    assert not (tmp_path / "random-states.json").exists()
+
+
 @pytest.mark.parametrize("keeper", KEEPERS.values(), ids=KEEPERS)
 def test_epoch_that_was_killed_before_it_was_kept_is_trained_again(tmp_path, keeper):
     with pytest.raises(KeyboardInterrupt):

@@ -11,6 +11,7 @@ from tfapp.files import atomic_path, check_regular_file
 from tfapp.models.weights import load_keras_model
 from tfapp.optimizers import unwrapped
 from tfapp.records import SHORTENED
+from tfapp.runs.random_states import keep_random_states, restore_random_states
 
 KEPT_CHECKPOINTS = 2
 LAST = "last.keras"
@@ -41,6 +42,8 @@ class Checkpoints:
             abandoned.unlink()
         checkpoint, done = latest_checkpoint(self.folder)
         model = None if checkpoint is None else load_kept(checkpoint)
+        if model is not None:
+            restore_random_states(model, self.folder, done)
         rows = read_history(self.folder)[:done]
         # Killed between an epoch's model and its copy.
         self._keep_best(rows)
@@ -58,6 +61,7 @@ class Checkpoints:
     def keep(self, model, rows):
         """Write the history, and then the model after the epoch of its last row: a model that was kept has its row."""
         write_history(self.folder, rows)
+        keep_random_states(model, self.folder, rows[-1][self.unit])
         with atomic_path(_checkpoint_path(self.folder, rows[-1][self.unit])) as temporary:
             model.save(temporary)
         self._keep_best(rows)
@@ -123,11 +127,13 @@ class LastModel:
             return None, 0, []
         model = load_kept(self.folder / LAST)
         done = math.ceil(int(unwrapped(model.optimizer).iterations) / self.steps)
+        restore_random_states(model, self.folder, done)
         return model, done, [row for row in read_history(self.folder) if row[self.unit] <= done]
 
     def keep(self, model, rows):
         """Write the history, and then the model: a model that was kept has its row."""
         write_history(self.folder, rows)
+        keep_random_states(model, self.folder, rows[-1][self.unit])
         with atomic_path(self.folder / LAST) as temporary:
             model.save(temporary)
 

@@ -1,0 +1,174 @@
+"""Training of detectors in a run folder, and what is made of the run."""
+
+import csv
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_detector import tiny_config, write_backbone, write_boxed
+
+from tfapp.data import open_boxes
+from tfapp.detection.detector import Rules
+from tfapp.detection.evaluation import evaluate_run, read_scores
+from tfapp.detection.geometry import overlaps
+from tfapp.detection.prediction import check_places, predict
+from tfapp.detection.proposals.files import write_proposals
+from tfapp.detection.run import DetectionRun
+from tfapp.detection.training import train
+from tfapp.errors import InputError
+from tfapp.landscape import landscape
+from tfapp.runs.checkpoints import read_history
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a folder with images of squares and a backbone."""
+    folder = tmp_path_factory.mktemp("detection")
+    write_boxed(folder / "own", 24)
+    write_backbone(folder / "small.keras")
+    return folder
+
+
+def config(place, **options):
+    return tiny_config(str(place / "small.keras"), **options)
+
+
+def trained(place, out, **options):
+    return train(f"voc-boxes:{place / 'own'}", out, config(place, **options))
+
+
+@pytest.fixture(scope="module")
+def run(place):
+    """Return a detector that has learned its squares."""
+    options = {"epochs": 40, "solver": "adam=0.003", "dropout": 0.0, "head_width": 64, "frozen_stride": 0}
+    return trained(place, place / "run", **options)
+
+
+@pytest.fixture(scope="module")
+def evaluated(run):
+    return evaluate_run(run.path, Rules(nms=0.5))
+
+
+def weights(run):
+    return run.load_model().get_weights()
+
+
+def test_resumed_training_ends_with_the_weights_of_an_unbroken_one(place, tmp_path):
+    whole = trained(place, tmp_path / "whole", epochs=3, augment="mirror,scale=0.8-1.2")
+    trained(place, tmp_path / "parts", epochs=1, augment="mirror,scale=0.8-1.2")
+    parts = trained(place, tmp_path / "parts", epochs=3, augment="mirror,scale=0.8-1.2")
+    for one, other in zip(weights(whole), weights(parts), strict=True):
+        assert (one == other).all()
+
+
+def test_run_with_another_option_is_not_resumed(place, tmp_path):
+    trained(place, tmp_path / "run", epochs=1)
+    with pytest.raises(InputError, match="another regions"):
+        trained(place, tmp_path / "run", epochs=2, regions=8)
+
+
+def test_history_has_both_losses_of_the_text(run):
+    last = read_history(run.path)[-1]
+    assert {"loss", "scores_loss", "offsets_loss", "objectness_loss", "anchor_offsets_loss"} <= set(last)
+
+
+def test_squares_are_found(evaluated):
+    scores, _ = evaluated
+    assert scores["mean"]["11-point"] > 0.8
+
+
+def test_boxes_are_in_pixels_of_the_image_that_is_given(run):
+    image = run.images("test")[0]
+    enlarged = np.asarray(Image.fromarray(np.uint8(255 * image.read())).resize((240, 192)), np.float32) / 255
+    found = run.detector(Rules(min_score=0.3))(enlarged)
+    assert (overlaps(image.boxes.corners * 3, found.corners).max(axis=1) > 0.5).all()
+
+
+def test_assembled_model_is_loaded_from_its_file(run, tmp_path):
+    detector = run.detector()
+    detector.model.save(tmp_path / "detector.keras")
+    again = keras.saving.load_model(tmp_path / "detector.keras")
+    image = run.images("test")[0].read()[None]
+    for one, other in zip(detector.model(image), again(image), strict=True):
+        assert np.asarray(one) == pytest.approx(np.asarray(other), abs=1e-4)
+
+
+def test_evaluation_writes_scores_that_are_read_back(run, evaluated):
+    scores, written = evaluated
+    found, current = read_scores(run)
+    assert found == scores and current and all(file.is_file() for file in written)
+
+
+def test_surface_has_the_loss_of_the_model_in_its_middle(run):
+    solution = run.solution()
+    model, (data,) = solution.load_model(), solution.sample(5, 0)
+    surface = landscape(model, data, n=3)
+    assert surface.loss[1, 1] == pytest.approx(
+        model.evaluate(data, verbose=0, return_dict=True)["loss"], rel=1e-5
+    )
+
+
+def test_trained_on_proposals_of_a_file_it_is_tested_with_them(place, tmp_path):
+    images = open_boxes(f"voc-boxes:{place / 'own'}").train
+    rng = np.random.default_rng(0)
+    boxes = [
+        np.clip(np.repeat(image.boxes.corners, 4, axis=0) + rng.normal(0, 3, (8, 4)), 0, 64).astype(
+            np.float32
+        )
+        for image in images
+    ]
+    write_proposals(tmp_path / "own.npz", [image.name for image in images], boxes)
+    run = trained(
+        place,
+        tmp_path / "run",
+        proposals=str(tmp_path / "own.npz"),
+        epochs=30,
+        solver="adam=0.003",
+        frozen_stride=0,
+        dropout=0.0,
+        head_width=64,
+    )
+    scores, _ = evaluate_run(run.path)
+    assert "objectness_loss" not in read_history(run.path)[-1] and scores["mean"]["11-point"] > 0.5
+    write_proposals(tmp_path / "own.npz", [image.name for image in images], [one[:4] for one in boxes])
+    with pytest.raises(InputError, match="other proposals"):
+        evaluate_run(run.path)
+
+
+def test_all_anchors_can_be_the_regions(place, tmp_path):
+    run = trained(place, tmp_path / "run", proposals="anchors", epochs=1)
+    assert run.detector(Rules(min_score=0.01))(run.images("test")[0].read()) is not None
+
+
+def test_predicted_boxes_stand_in_a_table_with_the_names_of_the_classes(run, tmp_path):
+    files = [image.file for image in run.images("test")]
+    found = predict(run.detector(Rules(min_score=0.3)), files, tmp_path / "out", run.class_names)
+    with open(tmp_path / "out" / "boxes.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(len(objects) for _, objects in found) > 0
+    assert {row["class"] for row in rows} == {"bright", "dark"}
+    assert all((tmp_path / "out" / f"{file.stem}-boxes.png").is_file() for file in files)
+
+
+def test_somebody_elses_picture_is_not_replaced(run, tmp_path):
+    files = [image.file for image in run.images("test")]
+    (tmp_path / f"{files[0].stem}-boxes.png").write_bytes(b"mine")
+    with pytest.raises(InputError, match="exists; choose another `out`"):
+        check_places(files, files, tmp_path)
+
+
+def test_changed_boxes_are_told_before_a_test(place, tmp_path):
+    shutil.copytree(place / "own", tmp_path / "own")
+    run = train(f"voc-boxes:{tmp_path / 'own'}", tmp_path / "run", config(place, epochs=1))
+    file = tmp_path / "own" / "0.xml"
+    file.write_text(file.read_text().replace("bright", "dark"))
+    with pytest.raises(InputError, match="other images or boxes"):
+        evaluate_run(run.path)
+
+
+def test_resumed_run_is_the_one_in_its_folder(run):
+    assert DetectionRun.open(run.path).config == run.config
