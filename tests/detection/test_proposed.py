@@ -125,6 +125,19 @@ def test_what_a_killed_process_was_writing_is_removed(images, tmp_path):
     assert not list(folder.glob(".*"))
 
 
+def test_removal_takes_nothing_that_others_put_there(images, tmp_path):
+    found = made(images, Counting(), tmp_path / "kept")
+    (tmp_path / "kept" / "notes.txt").touch()
+    found.remove()
+    assert [file.name for file in (tmp_path / "kept").iterdir()] == ["notes.txt"]
+
+
+def test_removal_takes_the_folder_too(images, tmp_path):
+    made(images, Counting(setting=2), tmp_path / "kept")
+    made(images, Counting(), tmp_path / "kept").remove()
+    assert not (tmp_path / "kept").exists()
+
+
 def test_image_that_cannot_be_read_is_one_sentence(images, tmp_path):
     images[1].file.write_bytes(b"no image")
     with pytest.raises(InputError, match="1.png is empty or not an image"):

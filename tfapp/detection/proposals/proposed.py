@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,16 @@ class Proposed(Sequence):
             # What has not begun is dropped when an image cannot be read, or the process is to end.
             pool.shutdown(cancel_futures=True)
 
+    def remove(self):
+        """Remove what the folder keeps, of other settings too, and the folder unless it has something else."""
+        if self.folder is None or not self.folder.is_dir():
+            return
+        for folder in self.folder.glob("[0-9a-f][0-9a-f]"):
+            for file in folder.glob(f"{'[0-9a-f]' * 62}.npz"):
+                file.unlink(missing_ok=True)
+            _remove_empty(folder)
+        _remove_empty(self.folder)
+
     def _make(self, index):
         self[index]
 
@@ -96,6 +107,11 @@ def _checked(folder, images, method):
     if any(same_folder(folder, one) for one in {image.file.parent for image in images}):
         raise InputError(f"{folder} has images of the data; choose another `cache`.")
     return Path(folder)
+
+
+def _remove_empty(folder):
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _stored(file, size):
