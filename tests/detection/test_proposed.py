@@ -1,6 +1,8 @@
 """Proposals of a split that are kept in a folder."""
 
+import time
 from dataclasses import dataclass, field
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -109,6 +111,26 @@ def test_killed_work_goes_on_where_it_stood(images, tmp_path):
     made(images, method, tmp_path / "kept", threads=1)
     # The thread may have begun with the last one before it was told to end.
     assert method.asked in (["3"], ["3", "4"])
+
+
+def test_images_of_the_same_content_made_at_the_same_time_do_not_disturb_each_other(
+    images, tmp_path, monkeypatch
+):
+    twins = BoxedImages((images[0],) * 3)
+    all_begun, save = Barrier(3), np.savez
+
+    class Together(Counting):
+        def boxes(self, image):
+            all_begun.wait(timeout=10)
+            return super().boxes(image)
+
+    def slow_save(*arguments, **arrays):
+        save(*arguments, **arrays)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(np, "savez", slow_save)
+    found = made(twins, Together(), tmp_path / "kept", threads=3)
+    assert [len(boxes) for boxes in found] == [2, 2, 2]
 
 
 def test_progress_counts_the_images(images, tmp_path):

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_folder, content_hash, remove_abandoned, same_folder
+
+# Images with the same content have one file, which two threads would write by one temporary name.
+_writing = Lock()
 
 
 class Proposed(Sequence):
@@ -47,7 +51,7 @@ class Proposed(Sequence):
         found = _stored(file, image.size)
         if found is None:
             found = self._method.boxes(image)
-            with atomic_path(file) as temporary:
+            with _writing, atomic_path(file) as temporary:
                 np.savez(temporary, boxes=found)
         return found
 
