@@ -57,7 +57,8 @@ def test_same_proposals_are_the_same_file(stored, tmp_path):
 
 def test_file_of_no_image_is_read(tmp_path):
     write_proposals(tmp_path / "own.npz", [], [])
-    assert read_named(tmp_path / "own.npz").names == []
+    found = read_named(tmp_path / "own.npz")
+    assert found.names == [] and found.boxes == []
 
 
 def test_image_without_proposals_is_told(stored):

@@ -1,6 +1,8 @@
 """Proposals of a split that are kept in a folder."""
 
+import time
 from dataclasses import dataclass, field
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -111,6 +113,26 @@ def test_killed_work_goes_on_where_it_stood(images, tmp_path):
     assert method.asked in (["3"], ["3", "4"])
 
 
+def test_images_of_the_same_content_made_at_the_same_time_do_not_disturb_each_other(
+    images, tmp_path, monkeypatch
+):
+    twins = BoxedImages((images[0],) * 3)
+    all_begun, save = Barrier(3), np.savez
+
+    class Together(Counting):
+        def boxes(self, image):
+            all_begun.wait(timeout=10)
+            return super().boxes(image)
+
+    def slow_save(*arguments, **arrays):
+        save(*arguments, **arrays)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(np, "savez", slow_save)
+    found = made(twins, Together(), tmp_path / "kept", threads=3)
+    assert [len(boxes) for boxes in found] == [2, 2, 2]
+
+
 def test_progress_counts_the_images(images, tmp_path):
     told = []
     made(images, Counting(), tmp_path / "kept", progress=lambda done, total: told.append((done, total)))
@@ -123,6 +145,19 @@ def test_what_a_killed_process_was_writing_is_removed(images, tmp_path):
     (folder / ".half.999999999.part.npz").touch()
     made(images, Counting(), tmp_path / "kept")
     assert not list(folder.glob(".*"))
+
+
+def test_removal_takes_nothing_that_others_put_there(images, tmp_path):
+    found = made(images, Counting(), tmp_path / "kept")
+    (tmp_path / "kept" / "notes.txt").touch()
+    found.remove()
+    assert [file.name for file in (tmp_path / "kept").iterdir()] == ["notes.txt"]
+
+
+def test_removal_takes_the_folder_too(images, tmp_path):
+    made(images, Counting(setting=2), tmp_path / "kept")
+    made(images, Counting(), tmp_path / "kept").remove()
+    assert not (tmp_path / "kept").exists()
 
 
 def test_image_that_cannot_be_read_is_one_sentence(images, tmp_path):

@@ -56,7 +56,7 @@ def proposals(
     stride: Annotated[int, Option(help="Of anchors: pixels from one cell to the next.")] = 16,
     sizes: Annotated[
         str, Option(help="Of anchors: sides of squares in pixels, comma-separated.")
-    ] = "64,128,256,512",
+    ] = "32,64,128,256,512",
     ratios: Annotated[str, Option(help="Of anchors: height / width, comma-separated.")] = "0.5,1,2",
     max_pixels: MaxPixels = None,
 ):

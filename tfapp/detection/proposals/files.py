@@ -155,7 +155,7 @@ def _of_npz(path):
     if any(count < 0 for count in counts.tolist()) or sum(counts.tolist()) != len(boxes):
         raise InputError(f"{path} has {len(boxes)} boxes, which its counts do not add up to; make it anew.")
     _check_finite(path, boxes)
-    return NamedProposals(names.tolist(), np.split(boxes, np.cumsum(counts.astype(np.int64))[:-1]))
+    return NamedProposals(names.tolist(), np.split(boxes, np.cumsum(counts.astype(np.int64)))[:-1])
 
 
 def _of_mat(path):

@@ -1,6 +1,5 @@
 """Proposals for all images of a dataset: made, judged by their recall, and written to one file."""
 
-import shutil
 from pathlib import Path
 
 from tfapp.detection.proposals.files import check_name, write_proposals
@@ -18,7 +17,8 @@ def make_proposals(data, method, out, cache=None, *, threads=None, progress=SILE
         data: `BoxedSet`.
         method: `SelectiveSearch`, or another of `METHODS`.
         out: The file; one that is there is replaced.
-        cache: Folder that keeps proposals for later; by default one beside `out`, which is removed in the end.
+        cache: Folder that keeps proposals for later; by default one beside `out`, `OUT-cache`, which is removed in the
+            end.
         threads: Images at the same time; by default one for each core.
         progress: `tfapp.runs.progress.Progress`, which is given the table of recall of each split.
 
@@ -48,5 +48,5 @@ def make_proposals(data, method, out, cache=None, *, threads=None, progress=SILE
         begin += len(split)
     write_proposals(out, [image.name for image in images], found)
     if cache is None:
-        shutil.rmtree(own, ignore_errors=True)
+        found.remove()
     return recalls

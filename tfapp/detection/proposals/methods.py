@@ -61,7 +61,7 @@ class DenseAnchors:
     """
 
     stride: int = 16
-    sizes: tuple[float, ...] = (64, 128, 256, 512)
+    sizes: tuple[float, ...] = (32, 64, 128, 256, 512)
     ratios: tuple[float, ...] = (0.5, 1, 2)
     min_side: int = 20
     name: ClassVar[str] = "anchors"

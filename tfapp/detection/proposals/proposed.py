@@ -5,13 +5,18 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_folder, content_hash, remove_abandoned, same_folder
+
+# Images with the same content have one file, which two threads would write by one temporary name.
+_writing = Lock()
 
 
 class Proposed(Sequence):
@@ -46,7 +51,7 @@ class Proposed(Sequence):
         found = _stored(file, image.size)
         if found is None:
             found = self._method.boxes(image)
-            with atomic_path(file) as temporary:
+            with _writing, atomic_path(file) as temporary:
                 np.savez(temporary, boxes=found)
         return found
 
@@ -74,6 +79,16 @@ class Proposed(Sequence):
             # What has not begun is dropped when an image cannot be read, or the process is to end.
             pool.shutdown(cancel_futures=True)
 
+    def remove(self):
+        """Remove what the folder keeps, of other settings too, and the folder unless it has something else."""
+        if self.folder is None or not self.folder.is_dir():
+            return
+        for folder in self.folder.glob("[0-9a-f][0-9a-f]"):
+            for file in folder.glob(f"{'[0-9a-f]' * 62}.npz"):
+                file.unlink(missing_ok=True)
+            _remove_empty(folder)
+        _remove_empty(self.folder)
+
     def _make(self, index):
         self[index]
 
@@ -96,6 +111,11 @@ def _checked(folder, images, method):
     if any(same_folder(folder, one) for one in {image.file.parent for image in images}):
         raise InputError(f"{folder} has images of the data; choose another `cache`.")
     return Path(folder)
+
+
+def _remove_empty(folder):
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _stored(file, size):

@@ -34,7 +34,7 @@ def selective_search(image, mode="fast", min_side=20, most=2000, longest_side=50
 
     Reference:
         J. R. R. Uijlings, K. E. A. van de Sande, T. Gevers, A. W. M. Smeulders, "Selective search for object
-        recognition", IJCV 104(2), 2013, sections 3 and 4.3.
+        recognition", IJCV 104(2), 2013, section 3; the order is that of 3.3.
     """
     check_settings(mode, min_side, most, longest_side)
     cv2 = import_opencv()
@@ -97,8 +97,8 @@ def corners_of_rectangles(rectangles, searched, size):
 def ranked(boxes, seed=0):
     """Return boxes (count, 4), none twice, in a random order in which large ones tend to be first.
 
-    The i-th largest of n boxes gets the rank i times a random number from 0 to 1: section 3.3 and 4.3 of the paper. The
-    order depends on the boxes, and not on the order in which they come.
+    The i-th largest of n boxes gets the rank i times a random number from 0 to 1: section 3.3 of the paper. The order
+    depends on the boxes, and not on the order in which they come.
     """
     boxes = np.unique(boxes, axis=0)
     largest_first = np.argsort(-np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), kind="stable")
