@@ -15,7 +15,9 @@ from tfapp.optimizers import SOLVERS
 from tfapp.optimizers.catalogue import read_setting
 from tfapp.reproduce.bpgrad import segmentation, segmenters
 from tfapp.reproduce.bpgrad.comparisons import text_solvers
-from tfapp.reproduce.bpgrad.segmenters import LearningCurves, SolverTable, setting_text
+from tfapp.reproduce.bpgrad.learning_curves import LearningCurves
+from tfapp.reproduce.bpgrad.segmenters import SolverTable
+from tfapp.reproduce.bpgrad.solver_runs import setting_text
 from tfapp.segmentation.config import TrainConfig
 from tfapp.segmentation.run import Run
 
@@ -90,7 +92,7 @@ def test_solvers_of_the_text_can_train_a_segmenter_at_paper_scale():
 def test_search_goes_on_where_the_best_value_is_the_last(monkeypatch, loss, best, tried):
     seen = []
 
-    def train_by(solver, value, *others):
+    def train_by(train, solver, value, *others):
         seen.append(value)
         return None if loss(value) is None else SimpleNamespace(path=value)
 
@@ -123,7 +125,7 @@ def test_all_solvers_are_those_of_the_text_with_its_values_at_paper_scale_and_se
 
 @pytest.fixture
 def curves():
-    curves = LearningCurves()
+    curves = LearningCurves(segmentation.CURVES, "pixel accuracy, %", **segmentation._SHOWN)
     for seed, accuracy in enumerate((0.5, 0.7)):
         rows = [
             {"epoch": epoch, "loss": 1.0, "accuracy": accuracy, "val_loss": 2.0, "val_accuracy": 0.4}

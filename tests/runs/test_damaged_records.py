@@ -108,8 +108,8 @@ def test_record_of_a_newer_format_is_told_before_what_it_holds(tmp_path):
 
 
 def test_foreign_kind_is_named(tmp_path):
-    with pytest.raises(InputError, match="is a run of `detection`; expected the `out` of `tfapp train`"):
-        open_run(written(tmp_path / "run", SEGMENTER | {"kind": "detection"}))
+    with pytest.raises(InputError, match="is a run of `tracking`; expected the `out` of `tfapp train`"):
+        open_run(written(tmp_path / "run", SEGMENTER | {"kind": "tracking"}))
 
 
 def test_record_with_a_byte_order_mark_is_opened(tmp_path):

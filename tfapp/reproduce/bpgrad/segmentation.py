@@ -25,6 +25,9 @@ SCALES = {
     "paper": "FCN-32s with VGG-16's weights on mirrored crops of 500x500, 50 epochs with batches of 20, the settings "
     "of appendix A.9; for PASCAL VOC 2011 and a GPU.",
 }
+# Columns of `history.csv` that figures 3.23 and A.10 show, with the titles of their panels.
+CURVES = {"accuracy": "training images", "val_accuracy": "validation images"}
+_SHOWN = {"factor": 100, "digits": 1, "others": ("loss", "val_loss"), "shared": True}
 ASSUMED = (
     "Printed numbers are of PASCAL VOC 2011, trained on its list train and tested on val, whose images are watched "
     "during the training too; nothing is chosen by them. Wu (2020) says test, whose masks were never published.",
@@ -162,7 +165,8 @@ def _trained(data, out, config, seeds, chosen, grid_epochs, progress):
 
     The studies share their trainings, if they have one folder.
     """
-    from tfapp.reproduce.bpgrad.segmenters import best_value, train_by, training_by, tried_values
+    from tfapp.reproduce.bpgrad.segmenters import best_value, tried_values
+    from tfapp.reproduce.bpgrad.solver_runs import train_by, training_by
     from tfapp.runs.ahead import do_ahead
     from tfapp.segmentation.training import train
 
@@ -182,16 +186,16 @@ def _trained(data, out, config, seeds, chosen, grid_epochs, progress):
     do_ahead(train, [(training_by(*job), {}) for job in jobs], progress)
     for job in jobs:
         solver, value, *_, own = job
-        yield solver, value, own.seed, train_by(*job, progress)
+        yield solver, value, own.seed, train_by(train, *job, progress)
 
 
 def _curves(name, trained, config, out, command):
     from tfapp.files import write_text
     from tfapp.report.result_table import document
-    from tfapp.reproduce.bpgrad.segmenters import LearningCurves
+    from tfapp.reproduce.bpgrad.learning_curves import LearningCurves
     from tfapp.runs.checkpoints import read_history
 
-    curves, remarks = LearningCurves(), []
+    curves, remarks = LearningCurves(CURVES, "pixel accuracy, %", **_SHOWN), []
     for solver, value, seed, run in trained:
         if run is None:
             remarks.append(f"{solver} at {value} with seed {seed} diverged, and has no curve.")
