@@ -1,6 +1,14 @@
 """Registry of all studies by name, in the order in which the command line lists them."""
 
-from tfapp.reproduce.bpgrad import comparisons, functions, imagenet, networks, segmentation, two_layer_studies
+from tfapp.reproduce.bpgrad import (
+    comparisons,
+    detection,
+    functions,
+    imagenet,
+    networks,
+    segmentation,
+    two_layer_studies,
+)
 from tfapp.reproduce.landscape import studies as landscape
 from tfapp.reproduce.lecture import batch_normalisation as lecture_batch_normalisation
 from tfapp.reproduce.lecture import figure_1 as lecture_figure_1
@@ -38,6 +46,7 @@ STUDIES = {
         two_layer_studies,
         comparisons,
         imagenet,
+        detection,
         segmentation,
         pose,
         pose_figures,

@@ -58,6 +58,11 @@ def published_row(number, solver) -> list[float] | None:
     return _content()["tables"][number]["rows"].get(solver)
 
 
+def published_columns(number) -> list[str]:
+    """Return the names of the columns of table 3.1 to 3.4, as text `number`."""
+    return _content()["tables"][number]["columns"]
+
+
 def published_gap(data) -> tuple[float, float]:
     """Return the printed gap between the bounds of figure 3.20 in the first epoch and in the last.
 
