@@ -13,6 +13,7 @@ from tfapp.data import open_boxes
 from tfapp.detection.detector import Rules
 from tfapp.detection.evaluation import evaluate_run, read_scores
 from tfapp.detection.geometry import overlaps
+from tfapp.detection.page import write_page
 from tfapp.detection.prediction import check_places, predict
 from tfapp.detection.proposals.files import write_proposals
 from tfapp.detection.run import DetectionRun
@@ -172,3 +173,17 @@ def test_changed_boxes_are_told_before_a_test(place, tmp_path):
 
 def test_resumed_run_is_the_one_in_its_folder(run):
     assert DetectionRun.open(run.path).config == run.config
+
+
+def test_page_tells_the_result_and_shows_every_figure(run, evaluated, tmp_path):
+    write_page([run.path], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    scores, _ = evaluated
+    assert f"Mean average precision {100 * scores['mean']['11-point']:.1f} %" in page
+    assert page.count("data:image/png") >= 5 and "is missing" not in page
+
+
+def test_page_of_a_run_without_a_test_names_the_command(place, tmp_path):
+    run = trained(place, tmp_path / "run", epochs=1)
+    write_page([run.path], tmp_path / "page.html")
+    assert f"tfapp detect evaluate {run.typed_path}" in (tmp_path / "page.html").read_text()

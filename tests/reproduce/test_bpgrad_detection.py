@@ -1,21 +1,17 @@
 """Table 3.3 and figure 3.22 of Wu (2020): detectors by several solvers."""
 
 import csv
-import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.detection.tiny_detector import write_backbone, write_boxed
 from tfapp.cli.main import app
 from tfapp.detection.config import DetectionConfig
 from tfapp.errors import InputError
 from tfapp.reproduce.bpgrad import detection
 from tfapp.reproduce.bpgrad.detectors import PrecisionTable, printed_table
 from tfapp.reproduce.bpgrad.solver_runs import setting_text
-
-sys.path.append(str(Path(__file__).parents[1] / "detection"))
-from tiny_detector import write_backbone, write_boxed  # noqa: E402
 
 
 def scores(first, second, mean, coco):

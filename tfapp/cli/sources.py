@@ -24,6 +24,7 @@ RUNS = {
 PAGES = {
     SEGMENTATION: "tfapp.segmentation.page:write_report",
     TRANSFER: "tfapp.transfer.page:write_page",
+    DETECTION: "tfapp.detection.page:write_page",
 }
 
 # Options of every command that takes .keras files.

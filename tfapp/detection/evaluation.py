@@ -7,6 +7,7 @@ import numpy as np
 from tfapp.average_precision import ELEVEN_POINT
 from tfapp.claims import claiming
 from tfapp.detection.detector import Rules
+from tfapp.detection.losses_figure import save_losses_png
 from tfapp.detection.pictures import draw_detections
 from tfapp.detection.run import DetectionRun
 from tfapp.detection.scores.evaluation import METRICS_ENTRIES, evaluate_detections
@@ -15,9 +16,11 @@ from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
 from tfapp.records import Entries, Text, read_record
 from tfapp.report.contact_sheet import contact_sheet
+from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT
 
-METRICS, DETECTIONS, SAMPLES = "metrics.json", "detections.json", "samples.png"
+METRICS, DETECTIONS = "metrics.json", "detections.json"
+FIGURES, SAMPLES, LOSSES = "figures", "samples.png", "losses.png"
 _MOST_SAMPLES, _ACROSS, _CELL = 12, 3, 420
 METRICS_OF_RUN = Entries({"weights": Text(), "scores": METRICS_ENTRIES})
 
@@ -59,9 +62,10 @@ def evaluate_run(
         score=score,
         crowds=run.record["data"]["spec"].startswith("coco:"),
     )
-    figures = run.path / "figures"
+    figures = run.path / FIGURES
     figures.mkdir(exist_ok=True)
-    written = [*save_figures(scores, figures), figures / SAMPLES]
+    written = [*save_figures(scores, figures), figures / LOSSES, figures / SAMPLES]
+    save_losses_png(read_history(run.path), written[-2])
     _save_samples(images, found, run.class_names, score, written[-1])
     write_json(run.path / DETECTIONS, coco_results(images, found, run.class_names))
     write_json(run.path / METRICS, {"weights": run.weights, "rules": vars(rules), "scores": scores})
