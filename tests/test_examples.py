@@ -46,7 +46,7 @@ COMMANDS = [
     for name, text in TEXTS.items()
     for command in re.findall(r"^(tfapp .+?)\s*(?:#.*)?$", "".join(text.split("```")[1::2]), re.MULTILINE)
 ]
-GROUPS = ("data", "pose", "reproduce", "solvers", "transfer")
+GROUPS = ("data", "detect", "pose", "reproduce", "solvers", "transfer")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,11 @@ KNOWN = "pose fit scenes --out known --instances 1 --cad scenes/truth/object.ply
 # A refinement that explains its scenes takes minutes: the poses are refined as if it had found the true part.
 REFINED = "true model"
 OWN = "own images"
+BOXES = "own boxes"
+DETECT = (
+    "detect train voc-boxes:boxes --out detector --backbone small.keras --epochs 6 --frozen-stride 0 --head-width 16 "
+    "--shorter-side 64 --longer-side 96 --anchor-sizes 16,24 --anchor-ratios 1 --regions 16"
+)
 DIGITS = "digits:200 --model lenet-5"
 CASES = {
     "train": Case(TRAIN),
@@ -68,6 +74,11 @@ CASES = {
     "pose fit": Case("pose fit scenes --out fitted --instances 1 --rounds 4", (SCENES,)),
     "pose distil": Case("pose distil poses --epochs 3", (SCENES, POSES, REFINED)),
     "transfer train": Case(TRANSFER),
+    "detect train": Case(DETECT, (BOXES,)),
+    "detect train by selective search": Case(f"{DETECT} --proposals selective-search --min-side 8", (BOXES,)),
+    "detect proposals": Case("detect proposals voc-boxes:boxes --out boxes.npz --min-side 8", (BOXES,)),
+    "detect evaluate": Case("detect evaluate detector", (BOXES, DETECT)),
+    "detect predict": Case("detect predict detector boxes --out found --score 0.1", (BOXES, DETECT)),
     "solvers": Case(
         f"solvers compare {DIGITS} --out solvers --solvers bpgrad,adam --seeds 0 --epochs 2 --grid-epochs 0"
     ),
@@ -122,6 +133,7 @@ LONG = (
     "pose refine",
     "pose distil",
     "transfer train",
+    "detect train",
     "solvers",
     "export",
 )
@@ -236,5 +248,14 @@ def write_own(folder):
         Image.fromarray(mask).save(folder / "own" / "masks" / f"{index}.png")
 
 
+def write_boxes(folder):
+    """Write twelve pictures with boxes, and a small network for their features."""
+    sys.path.append(str(Path(__file__).parent / "detection"))
+    from tiny_detector import write_backbone, write_boxed
+
+    write_boxed(folder / "boxes", 12)
+    write_backbone(folder / "small.keras")
+
+
 # What no command makes, by its name among those that run before a case: functions of the folder.
-STEPS = {REFINED: refine_as_true, OWN: write_own}
+STEPS = {REFINED: refine_as_true, OWN: write_own, BOXES: write_boxes}
