@@ -1,6 +1,7 @@
 """What is refused before a detector is trained, and how its data are split."""
 
 import pytest
+from PIL import Image
 from tiny_detector import tiny_config, write_backbone, write_boxed
 
 from tfapp.data import open_boxes
@@ -89,3 +90,17 @@ def test_split_without_an_object_is_refused(tmp_path):
     with pytest.raises(InputError, match="has a box that counts"):
         for seed in range(2):
             split_boxed(open_boxes(spec), tiny_config("vgg16", split_seed=seed))
+
+
+def test_image_thinner_than_a_feature_is_refused(tmp_path):
+    spec = write_boxed(tmp_path / "own", 4)
+    Image.new("RGB", (800, 4)).save(tmp_path / "own" / "0.png")
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>90</xmax><ymax>4</ymax></bndbox>"
+    (tmp_path / "own" / "0.xml").write_text(
+        f"<annotation><object><name>bright</name>{box}</object></annotation>"
+    )
+    with pytest.raises(
+        InputError, match="800x4 pixels: scaled .* 0.5 pixels across, and a cell of the features has 8"
+    ):
+        train(spec, tmp_path / "run", tiny_config(write_backbone(tmp_path / "small.keras")))
+    assert not (tmp_path / "run").exists()

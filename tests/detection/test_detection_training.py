@@ -187,3 +187,13 @@ def test_page_of_a_run_without_a_test_names_the_command(place, tmp_path):
     run = trained(place, tmp_path / "run", epochs=1)
     write_page([run.path], tmp_path / "page.html")
     assert f"tfapp detect evaluate {run.typed_path}" in (tmp_path / "page.html").read_text()
+
+
+def test_damaged_image_ends_the_training_in_words_and_leaves_nothing(place, tmp_path):
+    shutil.copytree(place / "own", tmp_path / "own")
+    for number in range(24):
+        file = tmp_path / "own" / f"{number}.png"
+        file.write_bytes(file.read_bytes()[:3000])
+    with pytest.raises(InputError, match="png is damaged or truncated"):
+        train(f"voc-boxes:{tmp_path / 'own'}", tmp_path / "run", config(place))
+    assert not (tmp_path / "run").exists()

@@ -1,6 +1,7 @@
 """tf.data streams of images with the regions that a detector is trained on: seeded, startable at any step."""
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +10,7 @@ from tfapp.data.augmentation import change_values, draw_changes, draw_symmetry
 from tfapp.data.boxed import Boxes
 from tfapp.detection.framing import padded_side, resized, scale_of, together
 from tfapp.detection.sampling import regions_around, sample_anchors, sample_regions
+from tfapp.errors import InputError
 
 # Keep the draws of a detector's batches apart from each other and from those of the augmentation.
 _ORDER, _REGIONS, _FOLD = 0x0DE7, 0x0DE8, 0x0DE9
@@ -32,6 +34,7 @@ class Sampler:
         has_proposal_head: Whether there is one.
         augmentation: `tfapp.data.augmentation.Augmentation`, its symmetry `none` or `mirror`.
         offset_scale: `OffsetScale`; None for offsets as they are.
+        failures: What was wrong with images in a stream, of which TensorFlow's own error keeps the text alone.
     """
 
     images: object
@@ -46,6 +49,7 @@ class Sampler:
     has_proposal_head: bool
     augmentation: object
     offset_scale: object = None
+    failures: list = field(default_factory=list)
 
     def batch(self, indices, seeds):
         """Return the batch of these images as a dictionary of arrays, each image with the draws of its own seed.
@@ -132,6 +136,20 @@ class Sampler:
             anchors = self.anchors(*(padded_side(length, self.stride) // self.stride for length in size))
         return self._regions(size, objects, proposals, anchors, np.random.default_rng([index, _REGIONS]))
 
+    @contextmanager
+    def failing_in_words(self):
+        """Have what is wrong with an image of a stream raised as the InputError that it was."""
+        try:
+            yield
+        except tf.errors.OpError:
+            if not self.failures:
+                raise
+            failure = self.failures[0]
+        else:
+            return
+        # Outside of the handler, whose frames would keep the stream and its threads to the end of the process.
+        raise failure
+
 
 def as_keras(batch):
     """Return a batch of `Sampler.batch`, or tensors of it, as `fit()` takes it: inputs, targets, weights."""
@@ -211,8 +229,15 @@ def _stream(numbers, batch_at, sampler):
     names = [name for name in _SHAPES if sampler.has_proposal_head or not name.startswith("anchor")]
     kinds = [tf.int32 if name == "labels" else tf.float32 for name in names]
 
+    def arrays_at(number):
+        try:
+            return _listed(batch_at(number), names)
+        except InputError as error:
+            sampler.failures.append(error)
+            raise
+
     def load(number):
-        arrays = tf.numpy_function(lambda one: _listed(batch_at(one), names), [number], kinds, stateful=False)
+        arrays = tf.numpy_function(arrays_at, [number], kinds, stateful=False)
         for name, array in zip(names, arrays, strict=True):
             array.set_shape(_SHAPES[name])
         return as_keras(dict(zip(names, arrays, strict=True)))

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.detection.detections import Detections
+from tfapp.detection.framing import check_image_size
 from tfapp.detection.layers import (
     AnchorRegions,
     DetectedObjects,
@@ -116,7 +117,12 @@ class Detector:
         Args:
             image: float32 (height, width, 3) in [0, 1].
             proposals: float32 (m, 4) in its pixels, where it takes them.
+
+        Raises:
+            InputError: For an image that is too thin to be looked at, as `check_image_size` says.
         """
+        frame = self.model.get_layer("frame")
+        check_image_size("The image", image.shape[:2], frame.shorter, frame.longer, frame.stride)
         inputs = [image[None]] if proposals is None else [image[None], np.float32(proposals)[None]]
         boxes, scores, classes, counts = self._graph(*inputs)
         count = int(counts[0])

@@ -63,3 +63,20 @@ def check_sides(shorter, longer):
             "`shorter_side` and `longer_side` must be pixels from 32 to 8,192, the shorter one no longer than the "
             f"other; got {shorter} and {longer}."
         )
+
+
+def check_image_size(name, size, shorter, longer, stride):
+    """Raise InputError for an image that is so thin that, when it is scaled, it has less than one feature across.
+
+    Args:
+        name: Of the image, for the message.
+        size: (height, width) in pixels.
+        shorter, longer: As of `scale_of`.
+        stride: Pixels of one feature.
+    """
+    across = min(size) * min(shorter / min(size), longer / max(size))
+    if across < stride:
+        raise InputError(
+            f"{name} has {size[1]}x{size[0]} pixels: scaled to a longer side of {longer} it is {across:.1f} pixels "
+            f"across, and a cell of the features has {stride}; give a larger `longer_side`, or leave the image out."
+        )

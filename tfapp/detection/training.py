@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import rmtree
 
 import keras
 import numpy as np
@@ -15,9 +16,10 @@ from tfapp.data.labelled import has_fingerprint
 from tfapp.data.splits import Split, share_out
 from tfapp.detection.backbones import VGG16, open_backbone
 from tfapp.detection.batches import ordered_batches, training_stream
+from tfapp.detection.framing import check_image_size
 from tfapp.detection.losses import losses_of
 from tfapp.detection.model import build_detector, prepare_for_training
-from tfapp.detection.proposals.of_run import fingerprint_of, proposals_of
+from tfapp.detection.proposals.of_run import FOLDER, fingerprint_of, proposals_of
 from tfapp.detection.proposals.recall import recall_of, recall_table
 from tfapp.detection.run import DetectionRun, anchors_of, sampler_of
 from tfapp.detection.sampling import offset_scale
@@ -76,6 +78,8 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         stride, config = begun.record["stride"], replace(config, input_scale=begun.config.input_scale)
         if not kept.done():
             model, stride, config = _new_model(config, data, progress)
+    for image in (image for part in data.splits for image in part):
+        check_image_size(image.file, image.size, config.shorter_side, config.longer_side, stride)
     proposals = proposals_of(config.proposals, train_images, out, min_side=config.min_side, progress=progress)
     if proposals is not None:
         _tell_recall(train_images, proposals, data, progress)
@@ -96,10 +100,16 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
             proposals=fingerprint_of(config.proposals),
             offset_scale=scale.to_json(),
         )
-    with progress.task(title) as task:
-        _fit(begun, kept, model, config, data, train_images, proposals, task)
-        if task.total is None:
-            task.finish("trained already")
+    try:
+        with progress.task(title) as task:
+            _fit(begun, kept, model, config, data, train_images, proposals, task)
+            if task.total is None:
+                task.finish("trained already")
+    except InputError:
+        # Proposals that took time stay, as do epochs, and are resumed.
+        if not kept.done() and not (out / FOLDER).exists():
+            rmtree(out)
+        raise
     begun.record_extension(command, epochs=config.epochs)
     return begun
 
@@ -217,9 +227,10 @@ def _fit(run, kept, model, config, data, images, proposals, task):
         stream = training_stream(sampler, config.batch_size, config.seed, epochs * steps)
         return {"x": stream, "steps_per_epoch": steps, "validation_data": _watched(run, config, data)}
 
-    fitted = fit_or_resume(
-        kept, config.epochs, begin, batches, diverged=kept.diverged, callbacks=[ReportProgress(task)]
-    )
+    with sampler.failing_in_words():
+        fitted = fit_or_resume(
+            kept, config.epochs, begin, batches, diverged=kept.diverged, callbacks=[ReportProgress(task)]
+        )
     save_finished(fitted, run.path / run.model_file)
 
 
