@@ -55,7 +55,7 @@ def test_printed_rows_have_the_mean_of_their_twenty_classes():
 
 
 def test_settings_of_the_text_can_train_a_detector():
-    for name, value in detection._chosen(None, None).items():
+    for name, value in detection._chosen(None, 12).items():
         DetectionConfig(
             **detection.SETTINGS["paper"], backbone="vgg16", solver=setting_text(name, value)
         ).check()

@@ -28,10 +28,10 @@ SETTINGS = {
         "frozen_stride": 0,
     },
 }
-EPOCHS = 12
+EPOCHS = {"small": 6, "paper": 12}
 SCALES = {
     "small": "Faster R-CNN on the backbone that is named, layers of up to stride 4 as they are, up to half of the "
-    "regions objects, shorter sides of 480, 12 epochs; for two cores, such as blood cells.",
+    "regions objects, shorter sides of 480, 6 epochs; for two cores, such as blood cells.",
     "paper": "Fast R-CNN on VGG-16 with RoI pooling and selective search, shorter sides of 600, 12 epochs; for a GPU.",
 }
 ASSUMED = (
@@ -84,7 +84,8 @@ def table_3_3(
     from tfapp.report.result_table import document
     from tfapp.reproduce.bpgrad.detectors import PrecisionTable, printed_table
 
-    config, chosen = _config(scale, epochs, backbone, weights), _chosen(solvers, epochs)
+    config = _config(scale, epochs, backbone, weights)
+    chosen = _chosen(solvers, config.epochs)
     table, rules = PrecisionTable(), Rules(nms=nms)
     for solver, value, seed, run in _trained(data, out, config, seeds, chosen, progress):
         title = f"testing {run.path.name}" if run else ""
@@ -118,7 +119,8 @@ def figure_3_22(
     from tfapp.reproduce.bpgrad.learning_curves import LearningCurves
     from tfapp.runs.checkpoints import read_history
 
-    config, chosen = _config(scale, epochs, backbone, weights), _chosen(solvers, epochs)
+    config = _config(scale, epochs, backbone, weights)
+    chosen = _chosen(solvers, config.epochs)
     columns = {"offsets_loss": "box regression", "scores_loss": "classification"}
     curves, remarks = LearningCurves(columns, "training loss", others=("loss",)), []
     for solver, value, seed, run in _trained(data, out, config, seeds, chosen, progress):
@@ -159,7 +161,7 @@ def _config(scale, epochs, backbone, weights):
             "A detector needs a trained backbone: name a .keras file, or a network of keras.applications with its "
             "`weights`, by `backbone`."
         )
-    options = SETTINGS[scale] | {"backbone": backbone, "weights": weights, "epochs": epochs or EPOCHS}
+    options = SETTINGS[scale] | {"backbone": backbone, "weights": weights, "epochs": epochs or EPOCHS[scale]}
     return DetectionConfig(**options)
 
 
@@ -175,7 +177,7 @@ def _chosen(solvers, epochs):
             )
         return solvers
     found = text_solvers(PRESET)
-    half = f"@{(epochs or EPOCHS) // 2 + 1}"
+    half = f"@{epochs // 2 + 1}"
     return {
         name: value.replace("@7", half) if isinstance(value, str) else value for name, value in found.items()
     }
