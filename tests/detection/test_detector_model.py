@@ -134,3 +134,24 @@ def test_regions_without_weight_do_not_count(model):
     labels, scores = np.array([[1, 2]]), np.float32([[[0.1, 0.6, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]]])
     found = losses["scores"](labels, scores, sample_weight=np.float32([[1, 0]]))
     assert float(found) == pytest.approx(-np.log(0.6), rel=1e-5)
+
+
+def test_fully_connected_layers_take_the_weights_of_vgg16(file, tmp_path):
+    features = keras.Input((7 * 7 * 16,))
+    x = keras.layers.Dense(16, name="fc1", bias_initializer="ones")(features)
+    trained = keras.Model(features, keras.layers.Dense(16, name="fc2", bias_initializer="ones")(x))
+    trained.save(tmp_path / "vgg.keras")
+    model = build_detector(open_backbone(file), 3, head_width=16)
+    prepare_for_training(model, 0.0, str(tmp_path / "vgg.keras"))
+    head = model.get_layer("region_head")
+    for name, theirs in (("fc6", "fc1"), ("fc7", "fc2")):
+        for one, other in zip(
+            head.get_layer(name).get_weights(), trained.get_layer(theirs).get_weights(), strict=True
+        ):
+            assert (one == other).all()
+
+
+def test_vgg16_without_its_last_pooling_has_stride_16():
+    backbone = open_backbone("vgg16")
+    assert backbone.stride == 16 and backbone.layer == "block5_conv3_relu"
+    assert backbone.model.compute_output_shape((1, 64, 96, 3)) == (1, 4, 6, 512)
