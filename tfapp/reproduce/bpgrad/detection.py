@@ -13,11 +13,11 @@ PRESET = "wu2020-detection"
 SETTINGS = {
     "small": {
         "proposals": "rpn",
-        "frozen_stride": 4,
+        "frozen_stride": 8,
         "head_width": 512,
         "foreground": 0.5,
-        "shorter_side": 480,
-        "longer_side": 1000,
+        "shorter_side": 384,
+        "longer_side": 800,
     },
     "paper": {
         "proposals": "selective-search",
@@ -30,8 +30,8 @@ SETTINGS = {
 }
 EPOCHS = {"small": 6, "paper": 12}
 SCALES = {
-    "small": "Faster R-CNN on the backbone that is named, layers of up to stride 4 as they are, up to half of the "
-    "regions objects, shorter sides of 480, 6 epochs; for two cores, such as blood cells.",
+    "small": "Faster R-CNN on the backbone that is named, layers of up to stride 8 as they are, up to half of the "
+    "regions objects, shorter sides of 384, 6 epochs; for two cores, such as blood cells.",
     "paper": "Fast R-CNN on VGG-16 with RoI pooling and selective search, shorter sides of 600, 12 epochs; for a GPU.",
 }
 ASSUMED = (
