@@ -2,13 +2,22 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
 from tfapp.errors import InputError
 from tfapp.report import colours
-from tfapp.report.figures import data_address, jpeg_address, save_gif, save_image, save_png, screen_png
+from tfapp.report.figures import (
+    data_address,
+    jpeg_address,
+    legend_beside,
+    save_gif,
+    save_image,
+    save_png,
+    screen_png,
+)
 
 
 @pytest.fixture
@@ -96,3 +105,14 @@ def test_a_picture_that_its_format_cannot_hold_is_refused_and_nothing_is_left(tm
     with pytest.raises(InputError, match="wide.webp cannot be written"):
         save_image(Image.new("L", (20_000, 1)), tmp_path / "wide.webp")  # WebP ends at 16,383 pixels
     assert not list(tmp_path.iterdir())
+
+
+def test_legend_of_many_lines_makes_the_figure_as_high_as_it_needs():
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    lines = [axes.plot([0, 1], label=str(number))[0] for number in range(30)]
+    legend_beside(figure, lines)
+    FigureCanvasAgg(figure).draw()
+    [legend] = figure.legends
+    box = legend.get_window_extent()
+    assert box.y0 >= 0 and box.y1 <= figure.bbox.height

@@ -15,6 +15,7 @@ from tfapp.files import atomic_path
 # Dots per inch of files, which are also printed, and of what is shown on screens only.
 _DPI, _SCREEN_DPI = 200, 100
 _MARGIN = 0.12  # inches around a cropped figure
+_LEGEND_LINE = 0.215  # inches of a line of a legend
 
 
 def save_png(figure, path, *, crop=False) -> None:
@@ -30,6 +31,18 @@ def save_png(figure, path, *, crop=False) -> None:
     options = {"bbox_inches": "tight", "pad_inches": _MARGIN} if crop else {}
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI, facecolor="white", **options)
+
+
+def legend_beside(figure, handles) -> None:
+    """Write a legend to the right of a figure, which becomes as high as all of its lines need.
+
+    Args:
+        figure: Matplotlib figure with the layout `constrained`.
+        handles: What the legend names.
+    """
+    handles = list(handles)
+    figure.set_figheight(max(figure.get_figheight(), _LEGEND_LINE * len(handles) + _MARGIN))
+    figure.legend(handles=handles, loc="outside right upper", frameon=False)
 
 
 def screen_png(figure) -> tuple[bytes, int, int]:

@@ -61,7 +61,7 @@ class LearningCurves:
         """
         from matplotlib.figure import Figure
 
-        from tfapp.report.figures import save_png
+        from tfapp.report.figures import legend_beside, save_png
 
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         panels = figure.subplots(1, len(self.columns), sharey=self.shared)
@@ -71,7 +71,7 @@ class LearningCurves:
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
         panels[0].set_ylabel(self.noun)
-        figure.legend(handles=panels[0].get_lines(), loc="outside right upper", frameon=False)
+        legend_beside(figure, panels[0].get_lines())
         figure.suptitle(title)
         save_png(figure, path)
 

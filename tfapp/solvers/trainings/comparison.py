@@ -17,7 +17,7 @@ from tfapp.files import check_folder, write_text
 from tfapp.optimizers import make_solver, solver_of
 from tfapp.optimizers.catalogue import value_text
 from tfapp.report.colours import QUALITATIVE, qualitative
-from tfapp.report.figures import save_png
+from tfapp.report.figures import legend_beside, save_png
 from tfapp.report.result_table import ResultTable, code, document, mean_and_spread
 from tfapp.runs.progress import SILENT
 from tfapp.solvers.trainings.search import at_the_edge, best_values, grid_jobs, jobs_beyond, write_grid
@@ -292,8 +292,7 @@ def save_curves_png(comparison, path, title=None):
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else "")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3, which="both")
-    lines = [line for line in panels[0].get_lines() if isinstance(line, Line2D)]
-    figure.legend(handles=lines, loc="outside right upper", frameon=False)
+    legend_beside(figure, (line for line in panels[0].get_lines() if isinstance(line, Line2D)))
     if title:
         figure.suptitle(title)
     save_png(figure, path)
