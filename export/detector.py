@@ -25,7 +25,9 @@ from tfapp.export.images import (
 from tfapp.export.kinds import DETECTOR
 from tfapp.export.requests import check_keras_model, outputs_of, tolerance_of
 
-CORNERS = "Boxes are rows y1, x1, y2, x2 in pixels of the image that was sent, y downwards; pixel i reaches from i to i + 1."
+CORNERS = (
+    "Rows y1, x1, y2, x2 in pixels of the image that was sent, y downwards; pixel i reaches from i to i + 1."
+)
 # What its outputs mean, by alias.
 MEANINGS = {
     "boxes": "y1, x1, y2, x2 in pixels of the image that was sent, the likeliest first; zeros behind the last",

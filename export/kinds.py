@@ -62,7 +62,7 @@ def _of_scorer(manifest):
 def _of_detector(manifest):
     found = [
         _images(manifest["images"]),
-        f"Boxes of {manifest['rows']} objects of an image at most. {manifest['corners']}",
+        f"Boxes: at most {manifest['rows']} of an image. {manifest['corners']}",
         f"Classes: {_numbered(manifest['class_names'])}",
     ]
     if not manifest["stored_boxes"]:

@@ -1,6 +1,6 @@
 """Put a trained run or a `.keras` file behind TensorFlow Serving, check an exported folder, show how to call it.
 
-tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a .keras file, of detection, poses or transfer
+tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be of any task, or a .keras file
 tfapp export verify DIR                   check it again, here or on the server
 tfapp export show DIR                     signatures, example requests, server command
 tfapp export client ADDRESS IMAGES        have a server answer images (tfapp/cli/export_client.py)
@@ -47,8 +47,8 @@ class _RunFirst(TyperGroup):
 
 app = typer.Typer(
     cls=_RunFirst,
-    help="Write a run, of segmentation, detection, poses or transfer, or a .keras file as a SavedModel for TensorFlow Serving: "
-    "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status] "
+    help="Write a run, of segmentation, detection, poses or transfer, or a .keras file as a SavedModel for TensorFlow "
+    "Serving: tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status] "
     "[--onnx] [--tflite] [--no-refined].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR | client ADDRESS IMAGES | config BASE_DIR...",
     no_args_is_help=True,
