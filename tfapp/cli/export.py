@@ -48,8 +48,8 @@ class _RunFirst(TyperGroup):
 app = typer.Typer(
     cls=_RunFirst,
     help="Write a run, of segmentation, detection, poses or transfer, or a .keras file as a SavedModel for TensorFlow "
-    "Serving: tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status] "
-    "[--onnx] [--tflite] [--no-refined].",
+    "Serving: tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] "
+    "[--status] [--onnx] [--tflite] [--no-refined].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR | client ADDRESS IMAGES | config BASE_DIR...",
     no_args_is_help=True,
     rich_markup_mode="rich",

@@ -79,7 +79,7 @@ def rules_sentence(run):
         "as it was last evaluated" if scores is not None else "by the usual rules, as it is not evaluated"
     )
     return (
-        f"Boxes are served {origin}: of a score of {rules.min_score:g} and more, at most {rules.max_boxes} of an image, "
+        f"Boxes are served {origin}: of scores above {rules.min_score:g}, at most {rules.max_boxes} of an image, "
         f"without those that overlap a likelier one of their class by more than {rules.nms:g}. Clients may leave out "
         "those of low scores; `tfapp detect evaluate` with other options, and another export, change the rest."
     )
