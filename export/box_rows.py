@@ -48,7 +48,8 @@ def differences(expected, found):
     """
     if not len(expected[1]):
         return 0.0, 0.0, 0
-    boxes, scores, classes = (values[paired(expected, found)] for values in found)
+    pairs = paired(expected, found)
+    boxes, scores, classes = (values[pairs] for values in found)
     return (
         float(np.abs(boxes - expected[0]).max()),
         float(np.abs(scores - expected[1]).max()),
@@ -67,11 +68,14 @@ def same_rows(expected, found):
 def form_failure(answer):
     """Return a sentence if an answer is no list of boxes of each image, else None.
 
-    Scores must fall from row to row, and rows behind the last box hold zeros and the class -1.
+    Numbers must be finite, scores fall from row to row, and rows behind the last box hold zeros and the class -1.
 
     Args:
         answer: As of `rows_of`.
     """
+    for alias in ("boxes", "scores"):
+        if wrong := np.count_nonzero(~np.isfinite(answer[alias])):
+            return f"`{alias}` expected to be finite, got {wrong} that are not"
     most = answer["boxes"].shape[1]
     for place, count in enumerate(answer["counts"].tolist()):
         if not 0 <= count <= most:

@@ -104,12 +104,6 @@ def check_found(found, images, num_classes):
         num_classes: Of the class names.
     """
     height, width = images.shape[1:3]
-    for alias in ("boxes", "scores"):
-        wrong = np.count_nonzero(~np.isfinite(found[alias]))
-        if wrong:
-            raise _wrong(
-                f"`{alias}` of `model` must be finite.", f"{wrong} numbers that are not", height, width
-            )
     if failure := form_failure(found):
         raise _wrong("`model` must give a list of boxes of each image.", failure, height, width)
     rows = [rows_of(found, place) for place in range(len(images))]

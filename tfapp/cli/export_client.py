@@ -84,6 +84,10 @@ def client(
             "classes of a detector are called."
         ),
     ] = None,
+    score: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of detectors: least score of a box that is written."),
+    ] = 0.5,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files of these names that tfapp did not write.")
     ] = False,
@@ -123,7 +127,9 @@ def client(
         with Client(address, model, version=version, label=label, **options) as caller:
             if tile is not None and signature is None:
                 signature = UINT8 if UINT8 in caller.signatures else DEFAULT
-            served = ServedImages(caller, signature, value_range, ServedBoxes())
+            served = ServedImages(caller, signature, value_range, ServedBoxes(score))
+            if served.form is None and context.get_parameter_source("score").name == "COMMANDLINE":
+                raise InputError(f"`score` is for detectors, and {model} is none; leave it out.")
             if tile is None and exported is not None:
                 if served.form is None:
                     raise InputError(_TOGETHER)

@@ -26,7 +26,10 @@ _MOST_CLASSES = 10_000
 class ServedBoxes:
     """Form of the answers of a detector: a picture with boxes of each image, and `boxes.csv` with the boxes of all.
 
-    Until `name_classes` they are numbers, as a server does not tell their names.
+    Until `name_classes` classes are numbers, as a server does not tell their names.
+
+    Args:
+        score: Least score of boxes that are written, of those that the server gives.
     """
 
     suffix = PICTURE
@@ -34,8 +37,8 @@ class ServedBoxes:
     # Of the first box of a trial image: suppression may choose other ones of those that are as likely.
     compared = "scores"
 
-    def __init__(self):
-        self._names, self._found = None, []
+    def __init__(self, score=0.5):
+        self._score, self._names, self._found = score, None, []
 
     def fits(self, outputs):
         """Return whether a signature has these outputs, `tfapp.export.client.tensors.Tensor` by alias."""
@@ -81,9 +84,7 @@ class ServedBoxes:
             ServingError: What is no list of boxes, or of a class without a name.
         """
         one = {alias: np.asarray(outputs[alias][index : index + 1]) for alias in _ALIASES}
-        failure = form_failure(one) if np.isfinite(one["boxes"]).all() else "`boxes` are no finite numbers"
-        if failure is None:
-            failure = self._class_failure(rows_of(one, 0)[2])
+        failure = form_failure(one) or self._class_failure(rows_of(one, 0)[2])
         if failure is not None:
             raise ServingError(
                 f"The answer for {file} is no list of boxes: {failure}; is the model the one that was exported?",
@@ -99,6 +100,7 @@ class ServedBoxes:
     def write(self, file, result, path):
         """Write the picture of an image with the boxes of its `result`, and keep these for `finish`."""
         found = Detections(result["boxes"], result["classes"].astype(np.int64), result["scores"])
+        found = found[found.scores >= self._score]
         save_own_png(Image.fromarray(draw_found(read_image(file), found, self._names_for([found]))), path)
         self._found.append((file, found))
 
