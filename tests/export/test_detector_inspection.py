@@ -125,8 +125,8 @@ def test_numbers_of_a_half_precision_detector_leave_as_float32():
 
 
 def test_pictures_are_chosen_in_which_something_is_found():
-    requests = DetectorRequests(inspect_detector(build_quarters(least=0.4), 2))
-    first, chosen = sample_picture((40, 50), 3, 0)[None], requests.pixels((40, 50))
+    requests = DetectorRequests(inspect_detector(build_quarters(least=0.3), 2))
+    first, chosen = sample_picture((40, 51), 3, 0)[None], requests.pixels((40, 51))
     counts = [requests.answer(images.astype(np.float32) / 255)["counts"][0] for images in (first, chosen)]
     assert counts[0] == 0 < counts[1]
 

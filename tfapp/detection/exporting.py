@@ -35,8 +35,8 @@ def export_run(run, base_dir, version=None, *, formats=(), **serving):
     config = run.config
     if not config.has_anchors:
         raise InputError(
-            f"{run.path} was trained with proposals of {config.proposals}, which a server does not have; train with "
-            "`proposals` rpn or anchors."
+            f"{run.path} was trained with proposals of {config.proposals}, which a server does not have; train one by "
+            "`tfapp detect train` with `--proposals rpn` or `--proposals anchors`."
         )
     if formats:
         raise InputError(
