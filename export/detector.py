@@ -8,18 +8,16 @@ import tensorflow as tf
 from tfapp.errors import reason_of_call
 from tfapp.export.archive import write_version
 from tfapp.export.batch_trial import check_each_alone, unlike_images
+from tfapp.export.detector_graph import Detector, detector_endpoints
 from tfapp.export.detector_requests import DetectorRequests, check_found
 from tfapp.export.errors import ExportError
 from tfapp.export.images import (
     ANY_SIZE,
     MAX_PIXELS,
-    ImageModel,
     ServedImages,
-    answer_files,
     checked_max_pixels,
     checked_names,
     checked_sizes,
-    image_endpoints,
     image_input,
 )
 from tfapp.export.kinds import DETECTOR
@@ -51,6 +49,7 @@ def export_detector(
     metadata=None,
     extra_examples=None,
     max_pixels=MAX_PIXELS,
+    max_images=None,
     status=False,
     formats=(),
 ):
@@ -61,8 +60,9 @@ def export_detector(
     anything in such pictures; the manifest says how many boxes there were. How answers are compared, and what of near
     ties, says `tfapp.export.comparisons.compare_detections`.
 
-    Signatures (`detector_endpoints`): `serving_default` float32 images, `serving_uint8` 0..255 images, `serving_bytes`
-    encoded files, each at its own size; all give `boxes`, `scores`, `classes` and `counts`.
+    Signatures (`tfapp.export.detector_graph.detector_endpoints`): `serving_default` float32 images, `serving_uint8`
+    0..255 images, `serving_bytes` encoded files, each at its own size; all give `boxes`, `scores`, `classes` and
+    `counts`.
 
     Args:
         model: Keras model from float32 images `(batch, height, width, channels)` of any height and width, or of the
@@ -79,8 +79,10 @@ def export_detector(
         extra_examples: Images `(height, width, channels)` in `value_range` to compare besides the generated ones;
             they are not stored.
         max_pixels: Most pixels of all images of a request together, at least 65,536; a request beyond it fails with
-            INVALID_ARGUMENT before its files are decoded. A model that enlarges images needs memory for the larger
-            ones.
+            INVALID_ARGUMENT before its files are decoded.
+        max_images: Most images of a request of arrays, at least 2; None for as many as `max_pixels` allows. A model
+            that enlarges images needs memory for the larger ones, however small they are sent. Files are answered one
+            by one.
         status: Whether `serving_bytes` has the further output `status`, string `(batch,)`, and answers the good
             files of a request that holds bad ones too: `status` is empty for a good file and says what is wrong with a
             bad one, which has no boxes.
@@ -97,7 +99,12 @@ def export_detector(
     names = _class_names(class_names)
     detector = inspect_detector(model, len(names), value_range)
     sizes = _warmup_sizes(warmup_sizes, detector.size)
-    detector = replace(detector, max_pixels=checked_max_pixels(max_pixels, sizes), status=bool(status))
+    detector = replace(
+        detector,
+        max_pixels=checked_max_pixels(max_pixels, sizes),
+        max_images=_checked_max_images(max_images),
+        status=bool(status),
+    )
     makes = DetectorRequests(detector)
     size = detector.size
     stored = makes.stored(_SIZES if size == ANY_SIZE else (size,), _files(size), batch=2)
@@ -140,6 +147,7 @@ class ServedDetector(ServedImages):
             **super().facts(),
             "rows": self.image_model.rows,
             "corners": CORNERS,
+            "max_images": self.image_model.max_images,
             "stored_boxes": _boxes_of(self.stored),
             "compared_boxes": _boxes_of([*self.stored, *self.further]),
         }
@@ -162,6 +170,13 @@ def _class_names(names):
     return checked_names(names, len(names))
 
 
+def _checked_max_images(count):
+    whole = isinstance(count, int) and not isinstance(count, bool)
+    if count is not None and not (whole and 2 <= count < 2**31):
+        raise ExportError(f"`max_images` must be a whole number of at least 2, or None. Received: {count!r}.")
+    return count
+
+
 def _warmup_sizes(sizes, only):
     if only == ANY_SIZE:
         return checked_sizes((_SIZES[0],) if sizes is None else sizes)
@@ -172,28 +187,6 @@ def _warmup_sizes(sizes, only):
             f"`warmup_sizes` must be {only}, the one size that `model` takes. Received: {other!r}."
         )
     return sizes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Detector(ImageModel):
-    """A Keras model from images of any size, or of one, to boxes.
-
-    Attributes, besides those of `ImageModel`:
-        rows: Boxes of an image, at most.
-    """
-
-    rows: int
-
-    def answer(self, images):
-        """Return what is found in float32 `images`: dict of `boxes` float32 `(batch, rows, 4)`, `scores` float32
-        `(batch, rows)`, `classes` int32 `(batch, rows)` and `counts` int32 `(batch,)`."""
-        boxes, scores, classes, counts = outputs_of(self.model, images)
-        return {
-            "boxes": tf.cast(boxes, tf.float32),
-            "scores": tf.cast(scores, tf.float32),
-            "classes": tf.cast(classes, tf.int32),
-            "counts": tf.cast(counts, tf.int32),
-        }
 
 
 def inspect_detector(model, num_classes, value_range=(0.0, 1.0)):
@@ -262,47 +255,3 @@ def _try(detector):
 
     check_each_alone(scores_of, images)
     return rows
-
-
-def detector_endpoints(detector):
-    """Functions to export by signature name.
-
-    Args:
-        detector: `Detector`, with N images of H x W x C and R rows.
-
-    Returns:
-        Dict of `(function, input signature)`:
-        `serving_default`: `images` float32 `(N, H, W, C)` in the model's value range to `boxes` float32 `(N, R, 4)`,
-        `scores` float32 `(N, R)`, `classes` int32 `(N, R)` and `counts` int32 `(N,)`;
-        `serving_uint8`: `images` uint8 `(N, H, W, C)` in 0..255, scaled in the graph, to the same;
-        `serving_bytes`: `image_bytes` string `(N,)`, files of which each has its own size unless the model takes one
-        only, to the same; boxes are in pixels of each. One bad file fails its whole request with INVALID_ARGUMENT,
-        unless the detector has `status`.
-    """
-    rows = detector.rows
-    shapes = {"boxes": (rows, 4), "scores": (rows,), "classes": (rows,), "counts": ()}
-
-    def answer(images):
-        found = detector.answer(images)
-        # Static shapes, so that signatures promise as many rows as there are.
-        return {alias: tf.ensure_shape(found[alias], (None, *shape)) for alias, shape in shapes.items()}
-
-    def from_files(image_bytes):
-        row = {
-            alias: tf.TensorSpec(shape, tf.int32 if alias in ("classes", "counts") else tf.float32)
-            for alias, shape in shapes.items()
-        }
-        nothing = {
-            alias: tf.fill(spec.shape, tf.constant(-1 if alias == "classes" else 0, spec.dtype))
-            for alias, spec in row.items()
-        }
-        found, further = answer_files(
-            detector,
-            image_bytes,
-            lambda image: {alias: value[0] for alias, value in answer(image[tf.newaxis]).items()},
-            nothing,
-            row,
-        )
-        return {**found, **further}
-
-    return image_endpoints(detector, answer, from_files)

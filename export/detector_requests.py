@@ -20,7 +20,7 @@ _LEEWAY = 1.0
 
 @dataclass(frozen=True)
 class DetectorRequests(ImageRequests):
-    """Makes requests of a `tfapp.export.detector.Detector`."""
+    """Makes requests of a `tfapp.export.detector_graph.Detector`."""
 
     _chosen: dict = field(default_factory=dict, init=False, compare=False)
 
@@ -99,7 +99,7 @@ def check_found(found, images, num_classes):
     """Raise ExportError if what a model finds in images is no list of boxes in their pixels.
 
     Args:
-        found: Arrays by alias, as of `tfapp.export.detector.Detector.answer`.
+        found: Arrays by alias, as of `tfapp.export.detector_graph.Detector.answer`.
         images: `(batch, height, width, channels)`.
         num_classes: Of the class names.
     """

@@ -83,6 +83,8 @@ def request_limits(manifest):
     found = []
     if manifest.get("max_pixels"):
         found.append(f"A request may hold at most {manifest['max_pixels']:,} pixels, all images together.")
+    if manifest.get("max_images"):
+        found.append(f"A request of arrays may hold at most {manifest['max_images']} images, however small.")
     if manifest.get("status"):
         found.append("serving_bytes tells the status of each file; a bad one does not fail the others.")
     return found
@@ -189,6 +191,7 @@ DETECTOR = Kind(
         "corners": Text(),
         "stored_boxes": Whole(0),
         "compared_boxes": Whole(0),
+        "max_images": Optional(Whole(2)),
     },
     SCORER.batching,
 )

@@ -99,6 +99,12 @@ def test_warmup_is_as_large_as_the_network_sees_images_within_the_limit(limit, s
     assert exporting._warmup_size(config, max_pixels=limit) == size and size[0] * size[1] <= limit
 
 
+@pytest.mark.parametrize(("limit", "count"), [(2**24, 72), (2**16, 2)])
+def test_limit_of_images_is_that_of_pixels_as_the_network_sees_them(limit, count):
+    config = tiny_config("vgg16", shorter_side=480, longer_side=1000)
+    assert exporting._max_images(config, max_pixels=limit) == count
+
+
 def test_run_without_its_data_has_no_examples(run):
     run.record["data"]["spec"] = "voc-boxes:/nowhere"
     assert exporting._examples(run) == []

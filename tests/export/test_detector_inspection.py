@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tests.export.box_net import LEAST, ROWS, build_quarters, pictures
 from tfapp.export import ExportError, export_detector
-from tfapp.export.detector import detector_endpoints, inspect_detector
+from tfapp.export.detector import inspect_detector
+from tfapp.export.detector_graph import detector_endpoints
 from tfapp.export.detector_requests import DetectorRequests, sample_picture
 
 
@@ -93,6 +94,7 @@ def test_detector_that_looks_at_the_batch_is_refused():
         ({"value_range": (1.0, 1.0)}, "`value_range` must be two finite rising numbers"),
         ({"warmup_sizes": [(64,)]}, r"`warmup_sizes` must be pairs \(height, width\)"),
         ({"max_pixels": 9}, "`max_pixels` must be a whole number of at least 65536"),
+        ({"max_images": 1}, "`max_images` must be a whole number of at least 2, or None. Received: 1"),
         ({"extra_examples": [np.zeros((4, 4))]}, r"must be images \(height, width, 3\).*\(4, 4\)"),
         ({"version": 0}, "`version` must be a positive integer"),
     ],
@@ -116,6 +118,12 @@ def test_whole_numbers_are_answered_as_floats(quarters):
     }
     for alias, value in floats.items():
         np.testing.assert_allclose(value, integers[alias], atol=1e-6)
+
+
+def test_more_images_than_the_limit_fail(quarters):
+    function, _ = detector_endpoints(replace(quarters, max_images=2))["serving_uint8"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a request may hold at most 2 images.*Got"):
+        function(tf.zeros((3, 8, 8, 3), tf.uint8))
 
 
 def test_numbers_of_a_half_precision_detector_leave_as_float32():

@@ -51,6 +51,7 @@ def export_run(run, base_dir, version=None, *, formats=(), **serving):
         base_dir,
         class_names=run.class_names,
         warmup_sizes=(_warmup_size(config, **serving),),
+        max_images=_max_images(config, **serving),
         version=version,
         metadata={
             "run": run.path.name,
@@ -70,6 +71,11 @@ def _warmup_size(config, max_pixels=2**24, **_):
     longer = min(config.longer_side, config.shorter_side * 4 / 3)
     scale = min(1.0, math.sqrt(max_pixels / (config.shorter_side * longer)))
     return int(config.shorter_side * scale), int(longer * scale)
+
+
+def _max_images(config, max_pixels=2**24, **_):
+    """Images of a request that have as many pixels together as one may have, as the network sees them."""
+    return max(2, max_pixels // config.shorter_side**2)
 
 
 def rules_sentence(run):
