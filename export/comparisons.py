@@ -5,6 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from tfapp.export.box_rows import differences, form_failure, rows_of
 from tfapp.export.requests import MASKS, decided
 
 
@@ -260,3 +261,58 @@ def compare_scores(request, outputs, tolerance):
     if failure:
         return None, None, failure
     return compare_labelled("scores", request.expected, outputs, tolerance)
+
+
+# A corner may differ by so many pixels for each unit of the tolerance of a score: by 0.001 for float32.
+_PIXELS_FOR_ONE = 100
+
+
+def compare_detections(request, outputs, tolerance):
+    """Compare the `outputs` of a detector with `request.expected`.
+
+    Each image must have as many boxes as expected. They are paired so that they lie as near to each other as can be:
+    of a pair the classes must be equal, scores may differ by `tolerance` and corners by 100 times that, in pixels. As
+    scores fall from row to row in both answers, rows can be in another order only where their scores tie within twice
+    the tolerance. An image that is not `decided`, where rounding may let other boxes be suppressed, is left out but for
+    the form of its answer.
+
+    Args and returns as `compare_scores`, without a share of labels.
+    """
+    expected = request.expected
+    failure = shape_failure(expected, outputs) or _status_failure(expected, outputs) or form_failure(outputs)
+    sure = np.flatnonzero(expected["decided"])
+    if failure or not len(sure):
+        return None, None, failure
+    for place in sure:
+        wanted, got = expected["counts"][place], outputs["counts"][place]
+        if wanted != got:
+            return None, None, f"`counts` of image {place + 1} expected {wanted}, got {got}"
+    pixels, scores, wrong = _detection_differences(expected, outputs)
+    if wrong:
+        return scores, None, f"`classes` expected to be equal, got {wrong} different ones"
+    failure = number_failure("scores", scores, tolerance)
+    return scores, None, failure or number_failure("boxes", pixels, _PIXELS_FOR_ONE * tolerance)
+
+
+def box_difference(expected, outputs):
+    """Return the largest difference of a corner of boxes in pixels; None where no image can be compared.
+
+    Args:
+        expected, outputs: Arrays by alias, of detectors or of another kind.
+    """
+    if not {"boxes", "counts", "decided"} <= expected.keys() or shape_failure(expected, outputs):
+        return None
+    sure = expected["decided"]
+    if not sure.any() or (expected["counts"] != outputs["counts"])[sure].any():
+        return None
+    return _detection_differences(expected, outputs)[0]
+
+
+def _detection_differences(expected, outputs):
+    """The `differences` of the images that are decided, the largest of numbers and the sum of the rest."""
+    found = [
+        differences(rows_of(expected, place), rows_of(outputs, place))
+        for place in np.flatnonzero(expected["decided"])
+    ]
+    pixels, scores, wrong = zip(*found, strict=True)
+    return max(pixels), max(scores), sum(wrong)

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfapp.export.comparisons import compare, compare_poses, compare_refined_poses, compare_scores
+from tfapp.export.comparisons import (
+    compare,
+    compare_detections,
+    compare_poses,
+    compare_refined_poses,
+    compare_scores,
+)
 from tfapp.export.engines.catalogue import ENGINES
 from tfapp.export.errors import ExportError
 from tfapp.records import Entries, Flag, ListOf, Number, Optional, TableOf, Text, Whole
@@ -53,11 +59,32 @@ def _of_scorer(manifest):
     return found
 
 
+def _of_detector(manifest):
+    found = [
+        _images(manifest["images"]),
+        f"Boxes: at most {manifest['rows']} of an image. {manifest['corners']}",
+        f"Classes: {_numbered(manifest['class_names'])}",
+    ]
+    if not manifest["stored_boxes"]:
+        compared = manifest["compared_boxes"]
+        found.append(
+            "None of the stored requests gives a box, so that `tfapp export verify` compares that nothing is found; "
+            + (
+                f"{compared} boxes were compared when it was exported."
+                if compared
+                else "nor did any other request."
+            )
+        )
+    return found
+
+
 def request_limits(manifest):
     """Sentences on the limit of a request and the status of files; folders from before have neither."""
     found = []
     if manifest.get("max_pixels"):
         found.append(f"A request may hold at most {manifest['max_pixels']:,} pixels, all images together.")
+    if manifest.get("max_images"):
+        found.append(f"A request of arrays may hold at most {manifest['max_images']} images, however small.")
     if manifest.get("status"):
         found.append("serving_bytes tells the status of each file; a bad one does not fail the others.")
     return found
@@ -153,6 +180,21 @@ SCORER = Kind(
     "read then fails the requests that it was joined with; images of different sizes the server joins by refusing "
     "them or by padding the smaller one.",
 )
+DETECTOR = Kind(
+    "detector",
+    compare_detections,
+    _of_detector,
+    {
+        "images": _PIXELS,
+        "class_names": _NAMES,
+        "rows": Whole(1),
+        "corners": Text(),
+        "stored_boxes": Whole(0),
+        "compared_boxes": Whole(0),
+        "max_images": Optional(Whole(2)),
+    },
+    SCORER.batching,
+)
 # What a manifest may have of any kind.
 FURTHER = {
     "kind": Text(),
@@ -166,4 +208,4 @@ FURTHER = {
         )
     ),
 }
-KINDS = {kind.name: kind for kind in (SEGMENTER, POSE_NETWORK, REFINED_POSES, SCORER)}
+KINDS = {kind.name: kind for kind in (SEGMENTER, POSE_NETWORK, REFINED_POSES, SCORER, DETECTOR)}

@@ -87,6 +87,7 @@ def write_manifest(folder, *, name, version, servable, metadata, stored_values, 
                     "max_difference": parity.max_difference,
                     "equal_labels": parity.equal_labels,
                     "largest_gap": parity.largest_gap,
+                    "box_difference": parity.box_difference,
                 }
                 for parity in report.signatures
             },

@@ -25,7 +25,8 @@ class Request:
         expected: Arrays by output alias; empty where the right answer is not known. For label images
             `decided_png_bytes` goes with them: PNG masks, not 0 where the best class leads the second
             by more than twice the tolerance, so that a last-bit difference cannot change the label. For
-            poses `decided` does, bool by scene, in the same sense of their alternatives.
+            poses `decided` does, bool by scene, in the same sense of their alternatives, and for boxes, bool by
+            image, in the same sense of what is suppressed.
     """
 
     signature: str

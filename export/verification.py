@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tfapp.archives import DAMAGED
-from tfapp.export.comparisons import promise_failure
+from tfapp.export.comparisons import box_difference, promise_failure
 from tfapp.export.engines.parity import check_engine, known_engine
 from tfapp.export.errors import ExportError
 from tfapp.export.kinds import kind_of
@@ -122,7 +122,8 @@ def check(folder, requests, tolerance, *, compare, warmup_expected, failures=(),
         if failure:
             failures.append(f"{request.signature}, request {number}: {failure}.")
         gap = _largest_gap(request, answers.outputs[number])
-        results.setdefault(request.signature, []).append((difference, share, gap))
+        pixels = None if failure else box_difference(request.expected, answers.outputs[number])
+        results.setdefault(request.signature, []).append((difference, share, gap, pixels))
     warmup_failures, notes = _warmup_failures_and_notes(answers, warmup_expected)
     return VerificationReport(
         directory=folder,
@@ -131,8 +132,15 @@ def check(folder, requests, tolerance, *, compare, warmup_expected, failures=(),
         warmup_records=answers.warmup["records"],
         files_checked=files_checked,
         failures=(*failures, *warmup_failures),
-        notes=tuple(notes),
+        notes=(*_notes_on_boxes(requests), *notes),
     )
+
+
+def _notes_on_boxes(requests):
+    counts = [request.expected["counts"].sum() for request in requests if "counts" in request.expected]
+    if not counts or any(counts):
+        return ()
+    return ("None of the requests gives a box: that nothing is found is all that was compared.",)
 
 
 def _probe(folder):
@@ -193,7 +201,7 @@ def _largest_gap(request, outputs):
 
 
 def _parity(name, results):
-    differences, shares, gaps = (
+    differences, shares, gaps, pixels = (
         [value for value in column if value is not None] for column in zip(*results, strict=True)
     )
     return SignatureParity(
@@ -202,6 +210,7 @@ def _parity(name, results):
         max(differences, default=None),
         min(shares, default=None),
         max(gaps, default=None),
+        max(pixels, default=None),
     )
 
 
@@ -216,6 +225,7 @@ class SignatureParity:
             no reference was stored.
         equal_labels: Share of equal labels in [0, 1]; None likewise.
         largest_gap: Largest duality gap per pixel that it gave; None where it gives none.
+        box_difference: Largest difference of a corner of a box in pixels; None where it gives no boxes.
     """
 
     signature: str
@@ -223,6 +233,7 @@ class SignatureParity:
     max_difference: float | None = None
     equal_labels: float | None = None
     largest_gap: float | None = None
+    box_difference: float | None = None
 
 
 @dataclass(frozen=True)

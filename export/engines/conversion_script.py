@@ -4,8 +4,8 @@
 
 A process of its own, as converters change what they import and may end the process where they fail. Nothing of tfapp
 is imported. The checks of a served request, which no converter takes along, are lost; so that values that are not
-finite do not pass for a first class, the `labels` of an image that holds some are -1. The report has by engine the
-`versions` of what converted it, or an `error`.
+finite do not pass for a first class, the `labels` of an image that holds some are -1, and it has no boxes. The report
+has by engine the `versions` of what converted it, or an `error`.
 """
 
 import json
@@ -15,6 +15,8 @@ from pathlib import Path
 SIGNATURE = "serving_default"
 # ONNX of 2022, which runtimes of today and of then read.
 OPSET = 17
+# What is answered of an image that cannot be, by output.
+NOTHING = {"labels": -1, "classes": -1, "counts": 0}
 
 
 def main(saved_model, report_file, *targets):
@@ -49,12 +51,18 @@ def marked(signature):
         outputs = dict(signature(**{alias: images}))
         # TFLite has no operation for finite numbers; comparisons are false for NaN.
         finite = tf.reduce_all(tf.abs(images) <= images.dtype.max, axis=[1, 2, 3])
-        labels = outputs["labels"]
-        shape = tf.concat([tf.shape(finite)[:1], tf.ones(len(labels.shape) - 1, tf.int32)], 0)
-        outputs["labels"] = tf.where(tf.reshape(finite, shape), labels, -1)
-        return outputs
+        given = [alias for alias in NOTHING if alias in outputs]
+        return outputs | {alias: where(finite, outputs[alias], NOTHING[alias]) for alias in given}
 
     return answer
+
+
+def where(finite, found, nothing):
+    """What was found of each image, or `nothing` where it is not finite."""
+    import tensorflow as tf
+
+    shape = tf.concat([tf.shape(finite)[:1], tf.ones(len(found.shape) - 1, tf.int32)], 0)
+    return tf.where(tf.reshape(finite, shape), found, nothing)
 
 
 def to_onnx(served, file):

@@ -4,9 +4,17 @@ import keras
 import numpy as np
 from PIL import Image
 
+from tfapp.detection.backbones import open_backbone
 from tfapp.detection.config import DetectionConfig
+from tfapp.detection.detector import Rules, assemble
+from tfapp.detection.model import build_detector
+from tfapp.detection.run import anchors_of
+from tfapp.detection.sampling import OffsetScale
 
 SIDE = 64
+OFFSET_SCALE = OffsetScale.from_json(
+    {"means": np.zeros((2, 4)).tolist(), "deviations": [[0.1, 0.1, 0.2, 0.2]] * 2}
+)
 _BOX = "<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox>"
 
 
@@ -53,3 +61,31 @@ def tiny_config(backbone, **options):
         "solver": "sgd-momentum=0.01",
     }
     return DetectionConfig(**(given | options))
+
+
+def tiny_assembled(file, rules=None, proposals="rpn", **options):
+    """Return a detector of two classes with random weights, from images to boxes: it finds something in any image.
+
+    Args:
+        file: Backbone, as of `write_backbone`.
+        rules: `Rules`; None for boxes of low scores too, of which there are always some.
+        proposals: As of `DetectionConfig`.
+        options: Of `tiny_config`.
+    """
+    config = tiny_config(file, proposals=proposals, **options)
+    model, stride = random_detector(config)
+    rules = rules or Rules(min_score=0.2, max_boxes=20)
+    return assemble(model, config, stride, OFFSET_SCALE, rules)
+
+
+def random_detector(config):
+    """Return a model of `build_detector` with random weights that are large enough to tell images apart; its stride."""
+    keras.utils.set_random_seed(2)
+    backbone = open_backbone(config.backbone, frozen_stride=config.frozen_stride)
+    model = build_detector(backbone, 2, anchors_of(config), head_width=config.head_width)
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        if variable.name == "kernel":
+            deviation = 1.5 / np.sqrt(np.prod(variable.shape[:-1]))
+            variable.assign(rng.normal(0, deviation, variable.shape))
+    return model, backbone.stride

@@ -17,6 +17,7 @@ def test_public_names_are_these():
         "check_models_config",
         "describe",
         "export",
+        "export_detector",
         "export_pose_network",
         "export_refined_poses",
         "export_scorer",

@@ -1,6 +1,6 @@
 """Put a trained run or a `.keras` file behind TensorFlow Serving, check an exported folder, show how to call it.
 
-tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be a .keras file, of poses or of transfer
+tfapp export RUN BASE_DIR [--version N]   write BASE_DIR/<version>; RUN may be of any task, or a .keras file
 tfapp export verify DIR                   check it again, here or on the server
 tfapp export show DIR                     signatures, example requests, server command
 tfapp export client ADDRESS IMAGES        have a server answer images (tfapp/cli/export_client.py)
@@ -47,9 +47,9 @@ class _RunFirst(TyperGroup):
 
 app = typer.Typer(
     cls=_RunFirst,
-    help="Write a run, of segmentation, poses or transfer, or a .keras file as a SavedModel for TensorFlow Serving: "
-    "tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] [--status] "
-    "[--onnx] [--tflite] [--no-refined].",
+    help="Write a run, of segmentation, detection, poses or transfer, or a .keras file as a SavedModel for TensorFlow "
+    "Serving: tfapp export RUN BASE_DIR [--version N] [--post-tv LAMBDA] [--gap] [--classes NAMES] [--max-pixels N] "
+    "[--status] [--onnx] [--tflite] [--no-refined].",
     subcommand_metavar="RUN BASE_DIR | verify DIR | show DIR | client ADDRESS IMAGES | config BASE_DIR...",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -62,7 +62,7 @@ def write(
         Path,
         typer.Argument(
             metavar="RUN",
-            help="Folder of the trained run, of poses and transfer too, or a .keras file of any segmenter.",
+            help="Folder of the trained run, of detection, poses and transfer too, or a .keras file of any segmenter.",
         ),
     ],
     base_dir: Annotated[Path, typer.Argument(metavar="BASE_DIR", help="Folder of the served model.")],
@@ -216,6 +216,7 @@ PARITY_COLUMNS = (
     ("largest difference", "max_difference", ".1e"),
     ("equal labels", "equal_labels", ".2%"),
     ("largest gap", "largest_gap", ".1e"),
+    ("boxes, pixels", "box_difference", ".1e"),
 )
 
 

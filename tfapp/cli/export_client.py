@@ -20,6 +20,10 @@ from tfapp.cli.options import Margin, MaxPixels
 from tfapp.errors import InputError, WorkFailed
 
 PERCENTILES = (50, 90, 99)
+_TOGETHER = (
+    "`tile`, `exported` and `margin` belong together: give the first two, or none of them; `exported` alone is for "
+    "detectors."
+)
 
 
 def client(
@@ -76,9 +80,14 @@ def client(
     exported: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the export that is served, or a copy: it says how far its network looks."
+            help="Folder of the export that is served, or a copy: it says how far its network looks, and what the "
+            "classes of a detector are called."
         ),
     ] = None,
+    score: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of detectors: least score of a box that is written."),
+    ] = 0.5,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files of these names that tfapp did not write.")
     ] = False,
@@ -89,11 +98,14 @@ def client(
 ):
     """Have TensorFlow Serving answer images: NAME.png (palette PNG of classes), or NAME.npz of other models.
 
+    Of detectors NAME-boxes.png, the image with the boxes, and boxes.csv with the boxes of all images.
+
     Images that are not answered are listed at the end, above how long requests took.
     """
     del max_pixels  # Its option has set the limit.
     with export_errors_as_input():
         from tfapp.data.own_images import find_images, found_notices
+        from tfapp.detection.served_boxes import ServedBoxes
         from tfapp.export import Client
         from tfapp.segmentation.served_images import DEFAULT, UINT8, ServedImages, check_served_places
         from tfapp.segmentation.served_tiles import ServedTiles
@@ -103,21 +115,25 @@ def client(
         low, high = value_range
         if not low < high:
             raise InputError(f"`value_range` must be two rising numbers. Received: {low:g} {high:g}.")
-        if (tile is None) != (exported is None) or (tile is None and margin is not None):
-            raise InputError(
-                "`tile`, `exported` and `margin` belong together: give the first two, or none of them."
-            )
+        if tile is None and margin is not None or tile is not None and exported is None:
+            raise InputError(_TOGETHER)
         options = {"deadline": deadline, "retries": retries}
         if max_message is not None:
             options["max_message"] = max_message
-        if tile is not None:
-            # Tiles of one image are answered by one version, also while another becomes the latest.
+        if exported is not None:
+            # What the export says is of one version, that all is asked of, also while another becomes the latest.
             with Client(address, model, version=version, label=label, **options) as caller:
                 version, label = (caller.served_version, None) if caller.served_version else (version, label)
         with Client(address, model, version=version, label=label, **options) as caller:
             if tile is not None and signature is None:
                 signature = UINT8 if UINT8 in caller.signatures else DEFAULT
-            served = ServedImages(caller, signature, value_range)
+            served = ServedImages(caller, signature, value_range, ServedBoxes(score))
+            if served.form is None and context.get_parameter_source("score").name == "COMMANDLINE":
+                raise InputError(f"`score` is for detectors, and {model} is none; leave it out.")
+            if tile is None and exported is not None:
+                if served.form is None:
+                    raise InputError(_TOGETHER)
+                served.form.name_classes(exported, caller.served_version)
             tiles = None if tile is None else ServedTiles(served, exported, tile, margin)
             if out is not None:
                 check_served_places(served, images, files, out, overwrite=overwrite)
@@ -152,6 +168,9 @@ def _answer(served, tiles, files, out, plan):
             del plan["batch"]
             by_tiles, differing_tiles = answer_by_tiles(tiles, large, out, **plan)
             latencies, differing = latencies + by_tiles, differing + differing_tiles
+        table = None if served.form is None or out is None else served.form.finish(out)
+    if table is not None:
+        print_table(table)
     return latencies, differing
 
 

@@ -10,19 +10,18 @@ from tfapp.detection.detector import Rules
 from tfapp.detection.losses_figure import save_losses_png
 from tfapp.detection.pictures import draw_detections
 from tfapp.detection.run import DetectionRun
-from tfapp.detection.scores.evaluation import METRICS_ENTRIES, evaluate_detections
+from tfapp.detection.scores.evaluation import evaluate_detections
 from tfapp.detection.scores.figures import save_figures
+from tfapp.detection.scores.stored import METRICS, read_metrics
 from tfapp.errors import InputError
 from tfapp.files import atomic_path, write_json
-from tfapp.records import Entries, Text, read_record
 from tfapp.report.contact_sheet import contact_sheet
 from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT
 
-METRICS, DETECTIONS = "metrics.json", "detections.json"
+DETECTIONS = "detections.json"
 FIGURES, SAMPLES, LOSSES = "figures", "samples.png", "losses.png"
 _MOST_SAMPLES, _ACROSS, _CELL = 12, 3, 420
-METRICS_OF_RUN = Entries({"weights": Text(), "scores": METRICS_ENTRIES})
 
 
 @claiming("path", waits=True)
@@ -78,13 +77,8 @@ def read_scores(run):
     Raises:
         InputError: The file is damaged.
     """
-    try:
-        content = read_record(
-            run.path / METRICS, METRICS_OF_RUN, f"run `tfapp detect evaluate {run.typed_path}` again."
-        )
-    except FileNotFoundError:
-        return None
-    return content["scores"], run.is_current(content["weights"])
+    content = read_metrics(run)
+    return None if content is None else (content["scores"], run.is_current(content["weights"]))
 
 
 def coco_results(images, found, class_names):

@@ -15,7 +15,8 @@ from tfapp.errors import InputError
 from tfapp.files import atomic_path, check_folder, check_outputs, same_folder
 from tfapp.report.result_table import ResultTable
 
-BOXES = "boxes.csv"
+# Ends of the names of pictures with boxes, and the file of all boxes.
+PICTURE, BOXES = "-boxes.png", "boxes.csv"
 _HEADER = ("image", "class", "score", "x1", "y1", "x2", "y2")
 
 
@@ -51,7 +52,7 @@ def _is_ours(file):
 
 
 def _picture_file(image, out):
-    return Path(out) / f"{image.stem}-boxes.png"
+    return Path(out) / f"{image.stem}{PICTURE}"
 
 
 def predict(detector, images, out, class_names, *, proposals=None, failures=None, advance=lambda: None):
@@ -81,11 +82,18 @@ def predict(detector, images, out, class_names, *, proposals=None, failures=None
 
     each_image(make, [(image, [_picture_file(image, out)]) for image in images], failures, advance)
     if found:
-        _write_boxes(found, class_names, out / BOXES)
+        write_boxes(found, class_names, out / BOXES)
     return found
 
 
-def _write_boxes(found, class_names, file):
+def write_boxes(found, class_names, file):
+    """Write the boxes of all images as CSV, a line for each box.
+
+    Args:
+        found: As `predict` returns it.
+        class_names: Of the labels.
+        file: CSV file.
+    """
     with atomic_path(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(_HEADER)

@@ -133,6 +133,23 @@ class DetectionRun(Run):
             assemble(self.load_model(), self.config, self.record["stride"], self.offset_scale, rules)
         )
 
+    def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
+        """Write the detector for TensorFlow Serving, and return the version folder.
+
+        Raises:
+            InputError, ExportError: As `tfapp.detection.exporting.export_run`.
+        """
+        from tfapp.detection.exporting import export_run
+
+        self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
+        return export_run(self, base_dir, version, **serving)
+
+    @property
+    def export_remarks(self):
+        from tfapp.detection.exporting import rules_sentence
+
+        return (rules_sentence(self),)
+
     def solution(self, *, trajectory=False, bfloat16=False, held_out=False):
         """Return the `Solution` that a landscape is drawn around; its loss is that of regions of training images."""
         if held_out:

@@ -37,13 +37,16 @@ class ServedImages:
         client: `tfapp.export.Client`.
         signature: Name of the signature; None for `serving_bytes` where the model has it, else `serving_default`.
         value_range: Lowest and highest value of float images, as the model was exported with.
+        form: What answers of another task become, where its `fits` says that the signature gives such: an object with
+            `suffix`, `wanted`, `compared`, `trial`, `check_places`, `result` and `write`, as
+            `tfapp.detection.served_boxes.ServedBoxes`.
 
     Raises:
         InputError: The signature takes no images.
         ServingError: The server does not answer, or has no such model or signature.
     """
 
-    def __init__(self, client, signature=None, value_range=(0.0, 1.0)):
+    def __init__(self, client, signature=None, value_range=(0.0, 1.0), form=None):
         self.client = client
         if signature is None:
             signature = BYTES if BYTES in client.signatures else DEFAULT
@@ -63,12 +66,18 @@ class ServedImages:
         self.label_output = next((alias for alias in outputs if alias == "labels_png_bytes"), None)
         if self.label_output is None and len(getattr(outputs.get("labels"), "shape", None) or ()) == 3:
             self.label_output = "labels"
+        self.form = form if form is not None and form.fits(outputs) else None
         status = ["status"] if "status" in outputs else []
-        self.wanted = list(outputs) if self.label_output is None else [self.label_output, *status]
+        if self.form is not None:
+            self.wanted = [*self.form.wanted, *status]
+        else:
+            self.wanted = list(outputs) if self.label_output is None else [self.label_output, *status]
 
     @property
     def suffix(self):
-        """Of what is written: `.png` for label images, `.npz` for outputs of other kinds."""
+        """Of what is written: that of the form, `.png` for label images, `.npz` for outputs of other kinds."""
+        if self.form is not None:
+            return self.form.suffix
         return ".npz" if self.label_output is None else ".png"
 
     @property
@@ -97,16 +106,23 @@ class ServedImages:
         compared = next(
             (alias for alias, one in self.signature.outputs.items() if one.dtype is np.float32), None
         )
+        if self.form is not None:
+            compared = self.form.compared
         if set(other.inputs) != set(self.signature.inputs) or compared not in other.outputs:
             return
         _, height, width, channels = self._input.shape
         size = (1, height or _TRIAL_SIZE[0], width or _TRIAL_SIZE[1], channels)
         trial = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+        if self.form is not None:
+            trial = self.form.trial(size[1:3], channels)[None]
         alias = self._input.alias
         low, high = self.value_range
         floats = (trial / np.float32(255) * np.float32(high - low) + np.float32(low)).astype(np.float32)
         ours = self.client.predict(self.signature.name, {alias: floats}, [compared])[compared]
         theirs = self.client.predict(UINT8, {alias: trial}, [compared])[compared]
+        if self.form is not None:
+            # The first, of the likeliest: others may go for one that is as likely.
+            ours, theirs = ours[:, :1], theirs[:, :1]
         if np.abs(ours - theirs).max() > _SAME * max(1.0, np.abs(theirs).max()):
             raise InputError(
                 f"The model answers a trial image in {low:g} to {high:g} otherwise than the same image in 0 to 255 "
@@ -163,12 +179,22 @@ class ServedImages:
             status = outputs["status"][index].decode(errors="replace") if "status" in outputs else ""
             if status:
                 found.append((f"Image {file} was not answered: {status.rstrip('.')}.", None))
+            elif self.form is not None:
+                found.append((None, self.form.result(file, outputs, index)))
             elif self.label_output is None:
                 others = {alias: array for alias, array in outputs.items() if alias != "status"}
                 found.append((None, {alias: _plain(array[index]) for alias, array in others.items()}))
             else:
                 found.append((None, self._label_map(file, outputs[self.label_output][index])))
         return found
+
+    def write(self, file, result, out):
+        """Write what `results` gave of an image into the folder `out`."""
+        [(path, _)] = self.outputs([file], out)
+        if self.form is not None:
+            self.form.write(file, result, path)
+        else:
+            write_answer(result, path)
 
     def _label_map(self, file, answer):
         size = image_size(file)
@@ -189,6 +215,9 @@ def check_served_places(served, paths, files, out, *, overwrite=False):
         out: Folder to write to.
         overwrite: Whether files of these names that are there, and that tfapp did not write, may be replaced.
     """
+    if served.form is not None:
+        served.form.check_places(paths, files, out, overwrite)
+        return
     check_places(paths, files, out, labels=False, overwrite=overwrite or served.suffix != ".png")
     written = served.outputs(files, out)
     check_outputs(written, files)
@@ -201,6 +230,8 @@ def answer_images(
     served, files, out=None, *, batch=1, concurrency=1, repeat=1, advance=lambda: None, failures=None
 ):
     """Have a server answer image files; write `NAME.png`, the label image, or of other models `NAME.npz`, the outputs.
+
+    Where `served` has a form, that writes what it makes of an answer.
 
     A request of several files that is refused is asked file by file, so that one that is bad costs no other.
 
@@ -248,13 +279,13 @@ def answer_images(
                     continue
             good = 0
             for file, (problem, result) in zip(asked, results, strict=True):
+                if problem is None and file not in first and out is not None:
+                    problem = _write(served, file, result, out)
                 if problem is not None:
                     fail(file, problem, failures)
                 else:
                     good += 1
                     digest = answer_digest(result)
-                    if file not in first and out is not None:
-                        write_answer(result, Path(out) / f"{file.stem}{served.suffix}")
                     differing += first.setdefault(file, digest) != digest
                 advance()
             latencies.images += good
@@ -264,6 +295,15 @@ def answer_images(
                 latencies.failed += 1
     latencies.wall, latencies.retried = time.perf_counter() - begun, served.client.retried - retried
     return latencies, differing
+
+
+def _write(served, file, result, out):
+    """Write a result, and return None, or the error of an image that can be served but not read here."""
+    try:
+        served.write(file, result, out)
+    except InputError as error:
+        return error
+    return None
 
 
 def _next_job(served, groups, repeat, alone):
