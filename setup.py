@@ -110,13 +110,14 @@ setup(
             "opencv-contrib-python-headless>=4.10",
             "pycocotools>=2.0.8",
         ],
-        # Peers of the total-variation layers and of landscapes; the benchmarks leave out what is not installed.
+        # Peers of the layers and of landscapes; the benchmarks leave out what is not installed.
         "benchmarks": [
             "cvxpylayers>=1.2; python_version >= '3.11'",
             "deepinv>=0.5",
             "loss-landscapes>=3.0.6",
             "PyMaxflow>=1.3",
             "torch>=2.0",
+            "torchvision>=0.15",
         ],
     },
     entry_points={"console_scripts": ["tfapp=tfapp.cli.main:main"]},
