@@ -7,7 +7,8 @@ from tfapp.detection.run import DetectionRun
 from tfapp.detection.scores.page_sections import score_sections
 from tfapp.errors import InputError
 from tfapp.files import write_text
-from tfapp.report.markup import Section, command, facts, moment, paragraph, picture, result_box, table, to_do
+from tfapp.report.markup import Section, facts, picture, result_box, to_do
+from tfapp.report.next_steps import next_section
 from tfapp.report.page import shell
 
 TITLE = "Object detection"
@@ -127,13 +128,4 @@ def _next(run, evaluate):
         "Draw the loss surface around it.": f"tfapp landscape {run.typed_path}",
         "Put it behind TensorFlow Serving.": f"tfapp export {run.typed_path} served/detector",
     }
-    items = "".join(f"<li>{paragraph(text)}{command(line)}</li>" for text, line in steps.items())
-    rows = [
-        ["Folder", run.path],
-        ["Begun", moment(run.record["created"])],
-        ["Versions", ", ".join(f"{name} {number}" for name, number in run.record["versions"].items())],
-        ["Data fingerprint", run.record["data"]["fingerprint"][:16]],
-    ]
-    made = f"{table(['', 'this run'], rows, kind='text')}{paragraph('The same run again:')}"
-    body = f"<ol>{items}</ol>{made}{command(run.record['command'])}"
-    return Section("next", "Go on", "To go on, and how this run was made", body)
+    return next_section(run, steps)

@@ -7,7 +7,6 @@ import numpy as np
 
 from tfapp.data import open_boxes
 from tfapp.data.boxed import BoxedImages
-from tfapp.data.labelled import has_fingerprint
 from tfapp.detection import losses
 from tfapp.detection.batches import Sampler, ordered_batches
 from tfapp.detection.config import DetectionConfig
@@ -83,12 +82,7 @@ class DetectionRun(Run):
         Raises:
             InputError: It is gone, or has changed.
         """
-        data = open_boxes(self.record["data"]["spec"])
-        if not has_fingerprint(data, self.record["data"]["fingerprint"]):
-            raise InputError(
-                f"{data.spec} has other images or boxes than when {self.path} was trained on it."
-            )
-        return data
+        return self.reopened(open_boxes, "images or boxes")
 
     def images(self, split, data=None):
         """Return the `BoxedImages` of a split.

@@ -1,6 +1,5 @@
 """Train a detector in a run folder, with Keras `fit()`; a killed run resumes."""
 
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
@@ -12,7 +11,6 @@ from tfapp.claims import claiming
 from tfapp.data import open_boxes
 from tfapp.data.boxed import BoxedImages, check_boxed
 from tfapp.data.image_facts import remarks_on
-from tfapp.data.labelled import has_fingerprint
 from tfapp.data.splits import Split, share_out
 from tfapp.detection.backbones import VGG16, open_backbone
 from tfapp.detection.batches import ordered_batches, training_stream
@@ -28,6 +26,7 @@ from tfapp.runs.accelerators import jit_compile
 from tfapp.runs.callbacks import ReportProgress
 from tfapp.runs.checkpoints import Checkpoints
 from tfapp.runs.fitting import fit_or_resume, refuse_fewer, save_finished
+from tfapp.runs.full_paths import with_full_paths
 from tfapp.runs.progress import SILENT
 
 # Images whose regions tell the mean and the deviation of the offsets.
@@ -60,7 +59,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
     data = open_boxes(spec)
     for remark in remarks_on(data):
         progress.say(remark.text)
-    config = _with_full_paths(config)
+    config = with_full_paths(config, "backbone", "weights", "proposals")
     split = split_boxed(data, config)
     train_images = _of_names(data, split.train)
     if config.batch_size > len(train_images):
@@ -142,16 +141,6 @@ def _new_model(config, data, progress):
     return model, backbone.stride, replace(config, input_scale=backbone.input_scale)
 
 
-def _with_full_paths(config):
-    # Later commands find the files from anywhere.
-    full = {
-        name: os.path.realpath(os.path.expanduser(value))
-        for name in ("backbone", "weights", "proposals")
-        if (value := getattr(config, name)) is not None and os.path.isfile(os.path.expanduser(value))
-    }
-    return replace(config, **full)
-
-
 def _tell_recall(images, proposals, data, progress):
     boxes = [image.boxes for image in images]
     recall = recall_of(boxes, (proposals[index] for index in range(len(images))), data.num_classes)
@@ -207,10 +196,7 @@ def check_same(run, config, data):
     if config.input_scale is None:
         now["input_scale"] = then["input_scale"]
     run.refuse_other({name: value for name, value in now.items() if name not in config.extendable}, then)
-    if not has_fingerprint(data, run.record["data"]["fingerprint"]):
-        raise InputError(
-            f"{data.spec} has other images or boxes than when {run.path} was begun; use another `out`."
-        )
+    run.check_fingerprint(data, "images or boxes", "was begun; use another `out`.")
 
 
 def _fit(run, kept, model, config, data, images, proposals, task):

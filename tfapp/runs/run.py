@@ -136,6 +136,33 @@ class Run:
             self.record["command"] = command or self.record["command"]
             self.save()
 
+    def reopened(self, open_data, holds):
+        """Return the data that it was trained on, of which its record has `spec` and `fingerprint`.
+
+        Args:
+            open_data: Function of the text that names them.
+            holds: What they hold, for the message, such as "images or labels".
+
+        Raises:
+            InputError: They are gone, or have changed.
+        """
+        data = open_data(self.record["data"]["spec"])
+        self.check_fingerprint(data, holds, "was trained on it.")
+        return data
+
+    def check_fingerprint(self, data, holds, when):
+        """Raise InputError if data are not those that it was trained on.
+
+        Args:
+            data: As `tfapp.data.labelled.has_fingerprint` takes them.
+            holds: As of `reopened`.
+            when: How the message ends behind the folder of the run.
+        """
+        from tfapp.data.labelled import has_fingerprint
+
+        if not has_fingerprint(data, self.record["data"]["fingerprint"]):
+            raise InputError(f"{data.spec} has other {holds} than when {self.path} {when}")
+
     def refuse_other(self, now, then):
         """Raise InputError for the first setting of `now`, by name, that is another in `then`."""
         changed = other_settings(now, then)

@@ -3,12 +3,11 @@
 from pathlib import PurePath
 
 from tfapp.average_precision import FORMS
+from tfapp.report import next_steps
 from tfapp.report.markup import (
     Section,
-    command,
     details,
     facts,
-    moment,
     paragraph,
     result_box,
     table,
@@ -140,17 +139,8 @@ def next_section(data):
         "Put backbone, transfer and classifiers behind TensorFlow Serving.": f"tfapp export {folder} served/transfer",
         "Write this page alone again.": f"tfapp report {folder} --out transfer.html",
     }
-    items = "".join(f"<li>{paragraph(text)}{command(line)}</li>" for text, line in steps.items())
-    rows = [
-        ["Folder", run.path],
-        ["Begun", moment(run.record["created"])],
-        ["Versions", ", ".join(f"{name} {number}" for name, number in run.record["versions"].items())],
-        ["Weights of the backbone", run.record["backbone"]["weights"][:16]],
-        ["Data fingerprint", run.record["data"]["fingerprint"][:16]],
-    ]
-    made = f"{table(['', 'this run'], rows, kind='text')}{paragraph('The same run again:')}"
-    body = f"<ol>{items}</ol>{made}{command(run.record['command'])}"
-    return Section("next", "Go on", "To go on, and how this run was made", body)
+    facts = [("Weights of the backbone", run.record["backbone"]["weights"][:16])]
+    return next_steps.next_section(run, steps, facts)
 
 
 def _settings(run):

@@ -8,7 +8,6 @@ import numpy as np
 
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.data import open_multi_label
-from tfapp.data.labelled import has_fingerprint
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.records import Entries, ListOf, Moment, TableOf, Text, entries_of, read_record
@@ -64,12 +63,7 @@ class TransferRun(Run):
         Raises:
             InputError: It is gone, or has changed.
         """
-        data = open_multi_label(self.record["data"]["spec"])
-        if not has_fingerprint(data, self.record["data"]["fingerprint"]):
-            raise InputError(
-                f"{data.spec} has other images or labels than when {self.path} was trained on it."
-            )
-        return data
+        return self.reopened(open_multi_label, "images or labels")
 
     def backbone(self):
         """Return the `Backbone`.
@@ -233,10 +227,7 @@ class TransferRun(Run):
         self.refuse_other({"data": data.spec}, {"data": self.record["data"]["spec"]})
         now = {name: value for name, value in asdict(config).items() if name not in config.extendable}
         self.refuse_other(now, asdict(self.config))
-        if not has_fingerprint(data, self.record["data"]["fingerprint"]):
-            raise InputError(
-                f"{data.spec} has other images or labels than when {self.path} was begun; use another `out`."
-            )
+        self.check_fingerprint(data, "images or labels", "was begun; use another `out`.")
         self._check_backbone(backbone, "was begun; restore it, or use another `out`.")
 
 

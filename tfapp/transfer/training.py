@@ -1,6 +1,5 @@
 """Train a transfer network in a run folder, from the images."""
 
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
@@ -10,6 +9,7 @@ from tfapp.data import open_multi_label
 from tfapp.data.image_facts import remarks_on
 from tfapp.errors import InputError
 from tfapp.runs.fitting import refuse_fewer
+from tfapp.runs.full_paths import with_full_paths
 from tfapp.runs.progress import SILENT
 from tfapp.transfer.backbones import open_backbone
 from tfapp.transfer.network import k_means_centroids, kept_in, train_network
@@ -48,7 +48,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         )
     for remark in remarks_on(data):
         progress.say(remark.text)
-    config = _with_full_paths(config)
+    config = with_full_paths(config, "backbone", "weights")
     if begun is not None and config.input_scale is None:
         # It resumes with what it began with: version 0.1 did not go by the model.
         config = replace(config, input_scale=begun.config.input_scale)
@@ -91,16 +91,6 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         raise
     _train(run, high, low, config, command, progress, title)
     return run
-
-
-def _with_full_paths(config):
-    # Later commands find the files from anywhere.
-    full = {
-        name: os.path.realpath(os.path.expanduser(value))
-        for name in ("backbone", "weights")
-        if (value := getattr(config, name)) is not None and os.path.isfile(os.path.expanduser(value))
-    }
-    return replace(config, **full)
 
 
 def _features(run, backbone, data, config, progress, title):
