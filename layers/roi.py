@@ -108,11 +108,12 @@ def _split(boxes, dtype):
 def _cells(low, high, count, length, stride):
     """Return the first feature of each cell along an axis and the one behind its last, int32 (batch, boxes, count)."""
     # Halves are rounded up, as C rounds them; TensorFlow rounds them to even numbers.
-    first, last = (tf.floor(corner / stride + 0.5) for corner in (low, high))
-    cell = tf.maximum(last - first + 1.0, 1.0)[..., None] / count
-    steps = tf.range(count, dtype=low.dtype)
-    ends = tf.floor(steps * cell) + first[..., None], tf.math.ceil((steps + 1.0) * cell) + first[..., None]
-    return [tf.clip_by_value(tf.cast(end, tf.int32), 0, length) for end in ends]
+    first, last = (tf.cast(tf.floor(corner / stride + 0.5), tf.int32)[..., None] for corner in (low, high))
+    extent = tf.maximum(last - first + 1, 1)
+    # In whole numbers: a graph multiplies by 1 / 7 where it is told to divide by 7, and 7 / 7 is then more than 1.
+    steps = tf.range(count)
+    ends = first + steps * extent // count, first - (-(steps + 1) * extent) // count
+    return [tf.clip_by_value(end, 0, length) for end in ends]
 
 
 def _maxima_of_rows(values, top, bottom):

@@ -185,3 +185,17 @@ def test_box_that_is_not_a_number_has_features_that_are_none(features, function)
 def test_boxes_of_another_shape_are_refused(features, shape):
     with pytest.raises(ValueError, match=r"boxes `\(batch, count, 4\)` of the same batch"):
         RoIAlign()(tf.constant(features), tf.zeros(shape))
+
+
+def test_cells_of_a_graph_are_those_of_whole_numbers():
+    """Regions of 1 to 60 features across, of which a graph that divides by 7 reads a row or a column too much."""
+    extents = np.arange(1, 61)
+    corners = np.stack([0 * extents, 0 * extents, extents - 1, extents - 1], axis=1)[None].astype(np.float32)
+    places = np.arange(64.0, dtype=np.float32)
+    # The maximum over a cell is its last place, down or across.
+    features = np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1)[None]
+    graph = tf.function(lambda maps: roi_pool(maps, corners, (7, 7), 1.0), autograph=False)
+    found = graph(tf.constant(features)).numpy()[0]
+    for extent, cells in zip(extents.tolist(), found, strict=True):
+        last = [-(-(step + 1) * extent // 7) - 1 for step in range(7)]
+        assert cells[:, 0, 0].tolist() == last and cells[0, :, 1].tolist() == last
