@@ -5,8 +5,8 @@
 
 Features of two images as a detector has them, 30x40 of 256 channels, 64 regions in each, 7x7 cells; 2,000 boxes for the
 suppression. First the results are compared: features and gradients must be equal to 1e-5, or to that share of the
-largest, which is the only target;
-then both take turns, and the lower quartile of the times stands for each. Without torchvision nothing is compared.
+largest, which is the only target; then both take turns, and the lower quartile of the times stands for each. Without
+torchvision nothing is compared.
 """
 
 import sys
