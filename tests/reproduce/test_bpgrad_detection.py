@@ -65,6 +65,13 @@ def test_second_rate_of_sgd_begins_with_the_second_half_of_the_epochs():
     assert detection._chosen(None, 6)["sgd-momentum"] == "0.001/0.0001@4"
 
 
+def test_solvers_of_one_seed_have_the_first_alone():
+    chosen = {"adam:beta_1=0.9": 0.001, "sgd": 0.1}
+    assert detection.seeds_of(chosen, (3, 4), "adam") == {"adam:beta_1=0.9": (3,), "sgd": (3, 4)}
+    with pytest.raises(InputError, match="`one_seed` eve is none of the solvers adam, sgd"):
+        detection.seeds_of(chosen, (3, 4), "eve")
+
+
 @pytest.mark.parametrize(
     "arguments,message",
     [

@@ -60,6 +60,12 @@ Solvers = Annotated[
         text="solvers",
     ),
 ]
+OneSeed = Annotated[
+    str,
+    Option(
+        help="Names of solvers that are trained with the first seed alone, to save time, comma-separated."
+    ),
+]
 Nms = Annotated[float, Option(help="Of two boxes of a class that overlap by more, the less likely one goes.")]
 
 
@@ -72,6 +78,7 @@ def table_3_3(
     epochs: Epochs = None,
     backbone: Backbone = None,
     weights: Weights = None,
+    one_seed: OneSeed = "",
     nms: Nms = 0.3,
     *,
     progress,
@@ -87,7 +94,9 @@ def table_3_3(
     config = _config(scale, epochs, backbone, weights)
     chosen = _chosen(solvers, config.epochs)
     table, rules = PrecisionTable(), Rules(nms=nms)
-    for solver, value, seed, run in _trained(data, out, config, seeds, chosen, progress):
+    for solver, value, seed, run in _trained(
+        data, out, config, seeds_of(chosen, seeds, one_seed), chosen, progress
+    ):
         title = f"testing {run.path.name}" if run else ""
         found = evaluate_run(run.path, rules, progress=progress, title=title)[0] if run else None
         table.add(solver, value, seed, found)
@@ -109,6 +118,7 @@ def figure_3_22(
     epochs: Epochs = None,
     backbone: Backbone = None,
     weights: Weights = None,
+    one_seed: OneSeed = "",
     *,
     progress,
     command,
@@ -123,7 +133,9 @@ def figure_3_22(
     chosen = _chosen(solvers, config.epochs)
     columns = {"offsets_loss": "box regression", "scores_loss": "classification"}
     curves, remarks = LearningCurves(columns, "training loss", others=("loss",)), []
-    for solver, value, seed, run in _trained(data, out, config, seeds, chosen, progress):
+    for solver, value, seed, run in _trained(
+        data, out, config, seeds_of(chosen, seeds, one_seed), chosen, progress
+    ):
         if run is None:
             remarks.append(f"{solver} at {value} with seed {seed} diverged, and has no curve.")
         else:
@@ -181,6 +193,27 @@ def _chosen(solvers, epochs):
     return {
         name: value.replace("@7", half) if isinstance(value, str) else value for name, value in found.items()
     }
+
+
+def seeds_of(chosen, seeds, one_seed):
+    """Return the seeds of each solver by its name: all, or the first.
+
+    Args:
+        chosen: Values of solvers by name.
+        seeds: All of them.
+        one_seed: Names of solvers, without options, that have the first alone, comma-separated.
+
+    Raises:
+        InputError: For a name that none of the solvers has.
+    """
+    from tfapp.optimizers.catalogue import base_of
+
+    alone = [name.strip() for name in one_seed.split(",") if name.strip()]
+    bases = {name: base_of(name) for name in chosen}
+    unknown = next((name for name in alone if name not in bases.values()), None)
+    if unknown is not None:
+        raise InputError(f"`one_seed` {unknown} is none of the solvers {', '.join(bases.values())}.")
+    return {name: tuple(seeds)[:1] if base in alone else tuple(seeds) for name, base in bases.items()}
 
 
 def _trained(data, out, config, seeds, chosen, progress):
