@@ -226,7 +226,11 @@ def _trained(data, out, config, seeds, chosen, progress):
     from tfapp.runs.ahead import do_ahead
 
     trainings = out / "trainings"
-    jobs = [(*pair, data, trainings, replace(config, seed=seed)) for pair in chosen.items() for seed in seeds]
+    jobs = [
+        (*pair, data, trainings, replace(config, seed=seed))
+        for pair in chosen.items()
+        for seed in seeds[pair[0]]
+    ]
     do_ahead(train, [(training_by(*job), {}) for job in jobs], progress)
     for job in jobs:
         solver, value, *_, own = job
