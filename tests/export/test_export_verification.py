@@ -197,7 +197,7 @@ def manifest(**entries):
         (manifest(warmup={"records": -1}), '"warmup.records" is -1, expected a whole number'),
         (manifest(kind="scorer"), '"images" is missing'),
         (manifest(kind="pose network", instances=2), '"camera" is missing'),
-        (manifest(kind="detector"), "by a newer tfapp, as a 'tracker'"),
+        (manifest(kind="tracker"), "by a newer tfapp, as a 'tracker'"),
     ],
 )
 def test_unreadable_manifest_is_one_sentence(tmp_path, content, message):
