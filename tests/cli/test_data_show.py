@@ -109,3 +109,10 @@ def test_what_is_skipped_is_told(make_folder, tmp_path):
     (root / "images" / "a.heic").touch()
     result = show(f"folder:{root}", "--out", tmp_path / "sheet.png")
     assert result.exit_code == 0 and "are skipped (1 .heic)" in " ".join(result.output.split())
+
+
+def test_boxes_of_a_name_that_also_means_labels_are_shown_where_asked_for(tmp_path):
+    write_voc(tmp_path / "voc")
+    result = show(f"voc2007:{tmp_path / 'voc'}", "--boxes", "--out", tmp_path / "sheet.png")
+    assert result.exit_code == 0
+    assert "images with boxes" in result.output

@@ -90,6 +90,26 @@ def test_official_lists_are_the_splits(official):
     assert data.num_classes == 20 and data.class_names[data.test[0].boxes.labels[0]] == "sofa"
 
 
+def test_one_list_without_the_usual_ones_leaves_the_test_open(official):
+    lists = official / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main"
+    (lists / "trainval.txt").unlink()
+    (lists / "test.txt").rename(lists / "mine.txt")
+    data = open_boxes(f"voc2007:{official}?train=mine")
+    assert [image.name for image in data.train] == ["000002"] and data.test is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [("", "it has mine. Name one, as in 'voc2007:PATH"), ("?test=mine", "names the list for testing alone")],
+)
+def test_lists_that_are_not_told_are_asked_for(official, options, message):
+    lists = official / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main"
+    (lists / "trainval.txt").unlink()
+    (lists / "test.txt").rename(lists / "mine.txt")
+    with pytest.raises(InputError, match=message):
+        open_boxes(f"voc2007:{official}{options}")
+
+
 def test_fingerprint_depends_on_the_boxes(folder):
     before = open_boxes(f"voc-boxes:{folder}").fingerprint()
     (folder / "b.xml").write_text(annotation(("cat", 3, 4, 8, 10)), encoding="utf-8")

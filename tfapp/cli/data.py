@@ -25,6 +25,13 @@ from tfapp.report.result_table import ResultTable
 # More would make a sheet that no viewer shows whole, or names that run into each other.
 MOST_CLASSES, MOST_LETTERS = 20, 12
 
+Boxes = Annotated[
+    bool,
+    typer.Option(
+        "--boxes", help="Look at the boxes of voc2007:PATH or voc2012:PATH, not at its labels or masks."
+    ),
+]
+
 app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
 
 
@@ -46,6 +53,7 @@ def show(
     count: Annotated[
         int, typer.Option(min=1, help="Images on the sheet, at most; of images with labels, of each class.")
     ] = 12,
+    boxes: Boxes = False,
     max_pixels: MaxPixels = None,
 ):
     """Write a contact sheet of images with masks or boxes, of image pairs, or of each class; print sizes and counts."""
@@ -54,7 +62,7 @@ def show(
     from tfapp.segmentation.pictures import contact_sheet_of, survey, survey_pairs
 
     check_image_name(out)
-    if names_boxes(spec):
+    if boxes or names_boxes(spec):
         return _show_boxes(spec, out, count)
     if names_classification(spec):
         return _show_classes(spec, out, count)
@@ -177,7 +185,7 @@ def _check_boxes(spec, out):
 
     if out is not None:
         raise InputError(
-            f"There is no page about boxes yet; leave out --out, or look at them by `tfapp data show {spec}`."
+            "There is no page about boxes yet; leave out --out, or look at them by `tfapp data show`."
         )
     data = open_boxes(spec)
     with ConsoleProgress().task("reading", sum(map(len, data.splits))) as task:
@@ -256,6 +264,7 @@ def check(
     out: Annotated[
         Path | None, typer.Option(help="Page (.html) or sheet (.png) with the images that are meant.")
     ] = None,
+    boxes: Boxes = False,
     max_pixels: MaxPixels = None,
 ):
     """Read all of a dataset and say what may be wrong; exit code 0 if nothing, 1 with warnings, 2 if it is refused."""
@@ -272,7 +281,7 @@ def check(
     from tfapp.data.pictures import pictures_of
     from tfapp.segmentation.data_page import check_out, write_data_report
 
-    if names_boxes(spec):
+    if boxes or names_boxes(spec):
         return _check_boxes(spec, out)
     if out is not None:
         check_out(out)

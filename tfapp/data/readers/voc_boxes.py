@@ -19,7 +19,8 @@ def voc2007(path, spec, train=None, test=None):
     Args:
         path: The folder `VOC2007`, `VOCdevkit` above it, or the folder above that.
         spec: What names the dataset.
-        train, test: Names of other lists of `ImageSets/Main`, without `.txt`.
+        train, test: Names of other lists of `ImageSets/Main`, without `.txt`. Where none of the usual lists is there,
+            `train` alone is enough: nothing then says which of its images are for testing.
 
     Raises:
         InputError: For a folder of another layout, lists that share images, or files that are missing or malformed.
@@ -34,8 +35,16 @@ def voc2012(path, spec, train=None, test=None):
 
 def _official(path, spec, year, train, test):
     root = voc_root(Path(path), year, MAIN, _LAYOUT)
-    usual = _usual_lists(root) or _LISTS[0]
-    return _by_lists(root, spec, train or usual[0], test or usual[1], CLASS_NAMES)
+    lists = _lists_of(root, spec, train, test)
+    if not lists:
+        found = [file.stem for file in visible_files(root / MAIN, (".txt",))]
+        there = f"it has {', '.join(found)}" if found else "it has none"
+        raise InputError(
+            f"{root / MAIN} has neither of the lists {' nor '.join(' and '.join(pair) for pair in _LISTS)}; {there}. "
+            f"Name one, as in '{year.lower()}:PATH?train=LIST', of which a share is tested on, or two, as in "
+            f"'{year.lower()}:PATH?train=LIST&test=LIST'."
+        )
+    return _by_lists(root, spec, lists, CLASS_NAMES)
 
 
 def voc_boxes(path, spec, train=None, test=None):
@@ -47,41 +56,42 @@ def voc_boxes(path, spec, train=None, test=None):
             testing; without lists nothing does. `classes.txt` may give the order of the classes, one in a line;
             otherwise it is that of the alphabet.
         spec: What names the dataset.
-        train, test: Names of lists in `ImageSets/Main`, without `.txt`.
+        train, test: Names of lists in `ImageSets/Main`, without `.txt`, as of `voc2007`.
 
     Raises:
         InputError: For a folder without annotations, lists that share images, an image or an annotation that is
             missing or malformed, a class that `classes.txt` does not have, or a split without boxes.
     """
     path = Path(path)
-    usual = _usual_lists(path)
-    if usual or (train and test):
-        train, test = train or usual[0], test or usual[1]
-        return _by_lists(path, spec, train, test, _own_classes(path))
-    if train or test:
+    lists = _lists_of(path, spec, train, test)
+    return _by_lists(path, spec, lists, _own_classes(path)) if lists else _all(path, spec)
+
+
+def _lists_of(root, spec, train, test):
+    """Return the names of the lists for training and for testing, of one for both, or no name."""
+    usual = next((pair for pair in _LISTS if all(_list(root, name).is_file() for name in pair)), None)
+    if usual:
+        return train or usual[0], test or usual[1]
+    if test and not train:
         raise InputError(
-            f"{spec!r} names one list, and which the other is, is not said; name both, train and test."
+            f"{spec!r} names the list for testing alone, and {root / MAIN} has none of the usual ones for training; "
+            "name both, train and test."
         )
-    return _all(path, spec)
-
-
-def _usual_lists(root):
-    """Return the names of the lists for training and for testing that a folder has, or None."""
-    return next((pair for pair in _LISTS if all(_list(root, name).is_file() for name in pair)), None)
+    return tuple(name for name in (train, test) if name)
 
 
 def _list(root, name):
     return root / MAIN / f"{name}.txt"
 
 
-def _by_lists(root, spec, train, test, class_names):
-    named, lists = NamedFiles(root), [_list(root, name) for name in (train, test)]
+def _by_lists(root, spec, list_names, class_names):
+    named, lists = NamedFiles(root), [_list(root, name) for name in list_names]
     listed = [listed_images(file) for file in lists]
-    shared = [name for name in listed[1] if name in listed[0]]
+    shared = [name for name in listed[-1] if name in listed[0]] if len(listed) > 1 else []
     if shared:
         raise InputError(
-            f"The lists {train} and {test} of {root} share {len(shared)} image(s), the first is {shared[0]}; expected "
-            "lists for training and testing without common images."
+            f"The lists {' and '.join(list_names)} of {root} share {len(shared)} image(s), the first is {shared[0]}; "
+            "expected lists for training and testing without common images."
         )
     pairs = [
         [
