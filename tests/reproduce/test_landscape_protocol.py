@@ -265,3 +265,19 @@ def test_options_of_the_proposed_network_are_refused_where_it_is_not_compared():
         InputError, match="`modules` is of the proposed network, .* landscape-table-5 does not have"
     ):
         config_of(TABLES["landscape-table-5"], "isbi2012:nowhere", options)
+
+
+def test_orders_are_asked_of_any_images_with_masks_cut_as_slices_are():
+    table = TABLES["landscape-orders"]
+    spec = data_of(table, "cells:10:300")
+    config, frames = config_of(table, spec, {"scale": "small"})
+    assert (spec, config.patch, config.overlap, config.resize) == ("cells:10:300", 128, 64, None)
+    assert frames == 7 * 16
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("landscape-table-4", "cells"), ("landscape-orders", "raindrop:x")]
+)
+def test_data_of_another_kind_are_refused(name, data):
+    with pytest.raises(InputError, match="is made of other data"):
+        data_of(TABLES[name], data)

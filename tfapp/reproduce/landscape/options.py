@@ -52,7 +52,8 @@ def training_options():
 
 def options_of(table):
     """Return the `inspect.Parameter`s of the options of the study of an `FCNTable`."""
-    data = Option(help=f"Folder of the data, or {table.reader}:PATH.")
+    others = ", or any other images with masks, such as wbc:PATH" if table.others else ""
+    data = Option(help=f"Folder of the data, or {table.reader}:PATH{others}.")
     seeds = (0, 1, 2, 3, 4) if table.measure == "sharpness" else (0, 1, 2)
     return [
         parameter("data", str, data),
@@ -152,6 +153,10 @@ def check_measuring(options):
 
 def data_of(table, data, official_split=False):
     """Return the specification of a table's data: all raindrop pairs, unless the official split counts."""
+    from tfapp.data import names_dataset, names_image_pairs
+
+    if table.others and names_dataset(data) and not names_image_pairs(data):
+        return data
     spec = spec_of(data, table.reader, f"{table.name} is made of other data")
     all_pairs = table.number and table.reader == "raindrop" and not official_split and "?" not in spec
     return f"{spec}?pairs=all" if all_pairs else spec
@@ -172,7 +177,7 @@ def config_of(table, spec, options):
 
     given = {name: options[name] for name in OVERRIDES if options.get(name) is not None}
     settings = paper_settings if table.number else own_settings
-    chosen = settings(table.reader, options["scale"]) | given
+    chosen = settings(spec.partition(":")[0], options["scale"]) | given
     if chosen.get("label_image"):
         # A softmax of one channel would be 1 everywhere.
         chosen["label_image"] = chosen["head"] in REGRESSION_HEADS

@@ -111,8 +111,16 @@ _ALL = {"depth": 4, "augment": "dihedral"}
 
 
 def own_settings(reader, scale):
-    """Return options of `TrainConfig` for a training that stops at the loss of a reference, model and seed aside."""
-    return _ALL | _OWN[reader, scale]
+    """Return options of `TrainConfig` for a training that stops at the loss of a reference, model and seed aside.
+
+    Args:
+        reader: Name of the dataset's reader; other masks than the paper's are cut as ISBI's, at their own size.
+        scale: `small` or `paper`.
+    """
+    chosen = _OWN.get((reader, scale))
+    if chosen is None:
+        chosen = {key: value for key, value in _OWN["isbi2012", scale].items() if key != "resize"}
+    return _ALL | chosen
 
 
 def paper_settings(reader, scale):

@@ -48,6 +48,7 @@ class FCNTable:
         range: Half width of the window of surfaces.
         drawn: The networks whose surfaces are drawn, where others are trained for the loss alone; None for all.
         orders: The `Order`s that Lu and Tong state of it.
+        others: Whether any other images with masks will do, too.
     """
 
     name: str
@@ -61,6 +62,7 @@ class FCNTable:
     range: float | None = None
     drawn: tuple[str, ...] | None = None
     orders: tuple[Order, ...] = ()
+    others: bool = False
 
     @property
     def number(self):
@@ -226,7 +228,7 @@ NUMBERED = (
 OWN = (
     FCNTable(
         "landscape-orders",
-        "sharpness of five networks and two batch sizes at equal loss, ISBI 2012, with tests of each order",
+        "sharpness of five networks and two batch sizes at equal loss, with tests of each order",
         "isbi2012",
         NETWORKS,
         _BOTH,
@@ -237,6 +239,7 @@ OWN = (
             *orders_of(_SHARPER, "is sharper", _BOTH),
             *orders_by_batch(NETWORKS, "batch 16 is sharper than batch 2"),
         ),
+        others=True,
     ),
     FCNTable(
         "landscape-scores-isbi2012",

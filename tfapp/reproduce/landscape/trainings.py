@@ -158,7 +158,7 @@ def train_to_reference(table, spec, out, config, seeds, frames, overwrite, progr
 def _call(table, spec, out, config, network, batch, seed, frames):
     """Return the arguments of `train`."""
     options = {"batch_size": batch, "steps_per_epoch": -(-frames // batch), "seed": seed}
-    path = out / table.reader / f"{network}-batch{batch}-seed{seed}"
+    path = out / spec.partition(":")[0] / f"{network}-batch{batch}-seed{seed}"
     return spec, path, replace(for_network(config, network), **options)
 
 
