@@ -3,6 +3,7 @@
 import inspect
 
 import keras
+import tensorflow as tf
 
 
 def with_regularised(model: keras.Model, state) -> list:
@@ -55,14 +56,16 @@ def computed_loss(model: keras.Model, x, y, prediction, sample_weight, *, traini
     return model.compute_loss(x=x, y=y, y_pred=prediction, sample_weight=sample_weight, **options)
 
 
-def loss_at(model: keras.Model, weights, state, batch):
+def loss_at(model: keras.Model, weights, state, batch, loss=None):
     """Return the loss of a batch as a step of `fit()` computes it, at given weights.
 
     Args:
-        model: Compiled and built Keras model; none of its variables is written.
+        model: Built Keras model; none of its variables is written.
         weights: Tensors, one for each of `model.trainable_variables`.
         state: Tensors, one for each of `model.non_trainable_variables`: moving statistics, seeds of dropout.
         batch: `(x, y, sample_weight)`, nests of tensors or None.
+        loss: What `keras.losses.get` takes, the loss of a training loop of one's own, whose mean over the examples
+            counts; by default that which the model is compiled with.
 
     Returns:
         The loss, scalar, regularisation and added losses included, and the state after the batch.
@@ -74,6 +77,9 @@ def loss_at(model: keras.Model, weights, state, batch):
     ]
     with collecting_scope(model, mapping, initialize_variables=True) as scope:
         outputs = model(x, **training_argument(model.call, True))
-        loss = computed_loss(model, x, y, outputs, sample_weight, training=True)
+        if loss is None:
+            value = computed_loss(model, x, y, outputs, sample_weight, training=True)
+        else:
+            value = tf.add_n([tf.reduce_mean(keras.losses.get(loss)(y, outputs)), *model.losses])
         after = [scope.get_current_value(variable) for variable in model.non_trainable_variables]
-    return loss, after
+    return value, after

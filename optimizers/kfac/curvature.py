@@ -53,7 +53,7 @@ class CurvatureOptimizer(keras.optimizers.Optimizer):
         """
         title = type(self).__name__
         self._handed.distribution = distribution_of(model.loss if loss is None else loss, title)
-        self._handed.model = model
+        self._handed.model, self._handed.loss = model, loss
         if model.built:
             self._check_precision(model)
         elif isinstance(getattr(model, "optimizer", None), keras.optimizers.LossScaleOptimizer):

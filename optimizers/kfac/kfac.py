@@ -7,12 +7,13 @@ import tensorflow as tf
 
 from tfapp.optimizers.arguments import in_unit_interval, natural_number, positive, positive_integer
 from tfapp.optimizers.kfac.curvature import CurvatureOptimizer
-from tfapp.optimizers.kfac.factors import damped_inverses, estimate, preconditioned, running_average
-from tfapp.optimizers.kfac.fisher_products import fisher_grams
+from tfapp.optimizers.kfac.factors import damped_inverses, estimate, running_average
 from tfapp.optimizers.kfac.layer_blocks import blocks_of
 from tfapp.optimizers.kfac.layer_statistics import inputs_and_derivatives
+from tfapp.optimizers.kfac.moves import Moves
 from tfapp.optimizers.kfac.quadratic_model import (
     DAMPING_FACTOR,
+    DISTRUSTED,
     adapted_damping,
     best_coefficients,
     predicted_change,
@@ -23,6 +24,8 @@ STEPS = ("quadratic", "fixed")
 FISHERS = ("model", "empirical")
 # The first updates estimate and invert whatever the intervals say: what the factors are of has only begun.
 _FIRST = 3
+# How often the first damping is raised tenfold, at most.
+_MOST_RAISES = 8
 # Weight of the average of all past statistics when a new one is added.
 _DECAY = 0.95
 
@@ -65,7 +68,8 @@ class KFAC(CurvatureOptimizer):
     Args:
         learning_rate: A number or a schedule. Defaults to 1, for `step="quadratic"`; a fixed step needs less.
         momentum: In [0, 1), of a fixed step, and of the variables without factors.
-        damping: Float > 0, the first one where it adapts.
+        damping: Float > 0, the first one where it adapts; the first update raises it tenfold until its step is one
+            that M predicts.
         step: "quadratic" or "fixed".
         adapt_every: Updates between adaptations of the damping; 0 keeps it.
         statistics_every: Updates between estimates of A and G, positive.
@@ -169,25 +173,23 @@ class KFAC(CurvatureOptimizer):
     def _factored_steps(self, gradients, batch, share):
         """Return the steps of the variables with factors by their places, and keep what was measured of them."""
         scalars = dict(zip(self.MEASURED, tf.unstack(tf.convert_to_tensor(self._scalars)), strict=True))
-        moves = _Moves(self, [gradients[index] for index in self._covered], share[0], scalars["damping"])
         self._estimate_factors(share)
+        moves = self._moves(gradients, share)
+        if self.adapt_every:
+            first = tf.equal(tf.convert_to_tensor(self._iterations), 0)
+            scalars["damping"], scalars["factor_damping"] = tf.cond(
+                first,
+                lambda: self._first_dampings(moves, batch, scalars["damping"]),
+                lambda: (scalars["damping"], scalars["factor_damping"]),
+            )
         scalars["factor_damping"] = self._invert_factors(moves, scalars)
         directions = moves.directions([tf.convert_to_tensor(i) for i in self._flat(self._inverses)])
-        if self.step == "quadratic":
-            quadratic = moves.quadratic(directions)
-            chosen = best_coefficients(*quadratic)
-        else:
-            chosen = tf.constant([-1.0, self.momentum], scalars["damping"].dtype)
-        pairs = zip(self._covered, *directions, strict=True)
-        steps = {index: chosen[0] * u + chosen[1] * v for index, u, v in pairs}
+        chosen = self._chosen(moves, directions, scalars["damping"])
+        steps = self._steps(directions, chosen)
         scalars["rate"], scalars["momentum"] = -chosen[0], chosen[1]
 
         def adapt():
-            rate = tf.cast(self.learning_rate, chosen.dtype)
-            found = quadratic if self.step == "quadratic" else moves.quadratic(directions)
-            predicted = predicted_change(*found, rate * chosen)
-            moved = {index: rate * step for index, step in steps.items()}
-            ratio = tf.cast(self._change_of_loss(moved, batch), predicted.dtype) / predicted
+            ratio, predicted = self._reduction(moves, directions, chosen, batch, scalars["damping"])
             return adapted_damping(scalars["damping"], ratio, self.adapt_every), ratio, predicted
 
         if self.adapt_every:
@@ -197,6 +199,53 @@ class KFAC(CurvatureOptimizer):
             scalars.update(zip(names, found, strict=True))
         self._scalars.assign(tf.stack([scalars[name] for name in self.MEASURED]))
         return steps
+
+    def _moves(self, gradients, share):
+        return Moves(
+            self._handed,
+            [self._trainable_variables[index] for index in self._covered],
+            [tf.convert_to_tensor(self._velocities[index]) for index in self._covered],
+            [gradients[index] for index in self._covered],
+            share[0],
+        )
+
+    def _chosen(self, moves, directions, damping):
+        """Return the coefficients of the natural direction and of the last step."""
+        if self.step == "quadratic":
+            return best_coefficients(*moves.quadratic(directions, damping))
+        return tf.constant([-1.0, self.momentum], damping.dtype)
+
+    def _steps(self, directions, coefficients):
+        pairs = zip(self._covered, *directions, strict=True)
+        return {index: coefficients[0] * u + coefficients[1] * v for index, u, v in pairs}
+
+    def _reduction(self, moves, directions, coefficients, batch, damping):
+        """Return the change of the loss of a batch over that predicted, and the latter."""
+        coefficients = tf.cast(self.learning_rate, damping.dtype) * coefficients
+        predicted = predicted_change(*moves.quadratic(directions, damping), coefficients)
+        change = self._change_of_loss(self._steps(directions, coefficients), batch)
+        return tf.cast(change, predicted.dtype) / predicted, predicted
+
+    def _first_dampings(self, moves, batch, damping):
+        """Return the damping of the first update, and that of its factors.
+
+        It is raised tenfold until the loss falls by a share of what M predicts: no update comes before that Levenberg
+        and Marquardt's rule could have learned from.
+        """
+
+        def distrusted(damping, number):
+            directions = moves.directions(self._inverted(tf.sqrt(damping)))
+            coefficients = self._chosen(moves, directions, damping)
+            ratio, _ = self._reduction(moves, directions, coefficients, batch, damping)
+            # What is not a number is below nothing, and above nothing.
+            return (number < _MOST_RAISES) & ~(ratio >= DISTRUSTED)
+
+        found, _ = tf.while_loop(distrusted, lambda d, number: (10 * d, number + 1), (damping, 0))
+        return found, tf.sqrt(found)
+
+    def _inverted(self, root):
+        factors = _pairs([tf.convert_to_tensor(factor) for factor in self._flat(self._factors)])
+        return [inverse for pair in factors for inverse in damped_inverses(*pair, root**2)]
 
     def _change_of_loss(self, moved, batch):
         """Return the loss of the batch after a step, less that before it, with the same masks of dropout."""
@@ -209,7 +258,9 @@ class KFAC(CurvatureOptimizer):
             for value, index in zip(here, indices, strict=True)
         ]
         state = [tf.convert_to_tensor(variable.value) for variable in model.non_trainable_variables]
-        losses = [loss_at(model, weights, state, (*batch, None))[0] for weights in (there, here)]
+        losses = [
+            loss_at(model, weights, state, (*batch, None), self._handed.loss)[0] for weights in (there, here)
+        ]
         return losses[0] - losses[1]
 
     def _estimate_factors(self, share):
@@ -250,24 +301,20 @@ class KFAC(CurvatureOptimizer):
         Of the last one, one a little smaller and one a little larger, that counts whose step has the smallest M.
         """
         kept = [tf.convert_to_tensor(inverse) for inverse in self._flat(self._inverses)]
-        factors = _pairs([tf.convert_to_tensor(factor) for factor in self._flat(self._factors)])
         count, before = tf.convert_to_tensor(self._iterations), scalars["factor_damping"]
-
-        def inverted(root):
-            return [inverse for pair in factors for inverse in damped_inverses(*pair, root**2)]
 
         def best_inverted():
             if not self.adapt_every:
-                return [before, *inverted(before)]
+                return [before, *self._inverted(before)]
             if self.step == "fixed":
                 root = tf.sqrt(scalars["damping"])
-                return [root, *inverted(root)]
+                return [root, *self._inverted(root)]
             factor = tf.cast(DAMPING_FACTOR ** (self.inverse_every / 2), before.dtype)
             factor = tf.where(count < _FIRST, tf.ones_like(factor), factor)
 
             def tried(root):
-                inverses = inverted(root)
-                quadratic = moves.quadratic(moves.directions(inverses))
+                inverses = self._inverted(root)
+                quadratic = moves.quadratic(moves.directions(inverses), scalars["damping"])
                 return [predicted_change(*quadratic, best_coefficients(*quadratic)), *inverses]
 
             roots = before * tf.stack([tf.ones_like(factor), factor, 1 / factor])
@@ -293,39 +340,6 @@ class KFAC(CurvatureOptimizer):
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
-class _Moves:
-    """Directions of a step and the quadratic model of the loss along them, for inverses of the factors.
-
-    Args:
-        optimizer: The `KFAC`.
-        gradients: Of the variables with factors.
-        x: Inputs of the examples that the Fisher matrix is estimated on.
-        damping: Scalar tensor.
-    """
-
-    def __init__(self, optimizer, gradients, x, damping):
-        self._handed, self._gradients, self._x, self._damping = optimizer._handed, gradients, x, damping
-        self._variables = [optimizer._trainable_variables[index] for index in optimizer._covered]
-        self._velocities = [
-            tf.convert_to_tensor(optimizer._velocities[index]) for index in optimizer._covered
-        ]
-
-    def directions(self, inverses):
-        """Return the natural direction and the last step."""
-        natural, gradients = [], iter(self._gradients)
-        for block, pair in zip(self._handed.blocks, _pairs(inverses), strict=True):
-            matrix = block.matrix([next(gradients) for _ in block.variables])
-            natural += block.tensors(preconditioned(matrix, *pair))
-        return [natural, self._velocities]
-
-    def quadratic(self, directions):
-        """Return the matrix of d_i' (c F + damping I) d_j, and the slopes g' d_i."""
-        handed = self._handed
-        gram = fisher_grams(handed.model, handed.distribution, self._variables, self._x, directions)
-        gram += self._damping * tf.stack([tf.stack([_inner(a, b) for b in directions]) for a in directions])
-        return gram, tf.stack([_inner(self._gradients, direction) for direction in directions])
-
-
 def _when_due(count, every, compute, kept):
     """Return what `compute` gives in the first updates and in each `every`-th, and `kept` in all others."""
     if every == 1:
@@ -341,10 +355,6 @@ def _updates_so_far(count, every):
 
 def _pairs(tensors):
     return list(zip(tensors[::2], tensors[1::2], strict=True))
-
-
-def _inner(a, b):
-    return tf.add_n([tf.reduce_sum(x * y) for x, y in zip(a, b, strict=True)])
 
 
 def _one_of(name, value, allowed):

@@ -24,12 +24,14 @@ class ModelBatch:
     Attributes:
         model: Keras model, or None.
         distribution: `OutputDistribution` of its labels, or None.
+        loss: Loss of a training loop of one's own; None for that which the model is compiled with.
         blocks: `LayerBlock`s of its layers with factors.
     """
 
     def __init__(self):
         self.model = None
         self.distribution = None
+        self.loss = None
         self.blocks = ()
         self._batch = self._graph = None
 

@@ -7,7 +7,7 @@ M(d) = g' d + d' (c F + damping I) d / 2 for a step d, the change of the loss th
 import tensorflow as tf
 
 # The ratio beyond which the damping falls, and below which it rises; its factor for each update between.
-_TRUSTED, _DISTRUSTED = 0.75, 0.25
+_TRUSTED, DISTRUSTED = 0.75, 0.25
 DAMPING_FACTOR = 0.95
 # Least determinant, relative to the product of the diagonal: where both directions are nearly one, float32 cannot tell
 # them apart.
@@ -48,4 +48,4 @@ def adapted_damping(damping, ratio, num_updates):
     """
     factor = tf.cast(DAMPING_FACTOR**num_updates, damping.dtype)
     trusted = damping * factor
-    return tf.where(ratio > _TRUSTED, trusted, tf.where(ratio >= _DISTRUSTED, damping, damping / factor))
+    return tf.where(ratio > _TRUSTED, trusted, tf.where(ratio >= DISTRUSTED, damping, damping / factor))
