@@ -21,6 +21,7 @@ from tfapp.detection.training import train
 from tfapp.errors import InputError
 from tfapp.landscape import landscape
 from tfapp.runs.checkpoints import read_history
+from tfapp.runs.progress import SILENT
 
 pytestmark = pytest.mark.slow
 
@@ -197,3 +198,29 @@ def test_damaged_image_ends_the_training_in_words_and_leaves_nothing(place, tmp_
     with pytest.raises(InputError, match="png is damaged or truncated"):
         train(f"voc-boxes:{tmp_path / 'own'}", tmp_path / "run", config(place))
     assert not (tmp_path / "run").exists()
+
+
+def test_training_by_selective_search_keeps_its_proposals_and_resumes_to_the_same_weights(place, tmp_path):
+    options = {"proposals": "selective-search", "min_side": 8}
+    whole = trained(place, tmp_path / "whole", **options)
+    evaluate_run(whole.path)
+    cut = tmp_path / "cut"
+
+    class Stopping(type(SILENT)):
+        """Ends with the first proposals, as a killed process does."""
+
+        def task(self, title, *arguments, **settings):
+            if title == "training":
+                raise KeyboardInterrupt
+            return super().task(title, *arguments, **settings)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            f"voc-boxes:{place / 'own'}",
+            cut,
+            config(place, **options),
+            title="training",
+            progress=Stopping(),
+        )
+    for one, other in zip(weights(whole), weights(trained(place, cut, **options)), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -39,8 +39,9 @@ _ENTRIES = Entries(
         ),
         "stride": Whole(1),
         "proposals": Text(),
-        "offset_scale": Entries({"means": _OFFSETS, "deviations": _OFFSETS}),
-    }
+    },
+    # Measured when there are proposals, which a run keeps from its beginning on.
+    {"offset_scale": Entries({"means": _OFFSETS, "deviations": _OFFSETS})},
 )
 
 
@@ -73,7 +74,15 @@ class DetectionRun(Run):
 
     @property
     def offset_scale(self):
-        """The `OffsetScale`."""
+        """The `OffsetScale`.
+
+        Raises:
+            InputError: The run ended before it was measured.
+        """
+        if "offset_scale" not in self.record:
+            raise InputError(
+                f"The training of {self.path} has not begun; resume it: {self.record['command']}"
+            )
         return OffsetScale.from_json(self.record["offset_scale"])
 
     def data(self):

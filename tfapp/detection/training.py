@@ -79,17 +79,14 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
             model, stride, config = _new_model(config, data, progress)
     for image in (image for part in data.splits for image in part):
         check_image_size(image.file, image.size, config.shorter_side, config.longer_side, stride)
-    proposals = proposals_of(config.proposals, train_images, out, min_side=config.min_side, progress=progress)
-    if proposals is not None:
-        _tell_recall(train_images, proposals, data, progress)
     if begun is None:
-        scale = _measured_scale(sampler_of(config, stride, train_images, proposals), data.num_classes)
         stored = {
             "spec": data.spec,
             "fingerprint": data.fingerprint(),
             "class_names": list(data.class_names),
             "split": split.to_json(),
         }
+        # Before the proposals, which the folder of the run keeps as they are made.
         begun = DetectionRun.create(
             out,
             command,
@@ -97,9 +94,17 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
             data=stored,
             stride=stride,
             proposals=fingerprint_of(config.proposals),
-            offset_scale=scale.to_json(),
         )
     try:
+        proposals = proposals_of(
+            config.proposals, train_images, out, min_side=config.min_side, progress=progress
+        )
+        if proposals is not None:
+            _tell_recall(train_images, proposals, data, progress)
+        if "offset_scale" not in begun.record:
+            scale = _measured_scale(sampler_of(config, stride, train_images, proposals), data.num_classes)
+            begun.record["offset_scale"] = scale.to_json()
+            begun.save()
         with progress.task(title) as task:
             _fit(begun, kept, model, config, data, train_images, proposals, task)
             if task.total is None:
