@@ -19,7 +19,10 @@ from tfapp.transfer.evaluation import gather, transferred
 from tfapp.transfer.features import FeatureExtractor
 from tfapp.transfer.run import TransferRun
 
-SMALL = f"--high {SIDE} --low {LOW} --hidden 8 --clusters 4 --iterations 30 --batch-size 12 --value 0.1"
+SMALL = (
+    f"--high {SIDE} --low {LOW} --hidden 8 --clusters 4 --iterations 30 --batch-size 12 --value 0.1 --solver "
+    "sgd-momentum"
+)
 
 
 def tfapp(line):
@@ -40,7 +43,7 @@ def run(place):
     printed = done(
         f"transfer train labels:{place / 'images'} --out {path} --backbone {place / 'small.keras'} {SMALL}"
     )
-    printed += done(f"transfer evaluate {path} --both-readings")
+    printed += done(f"transfer evaluate {path} --both-readings --also features,joined")
     return path, printed
 
 
@@ -52,7 +55,9 @@ def test_training_names_what_it_wrote_and_the_next_command(run):
 
 
 def test_evaluation_prints_every_kind_of_features(run):
-    for title in ("HR", "LR", "ours, own cluster", "ours, nearest centroid", "same network, not trained"):
+    for title in ("HR", "LR", "ours, soft clusters", "ours, own cluster", "ours, nearest centroid"):
+        assert title in run[1]
+    for title in ("sharp features, distilled", "LR and ours, joined", "same network, not trained"):
         assert title in run[1]
 
 
@@ -62,7 +67,10 @@ def test_metrics_hold_both_forms_for_every_class(run):
         "high",
         "low",
         "transferred",
-        "other",
+        "own",
+        "nearest",
+        "features",
+        "joined",
         "untrained",
     ]
     for one in metrics["features"]:
@@ -100,7 +108,7 @@ def test_same_evaluation_again_fits_nothing(run, monkeypatch):
         raise AssertionError("a classifier was fitted")
 
     monkeypatch.setattr("tfapp.transfer.evaluation.fit_classifiers", fail)
-    done(f"transfer evaluate {run[0]} --both-readings")
+    done(f"transfer evaluate {run[0]} --both-readings --also features,joined")
 
 
 @pytest.mark.slow
@@ -313,4 +321,34 @@ def test_backbone_with_another_activation_is_refused_and_its_features_are_not_mi
     model.save(tmp_path / "small.keras")
     result = tfapp(f"transfer evaluate {path}")
     sentence = "has other layers, or settings of them," if change == "told" else "gives other features of"
+    assert result.exit_code == 2 and sentence in " ".join(result.output.split())
+
+
+@pytest.mark.slow
+def test_few_labels_are_told_with_intervals_and_kept(run, tmp_path):
+    path = shutil.copytree(run[0], tmp_path / "run")
+    line = f"transfer evaluate {path} --labels-per-class 1,2,all --draws 3 --networks 2 --also joined,side=16"
+    printed = done(line)
+    assert "1 label" in printed and "points of mean AP above LR, with 95 % intervals" in printed
+    content = json.loads((path / "labels.json").read_text())
+    shapes = {one["name"]: np.shape(one["precisions"]["2"]) for one in content["features"]}
+    assert shapes == {
+        **{"high": (1, 3), "low": (1, 3), "side=16": (1, 3)},
+        **{"transferred": (2, 3), "joined": (2, 3), "untrained": (2, 3)},
+    }
+    assert (path / "figures" / "labels.png").is_file()
+    assert "Where labels are few" in (path / "transfer.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--also own,cow", "Unknown --also 'cow'; expected some of: own, nearest, soft, features"),
+        ("--also side=9", "with N from 16 to 1024 pixels"),
+        ("--labels-per-class 1,few", "--labels-per-class '1,few' is not understood at 'few'"),
+        ("--also batch-norm", "has no batch normalisation whose statistics could be estimated"),
+    ],
+)
+def test_comparison_that_is_not_possible_gets_one_sentence(run, options, sentence):
+    result = tfapp(f"transfer evaluate {run[0]} {options}")
     assert result.exit_code == 2 and sentence in " ".join(result.output.split())

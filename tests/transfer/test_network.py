@@ -7,9 +7,13 @@ from tfapp.runs.callbacks import TrainingDiverged
 from tfapp.runs.checkpoints import read_history
 from tfapp.transfer import network as module
 from tfapp.transfer.config import NetworkConfig
-from tfapp.transfer.network import batch_of, build_network, k_means_centroids, pseudo_labels, train_network
+from tfapp.transfer.network import batch_of, build_network, k_means_centroids, train_network
+from tfapp.transfer.targets import targets_of
 
-CONFIG = {"hidden": 16, "clusters": 3, "batch_size": 20, "iterations": 40, "decay_every": 30}
+CONFIG = {
+    **{"hidden": 16, "clusters": 3, "batch_size": 20, "iterations": 40, "decay_every": 30},
+    **{"pseudo": "own", "solver": "sgd-momentum"},
+}
 
 
 def clouds(count=60, seed=0):
@@ -42,6 +46,22 @@ def test_network_learns_the_pseudo_labels(tmp_path, solver, value):
     features, labels = clouds()
     network = train_network(tmp_path, features, labels, config(solver=solver, value=value))
     assert np.mean(network(features).numpy().argmax(1) == labels) > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pseudo", ["soft", "features"])
+def test_network_comes_nearer_to_targets_that_are_no_labels(tmp_path, pseudo):
+    features, _ = clouds()
+    settings = config(pseudo=pseudo, solver="adam", value=0.01, iterations=200, decay_every=0)
+    targets = targets_of(features, features, np.eye(3, 5, dtype=np.float32), settings)
+    losses, plain = [], build_network(5, settings)
+    for network in (plain, train_network(tmp_path, features, targets, settings)):
+        given = network(features).numpy()
+        if pseudo == "soft":
+            given = np.exp(given) / np.exp(given).sum(1, keepdims=True)
+        losses.append(np.mean((given - targets) ** 2))
+    assert losses[1] < 0.1 * losses[0]
+    assert ("accuracy" in read_history(tmp_path)[-1]) == (pseudo == "soft")
 
 
 @pytest.mark.slow
@@ -102,6 +122,7 @@ def test_loss_that_becomes_infinite_says_what_to_do(tmp_path):
         ({"iterations": 0}, "`iterations` must be at least 1"),
         ({"decay_every": -1}, "`decay_every` must not be negative"),
         ({"pseudo": "both"}, "Unknown `pseudo` 'both'; choose one of: own, nearest"),
+        ({"temperature": 0.0}, "`temperature` must be a number above 0; got 0.0"),
         ({"solver": "sgdm"}, "Unknown solver 'sgdm'; choose one of: bpgrad"),
         ({"value": 0.0}, "`value` must be a number above 0"),
     ],
@@ -122,12 +143,6 @@ def test_centroids_are_the_means_of_clouds_that_lie_apart():
     expected = features.reshape(3, 20, 2).mean(1)
     order = np.lexsort(found.round().T)
     np.testing.assert_allclose(found[order], expected[np.lexsort(expected.round().T)], atol=1e-5)
-
-
-def test_readings_compare_other_features():
-    high, low = CENTRES[[0, 1, 2]], CENTRES[[1, 1, 0]]
-    assert pseudo_labels(high, low, CENTRES, "own").tolist() == [0, 1, 2]
-    assert pseudo_labels(high, low, CENTRES, "nearest").tolist() == [1, 1, 0]
 
 
 def test_more_clusters_than_different_images_are_refused():

@@ -50,8 +50,8 @@ def test_all_five_pictures_are_in_the_page(page):
 def test_the_settings_are_told(page):
     for text in ("own.keras", "labels:/own", "16×16", "4×4, enlarged again", "N1 = 1024, N2 = k = 100"):
         assert text in page.words
-    assert "own: the cluster of the image's sharp features" in page.words
-    assert "sgd-momentum, 0.01, divided by 10 every 15000" in page.words
+    assert "soft: how much of the sharp image belongs to each cluster, temperature 0.2" in page.words
+    assert "adam, 0.001" in page.words
 
 
 def test_the_table_has_both_forms_the_asked_one_first(tmp_path):
@@ -189,11 +189,11 @@ def test_the_untrained_network_says_what_training_added(ours, untrained, expecte
     assert sentence == f"The same network without any training has {expected}"
 
 
-def test_the_other_reading_is_compared_with_the_first():
+def test_further_features_are_compared_with_ours():
     measured = metrics()
     measured["features"].append(result("other", "ours, nearest centroid", np.array([0.7, 0.72, 0.6])))
     assert result_sentences(measured)[-1] == (
-        "The other reading of the pseudo-labels gives 67.3 %, 2.0 points below the first."
+        "Beside it, ours, nearest centroid: 67.3 %, 2.0 points below ours."
     )
 
 

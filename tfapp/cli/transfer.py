@@ -71,19 +71,27 @@ def train(
     hidden: Annotated[int, Option(help="Units N1 of the first layer.")] = 1024,
     clusters: Annotated[int, Option(help="Units N2 of the second layer, and k of k-means.")] = 100,
     pseudo: Annotated[
-        str, Option(help="Pseudo-labels: own, the cluster of the sharp image, or nearest, to the poor one.")
-    ] = "own",
+        str,
+        Option(
+            help="What it learns to give: soft, how much of the sharp image belongs to each cluster; own, its cluster; "
+            "nearest, the cluster that the poor image is nearest to; features, the sharp features themselves."
+        ),
+    ] = "soft",
+    temperature: Annotated[float, Option(help="Of soft clusters: the smaller, the harder.")] = 0.2,
     solver: Annotated[
-        str, Option(help="sgd-momentum, bpgrad, bpgrad-auto, adam, ... as in `tfapp solvers compare`.")
-    ] = "sgd-momentum",
+        str, Option(help="adam, sgd-momentum, bpgrad, ... as in `tfapp solvers compare`.")
+    ] = "adam",
     value: Annotated[
         float | None,
-        Option(help="Its learning rate, or L of BPGrad.", show_default="0.01, or the solver's usual one"),
+        Option(
+            help="Its learning rate, or L of BPGrad.",
+            show_default="the solver's usual one, of sgd-momentum 0.01",
+        ),
     ] = None,
-    iterations: Annotated[int, Option(help="Batches in all.")] = 45_000,
+    iterations: Annotated[int, Option(help="Batches in all.")] = 1000,
     decay_every: Annotated[
         int, Option(help="Iterations after which the learning rate is divided by 10; 0: never.")
-    ] = 15_000,
+    ] = 0,
     schedule: Annotated[
         str | None,
         Option(
@@ -125,16 +133,51 @@ def evaluate(
     run: Run,
     ap: Form = "area",
     classes: Classes = None,
+    also: Annotated[
+        str | None,
+        Option(
+            help="Further features beside them, comma-separated: own, nearest, soft, features (networks that learn to "
+            "give these), joined (LR and ours), batch-norm (LR by a backbone with the batch statistics of poor "
+            "images), side=128 (LR enlarged to 128 pixels).",
+            show_default="none",
+        ),
+    ] = None,
     both_readings: Annotated[
-        bool, Option(help="Train a second network on the other reading of the pseudo-labels, side by side.")
+        bool, Option(help="The same as --also own,nearest: both readings of Wu (2020).")
     ] = False,
+    labels_per_class: Annotated[
+        str | None,
+        Option(
+            help="Fit to so many labels of each class alone, such as 1,2,5,10,20,50,all, by several draws.",
+            show_default="all",
+        ),
+    ] = None,
+    draws: Annotated[int, Option(min=1, help="Of the images with labels, with --labels-per-class.")] = 10,
+    networks: Annotated[
+        int, Option(min=1, help="Networks of each kind, of further seeds, with --labels-per-class.")
+    ] = 1,
     skip_bad: SkipBad = False,
 ):
     """Classifiers on sharp, poor and transferred features, tested side by side."""
+    from tfapp.transfer.alternatives import parse_alternatives
+    from tfapp.transfer.config import READINGS
     from tfapp.transfer.results import evaluate_run, metrics_remark, metrics_table
 
-    options = {"skip_bad": skip_bad or None, "both_readings": both_readings}
-    metrics, written = evaluate_run(run, ap, names_of(classes), progress=ConsoleProgress(), **options)
+    names = dict.fromkeys([*(READINGS if both_readings else ()), *parse_alternatives(also)])
+    options = {"skip_bad": skip_bad or None, "also": tuple(names), "progress": ConsoleProgress()}
+    if labels_per_class is not None:
+        from tfapp.transfer.few_labels import curves_from, curves_table, differences_table, parse_counts
+        from tfapp.transfer.label_results import labels_remark, measure_labels_of_run
+
+        options |= {"draws": draws, "networks": networks}
+        counts = parse_counts(labels_per_class)
+        content, written = measure_labels_of_run(run, counts, ap, names_of(classes), **options)
+        curves = curves_from(content)
+        print_table(curves_table(curves))
+        print_table(differences_table(curves))
+        console.print(labels_remark(content), soft_wrap=True)
+        return print_written(*written)
+    metrics, written = evaluate_run(run, ap, names_of(classes), **options)
     print_table(metrics_table(metrics))
     console.print(metrics_remark(metrics), soft_wrap=True)
     print_written(*written)

@@ -9,11 +9,14 @@ from tfapp.optimizers.catalogue import value_text
 from tfapp.runs.precision import FLOAT32, check_precision
 from tfapp.runs.rates import parse_schedule
 
+# The two readings of Wu (2020), and what else a network may learn to give.
 READINGS = ("own", "nearest")
+SOFT, FEATURES = "soft", "features"
+TARGETS = (*READINGS, SOFT, FEATURES)
 # What may be another in a run that resumes.
 EXTENDABLE = ("iterations", "skip_bad")
-# Of Wu (2020), chapter 5: SGD with momentum, its rate divided by ten every so many iterations.
-SOLVER, RATE, DECAY = "sgd-momentum", 0.01, 0.1
+# Of SGD with momentum by Wu (2020), chapter 5, whose rate is divided by ten every so many iterations.
+WU_SOLVER, WU_RATE, DECAY = "sgd-momentum", 0.01, 0.1
 # Iterations between two rows of the history, and two checkpoints.
 WINDOW = 250
 
@@ -25,8 +28,10 @@ class NetworkConfig:
     Attributes:
         hidden: Units N1 of the first layer.
         clusters: Units N2 of the second layer, and k of k-means.
-        pseudo: Which pseudo-labels: `own`, the cluster of the image's sharp features, or `nearest`, the centroid that
-            its low-resolution features are nearest to.
+        pseudo: What it learns to give: the pseudo-label `own`, the cluster of the image's sharp features, or `nearest`,
+            the centroid that its low-resolution features are nearest to, as Wu (2020) may be read; `soft`, how much of
+            the sharp image belongs to each cluster; or `features`, its sharp features themselves, in place of clusters.
+        temperature: Of `soft`, above 0; the smaller, the more belongs to the nearest cluster.
         solver: One of `SOLVERS`.
         value: Value of its parameter, its learning rate or L of BPGrad; None for the usual one.
         iterations: Batches in all.
@@ -41,16 +46,17 @@ class NetworkConfig:
 
     hidden: int = 1024
     clusters: int = 100
-    pseudo: str = "own"
-    solver: str = SOLVER
+    pseudo: str = SOFT
+    solver: str = "adam"
     value: float | None = None
-    iterations: int = 45_000
-    decay_every: int = 15_000
+    iterations: int = 1000
+    decay_every: int = 0
     batch_size: int = 1000
     weight_decay: float = 0.0005
     precision: str = FLOAT32
     seed: int = 0
     schedule: str | None = None
+    temperature: float = 0.2
 
     def check(self):
         """Raise InputError for a value out of its range."""
@@ -60,8 +66,10 @@ class NetworkConfig:
         for name in ("decay_every", "weight_decay", "seed"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"`{name}` must not be negative; got {getattr(self, name)}.")
-        if self.pseudo not in READINGS:
-            raise InputError(f"Unknown `pseudo` {self.pseudo!r}; choose one of: {', '.join(READINGS)}.")
+        if self.pseudo not in TARGETS:
+            raise InputError(f"Unknown `pseudo` {self.pseudo!r}; choose one of: {', '.join(TARGETS)}.")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise InputError(f"`temperature` must be a number above 0; got {self.temperature}.")
         if self.solver not in SOLVERS:
             raise InputError(f"Unknown solver {self.solver!r}; choose one of: {', '.join(SOLVERS)}.")
         check_precision(self.precision)
@@ -90,7 +98,7 @@ class NetworkConfig:
 
     def to_json(self):
         """Return what is stored: all options, but younger ones only where they differ from their default."""
-        younger = {"precision": FLOAT32, "schedule": None}
+        younger = {"precision": FLOAT32, "schedule": None, "temperature": NetworkConfig.temperature}
         return {
             name: value
             for name, value in asdict(self).items()
@@ -107,7 +115,7 @@ class NetworkConfig:
         """Return the value of the solver's parameter."""
         if self.value is not None:
             return self.value
-        return RATE if self.solver == SOLVER else SOLVERS[self.solver].value
+        return WU_RATE if self.solver == WU_SOLVER else SOLVERS[self.solver].value
 
     def parameter_text(self):
         """Return it as it is read: a few digits, or "auto"."""

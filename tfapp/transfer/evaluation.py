@@ -19,10 +19,11 @@ from tfapp.transfer.classifiers import (
     keep_classifiers,
     kept_classifiers,
 )
-from tfapp.transfer.config import READINGS
+from tfapp.transfer.config import FEATURES, READINGS, SOFT, TARGETS
 from tfapp.transfer.network import build_network
+from tfapp.transfer.targets import pseudo_labels
 
-HIGH, LOW, TRANSFERRED, OTHER, UNTRAINED = "high", "low", "transferred", "other", "untrained"
+HIGH, LOW, TRANSFERRED, UNTRAINED = "high", "low", "transferred", "untrained"
 _BATCH = 4096
 
 
@@ -35,8 +36,8 @@ class ComparedFeatures:
         targets: int8 (n, classes) and int8 (m, classes).
         class_names: One name per class.
         one_label: Whether every image has one class.
-        agreement: Share of the training images for which both readings give the same pseudo-label.
-        learned: Share of the training images that the network gives its pseudo-label.
+        agreement: Share of the training images for which both readings of Wu (2020) give the same pseudo-label.
+        learned: Share of the training images that the network gives their cluster; None where it learns none.
         skipped: Names of the images that could not be read.
     """
 
@@ -45,7 +46,7 @@ class ComparedFeatures:
     class_names: tuple
     one_label: bool
     agreement: float
-    learned: float
+    learned: float | None
     skipped: tuple
 
 
@@ -90,17 +91,24 @@ def gather(run, *, classes=None, skip_bad=None, progress=SILENT, title=""):
     features = {HIGH: (high.values, test_high.values), LOW: (low.values, test_low.values)}
     for name, model in ((TRANSFERRED, network), (UNTRAINED, plain)):
         features[name] = (transferred(model, low.values), transferred(model, test_low.values))
-    labels = run.pseudo_labels(high, low)
-    others = run.pseudo_labels(high, low, "nearest" if run.config.pseudo == "own" else "own")
+    labels = [pseudo_labels(high.values, low.values, run.found_centroids(), name) for name in READINGS]
     return ComparedFeatures(
         features,
         tuple(targets),
         names,
         data.one_label and classes is None,
-        float(np.mean(labels == others)),
-        float(np.mean(features[TRANSFERRED][0].argmax(1) == labels)),
+        float(np.mean(labels[0] == labels[1])),
+        _learned(features[TRANSFERRED][0], run.targets(high, low)),
         tuple(skipped),
     )
+
+
+def _learned(given, targets):
+    """Return the share of images that get their cluster, None for targets that are no clusters."""
+    if targets.ndim == 1:
+        return float(np.mean(given.argmax(1) == targets))
+    is_soft = np.allclose(targets.sum(1), 1, atol=1e-3) and (targets >= 0).all()
+    return float(np.mean(given.argmax(1) == targets.argmax(1))) if is_soft else None
 
 
 def transferred(network, features):
@@ -124,11 +132,15 @@ TITLES = {
     HIGH: "HR",
     LOW: "LR",
     TRANSFERRED: "ours",
-    OTHER: "ours, other reading",
     UNTRAINED: "same network, not trained",
 }
-# What the pseudo-labels of a reading are, for titles of tables.
-LABELS = {"own": "own cluster", "nearest": "nearest centroid"}
+# Features of networks by what these learned to give.
+TARGET_TITLES = {
+    "own": "ours, own cluster",
+    "nearest": "ours, nearest centroid",
+    SOFT: "ours, soft clusters",
+    FEATURES: "sharp features, distilled",
+}
 METRICS, CLASSIFIERS = "metrics.json", "classifiers"
 
 
@@ -177,7 +189,9 @@ METRICS_ENTRIES = _Metrics(
         ),
         "positives": ListOf(Whole(0)),
         "images": Entries({"train": Whole(0), "test": Whole(0), "skipped": ListOf(Text())}),
-        "pseudo_labels": Entries({"reading": OneOf(READINGS), "agreement": _RATIO, "accuracy": _RATIO}),
+        "pseudo_labels": Entries(
+            {"reading": OneOf(TARGETS), "agreement": _RATIO, "accuracy": Optional(_RATIO)}
+        ),
     },
     # Later than the first evaluations.
     {"weights": Text()},
@@ -189,7 +203,7 @@ class FeatureResult:
     """What classifiers on one kind of features did on the test images.
 
     Attributes:
-        name: Key of `TITLES`.
+        name: Key of `ComparedFeatures.features`.
         dimension: Length of a feature vector.
         cost: C of the machines.
         average_precision: {form: list of one number per class}.
@@ -207,16 +221,33 @@ class FeatureResult:
         """The mean average precision, {form: number}."""
         return {form: float(np.mean(values)) for form, values in self.average_precision.items()}
 
-    def to_json(self, reading):
-        """Return plain JSON values; `reading` is that of the run's pseudo-labels."""
-        return {**asdict(self), "title": title_of(self.name, reading), "mean": self.mean}
+    def to_json(self, pseudo):
+        """Return plain JSON values; `pseudo` is what the run's network learned to give."""
+        return {**asdict(self), "title": title_of(self.name, pseudo), "mean": self.mean}
 
 
-def title_of(name, reading):
-    """Return the title of features, by the reading of the pseudo-labels that a run was trained with."""
-    if name == OTHER:
-        reading = next(other for other in LABELS if other != reading)
-    return f"{TITLES[TRANSFERRED]}, {LABELS[reading]}" if name in (TRANSFERRED, OTHER) else TITLES[name]
+def title_of(name, pseudo):
+    """Return the title of features.
+
+    Args:
+        name: Key of `ComparedFeatures.features`: of `TITLES`, of `TARGETS`, or of another alternative.
+        pseudo: What the network of the run learned to give.
+    """
+    if name == TRANSFERRED or name in TARGETS:
+        return TARGET_TITLES[pseudo if name == TRANSFERRED else name]
+    return TITLES.get(name) or alternative_title(name)
+
+
+# Beside the features of other networks: both joined, and the backbone adapted to poor images without labels.
+JOINED, ADAPTED, SIDE = "joined", "batch-norm", "side="
+
+
+def alternative_title(name):
+    """Return the title of features that neither a run nor another network gives."""
+    if name.startswith(SIDE):
+        side = name.removeprefix(SIDE)
+        return f"LR at {side}x{side}"
+    return {JOINED: "LR and ours, joined", ADAPTED: "LR, batch statistics of poor images"}[name]
 
 
 def assess(compared, name, *, seed=0, costs=COSTS, folder=None, progress=None):

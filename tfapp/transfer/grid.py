@@ -14,10 +14,10 @@ from tfapp.runs.ahead import do_ahead, is_ahead
 from tfapp.runs.progress import SILENT
 from tfapp.runs.record import keep_settings, other_settings
 from tfapp.transfer.classifiers import COSTS
-from tfapp.transfer.config import READINGS
-from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED, assess, gather, transferred
-from tfapp.transfer.network import MODEL, k_means_centroids, pseudo_labels, train_network
+from tfapp.transfer.evaluation import HIGH, LOW, TRANSFERRED, assess, gather, transferred
+from tfapp.transfer.network import MODEL, k_means_centroids, train_network
 from tfapp.transfer.run import TransferRun
+from tfapp.transfer.targets import targets_of
 
 GRID, GRID_FOLDER, CELL, CONFIG = "grid.json", "grid", "cell.json", "config.json"
 _CELL_ENTRIES = Entries({"classes": ListOf(Text()), "costs": ListOf(Number()), "mean": TableOf(Number())})
@@ -183,22 +183,6 @@ def grid_remark(content):
     return f"without a transfer: LR {100 * content['low']:.2f}, HR {100 * content['high']:.2f}"
 
 
-def with_other_reading(run, compared, progress=None):
-    """Return the `ComparedFeatures` with the features of a network that was trained on the other pseudo-labels.
-
-    Args:
-        run: `TransferRun`; the network is kept in its folder `other-reading/`.
-        compared: Its `ComparedFeatures`.
-        progress: Function of (iterations done, iterations in all, text), or None.
-    """
-    reading = next(name for name in READINGS if name != run.config.pseudo)
-    found = features_of(run, compared, run.path / "other-reading", {"pseudo": reading}, progress)
-    features = dict(compared.features)
-    # The control stays last.
-    last = features.pop(UNTRAINED)
-    return replace(compared, features={**features, OTHER: found, UNTRAINED: last})
-
-
 def features_of(run, compared, folder, changes, progress=None):
     """Train a network with other settings than the run's, and return its features to fit on and to test on.
 
@@ -221,7 +205,7 @@ def features_of(run, compared, folder, changes, progress=None):
     if (folder / MODEL).is_file():
         network = load_kept(folder / MODEL, f"remove {folder}")
     else:
-        network = train_network(folder, low, _labels(run, compared, config), config, progress)
+        network = train_network(folder, low, _targets(run, compared, config), config, progress)
     return transferred(network, low), transferred(network, test_low)
 
 
@@ -237,8 +221,8 @@ def _keep_config(config, folder, home):
     )
 
 
-def _labels(run, compared, config):
+def _targets(run, compared, config):
     high, low = compared.features[HIGH][0], compared.features[LOW][0]
     same = (config.clusters, config.seed) == (run.config.clusters, run.config.seed)
     centroids = run.found_centroids() if same else k_means_centroids(high, config.clusters, seed=config.seed)
-    return pseudo_labels(high, low, centroids, config.pseudo)
+    return targets_of(high, low, centroids, config)

@@ -1,4 +1,4 @@
-"""Pseudo-labels from clusters of sharp features, and the network of two layers that is trained on them."""
+"""Clusters of sharp features, and the network of two layers that is trained on them."""
 
 import warnings
 from functools import partial
@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import pairwise_distances_argmin
 
 from tfapp.errors import InputError
 from tfapp.layers import FeatureTransfer
@@ -18,7 +17,7 @@ from tfapp.runs.callbacks import RunRecorder
 from tfapp.runs.checkpoints import LastModel
 from tfapp.runs.fitting import fit_or_resume, save_finished
 from tfapp.runs.precision import FLOAT32, dtype_policy
-from tfapp.transfer.config import DECAY, WINDOW
+from tfapp.transfer.config import DECAY, FEATURES, SOFT, WINDOW
 
 MODEL = "transfer.keras"
 
@@ -31,15 +30,15 @@ def build_network(dimension, config):
         config: `NetworkConfig`.
 
     Returns:
-        Keras model from features `(batch, dimension)` to transferred features `(batch, clusters)`.
+        Keras model from features `(batch, dimension)` to transferred features `(batch, clusters)`, or
+        `(batch, dimension)` where it learns the sharp features themselves.
     """
     keras.utils.set_random_seed(config.seed)
     features = keras.Input((dimension,), name="features")
     penalty = keras.regularizers.L2(config.weight_decay / 2)
+    units = dimension if config.pseudo == FEATURES else config.clusters
     with dtype_policy(config.precision):
-        layer = FeatureTransfer(
-            config.hidden, config.clusters, kernel_regularizer=penalty, name="feature_transfer"
-        )
+        layer = FeatureTransfer(config.hidden, units, kernel_regularizer=penalty, name="feature_transfer")
     found = layer(features)
     if config.precision != FLOAT32:
         # The loss and the classifiers take float32.
@@ -47,13 +46,13 @@ def build_network(dimension, config):
     return keras.Model(features, found, name="feature_transfer_network")
 
 
-def train_network(folder, features, labels, config, progress=None):
+def train_network(folder, features, targets, config, progress=None):
     """Train the network in a folder, or resume it.
 
     Args:
         folder: Gets `transfer.keras` when the training ends, and `last.keras` and `history.csv` on the way.
         features: float32 (n, dimension), of low-resolution images.
-        labels: int32 (n,), their pseudo-labels.
+        targets: Of them, as `tfapp.transfer.targets.targets_of` gives them.
         config: `NetworkConfig`.
         progress: Function of (iterations done, iterations in all, text with the running loss), or None.
 
@@ -68,8 +67,10 @@ def train_network(folder, features, labels, config, progress=None):
         kept_in(folder),
         config.iterations,
         lambda: _compiled(build_network(features.shape[1], config), config),
-        lambda done: {"x": _Batches(features, labels, config, done)},
-        row=lambda model, logs, seconds: {name: float(logs[name]) for name in ("loss", "accuracy")},
+        lambda done: {"x": _Batches(features, targets, config, done)},
+        row=lambda model, logs, seconds: {
+            name: float(logs[name]) for name in ("loss", "accuracy") if name in logs
+        },
         diverged=lambda loss, epoch, step: (
             f"The loss became {loss} in iteration {step}; train again with `overwrite` and "
             f"a smaller `value` than {config.parameter_text()}, or another `solver`."
@@ -99,16 +100,16 @@ def batch_of(iteration, count, config):
 class _Batches(keras.utils.PyDataset):
     """The batches of the iterations that are left."""
 
-    def __init__(self, features, labels, config, done):
+    def __init__(self, features, targets, config, done):
         super().__init__()
-        self._features, self._labels, self._config, self._done = features, labels, config, done
+        self._features, self._targets, self._config, self._done = features, targets, config, done
 
     def __len__(self):
         return self._config.iterations - self._done
 
     def __getitem__(self, index):
         batch = batch_of(self._done + index, len(self._features), self._config)
-        return self._features[batch], self._labels[batch]
+        return self._features[batch], self._targets[batch]
 
 
 class _WindowRecorder(RunRecorder):
@@ -141,8 +142,13 @@ class _WindowRecorder(RunRecorder):
 
 
 def _compiled(model, config):
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(_solver(config), loss, metrics=["accuracy"], jit_compile=jit_compile())
+    losses = {
+        SOFT: keras.losses.CategoricalCrossentropy(from_logits=True),
+        FEATURES: keras.losses.MeanSquaredError(),
+    }
+    loss = losses.get(config.pseudo) or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    metrics = [] if config.pseudo == FEATURES else ["accuracy"]
+    model.compile(_solver(config), loss, metrics=metrics, jit_compile=jit_compile())
     return model
 
 
@@ -192,18 +198,3 @@ def k_means_centroids(features, clusters, *, seed=0):
             stacklevel=2,
         )
     return model.cluster_centers_.astype(np.float32)
-
-
-def pseudo_labels(high, low, centroids, reading):
-    """Return the pseudo-labels of low-resolution images, int32 (n,).
-
-    Wu (2020), chapter 5, says that they are given "by the nearest centroid", and leaves open whose features are
-    compared.
-
-    Args:
-        high, low: Features float32 (n, dimension) of the same images, sharp and at low resolution.
-        centroids: float32 (clusters, dimension).
-        reading: `own`, the centroid nearest to the image's sharp features, or `nearest`, the one nearest to its
-            low-resolution features.
-    """
-    return pairwise_distances_argmin({"own": high, "nearest": low}[reading], centroids).astype(np.int32)

@@ -11,11 +11,13 @@ from tfapp.report.markup import grid, picture, to_do
 from tfapp.report.page import shell
 from tfapp.transfer.embedding import EMBEDDING, Embedding, read_embedding
 from tfapp.transfer.evaluation import METRICS, METRICS_ENTRIES
+from tfapp.transfer.few_labels import LABELS, LABELS_ENTRIES
 from tfapp.transfer.grid import GRID, GRID_ENTRIES, is_grid_current
 from tfapp.transfer.network import MODEL
 from tfapp.transfer.page_sections import (
     embedding_section,
     grid_section,
+    labels_section,
     next_section,
     precision_section,
     result_section,
@@ -51,6 +53,7 @@ def save_page(run, path) -> None:
     sections = [
         result_section(data),
         precision_section(data),
+        labels_section(data),
         training_section(data),
         embedding_section(data),
         grid_section(data),
@@ -83,6 +86,8 @@ def write_page(runs, path, *, progress=None, **given) -> None:
 
 
 FIGURES = "figures"
+# As it is typed behind `tfapp transfer`, with the run in between.
+FEW = "evaluate --labels-per-class 1,2,5,10,20,50,all"
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class ReportData:
         run: `TransferRun`.
         trained: Whether its training has ended.
         metrics: Content of `metrics.json`, None before the evaluation.
+        labels: Content of `labels.json`, None without.
         grid: Content of `grid.json`, None without.
         embedding: `Embedding`, None without.
         outdated: Names of the commands whose results are left out, as the run was trained further since.
@@ -102,10 +108,12 @@ class ReportData:
     run: TransferRun
     trained: bool
     metrics: dict | None
+    labels: dict | None
     grid: dict | None
     embedding: Embedding | None
     outdated: frozenset = frozenset()
     untold: bool = False
+    few = FEW
 
     @classmethod
     def of(cls, run) -> "ReportData":
@@ -116,11 +124,14 @@ class ReportData:
         """
         laid_out = run.path / EMBEDDING
         metrics = _content(run.path / METRICS, METRICS_ENTRIES)
+        labels = _content(run.path / LABELS, LABELS_ENTRIES)
         grid = _content(run.path / GRID, GRID_ENTRIES)
         embedding = read_embedding(laid_out) if laid_out.is_file() else None
         weights = {}
         if metrics is not None:
             weights["evaluate"] = metrics.get("weights")
+        if labels is not None:
+            weights[FEW] = labels["weights"]
         if embedding is not None:
             weights["tsne"] = embedding.weights
         outdated = {name for name, said in weights.items() if not run.is_current(said)}
@@ -130,6 +141,7 @@ class ReportData:
             run,
             (run.path / MODEL).is_file(),
             None if "evaluate" in outdated else metrics,
+            None if FEW in outdated else labels,
             None if "grid" in outdated else grid,
             None if "tsne" in outdated else embedding,
             frozenset(outdated),
@@ -139,7 +151,7 @@ class ReportData:
     def missing(self, maker, text) -> str:
         """Return the remark `text` that something is missing, or why it is left out, with the command that makes it."""
         if maker in self.outdated:
-            text = f"What `tfapp transfer {maker}` made is of before the training went on; run"
+            text = f"What `tfapp transfer {maker.partition(' --')[0]}` made is of before the training went on; run"
         return to_do(text, self.command(maker))
 
     def figures(self, maker, captions) -> str:
@@ -159,7 +171,8 @@ class ReportData:
         """Return the command line that makes what is missing: of `train`, or `tfapp transfer NAME RUN`."""
         if name == "train":
             return self.run.record["command"]
-        return f"tfapp transfer {name} {shlex.quote(str(self.run.path))}"
+        verb, _, options = name.partition(" ")
+        return f"tfapp transfer {verb} {shlex.quote(str(self.run.path))} {options}".rstrip()
 
 
 def _content(file, entries):

@@ -13,9 +13,10 @@ from tfapp.report.markup import (
     table,
     to_do,
 )
-from tfapp.transfer.config import SOLVER
+from tfapp.transfer.config import FEATURES, SOFT, WU_SOLVER
 from tfapp.transfer.embedding import NEIGHBOURS, chance_agreement
 from tfapp.transfer.evaluation import TITLES
+from tfapp.transfer.few_labels import curves_from, curves_table, differences_table, labels_remark
 from tfapp.transfer.grid import grid_table
 from tfapp.transfer.network import WINDOW
 from tfapp.transfer.page_sentences import grid_sentence, percent, result_sentences
@@ -37,9 +38,11 @@ UNTOLD = (
     "Results here were stored by an earlier version, which did not keep of which weights they are: after more "
     "training, run tfapp transfer evaluate and tsne again."
 )
-READINGS = {
+TARGETS = {
     "own": "own: the cluster of the image's sharp features",
     "nearest": "nearest: the centroid nearest to its low-resolution features",
+    SOFT: "soft: how much of the sharp image belongs to each cluster",
+    FEATURES: "features: the image's sharp features",
 }
 ABOUT_EMBEDDING = (
     "t-SNE lays images close together whose features are close. Which images are neighbours means something; the "
@@ -78,20 +81,41 @@ def precision_section(data):
     return Section("precision", "Precision", "Average precision", "\n".join(parts))
 
 
+def labels_section(data):
+    """Return the `Section` of average precisions by the number of labels."""
+    labels, maker = data.labels, data.few
+    if labels is None:
+        body = data.missing(maker, "What the features are worth with few labels is not measured yet; run")
+        return Section("labels", "Few labels", "Where labels are few", body)
+    curves = curves_from(labels)
+    tables = [curves_table(curves), differences_table(curves)]
+    parts = [
+        data.figures(maker, {"labels.png": "Mean AP by the labels of each class, and the gain over LR."}),
+        *(table(one.header, one.rows, one.title) for one in tables),
+        paragraph(labels_remark(labels), "aside"),
+    ]
+    return Section("labels", "Few labels", "Where labels are few", "\n".join(parts))
+
+
 def training_section(data):
     """Return the `Section` of the images that the network was trained on, and of the training."""
     captions = {
         "samples.png": "What the backbone is given: sharp, and at low resolution.",
-        "history.png": f"Loss and accuracy of one batch every {WINDOW} iterations.",
+        "history.png": f"Loss of one batch every {WINDOW} iterations, and the images that get their cluster.",
     }
     parts = [data.figures("evaluate", captions)]
     if data.metrics is not None:
         labels = data.metrics["pseudo_labels"]
+        learned = labels["accuracy"]
+        told = (
+            ""
+            if learned is None
+            else f"At the end {percent(learned)} % of the training images get their cluster. "
+        )
         parts.append(
             paragraph(
-                f"At the end the network gives {percent(labels['accuracy'])} % of the training images their "
-                f"pseudo-label. Both readings of Wu (2020), by the sharp and by the low-resolution features, give "
-                f"{percent(labels['agreement'])} % of these images the same one."
+                f"{told}Both readings of Wu (2020), the nearest cluster by the sharp and by the low-resolution "
+                f"features, give {percent(labels['agreement'])} % of these images the same one."
             )
         )
     return Section("training", "Training", "Images and training", "\n".join(parts))
@@ -134,6 +158,7 @@ def next_section(data):
     folder = data.command("evaluate").removeprefix("tfapp transfer evaluate ")
     steps = {
         "Measure HR, LR and ours, and write this page again.": data.command("evaluate"),
+        "Measure what the features are worth with few labels.": data.command(data.few),
         "Try other sizes, with several seeds.": f"{data.command('grid')} --seeds 0,1,2",
         "Lay the features out in the plane.": data.command("tsne"),
         "Put backbone, transfer and classifiers behind TensorFlow Serving.": f"tfapp export {folder} served/transfer",
@@ -148,7 +173,7 @@ def _settings(run):
     weights = f", weights {PurePath(config.weights).name}" if config.weights else ""
     low = "same size" if config.low is None else f"{config.low}×{config.low}, enlarged again"
     # Other solvers may not have a learning rate.
-    falling = config.solver == SOLVER and config.decay_every
+    falling = config.solver == WU_SOLVER and config.decay_every
     decay = f", divided by 10 every {config.decay_every}" if falling else ""
     return {
         "Backbone": f"{network['name']}{weights}",
@@ -157,7 +182,8 @@ def _settings(run):
         "High resolution": f"{config.high}×{config.high}",
         "Low resolution": ", ".join([low, *config.degrade]),
         "Layers": f"N1 = {config.hidden}, N2 = k = {config.clusters}",
-        "Pseudo-labels": READINGS[config.pseudo],
+        "Learns to give": TARGETS[config.pseudo]
+        + (f", temperature {config.temperature:g}" * (config.pseudo == SOFT)),
         "Solver": f"{config.solver}, {config.parameter_text()}{decay}",
         "Training": f"{config.iterations} iterations of {config.batch_size} images",
         "Weight decay": f"{config.weight_decay:g}",

@@ -1,7 +1,7 @@
 """Sentences that say what the measures of a transfer network mean."""
 
 from tfapp.report.result_table import mean_and_spread
-from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TRANSFERRED, UNTRAINED
+from tfapp.transfer.evaluation import HIGH, LOW, TRANSFERRED, UNTRAINED
 
 # In points of average precision: less is no difference.
 _LEAST = 0.05
@@ -20,11 +20,11 @@ def result_sentences(metrics) -> list[str]:
         sentences = [_gain(means), *sentences, _classes(metrics)]
     if {TRANSFERRED, UNTRAINED} <= means.keys():
         sentences.append(_training(means))
-    if {TRANSFERRED, OTHER} <= means.keys():
-        compared = _difference(means[OTHER] - means[TRANSFERRED])
-        sentences.append(
-            f"The other reading of the pseudo-labels gives {means[OTHER]:.1f} %, {compared} the first."
-        )
+    titles = {one["name"]: one["title"] for one in metrics["features"]}
+    for name in titles:
+        if name not in (HIGH, LOW, TRANSFERRED, UNTRAINED):
+            compared = _difference(means[name] - means[TRANSFERRED])
+            sentences.append(f"Beside it, {titles[name]}: {means[name]:.1f} %, {compared} ours.")
     return sentences
 
 

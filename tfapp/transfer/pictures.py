@@ -9,7 +9,7 @@ from tfapp.errors import InputError
 from tfapp.report.colours import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW
 from tfapp.report.figures import save_png
 from tfapp.transfer.embedding import EMBEDDED, NEIGHBOURS, chance_agreement
-from tfapp.transfer.evaluation import HIGH, LOW, OTHER, TITLES, TRANSFERRED, UNTRAINED
+from tfapp.transfer.evaluation import HIGH, LOW, TITLES, TRANSFERRED, UNTRAINED
 
 _WINE, _GREY = "#882255", "#a8a8a8"  # a wine red of P. Tol: eight colours are too few for many datasets
 _CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BLACK, YELLOW, _WINE, _GREY)
@@ -17,19 +17,16 @@ _ENOUGH_COLOURS = 8
 # No common divisor with the number of colours: the two together repeat after seventy classes only.
 _CLASS_MARKERS = ("o", "^", "s", "D", "P", "v", "X")
 # The untrained network is the same network: its colour, but hollow.
-FEATURE_STYLES = {
+_STYLES = {
     HIGH: {"marker": "s", "color": BLACK, "ms": 5.5},
     LOW: {"marker": "o", "color": SKY, "ms": 6.5, "markeredgecolor": "0.25", "markeredgewidth": 0.6},
     TRANSFERRED: {"marker": "D", "color": RED, "ms": 6},
-    OTHER: {"marker": "^", "color": GREEN, "ms": 6},
     UNTRAINED: {"marker": "D", "color": RED, "ms": 5.5, "markerfacecolor": "white"},
 }
+_OTHERS = (("^", GREEN), ("v", PURPLE), ("P", ORANGE), ("X", BLUE), ("<", YELLOW), (">", _WINE), ("*", _GREY))
 # Dots of few images are larger, and those of many leave gaps.
 _INK, _SMALLEST, _LARGEST = 9000, 7, 40
-_CURVES = {
-    "loss": ("loss: cross-entropy and weight decay", BLUE),
-    "accuracy": ("images put into their pseudo-label, %", RED),
-}
+_CURVES = {"loss": ("loss and weight decay", BLUE), "accuracy": ("images put into their cluster, %", RED)}
 
 
 def save_embedding_png(embedding, path) -> None:
@@ -116,14 +113,28 @@ def draw_precision(metrics) -> Figure:
     figure = Figure(figsize=(8.4, _FRAME + _ROW * len(places)), layout="constrained")
     panel = figure.subplots()
     panel.hlines(places, rows[LOW], rows[HIGH], color="0.75", lw=2.2, zorder=1)
+    styles = feature_styles(rows)
     # Drawn in the other order: the first ones lie on top.
     for name in reversed(rows):
-        panel.plot(rows[name], places, ls="", zorder=3, label=features[name]["title"], **FEATURE_STYLES[name])
+        panel.plot(rows[name], places, ls="", zorder=3, label=features[name]["title"], **styles[name])
     _name_rows(panel, places, [metrics["class_names"][index] for index in order])
     handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside upper center", ncols=len(rows), frameon=False)
+    place = {"loc": "outside upper center", "ncols": min(len(rows), 4)}
+    figure.legend(handles[::-1], labels[::-1], frameon=False, **place)
     panel.set_xlabel(f"average precision ({form}), %")
     return figure
+
+
+def feature_styles(names):
+    """Return {name: keyword arguments of `plot`} of kinds of features, keys of `ComparedFeatures.features`."""
+    others = iter(_OTHERS)
+    found = {}
+    for name in names:
+        found[name] = _STYLES.get(name)
+        if found[name] is None:
+            marker, colour = next(others, ("h", _GREY))
+            found[name] = {"marker": marker, "color": colour, "ms": 6}
+    return found
 
 
 def _name_rows(panel, places, names):
@@ -155,18 +166,21 @@ def draw_history(rows) -> Figure:
     if not rows:
         raise InputError("A picture of a training needs at least one row of its history. Received: none.")
     iterations = [row["iteration"] for row in rows]
-    figure = Figure(figsize=(10.4, 3.4), layout="constrained")
-    panels = figure.subplots(1, 2)
+    # Of sharp features there is no accuracy.
+    curves = {name: style for name, style in _CURVES.items() if name in rows[0]}
+    figure = Figure(figsize=(5.2 * len(curves), 3.4), layout="constrained")
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
     # A single row would be no line at all.
     mark = {"marker": "o" if len(rows) < 30 else None, "ms": 3.5}
-    for panel, (name, (label, colour)) in zip(panels, _CURVES.items(), strict=True):
+    for panel, (name, (label, colour)) in zip(panels, curves.items(), strict=True):
         scale = 100 if name == "accuracy" else 1
         panel.plot(iterations, [scale * row[name] for row in rows], lw=1.6, color=colour, **mark)
         panel.set_title(label, fontsize=11)
         panel.set_xlabel("iteration")
         panel.grid(alpha=0.3)
     panels[0].set_ylim(0, 1.05 * max(row["loss"] for row in rows))
-    panels[1].set_ylim(-2, 102)
+    if "accuracy" in curves:
+        panels[1].set_ylim(-2, 102)
     return figure
 
 

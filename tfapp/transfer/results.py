@@ -9,15 +9,15 @@ from tfapp.errors import InputError
 from tfapp.report.result_table import ResultTable
 from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT, steps
+from tfapp.transfer.alternatives import with_alternatives
 from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding
-from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, write_metrics
+from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, title_of, write_metrics
 from tfapp.transfer.grid import (
     cells,
     check_cells,
     grid_of,
     measure_ahead,
     measure_cell,
-    with_other_reading,
     write_grid,
 )
 from tfapp.transfer.page import save_page
@@ -55,7 +55,7 @@ def evaluate_run(
     classes=None,
     *,
     skip_bad=None,
-    both_readings=False,
+    also=(),
     progress=SILENT,
     title="",
     **options,
@@ -64,7 +64,7 @@ def evaluate_run(
 
     Args:
         path, form, classes, skip_bad, progress, title: As for `open_compared`.
-        both_readings: Whether to train a second network on the other reading of the pseudo-labels.
+        also: Names of further features, as `parse_alternatives` returns them.
         **options: Of `assess`.
 
     Returns:
@@ -72,8 +72,7 @@ def evaluate_run(
     """
     run, compared = open_compared(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
     with steps(progress, title) as show:
-        if both_readings:
-            compared = with_other_reading(run, compared, partial(show, "training, other reading"))
+        compared = with_alternatives(run, compared, also, show)
         results = [_assess(run, compared, name, show, options) for name in compared.features]
     metrics = write_metrics(run, compared, results, form)
     figures = run.path / "figures"
@@ -105,10 +104,11 @@ def metrics_remark(metrics):
     """Return a sentence of the numbers of images, and how well the pseudo-labels are learned and agree."""
     images, labels = metrics["images"], metrics["pseudo_labels"]
     skipped = f", {len(images['skipped'])} could not be read" if images["skipped"] else ""
+    learned = labels["accuracy"]
+    told = "" if learned is None else f"{100 * learned:.1f} % of the former get their cluster, and "
     return (
-        f"{images['train']} images to fit on, {images['test']} to test on{skipped}; the network gives "
-        f"{100 * labels['accuracy']:.1f} % of the former their pseudo-label, and both readings of pseudo-labels agree "
-        f"on {100 * labels['agreement']:.1f} %"
+        f"{images['train']} images to fit on, {images['test']} to test on{skipped}; {told}both readings of Wu (2020) "
+        f"put {100 * labels['agreement']:.1f} % into the same one"
     )
 
 
@@ -199,5 +199,5 @@ def write_page(run):
 
 
 def _assess(run, compared, name, show, options):
-    report = partial(show, f"classifiers, {TITLES[name]}")
+    report = partial(show, f"classifiers, {title_of(name, run.config.pseudo)}")
     return assess(compared, name, seed=run.config.seed, folder=run.path, progress=report, **options)

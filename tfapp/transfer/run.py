@@ -18,7 +18,8 @@ from tfapp.transfer.classifiers import read_classifiers
 from tfapp.transfer.config import NetworkConfig, TransferConfig
 from tfapp.transfer.evaluation import CLASSIFIERS, TRANSFERRED
 from tfapp.transfer.features import FeatureExtractor, extract
-from tfapp.transfer.network import MODEL, pseudo_labels
+from tfapp.transfer.network import MODEL
+from tfapp.transfer.targets import targets_of
 
 FEATURES, CLUSTERS = "features", "clusters.npz"
 
@@ -65,8 +66,8 @@ class TransferRun(Run):
         """
         return self.reopened(open_multi_label, "images or labels")
 
-    def backbone(self):
-        """Return the `Backbone`.
+    def backbone(self, side=None):
+        """Return the `Backbone`, for images of another side than its own if one is given.
 
         Raises:
             InputError: Its file is gone, or has changed. Of a run of version 0.1, or begun with another version of
@@ -75,16 +76,17 @@ class TransferRun(Run):
         config = self.config
         backbone = open_backbone(
             config.backbone,
-            config.high,
+            side or config.high,
             weights=config.weights,
             layer=config.layer,
             input_scale=config.input_scale,
         )
-        self._check_backbone(backbone, "was trained; restore it.")
+        self._check_backbone(backbone, "was trained; restore it.", side in (None, config.high))
         return backbone
 
-    def _check_backbone(self, backbone, when):
-        changed = changes(self.record["backbone"], backbone.description(), same_keras=self._has_this_keras())
+    def _check_backbone(self, backbone, when, same_side=True):
+        comparable = same_side and self._has_this_keras()
+        changed = changes(self.record["backbone"], backbone.description(), same_keras=comparable)
         if changed:
             what = "layers, or settings of them," if changed == [ARCHITECTURE] else "weights"
             raise InputError(f"{self.config.backbone} has other {what} than when {self.path} {when}")
@@ -111,24 +113,24 @@ class TransferRun(Run):
             # Filed as the run began: other versions describe the same backbone with more, or otherwise.
             extractor = FeatureExtractor(backbone, config.resolution(), low, config.seed, described)
             report = None if progress is None else lambda done, total, name=name: progress(name, done, total)
-            found.append(
-                extract(
-                    extractor,
-                    images,
-                    self.path / FEATURES,
-                    f"{split}-{name}",
-                    skip_bad=config.skip_bad if skip_bad is None else skip_bad,
-                    progress=report,
-                    begun=datetime.fromisoformat(self.record["created"]).timestamp(),
-                    compared=ARCHITECTURE not in described or not self._has_this_keras(),
-                )
-            )
+            options = {
+                "skip_bad": skip_bad,
+                "begun": datetime.fromisoformat(self.record["created"]).timestamp(),
+                "compared": ARCHITECTURE not in described or not self._has_this_keras(),
+            }
+            found.append(self.extracted(extractor, images, f"{split}-{name}", report, **options))
         if not np.array_equal(found[0].kept, found[1].kept):
             raise InputError(
                 f"{self.path / FEATURES} has features of other images sharp than at low resolution, as files have "
                 f"changed meanwhile; remove {self.path / FEATURES}."
             )
         return found
+
+    def extracted(self, extractor, images, name, progress=None, *, skip_bad=None, **options):
+        """Return the `Features` of images, kept in the folder of the run; arguments and errors as of `extract`."""
+        skip_bad = self.config.skip_bad if skip_bad is None else skip_bad
+        folder = self.path / FEATURES
+        return extract(extractor, images, folder, name, skip_bad=skip_bad, progress=progress, **options)
 
     def centroids(self):
         """Return the centroids of the sharp features, float32 (clusters, dimension); None before they were found."""
@@ -161,14 +163,13 @@ class TransferRun(Run):
         with atomic_path(self.path / CLUSTERS) as temporary:
             np.savez(temporary, centroids=centroids)
 
-    def pseudo_labels(self, high, low, reading=None):
-        """Return the pseudo-labels of the training images, int32 (n,).
+    def targets(self, high, low):
+        """Return what the network learns to give for the training images, as `targets_of` has it.
 
         Args:
             high, low: Their `Features`, sharp and at low resolution.
-            reading: As of `tfapp.transfer.network.pseudo_labels`; None for the run's own.
         """
-        return pseudo_labels(high.values, low.values, self.found_centroids(), reading or self.config.pseudo)
+        return targets_of(high.values, low.values, self.found_centroids(), self.network_config)
 
     def export(self, base_dir, version=None, *, post_tv=None, gap=False, classes=None, **serving):
         """Write backbone, network and classifiers for TensorFlow Serving, and return the version folder.

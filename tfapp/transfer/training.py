@@ -113,5 +113,5 @@ def _cluster(run, high, config, progress, title):
 
 def _train(run, high, low, config, command, progress, title):
     with progress.task(f"{title}training", config.iterations) as task:
-        train_network(run.path, low.values, run.pseudo_labels(high, low), config, task)
+        train_network(run.path, low.values, run.targets(high, low), config, task)
         run.record_extension(command, iterations=config.iterations)

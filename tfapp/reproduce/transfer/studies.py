@@ -161,9 +161,10 @@ def merged_grid(grids):
 def make_table_5_2(scale, runs, out, heading, progress):
     """Write table 5.2, of sharp, low-resolution and transferred features, on both readings of pseudo-labels."""
     from tfapp.files import write_json, write_text
+    from tfapp.transfer.config import READINGS
     from tfapp.transfer.results import evaluate_run
 
-    options = {"both_readings": True, "costs": scale.costs, "progress": progress}
+    options = {"also": READINGS, "costs": scale.costs, "progress": progress}
     metrics = [
         evaluate_run(path, scale.form, title=f"seed {seed}: ", **options)[0] for seed, path in runs.items()
     ]

@@ -1,0 +1,183 @@
+"""What transferred features are compared with besides: other networks, and what is free of any network."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from tfapp.errors import InputError
+from tfapp.landscape.moving_statistics import batch_statistics, moving_variables, normalisations
+from tfapp.transfer.classifiers import unit_length
+from tfapp.transfer.config import TARGETS
+from tfapp.transfer.evaluation import ADAPTED, JOINED, LOW, SIDE, TRANSFERRED, UNTRAINED, transferred
+from tfapp.transfer.features import FeatureExtractor
+from tfapp.transfer.grid import features_of
+from tfapp.transfer.network import build_network
+
+NETWORKS = "networks"
+# Images of a batch whose statistics are one number of the mean over all batches.
+_BATCH = 50
+_LEAST_SIDE, _MOST_SIDE = 16, 1024
+
+
+def parse_alternatives(text):
+    """Return the names of a text such as `features,own,joined,batch-norm,side=128`.
+
+    Raises:
+        InputError: An unknown one.
+    """
+    names = [part.strip() for part in text.split(",")] if text else []
+    for name in names:
+        side = name.removeprefix(SIDE)
+        is_side = name.startswith(SIDE) and side.isdecimal() and _LEAST_SIDE <= int(side) <= _MOST_SIDE
+        if not is_side and name not in (*TARGETS, JOINED, ADAPTED):
+            raise InputError(
+                f"Unknown `also` {name!r}; expected some of: {', '.join(TARGETS)}, {JOINED}, {ADAPTED}, {SIDE}N with N "
+                f"from {_LEAST_SIDE} to {_MOST_SIDE} pixels."
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def with_alternatives(run, compared, names, show):
+    """Return `ComparedFeatures` with further features, the control being the last.
+
+    Args:
+        run: `TransferRun`.
+        compared: Its `ComparedFeatures`.
+        names: As `parse_alternatives` returns them; what the run's own network learned to give is left out.
+        show: Function of (step, steps done, steps in all, text).
+
+    Raises:
+        InputError: As `features_of` and `low_features`; a backbone without batch normalisation.
+    """
+    features = dict(compared.features)
+    control = features.pop(UNTRAINED)
+    for name in names:
+        if name in TARGETS:
+            if name != run.config.pseudo:
+                features[name] = network_features(run, compared, name, run.config.seed, show)
+        elif name == JOINED:
+            features[name] = joined(features[LOW], features[TRANSFERRED])
+        else:
+            features[name] = low_features(run, name, compared.skipped, show)
+    return replace(compared, features={**features, UNTRAINED: control})
+
+
+def network_features(run, compared, pseudo, seed, show):
+    """Return the features of a network that learned something else, or began with another seed, than that of the run.
+
+    It is trained on the features of the run, and kept in its folder.
+
+    Args:
+        run, compared: As for `with_alternatives`.
+        pseudo: One of `TARGETS`.
+        seed: Of clusters and training.
+        show: As for `with_alternatives`.
+
+    Returns:
+        (float32 (n, dimension) to fit on, float32 (m, dimension) to test on).
+    """
+    if (pseudo, seed) == (run.config.pseudo, run.config.seed):
+        return compared.features[TRANSFERRED]
+    name = f"{pseudo}-seed-{seed}"
+    return features_of(
+        run,
+        compared,
+        run.path / NETWORKS / name,
+        {"pseudo": pseudo, "seed": seed},
+        lambda done, total, note="": show(f"training, {name}", done, total, note),
+    )
+
+
+def untrained_features(run, compared, seed):
+    """Return the features that the network of a seed gives before its training; as `network_features`."""
+    low, test_low = compared.features[LOW]
+    network = build_network(low.shape[1], replace(run.network_config, seed=seed))
+    return transferred(network, low), transferred(network, test_low)
+
+
+def joined(*features):
+    """Return several kinds of features as one, each of length 1: pairs of arrays, to fit on and to test on."""
+    return tuple(
+        np.concatenate([unit_length(one) for one in pair], 1).astype(np.float32)
+        for pair in zip(*features, strict=True)
+    )
+
+
+def low_features(run, name, skipped, show):
+    """Return features of poor images by the backbone in another state, or at another size.
+
+    Args:
+        run: `TransferRun`.
+        name: `batch-norm`, whose batch normalisations have the statistics of the poor training images, or `side=N`,
+            where poor images are enlarged to N pixels and not to the size of sharp ones.
+        skipped: Names of images that are left out.
+        show: As for `with_alternatives`.
+
+    Returns:
+        As `network_features`.
+    """
+    data = run.data()
+    side = int(name.removeprefix(SIDE)) if name.startswith(SIDE) else run.config.high
+    backbone = run.backbone(side)
+    resolution = replace(run.config.resolution(), high=side)
+    described = backbone.description()
+    extractor = FeatureExtractor(backbone, resolution, True, run.config.seed, described)
+    if name == ADAPTED:
+        report = partial(show, "batch statistics")
+        adapted = AdaptedBackbone(backbone, partial(_adapt, extractor, data.train, set(skipped), report))
+        described = {**run.record["backbone"], "state": name}
+        extractor = replace(extractor, backbone=adapted, described=described)
+    return tuple(
+        run.extracted(
+            extractor,
+            getattr(data, split),
+            f"{split}-{name.replace('=', '-')}",
+            lambda done, total, split=split: show(f"{split}, {name}", done, total),
+        ).values
+        for split in ("train", "test")
+    )
+
+
+class AdaptedBackbone:
+    """A `Backbone` that is adapted when features are asked for, and not where all of them are kept.
+
+    Args:
+        backbone: `Backbone`, which changes.
+        adapt: Function that adapts it.
+    """
+
+    def __init__(self, backbone, adapt):
+        self._backbone, self._adapt = backbone, adapt
+        self.name, self.dimension = backbone.name, backbone.dimension
+
+    def features(self, images):
+        """Return the features of images, as `Backbone.features`."""
+        if self._adapt is not None:
+            self._adapt()
+            self._adapt = None
+        return self._backbone.features(images)
+
+
+def _adapt(extractor, images, skipped, progress):
+    """Give the batch normalisations of a backbone the mean statistics of batches of poor images."""
+    model = extractor.backbone.model
+    try:
+        layers = normalisations(model)
+    except InputError:
+        raise InputError(
+            f"{extractor.backbone.name} has no batch normalisation whose statistics could be estimated on poor images; "
+            f"leave {ADAPTED} out of `also`."
+        ) from None
+    variables = moving_variables(layers)
+    places = [place for place, image in enumerate(images.names) if image not in skipped]
+    # A last batch of few images would say less than the others.
+    batches = np.array_split(places, max(1, len(places) // _BATCH))
+    sums = [np.zeros(variable.shape, np.float64) for variable in variables]
+    for number, batch in enumerate(batches, 1):
+        pictures = np.stack([extractor.image(images, place) for place in batch])
+        for total, found in zip(sums, batch_statistics(model, layers, [], pictures), strict=True):
+            total += np.asarray(found)
+        progress(number, len(batches))
+    for variable, total in zip(variables, sums, strict=True):
+        variable.assign(total / len(batches))
