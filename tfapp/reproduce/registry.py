@@ -21,6 +21,7 @@ from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
 from tfapp.reproduce.pose import studies as pose
 from tfapp.reproduce.thesis import descent as thesis
+from tfapp.reproduce.transfer import label_study as transfer_labels
 from tfapp.reproduce.transfer import studies as transfer
 from tfapp.reproduce.tv import figures as tv_figures
 from tfapp.reproduce.tv import own_data, protocols
@@ -52,6 +53,7 @@ STUDIES = {
         pose_figures,
         refined,
         transfer,
+        transfer_labels,
         own_data,
     )
     for study in room.STUDIES
