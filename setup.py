@@ -48,7 +48,9 @@ setup(
     python_requires=">=3.10,<3.14",
     package_dir=PACKAGE_DIRS,
     packages=list(packages()),
-    package_data={f"tfapp.reproduce.{paper}": ["published.json"] for paper in ("tv", "bpgrad", "landscape")},
+    package_data={
+        f"tfapp.reproduce.{paper}": ["published.json"] for paper in ("tv", "bpgrad", "landscape", "transfer")
+    },
     install_requires=[
         "tensorflow>=2.18",  # first release whose default Keras is 3 with ExportArchive as used here
         "keras>=3.10",  # mean_with_sample_weight reduction; BPGrad under MirroredStrategy

@@ -175,7 +175,7 @@ def test_run_in_half_precision_is_evaluated_has_a_grid_and_is_exported(place, tm
     done(line)
     done(f"transfer evaluate {path}")
     done(f"transfer grid {path} --hidden 4 --clusters 2")
-    kept = keras.models.load_model(path / "grid" / "n1-4-n2-2-seed-0" / "transfer.keras")
+    kept = keras.models.load_model(path / "grid-held-out-0.25" / "n1-4-n2-2-seed-0" / "transfer.keras")
     assert kept.get_layer("feature_transfer").compute_dtype == "bfloat16"
     done(f"export {path} {tmp_path / 'served'}")
     done(line.replace("--iterations 30", "--iterations 31"))
@@ -231,7 +231,7 @@ def png(pixels):
             "Unknown class 'cow'; expected some of: red, green, blue, stripes",
         ),
         ("grid {run} --clusters 2,many", "--clusters '2,many' is not understood"),
-        ("grid {run} --clusters 25", "--clusters 25 is more than the 24 training images"),
+        ("grid {run} --clusters 25", "--clusters 25 is more than the 18 training images"),
         pytest.param(
             "grid {run} --clusters 2 --dask tcp://localhost:1",
             "Expected a Dask scheduler with workers at tcp://localhost:1,",

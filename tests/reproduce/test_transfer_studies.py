@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from tests.transfer.small_images import LOW, SIDE
 from tfapp.cli.main import app
 from tfapp.reproduce.transfer import scales
+from tfapp.reproduce.transfer.published import published_grid, published_grid_table, published_precisions
 from tfapp.reproduce.transfer.scales import SCALES
-from tfapp.reproduce.transfer.studies import merged_grid, table_5_2
+from tfapp.reproduce.transfer.studies import merged_grid, precisions_by_class, table_5_2
 
 
 def tfapp(line):
@@ -41,20 +42,48 @@ def test_table_5_2_has_both_readings_and_the_control_over_seeds(place):
     for title in ("HR", "LR", "ours, own cluster", "ours, nearest centroid", "same network, not trained"):
         assert f"| {title} |" in table and title in printed
     assert "over 2 seeds" in table and " ± " in table
+    assert "| mean |" in table and "| 78.1 |" in table
 
 
 @pytest.mark.reproduce
 def test_table_5_1_has_every_size_over_seeds(place):
     reproduce("transfer-table-5.1", place)
     content = json.loads((place / "out" / "transfer-table-5.1" / "grid.json").read_text())
-    assert len(content["cells"]) == 8
+    assert len(content["cells"]) == 8 and content["validation_share"] == 0.25
+    assert "| N1 = 4096 | 80.0 |" in (place / "out" / "transfer-table-5.1" / "grid.md").read_text()
     assert (place / "out" / "transfer-table-5.1" / "grid.png").is_file()
 
 
 @pytest.mark.reproduce
-def test_figure_5_3_is_drawn_for_each_seed(place):
-    reproduce("transfer-figure-5.3", place, seeds="1")
-    assert (place / "out" / "runs" / "seed-1" / "figures" / "tsne.png").is_file()
+@pytest.mark.parametrize(("number", "name"), [("5.1", "tsne-train.png"), ("5.3", "tsne.png")])
+def test_figures_are_drawn_for_each_seed(place, number, name):
+    reproduce(f"transfer-figure-{number}", place, seeds="1")
+    assert (place / "out" / "runs" / "seed-1" / "figures" / name).is_file()
+
+
+def test_paper_scale_is_the_protocol_of_the_text():
+    """Sections 5.3.2 and 5.3.3: SGD, decay .0005, batch 1,000, 31,561 iterations, rate .01, by ten every 15,000."""
+    scale = SCALES["paper"]
+    config = scale.config
+    assert (config.solver, config.parameter(), config.weight_decay) == ("sgd-momentum", 0.01, 0.0005)
+    assert (config.batch_size, config.iterations, config.decay_every) == (1000, 31_561, 15_000)
+    assert (config.hidden, config.clusters, config.high, config.low) == (4096, 100, 224, 32)
+    assert (scale.hidden, scale.clusters) == tuple(
+        tuple(sorted({sizes[place] for sizes in published_grid()})) for place in (0, 1)
+    )
+
+
+def test_printed_means_are_those_of_the_printed_classes():
+    for row in published_precisions().values():
+        classes = [value for name, value in row.items() if name != "mean"]
+        assert len(classes) == 20 and sum(classes) / 20 == pytest.approx(row["mean"], abs=0.051)
+
+
+def test_printed_grid_has_its_best_where_the_text_says():
+    """ "N2 = 100 and N1 = 4096 for the neurons give us the best performance"."""
+    printed = published_grid()
+    assert printed[4096, 100] == max(printed.values()) == 0.8
+    assert published_grid_table().rows[-1] == ["N1 = 4096", "80.0", "80.0", "80.0", "79.5", "79.3", "79.4"]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +118,22 @@ def test_table_has_the_mean_and_the_spread_over_seeds():
 def test_images_of_several_classes_have_no_accuracy():
     table = table_5_2([metrics(0.5, accuracy=None)])
     assert len(table.header) == 4 and table.rows[0] == ["HR", "4", "90.00", "90.00"]
+
+
+def test_printed_precisions_stand_beside_classes_of_the_same_name():
+    content = {
+        "class_names": ["bird", "own"],
+        "features": [
+            {
+                "name": "low",
+                "title": "LR",
+                "average_precision": {"area": [0.5, 0.25]},
+                "mean": {"area": 0.375},
+            }
+        ],
+    }
+    table = precisions_by_class([content], "area")
+    assert table.rows == [["bird", "50.0", "77.5"], ["own", "25.0", "–"], ["mean", "37.5", "78.1"]]
 
 
 @pytest.mark.slow

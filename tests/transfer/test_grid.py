@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 
+from tests.transfer.test_few_labels import ONE_CLASS
 from tfapp.errors import InputError
-from tfapp.transfer.grid import cells, check_cells, grid_of, grid_table
+from tfapp.transfer.evaluation import HIGH, LOW, ComparedFeatures
+from tfapp.transfer.grid import cells, check_cells, grid_of, grid_table, with_held_out
 
 
 def cell(hidden, clusters, seed, value):
@@ -33,3 +36,31 @@ def test_table_has_means_and_spreads_in_percent():
 def test_sizes_out_of_range_get_one_sentence(hidden, clusters, sentence):
     with pytest.raises(InputError, match=sentence):
         check_cells(cells(hidden, clusters, [0]), 40)
+
+
+def compared():
+    features = np.arange(40, dtype=np.float32)[:, None]
+    pair = (features, features + 100)
+    targets = (ONE_CLASS, ONE_CLASS)
+    return ComparedFeatures(
+        {HIGH: pair, LOW: pair, "transferred": pair}, targets, tuple("abcd"), True, 0.5, 0.5, ()
+    )
+
+
+def test_held_out_images_are_training_images_that_are_not_fitted_to():
+    found = with_held_out(compared(), 0.25, seed=1)
+    assert set(found.features) == {HIGH, LOW}
+    fitting, testing = (part[:, 0] for part in found.features[LOW])
+    assert len(testing) == 10 and sorted([*fitting, *testing]) == list(range(40))
+    np.testing.assert_array_equal(found.targets[1], ONE_CLASS[testing.astype(int)])
+
+
+def test_no_share_leaves_the_test_images():
+    found = with_held_out(compared(), 0.0, seed=1)
+    assert (found.features[LOW][1] >= 100).all() and found.held_out == 0
+
+
+@pytest.mark.parametrize(("share", "sentence"), [(1.0, "must lie in"), (0.01, "has no positive example")])
+def test_share_that_leaves_nothing_is_refused(share, sentence):
+    with pytest.raises(InputError, match=sentence):
+        with_held_out(compared(), share, seed=0)

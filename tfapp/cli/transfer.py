@@ -194,6 +194,9 @@ def grid(
     hidden: Annotated[str, Option(help="Values of N1, comma-separated.")] = "256,512,1024,2048",
     clusters: Annotated[str, Option(help="Values of N2 = k, comma-separated.")] = "50,100,200,500",
     seeds: Annotated[str, Option(help="Seeds of clusters and trainings, comma-separated.")] = "0",
+    validation_share: Annotated[
+        float, Option(help="Share of the training images held out to test on; 0: the test images.")
+    ] = 0.25,
     ap: Form = "area",
     classes: Classes = None,
     skip_bad: SkipBad = False,
@@ -208,6 +211,7 @@ def grid(
 
     sizes = _sizes("--hidden", hidden), _sizes("--clusters", clusters), parse_seeds(seeds)
     options = {"skip_bad": skip_bad or None, "progress": ConsoleProgress()}
+    options["validation_share"] = validation_share
     with ahead_on(dask):
         content, written = grid_of_run(run, *sizes, ap, names_of(classes), **options)
     print_table(grid_table(content))
@@ -230,7 +234,8 @@ def _sizes(option, text):
 
 def tsne(
     run: Run,
-    images: Annotated[int, Option(min=10, help="Test images to show, at most.")] = 1000,
+    split: Annotated[str, Option(help="Images to show: test, or train.")] = "test",
+    images: Annotated[int, Option(min=10, help="Images to show, at most.")] = 1000,
     most_classes: Annotated[int, Option(min=1, help="Classes to show, the most frequent ones.")] = 10,
     perplexity: Annotated[float, Option(min=1.0, help="About how many neighbours an image has.")] = 30.0,
     seed: Annotated[int, Option(min=0, help="Of the choice of images and of t-SNE.")] = 0,
@@ -241,7 +246,7 @@ def tsne(
     options = {"most_images": images, "most_classes": most_classes, "perplexity": perplexity, "seed": seed}
     from tfapp.transfer.results import agreements_table, tsne_of_run
 
-    options |= {"skip_bad": skip_bad or None, "progress": ConsoleProgress()}
+    options |= {"skip_bad": skip_bad or None, "progress": ConsoleProgress(), "split": split}
     embedding, written = tsne_of_run(run, names_of(classes), **options)
     print_table(agreements_table(embedding))
     print_written(*written)

@@ -17,6 +17,7 @@ from tfapp.transfer.classifiers import unit_length
 from tfapp.transfer.evaluation import HIGH, LOW, TRANSFERRED
 
 EMBEDDING, EMBEDDED = "embedding.npz", (HIGH, LOW, TRANSFERRED)
+SPLITS = ("train", "test")
 PERPLEXITY, NEIGHBOURS, FEWEST = 30.0, 10, 4
 
 
@@ -42,12 +43,20 @@ class Embedding:
 
 
 def embed_compared(
-    compared, *, most_images=1000, most_classes=10, seed=0, perplexity=PERPLEXITY, progress=None
+    compared,
+    *,
+    split="test",
+    most_images=1000,
+    most_classes=10,
+    seed=0,
+    perplexity=PERPLEXITY,
+    progress=None,
 ):
-    """Lay out the test images of `ComparedFeatures` by their sharp, low-resolution and transferred features.
+    """Lay out images of `ComparedFeatures` by their sharp, low-resolution and transferred features.
 
     Args:
         compared: `ComparedFeatures`.
+        split: `train` or `test`.
         most_images, most_classes: As `chosen_images`.
         seed: Of the choice and of t-SNE.
         perplexity: As `embed`.
@@ -57,10 +66,13 @@ def embed_compared(
         `Embedding`.
 
     Raises:
-        InputError: As `chosen_images` and `embed`.
+        InputError: An unknown split; as `chosen_images` and `embed`.
     """
+    if split not in SPLITS:
+        raise InputError(f"Unknown `split` {split!r}; choose one of: {', '.join(SPLITS)}.")
+    place = SPLITS.index(split)
     images, classes, names = chosen_images(
-        compared.targets[1],
+        compared.targets[place],
         compared.class_names,
         most_images=most_images,
         most_classes=most_classes,
@@ -68,7 +80,7 @@ def embed_compared(
     )
     points, agreements = {}, {}
     for done, name in enumerate(EMBEDDED, 1):
-        features = compared.features[name][1][images]
+        features = compared.features[name][place][images]
         points[name] = embed(features, seed=seed, perplexity=perplexity)
         spaces = (unit_length(features), points[name])
         agreements[name] = tuple(neighbour_agreement(space, classes) for space in spaces)

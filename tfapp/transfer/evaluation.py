@@ -39,6 +39,7 @@ class ComparedFeatures:
         agreement: Share of the training images for which both readings of Wu (2020) give the same pseudo-label.
         learned: Share of the training images that the network gives their cluster; None where it learns none.
         skipped: Names of the images that could not be read.
+        held_out: Share of the training images that stand for the test images; 0 where these are tested on.
     """
 
     features: dict
@@ -48,6 +49,7 @@ class ComparedFeatures:
     agreement: float
     learned: float | None
     skipped: tuple
+    held_out: float = 0.0
 
 
 def gather(run, *, classes=None, skip_bad=None, progress=SILENT, title=""):

@@ -4,6 +4,8 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 from tfapp.average_precision import FORMS
 from tfapp.claims import claimed
 from tfapp.errors import InputError
@@ -13,13 +15,14 @@ from tfapp.report.result_table import ResultTable, document, mean_and_spread
 from tfapp.runs.ahead import do_ahead, is_ahead
 from tfapp.runs.progress import SILENT
 from tfapp.runs.record import keep_settings, other_settings
-from tfapp.transfer.classifiers import COSTS
+from tfapp.transfer.classifiers import COSTS, check_examples
 from tfapp.transfer.evaluation import HIGH, LOW, TRANSFERRED, assess, gather, transferred
 from tfapp.transfer.network import MODEL, k_means_centroids, train_network
 from tfapp.transfer.run import TransferRun
 from tfapp.transfer.targets import targets_of
 
 GRID, GRID_FOLDER, CELL, CONFIG = "grid.json", "grid", "cell.json", "config.json"
+VALIDATION_SHARE, _DRAWS = 0.25, 100
 _CELL_ENTRIES = Entries({"classes": ListOf(Text()), "costs": ListOf(Number()), "mean": TableOf(Number())})
 _CELLS = Entries(
     {
@@ -29,7 +32,11 @@ _CELLS = Entries(
         "mean": Entries({form: Number(0, 1) for form in FORMS}),
     }
 )
-GRID_ENTRIES = Entries({"ap": OneOf(FORMS), "low": Number(), "high": Number(), "cells": ListOf(_CELLS)})
+GRID_ENTRIES = Entries(
+    {"ap": OneOf(FORMS), "low": Number(), "high": Number(), "cells": ListOf(_CELLS)},
+    # Earlier grids were scored on the test images.
+    {"validation_share": Number(0, 1)},
+)
 
 
 def cells(hidden, clusters, seeds):
@@ -46,6 +53,38 @@ def check_cells(chosen, images):
         )
     if min(cell["hidden"] for cell in chosen) < 1 or min(cell["clusters"] for cell in chosen) < 2:
         raise InputError("The sizes must be at least 1 for `hidden` and 2 for `clusters`.")
+
+
+def with_held_out(compared, share, seed):
+    """Return the plain features with a share of the training images in place of the test images.
+
+    Args:
+        compared: `ComparedFeatures`.
+        share: In [0, 1); 0 leaves the test images.
+        seed: Of the draw.
+
+    Raises:
+        InputError: A share out of its range, or a class that one of both parts lacks.
+    """
+    if not 0 <= share < 1:
+        raise InputError(f"`validation_share` must lie in [0, 1); got {share}.")
+    features = {name: compared.features[name] for name in (HIGH, LOW)}
+    if not share:
+        return replace(compared, features=features)
+    targets, rng = compared.targets[0], np.random.default_rng([seed, 0x6E1D])
+    # Of few images some draws leave a part without one of a class.
+    for _ in range(_DRAWS):
+        held, left = np.split(rng.permutation(len(targets)), [max(1, round(share * len(targets)))])
+        parts = tuple(targets[np.sort(places)] for places in (left, held))
+        if all((part == sign).any(0).all() for part in parts for sign in (1, -1)):
+            break
+    for part, use in zip(parts, ("fitted to", "held out"), strict=True):
+        check_examples(part, compared.class_names, f"training images that are {use}")
+    split = {
+        name: tuple(fitting[np.sort(places)] for places in (left, held))
+        for name, (fitting, _) in features.items()
+    }
+    return replace(compared, features=split, targets=parts, held_out=share)
 
 
 def measure_ahead(
@@ -68,16 +107,16 @@ def measure_ahead(
         return
     left = [cell for cell in chosen if _stored_mean(run, compared, cell, **options) is None]
     # A worker may have been started in another folder.
-    call = run.path.absolute(), classes, skip_bad
+    call = run.path.absolute(), classes, skip_bad, compared.held_out
     do_ahead(_measure, [((*call, cell), options) for cell in left], progress, f"{title}cells ahead")
 
 
-def _measure(path, classes, skip_bad, cell, **options):
+def _measure(path, classes, skip_bad, share, cell, **options):
     run = TransferRun.open(path)
     # The features are in the folder of the run: no image is read for them again.
-    compared = gather(run, classes=classes, skip_bad=skip_bad)
+    compared = with_held_out(gather(run, classes=classes, skip_bad=skip_bad), share, run.config.seed)
     # Where a worker was lost, what it began may not have ended yet.
-    with claimed(_folder_of(run, cell), waiting=SILENT.say):
+    with claimed(_folder_of(run, cell, share), waiting=SILENT.say):
         measure_cell(run, compared, cell, **options)
 
 
@@ -86,7 +125,7 @@ def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
 
     Args:
         run: `TransferRun`, with whose other settings the network is trained.
-        compared: Its `ComparedFeatures`.
+        compared: Its features, as `with_held_out` returns them.
         cell: One of `cells`.
         costs: As `fit_classifiers`.
         progress: Function of (iterations done, iterations in all, text), or None.
@@ -100,7 +139,7 @@ def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
     """
     mean = _stored_mean(run, compared, cell, costs)
     if mean is None:
-        folder = _folder_of(run, cell)
+        folder = _folder_of(run, cell, compared.held_out)
         features = features_of(run, compared, folder, cell, progress)
         alone = replace(compared, features={TRANSFERRED: features})
         mean = assess(alone, TRANSFERRED, seed=run.config.seed, costs=costs).mean
@@ -110,7 +149,7 @@ def measure_cell(run, compared, cell, *, costs=COSTS, progress=None):
 
 def _stored_mean(run, compared, cell, costs=COSTS):
     """Return the `mean` that the folder of a cell has for these classes and costs, or None."""
-    folder = _folder_of(run, cell)
+    folder = _folder_of(run, cell, compared.held_out)
     _keep_config(replace(run.network_config, **cell), folder, folder.parent)
     if not (folder / CELL).is_file():
         return None
@@ -123,9 +162,10 @@ def _tested_on(compared, costs):
     return {"classes": list(compared.class_names), "costs": list(costs)}
 
 
-def _folder_of(run, cell):
+def _folder_of(run, cell, share):
     sizes = {name: cell[name] for name in ("hidden", "clusters", "seed")}
-    return run.path / GRID_FOLDER / "n1-{hidden}-n2-{clusters}-seed-{seed}".format(**sizes)
+    grid = f"{GRID_FOLDER}-held-out-{share:g}" if share else GRID_FOLDER
+    return run.path / grid / "n1-{hidden}-n2-{clusters}-seed-{seed}".format(**sizes)
 
 
 def is_grid_current(run, content):
@@ -134,7 +174,7 @@ def is_grid_current(run, content):
     A run that was trained further has more iterations than they.
     """
     for cell in content["cells"]:
-        file = _folder_of(run, cell) / CONFIG
+        file = _folder_of(run, cell, content.get("validation_share", 0.0)) / CONFIG
         sizes = {name: cell[name] for name in ("hidden", "clusters", "seed")}
         if file.is_file() and other_settings(
             replace(run.network_config, **sizes).to_json(), read_record(file, TableOf(), "remove its folder.")
@@ -143,24 +183,24 @@ def is_grid_current(run, content):
     return True
 
 
-def grid_of(measured, low, high, form):
+def grid_of(measured, low, high, form, validation_share=0.0):
     """Return the content of `grid.json`.
 
     Args:
         measured: What `measure_cell` returned, one for every cell.
         low, high: Mean average precisions without a transfer, {form: number}.
         form: The one that tables show.
+        validation_share: As of `with_held_out`.
     """
-    return {"ap": form, "low": low[form], "high": high[form], "cells": measured}
+    content = {"ap": form, "low": low[form], "high": high[form], "cells": measured}
+    return content | {"validation_share": validation_share}
 
 
-def write_grid(folder, content, heading=""):
-    """Write `grid.json` and, below a paragraph if one is given, `grid.md` into a folder, and return their paths."""
+def write_grid(folder, content, heading="", *blocks):
+    """Write `grid.json` and, below a paragraph and above further blocks, `grid.md` into a folder; return the paths."""
     files = [Path(folder) / GRID, Path(folder) / "grid.md"]
     write_json(files[0], content)
-    low, high = (100 * content[name] for name in ("low", "high"))
-    text = f"Mean average precision ({content['ap']}), %; LR {low:.2f}, HR {high:.2f}."
-    write_text(files[1], document(heading, text, grid_table(content)))
+    write_text(files[1], document(heading, f"{grid_remark(content)}.", grid_table(content), *blocks))
     return files
 
 
@@ -179,8 +219,10 @@ def grid_table(content) -> ResultTable:
 
 
 def grid_remark(content):
-    """Return what features are worth without a transfer, as text."""
-    return f"without a transfer: LR {100 * content['low']:.2f}, HR {100 * content['high']:.2f}"
+    """Return what features are worth without a transfer, and on which images, as text."""
+    share = content.get("validation_share", 0.0)
+    images = f"{100 * share:g} % of the training images, held out" if share else "the test images"
+    return f"without a transfer: LR {100 * content['low']:.2f}, HR {100 * content['high']:.2f}; on {images}"
 
 
 def features_of(run, compared, folder, changes, progress=None):
@@ -223,6 +265,6 @@ def _keep_config(config, folder, home):
 
 def _targets(run, compared, config):
     high, low = compared.features[HIGH][0], compared.features[LOW][0]
-    same = (config.clusters, config.seed) == (run.config.clusters, run.config.seed)
+    same = (config.clusters, config.seed) == (run.config.clusters, run.config.seed) and not compared.held_out
     centroids = run.found_centroids() if same else k_means_centroids(high, config.clusters, seed=config.seed)
     return targets_of(high, low, centroids, config)

@@ -86,10 +86,14 @@ def grid_sentence(grid) -> str:
     means = {place: sum(values) / len(values) for place, values in cells.items()}
     (hidden, clusters), best = max(means.items(), key=lambda item: item[1])
     above = sum(mean > 100 * grid["low"] for mean in means.values())
+    chosen = (
+        "it was picked by the training images that were held out"
+        if grid.get("validation_share")
+        else "it was picked by these same test images, so expect less of it on new ones"
+    )
     return (
         f"{above} of {len(means)} sizes are better than LR ({100 * grid['low']:.1f} %). The best has N1 = {hidden}, "
-        f"N2 = {clusters}: {mean_and_spread(cells[hidden, clusters], '.1f')} %; it was picked by these same test "
-        "images, so expect less of it on new ones."
+        f"N2 = {clusters}: {mean_and_spread(cells[hidden, clusters], '.1f')} %; {chosen}."
     )
 
 

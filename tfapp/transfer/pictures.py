@@ -51,7 +51,7 @@ def draw_embedding(embedding) -> Figure:
         )
     _add_legend(figure, panel, embedding.class_names)
     figure.suptitle(
-        f"t-SNE of the same {len(embedding.classes)} test images; share of the {NEIGHBOURS} nearest neighbours that "
+        f"t-SNE of the same {len(embedding.classes)} images; share of the {NEIGHBOURS} nearest neighbours that "
         f"are of an image's own class, {100 * chance_agreement(embedding.classes):.0f} % by chance",
         fontsize=11,
     )

@@ -13,11 +13,13 @@ from tfapp.transfer.alternatives import with_alternatives
 from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding
 from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, title_of, write_metrics
 from tfapp.transfer.grid import (
+    VALIDATION_SHARE,
     cells,
     check_cells,
     grid_of,
     measure_ahead,
     measure_cell,
+    with_held_out,
     write_grid,
 )
 from tfapp.transfer.page import save_page
@@ -73,7 +75,7 @@ def evaluate_run(
     run, compared = open_compared(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
     with steps(progress, title) as show:
         compared = with_alternatives(run, compared, also, show)
-        results = [_assess(run, compared, name, show, options) for name in compared.features]
+        results = [_assess(run, compared, name, show, options, run.path) for name in compared.features]
     metrics = write_metrics(run, compared, results, form)
     figures = run.path / "figures"
     written = [figures / f"{name}.png" for name in ("precision", "history", "samples")]
@@ -121,6 +123,7 @@ def grid_of_run(
     form=AREA,
     classes=None,
     *,
+    validation_share=VALIDATION_SHARE,
     skip_bad=None,
     progress=SILENT,
     title="",
@@ -134,24 +137,29 @@ def grid_of_run(
         path, form, classes, skip_bad, progress, title: As for `open_compared`.
         hidden, clusters: Values of N1 and of N2 = k.
         seeds: Of clusters and trainings.
+        validation_share: Share of the training images that are held out to test on; 0 for the test images, which are
+            then no test of the sizes that they chose.
         **options: Of `assess` and `measure_cell`.
 
     Returns:
         (the content of `grid.json`, the list of the files that were written).
     """
     run, compared = open_compared(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
+    compared = with_held_out(compared, validation_share, run.config.seed)
     chosen = cells(hidden, clusters, seeds)
     check_cells(chosen, len(compared.features[LOW][0]))
     ahead = {"classes": classes, "skip_bad": skip_bad, "progress": progress, "title": title}
     measure_ahead(run, compared, chosen, **ahead, **options)
     with steps(progress, title) as show:
-        without = {name: _assess(run, compared, name, show, options).mean for name in (HIGH, LOW)}
+        # Classifiers of the run are those of all its training images.
+        folder = None if validation_share else run.path
+        without = {name: _assess(run, compared, name, show, options, folder).mean for name in (HIGH, LOW)}
         measured = []
         for number, cell in enumerate(chosen):
             show("cells", number, len(chosen), "N1 {hidden}, N2 {clusters}, seed {seed}".format(**cell))
             measured.append(measure_cell(run, compared, cell, **options))
         show("cells", len(chosen), len(chosen))
-    content = grid_of(measured, without[LOW], without[HIGH], form)
+    content = grid_of(measured, without[LOW], without[HIGH], form, validation_share)
     written = write_grid(run.path, content)
     figure = run.path / "figures" / "grid.png"
     save_grid_png(content, figure)
@@ -159,11 +167,12 @@ def grid_of_run(
 
 
 @claiming("path", waits=True)
-def tsne_of_run(path, classes=None, *, skip_bad=None, progress=SILENT, title="", **options):
-    """Lay out the test images of a run in the plane, and write the places and the figure.
+def tsne_of_run(path, classes=None, *, split="test", skip_bad=None, progress=SILENT, title="", **options):
+    """Lay out images of a run in the plane, and write the places and the figure; the page shows those of the test.
 
     Args:
         path, classes, skip_bad, progress, title: As for `open_compared`.
+        split: `train` or `test`.
         **options: Of `embed_compared`.
 
     Returns:
@@ -172,10 +181,12 @@ def tsne_of_run(path, classes=None, *, skip_bad=None, progress=SILENT, title="",
     run, compared = open_compared(path, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
     with progress.task(f"{title}t-SNE") as task:
         embedding = embed_compared(
-            compared, progress=lambda name, done, total: task(done, total, name), **options
+            compared, split=split, progress=lambda name, done, total: task(done, total, name), **options
         )
     embedding = replace(embedding, weights=run.weights)
-    written = [run.path / EMBEDDING, run.path / "figures" / "tsne.png"]
+    suffix = "" if split == "test" else f"-{split}"
+    named = EMBEDDING.replace(".npz", f"{suffix}.npz"), f"tsne{suffix}.png"
+    written = [run.path / named[0], run.path / "figures" / named[1]]
     write_embedding(embedding, written[0])
     save_embedding_png(embedding, written[1])
     return embedding, [*written, write_page(run)]
@@ -198,6 +209,6 @@ def write_page(run):
     return page
 
 
-def _assess(run, compared, name, show, options):
+def _assess(run, compared, name, show, options, folder):
     report = partial(show, f"classifiers, {title_of(name, run.config.pseudo)}")
-    return assess(compared, name, seed=run.config.seed, folder=run.path, progress=report, **options)
+    return assess(compared, name, seed=run.config.seed, folder=folder, progress=report, **options)

@@ -5,10 +5,7 @@ from typing import Annotated
 
 from tfapp.reproduce.study import Option, Result, Study, files_of
 
-SOURCE = (
-    "Y. Wu, Optimization for Training Deep Models and Deep Learning Based Point Cloud Analysis and Image Classification, "
-    "dissertation, 2020, chapter 5, which measures with all labels alone"
-)
+SOURCE = "Y. Wu, dissertation, 2020, chapter 5, which measures with all labels alone"
 ASSUMED = (
     "What is not of the text: the question itself, soft clusters, the distillation of sharp features, the joined "
     "features, batch statistics of poor images, and poor images that are enlarged less."
