@@ -92,7 +92,11 @@ def test_dataset_of_another_kind_is_told_to_be_one():
         (open_dataset, "big", "folder:big"),
         (open_dataset, "camvid", "camvid:camvid or folder:camvid"),
         (open_multi_label, "big", "labels:big"),
-        (open_classification, "big", "mnist:big, fashion-mnist:big, cifar10:big or imagenet:big"),
+        (
+            open_classification,
+            "big",
+            "mnist:big, fashion-mnist:big, cifar10:big, imagenet:big or folders:big",
+        ),
     ],
 )
 def test_folder_without_a_word_on_what_it_holds_is_refused_with_the_form(
@@ -199,7 +203,7 @@ def test_question_mark_is_part_of_a_path_where_there_are_no_options(make_folder)
 
 
 def test_forms_in_short_are_those_of_the_help():
-    assert forms_in_short(ONE_LABEL) == "digits, or mnist:PATH, fashion-mnist:, cifar10:, imagenet:"
+    assert forms_in_short(ONE_LABEL) == "digits, or mnist:PATH, fashion-mnist:, cifar10:, imagenet:, folders:"
     assert forms_in_short(SEVERAL_LABELS) == "voc2007:PATH, labels:"
 
 

@@ -32,7 +32,8 @@ app = typer.Typer(help="Compare solvers, and minimise with a certificate.", no_a
 def compare(
     context: typer.Context,
     data: Annotated[
-        str, typer.Argument(help="digits, or mnist:PATH, fashion-mnist:PATH, cifar10:PATH, imagenet:PATH.")
+        str,
+        typer.Argument(help="digits, or mnist:PATH, fashion-mnist:, cifar10:, imagenet:, folders:PATH."),
     ],
     out: Annotated[Path, Option(help="Folder of trainings and results; a killed comparison resumes.")],
     model: Annotated[

@@ -38,7 +38,8 @@ def train(
     spec: Annotated[
         str,
         typer.Argument(
-            help="voc2007:PATH, labels:PATH (labels.csv), or digits, mnist:PATH, cifar10:PATH, imagenet:PATH."
+            help="labels:PATH (labels.csv), folders:PATH (one of each class), voc2007:PATH, or digits, mnist:PATH, "
+            "cifar10:PATH, imagenet:PATH."
         ),
     ],
     out: Annotated[Path, Option(help="Run folder; a killed run there resumes.")],

@@ -94,6 +94,7 @@ READERS = (
         about_options="contrast normalisation and whitening",
     ),
     Reader("imagenet", ONE_LABEL),
+    Reader("folders", ONE_LABEL, "folders.folders"),
     *(
         Reader(
             name,
@@ -138,10 +139,10 @@ def open_classification(spec):
     """Open the images with one label each that `spec` names.
 
     Args:
-        spec: `mnist:PATH`, `fashion-mnist:PATH`, `cifar10:PATH`, `imagenet:PATH`, a folder in each case, or
-            `digits[:COUNT]` for generated digits (5,000 unless said otherwise). `cifar10:PATH?contrast=yes&whiten=yes`
-            (either or both; in a shell this needs quotes) gives images less their mean with the same contrast and with
-            uncorrelated pixels.
+        spec: `mnist:PATH`, `fashion-mnist:PATH`, `cifar10:PATH`, `imagenet:PATH`, `folders:PATH` (one of images for
+            each class), or `digits[:COUNT]` for generated digits (5,000 unless said otherwise).
+            `cifar10:PATH?contrast=yes&whiten=yes` (either or both; in a shell this needs quotes) gives images less
+            their mean with the same contrast and with uncorrelated pixels.
 
     Returns:
         `ClassificationSet`.

@@ -1,7 +1,6 @@
 """Reader of people's own images with several labels: a folder with `labels.csv`."""
 
 import csv
-import hashlib
 import io
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from tfapp.data.dataset import Remark
 from tfapp.data.listing import NamedFiles
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
+from tfapp.data.splits import quarter_by_hash
 from tfapp.data.tags import case_remarks, split_tags
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file, read_text
@@ -53,7 +53,7 @@ def labels_folder(path, spec):
     class_names, targets, remarks = (_joined if "labels" in header else _columns)(table, header, rows)
     if len(class_names) < 2:
         raise InputError(f"{table} has {len(class_names)} class(es); expected at least 2.")
-    testing = _split(table, rows) if "split" in header else _hashed(names)
+    testing = _split(table, rows) if "split" in header else quarter_by_hash(names)
     if testing.all() or not testing.any():
         missing = "training" if testing.all() else "testing"
         raise InputError(f"{table} has no image for {missing}; expected images for training and for testing.")
@@ -182,16 +182,3 @@ def _split(table, rows):
                 f"Line {line} of {table} has {cells['split']!r} for split; expected train or test."
             )
     return np.array([cells["split"] == "test" for _, cells in rows])
-
-
-def _hashed(names):
-    """Return whether each image is for testing: the quarter, at least one, whose names have the smallest hashes."""
-    order = np.argsort(
-        [
-            hashlib.sha256(Path(name).as_posix().encode("utf-8", "surrogateescape")).hexdigest()
-            for name in names
-        ]
-    )
-    testing = np.zeros(len(names), bool)
-    testing[order[: max(1, round(len(names) / 4))]] = True
-    return testing
