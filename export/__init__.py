@@ -6,6 +6,7 @@ Importing this package imports neither TensorFlow nor Keras; the first use of a 
 from importlib import import_module
 
 _HOMES = {
+    "Calibration": "calibration",
     "Client": "client.client",
     "ExportError": "errors",
     "ServedModel": "models_config",
@@ -24,6 +25,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Calibration",
     "Client",
     "ExportError",
     "ServedModel",

@@ -260,7 +260,29 @@ def compare_scores(request, outputs, tolerance):
     failure = shape_failure(request.expected, outputs) or _status_failure(request.expected, outputs)
     if failure:
         return None, None, failure
-    return compare_labelled("scores", request.expected, outputs, tolerance)
+    difference, share, failure = compare_labelled("scores", request.expected, outputs, tolerance)
+    return difference, share, failure or _probability_failure(request.expected, outputs, tolerance)
+
+
+def _probability_failure(expected, outputs, tolerance):
+    """A sentence if calibrated probabilities differ, or the likeliest classes are not those of theirs, else None."""
+    if "probabilities" not in expected:
+        return None
+    for alias in ("probabilities", "top_probabilities"):
+        failure = number_failure(alias, float(np.abs(outputs[alias] - expected[alias]).max()), tolerance)
+        if failure:
+            return failure
+    labels = outputs["top_labels"]
+    # Of a file that could not be read there are none.
+    known = (labels >= 0) & (expected["top_labels"] >= 0)
+    meant = np.take_along_axis(outputs["probabilities"], np.maximum(labels, 0), 1)
+    wrong = known & ~(np.abs(meant - outputs["top_probabilities"]) <= tolerance)
+    wrong |= (labels >= 0) != (expected["top_labels"] >= 0)
+    if wrong.any():
+        return (
+            f"`top_labels` expected the classes of `top_probabilities`, got {np.count_nonzero(wrong)} others"
+        )
+    return None
 
 
 # A corner may differ by so many pixels for each unit of the tolerance of a score: by 0.001 for float32.

@@ -121,6 +121,6 @@ class ImageRequests(ABC):
 
 def _with_nothing(alias, answers, count):
     """`answers` and those of `count` bad files: empty strings, scores of 0, labels and classes of -1."""
-    value = {"labels": -1, "classes": -1, "decided": True}.get(alias, 0)
+    value = {"labels": -1, "top_labels": -1, "classes": -1, "decided": True}.get(alias, 0)
     nothing = np.full((count, *answers.shape[1:]), value, answers.dtype)
     return np.concatenate([answers, nothing if answers.dtype.kind != "S" else np.zeros(count, answers.dtype)])

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfapp.errors import reason_of_call
 from tfapp.export.archive import write_version
 from tfapp.export.batch_trial import check_each_alone, unlike_images
+from tfapp.export.calibration import Calibration
 from tfapp.export.errors import ExportError
 from tfapp.export.image_requests import ImageRequests
 from tfapp.export.images import (
@@ -30,7 +31,12 @@ MEANINGS = {
     "scores": "score of each class in the order of the class names, any finite number; of one-versus-rest SVMs, an "
     "image with several classes shows each whose score is above 0",
     "labels": "index of the class of the largest score",
+    "probabilities": "calibrated probability of each class, 0 to 1",
+    "top_labels": "indices of the likeliest classes, the likeliest first",
+    "top_probabilities": "their probabilities",
 }
+# Classes of `top_labels`, or all if there are fewer.
+TOP = 5
 # The size at which a model of any size is tried: odd, so that it must take what users send.
 _TRIAL_SIZE = (33, 47)
 _TRIAL_COUNT = 2
@@ -51,6 +57,7 @@ def export_scorer(
     max_pixels=MAX_PIXELS,
     status=False,
     formats=(),
+    calibration=None,
 ):
     """Export `model` to `base_path/<version>/` and return that path.
 
@@ -81,6 +88,8 @@ def export_scorer(
         formats: Files to write besides for other engines, into `assets.extra`: `"onnx"` makes `model.onnx`, `"tflite"`
             `model.tflite` and `model-dynamic.tflite`, whose weights are of 8 bits. The labels of the first two must be
             those of the model, of the third `export.json` tells the share.
+        calibration: `tfapp.export.Calibration` from scores to probabilities; with it all signatures give
+            `probabilities`, and `top_labels` and `top_probabilities` of the five likeliest classes, too.
 
     Returns:
         `pathlib.Path` of the version folder.
@@ -92,7 +101,14 @@ def export_scorer(
     """
     scorer = inspect_scorer(model, value_range)
     names, sizes = _class_names(class_names, scorer.num_classes), _warmup_sizes(warmup_sizes, scorer.size)
-    scorer = replace(scorer, max_pixels=checked_max_pixels(max_pixels, sizes), status=bool(status))
+    if calibration is not None:
+        calibration.check(scorer.num_classes)
+    scorer = replace(
+        scorer,
+        max_pixels=checked_max_pixels(max_pixels, sizes),
+        status=bool(status),
+        calibration=calibration,
+    )
     stored = stored_scorer_requests(scorer)
     # A float32 number is known to a share of itself, and scores have any size.
     scorer = replace(scorer, tolerance=scorer.tolerance * max(1.0, largest_score(stored)))
@@ -147,7 +163,20 @@ def _warmup_sizes(sizes, only):
 
 @dataclass(frozen=True, kw_only=True)
 class Scorer(ImageModel):
-    """A Keras model from images of any size, or of one, to scores `(batch, classes)`, any finite numbers."""
+    """A Keras model from images of any size, or of one, to scores `(batch, classes)`, any finite numbers.
+
+    Attributes, besides those of `ImageModel`:
+        calibration: `Calibration`, or None.
+    """
+
+    calibration: Calibration | None = None
+
+    def labelled(self, scores):
+        """Return all outputs of scores `(batch, classes)` by alias."""
+        found = {"scores": scores, "labels": tf.argmax(scores, axis=-1, output_type=tf.int32)}
+        if self.calibration is None:
+            return found
+        return found | self.calibration.answer(scores, min(TOP, self.num_classes))
 
     def answer(self, images):
         """Return the scores of float32 `images`, float32 `(batch, classes)`."""
@@ -235,7 +264,8 @@ def scorer_endpoints(scorer):
     Returns:
         Dict of `(function, input signature)`:
         `serving_default`: `images` float32 `(N, H, W, C)` in the model's value range to `scores` float32 `(N, K)`
-        and `labels` int32 `(N,)`, the class of the largest score;
+        and `labels` int32 `(N,)`, the class of the largest score, and with a calibration `probabilities` float32
+        `(N, K)`, `top_labels` int32 and `top_probabilities` float32 `(N, T)` of the T likeliest classes;
         `serving_uint8`: `images` uint8 `(N, H, W, C)` in 0..255, scaled in the graph, to the same;
         `serving_bytes`: `image_bytes` string `(N,)`, files of which each has its own size unless the model takes
         one only, to the same. One bad file fails its whole request with INVALID_ARGUMENT, unless
@@ -243,22 +273,31 @@ def scorer_endpoints(scorer):
     """
 
     def answer(images):
-        return labelled(scorer.answer(images))
-
-    def labelled(scores):
-        return {"scores": scores, "labels": tf.argmax(scores, axis=-1, output_type=tf.int32)}
+        return scorer.labelled(scorer.answer(images))
 
     def from_files(image_bytes):
         row = tf.TensorSpec((scorer.num_classes,), tf.float32)
         scores, further = answer_files(
             scorer, image_bytes, lambda image: scorer.answer(image[tf.newaxis])[0], tf.zeros(row.shape), row
         )
-        found = labelled(scores)
+        found = scorer.labelled(scores)
         if further:
-            found["labels"] = tf.where(further["status"] == "", found["labels"], -1)
+            good = further["status"] == ""
+            for alias in ("labels", "top_labels"):
+                if alias in found:
+                    found[alias] = _where(good, found[alias], -1)
+            for alias in ("probabilities", "top_probabilities"):
+                if alias in found:
+                    found[alias] = _where(good, found[alias], 0.0)
         return {**found, **further}
 
     return image_endpoints(scorer, answer, from_files)
+
+
+def _where(good, values, otherwise):
+    """Return the values of good files, and `otherwise` in place of those of bad ones."""
+    good = tf.reshape(good, [-1] + [1] * (len(values.shape) - 1))
+    return tf.where(good, values, tf.constant(otherwise, values.dtype))
 
 
 def stored_scorer_requests(scorer):
@@ -275,9 +314,10 @@ class ScorerRequests(ImageRequests):
 
     def answer(self, images):
         with tf.device("cpu:0"):
-            scores = self.image_model.answer(images).numpy()
-        check_finite(scores, images)
-        return {"scores": scores, "labels": scores.argmax(-1).astype(np.int32)}
+            scores = self.image_model.answer(images)
+            found = {alias: output.numpy() for alias, output in self.image_model.labelled(scores).items()}
+        check_finite(found["scores"], images)
+        return found
 
     def answer_files(self, files):
         answers = [self.answer(self.decoded(contents)) for contents in files]

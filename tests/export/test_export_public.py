@@ -8,6 +8,7 @@ import tfapp.export
 
 def test_public_names_are_these():
     assert tfapp.export.__all__ == [
+        "Calibration",
         "Client",
         "ExportError",
         "ServedModel",

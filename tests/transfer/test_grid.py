@@ -3,7 +3,8 @@ import pytest
 
 from tests.transfer.test_few_labels import ONE_CLASS
 from tfapp.errors import InputError
-from tfapp.transfer.evaluation import HIGH, LOW, ComparedFeatures
+from tfapp.transfer.evaluation import ComparedFeatures
+from tfapp.transfer.feature_names import HIGH, LOW
 from tfapp.transfer.grid import cells, check_cells, grid_of, grid_table, with_held_out
 
 

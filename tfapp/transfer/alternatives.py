@@ -9,7 +9,8 @@ from tfapp.errors import InputError
 from tfapp.landscape.moving_statistics import batch_statistics, moving_variables, normalisations
 from tfapp.transfer.classifiers import unit_length
 from tfapp.transfer.config import TARGETS
-from tfapp.transfer.evaluation import ADAPTED, JOINED, LOW, SIDE, TRANSFERRED, UNTRAINED, transferred
+from tfapp.transfer.evaluation import transferred
+from tfapp.transfer.feature_names import ADAPTED, JOINED, LOW, SIDE, TRANSFERRED, UNTRAINED
 from tfapp.transfer.features import FeatureExtractor
 from tfapp.transfer.grid import features_of
 from tfapp.transfer.network import build_network

@@ -2,17 +2,18 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.svm import LinearSVC
 
 from tfapp.archives import DAMAGED, open_arrays
 from tfapp.average_precision import AREA, eleven_point_mean
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
+from tfapp.transfer.calibration import fit_sigmoid
 
 COSTS = (0.01, 0.1, 1.0, 10.0, 100.0)
 FOLDS = 3
@@ -32,12 +33,16 @@ class LinearClassifiers:
         cost: C of the machines.
         validated: Mean average precision of every cost of `COSTS` in cross-validation; empty if no class has
             enough images for it.
+        slopes, offsets: float64 (classes,), of the probability 1 / (1 + exp(-(slope * score + offset))); None where
+            the scores were not calibrated.
     """
 
     weights: np.ndarray
     biases: np.ndarray
     cost: float
     validated: tuple
+    slopes: np.ndarray | None = None
+    offsets: np.ndarray | None = None
 
     def scores(self, features):
         """Return the scores float64 (n, classes) of features (n, dimension)."""
@@ -55,7 +60,7 @@ def unit_length(features):
     return features / np.where(lengths > 0, lengths, 1.0)
 
 
-def fit_classifiers(features, targets, *, seed=0, costs=COSTS, progress=None):
+def fit_classifiers(features, targets, *, seed=0, costs=COSTS, calibrated=False, progress=None):
     """Fit one machine for each class; one cost for all is chosen by the mean average precision in cross-validation.
 
     Args:
@@ -64,6 +69,7 @@ def fit_classifiers(features, targets, *, seed=0, costs=COSTS, progress=None):
             Every class needs an image with 1 and one with -1.
         seed: Of the folds.
         costs: Values of C to choose from; one leaves nothing to choose.
+        calibrated: Whether to fit probabilities to the scores, too, by cross-validation.
         progress: Function of (fits done, fits in all), or None.
 
     Returns:
@@ -81,7 +87,7 @@ def fit_classifiers(features, targets, *, seed=0, costs=COSTS, progress=None):
         for result in workers.map(function, arguments):
             found.append(result)
             done += 1
-            report(done, len(jobs) + classes)
+            report(done, len(jobs) + (1 + calibrated) * classes)
         return found
 
     # The fits are in C++ and let go of Python's lock.
@@ -91,9 +97,16 @@ def fit_classifiers(features, targets, *, seed=0, costs=COSTS, progress=None):
         # Of equals the smallest: the widest margin.
         cost = costs[np.argmax(validated)] if validating else costs[len(costs) // 2]
         machines = each(lambda column: _machine(features, targets[:, column], cost), range(classes))
+        sigmoids = np.full((classes, 2), np.nan)
+        if calibrated:
+            sigmoids = each(
+                lambda column: _calibrated(features, targets[:, column], cost, seed), range(classes)
+            )
     weights = np.stack([machine.coef_[0] for machine in machines], -1)
     biases = np.array([machine.intercept_[0] for machine in machines])
-    return LinearClassifiers(weights, biases, cost, tuple(validated.tolist()))
+    found = LinearClassifiers(weights, biases, cost, tuple(validated.tolist()))
+    slopes, offsets = np.array(sigmoids, float).T
+    return replace(found, slopes=slopes, offsets=offsets) if calibrated else found
 
 
 def check_examples(targets, class_names, images):
@@ -135,10 +148,23 @@ def _machine(features, column, cost):
     return LinearSVC(C=cost, dual=False, tol=_TOLERANCE).fit(features[counts], column[counts])
 
 
+def _calibrated(features, column, cost, seed):
+    """Return slope and offset of the probability of a class, fitted to scores of images that the machine had not."""
+    places, fewest = np.flatnonzero(column), _fewest(column)
+    if fewest < 2:
+        # Too few images for cross-validation: the score is then the logarithm of the odds.
+        return 1.0, 0.0
+    folds = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
+    machine = LinearSVC(C=cost, dual=False, tol=_TOLERANCE)
+    found = cross_val_predict(machine, features[places], column[places], cv=folds, method="decision_function")
+    return fit_sigmoid(found, column[places] == 1)
+
+
 def keep_classifiers(file, machines, class_names, digest):
     """Write classifiers, with a digest of what they were fitted to."""
+    found = {name: value for name, value in vars(machines).items() if value is not None}
     with atomic_path(file) as temporary:
-        np.savez(temporary, **vars(machines), class_names=np.array(class_names), digest=np.array(digest))
+        np.savez(temporary, **found, class_names=np.array(class_names), digest=np.array(digest))
 
 
 def read_classifiers(file):
@@ -151,8 +177,9 @@ def read_classifiers(file):
     try:
         with open_arrays(file) as content:
             validated = tuple(content["validated"].tolist())
+            sigmoids = [content[name] for name in ("slopes", "offsets") if name in content.files]
             machines = LinearClassifiers(
-                content["weights"], content["biases"], float(content["cost"]), validated
+                content["weights"], content["biases"], float(content["cost"]), validated, *sigmoids
             )
             class_names, digest = tuple(content["class_names"].tolist()), str(content["digest"])
     except DAMAGED as error:
@@ -166,6 +193,12 @@ def read_classifiers(file):
         )
     if not (np.isfinite(weights).all() and np.isfinite(biases).all()):
         raise InputError(f"{file} is damaged: a weight is NaN or infinite; {again}")
+    if sigmoids and not (
+        all(part.shape == biases.shape and np.isfinite(part).all() for part in sigmoids)
+        and len(sigmoids) == 2
+        and (sigmoids[0] > 0).all()
+    ):
+        raise InputError(f"{file} is damaged: its slopes and offsets are no calibration; {again}")
     return machines, class_names, digest
 
 

@@ -14,7 +14,7 @@ from tfapp.archives import DAMAGED, open_arrays
 from tfapp.errors import InputError
 from tfapp.files import atomic_path
 from tfapp.transfer.classifiers import unit_length
-from tfapp.transfer.evaluation import HIGH, LOW, TRANSFERRED
+from tfapp.transfer.feature_names import HIGH, LOW, TRANSFERRED
 
 EMBEDDING, EMBEDDED = "embedding.npz", (HIGH, LOW, TRANSFERRED)
 SPLITS = ("train", "test")

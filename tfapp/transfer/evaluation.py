@@ -1,6 +1,6 @@
 """Evaluation of features: classifiers on sharp, low-resolution and transferred features, side by side."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from tfapp.errors import InputError
 from tfapp.files import write_json
 from tfapp.records import Entries, Fault, ListOf, Number, OneOf, Optional, Text, Whole
 from tfapp.runs.progress import SILENT, steps
+from tfapp.transfer.calibration import calibration_error, probabilities_of
 from tfapp.transfer.classifiers import (
     COSTS,
     average_precisions,
@@ -19,11 +20,11 @@ from tfapp.transfer.classifiers import (
     keep_classifiers,
     kept_classifiers,
 )
-from tfapp.transfer.config import FEATURES, READINGS, SOFT, TARGETS
+from tfapp.transfer.config import READINGS, TARGETS
+from tfapp.transfer.feature_names import HIGH, LOW, TRANSFERRED, UNTRAINED, title_of
 from tfapp.transfer.network import build_network
 from tfapp.transfer.targets import pseudo_labels
 
-HIGH, LOW, TRANSFERRED, UNTRAINED = "high", "low", "transferred", "untrained"
 _BATCH = 4096
 
 
@@ -130,19 +131,6 @@ def _chosen(classes, names):
     return [names.index(name) for name in dict.fromkeys(classes)]
 
 
-TITLES = {
-    HIGH: "HR",
-    LOW: "LR",
-    TRANSFERRED: "ours",
-    UNTRAINED: "same network, not trained",
-}
-# Features of networks by what these learned to give.
-TARGET_TITLES = {
-    "own": "ours, own cluster",
-    "nearest": "ours, nearest centroid",
-    SOFT: "ours, soft clusters",
-    FEATURES: "sharp features, distilled",
-}
 METRICS, CLASSIFIERS = "metrics.json", "classifiers"
 
 
@@ -186,7 +174,8 @@ METRICS_ENTRIES = _Metrics(
                     "average_precision": _of_forms(ListOf(_RATIO)),
                     "mean": _of_forms(_RATIO),
                     "accuracy": Optional(_RATIO),
-                }
+                },
+                {"calibration": ListOf(ListOf(Number(0), 3)), "calibration_error": _RATIO},
             )
         ),
         "positives": ListOf(Whole(0)),
@@ -210,6 +199,8 @@ class FeatureResult:
         cost: C of the machines.
         average_precision: {form: list of one number per class}.
         accuracy: Share of the images whose class has the highest score; None unless every image has one class.
+        calibration: Rows of `calibration_error`, of classifiers that give probabilities, or None.
+        calibration_error: Of the same, or None.
     """
 
     name: str
@@ -217,6 +208,8 @@ class FeatureResult:
     cost: float
     average_precision: dict
     accuracy: float | None
+    calibration: list | None = None
+    calibration_error: float | None = None
 
     @property
     def mean(self):
@@ -225,31 +218,10 @@ class FeatureResult:
 
     def to_json(self, pseudo):
         """Return plain JSON values; `pseudo` is what the run's network learned to give."""
-        return {**asdict(self), "title": title_of(self.name, pseudo), "mean": self.mean}
-
-
-def title_of(name, pseudo):
-    """Return the title of features.
-
-    Args:
-        name: Key of `ComparedFeatures.features`: of `TITLES`, of `TARGETS`, or of another alternative.
-        pseudo: What the network of the run learned to give.
-    """
-    if name == TRANSFERRED or name in TARGETS:
-        return TARGET_TITLES[pseudo if name == TRANSFERRED else name]
-    return TITLES.get(name) or alternative_title(name)
-
-
-# Beside the features of other networks: both joined, and the backbone adapted to poor images without labels.
-JOINED, ADAPTED, SIDE = "joined", "batch-norm", "side="
-
-
-def alternative_title(name):
-    """Return the title of features that neither a run nor another network gives."""
-    if name.startswith(SIDE):
-        side = name.removeprefix(SIDE)
-        return f"LR at {side}x{side}"
-    return {JOINED: "LR and ours, joined", ADAPTED: "LR, batch statistics of poor images"}[name]
+        stored = {
+            name: value for name, value in asdict(self).items() if value is not None or name == "accuracy"
+        }
+        return {**stored, "title": title_of(self.name, pseudo), "mean": self.mean}
 
 
 def assess(compared, name, *, seed=0, costs=COSTS, folder=None, progress=None):
@@ -271,15 +243,23 @@ def assess(compared, name, *, seed=0, costs=COSTS, folder=None, progress=None):
     file = None if folder is None else Path(folder) / CLASSIFIERS / f"{name}.npz"
     digest = fit_digest(fitting, targets, (seed, *costs))
     machines = None if file is None else kept_classifiers(file, digest)
-    if machines is None:
-        machines = fit_classifiers(fitting, targets, seed=seed, costs=costs, progress=progress)
+    # Those that are served give probabilities, which earlier versions did not fit.
+    calibrated = name == TRANSFERRED and file is not None
+    if machines is None or (calibrated and machines.slopes is None):
+        options = {"seed": seed, "costs": costs, "calibrated": calibrated, "progress": progress}
+        machines = fit_classifiers(fitting, targets, **options)
         if file is not None:
             keep_classifiers(file, machines, compared.class_names, digest)
     scores = machines.scores(testing)
     precisions = {form: average_precisions(scores, test_targets, form).tolist() for form in FORMS}
     hits = np.take_along_axis(test_targets, scores.argmax(1)[:, None], 1)[:, 0] == 1
     accuracy = float(np.mean(hits)) if compared.one_label else None
-    return FeatureResult(name, fitting.shape[1], machines.cost, precisions, accuracy)
+    found = FeatureResult(name, fitting.shape[1], machines.cost, precisions, accuracy)
+    if not calibrated:
+        return found
+    probabilities = probabilities_of(machines, scores, compared.one_label)
+    error, rows = calibration_error(probabilities, test_targets)
+    return replace(found, calibration=rows.tolist(), calibration_error=error)
 
 
 def write_metrics(run, compared, results, form):

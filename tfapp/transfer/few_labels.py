@@ -13,7 +13,7 @@ from tfapp.files import write_json
 from tfapp.records import Entries, ListOf, Number, OneOf, TableOf, Text, Whole, read_record
 from tfapp.report.result_table import ResultTable, mean_and_spread
 from tfapp.transfer.classifiers import average_precisions, fit_classifiers
-from tfapp.transfer.evaluation import LOW
+from tfapp.transfer.feature_names import LOW
 
 # The count that takes all labels, as it is typed.
 ALL = "all"

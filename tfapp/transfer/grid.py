@@ -16,7 +16,8 @@ from tfapp.runs.ahead import do_ahead, is_ahead
 from tfapp.runs.progress import SILENT
 from tfapp.runs.record import keep_settings, other_settings
 from tfapp.transfer.classifiers import COSTS, check_examples
-from tfapp.transfer.evaluation import HIGH, LOW, TRANSFERRED, assess, gather, transferred
+from tfapp.transfer.evaluation import assess, gather, transferred
+from tfapp.transfer.feature_names import HIGH, LOW, TRANSFERRED
 from tfapp.transfer.network import MODEL, k_means_centroids, train_network
 from tfapp.transfer.run import TransferRun
 from tfapp.transfer.targets import targets_of

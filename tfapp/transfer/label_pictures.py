@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from tfapp.report.figures import save_png
-from tfapp.transfer.evaluation import HIGH, LOW
+from tfapp.transfer.feature_names import HIGH, LOW
 from tfapp.transfer.few_labels import ALL, difference
 from tfapp.transfer.pictures import feature_styles
 

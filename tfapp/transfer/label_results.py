@@ -13,7 +13,7 @@ from tfapp.transfer.alternatives import (
     with_alternatives,
 )
 from tfapp.transfer.config import TARGETS
-from tfapp.transfer.evaluation import HIGH, JOINED, LOW, TRANSFERRED, UNTRAINED, title_of
+from tfapp.transfer.feature_names import HIGH, JOINED, LOW, TRANSFERRED, UNTRAINED, title_of
 from tfapp.transfer.few_labels import (
     FOLDER,
     LABELS,

@@ -15,7 +15,7 @@ from tfapp.report.markup import (
 )
 from tfapp.transfer.config import FEATURES, SOFT, WU_SOLVER
 from tfapp.transfer.embedding import NEIGHBOURS, chance_agreement
-from tfapp.transfer.evaluation import TITLES
+from tfapp.transfer.feature_names import TITLES
 from tfapp.transfer.few_labels import curves_from, curves_table, differences_table, labels_remark
 from tfapp.transfer.grid import grid_table
 from tfapp.transfer.network import WINDOW
@@ -44,6 +44,10 @@ TARGETS = {
     SOFT: "soft: how much of the sharp image belongs to each cluster",
     FEATURES: "features: the image's sharp features",
 }
+ABOUT_CALIBRATION = (
+    "What is served gives the probability of each class beside its score. It is fitted to scores of training images that "
+    "the classifier had not seen (Platt's sigmoid): of the images that get 80 %, about 80 % should show the class."
+)
 ABOUT_EMBEDDING = (
     "t-SNE lays images close together whose features are close. Which images are neighbours means something; the "
     "distances between groups, their sizes and the directions mean nothing. So count: the table has the share of the "
@@ -75,10 +79,19 @@ def precision_section(data):
         _measure_table(metrics),
         *map(paragraph, HOW_TO_READ),
         data.figures("evaluate", {"precision.png": "Average precision of each class."}),
+        *_calibration(data),
         details("Table of all classes", _class_table(metrics)),
         _images(metrics),
     ]
     return Section("precision", "Precision", "Average precision", "\n".join(parts))
+
+
+def _calibration(data):
+    """Return what is said and shown of the probabilities that are served; nothing of an evaluation before there were."""
+    if not any(one.get("calibration_error") is not None for one in data.metrics["features"]):
+        return []
+    caption = "Probabilities of ours against how often the class is there; numbers count images and classes."
+    return [paragraph(ABOUT_CALIBRATION), data.figures("evaluate", {"calibration.png": caption})]
 
 
 def labels_section(data):

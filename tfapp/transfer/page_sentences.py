@@ -1,7 +1,7 @@
 """Sentences that say what the measures of a transfer network mean."""
 
 from tfapp.report.result_table import mean_and_spread
-from tfapp.transfer.evaluation import HIGH, LOW, TRANSFERRED, UNTRAINED
+from tfapp.transfer.feature_names import HIGH, LOW, TRANSFERRED, UNTRAINED
 
 # In points of average precision: less is no difference.
 _LEAST = 0.05

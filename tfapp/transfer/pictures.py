@@ -9,7 +9,7 @@ from tfapp.errors import InputError
 from tfapp.report.colours import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW
 from tfapp.report.figures import save_png
 from tfapp.transfer.embedding import EMBEDDED, NEIGHBOURS, chance_agreement
-from tfapp.transfer.evaluation import HIGH, LOW, TITLES, TRANSFERRED, UNTRAINED
+from tfapp.transfer.feature_names import HIGH, LOW, TITLES, TRANSFERRED, UNTRAINED
 
 _WINE, _GREY = "#882255", "#a8a8a8"  # a wine red of P. Tol: eight colours are too few for many datasets
 _CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BLACK, YELLOW, _WINE, _GREY)

@@ -10,8 +10,10 @@ from tfapp.report.result_table import ResultTable
 from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.alternatives import with_alternatives
+from tfapp.transfer.calibration_pictures import save_calibration_png
 from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding
-from tfapp.transfer.evaluation import HIGH, LOW, METRICS, TITLES, assess, gather, title_of, write_metrics
+from tfapp.transfer.evaluation import METRICS, assess, gather, write_metrics
+from tfapp.transfer.feature_names import HIGH, LOW, TITLES, TRANSFERRED, title_of
 from tfapp.transfer.grid import (
     VALIDATION_SHARE,
     cells,
@@ -78,9 +80,11 @@ def evaluate_run(
         results = [_assess(run, compared, name, show, options, run.path) for name in compared.features]
     metrics = write_metrics(run, compared, results, form)
     figures = run.path / "figures"
-    written = [figures / f"{name}.png" for name in ("precision", "history", "samples")]
+    written = [figures / f"{name}.png" for name in ("precision", "history", "samples", "calibration")]
     save_precision_png(metrics, written[0])
     save_history_png(read_history(run.path), written[1])
+    served = next(one for one in metrics["features"] if one["name"] == TRANSFERRED)
+    save_calibration_png(served, written[3])
     save_samples_png(run.data().test, run.config.resolution(), written[2], 6, run.config.seed)
     return metrics, [run.path / METRICS, *written, write_page(run)]
 
@@ -110,7 +114,18 @@ def metrics_remark(metrics):
     told = "" if learned is None else f"{100 * learned:.1f} % of the former get their cluster, and "
     return (
         f"{images['train']} images to fit on, {images['test']} to test on{skipped}; {told}both readings of Wu (2020) "
-        f"put {100 * labels['agreement']:.1f} % into the same one"
+        f"put {100 * labels['agreement']:.1f} % into the same one{_calibration(metrics)}"
+    )
+
+
+def _calibration(metrics):
+    """Return the end of a sentence on the probabilities that are served, empty where there are none."""
+    errors = (one.get("calibration_error") for one in metrics["features"] if one["name"] == TRANSFERRED)
+    error = next(errors, None)
+    if error is None:
+        return ""
+    return (
+        f"; probabilities of classes are off by {100 * error:.1f} % in the mean (expected calibration error)"
     )
 
 

@@ -16,7 +16,8 @@ from tfapp.runs.run import Run
 from tfapp.transfer.backbones import ARCHITECTURE, changes, open_backbone
 from tfapp.transfer.classifiers import read_classifiers
 from tfapp.transfer.config import NetworkConfig, TransferConfig
-from tfapp.transfer.evaluation import CLASSIFIERS, TRANSFERRED
+from tfapp.transfer.evaluation import CLASSIFIERS
+from tfapp.transfer.feature_names import TRANSFERRED
 from tfapp.transfer.features import FeatureExtractor, extract
 from tfapp.transfer.network import MODEL
 from tfapp.transfer.targets import targets_of
@@ -181,7 +182,7 @@ class TransferRun(Run):
         from tfapp.export import export_scorer
 
         self.refuse_segmenter_options({"`post_tv`": post_tv is not None, "`gap`": gap, "`classes`": classes})
-        model, class_names = scoring_model_of(self)
+        model, class_names, machines = scoring_model_of(self)
         metrics, again = self._metrics(), f"run `tfapp transfer evaluate {self.typed_path}` again."
         # Classifiers are fitted by the same command, to what the network gave then.
         if not self.is_current(metrics.get("weights")):
@@ -194,6 +195,7 @@ class TransferRun(Run):
             base_dir,
             class_names=class_names,
             warmup_sizes=((low, low),),
+            calibration=self._calibration(machines),
             version=version,
             metadata={
                 "run": self.path.name,
@@ -204,6 +206,15 @@ class TransferRun(Run):
             },
             **serving,
         )
+
+    def _calibration(self, machines):
+        from tfapp.export import Calibration
+
+        if machines.slopes is None:
+            # Of an earlier version, which says so by `export_remarks`.
+            return None
+        exclusive = self._metrics()["features"][0]["accuracy"] is not None
+        return Calibration(tuple(machines.slopes.tolist()), tuple(machines.offsets.tolist()), exclusive)
 
     def _metrics(self):
         from tfapp.transfer.evaluation import METRICS, METRICS_ENTRIES
@@ -259,7 +270,7 @@ def scoring_model(backbone, network, machines, side):
 
 
 def scoring_model_of(run):
-    """Return the scoring model of an evaluated run, and the names of its classes.
+    """Return the scoring model of an evaluated run, the names of its classes, and its `LinearClassifiers`.
 
     Args:
         run: `TransferRun`.
@@ -278,4 +289,4 @@ def scoring_model_of(run):
             f"{file} is of another network than {run.path} has now; run "
             f"`tfapp transfer evaluate {run.typed_path}` again."
         )
-    return scoring_model(run.backbone(), network, machines, run.config.high), class_names
+    return scoring_model(run.backbone(), network, machines, run.config.high), class_names, machines
