@@ -45,8 +45,8 @@ TARGETS = {
     FEATURES: "features: the image's sharp features",
 }
 ABOUT_CALIBRATION = (
-    "What is served gives the probability of each class beside its score. It is fitted to scores of training images that "
-    "the classifier had not seen (Platt's sigmoid): of the images that get 80 %, about 80 % should show the class."
+    "What is served gives the probability of each class beside its score. It is fitted to scores of training images "
+    "that the classifier had not seen (Platt's sigmoid): of the images that get 80 %, about 80 % should show the class."
 )
 ABOUT_EMBEDDING = (
     "t-SNE lays images close together whose features are close. Which images are neighbours means something; the "
@@ -87,7 +87,7 @@ def precision_section(data):
 
 
 def _calibration(data):
-    """Return what is said and shown of the probabilities that are served; nothing of an evaluation before there were."""
+    """Return what is said and shown of the probabilities that are served; nothing where there are none."""
     if not any(one.get("calibration_error") is not None for one in data.metrics["features"]):
         return []
     caption = "Probabilities of ours against how often the class is there; numbers count images and classes."
