@@ -35,11 +35,11 @@ class TensorFlowCommand(TyperCommand):
 
     TF_CPP_MIN_LOG_LEVEL does not reach the notices that are logged while TensorFlow loads (its issue
     100442), so the stream itself is turned away for that moment; a failing import shows what it held.
-    A user who sets the variable sees everything.
+    A user who sets the variable sees everything, but for 3, which means to see nothing.
     """
 
     def invoke(self, ctx):
-        if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
             _import_quietly("tensorflow")
         return super().invoke(ctx)

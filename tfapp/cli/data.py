@@ -162,7 +162,9 @@ def _show_boxes(spec, out, count):
     ]
     pictures += [np.full((1, 1, 3), 255, np.uint8)] * (-len(pictures) % across)
     rows = [pictures[start : start + across] for start in range(0, len(pictures), across)]
-    save_image(contact_sheet(rows, [""] * across, cell=420), out)
+    names = [data.train[place].name for place in chosen] + [""] * (len(pictures) - len(chosen))
+    captions = [names[start : start + across] for start in range(0, len(names), across)]
+    save_image(contact_sheet(rows, [""] * across, cell=420, captions=captions), out)
     _print_objects(data)
     _print_remarks(data)
     print_written(out)
@@ -172,6 +174,14 @@ def _print_objects(data):
     names = ("training", "testing")[: len(data.splits)]
     told = ", ".join(f"{len(split)} for {name}" for name, split in zip(names, data.splits, strict=True))
     console.print(f"{data.spec}: images with boxes, {told}", soft_wrap=True)
+    if data.test is None:
+        console.print(
+            "No list says which are for testing: `tfapp detect train` keeps a --test-share of them, 20 % unless told "
+            "otherwise.",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
     counts = [row for split in data.splits for row in split.counts(data.num_classes)]
     header = ["class", "index", *(word for name in names for word in (f"objects, {name}", "difficult"))]
     print_table(
@@ -262,7 +272,8 @@ def _print_sheet(out, shown, num_classes):
 def check(
     spec: Annotated[str, typer.Argument(help="As of tfapp data show.")],
     out: Annotated[
-        Path | None, typer.Option(help="Page (.html) or sheet (.png) with the images that are meant.")
+        Path | None,
+        typer.Option(help="Page (.html) or sheet (.png) with the images that are meant; not of boxes."),
     ] = None,
     boxes: Boxes = False,
     max_pixels: MaxPixels = None,

@@ -223,6 +223,7 @@ PARITY_COLUMNS = (
 def print_exported(console, folder, further=()):
     """Print what was exported to the version folder, how it compares with the model, and commands to try next."""
     from tfapp.export import describe
+    from tfapp.export.kinds import DETECTOR
     from tfapp.export.manifest import read_manifest
 
     manifest, served = read_manifest(folder), describe(folder)
@@ -238,6 +239,9 @@ def print_exported(console, folder, further=()):
     ask = (
         f"tfapp export client grpc://localhost:8500 IMAGES --model {shlex.quote(served['name'])} --out FOLDER"
     )
+    if manifest.get("kind") == DETECTOR.name:
+        # Whose classes are numbers in the answers.
+        ask += f" --exported {shlex.quote(str(folder))}"
     for command in (f"tfapp export verify {shlex.quote(str(folder))}", *further, served["docker"], ask):
         print_command(console, command)
 

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from tfapp.average_precision import ELEVEN_POINT
 from tfapp.claims import claiming
 from tfapp.detection.detector import Rules
 from tfapp.detection.losses_figure import save_losses_png
-from tfapp.detection.pictures import draw_detections
+from tfapp.detection.pictures import detection_legend, draw_detections
 from tfapp.detection.run import DetectionRun
-from tfapp.detection.scores.evaluation import evaluate_detections
+from tfapp.detection.scores.evaluation import check_overlap, evaluate_detections
 from tfapp.detection.scores.figures import save_figures
 from tfapp.detection.scores.stored import METRICS, read_metrics
 from tfapp.errors import InputError
@@ -45,6 +46,7 @@ def evaluate_run(
     """
     run, rules = DetectionRun.open(path), rules or Rules()
     rules.check()
+    check_overlap(iou)
     images = run.images("test")
     detector, proposals = run.detector(rules), run.proposals(images, progress)
     found = []
@@ -113,10 +115,16 @@ def _save_samples(images, found, class_names, score, file):
         raise InputError("There is no image to draw.")
     chosen = np.unique(np.linspace(0, len(images) - 1, min(_MOST_SAMPLES, len(images))).round().astype(int))
     pictures = [
-        draw_detections(images[at].read(), images[at].boxes, found[at], class_names, score=score)
+        draw_detections(
+            images[at].read(), images[at].boxes, found[at], class_names, score=score, legend=False
+        )
         for at in chosen
     ]
-    rows = [pictures[start : start + _ACROSS] for start in range(0, len(pictures), _ACROSS)]
-    sheet = contact_sheet(rows, [""] * len(rows[0]), cell=_CELL)
+    rows, captions = (
+        [listed[start : start + _ACROSS] for start in range(0, len(listed), _ACROSS)]
+        for listed in (pictures, [Path(images[at].file).name for at in chosen])
+    )
+    sheet = np.asarray(contact_sheet(rows, [""] * len(rows[0]), cell=_CELL, captions=captions))
+    sheet = Image.fromarray(np.concatenate([sheet, detection_legend(sheet.shape[1])]))
     with atomic_path(file) as temporary:
         sheet.save(temporary, format="PNG")

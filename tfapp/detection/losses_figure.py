@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tfapp.report.colours import BLUE, ORANGE
 from tfapp.report.figures import save_png
@@ -40,6 +41,7 @@ def draw_losses(rows) -> Figure:
             panel.legend(frameon=False, fontsize=8)
         panel.set_title(PANELS[name], fontsize=10)
         panel.set_xlabel("epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panel.set_ylim(0, None)
         panel.grid(alpha=0.3)
     return figure

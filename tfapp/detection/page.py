@@ -14,8 +14,8 @@ from tfapp.report.page import shell
 TITLE = "Object detection"
 SOURCE = 'After R. Girshick, "Fast R-CNN", ICCV 2015; S. Ren, K. He, R. Girshick, J. Sun, "Faster R-CNN", NIPS 2015.'
 ABOUT_SAMPLES = (
-    "Some test images, evenly spaced. Green boxes are correct, with thin dashed lines around their objects; red ones "
-    "are false; blue dashed ones are objects that were missed; grey ones count neither way."
+    "Some test images, evenly spaced. Green boxes are correct, with thin dashed lines around their objects; orange "
+    "ones are false; blue dashed ones are objects that were missed; grey ones count neither way."
 )
 
 
@@ -73,7 +73,7 @@ def _sections(run):
     sections.append(Section("training", "Training", "Training", losses))
     drawn = sorted((run.path / "landscape").glob("*.png"))
     if drawn:
-        pictures = "\n".join(picture(file, file.stem) for file in drawn[:_MOST_SURFACES])
+        pictures = "\n".join(picture(file, f"Of {file.stem}.") for file in drawn[:_MOST_SURFACES])
         sections.append(Section("landscape", "Landscape", "Loss around the solution", pictures))
     sections.append(_next(run, evaluate))
     return sections
@@ -106,6 +106,7 @@ def _sentences(scores):
 
 def _settings(run):
     config = run.config
+    split = run.record["data"]["split"]
     anchors = f"{', '.join(f'{size:g}' for size in config.anchor_sizes)} pixels"
     return {
         "Network": run.title.partition(",")[0],
@@ -116,7 +117,8 @@ def _settings(run):
         "Image size": f"shorter side {config.shorter_side}, longer side at most {config.longer_side}",
         "Batch": f"{config.batch_size} images, {config.regions} regions each",
         "Solver": config.solver,
-        "Training": f"{config.epochs} epochs, seed {config.seed}",
+        "Training": f"{config.epochs} epochs of {len(split['train'])} images, seed {config.seed}",
+        "Testing": f"{len(split['test'])} images",
         "Augmentation": config.augment,
     }
 

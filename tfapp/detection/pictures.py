@@ -174,7 +174,13 @@ class _Canvas:
         x = max(0, round(min(x, self._picture.width - right - 1)))
         y = max(0, round(min(y, self._picture.height - bottom - 1)))
         self._draw.rectangle((x + left - 1, y + top - 1, x + right, y + bottom), fill=colour)
-        self._draw.text((x, y), text, fill="white", font=self._font)
+        self._draw.text((x, y), text, fill=_ink_on(colour), font=self._font)
+
+
+def _ink_on(colour):
+    """Return black or white, whichever can be read on a colour (red, green, blue) in 0..255."""
+    red, green, blue = colour[:3]
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else "white"
 
 
 def _dashed(draw, box, colour, width, dash=6):

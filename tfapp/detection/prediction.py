@@ -106,12 +106,18 @@ def write_boxes(found, class_names, file):
 
 
 def count_table(found, class_names):
-    """Return a `ResultTable` of how many objects of each class the images have.
+    """Return a `ResultTable` with the objects that were found in each image: how many, and of which classes.
 
     Args:
         found: As `predict` returns it.
         class_names: Of the labels.
     """
     counts = [np.bincount(objects.labels, minlength=len(class_names)) for _, objects in found]
-    rows = [(path.name, *map(int, row)) for (path, _), row in zip(found, counts, strict=True)]
-    return ResultTable(["image", *class_names], rows)
+    rows = []
+    for (path, _), row in zip(found, counts, strict=True):
+        # The most frequent first; a column for each class would be unreadable with many.
+        order = [place for place in np.argsort(-row, kind="stable") if row[place]]
+        rows.append(
+            (path.name, int(row.sum()), ", ".join(f"{class_names[place]} {row[place]}" for place in order))
+        )
+    return ResultTable(["image", "objects", "of which"], rows)

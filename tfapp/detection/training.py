@@ -77,6 +77,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         stride, config = begun.record["stride"], replace(config, input_scale=begun.config.input_scale)
         if not kept.done():
             model, stride, config = _new_model(config, data, progress)
+    _tell_split(data, split, kept.done(), config, progress)
     for image in (image for part in data.splits for image in part):
         check_image_size(image.file, image.size, config.shorter_side, config.longer_side, stride)
     if begun is None:
@@ -116,6 +117,18 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         raise
     begun.record_extension(command, epochs=config.epochs)
     return begun
+
+
+def _tell_split(data, split, done, config, progress):
+    """Say how many images and objects are trained on and tested on, and after which epoch a run resumes."""
+    told = []
+    for names, use in ((split.train, "training"), (split.validation, "validation"), (split.test, "testing")):
+        if names:
+            objects = sum(len(image.boxes) for image in _of_names(data, names))
+            told.append(f"{len(names)} images with {objects} objects for {use}")
+    progress.say(f"{', '.join(told)}.")
+    if 0 < done < config.epochs:
+        progress.say(f"Training resumes after epoch {done} of {config.epochs}.")
 
 
 def _new_model(config, data, progress):

@@ -10,7 +10,7 @@ def as_rgb(image):
 
 
 def contact_sheet(rows, column_titles, cell=160, captions=None):
-    """Paste pictures into a grid with a line of titles.
+    """Paste pictures into a grid with a line of titles, if there are any.
 
     Args:
         rows: List of rows, each a list of uint8 (height, width, 3) pictures of any size.
@@ -22,7 +22,7 @@ def contact_sheet(rows, column_titles, cell=160, captions=None):
         A PIL image.
     """
     gap, font = 6, ImageFont.load_default(max(10, cell // 12))
-    title_height = 10 + int(font.size)
+    title_height = 10 + int(font.size) if any(column_titles) else gap
     rows = [[_fitted(picture, cell) for picture in row] for row in rows]
     height = max(picture.height for row in rows for picture in row)
     size = (len(column_titles) * (cell + gap) + gap, title_height + len(rows) * (height + gap) + gap)

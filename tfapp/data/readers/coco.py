@@ -14,6 +14,7 @@ from tfapp.data.boxed import (
     known_size,
 )
 from tfapp.data.listing import NamedFiles
+from tfapp.data.tags import case_remarks
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
 
@@ -57,7 +58,8 @@ def coco(path, spec, train=None, test=None):
     ]
     check_boxed(spec, **dict(zip(("training", "testing"), splits, strict=False)))
     train_images, test_images = (*splits, None)[:2]
-    return BoxedSet(spec, tuple(class_names), train_images, test_images, faults.remarks())
+    remarks = faults.remarks() + tuple(case_remarks(spec, class_names))
+    return BoxedSet(spec, tuple(class_names), train_images, test_images, remarks)
 
 
 def _files(path, train, test):

@@ -7,6 +7,7 @@ from tfapp.data.class_files import read_class_list
 from tfapp.data.listing import NamedFiles, by_stem, visible_files
 from tfapp.data.readers.voc import CLASS_NAMES, MAIN, listed_file, listed_images, voc_root
 from tfapp.data.readers.voc_annotation import annotated_size, annotation_root, objects_of
+from tfapp.data.tags import case_remarks
 from tfapp.errors import InputError
 
 _LAYOUT = "JPEGImages and Annotations"
@@ -159,7 +160,8 @@ def _read(spec, pairs, class_names):
         splits.append(BoxedImages(tuple(images)))
     check_boxed(spec, **dict(zip(("training", "testing"), splits, strict=False)))
     train, test = (*splits, None)[:2]
-    return BoxedSet(spec, tuple(class_names), train, test, faults.remarks())
+    remarks = faults.remarks() + tuple(case_remarks(spec, class_names))
+    return BoxedSet(spec, tuple(class_names), train, test, remarks)
 
 
 def _boxes(objects, file, size, class_names, faults):

@@ -49,7 +49,12 @@ def voc_segmentation(path, spec, year, train, validation, test):
             names and that is missing, images that are trained on and tested or watched, and, when it is read, a
             mask that is no picture of numbers.
     """
-    root = voc_root(Path(path), year, LISTS, "JPEGImages and SegmentationClass")
+    root = voc_root(
+        Path(path),
+        year,
+        LISTS,
+        "JPEGImages and SegmentationClass (boxes are shown by tfapp data show --boxes)",
+    )
     lists = {"train": train, "validation": validation, "test": test}
     named, masks = NamedFiles(root), NumberMasks(highest=len(OBJECT_NAMES))
     items, split = {}, {use: () for use in lists}

@@ -14,6 +14,8 @@ CORRECT, LOCALISATION, CONFUSED, DUPLICATE, BOTH, BACKGROUND, IGNORED = KINDS = 
     "ignored",
 )
 FALSE_KINDS = (LOCALISATION, CONFUSED, BOTH, DUPLICATE, BACKGROUND)
+# Of a detection that no object was left for, of whatever kind it is.
+UNMATCHED = "matches no object"
 KIND_TITLES = {
     CORRECT: "correct",
     LOCALISATION: "wrong place",

@@ -15,6 +15,12 @@ from tfapp.records import Entries, Fault, Flag, ListOf, Number, OneOf, Optional,
 CURVE_RECALLS = tuple(step / 100 for step in range(101))
 
 
+def check_overlap(iou):
+    """Raise InputError unless `iou` is an overlap that detections can be judged by."""
+    if not LEAST_OVERLAP < iou <= 1:
+        raise InputError(f"`iou` must be above {LEAST_OVERLAP} and at most 1. Received: {iou}.")
+
+
 def evaluate_detections(
     truth, detections, class_names, form=ELEVEN_POINT, iou=0.5, *, score=0.5, coco=True, crowds=False
 ):
@@ -42,8 +48,7 @@ def evaluate_detections(
     """
     if form not in FORMS:
         raise InputError(f"Unknown form {form!r} of average precision; choose one of: {', '.join(FORMS)}.")
-    if not LEAST_OVERLAP < iou <= 1:
-        raise InputError(f"`iou` must be above {LEAST_OVERLAP} and at most 1. Received: {iou}.")
+    check_overlap(iou)
     count = len(class_names)
     check_detections(truth, detections, count)
     pairs = overlapping_pairs(truth, detections)

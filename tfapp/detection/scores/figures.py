@@ -13,6 +13,7 @@ from tfapp.detection.scores.errors import (
     DUPLICATE,
     KIND_TITLES,
     LOCALISATION,
+    UNMATCHED,
 )
 from tfapp.detection.scores.evaluation import CURVE_RECALLS
 from tfapp.report.colours import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, qualitative
@@ -85,7 +86,10 @@ def draw_curves(metrics) -> Figure:
 def draw_confusion(metrics) -> Figure:
     """Return a figure of the confusion matrix: counts, and as colour the share of each row."""
     counts = np.array(metrics["confusion"], np.int64)
-    names = metrics["class_names"]
+    # Classes that are neither there nor detected are left out; the last row and column are those without a partner.
+    kept = (counts.sum(0) + counts.sum(1) > 0) | (np.arange(len(counts)) == len(counts) - 1)
+    counts = counts[np.ix_(kept, kept)]
+    names = [name for name, there in zip(metrics["class_names"], kept, strict=False) if there]
     with np.errstate(invalid="ignore"):
         shares = 100 * counts / counts.sum(axis=1, keepdims=True)
     side = float(np.clip(0.52 * len(counts), 3.0, 13.0))
@@ -106,7 +110,7 @@ def draw_confusion(metrics) -> Figure:
     panel.set_xticks(
         range(len(counts)), [*names, "missed"], rotation=45, ha="right", rotation_mode="anchor", **ticks
     )
-    panel.set_yticks(range(len(counts)), [*names, "nothing there"], **ticks)
+    panel.set_yticks(range(len(counts)), [*names, UNMATCHED], **ticks)
     panel.tick_params(length=0)
     for line in (panel.axhline, panel.axvline):
         line(len(names) - 0.5, color="0.3", lw=1)
@@ -123,6 +127,9 @@ def draw_errors(metrics) -> Figure:
     errors = {kind: np.array(metrics["errors"][kind]) for kind in KIND_COLOURS}
     found, missed = errors[CORRECT], np.array(metrics["missed"])
     order = np.argsort(-np.array(metrics["objects"]), kind="stable")
+    # As above.
+    there = sum(errors.values()) + found + missed > 0
+    order = order[there[order]]
     rows = [*(metrics["class_names"][place] for place in order), "all"]
     figure = Figure(figsize=(10.4, _FRAME + _ROW * len(rows)), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))

@@ -39,8 +39,11 @@ KINDS_IN_WORDS = {
 ABOUT_CONFUSION = (
     "In the confusion matrix every object takes at most one detection, of whatever class, the surest first. An object "
     "that is taken for another class is missed as one of its own, but not in this matrix: its last column has those "
-    "objects alone that have no detection at all."
+    "objects alone that have no detection at all. Its last row has all detections that no object was left for, of "
+    "whatever kind: beside those where nothing is, second ones of an object, and those that overlap theirs too little."
 )
+# Fewer test objects of a class say little about it.
+_FEW = 10
 
 
 def score_sections(metrics, folder, missing=lambda name: "") -> list[Section]:
@@ -99,14 +102,25 @@ def precision_sentences(metrics) -> list[str]:
         if value is not None
     }
     if len(values) > 1:
-        best, worst = max(values, key=values.get), min(values, key=values.get)
+        best, worst = (_named(values, find(values.values()), metrics) for find in (max, min))
+        sentences.append(f"The best is {best}; the worst is {worst}.")
+    few = sum(0 < count < _FEW for count in metrics["objects"])
+    if few:
         sentences.append(
-            f"The best class is {best} with {percent(values[best])} %, the worst is {worst} with "
-            f"{percent(values[worst])} %."
+            f"Of {few} of {len(metrics['objects'])} classes there are fewer than {_FEW} objects to test on, which say "
+            "little about a class."
         )
     if metrics["coco"] is not None:
         sentences.append(f"COCO's AP, over ten overlaps, is {percent(metrics['coco']['numbers']['AP'])} %.")
     return sentences
+
+
+def _named(values, value, metrics):
+    """Return the classes that have a value, in words: the first, its objects, and how many others have the same."""
+    names = [name for name, found in values.items() if found == value]
+    count = metrics["objects"][metrics["class_names"].index(names[0])]
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{others} with {percent(value)} % ({count} object{'s' * (count != 1)})"
 
 
 def errors_sentence(metrics) -> str:
