@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from tests.transfer.small_images import LOW, SIDE
+from tests.transfer.small_images import LOW, SIDE, write_backbone_with_statistics
 from tfapp.cli.main import app
-from tfapp.reproduce.transfer import scales
+from tfapp.reproduce.transfer import degradation_study, scales
 from tfapp.reproduce.transfer.published import published_grid, published_grid_table, published_precisions
 from tfapp.reproduce.transfer.scales import SCALES
 from tfapp.reproduce.transfer.studies import merged_grid, precisions_by_class, table_5_2
@@ -140,3 +140,33 @@ def test_printed_precisions_stand_beside_classes_of_the_same_name():
 def test_grids_of_several_seeds_are_joined_and_their_baselines_averaged():
     grids = [{"ap": "area", "low": low, "high": 0.9, "cells": [low]} for low in (0.4, 0.6)]
     assert merged_grid(grids) == {"ap": "area", "low": pytest.approx(0.5), "high": 0.9, "cells": [0.4, 0.6]}
+
+
+@pytest.mark.reproduce
+def test_study_of_few_labels_has_a_curve_of_every_kind_of_features(place):
+    backbone = write_backbone_with_statistics(place / "with-statistics.keras")
+    options = f"--high {2 * SIDE} --low {LOW} --iterations 20 --clusters 4 --draws 2 --networks 2"
+    result = tfapp(
+        f"reproduce transfer-study --data labels:{place / 'images'} --out {place / 'few'} --backbone {backbone} {options} "
+        "--labels-per-class 1,all"
+    )
+    assert result.exit_code == 0, result.output
+    content = json.loads((place / "few" / "transfer-study.json").read_text())
+    names = [one["name"] for one in content["features"]]
+    assert {"own", "nearest", "features", "joined", "batch-norm", f"side={SIDE}"} < set(names)
+    assert (place / "few" / "transfer-study.png").is_file()
+
+
+@pytest.mark.reproduce
+def test_study_of_degradations_has_a_row_of_every_level(place, monkeypatch):
+    monkeypatch.setattr(degradation_study, "LEVELS", {"blur": (1.0, 2.0), "jpeg": (5.0,)})
+    options = (
+        f"--data labels:{place / 'images'} --high {SIDE} --out {place / 'worse'} --iterations 20 --clusters 4"
+    )
+    result = tfapp(
+        f"reproduce transfer-degradations {options} --backbone {place / 'small.keras'} --labels 1 --draws 2"
+    )
+    assert result.exit_code == 0, result.output
+    rows = json.loads((place / "worse" / "transfer-degradations.json").read_text())
+    assert [(row["kind"], row["level"]) for row in rows] == [("blur", 1.0), ("blur", 2.0), ("jpeg", 5.0)]
+    assert "| blur=2 |" in (place / "worse" / "transfer-degradations.md").read_text()

@@ -57,6 +57,17 @@ def write_backbone(path, seed=0, side=SIDE):
     return path
 
 
+def write_backbone_with_statistics(path):
+    """Write a small classifier of images of any size with a batch normalisation, and return its path."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(FEATURES, 3, name="convolution")(images)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization(name="normalisation")(x))
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    keras.Model(images, keras.layers.Dense(3, name="scores")(x)).save(path)
+    return path
+
+
 def backbone(path, **options):
     """Return the small `Backbone`."""
     return open_backbone(str(write_backbone(path, **options)), SIDE)

@@ -21,6 +21,7 @@ from tfapp.reproduce.pose import figures as pose_figures
 from tfapp.reproduce.pose import refined
 from tfapp.reproduce.pose import studies as pose
 from tfapp.reproduce.thesis import descent as thesis
+from tfapp.reproduce.transfer import degradation_study as transfer_degradations
 from tfapp.reproduce.transfer import label_study as transfer_labels
 from tfapp.reproduce.transfer import studies as transfer
 from tfapp.reproduce.tv import figures as tv_figures
@@ -54,6 +55,7 @@ STUDIES = {
         refined,
         transfer,
         transfer_labels,
+        transfer_degradations,
         own_data,
     )
     for study in room.STUDIES

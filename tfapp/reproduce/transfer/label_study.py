@@ -22,6 +22,7 @@ def transfer_study(
     weights: Annotated[str | None, Option(help="Its weights: a file without the top, or imagenet.")] = None,
     high: Annotated[int, Option(help="Side in pixels of sharp images.")] = 224,
     low: Annotated[int, Option(help="Side in pixels of poor images.")] = 32,
+    clusters: Annotated[int, Option(min=2, help="Clusters of sharp features.")] = 100,
     labels_per_class: Annotated[
         str, Option(help="Labels of each class, comma-separated; all for every one.")
     ] = "1,2,5,10,20,50,all",
@@ -50,7 +51,8 @@ def transfer_study(
 
     counts = parse_counts(labels_per_class)
     config = TransferConfig(
-        backbone=backbone, weights=weights, high=high, low=low, iterations=iterations, seed=seed
+        **{"backbone": backbone, "weights": weights, "high": high, "low": low},
+        **{"iterations": iterations, "clusters": clusters, "seed": seed},
     )
     run = train(data, out / "run", config, command=command, progress=progress)
     also = (*ALSO, f"side={high // 2}")
