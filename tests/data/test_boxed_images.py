@@ -232,3 +232,90 @@ def test_malformed_coco_file_is_one_sentence(coco, edit, message):
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InputError, match=message):
         open_boxes(f"coco:{coco}")
+
+
+def test_lone_list_for_training_is_used_and_its_images_are_all(official):
+    lists = official / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main"
+    (lists / "test.txt").unlink()
+    data = open_boxes(f"voc-boxes:{official / 'VOCdevkit' / 'VOC2007'}")
+    assert [image.name for image in data.train] == ["000001"] and data.test is None
+
+
+def test_lone_list_for_testing_is_refused(official):
+    lists = official / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main"
+    (lists / "trainval.txt").unlink()
+    with pytest.raises(InputError, match="has test.txt, and none of the usual lists for training"):
+        open_boxes(f"voc-boxes:{official / 'VOCdevkit' / 'VOC2007'}")
+
+
+def remarks(folder):
+    return " ".join(remark.text for remark in open_boxes(f"voc-boxes:{folder}").remarks)
+
+
+def test_classes_that_differ_by_case_alone_are_told(folder):
+    (folder / "b.xml").write_text(annotation(("Cat", 3, 4, 8, 9)), encoding="utf-8")
+    assert "'Cat' and 'cat' count as different classes" in remarks(folder)
+
+
+def test_image_that_exif_turns_is_told(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.new("RGB", (40, 30), "white").save(folder / "a.png", exif=exif)
+    assert "1 image(s) are turned by their orientation in EXIF, the first is a.png" in remarks(folder)
+
+
+def test_annotation_of_an_image_of_another_name_is_told(folder):
+    text = annotation(("cat", 3, 4, 8, 9)).replace(
+        "<annotation>", "<annotation><filename>x.jpg</filename>", 1
+    )
+    (folder / "b.xml").write_text(text, encoding="utf-8")
+    assert (
+        "1 annotation(s) say that they are of an image of another name, the first is b.xml (x.jpg)"
+        in remarks(folder)
+    )
+
+
+def write_coco(root, **files):
+    """Write images and JSON files of COCO: of each file the numbers of its images, or a change of its content."""
+    for number in range(6):
+        write_image(root / f"{number}.png")
+    for name, (numbers, change) in files.items():
+        content = {
+            "images": [{"id": n, "file_name": f"{n}.png", "height": 30, "width": 40} for n in numbers],
+            "annotations": [{"image_id": n, "category_id": 1, "bbox": [1, 2, 10, 8]} for n in numbers],
+            "categories": [{"id": 1, "name": "cat"}],
+        }
+        change(content)
+        (root / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    return f"coco:{root}"
+
+
+def test_images_for_training_and_for_testing_are_not_the_same(tmp_path):
+    spec = write_coco(tmp_path, train=(range(4), lambda c: None), test=(range(3, 6), lambda c: None))
+    with pytest.raises(InputError, match=r"has the image 3.png twice, in one list or in those for training"):
+        open_boxes(spec)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["images"][0].update(file_name="1.png"), "has the image 1.png twice"),
+        (lambda c: c["images"][0].update(id=[0]), r"Entry 1 of images .* has id \[0\]; expected a number"),
+        (lambda c: c["annotations"][0].update(image_id=[1]), r"has image_id \[1\]; expected a number"),
+        (lambda c: c["annotations"][0].update(category_id={}), "has category_id {}; expected a number"),
+        (
+            lambda c: c["categories"][0].update(id=[3]),
+            r"Entry 1 of categories .* has id \[3\]; expected a number",
+        ),
+        (lambda c: c["categories"][0].update(name=None), "has name None; expected a text"),
+        (lambda c: c["categories"][0].update(name=" "), "has name ' '; expected a text"),
+        (
+            lambda c: c["annotations"][0].update(bbox="1234"),
+            "has bbox '1234'; expected a list of four numbers",
+        ),
+        (lambda c: c["annotations"][0].update(iscrowd="0"), "has iscrowd '0'; expected 0 or 1"),
+    ],
+)
+def test_coco_of_other_types_is_refused(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        open_boxes(write_coco(tmp_path, all=(range(6), change)))

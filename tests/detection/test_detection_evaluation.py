@@ -84,7 +84,7 @@ def test_detections_that_cannot_be_compared_are_refused(detections, reason):
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"), [({"form": "voc"}, "Unknown form"), ({"iou": 0.1}, "`iou` must")]
+    ("options", "reason"), [({"form": "voc"}, "Unknown `ap`"), ({"iou": 0.1}, "`iou` must")]
 )
 def test_settings_out_of_range_are_refused(options, reason):
     with pytest.raises(InputError, match=reason):

@@ -1,6 +1,7 @@
 """Training of detectors in a run folder, and what is made of the run."""
 
 import csv
+import json
 import shutil
 
 import keras
@@ -20,6 +21,7 @@ from tfapp.detection.run import DetectionRun
 from tfapp.detection.training import train
 from tfapp.errors import InputError
 from tfapp.landscape import landscape
+from tfapp.runs.callbacks import TrainingDiverged
 from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT
 
@@ -224,3 +226,54 @@ def test_training_by_selective_search_keeps_its_proposals_and_resumes_to_the_sam
         )
     for one, other in zip(weights(whole), weights(trained(place, cut, **options)), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("proposals", ["rpn", "selective-search"])
+def test_loss_of_validation_images_is_watched(place, tmp_path, proposals):
+    options = {"validation_share": 0.3, "proposals": proposals, "min_side": 8}
+    found = trained(place, tmp_path / "run", **options)
+    assert all(row["val_loss"] > 0 for row in read_history(found.path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda record: record["data"]["split"].update(test=["nope"]), "its list test has the image 'nope'"),
+        (lambda record: record["data"]["split"].update(test=[]), "its list test has no image"),
+        (
+            lambda record: record["offset_scale"].update(means=[[0, 0, 0, 0]]),
+            "has 1 rows, expected one for each of 2",
+        ),
+    ],
+)
+def test_record_that_was_changed_is_refused(run, tmp_path, change, message):
+    path = shutil.copytree(run.path, tmp_path / "run")
+    record = json.loads((path / "run.json").read_text())
+    change(record)
+    (path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=message):
+        evaluate_run(path)
+
+
+def test_history_is_read_before_anything_is_written(run, tmp_path):
+    path = shutil.copytree(
+        run.path, tmp_path / "run", ignore=shutil.ignore_patterns("figures", "metrics.json")
+    )
+    (path / "history.csv").write_text("epoch\n?\n")
+    with pytest.raises(InputError, match="history.csv"):
+        evaluate_run(path)
+    assert not (path / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"iou": 0.05}, "`iou` must be above"), ({"form": "foo"}, "Unknown `ap`")]
+)
+def test_how_to_judge_is_checked_before_images_are_tested(run, monkeypatch, options, message):
+    monkeypatch.setattr(DetectionRun, "detector", None)
+    with pytest.raises(InputError, match=message):
+        evaluate_run(run.path, **options)
+
+
+def test_diverging_training_names_the_solver(place, tmp_path):
+    with pytest.raises(TrainingDiverged, match="a smaller rate than that of `solver` adam=1e30"):
+        trained(place, tmp_path / "run", solver="adam=1e30")

@@ -146,10 +146,8 @@ def test_grids_of_several_seeds_are_joined_and_their_baselines_averaged():
 def test_study_of_few_labels_has_a_curve_of_every_kind_of_features(place):
     backbone = write_backbone_with_statistics(place / "with-statistics.keras")
     options = f"--high {2 * SIDE} --low {LOW} --iterations 20 --clusters 4 --draws 2 --networks 2"
-    result = tfapp(
-        f"reproduce transfer-study --data labels:{place / 'images'} --out {place / 'few'} --backbone {backbone} {options} "
-        "--labels-per-class 1,all"
-    )
+    paths = f"--data labels:{place / 'images'} --out {place / 'few'} --backbone {backbone}"
+    result = tfapp(f"reproduce transfer-study {paths} {options} --labels-per-class 1,all")
     assert result.exit_code == 0, result.output
     content = json.loads((place / "few" / "transfer-study.json").read_text())
     names = [one["name"] for one in content["features"]]

@@ -16,6 +16,7 @@ from tfapp.cli.console import (
     resumes,
 )
 from tfapp.cli.options import MaxPixels
+from tfapp.errors import InputError
 
 Option = typer.Option
 Run = Annotated[Path, typer.Argument(help="Run folder of `tfapp detect train`.")]
@@ -88,6 +89,8 @@ def predict(
     from tfapp.detection.run import DetectionRun
 
     opened = DetectionRun.open(run)
+    if not 0 < score < 1:
+        raise InputError(f"`score` must be above 0 and below 1; got {score}.")
     rules = Rules(nms=nms, min_score=score, max_boxes=max_boxes, max_proposals=max_proposals)
     proposals = proposals_of_image(opened.config.proposals, min_side=opened.config.min_side)
     files = find_images(images, slides=False)

@@ -1,12 +1,13 @@
 """Images with boxes around objects, and their splits for training and testing."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tfapp.data.dataset import Remark
-from tfapp.data.images import image_size, read_image
+from tfapp.data.images import image_size, is_turned, read_image
 from tfapp.data.labelled import fingerprint_of
 from tfapp.errors import InputError
 from tfapp.files import content_hash
@@ -127,6 +128,16 @@ class BoxedSet:
     test: BoxedImages | None
     remarks: tuple[Remark, ...] = ()
 
+    def __post_init__(self):
+        """Raise InputError for an image that is there twice: it would be tested on after it was trained on."""
+        names = [image.name for split in self.splits for image in split]
+        twice = next((name for name, count in Counter(names).items() if count > 1), None)
+        if twice is not None:
+            raise InputError(
+                f"{self.spec} has the image {twice} twice, in one list or in those for training and for testing; "
+                "expected each image once."
+            )
+
     @property
     def num_classes(self):
         return len(self.class_names)
@@ -145,6 +156,8 @@ class Faults:
 
     def __init__(self):
         self._found = {}
+        # Names of images that EXIF turns, and of annotations that say they are of another image.
+        self.turned, self.foreign = [], []
 
     def inside(self, corners, size, place):
         """Return corners (y1, x1, y2, x2) cut to an image, or None if nothing of it is left.
@@ -168,10 +181,26 @@ class Faults:
 
     def remarks(self):
         """Return a `Remark` for each kind of fault, with the number of boxes and the first place."""
-        return tuple(
+        found = [
             Remark(f"Boxes {fault} were {done}: {len(places)}, the first is {places[0]}.")
             for (fault, done), places in self._found.items()
-        )
+        ]
+        if self.turned:
+            found.append(
+                Remark(
+                    f"{len(self.turned)} image(s) are turned by their orientation in EXIF, the first is "
+                    f"{self.turned[0]}: their boxes are taken for drawn on the turned picture; look at them by `tfapp "
+                    "data show`."
+                )
+            )
+        if self.foreign:
+            found.append(
+                Remark(
+                    f"{len(self.foreign)} annotation(s) say that they are of an image of another name, the first is "
+                    f"{self.foreign[0]}; they are taken for those of the image of their own name."
+                )
+            )
+        return tuple(found)
 
 
 def four_numbers(values):
@@ -189,8 +218,17 @@ def four_numbers(values):
     return found
 
 
-def known_size(file, size):
-    """Return the (height, width) that an annotation tells, or that of the image where it tells none."""
+def known_size(file, size, faults):
+    """Return the (height, width) that an annotation tells, or that of the image where it tells none.
+
+    Args:
+        file: `Path` of the image.
+        size: (height, width) of the annotation, 0 where it tells none.
+        faults: `Faults`, which are told of an image that its orientation in EXIF turns: whether its boxes were drawn on
+            the picture as it is turned, nothing says.
+    """
+    if is_turned(file):
+        faults.turned.append(file.name)
     return tuple(size) if min(size) > 0 else tuple(image_size(file))
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfapp.data.opening import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from tfapp.data.opening import decode, open_image, upright_size
+from tfapp.data.opening import UPRIGHT, decode, open_image, orientation, upright_size
 from tfapp.errors import InputError
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -83,6 +83,15 @@ def image_pixels(path, image, channels):
 def deep_values(path, values):
     """Return whole numbers (height, width) from 0 to 65535 as float32 (height, width, 1) in [0, 1]; errors as above."""
     return as_floats(_checked_deep(path, values).astype(np.uint16)[..., None], 1)
+
+
+def is_turned(path):
+    """Return whether the EXIF orientation of an image turns or mirrors it when it is read; False for a damaged one."""
+    try:
+        with open_image(path, load=False) as image:
+            return orientation(image) != UPRIGHT
+    except InputError:
+        return False
 
 
 def read_mask(path):

@@ -98,6 +98,11 @@ class DetectionConfig:
                 )
         if not 0 < self.foreground <= 1:
             raise InputError(f"`foreground` must be above 0 and at most 1; got {self.foreground}.")
+        if int(self.foreground * self.regions) < 1:
+            raise InputError(
+                f"Of {self.regions} regions of an image a share of {self.foreground:g} leaves none for objects; give "
+                "more `regions`, or a larger `foreground`."
+            )
         if self.background_overlap is not None and not 0 <= self.background_overlap < 0.5:
             raise InputError(
                 f"`background_overlap` must be from 0 to below 0.5; got {self.background_overlap}."

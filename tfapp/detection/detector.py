@@ -111,18 +111,19 @@ class Detector:
 
         self._graph = tf.function(answer, signature, autograph=False)
 
-    def __call__(self, image, proposals=None):
+    def __call__(self, image, proposals=None, name="The image"):
         """Return the `Detections` of an image, the likeliest first.
 
         Args:
             image: float32 (height, width, 3) in [0, 1].
             proposals: float32 (m, 4) in its pixels, where it takes them.
+            name: Of the image, for the message.
 
         Raises:
             InputError: For an image that is too thin to be looked at, as `check_image_size` says.
         """
         frame = self.model.get_layer("frame")
-        check_image_size("The image", image.shape[:2], frame.shorter, frame.longer, frame.stride)
+        check_image_size(name, image.shape[:2], frame.shorter, frame.longer, frame.stride)
         inputs = [image[None]] if proposals is None else [image[None], np.float32(proposals)[None]]
         boxes, scores, classes, counts = self._graph(*inputs)
         count = int(counts[0])

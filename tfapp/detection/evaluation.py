@@ -11,7 +11,7 @@ from tfapp.detection.detector import Rules
 from tfapp.detection.losses_figure import save_losses_png
 from tfapp.detection.pictures import detection_legend, draw_detections
 from tfapp.detection.run import DetectionRun
-from tfapp.detection.scores.evaluation import check_overlap, evaluate_detections
+from tfapp.detection.scores.evaluation import check_judging, evaluate_detections
 from tfapp.detection.scores.figures import save_figures
 from tfapp.detection.scores.stored import METRICS, read_metrics
 from tfapp.errors import InputError
@@ -46,7 +46,8 @@ def evaluate_run(
     """
     run, rules = DetectionRun.open(path), rules or Rules()
     rules.check()
-    check_overlap(iou)
+    check_judging(form, iou)
+    history = read_history(run.path)
     images = run.images("test")
     detector, proposals = run.detector(rules), run.proposals(images, progress)
     found = []
@@ -66,7 +67,7 @@ def evaluate_run(
     figures = run.path / FIGURES
     figures.mkdir(exist_ok=True)
     written = [*save_figures(scores, figures), figures / LOSSES, figures / SAMPLES]
-    save_losses_png(read_history(run.path), written[-2])
+    save_losses_png(history, written[-2])
     _save_samples(images, found, run.class_names, score, written[-1])
     write_json(run.path / DETECTIONS, coco_results(images, found, run.class_names))
     write_json(run.path / METRICS, {"weights": run.weights, "rules": vars(rules), "scores": scores})

@@ -78,5 +78,6 @@ def check_image_size(name, size, shorter, longer, stride):
     if across < stride:
         raise InputError(
             f"{name} has {size[1]}x{size[0]} pixels: scaled to a longer side of {longer} it is {across:.1f} pixels "
-            f"across, and a cell of the features has {stride}; give a larger `longer_side`, or leave the image out."
+            f"across, and a cell of the features has {stride}; leave the image out, or train with a larger "
+            "`longer_side`."
         )

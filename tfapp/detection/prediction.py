@@ -76,7 +76,7 @@ def predict(detector, images, out, class_names, *, proposals=None, failures=None
 
     def make(path, files):
         image = read_image(path)
-        objects = detector(image, None if proposals is None else proposals(image))
+        objects = detector(image, None if proposals is None else proposals(image), str(path))
         save_own_png(Image.fromarray(draw_found(image, objects, class_names)), files[0])
         found.append((path, objects))
 

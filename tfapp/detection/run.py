@@ -17,7 +17,7 @@ from tfapp.detection.sampling import OffsetScale
 from tfapp.errors import InputError
 from tfapp.records import Entries, ListOf, Moment, Number, Text, Whole, entries_of
 from tfapp.runs.progress import SILENT
-from tfapp.runs.record import DETECTION
+from tfapp.runs.record import DETECTION, RECORD
 from tfapp.runs.run import Run, Solution
 
 # Loading a model looks its losses up by name.
@@ -53,8 +53,15 @@ class DetectionRun(Run):
     entries = _ENTRIES
 
     def check_record(self):
-        """Raise InputError for an option that is out of range."""
+        """Raise InputError for an option that is out of range, or offsets of other classes."""
         self.config.check()
+        scale = self.record.get("offset_scale", {})
+        for name, rows in scale.items():
+            if len(rows) != len(self.class_names):
+                raise InputError(
+                    f'{self.path / RECORD} is damaged: "offset_scale.{name}" has {len(rows)} rows, expected one for '
+                    f"each of {len(self.class_names)} classes; restore it, or train again."
+                )
 
     @property
     def config(self):
@@ -102,7 +109,14 @@ class DetectionRun(Run):
         """
         data = self.data() if data is None else data
         by_name = {image.name: image for part in data.splits for image in part}
-        return BoxedImages(tuple(by_name[name] for name in self.record["data"]["split"][split]))
+        names = self.record["data"]["split"][split]
+        unknown = next((name for name in names if name not in by_name), None)
+        if unknown is not None or (not names and split != "validation"):
+            found = "no image" if unknown is None else f"the image {unknown!r}, which the data do not have"
+            raise InputError(
+                f"{self.path / RECORD} is damaged: its list {split} has {found}; restore it, or train again."
+            )
+        return BoxedImages(tuple(by_name[name] for name in names))
 
     def proposals(self, images, progress=SILENT):
         """Return the proposals of images of its data; arguments and errors as of `proposals_of`.

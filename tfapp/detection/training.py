@@ -1,6 +1,7 @@
 """Train a detector in a run folder, with Keras `fit()`; a killed run resumes."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
@@ -183,7 +184,10 @@ def split_boxed(data, config):
     validation, train = names_apart(names, watched, rng)
     split = Split(tuple(train), tuple(validation), tuple(test))
     if not split.train:
-        raise InputError(f"{data.spec} has {total} image(s): too few to split into training and test.")
+        raise InputError(
+            f"Of the {total} image(s) of {data.spec} none is left to train on; give a smaller `test_share` than "
+            f"{config.test_share:g} or `validation_share` than {config.validation_share:g}, or more images."
+        )
     check_boxed(data.spec, training=_of_names(data, split.train), testing=_of_names(data, split.test))
     return split
 
@@ -231,9 +235,12 @@ def _fit(run, kept, model, config, data, images, proposals, task):
         stream = training_stream(sampler, config.batch_size, config.seed, epochs * steps)
         return {"x": stream, "steps_per_epoch": steps, "validation_data": _watched(run, config, data)}
 
+    # A detector's rate stands in its `solver`.
+    remedy = f"a smaller rate than that of `solver` {config.solver}, or a smaller `weight_decay`"
+    diverged = partial(kept.diverged, remedy=remedy)
     with sampler.failing_in_words():
         fitted = fit_or_resume(
-            kept, config.epochs, begin, batches, diverged=kept.diverged, callbacks=[ReportProgress(task)]
+            kept, config.epochs, begin, batches, diverged=diverged, callbacks=[ReportProgress(task)]
         )
     save_finished(fitted, run.path / run.model_file)
 
@@ -242,4 +249,4 @@ def _watched(run, config, data):
     images = run.images("validation", data)
     if not len(images):
         return None
-    return ordered_batches(run.sampler(images, proposals_of(config, images)), config.batch_size, config.seed)
+    return ordered_batches(run.sampler(images, run.proposals(images)), config.batch_size, config.seed)

@@ -49,13 +49,13 @@ class Checkpoints:
         self._keep_best(rows)
         return model, done, rows
 
-    def diverged(self, loss, epoch, step):
-        """Return the sentence that the loss became NaN or infinite; it names the newest checkpoint."""
+    def diverged(self, loss, epoch, step, remedy="a smaller `learning_rate`"):
+        """Return the sentence that the loss became NaN or infinite; it names the newest checkpoint, and the remedy."""
         checkpoint, _ = latest_checkpoint(self.folder)
         kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "no epoch was finished"
         return (
             f"The loss became {loss} in epoch {epoch}, step {step}; {kept}. "
-            "Train again with `overwrite` and a smaller `learning_rate`."
+            f"Train again with `overwrite` and {remedy}."
         )
 
     def keep(self, model, rows):

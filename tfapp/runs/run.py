@@ -147,7 +147,7 @@ class Run:
             InputError: They are gone, or have changed.
         """
         data = open_data(self.record["data"]["spec"])
-        self.check_fingerprint(data, holds, "was trained on it.")
+        self.check_fingerprint(data, holds, "was trained on it; restore them, or train anew.")
         return data
 
     def check_fingerprint(self, data, holds, when):

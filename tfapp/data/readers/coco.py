@@ -17,6 +17,7 @@ from tfapp.data.listing import NamedFiles
 from tfapp.data.tags import case_remarks
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file
+from tfapp.records import SHORTENED
 
 _KINDS = {
     "images": ("id", "file_name"),
@@ -105,7 +106,25 @@ def _content(file):
         for number, entry in enumerate(content[kind], 1):
             if not isinstance(entry, dict) or not all(name in entry for name in names):
                 raise InputError(f"Entry {number} of {kind} of {file} lacks one of: {', '.join(names)}.")
+            for name in names:
+                _check_value(entry[name], name, f"Entry {number} of {kind} of {file}")
+            if entry.get("iscrowd", 0) not in (0, 1):
+                raise InputError(
+                    f"Entry {number} of {kind} of {file} has iscrowd {entry['iscrowd']!r}; expected 0 or 1."
+                )
     return content
+
+
+def _check_value(value, name, place):
+    """Raise InputError for an entry of another type than COCO's."""
+    if name in ("name", "file_name"):
+        right, wanted = isinstance(value, str) and bool(value.strip()), "a text"
+    elif name == "bbox":
+        right, wanted = isinstance(value, list), "a list of four numbers, x, y, width and height"
+    else:
+        right, wanted = isinstance(value, (int, str)) and not isinstance(value, bool), "a number"
+    if not right:
+        raise InputError(f"{place} has {name} {SHORTENED.repr(value)}; expected {wanted}.")
 
 
 def _categories(content, file):
@@ -134,7 +153,7 @@ def _images(path, content, file, categories, faults):
     images = []
     for entry in content["images"]:
         image = _image_file(named, str(entry["file_name"]), file)
-        size = known_size(image, [_side(entry.get(name)) for name in ("height", "width")])
+        size = known_size(image, [_side(entry.get(name)) for name in ("height", "width")], faults)
         own = []
         for number, corners, annotation in rows[entry["id"]]:
             cut = faults.inside(corners, size, f"annotation {number} of {file.name}")
@@ -146,7 +165,8 @@ def _images(path, content, file, categories, faults):
 
 
 def _side(value):
-    return value if isinstance(value, int) and value > 0 else 0
+    is_side = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**9
+    return value if is_side else 0
 
 
 def _corners(box, number, file):

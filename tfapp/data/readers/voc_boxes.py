@@ -54,8 +54,8 @@ def voc_boxes(path, spec, train=None, test=None):
     Args:
         path: Folder with `JPEGImages/` and `Annotations/`, or with images and XML files of the same names beside them.
             Lists in `ImageSets/Main/`, `trainval` and `test`, or else `train` and `val`, say which images are for
-            testing; without lists nothing does. `classes.txt` may give the order of the classes, one in a line;
-            otherwise it is that of the alphabet.
+            testing; without lists nothing does, nor with `trainval` or `train` alone, whose images are then all.
+            `classes.txt` may give the order of the classes, one in a line; otherwise it is that of the alphabet.
         spec: What names the dataset.
         train, test: Names of lists in `ImageSets/Main`, without `.txt`, as of `voc2007`.
 
@@ -73,6 +73,15 @@ def _lists_of(root, spec, train, test):
     usual = next((pair for pair in _LISTS if all(_list(root, name).is_file() for name in pair)), None)
     if usual:
         return train or usual[0], test or usual[1]
+    alone = {name for pair in _LISTS for name in pair if _list(root, name).is_file()}
+    if not train and not test and alone:
+        name = next((name for name in ("trainval", "train") if name in alone), None)
+        if name is None:
+            raise InputError(
+                f"{root / MAIN} has {min(alone)}.txt, and none of the usual lists for training; add train.txt, name a "
+                "list by '?train=LIST' behind the folder, or remove it."
+            )
+        return (name,)
     if test and not train:
         raise InputError(
             f"{spec!r} names the list for testing alone, and {root / MAIN} has none of the usual ones for training; "
@@ -155,7 +164,10 @@ def _read(spec, pairs, class_names):
     for split, found_roots, found in zip(pairs, roots, objects, strict=True):
         images = []
         for (name, file, xml), root, own in zip(split, found_roots, found, strict=True):
-            size = known_size(file, annotated_size(root))
+            size = known_size(file, annotated_size(root), faults)
+            told = (root.findtext("filename") or "").strip()
+            if told and Path(told).stem != file.stem:
+                faults.foreign.append(f"{xml.name} ({told})")
             images.append(BoxedImage(name, file, size, _boxes(own, xml, size, class_names, faults)))
         splits.append(BoxedImages(tuple(images)))
     check_boxed(spec, **dict(zip(("training", "testing"), splits, strict=False)))

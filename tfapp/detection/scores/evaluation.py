@@ -15,10 +15,12 @@ from tfapp.records import Entries, Fault, Flag, ListOf, Number, OneOf, Optional,
 CURVE_RECALLS = tuple(step / 100 for step in range(101))
 
 
-def check_overlap(iou):
-    """Raise InputError unless `iou` is an overlap that detections can be judged by."""
+def check_judging(form, iou):
+    """Raise InputError for a form of average precision that is unknown, or an overlap out of its range."""
+    if form not in FORMS:
+        raise InputError(f"Unknown `ap` {form!r}; choose one of: {', '.join(FORMS)}.")
     if not LEAST_OVERLAP < iou <= 1:
-        raise InputError(f"`iou` must be above {LEAST_OVERLAP} and at most 1. Received: {iou}.")
+        raise InputError(f"`iou` must be above {LEAST_OVERLAP} and at most 1; got {iou}.")
 
 
 def evaluate_detections(
@@ -46,9 +48,7 @@ def evaluate_detections(
     Raises:
         InputError: An unknown form, an overlap out of range, boxes that do not belong together, or no pycocotools.
     """
-    if form not in FORMS:
-        raise InputError(f"Unknown form {form!r} of average precision; choose one of: {', '.join(FORMS)}.")
-    check_overlap(iou)
+    check_judging(form, iou)
     count = len(class_names)
     check_detections(truth, detections, count)
     pairs = overlapping_pairs(truth, detections)

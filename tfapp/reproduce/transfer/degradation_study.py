@@ -10,8 +10,8 @@ SOURCE = (
     "Y. Wu, dissertation, 2020, section 6.2, which names blur, noise, brightness and others as further work"
 )
 ASSUMED = (
-    "Kinds and levels are chosen here. Poor images keep the size of sharp ones; random degradations are another for each "
-    "image."
+    "Kinds and levels are chosen here. Poor images keep the size of sharp ones; random degradations are another for "
+    "each image."
 )
 HEADING = "Mean average precision of sharp, degraded and transferred features by the level of a degradation"
 # Of each kind the levels, from weak to strong, in the units of `tfapp transfer train --degrade`.
