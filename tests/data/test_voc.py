@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.data.voc_tree import TEST, TRAINVAL, annotation, write_class_lists, write_list, write_voc
+from tfapp.data import open_multi_label
 from tfapp.data.readers.voc import CLASS_NAMES, annotated_targets, voc2007, voc_part
 from tfapp.errors import InputError
 
@@ -254,3 +255,12 @@ def test_pipe_is_no_list_and_no_annotation(tmp_path):
         os.mkfifo(root / name)
         with pytest.raises(InputError, match=f"is a named pipe; expected {expected}"):
             voc_part(root, "test")
+
+
+def test_of_one_list_without_those_for_testing_a_quarter_is_tested(tmp_path):
+    root = write_voc(tmp_path)
+    for file in (root / "ImageSets" / "Main").glob("*test.txt"):
+        file.unlink()
+    data = open_multi_label(f"voc2007:{tmp_path}?train=trainval")
+    assert (len(data.train), len(data.test)) == (4, 1)
+    assert sorted((*data.train.names, *data.test.names)) == sorted(TRAINVAL)

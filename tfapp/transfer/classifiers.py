@@ -110,20 +110,23 @@ def fit_classifiers(features, targets, *, seed=0, costs=COSTS, calibrated=False,
 
 
 def check_examples(targets, class_names, images):
-    """Raise InputError for the first class without an image that has it, or without one that has it not.
+    """Raise InputError for classes without an image that has them, or without one that has them not.
 
     Args:
         targets: int (n, classes).
         class_names: One name per class.
         images: What the images are, such as `training images of voc2007:PATH`.
     """
-    for name, column in zip(class_names, targets.T, strict=True):
-        for sign, kind in ((1, "positive"), (-1, "negative")):
-            if not (column == sign).any():
-                raise InputError(
-                    f"The class {name} has no {kind} example among the {len(column)} {images}; leave it out by "
-                    "`classes`, or add images."
-                )
+    for sign, kind in ((1, "positive"), (-1, "negative")):
+        there = (targets == sign).any(0)
+        lacking = [name for name, found in zip(class_names, there, strict=True) if not found]
+        if lacking:
+            left = [name for name, found in zip(class_names, there, strict=True) if found]
+            which = f"class {lacking[0]} has" if len(lacking) == 1 else f"classes {', '.join(lacking)} have"
+            remedy = f"take the others alone by `classes` {','.join(left)}" if left else "add some"
+            raise InputError(
+                f"The {which} no {kind} example among the {len(targets)} {images}; {remedy}, or add images."
+            )
 
 
 def _fewest(column):

@@ -7,6 +7,7 @@ import numpy as np
 from tfapp.data.listing import NamedFiles
 from tfapp.data.multi_label import ABSENT, NOT_COUNTED, PRESENT, MultiLabelSet, images_in_files
 from tfapp.data.readers.voc_annotation import annotation_root, objects_of
+from tfapp.data.splits import quarter_by_hash
 from tfapp.errors import InputError
 from tfapp.files import check_regular_file, read_text
 
@@ -22,12 +23,20 @@ def voc2007(path, spec, train=None, test=None):
         path: The folder `VOC2007` (or that of another year), `VOCdevkit` above it, or the folder above that.
         spec: What names the dataset; it decides nothing.
         train: Name of the list for training, without `.txt`: `trainval`, or where it is missing `train`, unless given.
-        test: Name of the list for testing: `test`, or where it is missing `val` (and then `train` for training).
+        test: Name of the list for testing: `test`, or where it is missing `val` (and then `train` for training). Where
+            none of both is there and `train` is named, a quarter of its images is for testing, chosen by a hash of
+            their names.
 
     Raises:
         InputError: As `voc_part`, for a folder of another layout, and for two lists that share images.
     """
     root = voc_root(Path(path), YEAR, MAIN, "JPEGImages and Annotations")
+    if train and not test and not any((root / MAIN / f"{name}.txt").is_file() for name in TEST_LISTS):
+        images = voc_part(root, train)
+        testing = quarter_by_hash(images.names)
+        return MultiLabelSet(
+            spec, CLASS_NAMES, *(images.select(np.flatnonzero(chosen)) for chosen in (~testing, testing))
+        )
     test = test or _first_list(root, TEST_LISTS)
     # The official `trainval` holds the images of `val`.
     train = train or _first_list(root, TRAIN_LISTS[1:] if test == "val" else TRAIN_LISTS)
