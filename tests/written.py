@@ -110,6 +110,9 @@ CASES = {
     "pose show": Case("pose show poses", (SCENES, POSES)),
     "pose landscape": Case("pose landscape scenes --out turned --steps 12 --points 64", (SCENES,)),
     "transfer evaluate": Case("transfer evaluate transfer", (TRANSFER,)),
+    "transfer labels": Case(
+        "transfer evaluate transfer --labels-per-class 1,2,all --draws 40 --networks 2 --also own,joined", (TRANSFER,)
+    ),
     "transfer grid": Case("transfer grid transfer --hidden 4,8 --clusters 2,4", (TRANSFER,)),
     "transfer tsne": Case("transfer tsne transfer --perplexity 2", (TRANSFER,)),
     "lipschitz": Case("solvers lipschitz lenet-5 digits:200 --out slopes --steps 20 --batch-size 20"),
