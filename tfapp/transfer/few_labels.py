@@ -108,14 +108,14 @@ def label_draws(targets, count, draws, seed):
     ]
 
 
-def measure_curve(features, targets, counts, folder, *, draws, seed, form, progress=None):
+def measure_curve(features, targets, counts, file, *, draws, seed, form, progress=None):
     """Return the mean average precisions of one kind of features of one network, {count: list over draws}.
 
     Args:
         features: (float32 (n, dimension) to fit on, float32 (m, dimension) to test on).
         targets: int8 (n, classes) and int8 (m, classes).
         counts: As `parse_counts` returns them.
-        folder: `Path` of a JSON file that keeps what was measured; what it has of the same features is taken.
+        file: `Path` of a JSON file that keeps what was measured; what it has of the same features is taken.
         draws: Draws of each count.
         seed: Of the draws.
         form: Of the average precision.
@@ -127,8 +127,8 @@ def measure_curve(features, targets, counts, folder, *, draws, seed, form, progr
         digest.update(np.ascontiguousarray(array))
     digest.update(repr((draws, seed, form, COST)).encode())
     key, kept = digest.hexdigest(), {}
-    if folder.is_file():
-        stored = read_record(folder, _KEPT, "remove it and run the same command again.")
+    if file.is_file():
+        stored = read_record(file, _KEPT, "remove it and run the same command again.")
         kept = stored["precisions"] if stored["key"] == key else {}
     for count in counts:
         chosen = label_draws(targets[0], count, draws, seed)
@@ -141,7 +141,7 @@ def measure_curve(features, targets, counts, folder, *, draws, seed, form, progr
                 if progress:
                     progress(1)
             kept[str(count)] = found
-            write_json(folder, {"key": key, "precisions": kept})
+            write_json(file, {"key": key, "precisions": kept})
         elif progress:
             progress(len(chosen))
     return {count: kept[str(count)] for count in counts}
