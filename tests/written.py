@@ -78,7 +78,9 @@ CASES = {
     "detect train by selective search": Case(f"{DETECT} --proposals selective-search --min-side 8", (BOXES,)),
     "detect proposals": Case("detect proposals voc-boxes:boxes --out boxes.npz --min-side 8", (BOXES,)),
     "detect evaluate": Case("detect evaluate detector", (BOXES, DETECT)),
-    "detect predict": Case("detect predict detector boxes --out found --score 0.1", (BOXES, DETECT)),
+    "detect predict": Case(
+        "detect predict detector boxes --out found --score 0.1", (BOXES, DETECT), made="found/boxes.csv"
+    ),
     "solvers": Case(
         f"solvers compare {DIGITS} --out solvers --solvers bpgrad,adam --seeds 0 --epochs 2 --grid-epochs 0"
     ),
@@ -111,7 +113,8 @@ CASES = {
     "pose landscape": Case("pose landscape scenes --out turned --steps 12 --points 64", (SCENES,)),
     "transfer evaluate": Case("transfer evaluate transfer", (TRANSFER,)),
     "transfer labels": Case(
-        "transfer evaluate transfer --labels-per-class 1,2,all --draws 40 --networks 2 --also own,joined", (TRANSFER,)
+        "transfer evaluate transfer --labels-per-class 1,2,all --draws 40 --networks 2 --also own,joined",
+        (TRANSFER,),
     ),
     "transfer grid": Case("transfer grid transfer --hidden 4,8 --clusters 2,4", (TRANSFER,)),
     "transfer tsne": Case("transfer tsne transfer --perplexity 2", (TRANSFER,)),

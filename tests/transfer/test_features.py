@@ -227,3 +227,16 @@ def test_features_of_a_backbone_that_computes_something_else_are_refused_by_valu
     )
     with pytest.raises(InputError, match="small.keras gives other features of 0/0 than those kept in"):
         extract(other, part(6), tmp_path, "train-low", compared=True)
+
+
+def test_folder_that_a_full_disk_left_empty_is_filled(view, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_json", full)
+        with pytest.raises(OSError):
+            home, _ = module._home(view, part(4), tmp_path, "train-low", None)
+            home.mkdir(parents=True)
+            extract(view, part(4), tmp_path, "train-low")
+    assert [len(extract(view, part(4), tmp_path, "train-low").values)] == [4]

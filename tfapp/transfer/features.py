@@ -155,7 +155,8 @@ def _home(extractor, split, folder, name, begun):
 
 def _check_home(home, details):
     file = home / DETAILS
-    if not home.is_dir():
+    # A folder without either was made when the disk was full.
+    if not home.is_dir() or not (file.exists() or any(home.glob("[0-9]*.npz"))):
         write_json(file, details)
         return
     try:
