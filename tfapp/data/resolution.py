@@ -76,7 +76,8 @@ class Resolution:
             seed: Non-negative integer.
             index: Non-negative integer, the image's position; what is random depends on (seed, index) only.
         """
-        small = _resized(self.sharp(image), self.low or self.high)
+        # Straight from the image, as Wu (2020), section 5.3.1, says it.
+        small = _resized(image, self.low or self.high)
         for degradation in self.degradations:
             small = degradation.add(small, seed, index)
         return np.rint(255 * small).astype(np.uint8)

@@ -75,16 +75,18 @@ class FeatureExtractor:
         return {
             "backbone": self.described or self.backbone.description(),
             "images": digest.hexdigest(),
-            "resolution": self._resolution(),
+            "resolution": self._resolution(by_size),
             "seed": self.seed if self.low and self.resolution.degradations else None,
         }
 
-    def _resolution(self):
+    def _resolution(self, by_size):
         resolution = self.resolution
         if not self.low:
             return {"high": resolution.high}
         degradations = [[noise.kind, noise.amount] for noise in resolution.degradations]
-        return {"high": resolution.high, "low": resolution.low, "degradations": degradations}
+        found = {"high": resolution.high, "low": resolution.low, "degradations": degradations}
+        # Version 0.1 made the small image from the sharp one; the others make it from the image itself.
+        return found if by_size else found | {"from": "image"}
 
 
 def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, begun=None, compared=False):
