@@ -22,6 +22,8 @@ def contact_sheet(rows, column_titles, cell=160, captions=None):
         A PIL image.
     """
     gap, font = 6, ImageFont.load_default(max(10, cell // 12))
+    # On the picture, where a title's size would hide much of a large one.
+    small = ImageFont.load_default(max(10, min(cell // 12, 16)))
     title_height = 10 + int(font.size) if any(column_titles) else gap
     rows = [[_fitted(picture, cell) for picture in row] for row in rows]
     height = max(picture.height for row in rows for picture in row)
@@ -35,7 +37,7 @@ def contact_sheet(rows, column_titles, cell=160, captions=None):
             corner = (gap + c * (cell + gap), title_height + r * (height + gap))
             sheet.paste(picture, corner)
             if captions and captions[r][c]:
-                _write_caption(draw, corner, captions[r][c], font)
+                _write_caption(draw, corner, captions[r][c], small)
     return sheet
 
 
