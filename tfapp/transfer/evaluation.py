@@ -20,7 +20,7 @@ from tfapp.transfer.classifiers import (
     keep_classifiers,
     kept_classifiers,
 )
-from tfapp.transfer.config import READINGS, TARGETS
+from tfapp.transfer.config import FEATURES, READINGS, SOFT, TARGETS
 from tfapp.transfer.feature_names import HIGH, LOW, TRANSFERRED, UNTRAINED, title_of
 from tfapp.transfer.network import build_network
 from tfapp.transfer.targets import pseudo_labels
@@ -101,17 +101,17 @@ def gather(run, *, classes=None, skip_bad=None, progress=SILENT, title=""):
         names,
         data.one_label and classes is None,
         float(np.mean(labels[0] == labels[1])),
-        _learned(features[TRANSFERRED][0], run.targets(high, low)),
+        _learned(features[TRANSFERRED][0], run.targets(high, low), run.config.pseudo),
         tuple(skipped),
     )
 
 
-def _learned(given, targets):
+def _learned(given, targets, pseudo):
     """Return the share of images that get their cluster, None for targets that are no clusters."""
-    if targets.ndim == 1:
-        return float(np.mean(given.argmax(1) == targets))
-    is_soft = np.allclose(targets.sum(1), 1, atol=1e-3) and (targets >= 0).all()
-    return float(np.mean(given.argmax(1) == targets.argmax(1))) if is_soft else None
+    if pseudo == FEATURES:
+        return None
+    clusters = targets.argmax(1) if pseudo == SOFT else targets
+    return float(np.mean(given.argmax(1) == clusters))
 
 
 def transferred(network, features):

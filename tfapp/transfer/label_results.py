@@ -13,7 +13,7 @@ from tfapp.transfer.alternatives import (
     with_alternatives,
 )
 from tfapp.transfer.config import TARGETS
-from tfapp.transfer.feature_names import HIGH, JOINED, LOW, TRANSFERRED, UNTRAINED, title_of
+from tfapp.transfer.feature_names import JOINED, LOW, TRANSFERRED, UNTRAINED, title_of
 from tfapp.transfer.few_labels import (
     FOLDER,
     LABELS,
@@ -107,10 +107,10 @@ def measure_labels_of_run(
 
 def _of_seeds(run, compared, name, seeds, show):
     """Return the features of a kind by the network of each seed; of those that no network gives, the one there is."""
-    if name in (HIGH, LOW) or (name not in (TRANSFERRED, UNTRAINED, JOINED, *TARGETS)):
-        return [compared.features[name]]
     if name == UNTRAINED:
         return [untrained_features(run, compared, seed) for seed in seeds]
+    if name not in (TRANSFERRED, JOINED, *TARGETS):
+        return [compared.features[name]]
     pseudo = name if name in TARGETS else run.config.pseudo
     found = [network_features(run, compared, pseudo, seed, show) for seed in seeds]
     return [joined(compared.features[LOW], one) for one in found] if name == JOINED else found
