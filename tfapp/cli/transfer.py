@@ -114,8 +114,13 @@ def train(
     """Learn, without labels, to pull features of poor images towards clusters of features of sharp ones."""
     options = dict(locals())
     from tfapp.transfer.config import TransferConfig
+    from tfapp.transfer.run import TransferRun
     from tfapp.transfer.training import train as run_training
 
+    begun = TransferRun.begun(out, overwrite)
+    for name, value in ({} if begun is None else begun.defaults).items():
+        if context.get_parameter_source(name).name == "DEFAULT":
+            options[name] = value
     options["low"] = options["low"] or None
     options["input_scale"] = typed_scale(context, input_scale)
     options["degrade"] = tuple(degrade or ())

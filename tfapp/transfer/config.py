@@ -17,6 +17,8 @@ TARGETS = (*READINGS, SOFT, FEATURES)
 EXTENDABLE = ("iterations", "skip_bad")
 # Of SGD with momentum by Wu (2020), chapter 5, whose rate is divided by ten every so many iterations.
 WU_SOLVER, WU_RATE, DECAY = "sgd-momentum", 0.01, 0.1
+# Defaults of version 0.1, that were Wu's: a command that was typed then means them still where its run resumes.
+FIRST_DEFAULTS = {"pseudo": "own", "solver": WU_SOLVER, "iterations": 45_000, "decay_every": 15_000}
 # Iterations between two rows of the history, and two checkpoints.
 WINDOW = 250
 

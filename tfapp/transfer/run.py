@@ -15,7 +15,7 @@ from tfapp.runs.record import TRANSFER
 from tfapp.runs.run import Run
 from tfapp.transfer.backbones import ARCHITECTURE, changes, open_backbone
 from tfapp.transfer.classifiers import read_classifiers
-from tfapp.transfer.config import NetworkConfig, TransferConfig
+from tfapp.transfer.config import FIRST_DEFAULTS, NetworkConfig, TransferConfig
 from tfapp.transfer.evaluation import CLASSIFIERS
 from tfapp.transfer.feature_names import TRANSFERRED
 from tfapp.transfer.features import FeatureExtractor, extract
@@ -58,6 +58,12 @@ class TransferRun(Run):
     def network_config(self):
         """The part of it that decides the network alone, a `NetworkConfig`."""
         return NetworkConfig(**{name: getattr(self.config, name) for name in asdict(NetworkConfig())})
+
+    @property
+    def defaults(self):
+        """What options meant that its command left out, where they mean something else today."""
+        is_first = self.record.get("versions", {}).get("tfapp", "").startswith("0.1.")
+        return FIRST_DEFAULTS if is_first else {}
 
     def data(self):
         """Return the `MultiLabelSet` that it was trained on.
