@@ -50,10 +50,12 @@ def test_image_of_the_size_stays_as_it_is():
     np.testing.assert_array_equal(Resolution(24, 8).sharp(image), image)
 
 
-def test_low_resolution_is_the_image_made_small_in_eight_bits():
-    small = Resolution(24, 8).small(picture(), 0, 0)
+@pytest.mark.parametrize("straight", [True, False])
+def test_low_resolution_is_the_image_or_that_in_high_resolution_made_small_in_eight_bits(straight):
+    small = Resolution(24, 8, straight=straight).small(picture(), 0, 0)
     assert small.dtype == np.uint8
-    expected = 255 * pillow_bicubic(picture(), 8, 8)
+    larger = picture() if straight else pillow_bicubic(picture(), 24, 24)
+    expected = 255 * pillow_bicubic(larger, 8, 8)
     # Half a level of rounding, and what the two resizings differ by.
     np.testing.assert_allclose(small, expected, atol=0.5 + 0.01)
 

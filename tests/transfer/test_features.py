@@ -178,7 +178,6 @@ def extract_as_version_0_1(view, images, folder):
     for file in images.contents:
         digest.update(f"{file.name}\n{file.name} {file.stat().st_size}\n".encode())
     details = {**view.details(images), "images": digest.hexdigest()}
-    del details["resolution"]["from"]
     found = extract(view, images, folder, "train-low")
     [home] = folder.iterdir()
     key = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()

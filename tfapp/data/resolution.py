@@ -43,6 +43,8 @@ class Resolution:
         high: Side of the images that a network sees, at least 1.
         low: Side of a poor camera's images, from 1 to `high`; None leaves the size and only makes the images worse.
         degradations: `Noise` that the images of low resolution get, in this order.
+        straight: Whether the small image is made of the image itself, as Wu (2020), section 5.3.1, says it; otherwise
+            of that in high resolution, as version 0.1 did.
 
     Raises:
         InputError: For sizes outside these ranges.
@@ -51,6 +53,7 @@ class Resolution:
     high: int
     low: int | None
     degradations: tuple[Noise, ...] = ()
+    straight: bool = True
 
     def __post_init__(self):
         if self.high < 1:
@@ -76,8 +79,7 @@ class Resolution:
             seed: Non-negative integer.
             index: Non-negative integer, the image's position; what is random depends on (seed, index) only.
         """
-        # Straight from the image, as Wu (2020), section 5.3.1, says it.
-        small = _resized(image, self.low or self.high)
+        small = _resized(image if self.straight else self.sharp(image), self.low or self.high)
         for degradation in self.degradations:
             small = degradation.add(small, seed, index)
         return np.rint(255 * small).astype(np.uint8)

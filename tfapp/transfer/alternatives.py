@@ -121,7 +121,7 @@ def low_features(run, name, skipped, show):
     data = run.data()
     side = int(name.removeprefix(SIDE)) if name.startswith(SIDE) else run.config.high
     backbone = run.backbone(side)
-    resolution = replace(run.config.resolution(), high=side)
+    resolution = replace(run.resolution(), high=side)
     described = backbone.description()
     extractor = FeatureExtractor(backbone, resolution, True, run.config.seed, described)
     if name == ADAPTED:

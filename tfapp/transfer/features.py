@@ -75,18 +75,17 @@ class FeatureExtractor:
         return {
             "backbone": self.described or self.backbone.description(),
             "images": digest.hexdigest(),
-            "resolution": self._resolution(by_size),
+            "resolution": self._resolution(),
             "seed": self.seed if self.low and self.resolution.degradations else None,
         }
 
-    def _resolution(self, by_size):
+    def _resolution(self):
         resolution = self.resolution
         if not self.low:
             return {"high": resolution.high}
         degradations = [[noise.kind, noise.amount] for noise in resolution.degradations]
         found = {"high": resolution.high, "low": resolution.low, "degradations": degradations}
-        # Version 0.1 made the small image from the sharp one; the others make it from the image itself.
-        return found if by_size else found | {"from": "image"}
+        return found | {"straight": True} if resolution.straight else found
 
 
 def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, begun=None, compared=False):

@@ -85,7 +85,7 @@ def evaluate_run(
     save_history_png(read_history(run.path), written[1])
     served = next(one for one in metrics["features"] if one["name"] == TRANSFERRED)
     save_calibration_png(served, written[3])
-    save_samples_png(run.data().test, run.config.resolution(), written[2], 6, run.config.seed)
+    save_samples_png(run.data().test, run.resolution(), written[2], 6, run.config.seed)
     return metrics, [run.path / METRICS, *written, write_page(run)]
 
 

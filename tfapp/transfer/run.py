@@ -60,10 +60,17 @@ class TransferRun(Run):
         return NetworkConfig(**{name: getattr(self.config, name) for name in asdict(NetworkConfig())})
 
     @property
+    def _is_first(self):
+        return self.record.get("versions", {}).get("tfapp", "").startswith("0.1.")
+
+    @property
     def defaults(self):
         """What options meant that its command left out, where they mean something else today."""
-        is_first = self.record.get("versions", {}).get("tfapp", "").startswith("0.1.")
-        return FIRST_DEFAULTS if is_first else {}
+        return FIRST_DEFAULTS if self._is_first else {}
+
+    def resolution(self):
+        """Return the `tfapp.data.Resolution`, by which a run of version 0.1 goes as it began."""
+        return replace(self.config.resolution(), straight=not self._is_first)
 
     def data(self):
         """Return the `MultiLabelSet` that it was trained on.
@@ -118,7 +125,7 @@ class TransferRun(Run):
         found = []
         for name, low in (("high", False), ("low", True)):
             # Filed as the run began: other versions describe the same backbone with more, or otherwise.
-            extractor = FeatureExtractor(backbone, config.resolution(), low, config.seed, described)
+            extractor = FeatureExtractor(backbone, self.resolution(), low, config.seed, described)
             report = None if progress is None else lambda done, total, name=name: progress(name, done, total)
             options = {
                 "skip_bad": skip_bad,
