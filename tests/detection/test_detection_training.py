@@ -277,3 +277,23 @@ def test_how_to_judge_is_checked_before_images_are_tested(run, monkeypatch, opti
 def test_diverging_training_names_the_solver(place, tmp_path):
     with pytest.raises(TrainingDiverged, match="a smaller rate than that of `solver` adam=1e30"):
         trained(place, tmp_path / "run", solver="adam=1e30")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda image: np.uint8(255 * image),
+            "has values of uint8; expected floats in .* divide 0..255 by 255",
+        ),
+        (lambda image: 255 * image, "has values from .* expected floats in .* divide 0..255 by 255"),
+        (lambda image: np.full_like(image, np.nan), "has values from nan to nan"),
+        (lambda image: image[..., :1], r"has the shape 64x80x1; expected one image, \(height, width, 3\)"),
+        (lambda image: image[None], "has the shape 1x64x80x3"),
+        (lambda image: image[:0], "has the shape 0x80x3"),
+    ],
+)
+def test_array_that_is_no_image_in_0_to_1_is_refused(run, change, message):
+    detector = run.detector()
+    with pytest.raises(InputError, match=message):
+        detector(change(run.images("test")[0].read()))

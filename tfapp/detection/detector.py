@@ -120,8 +120,10 @@ class Detector:
             name: Of the image, for the message.
 
         Raises:
-            InputError: For an image that is too thin to be looked at, as `check_image_size` says.
+            InputError: For an image of another shape or range, or that is too thin to be looked at, as
+                `check_image_size` says.
         """
+        image = _checked(image, name)
         frame = self.model.get_layer("frame")
         check_image_size(name, image.shape[:2], frame.shorter, frame.longer, frame.stride)
         inputs = [image[None]] if proposals is None else [image[None], np.float32(proposals)[None]]
@@ -129,3 +131,22 @@ class Detector:
         count = int(counts[0])
         labels = classes.numpy()[0, :count].astype(np.int64)
         return Detections(boxes.numpy()[0, :count], labels, scores.numpy()[0, :count])
+
+
+def _checked(image, name):
+    """Return an image as float32, or raise InputError: values of 0..255 would be found to show nothing."""
+    image = np.asarray(image)
+    shape = "x".join(map(str, image.shape))
+    if image.ndim != 3 or image.shape[-1] != 3 or not image.size:
+        raise InputError(f"{name} has the shape {shape}; expected one image, (height, width, 3).")
+    if not np.issubdtype(image.dtype, np.floating):
+        raise InputError(
+            f"{name} has values of {image.dtype}; expected floats in [0, 1]: divide 0..255 by 255."
+        )
+    low, high = float(image.min()), float(image.max())
+    # What resizing overshoots is let pass; NaN is in no range.
+    if not (-0.5 <= low and high <= 1.5):
+        raise InputError(
+            f"{name} has values from {low:g} to {high:g}; expected floats in [0, 1]: divide 0..255 by 255."
+        )
+    return image.astype(np.float32)
