@@ -352,3 +352,13 @@ def test_few_labels_are_told_with_intervals_and_kept(run, tmp_path):
 def test_comparison_that_is_not_possible_gets_one_sentence(run, options, sentence):
     result = tfapp(f"transfer evaluate {run[0]} {options}")
     assert result.exit_code == 2 and sentence in " ".join(result.output.split())
+
+
+@pytest.mark.slow
+def test_network_of_sharp_features_is_evaluated_and_has_no_grid(place, tmp_path):
+    path = tmp_path / "run"
+    options = f"--backbone {place / 'small.keras'} {SMALL} --pseudo features"
+    done(f"transfer train labels:{place / 'images'} --out {path} {options}")
+    assert "sharp features, distilled" in done(f"transfer evaluate {path}")
+    result = tfapp(f"transfer grid {path}")
+    assert result.exit_code == 2 and "is for `pseudo` own, nearest or soft" in " ".join(result.output.split())

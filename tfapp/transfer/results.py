@@ -11,6 +11,7 @@ from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.alternatives import with_alternatives
 from tfapp.transfer.calibration_pictures import save_calibration_png
+from tfapp.transfer.config import FEATURES
 from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding
 from tfapp.transfer.evaluation import METRICS, assess, gather, write_metrics
 from tfapp.transfer.feature_names import HIGH, LOW, TITLES, TRANSFERRED, title_of
@@ -160,6 +161,11 @@ def grid_of_run(
         (the content of `grid.json`, the list of the files that were written).
     """
     run, compared = open_compared(path, form, classes, skip_bad=skip_bad, progress=progress, title=title)
+    if run.config.pseudo == FEATURES:
+        raise InputError(
+            f"The network of {run.path} learned the sharp features themselves, whose number is not to be chosen; a "
+            "grid is for `pseudo` own, nearest or soft."
+        )
     compared = with_held_out(compared, validation_share, run.config.seed)
     chosen = cells(hidden, clusters, seeds)
     check_cells(chosen, len(compared.features[LOW][0]))
