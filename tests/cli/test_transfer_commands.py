@@ -238,6 +238,12 @@ def png(pixels):
             marks=pytest.mark.slow,  # It waits for one.
         ),
         ("tsne {place}", "is not a run folder"),
+        ("tsne {run} --split all", "Unknown --split 'all'; choose one of: train, test"),
+        (
+            "train labels:{place}/images --out {new} {small} --backbone {place}/small.keras --pseudo own "
+            "--temperature 1",
+            "--temperature is for --pseudo soft; got --pseudo own",
+        ),
     ],
 )
 def test_bad_input_gets_one_sentence_and_nothing_is_written(run, place, tmp_path, line, sentence):
@@ -337,6 +343,7 @@ def test_few_labels_are_told_with_intervals_and_kept(run, tmp_path):
         **{"transferred": (2, 3), "joined": (2, 3), "untrained": (2, 3)},
     }
     assert (path / "figures" / "labels.png").is_file()
+    assert content["class_names"] == list(CLASSES) and "for 4 classes (red, green, blue, stripes)" in printed
     assert "Where labels are few" in (path / "transfer.html").read_text()
 
 
@@ -347,6 +354,8 @@ def test_few_labels_are_told_with_intervals_and_kept(run, tmp_path):
         ("--also side=9", "with N from 16 to 1024 pixels"),
         ("--labels-per-class 1,few", "--labels-per-class '1,few' is not understood at 'few'"),
         ("--also batch-norm", "has no batch normalisation whose statistics could be estimated"),
+        ("--also own,side=24", "Or leave side=24 out of --also."),
+        ("--draws 3", "--draws is for --labels-per-class; give both, or neither"),
     ],
 )
 def test_comparison_that_is_not_possible_gets_one_sentence(run, options, sentence):

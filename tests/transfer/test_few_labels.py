@@ -86,6 +86,11 @@ def test_single_number_has_no_interval():
     assert difference([[0.5]], [[0.25]]) == (0.25, None)
 
 
+def test_draws_that_have_all_images_are_one_and_have_no_interval():
+    assert [len(places) for places in label_draws(ONE_CLASS, 100, 5, seed=0)] == [40]
+    assert difference([[0.5, 0.5]], [[0.25, 0.25]]) == (0.25, None)
+
+
 def test_tables_are_in_percent_and_points():
     curves = [
         LabelCurve("low", "LR", {1: [[0.50, 0.52]], ALL: [[0.7]]}),

@@ -113,7 +113,7 @@ def train(
 ):
     """Learn, without labels, to pull features of poor images towards clusters of features of sharp ones."""
     options = dict(locals())
-    from tfapp.transfer.config import TransferConfig
+    from tfapp.transfer.config import SOFT, TransferConfig
     from tfapp.transfer.run import TransferRun
     from tfapp.transfer.training import train as run_training
 
@@ -124,6 +124,8 @@ def train(
     options["low"] = options["low"] or None
     options["input_scale"] = typed_scale(context, input_scale)
     options["degrade"] = tuple(degrade or ())
+    if options["pseudo"] != SOFT and context.get_parameter_source("temperature").name != "DEFAULT":
+        raise InputError(f"`temperature` is for `pseudo` {SOFT}; got `pseudo` {options['pseudo']}.")
     config = TransferConfig(**{field.name: options[field.name] for field in fields(TransferConfig)})
     run = run_training(
         spec, out, config, command=typed(context), overwrite=overwrite, progress=ConsoleProgress()
@@ -136,6 +138,7 @@ def train(
 
 @resumes
 def evaluate(
+    context: typer.Context,
     run: Run,
     ap: Form = "area",
     classes: Classes = None,
@@ -169,6 +172,10 @@ def evaluate(
     from tfapp.transfer.config import READINGS
     from tfapp.transfer.results import evaluate_run, metrics_remark, metrics_table
 
+    if labels_per_class is None:
+        for name in ("draws", "networks"):
+            if context.get_parameter_source(name).name != "DEFAULT":
+                raise InputError(f"`{name}` is for `labels_per_class`; give both, or neither.")
     names = dict.fromkeys([*(READINGS if both_readings else ()), *parse_alternatives(also)])
     options = {"skip_bad": skip_bad or None, "also": tuple(names), "progress": ConsoleProgress()}
     if labels_per_class is not None:

@@ -51,6 +51,8 @@ def with_alternatives(run, compared, names, show):
     Raises:
         InputError: As `features_of` and `low_features`; a backbone without batch normalisation.
     """
+    for name in names:
+        _check_possible(run, name)
     features = dict(compared.features)
     control = features.pop(UNTRAINED)
     for name in names:
@@ -62,6 +64,17 @@ def with_alternatives(run, compared, names, show):
         else:
             features[name] = low_features(run, name, compared.skipped, show)
     return replace(compared, features={**features, UNTRAINED: control})
+
+
+def _check_possible(run, name):
+    """Raise InputError for a state or size that the backbone cannot have, before anything that takes time."""
+    if name.startswith(SIDE):
+        try:
+            run.backbone(int(name.removeprefix(SIDE)))
+        except InputError as error:
+            raise InputError(f"{error} Or leave {name} out of `also`.") from None
+    if name == ADAPTED:
+        _normalisations(run.backbone())
 
 
 def network_features(run, compared, pseudo, seed, show):
@@ -162,14 +175,7 @@ class AdaptedBackbone:
 
 def _adapt(extractor, images, skipped, progress):
     """Give the batch normalisations of a backbone the mean statistics of batches of poor images."""
-    model = extractor.backbone.model
-    try:
-        layers = normalisations(model)
-    except InputError:
-        raise InputError(
-            f"{extractor.backbone.name} has no batch normalisation whose statistics could be estimated on poor images; "
-            f"leave {ADAPTED} out of `also`."
-        ) from None
+    model, layers = extractor.backbone.model, _normalisations(extractor.backbone)
     variables = moving_variables(layers)
     places = [place for place, image in enumerate(images.names) if image not in skipped]
     # A last batch of few images would say less than the others.
@@ -182,3 +188,14 @@ def _adapt(extractor, images, skipped, progress):
         progress(number, len(batches))
     for variable, total in zip(variables, sums, strict=True):
         variable.assign(total / len(batches))
+
+
+def _normalisations(backbone):
+    """Return the batch normalisations of a backbone, or raise InputError if it has none that could be adapted."""
+    try:
+        return normalisations(backbone.model)
+    except InputError:
+        raise InputError(
+            f"{backbone.name} has no batch normalisation whose statistics could be estimated on poor images; leave "
+            f"{ADAPTED} out of `also`."
+        ) from None

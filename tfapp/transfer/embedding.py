@@ -68,8 +68,7 @@ def embed_compared(
     Raises:
         InputError: An unknown split; as `chosen_images` and `embed`.
     """
-    if split not in SPLITS:
-        raise InputError(f"Unknown `split` {split!r}; choose one of: {', '.join(SPLITS)}.")
+    check_split(split)
     place = SPLITS.index(split)
     images, classes, names = chosen_images(
         compared.targets[place],
@@ -87,6 +86,12 @@ def embed_compared(
         if progress:
             progress(name, done, len(EMBEDDED))
     return Embedding(points, classes, names, images, agreements)
+
+
+def check_split(split):
+    """Raise InputError for the name of no split."""
+    if split not in SPLITS:
+        raise InputError(f"Unknown `split` {split!r}; choose one of: {', '.join(SPLITS)}.")
 
 
 def embed(features, *, seed=0, perplexity=PERPLEXITY):

@@ -31,6 +31,7 @@ LABELS_ENTRIES = Entries(
         ),
         "images": Whole(1),
         "short": TableOf(Whole(0)),
+        "class_names": ListOf(Text()),
         "weights": Text(),
     }
 )
@@ -99,13 +100,13 @@ def draw_images(targets, count, rng):
 
 
 def label_draws(targets, count, draws, seed):
-    """Return the places of the images with labels, an array for each draw; all of them, once, for `ALL`."""
+    """Return the places of the images with labels, an array for each draw; once where each draw has all of them."""
+    everything = [np.arange(len(targets))]
     if count == ALL:
-        return [np.arange(len(targets))]
-    return [
-        draw_images(targets, count, np.random.default_rng([seed, count, number, 0x1AB]))
-        for number in range(draws)
-    ]
+        return everything
+    generators = (np.random.default_rng([seed, count, number, 0x1AB]) for number in range(draws))
+    found = [draw_images(targets, count, rng) for rng in generators]
+    return everything if all(len(places) == len(targets) for places in found) else found
 
 
 def measure_curve(features, targets, counts, file, *, draws, seed, form, progress=None):
@@ -164,10 +165,9 @@ def difference(first, second):
         if len(means) > 1:
             parts.append((means.var(ddof=1) / len(means), len(means) - 1))
     variance = sum(part for part, _ in parts)
-    if not parts:
+    # Draws that do not differ say nothing of chance.
+    if not parts or variance == 0:
         return float(differences.mean()), None
-    if variance == 0:
-        return float(differences.mean()), 0.0
     freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
     half = stats.t.ppf((1 + _LEVEL) / 2, freedom) * np.sqrt(variance)
     return float(differences.mean()), float(half)
@@ -194,7 +194,10 @@ def differences_table(curves, against=LOW) -> ResultTable:
         found = [difference(100 * one.values(count), 100 * base.values(count)) for count in counts]
         rows.append([one.title, *(_with_interval(*pair) for pair in found)])
     header = ["features", *map(_labels, counts)]
-    return ResultTable(header, rows, f"points of mean AP above {base.title}, with 95 % intervals")
+    title = (
+        f"points of mean AP above {base.title}, with 95 % intervals where several draws or networks tell them"
+    )
+    return ResultTable(header, rows, title)
 
 
 def _with_interval(mean, half):
@@ -230,11 +233,13 @@ def labels_remark(content):
     """Return how the numbers came about, in words."""
     networks = len(content["seeds"])
     of_networks = "one network" if networks == 1 else f"{networks} networks"
+    draws = "one draw" if content["draws"] == 1 else f"{content['draws']} draws"
     short = content["short"]
     few = ", ".join(f"{name} ({number})" for name, number in short.items())
     told = f" Classes with fewer images than asked for give all: {few}." if short else ""
     return (
-        f"Linear machines with C = {COST:g}, fitted to images drawn {content['draws']} times, the same for all "
-        f"features, of {of_networks} each ({ALL}: once). Mean ± standard deviation over draws and networks; intervals "
+        f"Linear machines with C = {COST:g} for {len(content['class_names'])} classes "
+        f"({', '.join(content['class_names'])}), fitted to images of {draws}, the same for all features, of "
+        f"{of_networks} each ({ALL}: once). Mean ± standard deviation over draws and networks; intervals "
         f"are of paired differences and count both as chance.{told}"
     )

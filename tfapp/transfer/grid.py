@@ -80,7 +80,10 @@ def with_held_out(compared, share, seed):
         if all((part == sign).any(0).all() for part in parts for sign in (1, -1)):
             break
     for part, use in zip(parts, ("fitted to", "held out"), strict=True):
-        check_examples(part, compared.class_names, f"training images that are {use}")
+        try:
+            check_examples(part, compared.class_names, f"training images that are {use}")
+        except InputError as error:
+            raise InputError(f"{error} Or give another `validation_share` than {share:g}.") from None
     split = {
         name: tuple(fitting[np.sort(places)] for places in (left, held))
         for name, (fitting, _) in features.items()

@@ -100,6 +100,7 @@ def measure_labels_of_run(
         "features": measured,
         "images": len(compared.targets[0]),
         "short": short_of(compared.targets[0], compared.class_names, counts),
+        "class_names": list(compared.class_names),
         "weights": run.weights,
     }
     return content, [*write_labels(run.path, content), write_page(run)]

@@ -12,7 +12,7 @@ from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.alternatives import with_alternatives
 from tfapp.transfer.calibration_pictures import save_calibration_png
 from tfapp.transfer.config import FEATURES
-from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, embed_compared, write_embedding
+from tfapp.transfer.embedding import EMBEDDING, NEIGHBOURS, check_split, embed_compared, write_embedding
 from tfapp.transfer.evaluation import METRICS, assess, gather, write_metrics
 from tfapp.transfer.feature_names import HIGH, LOW, TITLES, TRANSFERRED, title_of
 from tfapp.transfer.grid import (
@@ -199,6 +199,7 @@ def tsne_of_run(path, classes=None, *, split="test", skip_bad=None, progress=SIL
     Returns:
         (the `Embedding`, the list of the files that were written).
     """
+    check_split(split)
     run, compared = open_compared(path, classes=classes, skip_bad=skip_bad, progress=progress, title=title)
     with progress.task(f"{title}t-SNE") as task:
         embedding = embed_compared(
