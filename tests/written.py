@@ -117,6 +117,7 @@ CASES = {
         (TRANSFER,),
     ),
     "transfer grid": Case("transfer grid transfer --hidden 4,8 --clusters 2,4", (TRANSFER,)),
+    "transfer clusters": Case("transfer clusters transfer --clusters 2,3 --repeats 1", (TRANSFER,)),
     "transfer tsne": Case("transfer tsne transfer --perplexity 2", (TRANSFER,)),
     "lipschitz": Case("solvers lipschitz lenet-5 digits:200 --out slopes --steps 20 --batch-size 20"),
     "minimise": Case("solvers minimise sines-2 --out minimum --budget 300"),

@@ -14,6 +14,7 @@ from tests.transfer.small_images import CLASSES, LOW, SIDE, write_folder
 from tfapp.cli.main import app
 from tfapp.export.requests import Request
 from tfapp.export.session import ask_session
+from tfapp.transfer.alternatives import with_alternatives
 from tfapp.transfer.classifiers import read_classifiers
 from tfapp.transfer.evaluation import gather, transferred
 from tfapp.transfer.features import FeatureExtractor
@@ -116,6 +117,67 @@ def test_eleven_points_on_demand(run, tmp_path):
     path = shutil.copytree(run[0], tmp_path / "run")
     done(f"transfer evaluate {path} --both-readings --ap 11-point")
     assert json.loads((path / "metrics.json").read_text())["ap"] == "11-point"
+
+
+@pytest.mark.slow
+def test_poor_images_of_another_size_are_compared_with_their_own_classifiers_and_with_those_that_are_served(
+    run, tmp_path
+):
+    path = shutil.copytree(run[0], tmp_path / "run")
+    options = "--labels-per-class 2,all --draws 2 --networks 2 --also low=8"
+    printed = done(f"transfer evaluate {path} {options}")
+    for title in ("LR of 8x8", "ours of 8x8", "ours of 8x8, classifiers as served"):
+        assert title in printed
+    found = {
+        one["name"]: one["precisions"] for one in json.loads((path / "labels.json").read_text())["features"]
+    }
+    assert {name: len(found[name]["all"]) for name in found if "=" in name} == {
+        "low=8": 1,
+        "transferred-low=8": 2,
+        "served-low=8": 2,
+    }
+    opened = TransferRun.open(path)
+    compared = with_alternatives(opened, gather(opened), ("low=8",), lambda *_: None)
+    network, (fitting, testing) = opened.load_model(), compared.features["low=8"]
+    for name, fitted in (("transferred-low=8", transferred(network, fitting)), ("served-low=8", None)):
+        expected = compared.features["transferred"][0] if fitted is None else fitted
+        np.testing.assert_array_equal(compared.features[name][0], expected)
+        np.testing.assert_array_equal(compared.features[name][1], transferred(network, testing))
+
+
+@pytest.mark.slow
+def test_network_for_several_sizes_goes_from_training_to_the_page(place, tmp_path):
+    path = tmp_path / "several"
+    images, backbone = f"labels:{place / 'images'}", place / "small.keras"
+    done(f"transfer train {images} --out {path} --backbone {backbone} {SMALL} --low 8,{LOW}")
+    resolution = TransferRun.open(path).resolution()
+    assert resolution.lows == (LOW, 8) and resolution.low_of(0) in (LOW, 8)
+    done(f"transfer evaluate {path}")
+    assert f"{LOW}×{LOW} or 8×8, enlarged again" in (path / "transfer.html").read_text()
+
+
+@pytest.mark.parametrize("low", ["a", "8,0", "-1", "", "99999"])
+def test_sides_that_are_none_are_refused_before_anything_is_read(low, tmp_path):
+    result = tfapp(f"transfer train labels:nowhere --out {tmp_path / 'run'} '--low={low}'")
+    assert result.exit_code == 2 and "expected a whole number from 0 to 16,384, or several" in result.output
+
+
+def test_features_of_another_run_are_taken(run, place, tmp_path, monkeypatch):
+    def fail(*_):
+        raise AssertionError("an image was read")
+
+    monkeypatch.setattr(FeatureExtractor, "image", fail)
+    options = f"--backbone {place / 'small.keras'} {SMALL} --pseudo own --features-of {run[0]}"
+    done(f"transfer train labels:{place / 'images'} --out {tmp_path / 'run'} {options}")
+    assert (tmp_path / "run" / "transfer.keras").is_file()
+
+
+def test_clusters_by_stability_are_told_drawn_and_on_the_page(run, tmp_path):
+    path = shutil.copytree(run[0], tmp_path / "run")
+    printed = done(f"transfer clusters {path} --clusters 2,3 --repeats 2")
+    assert "agreement of halves" in printed and "clusters are the most stable ones" in printed
+    assert (path / "figures" / "stability.png").is_file()
+    assert "How many clusters there are" in (path / "transfer.html").read_text()
 
 
 @pytest.mark.slow

@@ -116,3 +116,26 @@ def test_degradations_are_parsed_in_their_order():
 def test_unknown_degradation_is_refused(text):
     with pytest.raises(InputError, match="expected"):
         parse_degradations(["blur=1", text])
+
+
+def test_each_image_has_one_of_several_sizes_by_its_place_alone():
+    several = Resolution(24, 8, further=(16, 4))
+    sides = [several.small(picture(), 0, index).shape[0] for index in range(300)]
+    assert sides == [several.low_of(index) for index in range(300)]
+    assert sides == [Resolution(24, 16, further=(4, 8)).low_of(index) for index in range(300)]
+    counts = np.unique(sides, return_counts=True)
+    # By chance a hundred of each, with a standard deviation of eight.
+    assert counts[0].tolist() == [4, 8, 16] and np.abs(counts[1] - 100).max() < 30
+
+
+@pytest.mark.parametrize(
+    "low, further, words",
+    [
+        (8, (8,), "is given once; got 8, 8"),
+        (8, (25,), "from 1 to 24 pixels"),
+        (None, (8,), "keep their size"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(low, further, words):
+    with pytest.raises(InputError, match=words):
+        Resolution(24, low, further=further)

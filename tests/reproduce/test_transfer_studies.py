@@ -168,3 +168,18 @@ def test_study_of_degradations_has_a_row_of_every_level(place, monkeypatch):
     rows = json.loads((place / "worse" / "transfer-degradations.json").read_text())
     assert [(row["kind"], row["level"]) for row in rows] == [("blur", 1.0), ("blur", 2.0), ("jpeg", 5.0)]
     assert "| blur=2 |" in (place / "worse" / "transfer-degradations.md").read_text()
+
+
+@pytest.mark.reproduce
+def test_study_of_sizes_tests_each_network_at_each_size(place):
+    options = (
+        f"--data labels:{place / 'images'} --high {SIDE} --low 8,4 --iterations 20 --clusters 4 --labels 1"
+    )
+    paths = f"--out {place / 'sizes'} --backbone {place / 'small.keras'}"
+    result = tfapp(f"reproduce transfer-sizes {options} {paths} --draws 2 --networks 2")
+    assert result.exit_code == 0, result.output
+    rows = json.loads((place / "sizes" / "transfer-sizes.json").read_text())
+    assert [row["trained"] for row in rows] == [[4], [8], [4, 8]]
+    table = (place / "sizes" / "transfer-sizes.md").read_text()
+    assert "ours, trained on 4 and 8" in table and "tested on 8x8" in table
+    assert (place / "sizes" / "transfer-sizes.png").is_file()

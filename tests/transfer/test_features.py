@@ -240,3 +240,24 @@ def test_folder_that_a_full_disk_left_empty_is_filled(view, tmp_path, monkeypatc
             home.mkdir(parents=True)
             extract(view, part(4), tmp_path, "train-low")
     assert [len(extract(view, part(4), tmp_path, "train-low").values)] == [4]
+
+
+def test_features_that_another_folder_has_are_copied(view, tmp_path):
+    first = extract(view, part(10), tmp_path / "first", "train-low")
+    next((tmp_path / "first").glob("*/0000004.npz")).unlink()
+    images, read = counting(part(10))
+    found = extract(view, images, tmp_path / "second", "train-low", elsewhere=tmp_path / "first")
+    assert sorted(read) == [4, 5, 6, 7]
+    np.testing.assert_allclose(found.values, first.values, rtol=1e-5)
+    images, read = counting(part(10))
+    extract(view, images, tmp_path / "second", "train-low")
+    assert read == []
+
+
+def test_features_of_several_sizes_are_others_than_of_one(view, tmp_path):
+    several = replace(view, resolution=Resolution(SIDE, LOW, further=(8,)))
+    one, other = (extract(each, part(8), tmp_path, "train-low").values for each in (view, several))
+    smaller = [several.resolution.low_of(index) == LOW for index in range(8)]
+    assert 0 < sum(smaller) < 8
+    np.testing.assert_allclose(other[smaller], one[smaller], rtol=1e-5)
+    assert not np.allclose(other, one)

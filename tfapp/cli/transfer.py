@@ -1,4 +1,4 @@
-"""`tfapp transfer train`, `evaluate`, `grid` and `tsne`."""
+"""`tfapp transfer train`, `evaluate`, `grid`, `clusters` and `tsne`."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -61,8 +61,12 @@ def train(
     ] = 1.0,
     high: Annotated[int, Option(help="Side in pixels of sharp images, which the backbone sees.")] = 224,
     low: Annotated[
-        int, Option(help="Side in pixels of poor images, before they are enlarged again; 0 keeps the size.")
-    ] = 32,
+        str,
+        Option(
+            help="Side in pixels of poor images, before they are enlarged again; 0 keeps the size. Of several, such "
+            "as 16,32,64, each image has one."
+        ),
+    ] = "32",
     degrade: Annotated[
         list[str] | None,
         Option(
@@ -108,6 +112,13 @@ def train(
     ] = "float32",
     seed: Annotated[int, Option(help="Of clusters, weights, order and random degradations.")] = 0,
     skip_bad: Annotated[bool, Option("--skip-bad", help="Go on without images that cannot be read.")] = False,
+    features_of: Annotated[
+        Path | None,
+        Option(
+            help="Another run, whose features are taken where they are of the same images, backbone and sizes.",
+            show_default="extract all",
+        ),
+    ] = None,
     max_pixels: MaxPixels = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
 ):
@@ -121,9 +132,11 @@ def train(
     for name, value in ({} if begun is None else begun.defaults).items():
         if context.get_parameter_source(name).name == "DEFAULT":
             options[name] = value
-    options["low"] = options["low"] or None
+    options["low"], *further = _sides(low)
+    options["further_low"] = tuple(further)
     options["input_scale"] = typed_scale(context, input_scale)
     options["degrade"] = tuple(degrade or ())
+    options["features_of"] = None if features_of is None else str(features_of)
     if options["pseudo"] != SOFT and context.get_parameter_source("temperature").name != "DEFAULT":
         raise InputError(f"`temperature` is for `pseudo` {SOFT}; got `pseudo` {options['pseudo']}.")
     config = TransferConfig(**{field.name: options[field.name] for field in fields(TransferConfig)})
@@ -134,6 +147,21 @@ def train(
     console.print(
         f"next: tfapp transfer evaluate {run.typed_path}", soft_wrap=True, markup=False, highlight=False
     )
+
+
+def _sides(text):
+    """Turn `--low` into sides in pixels, rising; None for images that keep their size."""
+    try:
+        sides = sorted(int(part) for part in text.split(","))
+    except ValueError:
+        sides = []
+    most = LIMITS["low"][1]
+    if not sides or not 0 <= sides[0] <= sides[-1] <= most or (0 in sides and len(sides) > 1):
+        raise InputError(
+            f"--low {text!r} is not understood; expected a whole number from 0 to {most:,}, or several above 0 such as "
+            "16,32,64."
+        )
+    return [side or None for side in sides]
 
 
 @resumes
@@ -147,7 +175,7 @@ def evaluate(
         Option(
             help="Further features beside them, comma-separated: own, nearest, soft, features (networks that learn to "
             "give these), joined (LR and ours), batch-norm (LR by a backbone with the batch statistics of poor "
-            "images), side=128 (LR enlarged to 128 pixels).",
+            "images), side=128 (LR enlarged to 128 pixels), low=16 (LR and ours of poor images of 16 pixels).",
             show_default="none",
         ),
     ] = None,
@@ -245,6 +273,28 @@ def _sizes(option, text):
     return list(dict.fromkeys(sizes))
 
 
+@resumes
+def clusters(
+    run: Run,
+    counts: Annotated[
+        str, Option("--clusters", help="Values of k, comma-separated.")
+    ] = "10,20,50,100,200,500",
+    repeats: Annotated[int, Option(min=1, help="Pairs of halves.")] = 5,
+    seed: Annotated[int, Option(min=0, help="Of the halves.")] = 0,
+    skip_bad: SkipBad = False,
+):
+    """How many clusters sharp features have, without labels: whether k-means on two halves of the images agrees."""
+    from tfapp.transfer.results import stability_of_run
+    from tfapp.transfer.stability import stability_remark, stability_table
+
+    sizes = _sizes("--clusters", counts)
+    options = {"repeats": repeats, "seed": seed, "skip_bad": skip_bad or None}
+    content, written = stability_of_run(run, sizes, **options, progress=ConsoleProgress())
+    print_table(stability_table(content))
+    console.print(stability_remark(content), soft_wrap=True)
+    print_written(*written)
+
+
 def tsne(
     run: Run,
     split: Annotated[str, Option(help="Images to show: test, or train.")] = "test",
@@ -268,4 +318,5 @@ def tsne(
 app.command("train", cls=TensorFlowCommand)(train)
 app.command("evaluate", cls=TensorFlowCommand)(evaluate)
 app.command("grid", cls=TensorFlowCommand)(grid)
+app.command("clusters", cls=TensorFlowCommand)(clusters)
 app.command("tsne", cls=TensorFlowCommand)(tsne)

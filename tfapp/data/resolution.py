@@ -45,6 +45,7 @@ class Resolution:
         degradations: `Noise` that the images of low resolution get, in this order.
         straight: Whether the small image is made of the image itself, as Wu (2020), section 5.3.1, says it; otherwise
             of that in high resolution, as version 0.1 did.
+        further: Sides of other poor cameras: each image has one of these and `low`, see `low_of`.
 
     Raises:
         InputError: For sizes outside these ranges.
@@ -54,14 +55,37 @@ class Resolution:
     low: int | None
     degradations: tuple[Noise, ...] = ()
     straight: bool = True
+    further: tuple[int, ...] = ()
 
     def __post_init__(self):
         if self.high < 1:
             raise InputError(f"The high resolution must be at least 1 pixel; got {self.high}.")
-        if self.low is not None and not 1 <= self.low <= self.high:
+        if self.low is None and self.further:
             raise InputError(
-                f"The low resolution must be from 1 to {self.high} pixels, the high resolution; got {self.low}."
+                f"Images that keep their size have no further ones; got {self.further} without a low resolution."
             )
+        for low in self.lows:
+            if not 1 <= low <= self.high:
+                raise InputError(
+                    f"The low resolution must be from 1 to {self.high} pixels, the high resolution; got {low}."
+                )
+        if len(set(self.lows)) < len(self.lows):
+            raise InputError(f"Each low resolution is given once; got {', '.join(map(str, self.lows))}.")
+
+    @property
+    def lows(self):
+        """All sides of low resolution, rising; none where images keep their size."""
+        return () if self.low is None else tuple(sorted((self.low, *self.further)))
+
+    def low_of(self, index):
+        """Return the side in pixels of the small image of the image at a position, by chance one of `lows`.
+
+        The chance is that of the position alone, so that all networks and all draws see each image at one size.
+        """
+        if not self.further:
+            return self.low or self.high
+        # It is drawn apart from what is random in degradations, which shall be the same at every size.
+        return self.lows[np.random.default_rng([index, 0x51DE]).integers(len(self.lows))]
 
     def sharp(self, image):
         """Return the image in high resolution, float32 (high, high, channels) in [0, 1].
@@ -72,14 +96,14 @@ class Resolution:
         return _resized(image, self.high)
 
     def small(self, image, seed, index):
-        """Return what the file of a poor camera holds of an image, uint8 (low, low, channels).
+        """Return what the file of a poor camera holds of an image, uint8 (side, side, channels) with `low_of(index)`.
 
         Args:
             image: float32 (height, width, channels) in [0, 1].
             seed: Non-negative integer.
             index: Non-negative integer, the image's position; what is random depends on (seed, index) only.
         """
-        small = _resized(image if self.straight else self.sharp(image), self.low or self.high)
+        small = _resized(image if self.straight else self.sharp(image), self.low_of(index))
         for degradation in self.degradations:
             small = degradation.add(small, seed, index)
         return np.rint(255 * small).astype(np.uint8)

@@ -23,6 +23,7 @@ from tfapp.reproduce.pose import studies as pose
 from tfapp.reproduce.thesis import descent as thesis
 from tfapp.reproduce.transfer import degradation_study as transfer_degradations
 from tfapp.reproduce.transfer import label_study as transfer_labels
+from tfapp.reproduce.transfer import size_study as transfer_sizes
 from tfapp.reproduce.transfer import studies as transfer
 from tfapp.reproduce.tv import figures as tv_figures
 from tfapp.reproduce.tv import own_data, protocols
@@ -56,6 +57,7 @@ STUDIES = {
         transfer,
         transfer_labels,
         transfer_degradations,
+        transfer_sizes,
         own_data,
     )
     for study in room.STUDIES

@@ -10,9 +10,19 @@ from tfapp.landscape.moving_statistics import batch_statistics, moving_variables
 from tfapp.transfer.classifiers import unit_length
 from tfapp.transfer.config import TARGETS
 from tfapp.transfer.evaluation import transferred
-from tfapp.transfer.feature_names import ADAPTED, JOINED, LOW, SIDE, TRANSFERRED, UNTRAINED
+from tfapp.transfer.feature_names import (
+    ADAPTED,
+    AT,
+    JOINED,
+    LOW,
+    OURS_AT,
+    SERVED_AT,
+    SIDE,
+    TRANSFERRED,
+    UNTRAINED,
+)
 from tfapp.transfer.features import FeatureExtractor
-from tfapp.transfer.grid import features_of
+from tfapp.transfer.grid import network_of
 from tfapp.transfer.network import build_network
 
 NETWORKS = "networks"
@@ -29,14 +39,18 @@ def parse_alternatives(text):
     """
     names = [part.strip() for part in text.split(",")] if text else []
     for name in names:
-        side = name.removeprefix(SIDE)
-        is_side = name.startswith(SIDE) and side.isdecimal() and _LEAST_SIDE <= int(side) <= _MOST_SIDE
-        if not is_side and name not in (*TARGETS, JOINED, ADAPTED):
+        is_sized = _is_sized(name, SIDE, _LEAST_SIDE) or _is_sized(name, AT, 1)
+        if not is_sized and name not in (*TARGETS, JOINED, ADAPTED):
             raise InputError(
                 f"Unknown `also` {name!r}; expected some of: {', '.join(TARGETS)}, {JOINED}, {ADAPTED}, {SIDE}N with N "
-                f"from {_LEAST_SIDE} to {_MOST_SIDE} pixels."
+                f"from {_LEAST_SIDE} to {_MOST_SIDE} pixels, {AT}N with N from 1 to {_MOST_SIDE}."
             )
     return tuple(dict.fromkeys(names))
+
+
+def _is_sized(name, kind, least):
+    side = name.removeprefix(kind)
+    return name.startswith(kind) and side.isdecimal() and least <= int(side) <= _MOST_SIDE
 
 
 def with_alternatives(run, compared, names, show):
@@ -49,7 +63,7 @@ def with_alternatives(run, compared, names, show):
         show: Function of (step, steps done, steps in all, text).
 
     Raises:
-        InputError: As `features_of` and `low_features`; a backbone without batch normalisation.
+        InputError: As `network_of` and `low_features`; a backbone without batch normalisation.
     """
     for name in names:
         _check_possible(run, name)
@@ -63,11 +77,18 @@ def with_alternatives(run, compared, names, show):
             features[name] = joined(features[LOW], features[TRANSFERRED])
         else:
             features[name] = low_features(run, name, compared.skipped, show)
+            if name.startswith(AT):
+                compared = replace(compared, features={**compared.features, **features})
+                for kind in (OURS_AT, SERVED_AT):
+                    sized = kind + name.removeprefix(AT)
+                    features[sized] = sized_features(run, compared, sized, run.config.seed, show)
     return replace(compared, features={**features, UNTRAINED: control})
 
 
 def _check_possible(run, name):
     """Raise InputError for a state or size that the backbone cannot have, before anything that takes time."""
+    if name.startswith(AT):
+        _resolution_of(run, name)
     if name.startswith(SIDE):
         try:
             run.backbone(int(name.removeprefix(SIDE)))
@@ -93,8 +114,35 @@ def network_features(run, compared, pseudo, seed, show):
     """
     if (pseudo, seed) == (run.config.pseudo, run.config.seed):
         return compared.features[TRANSFERRED]
+    network = _network_of_seed(run, compared, pseudo, seed, show)
+    return tuple(transferred(network, low) for low in compared.features[LOW])
+
+
+def sized_features(run, compared, name, seed, show):
+    """Return what the network of a seed gives of poor images of another size than those that it is trained on.
+
+    Args:
+        run, seed, show: As for `network_features`.
+        compared: `ComparedFeatures` that have LR of the size, `low=N`.
+        name: `transferred-low=N`, to fit on and to test on images of N pixels, or `served-low=N`, to fit on images of
+            the run's own sizes, as classifiers that are served are.
+
+    Returns:
+        As `network_features`.
+    """
+    kind, side = name.split("=")
+    network = _network_of_seed(run, compared, run.config.pseudo, seed, show)
+    fitting, testing = (transferred(network, low) for low in compared.features[AT + side])
+    if f"{kind}=" == OURS_AT:
+        return fitting, testing
+    return network_features(run, compared, run.config.pseudo, seed, show)[0], testing
+
+
+def _network_of_seed(run, compared, pseudo, seed, show):
+    if (pseudo, seed) == (run.config.pseudo, run.config.seed):
+        return run.load_model()
     name = f"{pseudo}-seed-{seed}"
-    return features_of(
+    return network_of(
         run,
         compared,
         run.path / NETWORKS / name,
@@ -119,12 +167,13 @@ def joined(*features):
 
 
 def low_features(run, name, skipped, show):
-    """Return features of poor images by the backbone in another state, or at another size.
+    """Return features of poor images by the backbone in another state, or of another size.
 
     Args:
         run: `TransferRun`.
-        name: `batch-norm`, whose batch normalisations have the statistics of the poor training images, or `side=N`,
-            where poor images are enlarged to N pixels and not to the size of sharp ones.
+        name: `batch-norm`, whose batch normalisations have the statistics of the poor training images, `side=N`,
+            where poor images are enlarged to N pixels and not to the size of sharp ones, or `low=N`, where they are of
+            N pixels.
         skipped: Names of images that are left out.
         show: As for `with_alternatives`.
 
@@ -134,7 +183,7 @@ def low_features(run, name, skipped, show):
     data = run.data()
     side = int(name.removeprefix(SIDE)) if name.startswith(SIDE) else run.config.high
     backbone = run.backbone(side)
-    resolution = replace(run.resolution(), high=side)
+    resolution = replace(_resolution_of(run, name), high=side)
     described = backbone.description()
     extractor = FeatureExtractor(backbone, resolution, True, run.config.seed, described)
     if name == ADAPTED:
@@ -151,6 +200,17 @@ def low_features(run, name, skipped, show):
         ).values
         for split in ("train", "test")
     )
+
+
+def _resolution_of(run, name):
+    """Return the resolution of features: that of the run, but of one other size for `low=N`."""
+    resolution = run.resolution()
+    if not name.startswith(AT):
+        return resolution
+    try:
+        return replace(resolution, low=int(name.removeprefix(AT)), further=())
+    except InputError as error:
+        raise InputError(f"{error} Leave {name} out of `also`.") from None
 
 
 class AdaptedBackbone:

@@ -14,7 +14,7 @@ READINGS = ("own", "nearest")
 SOFT, FEATURES = "soft", "features"
 TARGETS = (*READINGS, SOFT, FEATURES)
 # What may be another in a run that resumes.
-EXTENDABLE = ("iterations", "skip_bad")
+EXTENDABLE = ("iterations", "skip_bad", "features_of")
 # Of SGD with momentum by Wu (2020), chapter 5, whose rate is divided by ten every so many iterations.
 WU_SOLVER, WU_RATE, DECAY = "sgd-momentum", 0.01, 0.1
 # Defaults of version 0.1, that were Wu's: a command that was typed then means them still where its run resumes.
@@ -135,8 +135,11 @@ class TransferConfig(NetworkConfig):
         input_scale: What a `.keras` file takes for white; None for what it declares. A run keeps the number.
         high: Side in pixels of sharp images.
         low: Side in pixels of low-resolution images before they are enlarged again; None to keep their size.
+        further_low: Further such sides: each image has, by chance, one of these and `low`.
         degrade: Degradations of the small image, `KIND=LEVEL`, in this order.
         skip_bad: Whether to go on without images that cannot be read.
+        features_of: Folder of another run, whose features are copied where they are of the same images, backbone and
+            resolution; None to extract all.
     """
 
     backbone: str = "ResNet101"
@@ -147,6 +150,8 @@ class TransferConfig(NetworkConfig):
     low: int | None = 32
     degrade: tuple[str, ...] = ()
     skip_bad: bool = False
+    further_low: tuple[int, ...] = ()
+    features_of: str | None = None
 
     def check(self):
         super().check()
@@ -161,4 +166,9 @@ class TransferConfig(NetworkConfig):
         """
         from tfapp.data.resolution import Resolution, parse_degradations
 
-        return Resolution(self.high, self.low, parse_degradations(self.degrade))
+        degradations = parse_degradations(self.degrade)
+        return Resolution(self.high, self.low, degradations, further=self.further_low)
+
+    def low_text(self):
+        """Return the sizes of poor images for people, such as `16x16 or 32x32`."""
+        return " or ".join(f"{side}×{side}" for side in self.resolution().lows)

@@ -11,6 +11,8 @@ TITLES = {
     TRANSFERRED: "ours",
     UNTRAINED: "same network, not trained",
 }
+# LR of another size, ours of it, and ours of it as the classifiers of the run's own sizes see it.
+AT, OURS_AT, SERVED_AT = "low=", "transferred-low=", "served-low="
 # Features of networks by what these learned to give.
 TARGET_TITLES = {
     "own": "ours, own cluster",
@@ -34,7 +36,13 @@ def title_of(name, pseudo):
 
 def alternative_title(name):
     """Return the title of features that neither a run nor another network gives."""
-    if name.startswith(SIDE):
-        side = name.removeprefix(SIDE)
-        return f"LR at {side}x{side}"
+    if "=" in name:
+        kind, side = name.split("=")
+        size = f"{side}x{side}"
+        return {
+            SIDE: f"LR at {size}",
+            AT: f"LR of {size}",
+            OURS_AT: f"ours of {size}",
+            SERVED_AT: f"ours of {size}, classifiers as served",
+        }[f"{kind}="]
     return {JOINED: "LR and ours, joined", ADAPTED: "LR, batch statistics of poor images"}[name]

@@ -85,10 +85,23 @@ class FeatureExtractor:
             return {"high": resolution.high}
         degradations = [[noise.kind, noise.amount] for noise in resolution.degradations]
         found = {"high": resolution.high, "low": resolution.low, "degradations": degradations}
+        if resolution.further:
+            found["further"] = list(resolution.further)
         return found | {"straight": True} if resolution.straight else found
 
 
-def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, begun=None, compared=False):
+def extract(
+    extractor,
+    split,
+    folder,
+    name,
+    *,
+    skip_bad=False,
+    progress=None,
+    begun=None,
+    compared=False,
+    elsewhere=None,
+):
     """Return the features of all images of a split; those that the folder has are not extracted again.
 
     Args:
@@ -100,6 +113,7 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, be
         progress: Function of (images done, images in all), or None.
         begun: When the run that keeps the features began, seconds of the epoch; None where no features of version 0.1
             are to be used.
+        elsewhere: Another folder of features: those that it has of the same images, backbone and resolution are copied.
         compared: Whether features that the folder has are compared with those of the backbone as it is, of one image:
             where its description does not tell all of it.
 
@@ -120,10 +134,12 @@ def extract(extractor, split, folder, name, *, skip_bad=False, progress=None, be
         for first in range(0, len(split), SHARD):
             places = range(first, min(first + SHARD, len(split)))
             file = home / f"{first:07d}.npz"
+            candidates = (file,) if elsewhere is None else (file, Path(elsewhere) / home.name / file.name)
+            kept = next((one for one in candidates if one.is_file()), None)
             shard = (
-                _stored(file, places, extractor.backbone.dimension)
-                if file.is_file()
-                else _extracted(extractor, split, places, readers, skip_bad)
+                _extracted(extractor, split, places, readers, skip_bad)
+                if kept is None
+                else _stored(kept, places, extractor.backbone.dimension)
             )
             if not file.is_file():
                 with atomic_path(file) as temporary:

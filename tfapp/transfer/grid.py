@@ -230,7 +230,13 @@ def grid_remark(content):
 
 
 def features_of(run, compared, folder, changes, progress=None):
-    """Train a network with other settings than the run's, and return its features to fit on and to test on.
+    """Return the features to fit on and to test on of a network with other settings than the run's, as `network_of`."""
+    network = network_of(run, compared, folder, changes, progress)
+    return tuple(transferred(network, low) for low in compared.features[LOW])
+
+
+def network_of(run, compared, folder, changes, progress=None):
+    """Train a network with other settings than the run's, and return it.
 
     Args:
         run: `TransferRun`.
@@ -247,12 +253,9 @@ def features_of(run, compared, folder, changes, progress=None):
 
     config = replace(run.network_config, **changes)
     _keep_config(config, folder, folder)
-    low, test_low = compared.features[LOW]
     if (folder / MODEL).is_file():
-        network = load_kept(folder / MODEL, f"remove {folder}")
-    else:
-        network = train_network(folder, low, _targets(run, compared, config), config, progress)
-    return transferred(network, low), transferred(network, test_low)
+        return load_kept(folder / MODEL, f"remove {folder}")
+    return train_network(folder, compared.features[LOW][0], _targets(run, compared, config), config, progress)
 
 
 def _keep_config(config, folder, home):

@@ -9,11 +9,12 @@ from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.alternatives import (
     joined,
     network_features,
+    sized_features,
     untrained_features,
     with_alternatives,
 )
 from tfapp.transfer.config import TARGETS
-from tfapp.transfer.feature_names import JOINED, LOW, TRANSFERRED, UNTRAINED, title_of
+from tfapp.transfer.feature_names import JOINED, LOW, OURS_AT, SERVED_AT, TRANSFERRED, UNTRAINED, title_of
 from tfapp.transfer.few_labels import (
     FOLDER,
     LABELS,
@@ -110,6 +111,8 @@ def _of_seeds(run, compared, name, seeds, show):
     """Return the features of a kind by the network of each seed; of those that no network gives, the one there is."""
     if name == UNTRAINED:
         return [untrained_features(run, compared, seed) for seed in seeds]
+    if name.startswith((OURS_AT, SERVED_AT)):
+        return [sized_features(run, compared, name, seed, show) for seed in seeds]
     if name not in (TRANSFERRED, JOINED, *TARGETS):
         return [compared.features[name]]
     pseudo = name if name in TARGETS else run.config.pseudo

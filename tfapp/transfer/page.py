@@ -15,6 +15,7 @@ from tfapp.transfer.few_labels import LABELS, LABELS_ENTRIES
 from tfapp.transfer.grid import GRID, GRID_ENTRIES, is_grid_current
 from tfapp.transfer.network import MODEL
 from tfapp.transfer.page_sections import (
+    clusters_section,
     embedding_section,
     grid_section,
     labels_section,
@@ -24,6 +25,7 @@ from tfapp.transfer.page_sections import (
     training_section,
 )
 from tfapp.transfer.run import TransferRun
+from tfapp.transfer.stability import STABILITY, STABILITY_ENTRIES
 
 TITLE = "Feature transfer for low-resolution images"
 SOURCE = (
@@ -57,6 +59,7 @@ def save_page(run, path) -> None:
         training_section(data),
         embedding_section(data),
         grid_section(data),
+        clusters_section(data),
         next_section(data),
     ]
     write_text(path, shell(TITLE, SOURCE, list(filter(None, sections))))
@@ -101,6 +104,7 @@ class ReportData:
         labels: Content of `labels.json`, None without.
         grid: Content of `grid.json`, None without.
         embedding: `Embedding`, None without.
+        stability: Content of `stability.json`, None without. It is of the sharp features, whatever the training.
         outdated: Names of the commands whose results are left out, as the run was trained further since.
         untold: Whether some result does not say of which weights it is.
     """
@@ -111,6 +115,7 @@ class ReportData:
     labels: dict | None
     grid: dict | None
     embedding: Embedding | None
+    stability: dict | None = None
     outdated: frozenset = frozenset()
     untold: bool = False
     few = FEW
@@ -144,6 +149,7 @@ class ReportData:
             None if FEW in outdated else labels,
             None if "grid" in outdated else grid,
             None if "tsne" in outdated else embedding,
+            _content(run.path / STABILITY, STABILITY_ENTRIES),
             frozenset(outdated),
             None in weights.values(),
         )

@@ -20,6 +20,7 @@ from tfapp.transfer.few_labels import curves_from, curves_table, differences_tab
 from tfapp.transfer.grid import grid_table
 from tfapp.transfer.network import WINDOW
 from tfapp.transfer.page_sentences import grid_sentence, percent, result_sentences
+from tfapp.transfer.stability import FIGURE, stability_remark, stability_table
 
 HOW_TO_READ = (
     "Average precision (AP) of a class looks at all test images in the order of their scores: it is 100 % if every "
@@ -165,6 +166,22 @@ def grid_section(data):
     return Section("grid", "Sizes", "Other sizes of the two layers", "\n".join(parts))
 
 
+def clusters_section(data):
+    """Return the `Section` of the stability of clusters, None where it was not measured: it needs no labels."""
+    stability = data.stability
+    if stability is None:
+        return None
+    found = stability_table(stability)
+    parts = [
+        data.figures(
+            "clusters", {FIGURE: "Agreement of halves by the number of clusters, each pair a point."}
+        ),
+        table(found.header, found.rows),
+        paragraph(stability_remark(stability), "aside"),
+    ]
+    return Section("clusters", "Clusters", "How many clusters there are", "\n".join(parts))
+
+
 def next_section(data):
     """Return the `Section` of the commands to try next, and of how the run was made."""
     run = data.run
@@ -173,6 +190,7 @@ def next_section(data):
         "Measure HR, LR and ours, and write this page again.": data.command("evaluate"),
         "Measure what the features are worth with few labels.": data.command(data.few),
         "Try other sizes, with several seeds.": f"{data.command('grid')} --seeds 0,1,2",
+        "Look how many clusters there are.": data.command("clusters"),
         "Lay the features out in the plane.": data.command("tsne"),
         "Put backbone, transfer and classifiers behind TensorFlow Serving.": f"tfapp export {folder} served/transfer",
         "Write this page alone again.": f"tfapp report {folder} --out transfer.html",
@@ -184,7 +202,7 @@ def next_section(data):
 def _settings(run):
     config, network = run.config, run.record["backbone"]
     weights = f", weights {PurePath(config.weights).name}" if config.weights else ""
-    low = "same size" if config.low is None else f"{config.low}×{config.low}, enlarged again"
+    low = "same size" if config.low is None else f"{config.low_text()}, enlarged again"
     # Other solvers may not have a learning rate.
     falling = config.solver == WU_SOLVER and config.decay_every
     decay = f", divided by 10 every {config.decay_every}" if falling else ""

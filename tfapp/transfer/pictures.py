@@ -300,7 +300,9 @@ def draw_samples(split, resolution, count=6, seed=0) -> Figure:
 
 def _rows(resolution):
     """Return {label: function of (image, seed, index)} of the rows."""
-    high, low = f"{resolution.high}×{resolution.high}", f"{resolution.low}×{resolution.low}"
+    high, low = (f"{side}×{side}" for side in (resolution.high, resolution.low))
+    if resolution.further:
+        low = f"{min(resolution.lows)} to {max(resolution.lows)} pixels"
     rows = {f"HR: {high}": lambda image, seed, index: resolution.sharp(image)}
     if resolution.low is None:
         # Nothing is reduced, so that the file has the size that the network sees.

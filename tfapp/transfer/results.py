@@ -6,7 +6,8 @@ from functools import partial
 from tfapp.average_precision import AREA, FORMS
 from tfapp.claims import claiming
 from tfapp.errors import InputError
-from tfapp.report.result_table import ResultTable
+from tfapp.files import write_text
+from tfapp.report.result_table import ResultTable, document
 from tfapp.runs.checkpoints import read_history
 from tfapp.runs.progress import SILENT, steps
 from tfapp.transfer.alternatives import with_alternatives
@@ -34,6 +35,16 @@ from tfapp.transfer.pictures import (
     save_samples_png,
 )
 from tfapp.transfer.run import TransferRun
+from tfapp.transfer.stability import (
+    COUNTS,
+    FIGURE,
+    REPEATS,
+    STABILITY,
+    measure_stability,
+    save_stability_png,
+    stability_remark,
+    stability_table,
+)
 
 
 def open_compared(path, form=AREA, classes=None, *, skip_bad=None, progress=SILENT, title=""):
@@ -185,6 +196,40 @@ def grid_of_run(
     figure = run.path / "figures" / "grid.png"
     save_grid_png(content, figure)
     return content, [*written, figure, write_page(run)]
+
+
+@claiming("path", waits=True)
+def stability_of_run(
+    path, counts=COUNTS, *, repeats=REPEATS, seed=0, skip_bad=None, progress=SILENT, title=""
+):
+    """Measure how stable several numbers of clusters of sharp features are, and write table and figure.
+
+    Args:
+        path: Run folder.
+        counts, repeats, seed: As for `measure_stability`; what was measured is kept, and a killed command resumes.
+        skip_bad, progress, title: As for `gather`.
+
+    Returns:
+        (the content of `stability.json`, the list of the files that were written).
+
+    Raises:
+        InputError: As `measure_stability` and `TransferRun.features`.
+    """
+    run = TransferRun.open(path)
+    with steps(progress, title) as show:
+        sharp, _ = run.features(
+            run.backbone(),
+            run.data(),
+            "train",
+            skip_bad=skip_bad,
+            progress=lambda name, done, total: show(f"{name} resolution", done, total),
+        )
+        options = {"repeats": repeats, "seed": seed, "progress": partial(show, "k-means on halves")}
+        content = measure_stability(sharp.values, counts, run.path / STABILITY, **options)
+    written = [run.path / STABILITY, run.path / "stability.md", run.path / "figures" / FIGURE]
+    write_text(written[1], document(stability_table(content), stability_remark(content)))
+    save_stability_png(content, written[2])
+    return content, [*written, write_page(run)]
 
 
 @claiming("path", waits=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from datetime import datetime
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -52,7 +53,8 @@ class TransferRun(Run):
     def config(self):
         """The `TransferConfig`."""
         stored = self.record["config"]
-        return TransferConfig(**{**stored, "degrade": tuple(stored.get("degrade", ()))})
+        lists = {name: tuple(stored.get(name, ())) for name in ("degrade", "further_low")}
+        return TransferConfig(**{**stored, **lists})
 
     @property
     def network_config(self):
@@ -143,8 +145,10 @@ class TransferRun(Run):
     def extracted(self, extractor, images, name, progress=None, *, skip_bad=None, **options):
         """Return the `Features` of images, kept in the folder of the run; arguments and errors as of `extract`."""
         skip_bad = self.config.skip_bad if skip_bad is None else skip_bad
-        folder = self.path / FEATURES
-        return extract(extractor, images, folder, name, skip_bad=skip_bad, progress=progress, **options)
+        options |= {"skip_bad": skip_bad, "progress": progress}
+        if self.config.features_of is not None:
+            options["elsewhere"] = Path(self.config.features_of) / FEATURES
+        return extract(extractor, images, self.path / FEATURES, name, **options)
 
     def centroids(self):
         """Return the centroids of the sharp features, float32 (clusters, dimension); None before they were found."""

@@ -49,6 +49,8 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
     for remark in remarks_on(data):
         progress.say(remark.text)
     config = with_full_paths(config, "backbone", "weights")
+    if config.features_of is not None:
+        config = replace(config, features_of=str(TransferRun.open(config.features_of).path.resolve()))
     if begun is not None and config.input_scale is None:
         # It resumes with what it began with: version 0.1 did not go by the model.
         config = replace(config, input_scale=begun.config.input_scale)
@@ -78,7 +80,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         run.check_same(config, data, backbone)
         refuse_fewer(kept_in(out), config.iterations)
         # Evaluation goes on without the same images.
-        run.record["config"]["skip_bad"] = config.skip_bad
+        run.record["config"] |= {"skip_bad": config.skip_bad, "features_of": config.features_of}
         run.save()
     high = None
     try:

@@ -56,13 +56,17 @@ def transfer_degradations(
         **{"backbone": backbone, "weights": weights, "high": high, "low": None, "degrade": ("blur=1",)},
         **{"iterations": iterations, "clusters": clusters, "seed": seed},
     )
-    rows = []
+    rows, first = [], None
     for kind, levels in LEVELS.items():
         for level in levels:
             name = f"{kind}={level:g}"
             path = out / "runs" / name.replace("=", "-")
             options = {"progress": progress, "title": f"{name}: "}
-            run = train(data, path, replace(config, degrade=(name,)), command=command, **options)
+            # Sharp features are the same at all levels.
+            run = train(
+                data, path, replace(config, degrade=(name,), features_of=first), command=command, **options
+            )
+            first = first or str(run.path)
             content, _ = measure_labels_of_run(run.path, [labels, ALL], draws=draws, **options)
             rows.append({"kind": kind, "level": level, "features": content["features"]})
     table = _table(rows, labels)
