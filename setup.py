@@ -89,6 +89,8 @@ setup(
         # Objects as boxes: selective search (headless: without libraries of a desktop), and COCO's scores; 2.0.8 is the
         # first for NumPy 2.
         "detection": ["opencv-contrib-python-headless>=4.10", "pycocotools>=2.0.8"],
+        # Trained networks of keras-hub, which needs Python 3.11 and the newest Keras.
+        "hub": ["keras-hub>=0.32; python_version >= '3.11'"],
         # Points of a landscape on many machines.
         "dask": ["distributed>=2024.5"],
         # Pictures of a landscape and of sharpness among the scalars of a training.
@@ -111,6 +113,7 @@ setup(
             "openslide-bin>=4.0.0.2",
             "opencv-contrib-python-headless>=4.10",
             "pycocotools>=2.0.8",
+            "keras-hub>=0.32; python_version >= '3.11'",
         ],
         # Peers of the layers and of landscapes; the benchmarks leave out what is not installed.
         "benchmarks": [

@@ -186,3 +186,23 @@ def test_architecture_of_another_version_of_keras_and_of_before_it_was_kept_is_n
     del first["architecture"]
     assert changes(first, now, same_keras=True) == []
     assert changes(first | {"weights": "ab"}, now, same_keras=True) == ["weights"]
+
+
+def _without_top(path, stride):
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, 3))
+    keras.Model(images, keras.layers.Conv2D(5, stride, strides=stride)(images)).save(path)
+    return str(path)
+
+
+def test_features_of_a_file_without_top_are_its_output_averaged(tmp_path):
+    file = _without_top(tmp_path / "headless.keras", 8)
+    backbone = open_backbone(file, SIDE)
+    expected = keras.models.load_model(file)(IMAGES).numpy().mean((1, 2))
+    np.testing.assert_allclose(backbone.model(IMAGES), expected, rtol=1e-5, atol=1e-6)
+    assert backbone.layer == "output"
+
+
+def test_file_that_gives_something_for_every_pixel_has_no_features(tmp_path):
+    with pytest.raises(InputError, match="has no Dense layer with features as its input; say a layer"):
+        open_backbone(_without_top(tmp_path / "segmenter.keras", 2), SIDE)

@@ -44,7 +44,11 @@ def train(
     ],
     out: Annotated[Path, Option(help="Run folder; a killed run there resumes.")],
     backbone: Annotated[
-        str, Option(help="A network of keras.applications, or a .keras file of any model for images.")
+        str,
+        Option(
+            help="A network of keras.applications, a .keras file of any model for images, or keras-hub:PRESET, a "
+            "folder or a name of keras-hub."
+        ),
     ] = "ResNet101",
     weights: Annotated[
         str | None,
@@ -53,11 +57,13 @@ def train(
     layer: Annotated[
         str | None,
         Option(
-            help="Of a .keras file: where features are taken.", show_default="what its last Dense layer gets"
+            help="Of a .keras file: where features are taken.",
+            show_default="what its last Dense layer gets, or the output of a model without one",
         ),
     ] = None,
     input_scale: Annotated[
-        float, Option(help="Of a .keras file: what it takes for white.", show_default=SCALE_DEFAULT)
+        float,
+        Option(help="Of a .keras file or keras-hub: what it takes for white.", show_default=SCALE_DEFAULT),
     ] = 1.0,
     high: Annotated[int, Option(help="Side in pixels of sharp images, which the backbone sees.")] = 224,
     low: Annotated[

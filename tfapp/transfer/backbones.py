@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfapp.errors import InputError, reason_of_call
 from tfapp.models.backbones import application_network, as_taken, check_input_scale
+from tfapp.models.hub import PREFIX, hub_network
 from tfapp.models.input_scale import chosen_scale
 from tfapp.models.weights import load_keras_model
 
@@ -25,14 +26,15 @@ class Backbone:
         layer: Layer whose output the features are, averaged over all places if it has any.
         model: Keras model from float32 images `(batch, side, side, 3)` in [0, 1] to float32 features
             `(batch, dimension)`.
-        input_scale: What a file gets for white; 1 for networks of keras.applications.
+        input_scale: What a file gets for white; 1 for networks of keras.applications, None for what a preset of
+            keras-hub says.
         scale_reason: Why a file gets it, in words; empty for the others.
     """
 
     name: str
     layer: str
     model: keras.Model
-    input_scale: float = 1.0
+    input_scale: float | None = 1.0
     scale_reason: str = ""
 
     @property
@@ -118,17 +120,18 @@ def open_backbone(name, side, *, weights=None, layer=None, input_scale=None):
     """Open a backbone for square images.
 
     Args:
-        name: A network of keras.applications, such as `ResNet101`, or the path of a `.keras` file of any model
-            for images of 3 channels.
+        name: A network of keras.applications, such as `ResNet101`, the path of a `.keras` file of any model for
+            images of 3 channels, or `keras-hub:PRESET`, a folder or name of keras-hub.
         side: Side of the images in pixels.
         weights: For keras.applications: a file of its weights without the top, or `imagenet`, for which Keras
             downloads them unless it has them.
         layer: For a file: name of the layer whose output is taken, of rank 4, averaged over all places, or of
-            rank 2; None for what enters the last Dense layer.
-        input_scale: For a file: the value that the model takes for white; None for what it declares, or 1.
+            rank 2; None for what enters the last Dense layer, or for the output of a model without one.
+        input_scale: For a file: the value that the model takes for white; None for what it declares, or 1. For
+            keras-hub: the same; None for what the preset says.
 
     Returns:
-        `Backbone`. Networks of keras.applications get their images as they were trained with them.
+        `Backbone`. Networks of keras.applications and of keras-hub get their images as they were trained with them.
 
     Raises:
         InputError: No such network, weights or layer, or a model that cannot take these images.
@@ -137,6 +140,10 @@ def open_backbone(name, side, *, weights=None, layer=None, input_scale=None):
         if weights is not None:
             raise InputError(f"`weights` is for networks of keras.applications; {name} has its own weights.")
         return _of_file(str(name), side, layer, input_scale)
+    if str(name).startswith(PREFIX):
+        if weights is not None or layer is not None:
+            raise InputError(f"`weights` and `layer` are not for {name}, which has its own; leave them out.")
+        return _of_hub(str(name), side, input_scale)
     if layer is not None or input_scale not in (None, 1.0):
         raise InputError("`layer` and `input_scale` are for .keras files; leave them out.")
     return _of_application(str(name), side, weights)
@@ -149,12 +156,34 @@ def _of_application(name, side, weights):
     return Backbone(name, "average of the last convolution", keras.Model(images, features))
 
 
+def _of_hub(name, side, input_scale):
+    check_input_scale(input_scale)
+    network, prepare = hub_network(name, input_scale)
+    _check_images(network, name, side)
+    images = keras.Input((side, side, 3), name="images")
+    found = network(prepare(images))
+    rank = len(getattr(found, "shape", ()))
+    if rank not in (2, 3, 4):
+        raise InputError(f"{name} gives several outputs; expected one of features.")
+    averages = {
+        3: ("average of the tokens", keras.layers.GlobalAveragePooling1D),
+        4: ("average of the last map", keras.layers.GlobalAveragePooling2D),
+    }
+    layer, average = averages.get(rank, ("output", None))
+    features = keras.layers.Activation("linear", dtype="float32", name="features")(
+        average()(found) if average else found
+    )
+    backbone = Backbone(name, layer, keras.Model(images, features), input_scale)
+    _check_computable(backbone, side)
+    return backbone
+
+
 def _of_file(name, side, layer, input_scale):
     check_input_scale(input_scale)
     model = load_keras_model(Path(name))
     _check_images(model, name, side)
     scale, reason = chosen_scale(model, name, input_scale)
-    layer, found = _features(model, name, layer)
+    layer, found = _features(model, name, layer, side)
     # Not `input`, which a loaded `Sequential` does not have.
     [taken] = model.inputs
     inner = keras.Model(taken, found)
@@ -164,13 +193,17 @@ def _of_file(name, side, layer, input_scale):
         features = keras.layers.GlobalAveragePooling2D()(features)
     features = keras.layers.Activation("linear", dtype="float32", name="features")(features)
     backbone = Backbone(name, layer, keras.Model(images, features), scale, reason)
+    _check_computable(backbone, side)
+    return backbone
+
+
+def _check_computable(backbone, side):
     try:
         backbone.features(np.zeros((1, side, side, 3), np.float32))
     except Exception as error:  # layers raise what they like
         raise InputError(
-            f"{name} cannot be computed of a black image of {side}x{side} pixels ({reason_of_call(error)})."
+            f"{backbone.name} cannot be computed of a black image of {side}x{side} pixels ({reason_of_call(error)})."
         ) from error
-    return backbone
 
 
 def _check_images(model, name, side):
@@ -185,15 +218,22 @@ def _check_images(model, name, side):
         )
 
 
-def _features(model, name, layer):
+# A map that is so much smaller than the image is one of features, and not of classes of pixels.
+_LEAST_STRIDE = 8
+
+
+def _features(model, name, layer, side):
     """Return the name of the layer and its output, of rank 2 or 4."""
     if layer is None:
         dense = [one for one in model.layers if isinstance(one, keras.layers.Dense)]
-        if not dense:
+        if dense:
+            layer, found = f"input of {dense[-1].name}", dense[-1].input
+        elif _ends_in_features(model, side):
+            layer, found = "output", model.outputs[0]
+        else:
             raise InputError(
                 f"{name} has no Dense layer with features as its input; say a layer by `layer` NAME."
             )
-        layer, found = f"input of {dense[-1].name}", dense[-1].input
     else:
         names = [one.name for one in model.layers]
         if layer not in names:
@@ -205,3 +245,11 @@ def _features(model, name, layer):
             "(batch, height, width, features) or (batch, features)."
         )
     return layer, found
+
+
+def _ends_in_features(model, side):
+    """Return whether a model without its top ends in a vector, or in a map much smaller than the image."""
+    if len(model.outputs) != 1:
+        return False
+    shape = tuple(model.compute_output_shape((1, side, side, 3)))
+    return len(shape) == 2 or (len(shape) == 4 and max(shape[1:3]) <= max(1, side // _LEAST_STRIDE))

@@ -8,6 +8,7 @@ from tfapp.claims import claiming
 from tfapp.data import open_multi_label
 from tfapp.data.image_facts import remarks_on
 from tfapp.errors import InputError
+from tfapp.models.hub import with_full_preset
 from tfapp.runs.fitting import refuse_fewer
 from tfapp.runs.full_paths import with_full_paths
 from tfapp.runs.progress import SILENT
@@ -48,6 +49,7 @@ def train(spec, out, config, *, command="", overwrite=False, progress=SILENT, ti
         )
     for remark in remarks_on(data):
         progress.say(remark.text)
+    config = replace(config, backbone=with_full_preset(config.backbone))
     config = with_full_paths(config, "backbone", "weights")
     if config.features_of is not None:
         config = replace(config, features_of=str(TransferRun.open(config.features_of).path.resolve()))
