@@ -70,7 +70,8 @@ def check_data(data, advance=lambda: None):
         advance: Called after each image.
     """
     report = DataReport(data.spec)
-    for remark in remarks_on(data):
+    # Pictures in both splits are told by what they show, whatever their files.
+    for remark in remarks_on(data, splits=False):
         report.add(WARNING if remark.doubt else NOTE, remark.text)
     pictures = pictures_of(data)
     report.pictures = {picture.name: picture for picture in pictures}

@@ -16,6 +16,7 @@ from tfapp.data.images import DEEP_MODES, DEEPEST, stored_bits
 from tfapp.data.listing import beside_notice, nested_notice, skipped_notice
 from tfapp.data.opening import FORMATS, decode, open_image, upright_size
 from tfapp.data.read_ahead import read_ahead, threads_for
+from tfapp.data.repeated_images import repeated_notices
 from tfapp.data.tiff_page import TiffPage
 from tfapp.errors import InputError
 
@@ -81,22 +82,24 @@ def image_facts(path, values=None):
     return ImageFacts(*header, lowest, highest)
 
 
-def remarks_on(data):
+def remarks_on(data, *, splits=True):
     """Return the `Remark`s on a dataset of any kind: those of its reader, and `image_notices`, which are doubts."""
     with not_collecting():
-        return [*data.remarks, *map(Remark, image_notices(data))]
+        return [*data.remarks, *map(Remark, image_notices(data, splits=splits))]
 
 
-def image_notices(data):
+def image_notices(data, *, splits=True):
     """Return sentences on the image files of a dataset that a person should know before training, none if all is well.
 
-    They are those of `range_notices`, and where the folders are a person's own, one on the files that are skipped
-    because of their suffix, one on those in folders within and one on those beside folders of classes.
+    They are those of `range_notices` and of `repeated_notices`, and where the folders are a person's own, one on the
+    files that are skipped because of their suffix, one on those in folders within and one on those beside folders of
+    classes.
 
     Args:
         data: `Dataset`, `ClassificationSet` or `MultiLabelSet`.
+        splits: As of `repeated_notices`.
     """
-    threads = 1
+    threads, repeated = 1, []
     if isinstance(data, Dataset):
         threads = threads_for(data.largest)
         # Of most the reader of the dataset knows that 8 bits are all they have.
@@ -105,13 +108,14 @@ def image_notices(data):
     else:
         images = [content for split in data.splits for content in split.contents if isinstance(content, Path)]
         folders = {file.parent for file in images}
+        repeated = repeated_notices(data, splits=splits)
     # Official layouts come with files of their own that are no images; `labels.csv` names its images itself.
-    own = data.spec.startswith(("folder:", "imagenet:"))
+    own = data.spec.startswith(("folder:", "folders:", "imagenet:"))
     kinds = [skipped_notice, nested_notice] if own else []
-    if data.spec.startswith("imagenet:"):
+    if data.spec.startswith(("folders:", "imagenet:")):
         kinds.append(beside_notice)
     left_out = [tell(*sorted(folders)) for tell in kinds]
-    return range_notices(range_facts(images, threads)) + [notice for notice in left_out if notice]
+    return range_notices(range_facts(images, threads)) + repeated + [notice for notice in left_out if notice]
 
 
 def range_facts(paths, threads=1):
