@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.stats import permutation_test
+from scipy.stats import permutation_test, ttest_1samp
 
-from tfapp.reproduce.landscape.orders import order_table, paired_permutation
+from tfapp.reproduce.landscape.orders import geometric_interval, order_table, paired_permutation
 from tfapp.reproduce.landscape.results import FCNResult
+from tfapp.reproduce.landscape.sharpness_pictures import draw_sharpness
 from tfapp.reproduce.landscape.tables import TABLES
 
 COLUMN = "ε = 0.1"
@@ -75,6 +76,36 @@ def test_batch_sizes_are_compared_within_each_network():
 def test_orders_of_five_seeds_have_a_test():
     (ordering,) = result(values=((2.0,) * 5, (1.0,) * 5)).orderings()
     assert ordering.p == 1 / 32 and ordering.cell == "2 (5 of 5, p = 0.031)"
+
+
+def test_interval_of_a_geometric_mean_is_that_of_scipys_t_test_on_the_logarithms():
+    values = np.exp(np.random.default_rng(0).normal(1.0, 0.7, 6))
+    expected = ttest_1samp(np.log(values), 0).confidence_interval(0.95)
+    mean, low, high = geometric_interval(values)
+    assert (low, high) == pytest.approx((np.exp(expected.low), np.exp(expected.high)))
+    assert mean == pytest.approx(np.prod(values) ** (1 / 6))
+    assert geometric_interval([1.0]) is None and geometric_interval([1.0, 0.0]) is None
+
+
+def test_sharpness_has_a_table_of_intervals_and_scores_have_none():
+    table = result(values=((2.0, 8.0), (1.0, 0.0))).intervals()
+    assert table.header == ["network", "batch", COLUMN]
+    assert table.rows[0][2].startswith("4 [") and table.rows[1] == ["U-Net", "16", "–"]
+    assert result("landscape-table-1", column="Rand").intervals() is None
+
+
+def test_picture_of_sharpness_has_a_diagram_for_each_column_and_a_point_for_each_seed():
+    values = {
+        (network, batch): {seed: {"a": 1.0 + seed, "b": seed - 1.0} for seed in range(3)}
+        for network in ("fcn-16s", "unet")
+        for batch in (2, 16)
+    }
+    figure = draw_sharpness(values, ["a", "b"])
+    first, second = figure.axes
+    assert (first.get_title(), first.get_yscale(), second.get_yscale()) == ("a", "log", "linear")
+    points = [line for line in first.lines if len(line.get_xdata()) == 3 and line.get_marker() == "o"]
+    assert len(points) == 4 and sorted(points[0].get_ydata()) == [1, 2, 3]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["batch 2", "batch 16"]
 
 
 def test_permutation_test_is_that_of_scipy_on_the_logarithms():

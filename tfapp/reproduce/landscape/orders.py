@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from scipy import stats
 
 from tfapp.report.result_table import ResultTable
 
@@ -75,6 +76,23 @@ def paired_permutation(first, second) -> float:
     # Sums of the same terms in another order differ by rounding.
     slack = 1e-12 * np.abs(differences).sum()
     return float(np.mean(sums >= differences.sum() - slack))
+
+
+def geometric_interval(values):
+    """Return the geometric mean of positive numbers, and the ends of its 95 % interval, by Student's t of logarithms.
+
+    None of fewer than two numbers, or if one is not positive. A sharpness differs from seed to seed by factors: one
+    large number would decide an arithmetic mean.
+
+    Args:
+        values: Sequence of one number for each seed.
+    """
+    values = np.asarray(values, float)
+    if len(values) < 2 or values.min() <= 0:
+        return None
+    logarithms = np.log(values)
+    half = stats.t.ppf(0.975, len(values) - 1) * logarithms.std(ddof=1) / np.sqrt(len(values))
+    return tuple(float(one) for one in np.exp(logarithms.mean() + np.array([0, -half, half])))
 
 
 def find_orderings(orders, values, columns, printed=lambda key, column: None) -> list[Ordering]:

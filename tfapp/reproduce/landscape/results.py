@@ -4,7 +4,7 @@ from collections import defaultdict
 from functools import cached_property
 
 from tfapp.report.result_table import DASH, ResultTable, document, mean_and_spread
-from tfapp.reproduce.landscape.orders import find_orderings, of_orders, order_table
+from tfapp.reproduce.landscape.orders import find_orderings, geometric_interval, of_orders, order_table
 from tfapp.reproduce.landscape.protocol import ASSUMED, CHOSEN, OWN_SCALES, SCALES, SOURCE, TITLES
 from tfapp.reproduce.landscape.published import published_losses, published_table
 from tfapp.reproduce.study import as_set
@@ -129,16 +129,37 @@ class FCNResult:
             yield mean_and_spread([found[column] for found in seeds.values()], ".4g", ".3g")
             yield _shown(self._published.value(network, printed))
 
+    @property
+    def ordered_columns(self) -> list:
+        """The columns that orders are looked up in."""
+        return [column for column in self.columns if column.startswith(_ORDERED[self.table.measure])]
+
     def orderings(self) -> list:
         """Return the `Ordering`s of what Lu and Tong state of the table, none of where they state nothing."""
-        ordered = _ORDERED[self.table.measure]
-        columns = [column for column in self.columns if column.startswith(ordered)]
-        return find_orderings(self.table.orders, self._values, columns, self.printed)
+        return find_orderings(self.table.orders, self._values, self.ordered_columns, self.printed)
+
+    def intervals(self) -> ResultTable | None:
+        """Return geometric means of each sharpness with 95 % intervals, None of other measures or of one seed."""
+        if self.table.measure != "sharpness" or self.seeds < 2:
+            return None
+        header = ["network", "batch", *self.ordered_columns]
+        rows = [
+            [TITLES[network], str(batch), *(_interval(seeds, column) for column in self.ordered_columns)]
+            for (network, batch), seeds in self._values.items()
+        ]
+        return ResultTable(header, rows, "geometric mean over the seeds, and its 95 % interval")
+
+    def save_picture(self, path):
+        """Draw the sharpness of all trainings as a PNG file."""
+        from tfapp.reproduce.landscape.sharpness_pictures import save_sharpness_png
+
+        save_sharpness_png(self._values, self.ordered_columns, path)
 
     def tables(self) -> list[ResultTable]:
-        """Return the table as it is printed, if it is in the paper, all means, and the orders, if there are any."""
+        """Return the table as it is printed, if it is in the paper, all means, and intervals and orders if any."""
         orderings = self.orderings()
-        found = [self.as_printed(), self.means(), order_table(orderings) if orderings else None]
+        orders = order_table(orderings) if orderings else None
+        found = [self.as_printed(), self.means(), self.intervals(), orders]
         return [table for table in found if table is not None]
 
     def markdown(self, *blocks) -> str:
@@ -159,6 +180,11 @@ class FCNResult:
             for seed, found in sorted(seeds.items())
         ]
         ResultTable(["network", "batch size", "seed", *self.columns], rows).write_csv(path)
+
+
+def _interval(seeds, column):
+    interval = geometric_interval([found[column] for found in seeds.values()])
+    return DASH if interval is None else "{:.3g} [{:.3g}, {:.3g}]".format(*interval)
 
 
 def _shown(number):

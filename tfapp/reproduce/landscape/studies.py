@@ -127,6 +127,9 @@ def _write(table, measured, options, command, pictures=()):
     for one, values in measured:
         result.add(one.network, one.batch_size, one.seed, values)
     written = files_of(options["out"], table.name, ".md", ".csv")
+    if table.measure == "sharpness":
+        pictures = files_of(options["out"], table.name, ".png")
+        result.save_picture(pictures[0])
     shown = [f"![{table.heading}]({picture.name})" for picture in pictures if picture.suffix == ".png"]
     write_text(written[0], result.markdown(*shown))
     result.write_csv(written[1])
