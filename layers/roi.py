@@ -7,8 +7,8 @@ from tfapp.layers.arguments import at_least_float32, check_channels_last, check_
 from tfapp.layers.options import CheckedOptions
 from tfapp.layers.pooling import axis_lengths, checked_window
 
-# Rows of a feature map whose height is unknown while the graph is built, for the tables of maxima.
-_MOST_ROWS = 4096
+# Tables of maxima of feature maps whose sides are unknown while the graph is built: up to 4,096 rows and columns.
+_MOST_LEVELS = 13
 
 
 def roi_align(features, boxes, size, stride, sampling=2, aligned=True):
@@ -62,7 +62,7 @@ def _sampling_matrix(low, high, count, length, stride, sampling, aligned):
 def roi_pool(features, boxes, size, stride):
     """Return the maxima over the cells of boxes, whose corners are rounded to the features.
 
-    A cell that lies outside of the features has 0. The derivative goes to the first of equal maxima.
+    A cell that lies outside of the features has 0. The derivative goes to one of equal maxima.
 
     Args:
         features, boxes, size, stride: As for `roi_align`; corners are inclusive.
@@ -73,24 +73,27 @@ def roi_pool(features, boxes, size, stride):
     Reference:
         R. Girshick, "Fast R-CNN", ICCV 2015, section 2.1.
     """
-    batch, height, width, channels = axis_lengths(features)
+    _, height, width, _ = axis_lengths(features)
     boxes, exists = _split(boxes, tf.float32)
-    (top, bottom), (left, right) = (
+    rows, columns = (
         _cells(low, high, count, length, stride)
         for (low, high), count, length in zip(boxes, size, (height, width), strict=True)
     )
-    values = tf.stop_gradient(features)
-    maxima, rows = _maxima_of_rows(values, top, bottom)
-    places = tf.stack(
-        [_places(maxima, rows, left[:, :, column], right[:, :, column]) for column in range(size[1])], axis=3
+    # Only cells of boxes that reach far out of the features span more than this.
+    usual = [length // count + 2 for length, count in zip((height, width), size, strict=True)]
+    fits = tf.reduce_all(
+        [tf.reduce_max(high - low) <= most for (low, high), most in zip((rows, columns), usual, strict=True)]
     )
-    # int64: a batch of feature maps can have more than 2**31 elements.
-    indices = places * tf.cast(channels, tf.int64) + tf.range(tf.cast(channels, tf.int64))
-    taken = tf.gather(tf.reshape(features, (batch, -1)), tf.reshape(indices, (batch, -1)), batch_dims=1)
+    maxima = tf.cond(
+        fits,
+        lambda: _maxima_of_cells(features, rows, columns, usual),
+        lambda: _maxima_of_cells(features, rows, columns, (height, width)),
+    )
+    (top, bottom), (left, right) = rows, columns
     holds = (bottom > top)[:, :, :, None] & (right > left)[:, :, None, :] & (exists > 0)[:, :, None, None]
     # NaN where a corner is NaN, as `exists` is there.
     nothing = tf.cast(0.0 * exists, features.dtype)[:, :, None, None, None]
-    return tf.where(holds[..., None], tf.reshape(taken, tf.shape(indices)), nothing)
+    return tf.where(holds[..., None], maxima, nothing)
 
 
 def _split(boxes, dtype):
@@ -116,44 +119,74 @@ def _cells(low, high, count, length, stride):
     return [tf.clip_by_value(end, 0, length) for end in ends]
 
 
-def _maxima_of_rows(values, top, bottom):
-    """Return the maxima over the rows of each cell, `(batch, boxes, cells, width, channels)`, and their rows.
+def _maxima_of_cells(features, rows, columns, most):
+    """Return the maxima of cells, `(batch, boxes, rows of cells, columns of cells, channels)`; of empty ones anything.
 
-    Two windows of 2^k rows, k from a table, hold any number of rows from 2^k to 2^(k + 1).
+    Tables have the maxima of windows of 2^i rows and 2^j columns from every place on. Two windows of 2^i rows, one at
+    the first row of a cell and one at its last, hold any number of rows from 2^i to 2^(i + 1): four hold any cell
+    (M. A. Bender, M. Farach-Colton, "The LCA problem revisited", 2000, for one axis).
+
+    Args:
+        features: Float tensor `(batch, height, width, channels)`.
+        rows, columns: First row or column of each cell and the one behind the last, int32 (batch, boxes, cells).
+        most: Rows and columns of the largest cell, or more; integers, or scalar tensors.
     """
-    batch, height, width, channels = axis_lengths(values)
-    known = values.shape[1]
-    levels = (known or _MOST_ROWS).bit_length()
-    numbers = tf.range(height)
-    maxima = [values]
-    rows = [tf.broadcast_to(numbers[None, :, None, None], tf.shape(values))]
-    for level in range(levels - 1):
-        other = tf.minimum(numbers + 2**level, height - 1)
-        later, places = (tf.gather(table[-1], other, axis=1) for table in (maxima, rows))
-        larger = later > maxima[-1]
-        rows.append(tf.where(larger, places, rows[-1]))
-        maxima.append(tf.where(larger, later, maxima[-1]))
-    maxima, rows = tf.concat(maxima, axis=1), tf.concat(rows, axis=1)
-    count = tf.maximum(bottom - top, 1)
-    level = sum(tf.cast(count >= 2**power, tf.int32) for power in range(1, levels))
-    length = tf.bitwise.left_shift(tf.ones_like(level), level)
-    at = [level * height + tf.clip_by_value(start, 0, height - 1) for start in (top, bottom - length)]
-    (first, second), (first_rows, second_rows) = (
-        [tf.gather(table, place, axis=1, batch_dims=1) for place in at] for table in (maxima, rows)
+    batch, height, width, channels = axis_lengths(features)
+    tables = [
+        table
+        for by_rows in _window_maxima(features, 1, most[0])
+        for table in _window_maxima(by_rows, 2, most[1])
+    ]
+    tables = tf.concat([tf.reshape(table, (batch, -1, channels)) for table in tables], axis=1)
+    # One image behind the other: the gradient of a gather with `batch_dims` is slower.
+    images = tf.range(batch)[:, None, None, None] * axis_lengths(tables)[1]
+    flat = tf.reshape(tables, (-1, channels))
+    (row_level, *row_starts), (column_level, *column_starts) = (
+        _two_windows(low, high, length)
+        for (low, high), length in zip((rows, columns), (height, width), strict=True)
     )
-    larger = second > first
-    return tf.where(larger, second, first), tf.where(larger, second_rows, first_rows)
+    table = row_level[:, :, :, None] * _levels(most[1]) + column_level[:, :, None, :]
+    windows = [
+        images + (table * height + row[:, :, :, None]) * width + column[:, :, None, :]
+        for row in row_starts
+        for column in column_starts
+    ]
+    first, second, third, fourth = (tf.gather(flat, window) for window in windows)
+    return tf.maximum(tf.maximum(first, second), tf.maximum(third, fourth))
 
 
-def _places(maxima, rows, left, right):
-    """Return row * width + column of the maxima of one column of cells, int64 `(batch, boxes, cells, channels)`."""
-    _, _, _, width, _ = axis_lengths(maxima)
-    columns = tf.range(width)
-    inside = (columns >= left[..., None]) & (columns < right[..., None])
-    shown = tf.where(inside[:, :, None, :, None], maxima, maxima.dtype.min)
-    column = tf.argmax(shown, axis=3)
-    row = tf.gather(tf.transpose(rows, (0, 1, 2, 4, 3)), column[..., None], batch_dims=4)[..., 0]
-    return tf.cast(row, tf.int64) * tf.cast(width, tf.int64) + column
+def _levels(most):
+    """Return how many powers of two there are up to a positive integer, 1 among them; of a tensor a tensor."""
+    if isinstance(most, int):
+        return most.bit_length()
+    return sum(tf.cast(most >= 2**power, tf.int32) for power in range(_MOST_LEVELS))
+
+
+def _window_maxima(values, axis, most):
+    """Return tables of the maxima of 1, 2, 4, ... values along an axis, from each on; near the end of fewer.
+
+    Windows of more than `most` values have no table, or an empty one where `most` is a tensor.
+    """
+    tables = [values]
+    for level in range(1, _levels(most) if isinstance(most, int) else _MOST_LEVELS):
+        last = tables[-1]
+        kept = length = axis_lengths(last)[axis]
+        if not isinstance(most, int):
+            kept = tf.where(most >= 2**level, length, 0)
+        reach = tf.minimum(2 ** (level - 1), kept)
+        # The gradient of `split` is far faster than that of slices.
+        first, ends, _ = tf.split(last, [kept - reach, reach, length - kept], axis)
+        _, ahead, _ = tf.split(last, [reach, kept - reach, length - kept], axis)
+        tables.append(tf.concat([tf.maximum(first, ahead), ends], axis))
+    return tables
+
+
+def _two_windows(low, high, length):
+    """Return the level of the two windows that hold each cell along an axis, and the first place of both."""
+    count = tf.maximum(high - low, 1)
+    level = _levels(count) - 1
+    starts = low, high - tf.bitwise.left_shift(tf.ones_like(level), level)
+    return level, *(tf.clip_by_value(start, 0, length - 1) for start in starts)
 
 
 class _OfRegions(CheckedOptions):

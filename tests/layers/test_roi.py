@@ -121,7 +121,7 @@ def test_gradient_is_that_of_finite_differences(features, boxes, function):
         assert gradient[place] == pytest.approx(float(slope), abs=1e-6)
 
 
-def test_gradient_of_equal_maxima_goes_to_the_first():
+def test_gradient_of_equal_maxima_goes_to_one():
     features = tf.ones((1, 2, 2, 1))
     with tf.GradientTape() as tape:
         tape.watch(features)
@@ -199,3 +199,26 @@ def test_cells_of_a_graph_are_those_of_whole_numbers():
     for extent, cells in zip(extents.tolist(), found, strict=True):
         last = [-(-(step + 1) * extent // 7) - 1 for step in range(7)]
         assert cells[:, 0, 0].tolist() == last and cells[0, :, 1].tolist() == last
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("shape", [(1, 23, 31, 2), (None, None, None, 2)])
+def test_maxima_in_a_graph_are_those_of_a_loop_for_boxes_of_all_sizes(shape, jit_compile):
+    """Some boxes are many times as large as the features, so that one cell holds all of these."""
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(1, 23, 31, 2)).astype(np.float32)
+    corners = np.sort(rng.uniform(-30, 140, (1, 40, 2, 2)), axis=2).reshape(1, 40, 4)
+    graph = tf.function(
+        lambda maps, rows: roi_pool(maps, rows, SIZE, STRIDE),
+        input_signature=[tf.TensorSpec(shape), tf.TensorSpec((shape[0], None, 4))],
+        jit_compile=jit_compile,
+        autograph=False,
+    )
+    for boxes in (
+        corners,
+        np.concatenate([corners, [[[-900, -900, 900, 900], [-5000, 0, 5000, 9]]]], axis=1),
+    ):
+        boxes = boxes.astype(np.float32)
+        found = graph(features, boxes).numpy()[0]
+        for box, one in zip(boxes[0], found, strict=True):
+            np.testing.assert_array_equal(one, pooled_by_loops(features[0], box))
