@@ -18,6 +18,12 @@ PACKAGE_DIRS = {
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "tfapp" / "__init__.py").read_text(encoding="utf-8"))[1]
 
 
+DOCS = [
+    f"{name}; python_version >= '3.11'"
+    for name in ("sphinx>=8.2", "myst-parser>=4.0", "furo>=2024.8.6", "sphinx-copybutton>=0.5.2")
+]
+
+
 def packages():
     """Return the names of all packages: those that `PACKAGE_DIRS` maps, and every folder with code below them."""
     for name, folder in PACKAGE_DIRS.items():
@@ -95,6 +101,8 @@ setup(
         "dask": ["distributed>=2024.5"],
         # Pictures of a landscape and of sharpness among the scalars of a training.
         "tensorboard": ["tensorboard>=2.18"],
+        # The book.
+        "docs": DOCS,
         # cvxpy: an independent convex solver to check the total-variation layers against. hypothesis: looks for inputs
         # that are neither read right nor refused. The engines that exports are checked by.
         "test": [
@@ -114,6 +122,7 @@ setup(
             "opencv-contrib-python-headless>=4.10",
             "pycocotools>=2.0.8",
             "keras-hub>=0.32; python_version >= '3.11'",
+            *DOCS,
         ],
         # Peers of the layers and of landscapes; the benchmarks leave out what is not installed.
         "benchmarks": [

@@ -65,9 +65,9 @@ def nearest_distances(a, b, *, squared=False, a_mask=None, b_mask=None, method="
         a, b, squared, a_mask, b_mask, method: Those of `chamfer_distance`.
 
     Returns:
-        from_a: Tensor `(batch, m)`, from each point of a to the nearest one of b; 0 where there is nothing to
-            compare, because the point or all of b does not count.
-        from_b: Tensor `(batch, n)`, from each point of b to the nearest one of a.
+        Pair of tensors: `(batch, m)`, from each point of a to the nearest one of b, 0 where there is nothing to
+        compare, because the point or all of b does not count; and `(batch, n)`, from each point of b to the nearest
+        one of a.
 
     Raises:
         ValueError: For other shapes, types or options.

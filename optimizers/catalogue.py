@@ -133,6 +133,7 @@ def _by_rule(title, rule, of_keras, ladder, first, value):
 
 
 _EVE = {"beta_1": float, "beta_2": float, "beta_3": float, "epsilon": float}
+# Names of the solvers that `make_solver` takes, each with its `Solver`.
 SOLVERS = {
     "bpgrad": Solver("BPGrad", _bpgrad, "lipschitz", *_ladder(_CONSTANTS, 1.0, 200.0), 20.0, _OF_BPGRAD),
     "bpgrad-auto": Solver(

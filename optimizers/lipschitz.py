@@ -125,7 +125,7 @@ def estimate_lipschitz(
 
     References:
         Y. Wu, dissertation, chapter 3, eq. 3.17 and figure 3.15; `Estimate_L` in the code of Z. Zhang, Y. Wu, G. Wang,
-        *BPGrad: Towards Global Optimality in Deep Learning via Branch and Pruning*, 2018, arXiv:1711.06959.
+        "BPGrad: Towards Global Optimality in Deep Learning via Branch and Pruning", 2018, arXiv:1711.06959.
     """
     _check_model(model)
     _check_numbers(steps, batch_size, learning_rate, quantile, momentum)

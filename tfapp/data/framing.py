@@ -132,9 +132,8 @@ def network_pair(dataset, item, resize):
     """Read one item at the size that the network works at.
 
     Returns:
-        image: float32 (height, width, channels) in [0, 1].
-        target: int32 (height, width), classes and the ignore value; of an image pair the other image, like the
-            first one.
+        Pair of the image, float32 (height, width, channels) in [0, 1], and the target, int32 (height, width), classes
+        and the ignore value; of an image pair the other image, like the first one.
     """
     image, target = decoded_pair(dataset, item, resize)
     if dataset.image_pairs:

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfapp.data.loaders import BATCH_MIRROR
 from tfapp.errors import InputError
 
+# Names of what `batches` may do to images with one label.
 AUGMENTATIONS = ("none", "mirror", "crop", "crop-mirror", BATCH_MIRROR)
 
 

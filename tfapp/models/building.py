@@ -9,6 +9,7 @@ from tfapp.models.fcn import fcn_32s
 from tfapp.models.segnet import segnet
 from tfapp.models.unet import fcn_4s, fcn_8s, fcn_16s, res_unet, unet
 
+# Names of the segmenters that `build` takes, and the functions that make them.
 MODELS = {
     "unet": unet,
     "res-unet": res_unet,
@@ -18,7 +19,7 @@ MODELS = {
     "fcn-32s": fcn_32s,
     "segnet": segnet,
 }
-# As the papers write them.
+# Names of `MODELS` as the papers write them.
 TITLES = {
     "unet": "Unet",
     "res-unet": "ResUnet",
@@ -28,7 +29,9 @@ TITLES = {
     "fcn-32s": "FCN-32s",
     "segnet": "Segnet",
 }
+# Heads whose output is an image.
 REGRESSION_HEADS = ("sigmoid", "identity")
+# Names of all heads that `build` takes.
 HEADS = ("softmax", "tv-softmax", *REGRESSION_HEADS)
 
 

@@ -83,6 +83,7 @@ def two_layer(inputs, num_classes, *, hidden=100):
     return layers.Dense(num_classes, name="scores")(x)
 
 
+# Names of the classifiers that `build_classifier` takes, and the functions that make them.
 CLASSIFIERS = {
     "two-layer": two_layer,
     "lenet-5": lenet_5,
