@@ -41,7 +41,7 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert (3, 10) <= sys.version_info < (3, 14), 'tfapp needs Python 3.10 to 3.13, this is ' + sys.version.split()[0]"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[serving,pose,test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app,serving,pose,test]"
 	touch $(STAMP)
 
 # One after the other, also under `make -j`.

@@ -3,7 +3,7 @@
 Importing this package imports neither TensorFlow nor Keras; the first use of a name does.
 """
 
-from importlib import import_module
+from tfapp.lazy_names import lazy_names
 
 _HOMES = {
     "Calibration": "calibration",
@@ -43,12 +43,4 @@ __all__ = [
     "write_models_config",
 ]
 
-
-def __getattr__(name):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

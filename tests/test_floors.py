@@ -9,13 +9,23 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Modules at the top of tfapp/ that every room inside it may use.
-SHARED = {"archives", "average_precision", "claims", "errors", "files", "packed", "records", "workers"}
+SHARED = {
+    "archives",
+    "average_precision",
+    "claims",
+    "errors",
+    "files",
+    "lazy_names",
+    "packed",
+    "records",
+    "workers",
+}
 BELOW_TASKS = SHARED | {"layers", "optimizers", "export", "data", "models", "report", "landscape", "runs"}
 TASKS = {"segmentation", "detection", "pose", "solvers", "transfer"}
 MAY_IMPORT = {
     "layers": set(),
     "optimizers": set(),
-    "export": {"layers", "archives", "errors", "files", "records"},
+    "export": {"layers", "archives", "errors", "files", "lazy_names", "records"},
     "report": SHARED,
     "data": SHARED,
     "models": SHARED | {"layers", "data"},

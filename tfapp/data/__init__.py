@@ -3,7 +3,7 @@
 The names load on first use, so that the command line can list the readers without TensorFlow.
 """
 
-from importlib import import_module
+from tfapp.lazy_names import lazy_names
 
 _HOMES = {
     "names_classification": "sources",
@@ -52,8 +52,4 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

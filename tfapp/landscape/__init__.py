@@ -8,9 +8,9 @@
 Importing the package is cheap; TensorFlow and the plotting libraries load with the first name used.
 """
 
-from importlib import import_module
+from tfapp.lazy_names import lazy_names
 
-_MODULES = {
+_HOMES = {
     "BatchGradient": "gradient_steps",
     "Directions": "directions.directions",
     "Hessian": "flatness.hessian",
@@ -52,14 +52,6 @@ _MODULES = {
     "top_eigenvectors": "flatness.curvature",
 }
 
-__all__ = list(_MODULES)
+__all__ = list(_HOMES)
 
-
-def __getattr__(name):
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__():
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -6,17 +6,15 @@ import time
 import uuid
 from contextlib import ExitStack
 
-import cloudpickle
 import keras
 import numpy as np
 import tensorflow as tf
-from dask.distributed import as_completed
 
 from tfapp.errors import InputError, WorkFailed
 from tfapp.landscape.point_loss import point_loss_that_runs
 from tfapp.landscape.precision import FLOAT32
 from tfapp.landscape.samples import Replay
-from tfapp.workers import dask_workers
+from tfapp.workers import check_dask, dask_workers
 
 SECONDS_BETWEEN_SAVES = 2.0
 # Points that are timed beside a bare forward pass: enough for a quartile, nothing beside a grid.
@@ -186,6 +184,9 @@ class DaskCells:
     """
 
     def __init__(self, address, model, batches, u, v, *, compute_dtype=FLOAT32, **options):
+        check_dask()
+        import cloudpickle  # Dask brings it
+
         self._address, self._compute_dtype = address, compute_dtype
         self._start = time.perf_counter()
         self._token = uuid.uuid4().hex
@@ -222,6 +223,8 @@ class DaskCells:
             for index, (alpha, beta) in enumerate(points)
         }
         try:
+            from dask.distributed import as_completed
+
             for future, figures in as_completed(futures, with_results=True):
                 yield futures[future], figures
         except Exception as error:
@@ -243,7 +246,7 @@ def _point(token, job, compute_dtype, alpha, beta):
 
 
 def _build(job):
-    model, batches, u, v, options, floatx = cloudpickle.loads(job)
+    model, batches, u, v, options, floatx = pickle.loads(job)
     keras.config.set_floatx(floatx)
     # It lets Keras create the state of the loss and of the metrics.
     model.evaluate(Replay([batches.slice(0, 1)]), verbose=0)
