@@ -12,7 +12,7 @@ from tfapp.report.result_table import ResultTable, mean_and_spread
 from tfapp.transfer.network import k_means_centroids
 
 STABILITY, FIGURE = "stability.json", "stability.png"
-COUNTS, REPEATS = (10, 20, 50, 100, 200, 500), 5
+COUNTS, REPEATS = (5, 8, 12, 20, 50, 100, 200), 5
 SOURCE = (
     "T. Lange, V. Roth, M. L. Braun, J. M. Buhmann, Stability-Based Validation of Clustering Solutions, Neural "
     "Computation 16(6), 2004"
