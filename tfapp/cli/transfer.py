@@ -284,7 +284,7 @@ def clusters(
     run: Run,
     counts: Annotated[
         str, Option("--clusters", help="Values of k, comma-separated.")
-    ] = "10,20,50,100,200,500",
+    ] = "5,8,12,20,50,100,200",
     repeats: Annotated[int, Option(min=1, help="Pairs of halves.")] = 5,
     seed: Annotated[int, Option(min=0, help="Of the halves.")] = 0,
     skip_bad: SkipBad = False,
