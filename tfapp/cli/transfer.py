@@ -282,9 +282,7 @@ def _sizes(option, text):
 @resumes
 def clusters(
     run: Run,
-    counts: Annotated[
-        str, Option("--clusters", help="Values of k, comma-separated.")
-    ] = "5,8,12,20,50,100,200",
+    clusters: Annotated[str, Option(help="Values of k, comma-separated.")] = "5,8,12,20,50,100,200",
     repeats: Annotated[int, Option(min=1, help="Pairs of halves.")] = 5,
     seed: Annotated[int, Option(min=0, help="Of the halves.")] = 0,
     skip_bad: SkipBad = False,
@@ -293,7 +291,7 @@ def clusters(
     from tfapp.transfer.results import stability_of_run
     from tfapp.transfer.stability import stability_remark, stability_table
 
-    sizes = _sizes("--clusters", counts)
+    sizes = _sizes("--clusters", clusters)
     options = {"repeats": repeats, "seed": seed, "skip_bad": skip_bad or None}
     content, written = stability_of_run(run, sizes, **options, progress=ConsoleProgress())
     print_table(stability_table(content))
