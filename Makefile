@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 SLOW := slow or reproduce
 
-.PHONY: demo test test-all test-slow lint docs clean
+.PHONY: demo test test-all test-slow lint docs dist clean
 
 demo: $(STAMP)
 	$(BIN)/tfapp demo --out runs/demo
@@ -37,6 +37,10 @@ docs: $(STAMP)
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs site
 	@echo "wrote site/index.html"
 
+# Wheel and source distribution, in dist/.
+dist: $(STAMP)
+	$(BIN)/python -m build --no-isolation .
+
 $(STAMP): setup.py pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert (3, 10) <= sys.version_info < (3, 14), 'tfapp needs Python 3.10 to 3.13, this is ' + sys.version.split()[0]"
 	$(PYTHON) -m venv --clear $(VENV)
@@ -48,4 +52,4 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 .NOTPARALLEL:
 
 clean:
-	rm -rf $(VENV) site
+	rm -rf $(VENV) build dist site
