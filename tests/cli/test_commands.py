@@ -1,6 +1,7 @@
 """The commands as a person types them, in one process but through the whole command line."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -307,3 +308,19 @@ def test_share_of_noisy_images_without_their_noise_is_refused(tmp_path):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2 and "name that noise" in " ".join(result.output.split())
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_shell_completes_commands_and_options():
+    words = {"transfer tr": "train", "train folder:x --learning-r": "--learning-rate"}
+    for typed, completed in words.items():
+        line = f"tfapp {typed}"
+        variables = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+        environment = {**os.environ, "_TFAPP_COMPLETE": "complete_bash", **variables}
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; sys.argv = ['tfapp']; from tfapp.__main__ import main; main()",
+        ]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert completed in done.stdout.split()

@@ -59,7 +59,7 @@ app = typer.Typer(
     cls=GuardedGroup,
     help="Spatially regular segmentation, loss landscapes and SavedModel export for Keras.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
