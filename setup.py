@@ -28,6 +28,7 @@ APP = [
     "plotly>=5.20",  # interactive surfaces with the script inlined
     "typer>=0.12",  # command line
     "rich>=13.7",  # tables and progress bars with ETA
+    "pyyaml>=6.0",  # options in a file
 ]
 DOCS = [
     f"{name}; python_version >= '3.11'"

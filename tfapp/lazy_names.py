@@ -8,7 +8,7 @@ from importlib import import_module
 EXTRAS = {
     "app": (
         *("PIL", "h5py", "matplotlib", "plotly", "rich"),
-        *("skimage", "sklearn", "threadpoolctl", "tifffile", "typer"),
+        *("skimage", "sklearn", "threadpoolctl", "tifffile", "typer", "yaml"),
     ),
     "dask": ("cloudpickle", "dask", "distributed"),
     "detection": ("cv2", "pycocotools"),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tfapp.cli.config_file import ConfigFile
 from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
 from tfapp.cli.options import MaxPixels, typed
 from tfapp.cli.sources import SCALE_DEFAULT, typed_scale
@@ -100,6 +101,7 @@ def train(
     split_seed: Annotated[int, Option(help="Seed of the split.")] = 0,
     max_pixels: MaxPixels = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
+    config_file: ConfigFile = None,
 ):
     """Train Fast R-CNN, or Faster R-CNN, on images with boxes; killed, the same command resumes."""
     del max_pixels  # Its option has set the limit.

@@ -149,10 +149,14 @@ def typed(context):
     """Return the command line of a Typer context, with the options that were typed."""
     words = context.command_path.split()
     for option in context.command.params:
-        if context.get_parameter_source(option.name).name == "COMMANDLINE":
+        # What the file of `--config` gives is told as if it was typed, in its place: the file may change.
+        source = context.get_parameter_source(option.name).name
+        if source in ("COMMANDLINE", "DEFAULT_MAP") and option.name != "config_file":
             value = context.params[option.name]
             # Options and arguments that may stand several times have a list.
             for one in value if isinstance(value, list | tuple) else [value]:
                 flag = [] if option.param_type_name == "argument" else [option.opts[0]]
-                words += flag if one is True else [*flag, str(one)]
+                if one is False:
+                    flag = option.secondary_opts[:1]
+                words += flag if isinstance(one, bool) else [*flag, str(one)]
     return shlex.join(words)

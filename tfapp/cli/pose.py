@@ -17,6 +17,7 @@ from tfapp.cli import (
     pose_refine,
     pose_segment,
 )
+from tfapp.cli.config_file import ConfigFile
 from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
@@ -204,6 +205,7 @@ def train(
         Option(help="Folder for TensorBoard: curves, and pictures of the model.", show_default="none"),
     ] = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
+    config_file: ConfigFile = None,
 ):
     """Learn a part's 3D model and the poses of its instances from depth; killed, the same command resumes."""
     options = dict(locals())

@@ -7,6 +7,7 @@ import typer
 
 from tfapp.claims import claimed
 from tfapp.cli import solvers_search
+from tfapp.cli.config_file import ConfigFile
 from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
@@ -80,6 +81,7 @@ def compare(
         str | None, Option(help="local, or a Dask scheduler's address: trainings at the same time.")
     ] = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the trainings in --out.")] = False,
+    config_file: ConfigFile = None,
 ):
     """Train one network by every solver: same initial weights, batches and objective; best parameters by search."""
     from tfapp.data import open_classification

@@ -152,7 +152,7 @@ def _refuse_copies(runs):
 def typed_scale(context, input_scale):
     """Return `--input-scale` if it was typed in the command of a Typer context, or None to go by the model."""
     # Another command, which has no files, calls without a context.
-    is_typed = context is not None and context.get_parameter_source("input_scale").name == "COMMANDLINE"
+    is_typed = context is not None and context.get_parameter_source("input_scale").name != "DEFAULT"
     return input_scale if is_typed else None
 
 

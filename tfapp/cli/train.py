@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tfapp.cli.config_file import ConfigFile
 from tfapp.cli.console import ConsoleProgress, console, print_written, resumes
 from tfapp.cli.distributed import begin_again, peers_for
 from tfapp.cli.numbers import LARGEST_SIDE
@@ -303,6 +304,7 @@ def train(
     worker: Annotated[int | None, Option(help="Which of --workers this is, from 0.", min=0)] = None,
     worker_timeout: Annotated[float, Option(help="Seconds that other workers are waited for.", min=1)] = 600,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
+    config_file: ConfigFile = None,
 ):
     """Train a segmenter, or on image pairs a network that makes images; killed, the same command resumes."""
     config = config_of(dict(locals()))

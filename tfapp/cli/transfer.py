@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tfapp.cli.config_file import ConfigFile
 from tfapp.cli.console import (
     ConsoleProgress,
     TensorFlowCommand,
@@ -127,6 +128,7 @@ def train(
     ] = None,
     max_pixels: MaxPixels = None,
     overwrite: Annotated[bool, Option(help="Start again, removing the run in --out.")] = False,
+    config_file: ConfigFile = None,
 ):
     """Learn, without labels, to pull features of poor images towards clusters of features of sharp ones."""
     options = dict(locals())
