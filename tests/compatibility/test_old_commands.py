@@ -76,6 +76,8 @@ OTHER_DEFAULTS |= {f"tfapp reproduce landscape-table-{number}": ("--seeds",) for
 
 # What was measured to be better; a run of then goes by the defaults of then, says test_old_runs.py.
 OTHER_DEFAULTS["tfapp transfer train"] = ("--pseudo", "--solver", "--iterations", "--decay-every")
+# A number then, one or several now: what was typed is read as it was, says tests/cli/test_transfer_commands.py.
+NOW_SEVERAL = {"tfapp transfer train": ("--low",)}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,9 @@ def test_options_have_the_same_flags_types_and_defaults(today):
         for flag in OTHER_DEFAULTS.get(command, ()):
             for described in (now, then):
                 described[flag] = {name: x for name, x in described[flag].items() if name != "default"}
+        for flag in NOW_SEVERAL.get(command, ()):
+            assert now[flag] == {**then[flag], "type": "<str>", "default": str(then[flag]["default"])}
+            now[flag] = then[flag]
         assert {flag: now.get(flag) for flag in then} == then, command
 
 
