@@ -12,6 +12,7 @@ from tfapp.reproduce.landscape.orders import geometric_interval, order_table, pa
 from tfapp.reproduce.landscape.results import FCNResult
 from tfapp.reproduce.landscape.sharpness_pictures import draw_sharpness
 from tfapp.reproduce.landscape.tables import TABLES
+from tfapp.reproduce.landscape.trainings import nothing_learned
 
 COLUMN = "ε = 0.1"
 
@@ -195,3 +196,28 @@ def test_csv_has_one_row_for_each_training(tmp_path):
         ("unet", "0", "1"),
         ("unet", "1", "6"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"), [([[0.9, 0.1]] * 6, True), ([[0.9, 0.1], [0.2, 0.8]] * 3, False)]
+)
+def test_reference_that_gives_every_pixel_the_same_class_is_told(answers, told, tmp_path):
+    (tmp_path / "history.csv").write_text("epoch,loss,seconds\n1,0.536,2.0\n")
+
+    class Stub:
+        path, image_pairs = tmp_path, False
+
+        def sample(self, *_):
+            return None, None, None
+
+        def load_model(self):
+            return self
+
+        def predict(self, *_, **__):
+            return np.array(answers).reshape(1, 2, 3, 2)
+
+    found = nothing_learned(Stub(), 3)
+    assert (found is not None) == told
+    assert (
+        not told or "learned nothing" in found and "0.536, which the others of seed 3 have to reach" in found
+    )

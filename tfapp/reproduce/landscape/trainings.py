@@ -152,7 +152,27 @@ def train_to_reference(table, spec, out, config, seeds, frames, overwrite, progr
             title = f"{arguments[1].name} {len(found) + 1}/{total}"
             run = train(*arguments, overwrite=overwrite, progress=progress, title=title)
             found[(*pair, seed)] = TrainedNetwork(*pair, seed, run, len(read_history(run.path)))
+            if pair == reference and (told := nothing_learned(run, seed)):
+                progress.say(told)
     return [found[(*pair, seed)] for pair in chosen for seed in seeds]
+
+
+def nothing_learned(run, seed):
+    """Return a sentence on a reference that gives every pixel the same class, at whose loss nothing can be compared.
+
+    None for another, and for networks that make images.
+    """
+    if run.image_pairs:
+        return None
+    images, _, _ = run.sample("train", 16, 0)
+    answers = run.load_model().predict(images, verbose=0)
+    classes = answers.argmax(-1) if answers.shape[-1] > 1 else np.rint(answers)
+    if np.ptp(classes):
+        return None
+    return (
+        f"{run.path.name} learned nothing: it gives every pixel the same class, at a loss of "
+        f"{read_history(run.path)[-1]['loss']:.3g}, which the others of seed {seed} have to reach. Leave that seed out."
+    )
 
 
 def _call(table, spec, out, config, network, batch, seed, frames):
